@@ -1,0 +1,43 @@
+"""Public names that load their module on first use, so that an import stays fast."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+
+def lazy_names(
+    package: str, names: Mapping[str, str], *, modules: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return the `__getattr__` and `__dir__` of a package whose names load on first use.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    names : mapping of str to str
+        Public name to the module that defines it.
+    modules : mapping of str to str, optional
+        Public name to the module that it stands for.
+
+    Returns
+    -------
+    tuple of callable
+        The module-level `__getattr__` and `__dir__`.
+    """
+    submodules = modules or {}
+
+    def load(name: str) -> object:
+        if name in submodules:
+            value: object = import_module(submodules[name])
+        elif name in names:
+            value = getattr(import_module(names[name]), name)
+        else:
+            message = f"module {package!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[package])
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def public() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *names, *submodules})
+
+    return load, public

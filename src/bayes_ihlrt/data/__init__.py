@@ -1,0 +1,14 @@
+"""Floor 1: cohorts as they come from files, checked, in months; packaged data sets."""
+
+from bayes_ihlrt.data.cohort import Cohort, load_cohort
+from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
+
+__all__ = [
+    "Cohort",
+    "DataSpec",
+    "SparseEventsWarning",
+    "TreatmentSpec",
+    "load_cohort",
+    "warn_if_sparse",
+]

@@ -1,0 +1,251 @@
+"""Columns as they were given, read as numbers and as text."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+"""Cells that mean "not known". "None" is not one of them: it is a category, as in ascites."""
+
+# Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
+
+
+class CellKind(StrEnum):
+    """What a column holds as it was given."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    DATE = "date"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column of a data file.
+
+    Parameters
+    ----------
+    kind : CellKind
+        What the column holds.
+    numbers : ndarray of float, shape (rows,)
+        Values; NaN where the cell is missing or is not a number.
+    text : ndarray of object, shape (rows,)
+        The cells without surrounding blanks; None where missing.
+    """
+
+    kind: CellKind
+    numbers: NDArray[np.float64]
+    text: NDArray[np.object_]
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Whether each cell is empty, shape (rows,)."""
+        if self.kind is CellKind.NUMBER:
+            return np.isnan(self.numbers)
+        return absent(self.text)
+
+    @property
+    def unreadable(self) -> NDArray[np.bool_]:
+        """Whether each cell holds something that is not a number, shape (rows,)."""
+        return np.isnan(self.numbers) & ~self.missing
+
+
+def read_cells(values: object) -> Cells:
+    """Read one column, whatever container it comes in.
+
+    Parameters
+    ----------
+    values : array-like or pyarrow array
+        One-dimensional values.
+
+    Returns
+    -------
+    Cells
+        The column's kind, numbers and text.
+
+    Examples
+    --------
+    >>> cells = read_cells(["12", " 3.5 ", "NA", ">24"])
+    >>> cells.numbers.tolist(), cells.unreadable.tolist()
+    ([12.0, 3.5, nan, nan], [False, False, False, True])
+    """
+    array = _as_arrow(values)
+    if pa.types.is_null(array.type):
+        return _numeric(np.full(len(array), np.nan))
+    if pa.types.is_boolean(array.type):
+        array = pc.cast(array, pa.int8())
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        numbers = pc.cast(array, pa.float64(), safe=False)
+        return _numeric(numbers.to_numpy(zero_copy_only=False))
+    text = _as_text(array)
+    if pa.types.is_temporal(array.type):
+        return Cells(CellKind.DATE, np.full(len(text), np.nan), text)
+    return Cells(CellKind.TEXT, _parsed(array), text)
+
+
+def read_labels(values: object) -> NDArray[np.object_]:
+    """Read a column of identifiers as text, so that 7 and 7.0 are the same patient.
+
+    Parameters
+    ----------
+    values : array-like or pyarrow array
+        One-dimensional identifiers.
+
+    Returns
+    -------
+    ndarray of str, shape (rows,)
+        The identifiers; None where missing.
+
+    Examples
+    --------
+    >>> read_labels([7.0, None, 8.0]).tolist()
+    ['7', None, '8']
+    """
+    array = _as_arrow(values)
+    if pa.types.is_floating(array.type) and _whole(array):
+        array = pc.cast(array, pa.int64())
+    return _as_text(array)
+
+
+def absent(text: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Return where a text is missing.
+
+    Parameters
+    ----------
+    text : ndarray of object, shape (rows,)
+        Texts or None.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows,)
+        True where None.
+
+    Examples
+    --------
+    >>> absent(np.array(["a", None], dtype=object)).tolist()
+    [False, True]
+    """
+    nulls = pa.array(text, type=pa.string()).is_null().to_numpy(zero_copy_only=False)
+    return cast("NDArray[np.bool_]", nulls)
+
+
+def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Give each label a number, in the order of first appearance.
+
+    Parameters
+    ----------
+    labels : ndarray of str, shape (rows,)
+        Labels, none missing.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        0 for the first label, 1 for the next new one, and so on.
+
+    Examples
+    --------
+    >>> number_labels(np.array(["b", "a", "b"], dtype=object)).tolist()
+    [0, 1, 0]
+    """
+    codes = pa.array(labels, type=pa.string()).dictionary_encode().indices
+    return cast("NDArray[np.intp]", codes.to_numpy(zero_copy_only=False).astype(np.intp))
+
+
+def sorting_rows(*keys: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the order that sorts rows by the keys, the first key first.
+
+    Parameters
+    ----------
+    *keys : ndarray, shape (rows,)
+        Numbers or text.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        Row numbers in sorted order; text sorts by its UTF-8 bytes, the same everywhere.
+
+    Examples
+    --------
+    >>> sorting_rows(np.array(["b", "a"], dtype=object), np.array([0.0, 1.0])).tolist()
+    [1, 0]
+    """
+    table = pa.table({str(i): pa.array(key) for i, key in enumerate(keys)})
+    order = pc.sort_indices(table, sort_keys=[(str(i), "ascending") for i in range(len(keys))])
+    return cast("NDArray[np.intp]", order.to_numpy().astype(np.intp))
+
+
+def decimal_commas(text: Sequence[str]) -> bool:
+    """Return whether most of the texts are numbers with a decimal comma.
+
+    Parameters
+    ----------
+    text : sequence of str
+        Distinct cells of a column.
+
+    Returns
+    -------
+    bool
+        True if more than half would be numbers with a point in place of the comma.
+
+    Examples
+    --------
+    >>> decimal_commas(["2,5", "3,1"]), decimal_commas(["male", "female"])
+    (True, False)
+    """
+    return 2 * sum(bool(_NUMBER.fullmatch(cell.replace(",", "."))) for cell in text) > len(text)
+
+
+def _numeric(numbers: NDArray[np.float64]) -> Cells:
+    return Cells(CellKind.NUMBER, numbers, np.empty(0, dtype=object))
+
+
+def _as_arrow(values: object) -> Any:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    try:
+        array = pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        # A column of mixed Python objects has no Arrow type of its own.
+        items = np.asarray(values, dtype=object)
+        texts = [None if _is_nothing(item) else str(item) for item in items]
+        array = pa.array(texts, type=pa.string())
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _is_nothing(item: object) -> bool:
+    return item is None or (isinstance(item, float) and math.isnan(item))
+
+
+def _trimmed(array: Any) -> Any:
+    text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+    unknown = pc.is_in(text, value_set=pa.array(MISSING_WORDS))
+    return pc.if_else(unknown, pa.scalar(None, pa.string()), text)
+
+
+def _as_text(array: Any) -> NDArray[np.object_]:
+    trimmed = _trimmed(array)
+    return cast("NDArray[np.object_]", trimmed.to_numpy(zero_copy_only=False).astype(object))
+
+
+def _parsed(array: Any) -> NDArray[np.float64]:
+    """Return the numbers in a column of text; each distinct text is parsed once."""
+    trimmed = _trimmed(array)
+    whole = trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
+    encoded = whole.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    values = np.array([float(word) if _NUMBER.fullmatch(word) else np.nan for word in words])
+    codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return cast("NDArray[np.float64]", np.append(values, np.nan)[codes])
+
+
+def _whole(array: Any) -> bool:
+    numbers = array.drop_null().to_numpy(zero_copy_only=False)
+    return bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))

@@ -1,0 +1,234 @@
+"""The cohort: validated patients and their follow-up, in months, frozen."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.data.cells import number_labels, sorting_rows
+from bayes_ihlrt.data.datasets import csv_path, describe, names
+from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.data.table import read_csv, read_frame
+from bayes_ihlrt.data.validate import requested_columns, validated_columns
+from bayes_ihlrt.errors import DataError, Fault, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+type Attribute = str | bool | int | float
+
+_ALWAYS: Final = ("patient", "start", "stop", "event")
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patients and their follow-up: rows (start, stop] in months.
+
+    Build one with `load_cohort` or `Cohort.from_frame`, which check the data. The constructor
+    takes columns that are known to be sound, and checks their names and lengths only.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        ``patient`` (str), ``start`` and ``stop`` (months; gaps between the rows of a patient are
+        allowed, overlaps are not), ``event`` (0.0 or 1.0, in a patient's last row),
+        ``treatment_start`` (months; inf = never) or the treatment's own 0/1 column under its
+        name, ``centre`` (str), and covariates (float64 or str) under their own names.
+    attrs : mapping of str to str, bool or number, optional
+        Title, source, licence, and whether the data are synthetic.
+
+    Examples
+    --------
+    >>> data = DataSpec(patient="id", time="years", event="death", time_unit="years")
+    >>> cohort = Cohort.from_frame({"id": [1, 2], "years": [0.5, 2.0], "death": [1, 0]}, data)
+    >>> cohort.n_patients, cohort.events, cohort.months
+    (2, 1, 30.0)
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    attrs: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Copy the columns and make them read-only."""
+        frozen = {}
+        for name, values in self.columns.items():
+            kind = object if np.asarray(values).dtype.kind in "OUS" else np.float64
+            array = np.array(values, dtype=kind)
+            array.flags.writeable = False
+            frozen[name] = array
+        lacking = [name for name in _ALWAYS if name not in frozen]
+        lengths = {array.shape for array in frozen.values()}
+        if lacking or len(lengths) != 1:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in frozen.items())
+            message = f"a cohort has columns {', '.join(_ALWAYS)} of one length; found {shapes}"
+            raise ValueError(message)
+        object.__setattr__(self, "columns", MappingProxyType(frozen))
+        object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
+
+    def __reduce__(self) -> tuple[type["Cohort"], tuple[dict[str, NDArray[Any]], dict[str, Any]]]:
+        """Pickle the columns: a read-only mapping view cannot be pickled itself."""
+        return Cohort, (dict(self.columns), dict(self.attrs))
+
+    def __repr__(self) -> str:
+        """Tell the size of the cohort and not its columns."""
+        return (
+            f"Cohort({self.n_patients} patients, {self.n_rows} rows, {self.events} events, "
+            f"{self.months:.1f} person-months; columns: {', '.join(self.columns)})"
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: "pd.DataFrame | Mapping[str, ArrayLike]",
+        data: DataSpec,
+        treatment: TreatmentSpec | None = None,
+        *,
+        covariates: Sequence[str] = (),
+        attrs: Mapping[str, Attribute] | None = None,
+    ) -> "Cohort":
+        """Check a data frame, or a mapping of arrays, and take it as a cohort.
+
+        Parameters
+        ----------
+        frame : DataFrame or mapping of str to array-like
+            One row a patient, or several rows (start, stop] a patient.
+        data : DataSpec
+            Meaning of the columns, and their time unit.
+        treatment : TreatmentSpec, optional
+            The treatment, if there is one.
+        covariates : sequence of str
+            Columns to keep under their own names: text for categories, float64 otherwise.
+        attrs : mapping, optional
+            Title, source, licence, whether synthetic; ``name`` is used in messages.
+
+        Returns
+        -------
+        Cohort
+            Times in months.
+
+        Raises
+        ------
+        DataError
+            With every fault of the data.
+        """
+        about = dict(attrs or {})
+        kept = tuple(dict.fromkeys(covariates))
+        asked = requested_columns(data, treatment=treatment, covariates=kept)
+        table = read_frame(frame, wanted=asked, subject=str(about.get("name", "data frame")))
+        columns = validated_columns(table, data, treatment=treatment, covariates=kept)
+        return cls(columns, about)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The columns as a new pandas DataFrame, with `attrs`."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: values.copy() for name, values in self.columns.items()})
+        frame.attrs.update(self.attrs)
+        return frame
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns["patient"])
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return int(number_labels(self.columns["patient"]).max()) + 1
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.columns["event"].sum())
+
+    @property
+    def months(self) -> float:
+        """Person-months of follow-up."""
+        return float((self.columns["stop"] - self.columns["start"]).sum())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the columns, whatever the order of rows and columns, on every platform."""
+        order = sorting_rows(self.columns["patient"], self.columns["start"])
+        digest = hashlib.sha256()
+        for name in sorted(self.columns):
+            values = self.columns[name][order]
+            digest.update(f"{name}\0{len(values)}\0".encode())
+            if values.dtype == object:
+                digest.update("\0".join(values.tolist()).encode())
+            else:
+                # Adding 0.0 makes -0.0 and 0.0, which are the same time, the same bytes.
+                digest.update((values + 0.0).astype("<f8").tobytes())
+        return digest.hexdigest()
+
+
+def load_cohort(
+    source: str | Path,
+    data: DataSpec,
+    treatment: TreatmentSpec | None = None,
+    *,
+    covariates: Sequence[str] = (),
+) -> Cohort:
+    """Read and check a CSV file or a packaged data set.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a CSV file, or the name of a packaged data set (``datasets.names()``). Blank
+        cells, ``NA`` and ``NaN`` are missing.
+    data : DataSpec
+        Meaning of the columns, and their time unit.
+    treatment : TreatmentSpec, optional
+        The treatment, if there is one.
+    covariates : sequence of str
+        Columns to keep under their own names: text for categories, float64 otherwise.
+
+    Returns
+    -------
+    Cohort
+        Times in months.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or with every fault of the data.
+
+    Examples
+    --------
+    >>> data = DataSpec(
+    ...     patient="id", start="start", stop="stop", event="event", time_unit="days")
+    >>> transplant = TreatmentSpec(name="transplant", column="transplant")
+    >>> load_cohort("heart", data, transplant, covariates=["age", "surgery"])
+    Cohort(103 patients, 172 rows, 75 events, 1049.8 person-months; columns: ...)
+    """
+    kept = tuple(dict.fromkeys(covariates))
+    asked = requested_columns(data, treatment=treatment, covariates=kept)
+    labels = [column for column in (data.patient, data.centre) if column is not None]
+    path, attrs = _find(source)
+    table = read_csv(path, wanted=asked, labels=labels)
+    return Cohort(validated_columns(table, data, treatment=treatment, covariates=kept), attrs)
+
+
+def _find(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
+    if isinstance(source, str) and source in names():
+        about = describe(source)
+        return csv_path(source), {
+            "name": source,
+            "title": about.title,
+            "source": about.source,
+            "licence": about.licence,
+            "synthetic": about.synthetic,
+        }
+    path = Path(source)
+    if path.exists():
+        return path, {"name": path.name}
+    hint = nearest(str(source), names())
+    remedy = f"Check the path of the CSV file, or name a packaged data set. {hint}"
+    raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])

@@ -1,0 +1,269 @@
+"""Rules on follow-up: times, events, and the rows of one patient."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.data.cells import absent, number_labels
+from bayes_ihlrt.data.listing import LISTED, are, cells, counted, enumerated, share, shown
+from bayes_ihlrt.data.raw import Floats, RawCohort, Role, Rows
+from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
+
+LONGEST_MONTHS: Final = 1440.0
+"""No patient is followed for 120 years: longer times are in another unit."""
+
+
+def check_times(raw: RawCohort) -> list[Fault]:
+    """Return the faults of single times: zero, negative, backwards.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        Columns read by role.
+
+    Returns
+    -------
+    list of Fault
+        Those that were found.
+    """
+    if raw.data.one_row_a_patient:
+        return [*_not_positive(raw), *_negative(raw, Role.ENTRY), *_entry_after_exit(raw)]
+    return [*_negative(raw, Role.START), *_backwards(raw)]
+
+
+def check_events(raw: RawCohort) -> list[Fault]:
+    """Return the faults of the event column: other codes than 0 and 1, or no event at all.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        Columns read by role.
+
+    Returns
+    -------
+    list of Fault
+        Those that were found.
+    """
+    event = raw.numbers.get(Role.EVENT)
+    if event is None:
+        return []
+    known = event[~np.isnan(event)]
+    if len(known) and set(np.unique(known)) == {1.0, 2.0}:
+        problem = (
+            f"the values are 1 ({np.sum(known == 1):,} times) and 2 ({np.sum(known == 2):,} times)"
+        )
+        remedy = (
+            "Write 0 for censored and 1 for the event; if 2 stands for the event, subtract 1 from "
+            "every value"
+        )
+        return [Fault(raw.where(Role.EVENT), problem, remedy)]
+    rows = np.flatnonzero((event != 0) & (event != 1) & ~np.isnan(event))
+    if len(rows):
+        many = share(len(rows), raw.n_rows, "value")
+        found = cells(map(shown, event[rows[:LISTED]]), raw.patient[rows])
+        problem = f"{many} {are(len(rows))} neither 0 nor 1: {found}"
+        remedy = "Write 1 if the event happened and 0 if the patient was censored"
+        return [Fault(raw.where(Role.EVENT), problem, remedy)]
+    if len(known) == raw.n_rows and not known.any():
+        problem = "there is no event: every value is 0"
+        remedy = "Check that 1 stands for the event; survival cannot be modelled without one"
+        return [Fault(raw.where(Role.EVENT), problem, remedy)]
+    return []
+
+
+def check_time_unit(raw: RawCohort) -> list[Fault]:
+    """Return the fault of times that are too long for the declared unit.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        Columns read by role.
+
+    Returns
+    -------
+    list of Fault
+        One fault, or none.
+    """
+    if raw.stop is None or np.isnan(raw.stop).all():
+        return []
+    unit = raw.data.time_unit
+    longest = float(np.nanmax(raw.stop))
+    if longest * unit.months <= LONGEST_MONTHS:
+        return []
+    years = longest * unit.months / 12
+    shorter = [u.value for u in TimeUnit if longest * u.months <= LONGEST_MONTHS]
+    remedy = "Check the column: no patient is followed for more than 120 years"
+    if shorter:
+        remedy = f"If the times are in {' or '.join(shorter)}, say so in `time_unit`"
+    problem = f"the longest follow-up is {shown(longest)} {unit.value}, that is {years:,.0f} years"
+    return [Fault(raw.where(Role.TIME, Role.STOP), problem, remedy)]
+
+
+def check_rows(raw: RawCohort, rows: Rows) -> list[Fault]:
+    """Return the faults among the rows of one patient.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        Columns read by role.
+    rows : Rows
+        Rows by patient and time.
+
+    Returns
+    -------
+    list of Fault
+        Patients with more than one row where one is expected, overlaps, events before the last
+        row, and changes of centre.
+    """
+    if raw.data.one_row_a_patient:
+        return _repeated(raw, rows)
+    return [*_overlapping(raw, rows), *_early_events(raw, rows), *_two_centres(raw, rows)]
+
+
+def _not_positive(raw: RawCohort) -> list[Fault]:
+    time = raw.numbers.get(Role.TIME)
+    if time is None or not (time <= 0).any():
+        return []
+    unit = raw.data.time_unit
+    half_day = f"{0.5 / DAYS_PER_MONTH / unit.months:.2g} {unit.value}"
+    found = np.flatnonzero(time <= 0)
+    problem = (
+        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} zero or negative: "
+        f"{cells(map(shown, time[found[:LISTED]]), raw.patient[found])}"
+    )
+    remedy = (
+        f"Follow-up must be longer than 0: correct the times; for follow-up that ended on the "
+        f"first day write half a day ({half_day})"
+    )
+    return [Fault(raw.where(Role.TIME), problem, remedy)]
+
+
+def _negative(raw: RawCohort, role: Role) -> list[Fault]:
+    times = raw.numbers.get(role)
+    if times is None or not (times < 0).any():
+        return []
+    found = np.flatnonzero(times < 0)
+    problem = (
+        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} negative: "
+        f"{cells(map(shown, times[found[:LISTED]]), raw.patient[found])}"
+    )
+    remedy = "Observation cannot begin before time zero: write 0 or the later time"
+    return [Fault(raw.where(role), problem, remedy)]
+
+
+def _entry_after_exit(raw: RawCohort) -> list[Fault]:
+    entry, time = raw.numbers.get(Role.ENTRY), raw.numbers.get(Role.TIME)
+    if entry is None or time is None or not ((entry >= time) & (time > 0)).any():
+        return []
+    found = np.flatnonzero((entry >= time) & (time > 0))
+    named = (f"entry {shown(entry[i])}, end {shown(time[i])}" for i in found[:LISTED])
+    verb = "enters" if len(found) == 1 else "enter"
+    problem = (
+        f"{share(len(found), raw.n_rows, 'patient')} {verb} at or after the end of follow-up: "
+        f"{cells(named, raw.patient[found])}"
+    )
+    remedy = "Correct the times, or leave out patients who were never under observation"
+    return [Fault(raw.where(Role.ENTRY, Role.TIME), problem, remedy)]
+
+
+def _backwards(raw: RawCohort) -> list[Fault]:
+    if raw.start is None or raw.stop is None or not (raw.start >= raw.stop).any():
+        return []
+    found = np.flatnonzero(raw.start >= raw.stop)
+    verb = "does not end" if len(found) == 1 else "do not end"
+    problem = (
+        f"{share(len(found), raw.n_rows, 'row')} {verb} later than it starts: "
+        f"{_spans(raw.start, raw.stop, found, raw)}"
+    )
+    remedy = "Every row must end after it starts: correct the times, or drop rows of no length"
+    return [Fault(raw.where(Role.START, Role.STOP), problem, remedy)]
+
+
+def _repeated(raw: RawCohort, rows: Rows) -> list[Fault]:
+    repeated = np.flatnonzero(rows.count > 1)
+    if not len(repeated):
+        return []
+    named = (f"{raw.patient[rows.first[i]]} ({rows.count[i]} rows)" for i in repeated[:LISTED])
+    problem = (
+        f"{counted(len(repeated), 'patient has', 'patients have')} more than "
+        f"one row: {enumerated(named, len(repeated))}"
+    )
+    remedy = (
+        "Keep one row a patient; if the rows are intervals of follow-up, name `start` and `stop` "
+        "in place of `time`"
+    )
+    return [Fault(raw.where(Role.PATIENT), problem, remedy)]
+
+
+def _overlapping(raw: RawCohort, rows: Rows) -> list[Fault]:
+    if raw.start is None or raw.stop is None:
+        return []
+    before, after = rows.order[:-1][rows.same], rows.order[1:][rows.same]
+    overlap = raw.start[after] < raw.stop[before]
+    before, after = before[overlap], after[overlap]
+    if not len(after):
+        return []
+    named = (
+        f"{_span(raw.start, raw.stop, b)} and {_span(raw.start, raw.stop, a)}"
+        for b, a in zip(before[:LISTED], after[:LISTED], strict=True)
+    )
+    problem = (
+        f"{counted(len(after), 'row starts', 'rows start')} before the patient's "
+        f"earlier row has ended: {cells(named, raw.patient[after])}"
+    )
+    remedy = (
+        "Correct the times so that no two rows of a patient share time; gaps between rows are "
+        "allowed"
+    )
+    return [Fault(raw.where(Role.START, Role.STOP), problem, remedy)]
+
+
+def _early_events(raw: RawCohort, rows: Rows) -> list[Fault]:
+    event = raw.numbers.get(Role.EVENT)
+    if event is None or raw.stop is None:
+        return []
+    early = rows.order[:-1][rows.same & (event[rows.order[:-1]] == 1)]
+    if not len(early):
+        return []
+    end = rows.largest(raw.stop)[rows.patient]
+    named = (f"event at {shown(raw.stop[i])}, rows until {shown(end[i])}" for i in early[:LISTED])
+    problem = (
+        f"{counted(len(early), 'event is', 'events are')} not in the patient's "
+        f"last row: {cells(named, raw.patient[early])}"
+    )
+    remedy = (
+        "A patient has at most one event and leaves with it: drop the rows after it, or move the "
+        "event to the last row"
+    )
+    return [Fault(raw.where(Role.EVENT), problem, remedy)]
+
+
+def _two_centres(raw: RawCohort, rows: Rows) -> list[Fault]:
+    if raw.centre is None:
+        return []
+    unknown = absent(raw.centre)
+    centre = number_labels(np.where(unknown, "", raw.centre))
+    found = rows.once(rows.changed(centre) & ~unknown & ~unknown[rows.first[rows.patient]])
+    if not len(found):
+        return []
+    first = rows.first[rows.patient[found]]
+    named = (
+        f"'{raw.centre[a]}' and '{raw.centre[b]}'"
+        for a, b in zip(first[:LISTED], found[:LISTED], strict=True)
+    )
+    problem = (
+        f"{counted(len(found), 'patient has', 'patients have')} more than one "
+        f"centre: {cells(named, raw.patient[found])}"
+    )
+    remedy = "Give each patient one centre: where the systemic therapy was started"
+    return [Fault(raw.where(Role.CENTRE), problem, remedy)]
+
+
+def _spans(start: Floats, stop: Floats, found: NDArray[np.intp], raw: RawCohort) -> str:
+    return cells((_span(start, stop, i) for i in found[:LISTED]), raw.patient[found])
+
+
+def _span(start: Floats, stop: Floats, row: int) -> str:
+    return f"{shown(start[row])} to {shown(stop[row])}"

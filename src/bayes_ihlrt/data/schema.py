@@ -1,0 +1,191 @@
+"""What the columns of a data file mean: the `[data]` and `[treatment]` tables of an analysis."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.names import DesignKind, TimeUnit
+
+RESERVED_NAMES: Final = frozenset(
+    {"patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"}
+)
+"""Names of the package's own columns, which no treatment or covariate may carry."""
+
+ColumnName = Annotated[str, Field(min_length=1)]
+
+
+class DataSpec(BaseModel):
+    """Columns that hold patients, follow-up and outcome, and the units they are in.
+
+    Follow-up comes in one of two forms: one row a patient (`time`, perhaps with `entry`), or
+    several rows a patient, each an interval (start, stop].
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Neither or both forms of follow-up are given, or one column has two roles.
+
+    Examples
+    --------
+    >>> spec = DataSpec(patient="patient_id", time="os_months", event="death")
+    >>> spec.time_unit.value
+    'months'
+    >>> DataSpec(patient="id", start="start", stop="stop", event="event").one_row_a_patient
+    False
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    patient: ColumnName = Field(description="Column with the patient's identifier.")
+    event: ColumnName = Field(description="Column with 1 = event, 0 = censored.")
+    time: ColumnName | None = Field(
+        default=None, description="Column with the time from time zero to event or censoring."
+    )
+    start: ColumnName | None = Field(
+        default=None, description="Column with the time at which a row's interval begins."
+    )
+    stop: ColumnName | None = Field(
+        default=None, description="Column with the time at which a row's interval ends."
+    )
+    entry: ColumnName | None = Field(
+        default=None,
+        description="Column with the time at which a patient came under observation "
+        "(delayed entry); only with `time`.",
+    )
+    centre: ColumnName | None = Field(
+        default=None, description="Column with the centre that treated the patient."
+    )
+    time_unit: TimeUnit = Field(
+        default=TimeUnit.MONTHS, description="Unit of every time column of the file."
+    )
+    units: dict[ColumnName, str] = Field(
+        default_factory=dict,
+        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; "
+        "its values are then checked for plausibility.",
+    )
+
+    @property
+    def one_row_a_patient(self) -> bool:
+        """Whether follow-up is given by `time`, one row a patient."""
+        return self.time is not None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Columns by role, e.g. ``{"patient": "id", "time": "os_months", "event": "death"}``."""
+        names = ("patient", "time", "start", "stop", "entry", "event", "centre")
+        return {role: column for role in names if (column := getattr(self, role)) is not None}
+
+    @model_validator(mode="after")
+    def _one_form_of_follow_up(self) -> Self:
+        given = [role for role in ("time", "start", "stop") if getattr(self, role) is not None]
+        if given not in (["time"], ["start", "stop"]):
+            found = " and ".join(f"`{role}`" for role in given) or "none of them"
+            raise ValueError(
+                f"follow-up needs either `time` (one row a patient) or both `start` and `stop` "
+                f"(several rows a patient); found {found}"
+            )
+        if self.entry is not None and self.time is None:
+            raise ValueError(
+                "`entry` goes with `time` only; with `start` and `stop` a patient enters "
+                "at the first `start`: remove `entry`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_role_a_column(self) -> Self:
+        seen: dict[str, str] = {}
+        for role, column in self.roles.items():
+            if column in seen:
+                raise ValueError(
+                    f"`{seen[column]}` and `{role}` both name the column '{column}'; "
+                    f"each role needs a column of its own"
+                )
+            seen[column] = role
+        return self
+
+
+class TreatmentSpec(BaseModel):
+    """The treatment whose effect is estimated, and the design that makes it person-time.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Neither or both of `start` and `column` are given, design 'fixed' comes without `column`, or
+        `landmark` is missing or superfluous.
+
+    Examples
+    --------
+    >>> TreatmentSpec(name="ihlrt", start="ihlrt_months").design.value
+    'split'
+    >>> TreatmentSpec(name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0).landmark
+    3.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the treatment's term in formulas and results.")
+    start: ColumnName | None = Field(
+        default=None,
+        description="Column with the time of first treatment, in `time_unit`; empty = never.",
+    )
+    column: ColumnName | None = Field(
+        default=None,
+        description="Column with 1 where the row is under treatment and 0 where it is not.",
+    )
+    design: DesignKind = Field(
+        default=DesignKind.SPLIT, description="How treatment becomes person-time."
+    )
+    landmark: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Landmark in months after time zero; for design = 'landmark' only.",
+    )
+    acknowledge_immortal_time_bias: bool = Field(
+        default=False,
+        description="Must be true for design = 'ever-never', which is biased by immortal time.",
+    )
+
+    @model_validator(mode="after")
+    def _usable_name(self) -> Self:
+        if not self.name.isidentifier():
+            raise ValueError(
+                f"`name` is the treatment's term in formulas; '{self.name}' has characters other "
+                f"than letters, digits and underscores, or begins with a digit"
+            )
+        if self.name in RESERVED_NAMES:
+            raise ValueError(
+                f"`name` = '{self.name}' is a column name of the package itself; "
+                f"choose another, for instance 'ihlrt'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.start is None) == (self.column is None):
+            found = "neither" if self.start is None else "both"
+            raise ValueError(
+                f"give either `start` (time of first treatment) or `column` (0/1 in every row); "
+                f"found {found}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _source_suits_design(self) -> Self:
+        if self.design is DesignKind.FIXED and self.column is None:
+            raise ValueError(
+                "design = 'fixed' is for a treatment known at time zero: give `column`; "
+                "for treatment that starts later keep `start` and choose another design"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _landmark_suits_design(self) -> Self:
+        if self.design is DesignKind.LANDMARK and self.landmark is None:
+            raise ValueError("design = 'landmark' needs `landmark`, in months, for instance 3.0")
+        if self.design is not DesignKind.LANDMARK and self.landmark is not None:
+            raise ValueError(
+                f"`landmark` is used by design = 'landmark' only, and design is "
+                f"'{self.design.value}': remove one of them"
+            )
+        return self

@@ -1,0 +1,106 @@
+"""Person-time: the rows of (start, stop], event and covariates that a hazard model reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.names import DesignKind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Columns = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a design did to the cohort.
+
+    Parameters
+    ----------
+    design : DesignKind
+        The design.
+    dropped : mapping of str to str
+        Patients that the design does not use, with the reason.
+    immortal_months : float
+        Untreated person-months counted as treated (0 for a correct design).
+    treated, untreated : mapping of str to float
+        ``patients`` (who contribute time), ``events`` and ``months`` in each state.
+    """
+
+    design: DesignKind
+    dropped: Mapping[str, str]
+    immortal_months: float
+    treated: Mapping[str, float]
+    untreated: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class PersonTime:
+    """Validated person-time, sorted by patient and start.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        ``patient``, ``start``, ``stop`` (months), ``event`` (0/1, 1 at most in a patient's last
+        row), ``weight``, the treatment and the covariates.
+    provenance : Provenance
+        How the rows came about.
+    """
+
+    columns: Columns
+    provenance: Provenance
+    _order: NDArray[np.intp] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort rows, freeze arrays and number the patients."""
+        _, first, code = np.unique(self.columns["patient"], return_index=True, return_inverse=True)
+        rank = np.empty(len(first), dtype=np.intp)
+        rank[np.argsort(first)] = np.arange(len(first))
+        patient = rank[code]
+        rows = np.lexsort((self.columns["start"], patient))
+        frozen = {}
+        for name, values in self.columns.items():
+            array = np.asarray(values)[rows]
+            array.flags.writeable = False
+            frozen[name] = array
+        object.__setattr__(self, "columns", MappingProxyType(frozen))
+        object.__setattr__(self, "_order", patient[rows])
+
+    @property
+    def patient_index(self) -> NDArray[np.intp]:
+        """Number of each row's patient, shape (rows,), increasing from 0."""
+        return self._order
+
+    @property
+    def patients(self) -> NDArray[np.object_]:
+        """Patient identifiers, shape (patients,)."""
+        first = np.flatnonzero(np.diff(self._order, prepend=-1))
+        return self.columns["patient"][first].astype(object)
+
+    @property
+    def exit_time(self) -> NDArray[np.float64]:
+        """End of each patient's follow-up in months, shape (patients,)."""
+        last = np.flatnonzero(np.diff(self._order, append=self._order[-1] + 1))
+        return self.columns["stop"][last].astype(np.float64)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._order)
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.columns["event"].astype(np.float64).sum())
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The rows as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))

@@ -1,0 +1,122 @@
+"""Exceptions of the package.
+
+::
+
+    BayesIhlrtError
+    ├── InputError            one or more faults in what the user gave (exit status 1)
+    │   ├── DataError         the cohort file or frame
+    │   ├── SpecificationError  the analysis specification
+    │   └── RefusedError      a request that would mislead
+    ├── ConvergenceError      the posterior is not to be trusted (exit status 3)
+    └── MissingExtraError     an optional dependency is not installed
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with an input, told so that it can be mended.
+
+    Parameters
+    ----------
+    where : str
+        Place of the fault, e.g. ``"patient P07, column os_months"`` or ``"[outcome] formula"``.
+    problem : str
+        What is wrong and what was found.
+    remedy : str
+        What is allowed, and what to do.
+    """
+
+    where: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return the fault as one sentence pair."""
+        return f"{self.where}: {self.problem}. {self.remedy}."
+
+
+class BayesIhlrtError(Exception):
+    """Base of every exception that the package raises on purpose."""
+
+
+class InputError(BayesIhlrtError):
+    """One or more faults in what the user gave; all are listed at once.
+
+    Parameters
+    ----------
+    subject : str
+        What was being read, e.g. ``"cohort.csv"``.
+    faults : iterable of Fault
+        Every fault that was found; at least one.
+    """
+
+    def __init__(self, subject: str, faults: Iterable[Fault]) -> None:
+        self.subject = subject
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{subject}: {count}\n{lines}")
+
+
+class DataError(InputError):
+    """The cohort file or frame cannot be analysed as it is."""
+
+
+class SpecificationError(InputError):
+    """The analysis specification cannot be run as it is."""
+
+
+class RefusedError(InputError):
+    """The request is understood and would mislead, so it is not carried out."""
+
+
+class ConvergenceError(BayesIhlrtError):
+    """The chains did not converge: the posterior is not to be trusted."""
+
+
+class MissingExtraError(BayesIhlrtError, ImportError):
+    """An optional dependency is not installed.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the optional extra, e.g. ``"gpu"``.
+    needed_for : str
+        What the user asked for.
+    """
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the optional extra '{extra}': "
+            f"install it with `python3 -m pip install 'bayes-ihlrt[{extra}]'`."
+        )
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return a hint naming the allowed word closest to `name`, or all of them.
+
+    Parameters
+    ----------
+    name : str
+        The word that was found.
+    allowed : iterable of str
+        The words that would have been accepted.
+
+    Returns
+    -------
+    str
+        For example ``"Did you mean 'event'? Allowed: event, time"``.
+
+    Examples
+    --------
+    >>> nearest("evnt", ["event", "time"])
+    "Did you mean 'event'? Allowed: event, time"
+    """
+    words = sorted(allowed)
+    close = get_close_matches(name, words, n=1)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{hint}Allowed: {', '.join(words) or '(none)'}"

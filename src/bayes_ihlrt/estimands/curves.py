@@ -1,0 +1,246 @@
+"""Standardised survival, restricted mean survival and medians under treatment strategies.
+
+Every quantity is averaged over patients inside each draw, S^a(t) = sum_i w_i S_i^a(t), and keeps
+its ``chain`` and ``draw`` dimensions; `summarise` reduces them last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.estimands.population import Population, sample_population
+from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.names import STRATEGY, TIME
+
+Floats = NDArray[np.float64]
+_CHUNK: Final = 20_000_000
+"""Elements of the largest temporary array (160 MB)."""
+_NODES: Final = 64
+_LAST_MONTH: Final = 600.0
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A treatment strategy.
+
+    Parameters
+    ----------
+    name : str
+        Label in results.
+    start : float
+        Month from which the patient is treated; infinite for never.
+    """
+
+    name: str
+    start: float
+
+
+NEVER: Final = Strategy("never", np.inf)
+
+
+def treated_from(month: float) -> Strategy:
+    """Return the strategy "treat from this month on, if still at risk".
+
+    Parameters
+    ----------
+    month : float
+        Start of treatment, months since time zero.
+
+    Returns
+    -------
+    Strategy
+        Named ``"from month <m>"``.
+
+    Examples
+    --------
+    >>> treated_from(3).name
+    'from month 3'
+    """
+    return Strategy(f"from month {month:g}", float(month))
+
+
+def survival(
+    fit: FittedModel,
+    times: Sequence[float] | Floats,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+) -> xr.DataArray:
+    """Return standardised survival S^a(t).
+
+    S^a(t) = sum_i w_i exp(-H_i^a(t)), where the hazard switches to the treated one at the
+    strategy's start.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    times : sequence of float, shape (times,)
+        Months since time zero.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value; the cohort's own values otherwise.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``; probabilities.
+    """
+    grid = np.asarray(times, dtype=np.float64)
+    population = sample_population(fit, modifier_at=modifier_at)
+    curves = [_curve(fit, population, grid, strategy.start) for strategy in strategies]
+    return _labelled(fit, np.stack(curves, axis=1), strategies).assign_coords({TIME: grid})
+
+
+def rmst(
+    fit: FittedModel,
+    horizon: float,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+) -> xr.DataArray:
+    """Return the restricted mean survival time, the area under S^a up to the horizon.
+
+    Gauss-Legendre quadrature with 64 nodes between the points where the hazard may jump; near
+    zero time is cubed so that hazards with a shape below 1 are integrated as accurately.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    horizon : float
+        Months.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy``; months.
+
+    References
+    ----------
+    Royston P, Parmar MKB. BMC Med Res Methodol 2013;13:152, doi 10.1186/1471-2288-13-152.
+    """
+    cuts = getattr(fit.prepared.hazard, "cuts", ())
+    starts = [s.start for s in strategies]
+    inner = sorted({c for c in (*cuts, *starts) if 0.0 < c < horizon})
+    nodes, weights = quadrature((0.0, *inner, horizon))
+    curve = survival(fit, nodes, strategies, modifier_at=modifier_at)
+    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME)
+
+
+def median_survival(
+    fit: FittedModel,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+) -> xr.DataArray:
+    """Return the median of the standardised survival curve.
+
+    Linear interpolation of log S between 600 times, geometric from 0.01 to 600 months.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy``; months, infinite where S stays above one half
+        through month 600. Medians beyond the cohort's follow-up are extrapolated by the model.
+    """
+    grid = np.concatenate([[0.0], np.geomspace(0.01, _LAST_MONTH, 600)])
+    curve = survival(fit, grid, strategies, modifier_at=modifier_at)
+    log_s = np.log(np.maximum(curve.to_numpy(), 1e-300))
+    target = np.log(0.5)
+    above = log_s > target
+    last = above.sum(axis=-1) - 1
+    after = np.minimum(last + 1, len(grid) - 1)
+    low = np.take_along_axis(log_s, last[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(log_s, after[..., None], axis=-1)[..., 0]
+    fraction = (low - target) / np.where(low > high, low - high, 1.0)
+    value = grid[last] + fraction * (grid[after] - grid[last])
+    reached = np.where(above.all(axis=-1), np.inf, value)
+    return xr.DataArray(reached, dims=curve.dims[:-1], coords=curve.drop_vars(TIME).coords)
+
+
+def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return nodes and weights that integrate a survival curve over consecutive intervals.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Increasing, starting at 0.
+
+    Returns
+    -------
+    nodes, weights : ndarray, shape (64 x intervals,)
+        The integral of f is ``(weights * f(nodes)).sum()``.
+
+    Examples
+    --------
+    >>> nodes, weights = quadrature((0.0, 2.0))
+    >>> round(float((weights * nodes**2).sum()), 10)
+    2.6666666667
+    """
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    unit, share = (x + 1.0) / 2.0, w / 2.0
+    nodes, weights = [], []
+    for low, high in zip(edges, edges[1:], strict=False):
+        width = high - low
+        if low == 0.0:
+            nodes.append(width * unit**3)
+            weights.append(width * share * 3.0 * unit**2)
+        else:
+            nodes.append(low + width * unit)
+            weights.append(width * share)
+    return np.concatenate(nodes), np.concatenate(weights)
+
+
+def _curve(fit: FittedModel, population: Population, times: Floats, start: float) -> Floats:
+    """Standardised survival of one strategy, shape (samples, times)."""
+    untreated, treated = _increments(fit, times, start)
+    samples, patterns = population.untreated.shape
+    total = np.zeros((samples, len(times)))
+    step = max(1, _CHUNK // max(1, samples * len(times)))
+    for low in range(0, patterns, step):
+        part = slice(low, low + step)
+        hazard = np.exp(population.untreated[:, part])[..., None] * untreated[:, None, :]
+        hazard += np.exp(population.treated[:, part])[..., None] * treated[:, None, :]
+        np.exp(np.negative(hazard, out=hazard), out=hazard)
+        total += np.einsum("spt,p->st", hazard, population.weights[part])
+    return total
+
+
+def _increments(fit: FittedModel, times: Floats, start: float) -> tuple[Floats, Floats]:
+    """Baseline cumulative hazard before and after treatment starts, shape (samples, times)."""
+    hazard, theta = fit.prepared.hazard, fit.baseline
+    switch = np.minimum(times, start)
+    zero = np.zeros_like(times)
+    before = hazard.cumulative_hazard(np, hazard.increment_basis(np, zero, switch), theta)
+    after = hazard.cumulative_hazard(np, hazard.increment_basis(np, switch, times), theta)
+    samples = len(next(iter(theta.values())))
+    shape = (samples, len(times))
+    return np.broadcast_to(before, shape), np.broadcast_to(after, shape)
+
+
+def _labelled(fit: FittedModel, values: Floats, strategies: Sequence[Strategy]) -> xr.DataArray:
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    return xr.DataArray(
+        values.reshape(chains, draws, *values.shape[1:]),
+        dims=("chain", "draw", STRATEGY, TIME),
+        coords={STRATEGY: [strategy.name for strategy in strategies]},
+    )

@@ -1,0 +1,75 @@
+"""The only place where draws are reduced."""
+
+from typing import Final
+
+import arviz_stats
+import numpy as np
+import xarray as xr
+
+_SAMPLE: Final = ("chain", "draw")
+
+
+def summarise(draws: xr.DataArray) -> xr.Dataset:
+    """Return mean, sd, median and central 95 % interval over draws.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dimensions ``chain, draw, ...``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``mean, sd, median, q2.5, q97.5`` over the remaining dimensions. Mean and sd are NaN
+        where a draw is infinite (a median survival that is not reached).
+    """
+    finite = np.isfinite(draws).all(_SAMPLE)
+    low, middle, high = (draws.quantile(q, _SAMPLE).drop_vars("quantile") for q in (0.025, 0.5, 0.975))
+    return xr.Dataset(
+        {
+            "mean": draws.where(finite).mean(_SAMPLE),
+            "sd": draws.where(finite).std(_SAMPLE, ddof=1),
+            "median": middle,
+            "q2.5": low,
+            "q97.5": high,
+        }
+    )
+
+
+def probability(statement: xr.DataArray) -> xr.DataArray:
+    """Return the posterior probability of a statement about each draw.
+
+    Parameters
+    ----------
+    statement : xarray.DataArray of bool
+        Dimensions ``chain, draw, ...``, e.g. ``hazard_ratio < 1``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Over the remaining dimensions.
+    """
+    return statement.mean(_SAMPLE)
+
+
+def diagnostics(draws: xr.Dataset) -> xr.Dataset:
+    """Return R-hat, bulk and tail effective sample size and Monte Carlo error of means.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Posterior draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        Each variable with a leading ``diagnostic`` dimension:
+        ``r_hat, ess_bulk, ess_tail, mcse_mean``.
+    """
+    parts = {
+        "r_hat": arviz_stats.rhat(draws),
+        "ess_bulk": arviz_stats.ess(draws, method="bulk"),
+        "ess_tail": arviz_stats.ess(draws, method="tail"),
+        "mcse_mean": arviz_stats.mcse(draws, method="mean"),
+    }
+    return xr.concat(parts.values(), dim=xr.Variable("diagnostic", list(parts)))

@@ -1,0 +1,274 @@
+"""Smooth hazard: a non-negative combination of M-splines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.hazards.numerics import softmax
+from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
+from bayes_ihlrt.hazards.splines import b_spline_areas, i_splines, m_splines
+from bayes_ihlrt.hazards.validation import cut_faults
+from bayes_ihlrt.names import HazardFamily
+
+_SMALLEST_HAZARD: Final = 1e-300
+_HALVINGS: Final = 60
+
+
+@dataclass(frozen=True)
+class MSpline:
+    r"""M-spline hazard: :math:`h(t) = e^{\mathrm{log\_scale}} \sum_m w_m M_m(t)` up to ``upper``.
+
+    Each :math:`M_m` is non-negative and integrates to 1 on ``(0, upper)``, and the weights
+    ``w = softmax(log_weights)`` sum to 1, so ``log_scale`` is the log of the cumulative hazard at
+    ``upper = knots[-1]`` and the weights alone give the shape. Beyond ``upper`` the hazard stays
+    at its value there. ``theta`` holds ``log_scale`` and ``log_weights`` (M,), unnormalised: adding
+    a constant to all of them changes nothing, so a prior must fix their level.
+
+    The cumulative hazard is the same combination of I-splines [1]_, in closed form.
+
+    Parameters
+    ----------
+    knots : tuple of float
+        Knots in months with both boundaries: starts at 0, strictly increasing, ends at ``upper``.
+    degree : int, default 3
+        Degree of the polynomials between knots, at least 1.
+
+    Raises
+    ------
+    SpecificationError
+        If the knots or the degree are not so; every fault is listed.
+
+    References
+    ----------
+    .. [1] Ramsay JO. Monotone regression splines in action. Stat Sci 1988.
+       https://doi.org/10.1214/ss/1177012761
+    .. [2] Jackson CH. survextrap: a package for flexible and transparent survival extrapolation.
+       BMC Med Res Methodol 2023. https://doi.org/10.1186/s12874-023-02094-1
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spline = MSpline((0.0, 6.0, 12.0, 24.0))
+    >>> theta = {"log_scale": np.log(1.2), "log_weights": np.log(spline.constant_weights())}
+    >>> basis = spline.log_hazard_basis(np, np.array([1.0, 10.0, 30.0]))
+    >>> np.exp(spline.log_hazard(np, basis, theta)).round(4)
+    array([0.05, 0.05, 0.05])
+    """
+
+    knots: tuple[float, ...]
+    degree: int = 3
+
+    name: ClassVar[HazardFamily] = HazardFamily.MSPLINE
+    parameters: ClassVar[tuple[str, ...]] = ("log_scale", "log_weights")
+    proportional_hazards: ClassVar[bool] = True
+    accelerated_failure_time: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check knots and degree."""
+        object.__setattr__(self, "knots", tuple(float(knot) for knot in self.knots))
+        faults = _knot_faults(self.knots)
+        if self.degree < 1:
+            faults.append(
+                Fault(
+                    "degree",
+                    f"found {self.degree}",
+                    "Give 1 or more (3, cubic, is usual); for a hazard that is constant between "
+                    f"knots choose the family '{HazardFamily.PIECEWISE}'",
+                )
+            )
+        if faults:
+            raise SpecificationError("M-spline hazard", faults)
+
+    @classmethod
+    def from_event_times(cls, times: Sequence[float] | NDArray[np.float64], n_knots: int) -> Self:
+        """Place the knots where the events are.
+
+        The `n_knots` inner knots are the quantiles of `times` at ``j / (n_knots + 1)``; the
+        boundaries are 0 and the last event.
+
+        Parameters
+        ----------
+        times : array_like of float
+            Times in months of the patients who had the event (leave out censored times).
+        n_knots : int
+            Number of inner knots, at least 0.
+
+        Returns
+        -------
+        MSpline
+            Cubic, with ``n_knots + 4`` weights.
+
+        Raises
+        ------
+        SpecificationError
+            If a time is not positive and finite, `n_knots` is negative, there are no events, or so
+            many events are tied that knots coincide.
+
+        Examples
+        --------
+        >>> MSpline.from_event_times([2.0, 5.0, 8.0, 14.0, 20.0], 1).knots
+        (0.0, 8.0, 20.0)
+        """
+        events = np.asarray(times, dtype=float)
+        faults = _event_faults(events, n_knots)
+        if faults:
+            raise SpecificationError("M-spline knots", faults)
+        inner = np.quantile(events, np.arange(1, n_knots + 1) / (n_knots + 1))
+        knots = (0.0, *inner.tolist(), float(events.max()))
+        if np.any(np.diff(knots) <= 0):
+            fault = Fault(
+                "n_knots",
+                f"{n_knots} inner knots at quantiles of {events.size} event times coincide, "
+                f"because the events fall on only {np.unique(events).size} different times",
+                "Ask for fewer knots, or give the knots yourself",
+            )
+            raise SpecificationError("M-spline knots", [fault])
+        return cls(knots)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Shape of each parameter, without batch dimensions."""
+        return {"log_scale": (), "log_weights": (self._n_weights,)}
+
+    def constant_weights(self) -> NDArray[np.float64]:
+        r"""Return the weights that make the hazard constant, shape (M,), sum 1.
+
+        B-splines sum to 1 at every time, so the weights are their areas over the upper boundary:
+        :math:`w_m = \int B_m(t)\,dt \,/\, \mathrm{upper}`. Their logarithms are the ``log_weights``
+        at which to centre a prior whose simplest hazard is a constant one.
+        """
+        return b_spline_areas(self.knots, self.degree) / self._upper
+
+    def increment_basis(self, xp: Namespace, start: Array, stop: Array) -> Array:
+        """Return the increments of the I-splines from `start` to `stop`, shape (T, M)."""
+        inside = self._i_splines(xp, stop) - self._i_splines(xp, start)
+        beyond = xp.maximum(stop, self._upper) - xp.maximum(start, self._upper)
+        return inside + xp.expand_dims(beyond, -1) * self._at_upper()
+
+    def cumulative_hazard(self, xp: Namespace, basis: Array, theta: Theta) -> Array:
+        """Return ``exp(log_scale) * basis @ softmax(log_weights)``, shape B + (T,)."""
+        scale = xp.exp(xp.expand_dims(theta["log_scale"], -1))
+        return scale * xp.matmul(softmax(xp, theta["log_weights"]), basis.T)
+
+    def log_hazard_basis(self, xp: Namespace, t: Array) -> Array:
+        """Return the M-splines at `t`, or at the upper boundary beyond it, shape (T, M)."""
+        return m_splines(xp, xp.minimum(t, self._upper), self.knots, self.degree)
+
+    def log_hazard(self, xp: Namespace, basis: Array, theta: Theta) -> Array:
+        """Return ``log_scale + log(basis @ softmax(log_weights))``, shape B + (T,).
+
+        The hazard is floored at 1e-300, where weights underflow, to keep its logarithm finite.
+        """
+        shape = xp.matmul(softmax(xp, theta["log_weights"]), basis.T)
+        log_shape = xp.log(xp.maximum(shape, _SMALLEST_HAZARD))
+        return xp.expand_dims(theta["log_scale"], -1) + log_shape
+
+    def time_at(self, xp: Namespace, start: Array, target: Array, theta: Theta) -> Array:
+        """Return the time at which `target` is spent in months, shape B + (T,).
+
+        Exact beyond the upper boundary, by bisection below it.
+
+        Raises
+        ------
+        TypeError
+            If `xp` is not NumPy: the search has no fixed graph.
+        """
+        if xp is not np:
+            raise TypeError(
+                f"MSpline.time_at searches with NumPy only, and was given {xp.__name__}; "
+                "call it with numpy and arrays of numbers."
+            )
+        unit_target = target * np.exp(-np.expand_dims(theta["log_scale"], -1))
+        weights = np.expand_dims(softmax(np, theta["log_weights"]), -2)
+        shape = np.broadcast_shapes(np.shape(start), unit_target.shape, weights.shape[:-1])
+        times = self._search(
+            np.broadcast_to(start, shape).ravel(),
+            np.broadcast_to(unit_target, shape).ravel(),
+            np.broadcast_to(weights, (*shape, self._n_weights)).reshape(-1, self._n_weights),
+        )
+        return times.reshape(shape)
+
+    def _search(
+        self,
+        start: NDArray[np.float64],
+        target: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return `time_at` for rows that each have their own weights, with ``log_scale = 0``."""
+        low = start
+        high = np.maximum(start, self._upper)
+        excess = target - self._spent(start, high, weights)
+        tail = weights @ self._at_upper()
+        wait = np.divide(excess, tail, out=np.full_like(excess, np.inf), where=tail > 0)
+        times = high + np.where(excess > 0, wait, 0.0)
+        within = np.flatnonzero(excess < 0)
+        start, low, high = start[within], low[within], high[within]
+        target, weights = target[within], weights[within]
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            early = self._spent(start, middle, weights) < target
+            low, high = np.where(early, middle, low), np.where(early, high, middle)
+        times[within] = (low + high) / 2
+        return times
+
+    def _spent(
+        self,
+        start: NDArray[np.float64],
+        stop: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        basis: NDArray[np.float64] = self.increment_basis(np, start, stop)
+        return np.sum(basis * weights, axis=-1)
+
+    @property
+    def _upper(self) -> float:
+        return self.knots[-1]
+
+    @property
+    def _n_weights(self) -> int:
+        return len(self.knots) - 1 + self.degree
+
+    def _i_splines(self, xp: Namespace, t: Array) -> Array:
+        return i_splines(xp, xp.minimum(t, self._upper), self.knots, self.degree)
+
+    def _at_upper(self) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = self.log_hazard_basis(np, np.array([self._upper]))[0]
+        return values
+
+
+def _knot_faults(knots: tuple[float, ...]) -> list[Fault]:
+    faults = cut_faults("knots", knots[1:])
+    if len(knots) < 2 or knots[0] != 0:
+        faults.append(
+            Fault(
+                "knots",
+                f"found ({', '.join(f'{knot:g}' for knot in knots)})",
+                "Give 0 first, then any inner knots, then the upper boundary in months",
+            )
+        )
+    return faults
+
+
+def _event_faults(events: NDArray[np.float64], n_knots: int) -> list[Fault]:
+    faults = []
+    if n_knots < 0:
+        faults.append(Fault("n_knots", f"found {n_knots}", "Give the number of inner knots, >= 0"))
+    if events.size == 0:
+        faults.append(
+            Fault("times", "there is no event", "Give the times at which events happened")
+        )
+    wrong = events[~(np.isfinite(events) & (events > 0))]
+    if wrong.size:
+        faults.append(
+            Fault(
+                "times",
+                f"{wrong.size} of {events.size} event times are not positive and finite, "
+                f"the first being {wrong[0]:g}",
+                "Event times are positive months since time zero; mend or leave out those patients",
+            )
+        )
+    return faults

@@ -1,0 +1,103 @@
+"""A fitted model: the specification bound to its data, and the draws."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.inference.gate import Convergence, check_convergence
+from bayes_ihlrt.inference.nuts import sample
+from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.model.build import PreparedModel, build_graph, prepare
+from bayes_ihlrt.model.spec import ModelSpec
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A posterior with everything needed to interpret it.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification, encoder, hazard and priors.
+    person_time : PersonTime
+        The rows that were fitted.
+    tree : xarray.DataTree
+        Draws and their diagnostics.
+    convergence : Convergence
+        Worst diagnostics.
+    """
+
+    prepared: PreparedModel
+    person_time: PersonTime
+    tree: xr.DataTree
+    convergence: Convergence
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior draws, dimensions ``chain, draw, ...``."""
+        return self.tree["posterior"].to_dataset()
+
+    def draws(self, name: str) -> Floats:
+        """Return a parameter's draws with chain and draw joined, shape (samples, ...)."""
+        values = self.posterior[name].to_numpy()
+        return values.reshape(-1, *values.shape[2:]).astype(np.float64)
+
+    @property
+    def coefficients(self) -> Floats:
+        """Log hazard ratios in the order of the design matrix, shape (samples, covariates)."""
+        columns = self.prepared.encoder.columns
+        samples = self.posterior.sizes["chain"] * self.posterior.sizes["draw"]
+        if not columns:
+            return np.empty((samples, 0))
+        return np.stack([self.draws(name) for name in columns], axis=1)
+
+    @property
+    def baseline(self) -> dict[str, Floats]:
+        """Parameters of the baseline hazard, shape (samples,) or (samples, intervals)."""
+        return {name: self.draws(name) for name in self.prepared.hazard.parameters}
+
+
+def fit_model(
+    spec: ModelSpec,
+    person_time: PersonTime,
+    settings: SamplerSpec | None = None,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+) -> FittedModel:
+    """Fit a model to person-time by NUTS.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows, months.
+    settings : SamplerSpec, optional
+        Draws, chains, seed.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    FittedModel
+        The posterior.
+
+    Raises
+    ------
+    SpecificationError
+        When specification and data do not fit together.
+    ConvergenceError
+        When the draws are not to be trusted.
+    """
+    prepared = prepare(spec, person_time)
+    tree = sample(build_graph(prepared), settings, progress=progress)
+    found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
+    return FittedModel(prepared, person_time, tree, found)

@@ -1,0 +1,128 @@
+"""NUTS through nutpie: compile a graph once, sample it as often as its data change.
+
+References
+----------
+Hoffman MD, Gelman A. The No-U-Turn Sampler. J Mach Learn Res 2014;15:1593-1623.
+"""
+
+import warnings
+from importlib.metadata import version
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import nutpie
+import pymc as pm
+import xarray as xr
+from nutpie.compile_pymc import CompiledPyMCModel
+
+from bayes_ihlrt.inference.settings import SamplerSpec
+
+_COMPILED: Final[WeakKeyDictionary[pm.Model, CompiledPyMCModel]] = WeakKeyDictionary()
+_STATS: Final = ("diverging", "tree_depth", "step_size", "energy", "lp", "acceptance_rate")
+_RENAME: Final = {
+    "depth": "tree_depth",
+    "logp": "lp",
+    "mean_tree_accept": "acceptance_rate",
+}
+
+
+def sample(
+    model: pm.Model, settings: SamplerSpec | None = None, *, progress: bool = False
+) -> xr.DataTree:
+    """Draw from a model's posterior.
+
+    The first call compiles the model. Later calls with the same model object reuse the compiled
+    function with whatever values its `pm.Data` hold then: change outcomes, patient weights or
+    prior hyperparameters by ``pm.set_data`` and sample again.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A graph made by `build_model`.
+    settings : SamplerSpec, optional
+        Draws, chains, seed.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by patient), ``log_prior``,
+        ``observed_data`` and ``constant_data``; dimensions ``chain, draw, patient, ...``.
+
+    See Also
+    --------
+    bayes_ihlrt.inference.gate.check_convergence : Refuses draws that are not to be trusted.
+    """
+    settings = settings or SamplerSpec()
+    drawn = nutpie.sample(
+        _compiled(model),
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=settings.chains,
+        target_accept=settings.target_accept,
+        seed=settings.seed,
+        save_warmup=False,
+        progress_bar=progress,
+    )
+    return _assemble(model, drawn, settings)
+
+
+def _compiled(model: pm.Model) -> CompiledPyMCModel:
+    """Return the model compiled, with the current values of its data."""
+    compiled = _COMPILED.get(model)
+    if compiled is None:
+        compiled = nutpie.compile_pymc_model(model)
+        _COMPILED[model] = compiled
+    used = {variable.name for variable in compiled.shared_var_keys}
+    values = {v.name: v.get_value() for v in model.data_vars if v.name in used}
+    return compiled.with_data(**values)
+
+
+def _assemble(model: pm.Model, drawn: xr.DataTree, settings: SamplerSpec) -> xr.DataTree:
+    """Put the groups of the package's contract together."""
+    visible = [v.name for v in model.unobserved_RVs]
+    posterior = drawn["posterior"].to_dataset()[visible]
+    raw = drawn["sample_stats"].to_dataset()
+    stats = raw.rename({old: new for old, new in _RENAME.items() if old in raw})
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "sample_stats": stats[[name for name in _STATS if name in stats]],
+            "observed_data": _observed(model),
+            "constant_data": _constant(model),
+        }
+    )
+    with warnings.catch_warnings():
+        # xarray tells of its own future defaults here, which concern no result.
+        warnings.simplefilter("ignore", FutureWarning)
+        pm.compute_log_likelihood(tree, model=model, progressbar=False)
+        pm.stats.compute_log_prior(tree, model=model, progressbar=False)
+    tree.attrs = {
+        "inference_library": "nutpie",
+        "inference_library_version": version("nutpie"),
+        "engine": "nuts",
+        "seed": settings.seed,
+        "tune": settings.tune,
+        "sample_dims": ["chain", "draw"],
+    }
+    return tree
+
+
+def _observed(model: pm.Model) -> xr.Dataset:
+    unit = model.named_vars_to_dims["time"][0]
+    labels = list(model.coords[unit])
+    return xr.Dataset({"time": (unit, model["exit_time"].get_value())}, coords={unit: labels})
+
+
+def _constant(model: pm.Model) -> xr.Dataset:
+    unit = model.named_vars_to_dims["time"][0]
+    labels = list(model.coords[unit])
+    hyper = list(model.coords["hyperparameter"])
+    return xr.Dataset(
+        {
+            "weight": (unit, model["weight"].get_value()),
+            "hyperparameters": ("hyperparameter", model["hyperparameters"].get_value()),
+        },
+        coords={unit: labels, "hyperparameter": hyper},
+    )

@@ -1,0 +1,36 @@
+"""Save a result as one netCDF file and read it back equal."""
+
+from pathlib import Path
+
+import xarray as xr
+
+
+def save(tree: xr.DataTree, path: Path) -> None:
+    """Write a DataTree to one netCDF file, whole or not at all.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        The result.
+    path : pathlib.Path
+        File to write; an existing file is replaced.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    tree.to_netcdf(unfinished, engine="netcdf4")
+    unfinished.replace(path)
+
+
+def load(path: Path) -> xr.DataTree:
+    """Read a DataTree into memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file written by `save`.
+
+    Returns
+    -------
+    xarray.DataTree
+        Equal to what was saved; the file is closed again.
+    """
+    return xr.load_datatree(path, engine="netcdf4")

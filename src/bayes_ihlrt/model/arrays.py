@@ -1,0 +1,180 @@
+"""The arrays that a graph reads: made from person-time, replaced for a refit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import Columns, PersonTime
+from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.model.encode import Encoder
+from bayes_ihlrt.names import PATIENT, HazardFamily
+
+Floats = NDArray[np.float64]
+PATTERN: Final = "pattern"
+AGGREGATE_ABOVE: Final = 5_000
+"""Rows above which a piecewise model is reduced to its sufficient statistics."""
+
+
+@dataclass(frozen=True)
+class GraphArrays:
+    """Data of one graph.
+
+    Parameters
+    ----------
+    data : mapping of str to ndarray
+        Values of the graph's `pm.Data` by name.
+    unit : str
+        Dimension of the observed variable: ``"patient"``, or ``"pattern"`` when patients with
+        the same covariates were added up.
+    labels : ndarray of str, shape (units,)
+        Patient identifiers or pattern numbers.
+    """
+
+    data: Mapping[str, NDArray[np.generic]]
+    unit: str
+    labels: NDArray[np.object_]
+
+
+def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> GraphArrays:
+    """Return the arrays of a graph.
+
+    Rows stay flat and sorted by patient: patients have different numbers of rows, and padding
+    to the longest would multiply the work. Piecewise models with few covariate patterns are
+    reduced to event counts and exposure by pattern and interval, which are sufficient, so that
+    their cost does not grow with the number of patients.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Encoding of the covariates.
+    hazard : Hazard
+        Baseline hazard.
+    person_time : PersonTime
+        Rows.
+
+    Returns
+    -------
+    GraphArrays
+        Arrays by name; times in months.
+    """
+    columns = person_time.columns
+    pattern, first = _patterns(encoder, person_time)
+    reducible = hazard.name in {HazardFamily.EXPONENTIAL, HazardFamily.PIECEWISE}
+    large = len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
+    if reducible and large:
+        rows = {name: values[first] for name, values in columns.items()}
+        data = _sufficient_statistics(hazard, columns, pattern, len(first))
+        labels = np.asarray([str(number) for number in range(len(first))], dtype=object)
+        unit = PATTERN
+    else:
+        rows = dict(columns)
+        data = _row_statistics(hazard, person_time)
+        labels = person_time.patients
+        unit = PATIENT
+    data["design"] = encoder.design(rows)
+    for term in encoder.spec.outcome.groups:
+        data[f"{term.group}_index"] = encoder.group_index(rows, term.group)
+        if term.slope is not None:
+            data[f"{term.group}_{term.slope}"] = rows[term.slope].astype(np.float64)
+    data |= _centre_points(encoder, data, rows)
+    return GraphArrays(data=data, unit=unit, labels=labels)
+
+
+def _row_statistics(hazard: Hazard, person_time: PersonTime) -> dict[str, NDArray[np.generic]]:
+    columns = person_time.columns
+    start, stop = _floats(columns["start"]), _floats(columns["stop"])
+    weight = _floats(columns["weight"])
+    return {
+        "increment_basis": np.asarray(hazard.increment_basis(np, start, stop), dtype=np.float64),
+        "hazard_basis": np.asarray(hazard.log_hazard_basis(np, stop), dtype=np.float64),
+        "event": weight * _floats(columns["event"]),
+        "exposure": weight,
+        "start": start,
+        "stop": stop,
+        "row_unit": person_time.patient_index.astype(np.int64),
+        "weight": np.ones(len(person_time.patients)),
+        "exit_time": person_time.exit_time,
+    }
+
+
+def _sufficient_statistics(
+    hazard: Hazard, columns: Columns, pattern: NDArray[np.intp], n: int
+) -> dict[str, NDArray[np.generic]]:
+    """Add up events and exposure of all rows with the same covariates.
+
+    With d events in a pattern, the fractions of them in each interval stand in for the one-hot
+    basis of a single event: d x (fractions @ log_hazard) is the sum of the log hazards.
+    """
+    start, stop = _floats(columns["start"]), _floats(columns["stop"])
+    weight = _floats(columns["weight"])
+    event = weight * _floats(columns["event"])
+    died = event > 0.0
+    exposure = _sum_by(pattern, weight[:, None] * hazard.increment_basis(np, start, stop), n)
+    basis = event[died, None] * hazard.log_hazard_basis(np, stop[died])
+    events = np.bincount(pattern, event, minlength=n)
+    counts = _sum_by(pattern[died], basis, n)
+    total = np.bincount(pattern, weight * (stop - start), minlength=n)
+    return {
+        "increment_basis": exposure,
+        "hazard_basis": counts / np.where(events > 0.0, events, 1.0)[:, None],
+        "event": events,
+        "exposure": np.ones(n),
+        "start": np.zeros(n),
+        "stop": total,
+        "row_unit": np.arange(n, dtype=np.int64),
+        "weight": np.ones(n),
+        "exit_time": total,
+    }
+
+
+def _sum_by(index: NDArray[np.intp], values: Floats, n: int) -> Floats:
+    sums = [np.bincount(index, column, minlength=n) for column in values.T]
+    return np.stack(sums, axis=1)
+
+
+def _patterns(
+    encoder: Encoder, person_time: PersonTime
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number the distinct covariate patterns; return each row's pattern and a row of each."""
+    spec = encoder.spec
+    names = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
+    if spec.modifier is not None and spec.modifier.name in names:
+        names = [spec.modifier.column if name == spec.modifier.name else name for name in names]
+    code = np.zeros(person_time.n_rows, dtype=np.intp)
+    for name in dict.fromkeys(names):
+        values, levels = pd.factorize(person_time.columns[name])
+        code, _ = pd.factorize(code * len(levels) + values)
+    first = np.flatnonzero(~pd.Series(code).duplicated().to_numpy())
+    return code.astype(np.intp), first
+
+
+def _centre_points(
+    encoder: Encoder, data: Mapping[str, NDArray[np.generic]], rows: Columns
+) -> dict[str, NDArray[np.generic]]:
+    """Where the sampling coordinates and the baseline prior are anchored.
+
+    `design_centre` (event-weighted mean) decorrelates the level from the coefficients;
+    `design_reference` is the untreated average patient of the baseline prior.
+    """
+    design, event = _floats(data["design"]), _floats(data["event"])
+    share = event / event.sum() if event.sum() > 0.0 else np.full(len(event), 1.0 / len(event))
+    time = _floats(data["stop"])
+    untreated = dict(rows)
+    if encoder.spec.treatment is not None and encoder.spec.treatment in untreated:
+        untreated[encoder.spec.treatment] = np.zeros(len(share))
+    length = time - _floats(data["start"])
+    points: dict[str, NDArray[np.generic]] = {
+        "design_centre": share @ design,
+        "design_reference": length @ encoder.design(untreated) / length.sum(),
+        "interval_share": share @ _floats(data["hazard_basis"]),
+        "time_centre": np.asarray([np.average(np.log(np.maximum(time, 1e-3)), weights=time)]),
+    }
+    return points
+
+
+def _floats(values: NDArray[np.generic]) -> Floats:
+    return np.asarray(values, dtype=np.float64)

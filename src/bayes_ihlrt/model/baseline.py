@@ -1,0 +1,245 @@
+"""Baseline hazards as graph nodes: their parameters, priors and sampling coordinates.
+
+The level of the hazard is sampled at a central point (average covariates and group effects, a
+typical time), where it is nearly uncorrelated with the other parameters. The prior is stated for
+the level itself; since the central level differs from it by a shift that does not depend on it,
+giving the central level the shifted prior is the same model.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor import TensorVariable
+
+from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
+from bayes_ihlrt.model.graph_priors import GraphPriors
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.spec import HazardSpec
+from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
+from bayes_ihlrt.priors import PriorScale
+
+Theta = dict[str, TensorVariable]
+DEFAULT_KNOTS: Final = 3
+
+
+def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
+    """Return the hazard that a specification names.
+
+    Parameters
+    ----------
+    spec : HazardSpec
+        Family and its options.
+    event_times : ndarray
+        Observed event times in months, for the knots of an M-spline.
+
+    Returns
+    -------
+    Hazard
+        Ready to be evaluated.
+    """
+    match spec.family:
+        case HazardFamily.EXPONENTIAL:
+            return Exponential()
+        case HazardFamily.WEIBULL:
+            return Weibull()
+        case HazardFamily.GOMPERTZ:
+            return Gompertz()
+        case HazardFamily.PIECEWISE:
+            return Piecewise(cuts=spec.cuts or ())
+        case HazardFamily.MSPLINE:
+            return MSpline.from_event_times(event_times, n_knots=spec.knots or DEFAULT_KNOTS)
+
+
+def add_baseline(
+    spec: HazardSpec,
+    hazard: Hazard,
+    priors: GraphPriors,
+    *,
+    centre: TensorVariable,
+    reference: TensorVariable,
+    time_centre: TensorVariable,
+    share: TensorVariable,
+) -> Theta:
+    """Add the parameters of the baseline hazard to the model on the stack.
+
+    Parameters
+    ----------
+    spec : HazardSpec
+        Family and options.
+    hazard : Hazard
+        The hazard made from it.
+    priors : GraphPriors
+        Priors by parameter.
+    centre : TensorVariable, scalar
+        Linear predictor at average covariates and group effects.
+    reference : TensorVariable, scalar
+        Linear predictor of the untreated average patient.
+    time_centre : TensorVariable, scalar
+        Log of a typical time in months.
+    share : TensorVariable, shape (intervals,)
+        Share of events in each interval, for the piecewise hazard.
+
+    Returns
+    -------
+    dict of str to TensorVariable
+        The hazard's parameters.
+    """
+    if spec.smoothing is Smoothing.INDEPENDENT:
+        return _independent_intervals(priors, centre, reference)
+    shape, own = _SHAPES[spec.family](hazard, priors, time_centre, share)
+    anchor = ANCHOR[spec.family]
+    free = {**shape, anchor: _level(shape, anchor, pt.as_tensor(0.0))}
+    shift = centre + own
+    location, stretch = _stated_location(hazard, priors, free, anchor, reference)
+    if not priors.has_location(anchor):
+        level = priors.sample(anchor)
+    else:
+        central = priors.sample(
+            anchor, shift=shift + location, stretch=stretch, stored=f"{anchor}_centred"
+        )
+        level = central - shift
+        if anchor not in shape:
+            level = pm.Deterministic(anchor, level)
+    if anchor not in shape:
+        return {**shape, anchor: level}
+    return {anchor: pm.Deterministic(anchor, level + shape[anchor], dims=INTERVAL)}
+
+
+def _stated_location(
+    hazard: Hazard, priors: GraphPriors, free: Theta, anchor: str, reference: TensorVariable
+) -> tuple[TensorVariable | float, TensorVariable | float]:
+    """Return shift and stretch that turn the stated prior into one on the level.
+
+    For a prior on the log median m of the untreated average patient, H(m) = log 2 fixes the
+    level given the shape: level = log log 2 - log H_free(m) - reference, where H_free has level
+    zero. Around the prior median this is linear in log m with slope -m h(m) / H(m), exactly so
+    for the exponential and the Weibull.
+    """
+    if priors.priors[anchor].on is not PriorScale.LOG_MEDIAN:
+        return 0.0, 1.0
+    log_median = priors.values[anchor]["mu"]
+    median = pt.exp(log_median)[None]
+    zero = pt.zeros((1,))
+    log_cumulative = pt.log(
+        hazard.cumulative_hazard(pt, hazard.increment_basis(pt, zero, median), free)[0]
+    )
+    log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median), free)[0]
+    stretch = pt.exp(log_median + log_hazard - log_cumulative)
+    location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
+    return location, stretch
+
+
+def _level(shape: Theta, anchor: str, zero: TensorVariable) -> TensorVariable:
+    return shape[anchor] if anchor in shape else zero
+
+
+_Shape = tuple[Theta, TensorVariable | float]
+
+
+def _exponential(*_: object) -> _Shape:
+    return {}, 0.0
+
+
+def _weibull(
+    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
+) -> _Shape:
+    del hazard
+    log_shape = priors.sample("log_shape")
+    return {"log_shape": log_shape}, pt.exp(log_shape) * time_centre
+
+
+def _gompertz(
+    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
+) -> _Shape:
+    del hazard
+    time = pt.exp(time_centre)
+    scaled = priors.sample("slope", stretch=time, stored="slope_scaled")
+    slope = pm.Deterministic("slope", scaled / time)
+    return {"slope": slope}, scaled
+
+
+def _random_walk(
+    hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
+) -> _Shape:
+    """Deviations from the first interval's log hazard: steps with variance sd^2 x distance."""
+    if not isinstance(hazard, Piecewise):
+        raise TypeError(type(hazard).__name__)
+    steps = _walk(priors, np.sqrt(interval_distances(hazard.cuts)))
+    return {"log_hazard": steps}, pt.dot(share, steps)
+
+
+def _mspline(
+    hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable
+) -> _Shape:
+    if not isinstance(hazard, MSpline):
+        raise TypeError(type(hazard).__name__)
+    constant = np.log(hazard.constant_weights())
+    walk = _walk(priors, np.ones(len(constant) - 1))
+    weights = pm.Deterministic("log_weights", pt.as_tensor(constant) + walk, dims="basis")
+    return {"log_weights": weights}, 0.0
+
+
+def _walk(priors: GraphPriors, step_scale: np.ndarray) -> TensorVariable:
+    scale = priors.sample("smoothing_sd")
+    steps = pm.Normal("walk_step", 0.0, 1.0, dims="step")
+    path = pt.cumsum(steps * pt.as_tensor(step_scale))
+    return scale * pt.concatenate([pt.zeros((1,)), path])
+
+
+_SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
+    HazardFamily.EXPONENTIAL: _exponential,
+    HazardFamily.WEIBULL: _weibull,
+    HazardFamily.GOMPERTZ: _gompertz,
+    HazardFamily.PIECEWISE: _random_walk,
+    HazardFamily.MSPLINE: _mspline,
+}
+
+
+def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
+    """Return the distances between interval midpoints, relative to their mean.
+
+    The last interval has no end and is taken to be as wide as the one before it.
+
+    Parameters
+    ----------
+    cuts : tuple of float
+        Inner cut points, months.
+
+    Returns
+    -------
+    ndarray, shape (len(cuts),)
+        Mean 1, so that the random walk's scale is that of a step between average intervals.
+
+    Examples
+    --------
+    >>> interval_distances((6.0, 12.0, 24.0)).round(3).tolist()
+    [0.667, 1.0, 1.333]
+    """
+    edges = np.concatenate([[0.0], cuts])
+    widths = np.diff(edges)
+    widths = np.append(widths, widths[-1])
+    distances = (widths[:-1] + widths[1:]) / 2.0
+    return distances / distances.mean()
+
+
+def _independent_intervals(
+    priors: GraphPriors, centre: TensorVariable, reference: TensorVariable
+) -> Theta:
+    """Each interval's log hazard has the stated prior, independently of the others.
+
+    A prior on the log median m becomes log(log 2) - log m, the hazard of an exponential.
+    """
+    if not priors.has_location("log_hazard"):
+        return {"log_hazard": priors.sample("log_hazard", dims=INTERVAL)}
+    stated = priors.priors["log_hazard"].on
+    shift, stretch = centre, 1.0
+    if stated is PriorScale.LOG_MEDIAN:
+        log_median = priors.values["log_hazard"]["mu"]
+        shift = centre + np.log(np.log(2.0)) - 2.0 * log_median - reference
+    central = priors.sample(
+        "log_hazard", dims=INTERVAL, shift=shift, stretch=stretch, stored="log_hazard_centred"
+    )
+    return {"log_hazard": pm.Deterministic("log_hazard", central - centre, dims=INTERVAL)}

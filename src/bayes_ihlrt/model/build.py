@@ -1,0 +1,196 @@
+"""From a specification and person-time to one PyMC graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.tensor import TensorVariable
+
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
+from bayes_ihlrt.model.baseline import add_baseline, make_hazard
+from bayes_ihlrt.model.encode import Encoder, build_encoder
+from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
+from bayes_ihlrt.model.groups import CENTRED_FROM_EVENTS, add_group_effect
+from bayes_ihlrt.model.likelihood import observe
+from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
+from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.names import INTERVAL, GroupParametrisation
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """A specification bound to person-time: everything but the graph.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    encoder : Encoder
+        Encoding of the covariates.
+    hazard : Hazard
+        Baseline hazard, with its cuts or knots.
+    priors : mapping of str to ResolvedPrior
+        Every parameter's prior and its source.
+    arrays : GraphArrays
+        The graph's data.
+    """
+
+    spec: ModelSpec
+    encoder: Encoder
+    hazard: Hazard
+    priors: Mapping[str, ResolvedPrior]
+    arrays: GraphArrays
+
+
+def prepare(spec: ModelSpec, person_time: PersonTime) -> PreparedModel:
+    """Bind a specification to person-time.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows, months.
+
+    Returns
+    -------
+    PreparedModel
+        Encoder, hazard, priors and arrays.
+
+    Raises
+    ------
+    SpecificationError
+        When specification and data do not fit together.
+    """
+    encoder = build_encoder(spec, person_time)
+    died = person_time.columns["event"].astype(np.float64) == 1.0
+    times = person_time.columns["stop"][died].astype(np.float64)
+    hazard = make_hazard(spec.outcome.hazard, times)
+    arrays = graph_arrays(encoder, hazard, person_time)
+    design = np.asarray(arrays.data["design"], dtype=np.float64)
+    sds = dict(zip(encoder.columns, design.std(axis=0), strict=True))
+    return PreparedModel(spec, encoder, hazard, resolve_priors(spec, encoder.terms, sds), arrays)
+
+
+def build_model(spec: ModelSpec, person_time: PersonTime) -> pm.Model:
+    """Return the PyMC graph of a survival model.
+
+    log h(t) = log h0(t) + x'b + u_group. Coefficients carry the names of the design matrix's
+    columns and are log hazard ratios. Outcome data, patient weights (`weight`) and prior
+    hyperparameters (`hyperparameters`) are `pm.Data`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows, months.
+
+    Returns
+    -------
+    pymc.Model
+        With the observed variable ``time`` of dimension ``patient``.
+
+    Raises
+    ------
+    SpecificationError
+        When specification and data do not fit together.
+    """
+    return build_graph(prepare(spec, person_time))
+
+
+def build_graph(prepared: PreparedModel) -> pm.Model:
+    """Return the PyMC graph of a prepared model.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification bound to person-time.
+
+    Returns
+    -------
+    pymc.Model
+        The graph.
+    """
+    with pm.Model(coords=_coords(prepared)) as model:
+        data = {name: pm.Data(name, value) for name, value in prepared.arrays.data.items()}
+        priors = add_hyperparameters(prepared.priors)
+        coefficients = _coefficients(prepared.encoder.columns, priors)
+        eta, group_mean = _add_groups(prepared, priors, data)
+        eta = eta + pt.dot(data["design"], coefficients)
+        theta = add_baseline(
+            prepared.spec.outcome.hazard,
+            prepared.hazard,
+            priors,
+            centre=pt.dot(data["design_centre"], coefficients) + group_mean,
+            reference=pt.dot(data["design_reference"], coefficients),
+            time_centre=data["time_centre"][0],
+            share=data["interval_share"],
+        )
+        observe(prepared.hazard, theta, eta, data, unit=prepared.arrays.unit)
+    return model
+
+
+def _coords(prepared: PreparedModel) -> dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]]:
+    coords: dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]] = {
+        prepared.arrays.unit: prepared.arrays.labels,
+        **prepared.encoder.levels,
+    }
+    width = prepared.arrays.data["hazard_basis"].shape[1]
+    if "log_hazard" in prepared.hazard.parameters:
+        coords[INTERVAL] = interval_labels(prepared.spec.outcome.hazard.cuts or ())
+        coords["step"] = coords[INTERVAL][1:]
+    if "log_weights" in prepared.hazard.parameters:
+        coords["basis"] = [str(number) for number in range(width)]
+        coords["step"] = coords["basis"][1:]
+    return coords
+
+
+def interval_labels(cuts: tuple[float, ...]) -> list[str]:
+    """Return the labels of the intervals between cut points.
+
+    Examples
+    --------
+    >>> interval_labels((3.0, 6.0))
+    ['0-3', '3-6', '6+']
+    """
+    edges = ["0", *(f"{cut:g}" for cut in cuts)]
+    pairs = zip(edges, edges[1:], strict=False)
+    return [f"{low}-{high}" for low, high in pairs] + [f"{edges[-1]}+"]
+
+
+def _coefficients(columns: tuple[str, ...], priors: GraphPriors) -> TensorVariable:
+    if not columns:
+        return pt.zeros((0,))
+    return pt.stack([priors.sample(name) for name in columns])
+
+
+def _add_groups(
+    prepared: PreparedModel, priors: GraphPriors, data: Mapping[str, TensorVariable]
+) -> tuple[TensorVariable | float, TensorVariable | float]:
+    """Add the group effects; return their part of the linear predictor and their mean."""
+    eta: TensorVariable | float = 0.0
+    mean: TensorVariable | float = 0.0
+    for term in prepared.spec.outcome.groups:
+        index = data[f"{term.group}_index"]
+        centred = _is_centred(prepared, term.group)
+        intercept = add_group_effect(term.group, None, priors, centred=centred)
+        eta = eta + intercept[index]
+        mean = mean + intercept.mean()
+        if term.slope is not None:
+            slope = add_group_effect(term.group, term.slope, priors, centred=centred)
+            eta = eta + slope[index] * data[f"{term.group}_{term.slope}"]
+    return eta, mean
+
+
+def _is_centred(prepared: PreparedModel, group: str) -> bool:
+    choice = prepared.spec.outcome.parametrisation
+    if choice is not GroupParametrisation.AUTO:
+        return choice is GroupParametrisation.CENTRED
+    events = float(np.sum(prepared.arrays.data["event"]))
+    return events / len(prepared.encoder.levels[group]) >= CENTRED_FROM_EVENTS

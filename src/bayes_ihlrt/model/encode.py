@@ -1,0 +1,250 @@
+"""Encode covariates as a design matrix that can be remade for other patients and strategies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import formulaic
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import Columns, PersonTime
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
+from bayes_ihlrt.names import ModifierTransform
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The linear predictor's columns, with everything learnt from the cohort that made them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    columns : tuple of str
+        Coefficient names, e.g. ``("ihlrt", "nlr", "ihlrt:nlr", "albi")``.
+    terms : mapping of str to str
+        Term of the formula that each coefficient belongs to.
+    levels : mapping of str to tuple of str
+        Levels of each group column, sorted.
+    modifier_sd : float
+        Standard deviation that ``standardise`` divides by (1 for other transforms).
+    formula_state : formulaic.ModelSpec or None
+        Reference levels, spline knots and the like; None without covariates.
+    """
+
+    spec: ModelSpec
+    columns: tuple[str, ...]
+    terms: Mapping[str, str]
+    levels: Mapping[str, tuple[str, ...]]
+    modifier_sd: float
+    formula_state: formulaic.ModelSpec | None
+
+    def design(self, columns: Columns) -> Floats:
+        """Return the design matrix of some rows.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray, shape (rows,)
+            Covariates on the scale of the data (the modifier untransformed).
+
+        Returns
+        -------
+        ndarray, shape (rows, covariates)
+            Without an intercept: that is the baseline hazard.
+
+        Raises
+        ------
+        SpecificationError
+            When a categorical covariate has a level that the cohort did not have.
+        """
+        rows = len(next(iter(columns.values())))
+        if self.formula_state is None:
+            return np.empty((rows, 0))
+        frame = _formula_frame(self.spec, columns, self.modifier_sd)
+        self._check_levels(frame)
+        matrix = self.formula_state.get_model_matrix(frame)
+        return np.asarray(matrix, dtype=np.float64)[:, 1:]
+
+    def group_index(self, columns: Columns, group: str) -> NDArray[np.int64]:
+        """Return the position of each row's group level, shape (rows,)."""
+        levels = np.asarray(self.levels[group], dtype=object)
+        labels = _labels(columns[group])
+        unseen = sorted(set(labels) - set(levels))
+        if unseen:
+            _refuse_levels(group, unseen, self.levels[group])
+        return np.searchsorted(levels, labels).astype(np.int64)
+
+    def _check_levels(self, frame: pd.DataFrame) -> None:
+        if self.formula_state is None:
+            return
+        for factor, (_, state) in self.formula_state.encoder_state.items():
+            known = state.get("categories")
+            name = factor.removeprefix("C(").removesuffix(")")
+            if known is not None and name in frame:
+                unseen = sorted(set(frame[name].astype(str)) - {str(level) for level in known})
+                if unseen:
+                    _refuse_levels(name, unseen, tuple(str(level) for level in known))
+
+
+def build_encoder(spec: ModelSpec, person_time: PersonTime) -> Encoder:
+    """Learn the encoding of a model's covariates from person-time.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows with every column that the formula reads.
+
+    Returns
+    -------
+    Encoder
+        Remakes the design matrix for any rows.
+
+    Raises
+    ------
+    SpecificationError
+        When a column is missing, the modifier cannot be transformed, or columns of the design
+        matrix are constant or linearly dependent.
+    """
+    outcome = spec.outcome
+    _check_columns(spec, person_time)
+    levels = {
+        group.group: tuple(sorted(set(_labels(person_time.columns[group.group]))))
+        for group in outcome.groups
+    }
+    sd = _modifier_sd(spec.modifier, person_time)
+    if not outcome.formula:
+        return Encoder(spec, (), {}, levels, sd, None)
+    frame = _formula_frame(spec, person_time.columns, sd)
+    matrix = formulaic.model_matrix(
+        f"~ {outcome.formula}", frame, context=None, na_action="raise", ensure_full_rank=True
+    )
+    state = matrix.model_spec
+    names = tuple(str(name) for name in matrix.columns[1:])
+    terms = {
+        names[position - 1]: str(term)
+        for term, positions in state.term_indices.items()
+        for position in positions
+        if position > 0
+    }
+    _check_rank(np.asarray(matrix, dtype=np.float64), names)
+    return Encoder(spec, names, terms, levels, sd, state)
+
+
+def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats:
+    """Return the modifier on the scale of the linear predictor.
+
+    Parameters
+    ----------
+    modifier : ModifierSpec
+        Transform and reference.
+    values : ndarray
+        Modifier on the scale of the data.
+    sd : float
+        Divisor of the transform ``standardise``.
+
+    Returns
+    -------
+    ndarray
+        Zero at the reference.
+    """
+    match modifier.transform:
+        case ModifierTransform.LOG2:
+            return np.log2(values / modifier.reference)
+        case ModifierTransform.IDENTITY:
+            return values - modifier.reference
+        case ModifierTransform.STANDARDISE:
+            return (values - modifier.reference) / sd
+
+
+def _labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
+    """Group labels as text; whole numbers lose their decimal point."""
+    if values.dtype == object:
+        return values.astype(object)
+    return np.asarray([f"{value:g}" for value in values.astype(np.float64)], dtype=object)
+
+
+def _formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame:
+    frame = {name: columns[name] for name in spec.outcome.parsed.columns if name in columns}
+    if spec.modifier is not None and spec.modifier.name in spec.outcome.parsed.columns:
+        raw = columns[spec.modifier.column].astype(np.float64)
+        frame[spec.modifier.name] = modifier_values(spec.modifier, raw, sd)
+    return pd.DataFrame(frame)
+
+
+def _modifier_sd(modifier: ModifierSpec | None, person_time: PersonTime) -> float:
+    if modifier is None:
+        return 1.0
+    values = person_time.columns[modifier.column].astype(np.float64)
+    if modifier.transform is ModifierTransform.LOG2 and values.min() <= 0.0:
+        worst = person_time.columns["patient"][values <= 0.0]
+        raise SpecificationError(
+            "[modifier]",
+            [
+                Fault(
+                    f"column {modifier.column}",
+                    f"transform 'log2' needs positive values; found {values.min():g} "
+                    f"(patient {worst[0]}, {len(set(worst))} in all)",
+                    "Correct the values or use transform 'identity'",
+                )
+            ],
+        )
+    first = np.flatnonzero(np.diff(person_time.patient_index, prepend=-1))
+    return float(values[first].std(ddof=1)) if len(first) > 1 else 1.0
+
+
+def _check_columns(spec: ModelSpec, person_time: PersonTime) -> None:
+    present = set(person_time.columns)
+    wanted = {name: "[outcome] formula" for name in spec.outcome.parsed.columns}
+    wanted |= {term.group: "[outcome] group" for term in spec.outcome.groups}
+    wanted |= {term.slope: "[outcome] group" for term in spec.outcome.groups if term.slope}
+    if spec.modifier is not None:
+        wanted.pop(spec.modifier.name, None)
+        wanted[spec.modifier.column] = "[modifier] column"
+    faults = [
+        Fault(place, f"no column '{name}'", nearest(name, present))
+        for name, place in wanted.items()
+        if name not in present
+    ]
+    if faults:
+        raise SpecificationError("model", faults)
+
+
+def _check_rank(matrix: Floats, names: tuple[str, ...]) -> None:
+    """Refuse columns that the others determine: their coefficients are not identified."""
+    scale = np.linalg.norm(matrix, axis=0)
+    scaled = matrix / np.where(scale > 0.0, scale, 1.0)
+    if np.linalg.matrix_rank(scaled) == matrix.shape[1]:
+        return
+    _, _, directions = np.linalg.svd(scaled, full_matrices=False)
+    involved = np.abs(directions[-1]) > 1e-8
+    labels = ("the baseline hazard", *names)
+    culprits = [label for label, hit in zip(labels, involved, strict=True) if hit]
+    raise SpecificationError(
+        "[outcome] formula",
+        [
+            Fault(
+                "design matrix",
+                f"these columns determine one another: {', '.join(culprits)}",
+                "Remove one of them (a constant column repeats the baseline hazard)",
+            )
+        ],
+    )
+
+
+def _refuse_levels(name: str, unseen: list[str], known: tuple[str, ...]) -> None:
+    raise SpecificationError(
+        "[outcome] formula",
+        [
+            Fault(
+                f"column {name}",
+                f"level(s) {', '.join(unseen)} did not occur in the cohort that was fitted",
+                f"Allowed: {', '.join(known)}",
+            )
+        ],
+    )

@@ -1,0 +1,120 @@
+"""Priors as graph nodes whose hyperparameters are data, so that a refit can change them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor import TensorVariable
+
+from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Prior, PriorScale
+
+HYPERPARAMETERS: Final = "hyperparameters"
+
+_DISTRIBUTIONS: Final = {
+    Dist.NORMAL: pm.Normal,
+    Dist.STUDENT_T: pm.StudentT,
+    Dist.HALF_NORMAL: pm.HalfNormal,
+    Dist.HALF_STUDENT_T: pm.HalfStudentT,
+    Dist.EXPONENTIAL: pm.Exponential,
+    Dist.GAMMA: pm.Gamma,
+    Dist.LOG_NORMAL: pm.LogNormal,
+}
+
+
+@dataclass(frozen=True)
+class GraphPriors:
+    """The priors of a graph and the data vector that holds their hyperparameters.
+
+    Parameters
+    ----------
+    priors : mapping of str to Prior
+        By parameter.
+    values : mapping of str to dict of str to TensorVariable
+        Hyperparameters of each parameter as elements of the data vector.
+    """
+
+    priors: Mapping[str, Prior]
+    values: Mapping[str, Mapping[str, TensorVariable]]
+
+    def sample(
+        self, name: str, *, dims: str | None = None, shift: TensorVariable | float = 0.0,
+        stretch: TensorVariable | float = 1.0, stored: str | None = None,
+    ) -> TensorVariable:
+        """Add a parameter's random variable to the model on the stack.
+
+        Parameters
+        ----------
+        name : str
+            The parameter whose prior is meant.
+        dims : str, optional
+            Dimension of a vector parameter.
+        shift, stretch : TensorVariable or float
+            The variable is shift + stretch x parameter. Only for priors with a location.
+        stored : str, optional
+            The variable's name, when it is not the parameter's.
+
+        Returns
+        -------
+        TensorVariable
+            The (shifted and stretched) parameter.
+        """
+        prior, hyper = self.priors[name], dict(self.values[name])
+        if "mu" in hyper and prior.dist is not Dist.LOG_NORMAL:
+            hyper["mu"] = shift + stretch * hyper["mu"]
+            hyper["sigma"] = stretch * hyper["sigma"]
+        distribution = _DISTRIBUTIONS[prior.dist]
+        match prior.on:
+            case PriorScale.EXP:
+                natural = distribution(f"exp_{name}", **hyper, dims=dims)
+                return pm.Deterministic(stored or name, pt.log(natural), dims=dims)
+            case PriorScale.PRECISION:
+                precision = distribution(f"precision_{name}", **hyper, dims=dims)
+                return pm.Deterministic(stored or name, precision**-0.5, dims=dims)
+            case _:
+                return distribution(stored or name, **hyper, dims=dims)
+
+    def has_location(self, name: str) -> bool:
+        """Whether the parameter's prior can be shifted: a Normal or Student t on itself."""
+        prior = self.priors[name]
+        return prior.dist in {Dist.NORMAL, Dist.STUDENT_T} and prior.on in {
+            PriorScale.PARAMETER,
+            PriorScale.LOG_MEDIAN,
+        }
+
+
+def hyperparameter_labels(resolved: Mapping[str, ResolvedPrior]) -> list[str]:
+    """Return the labels of the hyperparameter vector, e.g. ``"ihlrt.mu"``."""
+    return [f"{name}.{h}" for name, r in resolved.items() for h in r.prior.hyperparameters]
+
+
+def hyperparameter_vector(resolved: Mapping[str, ResolvedPrior]) -> np.ndarray:
+    """Return the values of the hyperparameter vector, in the order of its labels."""
+    return np.asarray([v for r in resolved.values() for v in r.prior.hyperparameters.values()])
+
+
+def add_hyperparameters(resolved: Mapping[str, ResolvedPrior]) -> GraphPriors:
+    """Add the hyperparameter vector to the model on the stack.
+
+    Parameters
+    ----------
+    resolved : mapping of str to ResolvedPrior
+        Every parameter's prior.
+
+    Returns
+    -------
+    GraphPriors
+        From which the parameters are sampled.
+    """
+    labels = hyperparameter_labels(resolved)
+    pm.modelcontext(None).add_coord("hyperparameter", labels)
+    vector = pm.Data(HYPERPARAMETERS, hyperparameter_vector(resolved), dims="hyperparameter")
+    values = {
+        name: {h: vector[labels.index(f"{name}.{h}")] for h in r.prior.hyperparameters}
+        for name, r in resolved.items()
+    }
+    return GraphPriors({name: r.prior for name, r in resolved.items()}, values)

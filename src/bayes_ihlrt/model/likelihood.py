@@ -1,0 +1,176 @@
+"""The one likelihood: a patient-level observed variable over flat rows of person-time.
+
+For patient i with rows r, weight w_i, event indicator d_r and row weight c_r
+
+    log L_i = w_i * sum_r { d_r [log h0(stop_r) + x_r'b] - c_r exp(x_r'b) [H0(stop_r) - H0(start_r)] },
+
+exact for right censoring, delayed entry and covariates that change between rows.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.tensor import TensorVariable
+
+from bayes_ihlrt.errors import BayesIhlrtError
+from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.model.arrays import PATTERN
+
+Floats = NDArray[np.float64]
+_SIGNATURE = "(r),(r),(r),(r),(r),(r),(p),(p),(r),(r),(k)->(p)"
+
+
+def observe(
+    hazard: Hazard,
+    theta: Mapping[str, TensorVariable],
+    eta: TensorVariable,
+    data: Mapping[str, TensorVariable],
+    *,
+    unit: str,
+) -> TensorVariable:
+    """Add the observed exit times to the model on the stack.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        Baseline hazard.
+    theta : mapping of str to TensorVariable
+        Its parameters.
+    eta : TensorVariable, shape (rows,)
+        Linear predictor, log hazard ratio.
+    data : mapping of str to TensorVariable
+        The graph's data.
+    unit : str
+        ``"patient"`` or ``"pattern"``.
+
+    Returns
+    -------
+    TensorVariable, shape (patients,)
+        The observed variable ``time``. Its density is that of the exit times in the data and is
+        minus infinity elsewhere: the rows would have to change with the exit time.
+    """
+    flat = pt.concatenate([pt.atleast_1d(theta[name]) for name in hazard.parameters])
+    return pm.CustomDist(
+        "time",
+        hazard.log_hazard(pt, data["hazard_basis"], theta),
+        hazard.cumulative_hazard(pt, data["increment_basis"], theta),
+        eta,
+        data["event"],
+        data["exposure"],
+        data["row_unit"],
+        data["weight"],
+        data["exit_time"],
+        data["start"],
+        data["stop"],
+        flat,
+        logp=_log_likelihood,
+        random=_refuse_patterns if unit == PATTERN else _simulator(hazard),
+        signature=_SIGNATURE,
+        observed=data["exit_time"],
+        dims=unit,
+    )
+
+
+def _log_likelihood(
+    value: TensorVariable,
+    log_hazard: TensorVariable,
+    increment: TensorVariable,
+    eta: TensorVariable,
+    event: TensorVariable,
+    exposure: TensorVariable,
+    row_unit: TensorVariable,
+    weight: TensorVariable,
+    exit_time: TensorVariable,
+    *_: TensorVariable,
+) -> TensorVariable:
+    rows = event * (log_hazard + eta) - exposure * pt.exp(eta) * increment
+    units = pt.inc_subtensor(pt.zeros_like(exit_time)[row_unit], rows)
+    return pt.switch(pt.eq(value, exit_time), weight * units, -np.inf)
+
+
+def _simulator(hazard: Hazard) -> Callable[..., Floats]:
+    """Return the random generator of the observed variable for one hazard."""
+
+    def random(
+        log_hazard: Floats,  # noqa: ARG001
+        increment: Floats,
+        eta: Floats,
+        event: Floats,  # noqa: ARG001
+        exposure: Floats,  # noqa: ARG001
+        row_unit: NDArray[np.int64],
+        weight: Floats,  # noqa: ARG001
+        exit_time: Floats,
+        start: Floats,
+        stop: Floats,  # noqa: ARG001
+        flat: Floats,
+        rng: np.random.Generator,
+        size: tuple[int, ...] | None = None,  # noqa: ARG001
+    ) -> Floats:
+        theta = unflatten(hazard, flat)
+        target = rng.exponential(size=len(exit_time))
+        return event_times(hazard, theta, target, rows=(start, increment, eta, row_unit))
+
+    return random
+
+
+def event_times(
+    hazard: Hazard,
+    theta: Mapping[str, Floats],
+    target: Floats,
+    *,
+    rows: tuple[Floats, Floats, Floats, NDArray[np.int64]],
+) -> Floats:
+    """Return the times at which patients' cumulative hazards reach their targets.
+
+    Covariates follow the patient's rows and stay as in the last row after it, so a time may lie
+    beyond the end of follow-up: censor it where the design censors.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        Baseline hazard.
+    theta : mapping of str to ndarray
+        Its parameters, one draw.
+    target : ndarray, shape (patients,)
+        Standard exponential variates: cumulative hazards since entry.
+    rows : tuple of ndarray, each of shape (rows,)
+        Start (months), baseline increment H0(stop) - H0(start), linear predictor, patient number.
+
+    Returns
+    -------
+    ndarray, shape (patients,)
+        Event times, months since time zero; infinite where the target is never reached.
+    """
+    start, increment, eta, patient = rows
+    risk = np.exp(eta) * increment
+    total = np.cumsum(risk)
+    first = np.flatnonzero(np.diff(patient, prepend=-1))
+    before = total - risk - (total - risk)[first][patient]
+    reached = (before + risk > target[patient]) | (np.diff(patient, append=-1) != 0)
+    hit = np.full(len(target), len(patient))
+    np.minimum.at(hit, patient[reached], np.flatnonzero(reached))
+    remaining = np.maximum(target - before[hit], 0.0) * np.exp(-eta[hit])
+    return np.asarray(hazard.time_at(np, start[hit], remaining, theta), dtype=np.float64)
+
+
+def unflatten(hazard: Hazard, flat: Floats) -> dict[str, Floats]:
+    """Split a vector into a hazard's parameters, in the order of `hazard.parameters`."""
+    theta: dict[str, Floats] = {}
+    position = 0
+    for name in hazard.parameters:
+        shape = hazard.shapes[name]
+        width = int(np.prod(shape, dtype=int))
+        theta[name] = flat[position : position + width].reshape(shape)
+        position += width
+    return theta
+
+
+def _refuse_patterns(*_: object, **__: object) -> Floats:
+    message = (
+        "event times of single patients cannot be drawn from a model that was reduced to "
+        "sufficient statistics"
+    )
+    raise BayesIhlrtError(message)
