@@ -99,9 +99,9 @@ BAD = [
         "data frame: 2 faults\n"
         "  - column id: 1 of 4 rows has no patient identifier (data row 2). Give every row the "
         "identifier of its patient.\n"
-        "  - column months: 1 of 4 values is zero or negative: -8.5 (patient of data row 2). Follow-up must "
-        "be longer than 0: correct the times; for follow-up that ended on the first day write "
-        "half a day (0.016 months).",
+        "  - column months: 1 of 4 values is zero or negative: -8.5 (patient of data row 2). "
+        "Follow-up must be longer than 0: correct the times; for follow-up that ended on the "
+        "first day write half a day (0.016 months).",
         change={"id": ["P1", None, "P3", "P4"], "months": [12.0, -8.5, 30.0, 3.0]},
     ),
     Bad(
@@ -232,8 +232,8 @@ BAD = [
     Bad(
         "the outcome and the treatment as covariates",
         "data frame: 3 faults\n"
-        "  - covariate months: the column is the data's time. Leave it out: the outcome cannot "
-        "predict itself.\n"
+        "  - covariate months: the column is [data] time. Leave it out: neither the "
+        "outcome nor the identifier can be a predictor.\n"
         "  - covariate ihlrt_months: it is the treatment. Leave it out of the "
         "covariates: the treatment enters the model by itself.\n"
         "  - covariate weight: the package has a column of its own by this name. Rename the "
@@ -255,6 +255,21 @@ BAD = [
         "  - column months: the longest follow-up is 1826 months, that is 152 years. If the "
         "times are in days or weeks, say so in `time_unit`.",
         change={"months": [365, 212, 1826, 90]},
+    ),
+    Bad(
+        "days declared as months in a short study",
+        "data frame: 1 fault\n"
+        "  - column months: the median follow-up is 710 months, that is 59 years. If the times "
+        "are in days or weeks, say so in `time_unit`.",
+        change={"months": [700, 720, 1100, 300]},
+    ),
+    Bad(
+        "times of nobody",
+        "data frame: 1 fault\n"
+        "  - column months: the longest follow-up is 120000 days, that is 329 years. Check the "
+        "column: its longest value is beyond human life.",
+        change={"months": [700, 720, 120000, 300]},
+        data=DataSpec(patient="id", time="months", event="death", time_unit="days"),
     ),
     Bad(
         "entry after the end, before zero and not known",

@@ -200,6 +200,26 @@ class TestTimes:
         for value, count, expected in zip(rates, counts, (0.10, 0.10 * np.exp(0.90)), strict=True):
             assert abs(np.log(value / expected)) < 4.0 / np.sqrt(count)
 
+    def test_initiation_hazard_by_reserve(self):
+        changes = {"progression_rate": 0.0, "scale": 1e9, "amenable_share": 1.0}
+        columns = cohort(n=50_000, **NO_RESPONSE, **changes, **UNCENSORED)
+        hazard = 0.10 * np.exp(-0.93 * (columns["albi"] + 2.43))
+        assert kstest(hazard * (columns["ihlrt_months"] - 1.5), "expon").pvalue > 0.001
+
+    def test_progression_hazard_by_covariates_and_treatment(self):
+        effects = {"progression_share": 0.7, "progression_log_hr_ihlrt": -1.5}
+        nobody_dies = {"scale": 1e9, "centre_sd": 0.0}
+        c = cohort(n=50_000, **NO_RESPONSE, **effects, **nobody_dies, **UNCENSORED)
+        prognosis = (
+            0.40 * np.log2(c["nlr"] / 3.0)
+            + 1.16 * (c["albi"] + 2.43)
+            + 0.70 * (c["afp_high"] - 0.41)
+        )
+        before = np.fmin(c["ihlrt_months"], c["pfs_months"])
+        exposure = before + np.exp(-1.5) * (c["pfs_months"] - before)
+        spent = 0.10 * np.exp(0.7 * prognosis) * exposure
+        assert kstest(spent, "expon").pvalue > 0.001
+
     @pytest.mark.parametrize("log_hr", [0.0, -0.5, 0.5])
     def test_treated_person_time_has_the_hazard_ratio(self, log_hr):
         effect = {"log_hr_ihlrt": log_hr, "log_hr_ihlrt_nlr": 0.0}

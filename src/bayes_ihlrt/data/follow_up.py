@@ -14,6 +14,9 @@ from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 LONGEST_MONTHS: Final = 1440.0
 """No patient is followed for 120 years: longer times are in another unit."""
 
+LONGEST_MEDIAN_MONTHS: Final = 600.0
+"""No cohort is followed for 50 years in the median."""
+
 
 def check_times(raw: RawCohort) -> list[Fault]:
     """Return the faults of single times: zero, negative, backwards.
@@ -89,16 +92,22 @@ def check_time_unit(raw: RawCohort) -> list[Fault]:
     if raw.stop is None or np.isnan(raw.stop).all():
         return []
     unit = raw.data.time_unit
-    longest = float(np.nanmax(raw.stop))
-    if longest * unit.months <= LONGEST_MONTHS:
-        return []
-    years = longest * unit.months / 12
-    shorter = [u.value for u in TimeUnit if longest * u.months <= LONGEST_MONTHS]
-    remedy = "Check the column: no patient is followed for more than 120 years"
-    if shorter:
-        remedy = f"If the times are in {' or '.join(shorter)}, say so in `time_unit`"
-    problem = f"the longest follow-up is {shown(longest)} {unit.value}, that is {years:,.0f} years"
-    return [Fault(raw.where(Role.TIME, Role.STOP), problem, remedy)]
+    for what, months, limit in (
+        ("longest", float(np.nanmax(raw.stop)) * unit.months, LONGEST_MONTHS),
+        ("median", float(np.nanmedian(raw.stop)) * unit.months, LONGEST_MEDIAN_MONTHS),
+    ):
+        if months > limit:
+            length = months / unit.months
+            shorter = [u.value for u in TimeUnit if length * u.months <= limit]
+            remedy = f"Check the column: its {what} value is beyond human life"
+            if shorter:
+                remedy = f"If the times are in {' or '.join(shorter)}, say so in `time_unit`"
+            problem = (
+                f"the {what} follow-up is {shown(length)} {unit.value}, that is "
+                f"{months / 12:,.0f} years"
+            )
+            return [Fault(raw.where(Role.TIME, Role.STOP), problem, remedy)]
+    return []
 
 
 def check_rows(raw: RawCohort, rows: Rows) -> list[Fault]:

@@ -6,8 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-LISTED: Final = 20
-"""Cells or patients that one fault names before it says "and N more"."""
+LISTED: Final = 10
+"""Cells that one fault names before it says "and N more"."""
+
+LISTED_PATIENTS: Final = 20
+"""Patients that one fault names where their names are all it has to say."""
 
 
 def shown(value: float) -> str:
@@ -31,15 +34,17 @@ def shown(value: float) -> str:
     return f"{value:.10g}"
 
 
-def enumerated(items: Iterable[str], total: int) -> str:
+def enumerated(items: Iterable[str], total: int, *, limit: int = LISTED) -> str:
     """Return the items in a row, and how many more there are.
 
     Parameters
     ----------
     items : iterable of str
-        The items to name; at most `LISTED` of them are.
+        The items to name; at most `limit` of them are.
     total : int
         Number of items there are.
+    limit : int
+        How many to name.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def enumerated(items: Iterable[str], total: int) -> str:
     >>> enumerated(["P1", "P2"], 7)
     'P1, P2 and 5 more'
     """
-    named = [item for item, _ in zip(items, range(LISTED), strict=False)]
+    named = [item for item, _ in zip(items, range(limit), strict=False)]
     more = total - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more else "")
 
@@ -77,7 +82,9 @@ def patients(labels: NDArray[np.object_], rows: NDArray[np.intp]) -> str:
     'patients P1, P2'
     """
     who = list(dict.fromkeys(labels[rows].tolist()))
-    return f"patient{'s' if len(who) > 1 else ''} {enumerated(who, len(who))}"
+    return (
+        f"patient{'s' if len(who) > 1 else ''} {enumerated(who, len(who), limit=LISTED_PATIENTS)}"
+    )
 
 
 def cells(values: Iterable[str], labels: NDArray[np.object_]) -> str:

@@ -43,7 +43,8 @@ def check_names(
     --------
     >>> data = DataSpec(patient="id", time="os", event="death")
     >>> print(check_names(data, treatment=None, covariates=["age", "os"])["os"])
-    covariate os: the column is the data's time. Leave it out: the outcome cannot predict itself.
+    covariate os: the column is [data] time. Leave it out: neither the outcome nor the identifier
+    can be a predictor.
     """
     roles = {column: role for role, column in named_columns(data, treatment).items()}
     faults = {}
@@ -53,8 +54,8 @@ def check_names(
             problem = "it is the treatment"
             remedy = "Leave it out of the covariates: the treatment enters the model by itself"
         elif role is not None and role not in {Role.CENTRE, Role.ENTRY}:
-            problem = f"the column is the data's {role.value}"
-            remedy = "Leave it out: the outcome cannot predict itself"
+            problem = f"the column is [data] {role.value}"
+            remedy = "Leave it out: neither the outcome nor the identifier can be a predictor"
         elif name in RESERVED_NAMES and role is None:
             problem = "the package has a column of its own by this name"
             remedy = f"Rename the column, for instance to '{name}_1'"

@@ -170,4 +170,5 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         columns["treatment_start"] = raw.numbers[Role.TREATMENT_START] * months
     if raw.centre is not None:
         columns["centre"] = raw.centre
-    return {name: values[rows.order] for name, values in (dict(raw.covariates) | columns).items()}
+    columns |= {name: values for name, values in raw.covariates.items() if name not in columns}
+    return {name: values[rows.order] for name, values in columns.items()}

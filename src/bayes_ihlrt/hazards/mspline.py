@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.hazards.numerics import softmax
+from bayes_ihlrt.hazards.numerics import softmax, solve_polynomial
 from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
-from bayes_ihlrt.hazards.splines import b_spline_areas, i_splines, m_splines
+from bayes_ihlrt.hazards.splines import (
+    b_spline_areas,
+    i_splines,
+    interval_integrals,
+    m_splines,
+)
 from bayes_ihlrt.hazards.validation import cut_faults
 from bayes_ihlrt.names import HazardFamily
 
-_SMALLEST_HAZARD: Final = 1e-300
-_HALVINGS: Final = 60
+# The square of its inverse, which second derivatives of the logarithm need, can be represented.
+_SMALLEST_HAZARD: Final = 1e-150
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ class MSpline:
     def log_hazard(self, xp: Namespace, basis: Array, theta: Theta) -> Array:
         """Return ``log_scale + log(basis @ softmax(log_weights))``, shape B + (T,).
 
-        The hazard is floored at 1e-300, where weights underflow, to keep its logarithm finite.
+        The hazard is floored at 1e-150 to keep its logarithm and two derivatives finite.
         """
         shape = xp.matmul(softmax(xp, theta["log_weights"]), basis.T)
         log_shape = xp.log(xp.maximum(shape, _SMALLEST_HAZARD))
@@ -170,59 +175,34 @@ class MSpline:
     def time_at(self, xp: Namespace, start: Array, target: Array, theta: Theta) -> Array:
         """Return the time at which `target` is spent in months, shape B + (T,).
 
-        Exact beyond the upper boundary, by bisection below it.
-
-        Raises
-        ------
-        TypeError
-            If `xp` is not NumPy: the search has no fixed graph.
+        Below the upper boundary by bisection of the polynomial between two knots, to rounding.
         """
-        if xp is not np:
-            raise TypeError(
-                f"MSpline.time_at searches with NumPy only, and was given {xp.__name__}; "
-                "call it with numpy and arrays of numbers."
-            )
-        unit_target = target * np.exp(-np.expand_dims(theta["log_scale"], -1))
-        weights = np.expand_dims(softmax(np, theta["log_weights"]), -2)
-        shape = np.broadcast_shapes(np.shape(start), unit_target.shape, weights.shape[:-1])
-        times = self._search(
-            np.broadcast_to(start, shape).ravel(),
-            np.broadcast_to(unit_target, shape).ravel(),
-            np.broadcast_to(weights, (*shape, self._n_weights)).reshape(-1, self._n_weights),
-        )
-        return times.reshape(shape)
+        weights = softmax(xp, theta["log_weights"])
+        spent = xp.matmul(weights, self.increment_basis(xp, xp.zeros_like(start), start).T)
+        total = spent + target * xp.exp(-xp.expand_dims(theta["log_scale"], -1))
+        tail = xp.expand_dims(xp.matmul(weights, self._at_upper()), -1)
+        ends = tail > _SMALLEST_HAZARD
+        wait = xp.where(ends, (total - 1.0) / xp.where(ends, tail, 1.0), xp.inf)
+        inside = self._time_inside(xp, xp.minimum(total, 1.0), weights)
+        return xp.maximum(start, xp.where(total < 1.0, inside, self._upper + wait))
 
-    def _search(
-        self,
-        start: NDArray[np.float64],
-        target: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Return `time_at` for rows that each have their own weights, with ``log_scale = 0``."""
-        low = start
-        high = np.maximum(start, self._upper)
-        excess = target - self._spent(start, high, weights)
-        tail = weights @ self._at_upper()
-        wait = np.divide(excess, tail, out=np.full_like(excess, np.inf), where=tail > 0)
-        times = high + np.where(excess > 0, wait, 0.0)
-        within = np.flatnonzero(excess < 0)
-        start, low, high = start[within], low[within], high[within]
-        target, weights = target[within], weights[within]
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            early = self._spent(start, middle, weights) < target
-            low, high = np.where(early, middle, low), np.where(early, high, middle)
-        times[within] = (low + high) / 2
-        return times
+    def _time_inside(self, xp: Namespace, total: Array, weights: Array) -> Array:
+        """Return the time at which H reaches `total`, at most 1, with ``log_scale = 0``."""
+        powers = [
+            xp.matmul(weights, part.T) for part in interval_integrals(self.knots, self.degree)
+        ]
+        at_end = xp.cumsum(sum(powers), axis=-1)[..., :-1]
+        edge = xp.zeros_like(powers[0][..., :1])
+        lower = xp.concatenate([edge, at_end], axis=-1)
+        upper = xp.concatenate([at_end, edge + xp.inf], axis=-1)
+        reached = xp.expand_dims(total, -1)
+        here = (reached >= xp.expand_dims(lower, -2)) & (reached < xp.expand_dims(upper, -2))
 
-    def _spent(
-        self,
-        start: NDArray[np.float64],
-        stop: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        basis: NDArray[np.float64] = self.increment_basis(np, start, stop)
-        return np.sum(basis * weights, axis=-1)
+        def pick(by_interval: Array) -> Array:
+            return xp.sum(xp.where(here, xp.expand_dims(by_interval, -2), 0.0), axis=-1)
+
+        share = solve_polynomial(xp, [pick(power) for power in powers], total - pick(lower))
+        return pick(np.array(self.knots[:-1])) + pick(np.diff(self.knots)) * share
 
     @property
     def _upper(self) -> float:

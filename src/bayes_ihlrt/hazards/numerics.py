@@ -4,6 +4,7 @@ A plain ``where(ok, f(x), other)`` does not protect a derivative: the discarded 
 contributes ``0 * inf``. So the argument is replaced by a harmless one before `f` sees it.
 """
 
+from collections.abc import Sequence
 from math import factorial
 from typing import Final
 
@@ -60,3 +61,19 @@ def softmax(xp: Namespace, x: Array) -> Array:
     """Return ``exp(x) / sum(exp(x))`` over the last axis."""
     powers = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
     return powers / xp.sum(powers, axis=-1, keepdims=True)
+
+
+def solve_polynomial(xp: Namespace, coefficients: Sequence[Array], value: Array) -> Array:
+    """Return ``u`` in [0, 1] with ``sum_p coefficients[p] * u**(p + 1) = value``.
+
+    The polynomial must not decrease on [0, 1] and `value` must lie between its ends. The fixed
+    number of halvings, which finds `u` to 2**-53, makes a graph that every namespace can hold.
+    """
+    share = xp.zeros_like(value)
+    for halving in range(1, 54):
+        trial = share + 0.5**halving
+        reached = coefficients[-1]
+        for coefficient in reversed(coefficients[:-1]):
+            reached = coefficient + trial * reached
+        share = xp.where(trial * reached <= value, trial, share)
+    return share

@@ -59,6 +59,37 @@ def i_splines(xp: Namespace, t: Array, knots: tuple[float, ...], degree: int) ->
     return xp.matmul(higher, np.tri(len(knots) - 1 + degree))
 
 
+def interval_integrals(knots: tuple[float, ...], degree: int) -> NDArray[np.float64]:
+    r"""Return the integrals of the M-splines from knot to knot as polynomials.
+
+    With ``u`` the share of interval ``l`` that lies before `t`,
+    :math:`\int_{k_l}^t M_m(v)\,dv = \sum_p c_{p l m} u^{p + 1}`.
+
+    Parameters
+    ----------
+    knots : tuple of float
+        Strictly increasing, the boundaries included once.
+    degree : int
+        Degree of the M-splines.
+
+    Returns
+    -------
+    ndarray, shape (degree + 1, len(knots) - 1, M)
+        The coefficients ``c``.
+    """
+    left, width = np.array(knots[:-1]), np.diff(knots)
+    nodes = (1.0 - np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))) / 2.0
+    points = left + nodes[:, None] * width
+    values = m_splines(np, points.ravel(), knots, degree).reshape(*points.shape, -1)
+    powers = np.linalg.solve(
+        np.vander(nodes, increasing=True), values.reshape(degree + 1, -1)
+    ).reshape(values.shape)
+    integrals: NDArray[np.float64] = (
+        powers * width[:, None] / np.arange(1, degree + 2)[:, None, None]
+    )
+    return integrals
+
+
 def b_spline_areas(knots: tuple[float, ...], degree: int) -> NDArray[np.float64]:
     """Return the integral of each B-spline, shape (M,): its support over its order."""
     full = _repeat_boundaries(knots, degree)

@@ -5,16 +5,19 @@ References
 Hoffman MD, Gelman A. The No-U-Turn Sampler. J Mach Learn Res 2014;15:1593-1623.
 """
 
-import warnings
 from importlib.metadata import version
+from time import perf_counter
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import nutpie
+import numpy as np
 import pymc as pm
 import xarray as xr
 from nutpie.compile_pymc import CompiledPyMCModel
+from numpy.typing import NDArray
 
+from bayes_ihlrt.inference.density import pointwise_density
 from bayes_ihlrt.inference.settings import SamplerSpec
 
 _COMPILED: Final[WeakKeyDictionary[pm.Model, CompiledPyMCModel]] = WeakKeyDictionary()
@@ -55,8 +58,10 @@ def sample(
     bayes_ihlrt.inference.gate.check_convergence : Refuses draws that are not to be trusted.
     """
     settings = settings or SamplerSpec()
+    compiled = _with_current_data(model)
+    began = perf_counter()
     drawn = nutpie.sample(
-        _compiled(model),
+        compiled,
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -65,21 +70,50 @@ def sample(
         save_warmup=False,
         progress_bar=progress,
     )
-    return _assemble(model, drawn, settings)
+    return _assemble(model, drawn, settings, seconds=perf_counter() - began)
 
 
-def _compiled(model: pm.Model) -> CompiledPyMCModel:
-    """Return the model compiled, with the current values of its data."""
+def compile_model(model: pm.Model) -> CompiledPyMCModel:
+    """Compile a model's density and gradient, once for the life of the model object.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A graph made by `build_model`.
+
+    Returns
+    -------
+    nutpie.CompiledPyMCModel
+        What `sample` runs; later calls return the same object.
+    """
     compiled = _COMPILED.get(model)
     if compiled is None:
-        compiled = nutpie.compile_pymc_model(model)
+        compiled = nutpie.compile_pymc_model(model, initial_points=_starting_points(model))
         _COMPILED[model] = compiled
+    return compiled
+
+
+def _starting_points(model: pm.Model) -> dict[str, NDArray[np.float64]]:
+    """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000."""
+    free = (str(variable.name) for variable in model.free_RVs)
+    dims = {name: model.named_vars_to_dims.get(name, ()) for name in free}
+    return {
+        name: np.ones([len(model.coords[dim]) for dim in own])
+        for name, own in dims.items()
+        if name.startswith("exp_")
+    }
+
+
+def _with_current_data(model: pm.Model) -> CompiledPyMCModel:
+    compiled = compile_model(model)
     used = {variable.name for variable in compiled.shared_var_keys}
     values = {v.name: v.get_value() for v in model.data_vars if v.name in used}
     return compiled.with_data(**values)
 
 
-def _assemble(model: pm.Model, drawn: xr.DataTree, settings: SamplerSpec) -> xr.DataTree:
+def _assemble(
+    model: pm.Model, drawn: xr.DataTree, settings: SamplerSpec, *, seconds: float
+) -> xr.DataTree:
     """Put the groups of the package's contract together."""
     visible = [v.name for v in model.unobserved_RVs]
     posterior = drawn["posterior"].to_dataset()[visible]
@@ -91,19 +125,16 @@ def _assemble(model: pm.Model, drawn: xr.DataTree, settings: SamplerSpec) -> xr.
             "sample_stats": stats[[name for name in _STATS if name in stats]],
             "observed_data": _observed(model),
             "constant_data": _constant(model),
+            **pointwise_density(model).evaluate(model, drawn["posterior"].to_dataset()),
         }
     )
-    with warnings.catch_warnings():
-        # xarray tells of its own future defaults here, which concern no result.
-        warnings.simplefilter("ignore", FutureWarning)
-        pm.compute_log_likelihood(tree, model=model, progressbar=False)
-        pm.stats.compute_log_prior(tree, model=model, progressbar=False)
     tree.attrs = {
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
         "engine": "nuts",
         "seed": settings.seed,
         "tune": settings.tune,
+        "sampling_seconds": seconds,
         "sample_dims": ["chain", "draw"],
     }
     return tree

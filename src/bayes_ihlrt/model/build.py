@@ -17,6 +17,7 @@ from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CENTRED_FROM_EVENTS, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
+from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import INTERVAL, GroupParametrisation
@@ -118,7 +119,10 @@ def build_graph(prepared: PreparedModel) -> pm.Model:
         The graph.
     """
     with pm.Model(coords=_coords(prepared)) as model:
-        data = {name: pm.Data(name, value) for name, value in prepared.arrays.data.items()}
+        packed, slots = pack(prepared.arrays.data)
+        for name, values in packed.items():
+            pm.Data(name, values)
+        data = unpack(slots)
         priors = add_hyperparameters(prepared.priors)
         coefficients = _coefficients(prepared.encoder.columns, priors)
         eta, group_mean = _add_groups(prepared, priors, data)

@@ -1,0 +1,57 @@
+"""Worker: fit the common problem with bayes_ihlrt. Arguments: n, output file."""
+
+import sys
+
+from fit_problem import Stopwatch, report, settings, simulate
+
+watch = Stopwatch()
+import arviz_stats  # noqa: E402
+
+from bayes_ihlrt.data.cohort import Cohort  # noqa: E402
+from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec  # noqa: E402
+from bayes_ihlrt.designs import person_time  # noqa: E402
+from bayes_ihlrt.inference.nuts import compile_model, sample  # noqa: E402
+from bayes_ihlrt.inference.settings import SamplerSpec  # noqa: E402
+from bayes_ihlrt.model.build import build_model  # noqa: E402
+from bayes_ihlrt.model.spec import ModelSpec  # noqa: E402
+
+SPEC = """
+treatment = "arm"
+[outcome]
+formula = "arm * z + albi"
+group = "(1 | centre)"
+[priors]
+default = { dist = "Normal", mu = 0.0, sigma = 1.0 }
+log_rate = { dist = "Normal", mu = -3.5, sigma = 2.0 }
+log_shape = { dist = "Normal", mu = 0.0, sigma = 0.5 }
+sd_centre = { dist = "HalfNormal", sigma = 0.5 }
+"""
+
+
+def main() -> None:
+    """Fit, and report the seconds of each stage and the smallest effective sample size."""
+    n = int(sys.argv[1])
+    watch.lap("import")
+    data = DataSpec(patient="patient", time="months", event="death", centre="centre")
+    treatment = TreatmentSpec(name="arm", column="arm", design="fixed")
+    cohort = Cohort.from_frame(simulate(n), data, treatment, covariates=("z", "albi"))
+    model = build_model(ModelSpec.from_toml(SPEC), person_time(cohort, treatment))
+    watch.lap("build")
+    compile_model(model)
+    watch.lap("compile")
+    options = SamplerSpec(**settings(n), seed=1)
+    tree = sample(model, options)
+    watch.lap("sample")
+    names = ["arm", "z", "arm:z", "albi", "log_rate", "log_shape", "sd_centre", "centre_effect"]
+    posterior = tree["posterior"].to_dataset()[names]
+    arviz_stats.summary(posterior)
+    ess = arviz_stats.ess(posterior, method="bulk")
+    watch.lap("summary")
+    sample(model, options)
+    watch.lap("refit")
+    watch.stages["sampling"] = tree.attrs["sampling_seconds"]
+    report(watch, n, {name: float(ess[name].min()) for name in names})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Log-likelihood by patient and log-prior by parameter, for every draw of the graph itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+from pymc.model.transform.conditioning import remove_value_transforms
+
+_SAMPLE: Final = ("chain", "draw")
+
+
+@dataclass(frozen=True)
+class PointwiseDensity:
+    """A model's log-density, term by term, compiled once.
+
+    Parameters
+    ----------
+    untransformed : pymc.Model
+        The model with parameters on their own scale, so that densities carry no Jacobian.
+    function : callable
+        Maps a point to the log-density of each observed and free variable.
+    """
+
+    untransformed: pm.Model
+    function: Any
+
+    def evaluate(self, model: pm.Model, posterior: xr.Dataset) -> dict[str, xr.Dataset]:
+        """Return the groups ``log_likelihood`` and ``log_prior`` of some draws.
+
+        Parameters
+        ----------
+        model : pymc.Model
+            The model whose data are current.
+        posterior : xarray.Dataset
+            Draws of its free variables.
+
+        Returns
+        -------
+        dict of str to xarray.Dataset
+            Dimensions ``chain, draw`` and those of the variable.
+        """
+        for data in model.data_vars:
+            self.untransformed[data.name].set_value(data.get_value())
+        free = [variable.name for variable in model.free_RVs]
+        draws = {name: posterior[name].to_numpy() for name in free}
+        chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
+        stores: list[NDArray[np.float64]] = []
+        for sample in range(chains * length):
+            at = divmod(sample, length)
+            terms = self.function({name: values[at] for name, values in draws.items()})
+            if not stores:
+                stores = [np.empty((chains, length, *np.shape(term))) for term in terms]
+            for store, term in zip(stores, terms, strict=True):
+                store[at] = term
+        names = [variable.name for variable in (*model.observed_RVs, *model.free_RVs)]
+        values = dict(zip(names, stores, strict=True))
+        coords = {**posterior.coords, **_unit_coords(model)}
+        return {
+            "log_likelihood": _dataset(model, {"time": values.pop("time")}, coords),
+            "log_prior": _dataset(model, values, coords),
+        }
+
+
+_DENSITIES: Final[WeakKeyDictionary[pm.Model, PointwiseDensity]] = WeakKeyDictionary()
+
+
+def pointwise_density(model: pm.Model) -> PointwiseDensity:
+    """Compile a model's pointwise log-density, once for the life of the model object.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A graph made by `build_model`.
+
+    Returns
+    -------
+    PointwiseDensity
+        Later calls return the same object.
+    """
+    found = _DENSITIES.get(model)
+    if found is None:
+        clone = remove_value_transforms(model)
+        variables = [*clone.observed_RVs, *clone.free_RVs]
+        terms = [clone.logp(vars=[variable], sum=False)[0] for variable in variables]
+        function = clone.compile_fn(terms, inputs=clone.value_vars, on_unused_input="ignore")
+        found = PointwiseDensity(clone, function)
+        _DENSITIES[model] = found
+    return found
+
+
+def _unit_coords(model: pm.Model) -> dict[str, list[str]]:
+    unit = str(model.named_vars_to_dims["time"][0])
+    return {unit: list(model.coords[unit])}
+
+
+def _dataset(
+    model: pm.Model, values: Mapping[str, NDArray[np.float64]], coords: Mapping[Any, Any]
+) -> xr.Dataset:
+    arrays = {}
+    for name, array in values.items():
+        named = model.named_vars_to_dims.get(name)
+        own = named or [f"{name}_dim_{axis}" for axis in range(array.ndim - 2)]
+        arrays[name] = ((*_SAMPLE, *map(str, own)), array)
+    used = {dim for dims, _ in arrays.values() for dim in dims}
+    return xr.Dataset(arrays, coords={name: c for name, c in coords.items() if name in used})
