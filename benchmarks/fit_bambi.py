@@ -7,8 +7,8 @@ from fit_problem import Stopwatch, report, settings, simulate
 watch = Stopwatch()
 import arviz_stats  # noqa: E402
 import bambi as bmb  # noqa: E402
-import nutpie  # noqa: E402
 import numpy as np  # noqa: E402
+import nutpie  # noqa: E402
 import pandas as pd  # noqa: E402
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     normal = bmb.Prior("Normal", mu=0.0, sigma=1.0)
     priors = {
         "Intercept": bmb.Prior("Normal", mu=3.5, sigma=2.0),
-        **{name: normal for name in ("arm", "z", "arm:z", "albi")},
+        **dict.fromkeys(("arm", "z", "arm:z", "albi"), normal),
         "1|centre": bmb.Prior("Normal", mu=0.0, sigma=bmb.Prior("HalfNormal", sigma=0.5)),
         "alpha": bmb.Prior("LogNormal", mu=0.0, sigma=0.5),
     }

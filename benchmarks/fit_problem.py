@@ -15,7 +15,7 @@ CENTRES = 5
 
 
 def simulate(n: int, seed: int = 7) -> dict[str, np.ndarray]:
-    """Return synthetic right-censored Weibull data: arm by modifier, one covariate, five centres."""
+    """Return synthetic right-censored Weibull data with five centres."""
     rng = np.random.default_rng([seed, n])
     arm = rng.integers(0, 2, n).astype(float)
     z = rng.normal(-0.15, 0.8, n)

@@ -42,8 +42,7 @@ BESIDE = {
 LEAF = "plots"
 LEAF_MAY_IMPORT = {"_lazy", "names", "errors"}
 
-# What a module may import from elsewhere when it is loaded: `bayes-ihlrt check` answers in 1.5 s,
-# of which pandas alone would take 1.7 s.
+# What may be imported from elsewhere on load: `check` answers in 1.5 s, pandas alone takes 1.7 s.
 LIGHT = {"numpy", "pyarrow", "pydantic"}
 LIGHT_ON_LOAD = {unit: LIGHT for unit, floor in FLOOR.items() if floor <= FLOOR["designs"]} | {
     "hazards": {"numpy"}

@@ -19,6 +19,7 @@ PROVIDED = {
     "netcdf4": ["netCDF4"],
     "arviz": ["arviz", "arviz_base", "arviz_plots", "arviz_stats", "matplotlib"],
     "pymc": ["pymc", "pytensor"],
+    "pydantic": ["pydantic", "pydantic_core"],
     "tomli-w": ["tomli_w"],
 }
 

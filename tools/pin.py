@@ -12,6 +12,7 @@ package.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -24,7 +25,9 @@ BLOCK = re.compile(r"^constraint-dependencies = \[.*?^\]\n", re.MULTILINE | re.D
 
 def uv(*arguments: str) -> str:
     """Run uv in the repository and return what it prints."""
-    command = [sys.executable, "-m", "uv", *arguments, "--quiet"]
+    # Inside `uv run`, python is the environment's, which has no uv; UV then names the program.
+    program = [os.environ["UV"]] if "UV" in os.environ else [sys.executable, "-m", "uv"]
+    command = [*program, *arguments, "--quiet"]
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 

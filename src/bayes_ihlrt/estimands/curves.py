@@ -6,6 +6,7 @@ its ``chain`` and ``draw`` dimensions; `summarise` reduces them last.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -199,7 +200,7 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
     x, w = np.polynomial.legendre.leggauss(_NODES)
     unit, share = (x + 1.0) / 2.0, w / 2.0
     nodes, weights = [], []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         width = high - low
         if low == 0.0:
             nodes.append(width * unit**3)

@@ -61,5 +61,7 @@ def kaplan_meier(
 def _weight_at_or_after(values: Floats, weight: Floats, times: Floats) -> Floats:
     """Total weight of the values >= each time."""
     order = np.argsort(values)
-    cumulative = np.concatenate([[0.0], np.cumsum(weight[order])])
-    return cumulative[-1] - cumulative[np.searchsorted(values[order], times, side="left")]
+    cumulative: Floats = np.concatenate([[0.0], np.cumsum(weight[order])])
+    below: Floats = cumulative[np.searchsorted(values[order], times, side="left")]
+    remaining: Floats = cumulative[-1] - below
+    return remaining

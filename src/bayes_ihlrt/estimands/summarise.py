@@ -23,8 +23,10 @@ def summarise(draws: xr.DataArray) -> xr.Dataset:
         ``mean, sd, median, q2.5, q97.5`` over the remaining dimensions. Mean and sd are NaN
         where a draw is infinite (a median survival that is not reached).
     """
-    finite = np.isfinite(draws).all(_SAMPLE)
-    low, middle, high = (draws.quantile(q, _SAMPLE).drop_vars("quantile") for q in (0.025, 0.5, 0.975))
+    finite = xr.apply_ufunc(np.isfinite, draws).all(_SAMPLE)
+    low, middle, high = (
+        draws.quantile(q, _SAMPLE).drop_vars("quantile") for q in (0.025, 0.5, 0.975)
+    )
     return xr.Dataset(
         {
             "mean": draws.where(finite).mean(_SAMPLE),
@@ -72,4 +74,5 @@ def diagnostics(draws: xr.Dataset) -> xr.Dataset:
         "ess_tail": arviz_stats.ess(draws, method="tail"),
         "mcse_mean": arviz_stats.mcse(draws, method="mean"),
     }
-    return xr.concat(parts.values(), dim=xr.Variable("diagnostic", list(parts)))
+    table: xr.Dataset = xr.concat(parts.values(), dim=xr.Variable("diagnostic", list(parts)))
+    return table

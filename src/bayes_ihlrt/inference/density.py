@@ -57,9 +57,10 @@ class PointwiseDensity:
                 stores = [np.empty((chains, length, *np.shape(term))) for term in terms]
             for store, term in zip(stores, terms, strict=True):
                 store[at] = term
-        names = [variable.name for variable in (*model.observed_RVs, *model.free_RVs)]
+        clone = self.untransformed
+        names = [variable.name for variable in (*clone.observed_RVs, *clone.free_RVs)]
         values = dict(zip(names, stores, strict=True))
-        coords = {**posterior.coords, **_unit_coords(model)}
+        coords: dict[Any, Any] = dict(posterior.coords) | _unit_coords(model)
         return {
             "log_likelihood": _dataset(model, {"time": values.pop("time")}, coords),
             "log_prior": _dataset(model, values, coords),

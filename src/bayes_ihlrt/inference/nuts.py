@@ -7,18 +7,19 @@ Hoffman MD, Gelman A. The No-U-Turn Sampler. J Mach Learn Res 2014;15:1593-1623.
 
 from importlib.metadata import version
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import nutpie
 import numpy as np
+import nutpie
 import pymc as pm
 import xarray as xr
-from nutpie.compile_pymc import CompiledPyMCModel
 from numpy.typing import NDArray
+from nutpie.compile_pymc import CompiledPyMCModel
 
 from bayes_ihlrt.inference.density import pointwise_density
 from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.names import COVARIATE
 
 _COMPILED: Final[WeakKeyDictionary[pm.Model, CompiledPyMCModel]] = WeakKeyDictionary()
 _STATS: Final = ("diverging", "tree_depth", "step_size", "energy", "lp", "acceptance_rate")
@@ -88,7 +89,9 @@ def compile_model(model: pm.Model) -> CompiledPyMCModel:
     """
     compiled = _COMPILED.get(model)
     if compiled is None:
-        compiled = nutpie.compile_pymc_model(model, initial_points=_starting_points(model))
+        compiled = nutpie.compile_pymc_model(
+            model, initial_points=_starting_points(model), jitter_rvs=_scattered(model)
+        )
         _COMPILED[model] = compiled
     return compiled
 
@@ -102,6 +105,15 @@ def _starting_points(model: pm.Model) -> dict[str, NDArray[np.float64]]:
         for name, own in dims.items()
         if name.startswith("exp_")
     }
+
+
+def _scattered(model: pm.Model) -> set[Any]:
+    """Scatter the chains' starts by up to 1, but for coefficients, which have units.
+
+    A coefficient of 1 per year of age multiplies hazards by exp(30): a chain would not return.
+    """
+    steady = {f"{prefix}{name}" for name in model.coords[COVARIATE] for prefix in ("", "exp_")}
+    return {variable for variable in model.free_RVs if variable.name not in steady}
 
 
 def _with_current_data(model: pm.Model) -> CompiledPyMCModel:

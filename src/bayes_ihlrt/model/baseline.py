@@ -171,9 +171,7 @@ def _random_walk(
     return {"log_hazard": steps}, pt.dot(share, steps)
 
 
-def _mspline(
-    hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable
-) -> _Shape:
+def _mspline(hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable) -> _Shape:
     if not isinstance(hazard, MSpline):
         raise TypeError(type(hazard).__name__)
     constant = np.log(hazard.constant_weights())
@@ -222,7 +220,8 @@ def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
     widths = np.diff(edges)
     widths = np.append(widths, widths[-1])
     distances = (widths[:-1] + widths[1:]) / 2.0
-    return distances / distances.mean()
+    relative: np.ndarray = distances / distances.mean()
+    return relative
 
 
 def _independent_intervals(

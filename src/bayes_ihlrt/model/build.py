@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pymc as pm
@@ -20,7 +21,7 @@ from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
 from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.names import INTERVAL, GroupParametrisation
+from bayes_ihlrt.names import COVARIATE, INTERVAL, GroupParametrisation
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,13 @@ def build_graph(prepared: PreparedModel) -> pm.Model:
     return model
 
 
-def _coords(prepared: PreparedModel) -> dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]]:
+def _coords(
+    prepared: PreparedModel,
+) -> dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]]:
     coords: dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]] = {
         prepared.arrays.unit: prepared.arrays.labels,
         **prepared.encoder.levels,
+        COVARIATE: prepared.encoder.columns,
     }
     width = prepared.arrays.data["hazard_basis"].shape[1]
     if "log_hazard" in prepared.hazard.parameters:
@@ -164,8 +168,7 @@ def interval_labels(cuts: tuple[float, ...]) -> list[str]:
     ['0-3', '3-6', '6+']
     """
     edges = ["0", *(f"{cut:g}" for cut in cuts)]
-    pairs = zip(edges, edges[1:], strict=False)
-    return [f"{low}-{high}" for low, high in pairs] + [f"{edges[-1]}+"]
+    return [f"{low}-{high}" for low, high in pairwise(edges)] + [f"{edges[-1]}+"]
 
 
 def _coefficients(columns: tuple[str, ...], priors: GraphPriors) -> TensorVariable:
@@ -196,5 +199,5 @@ def _is_centred(prepared: PreparedModel, group: str) -> bool:
     choice = prepared.spec.outcome.parametrisation
     if choice is not GroupParametrisation.AUTO:
         return choice is GroupParametrisation.CENTRED
-    events = float(np.sum(prepared.arrays.data["event"]))
-    return events / len(prepared.encoder.levels[group]) >= CENTRED_FROM_EVENTS
+    events = prepared.arrays.data["event"].astype(np.float64).sum()
+    return bool(events / len(prepared.encoder.levels[group]) >= CENTRED_FROM_EVENTS)

@@ -200,7 +200,7 @@ def _modifier_sd(modifier: ModifierSpec | None, person_time: PersonTime) -> floa
 
 def _check_columns(spec: ModelSpec, person_time: PersonTime) -> None:
     present = set(person_time.columns)
-    wanted = {name: "[outcome] formula" for name in spec.outcome.parsed.columns}
+    wanted = dict.fromkeys(spec.outcome.parsed.columns, "[outcome] formula")
     wanted |= {term.group: "[outcome] group" for term in spec.outcome.groups}
     wanted |= {term.slope: "[outcome] group" for term in spec.outcome.groups if term.slope}
     if spec.modifier is not None:

@@ -202,7 +202,9 @@ class _Reader:
                 return
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 self._argument(operand)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right):
+            case ast.BinOp(
+                left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right
+            ):
                 self._argument(left)
                 self._argument(right)
             case ast.List(elts=elements) | ast.Tuple(elts=elements):

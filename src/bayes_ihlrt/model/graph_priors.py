@@ -42,8 +42,13 @@ class GraphPriors:
     values: Mapping[str, Mapping[str, TensorVariable]]
 
     def sample(
-        self, name: str, *, dims: str | None = None, shift: TensorVariable | float = 0.0,
-        stretch: TensorVariable | float = 1.0, stored: str | None = None,
+        self,
+        name: str,
+        *,
+        dims: str | None = None,
+        shift: TensorVariable | float = 0.0,
+        stretch: TensorVariable | float = 1.0,
+        stored: str | None = None,
     ) -> TensorVariable:
         """Add a parameter's random variable to the model on the stack.
 

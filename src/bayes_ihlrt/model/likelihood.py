@@ -2,9 +2,9 @@
 
 For patient i with rows r, weight w_i, event indicator d_r and row weight c_r
 
-    log L_i = w_i * sum_r { d_r [log h0(stop_r) + x_r'b] - c_r exp(x_r'b) [H0(stop_r) - H0(start_r)] },
+    log L_i = w_i sum_r { d_r [log h0(stop_r) + x_r'b] - c_r exp(x_r'b) [H0(stop_r) - H0(start_r)] }
 
-exact for right censoring, delayed entry and covariates that change between rows.
+which is exact for right censoring, delayed entry and covariates that change between rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,18 +74,8 @@ def observe(
     )
 
 
-def _log_likelihood(
-    value: TensorVariable,
-    log_hazard: TensorVariable,
-    increment: TensorVariable,
-    eta: TensorVariable,
-    event: TensorVariable,
-    exposure: TensorVariable,
-    row_unit: TensorVariable,
-    weight: TensorVariable,
-    exit_time: TensorVariable,
-    *_: TensorVariable,
-) -> TensorVariable:
+def _log_likelihood(value: TensorVariable, *parameters: TensorVariable) -> TensorVariable:
+    log_hazard, increment, eta, event, exposure, row_unit, weight, exit_time = parameters[:8]
     rows = event * (log_hazard + eta) - exposure * pt.exp(eta) * increment
     units = pt.inc_subtensor(pt.zeros_like(exit_time)[row_unit], rows)
     return pt.switch(pt.eq(value, exit_time), weight * units, -np.inf)
@@ -94,24 +84,12 @@ def _log_likelihood(
 def _simulator(hazard: Hazard) -> Callable[..., Floats]:
     """Return the random generator of the observed variable for one hazard."""
 
-    def random(
-        log_hazard: Floats,  # noqa: ARG001
-        increment: Floats,
-        eta: Floats,
-        event: Floats,  # noqa: ARG001
-        exposure: Floats,  # noqa: ARG001
-        row_unit: NDArray[np.int64],
-        weight: Floats,  # noqa: ARG001
-        exit_time: Floats,
-        start: Floats,
-        stop: Floats,  # noqa: ARG001
-        flat: Floats,
-        rng: np.random.Generator,
-        size: tuple[int, ...] | None = None,  # noqa: ARG001
-    ) -> Floats:
-        theta = unflatten(hazard, flat)
+    def random(*parameters: Floats, rng: np.random.Generator, size: object = None) -> Floats:
+        del size  # the number of patients is that of the data
+        _, increment, eta, _, _, row_unit, _, exit_time, start, _, flat = parameters
+        rows = (start, increment, eta, row_unit.astype(np.int64))
         target = rng.exponential(size=len(exit_time))
-        return event_times(hazard, theta, target, rows=(start, increment, eta, row_unit))
+        return event_times(hazard, unflatten(hazard, flat), target, rows=rows)
 
     return random
 

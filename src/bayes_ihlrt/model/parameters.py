@@ -55,10 +55,44 @@ class ResolvedPrior:
     source: str
 
 
+def stated_priors(spec: ModelSpec, terms: Mapping[str, str]) -> dict[str, ResolvedPrior]:
+    """Give every parameter its prior as it is stated: named, else ``default``, else the package's.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    terms : mapping of str to str
+        Formula term of each coefficient, in the order of the design matrix.
+
+    Returns
+    -------
+    dict of str to ResolvedPrior
+        By parameter: coefficients, then baseline, then scales.
+
+    Raises
+    ------
+    SpecificationError
+        When a prior names no parameter, or has the wrong domain; every fault is listed.
+    """
+    defaults = {name: _coefficient_default(spec, term) for name, term in terms.items()}
+    defaults |= _baseline_defaults(spec)
+    defaults |= dict.fromkeys(group_scales(spec), GROUP_SD)
+    faults = _unknown_names(spec, defaults, terms)
+    stated = {}
+    for name, default in defaults.items():
+        prior, source = _look_up(spec, name, terms.get(name), default)
+        faults += _domain_faults(name, prior, is_scale=default.positive, term=name in terms)
+        stated[name] = ResolvedPrior(prior, source)
+    if faults:
+        raise SpecificationError("[priors]", faults)
+    return stated
+
+
 def resolve_priors(
     spec: ModelSpec, terms: Mapping[str, str], sds: Mapping[str, float]
 ) -> dict[str, ResolvedPrior]:
-    """Give every parameter its prior: named, else ``default``, else the package's.
+    """Give every parameter its prior per unit of its covariate, ready for the graph.
 
     Parameters
     ----------
@@ -79,18 +113,10 @@ def resolve_priors(
     SpecificationError
         When a prior names no parameter, or has the wrong domain; every fault is listed.
     """
-    defaults = {name: _coefficient_default(spec, term) for name, term in terms.items()}
-    defaults |= _baseline_defaults(spec)
-    defaults |= {name: GROUP_SD for name in group_scales(spec)}
-    faults = _unknown_names(spec, defaults, terms)
-    resolved = {}
-    for name, default in defaults.items():
-        prior, source = _look_up(spec, name, terms.get(name), default)
-        faults += _domain_faults(name, prior, is_scale=default.positive, term=name in terms)
-        resolved[name] = ResolvedPrior(prior.rescaled(sds.get(name, 1.0)), source)
-    if faults:
-        raise SpecificationError("[priors]", faults)
-    return resolved
+    return {
+        name: ResolvedPrior(stated.prior.rescaled(sds.get(name, 1.0)), stated.source)
+        for name, stated in stated_priors(spec, terms).items()
+    }
 
 
 def group_scales(spec: ModelSpec) -> tuple[str, ...]:
@@ -143,9 +169,7 @@ def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     return (name, "group_sd") if name.startswith("sd_") else (name,)
 
 
-def _look_up(
-    spec: ModelSpec, name: str, term: str | None, default: Prior
-) -> tuple[Prior, str]:
+def _look_up(spec: ModelSpec, name: str, term: str | None, default: Prior) -> tuple[Prior, str]:
     for alias in _aliases(spec, name, term):
         if alias in spec.priors:
             return spec.priors[alias].to_prior(), "specification"

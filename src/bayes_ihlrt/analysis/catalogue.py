@@ -1,0 +1,64 @@
+"""The specifications that come with the package, from a checkout or from an installation."""
+
+from pathlib import Path
+from typing import Final
+
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+
+_PACKAGE: Final = Path(__file__).parents[1]
+_PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
+"""Inside an installed package, and at the top of a checkout."""
+
+
+def packaged_specifications() -> tuple[str, ...]:
+    """Return the names of the packaged specifications.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> "primary" in packaged_specifications()
+    True
+    """
+    return tuple(sorted(file.stem for file in _folder().glob("*.toml")))
+
+
+def find_specification(source: str | Path) -> Path:
+    """Return the file of a specification.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SpecificationError
+        There is no such file and no packaged specification of this name.
+
+    Examples
+    --------
+    >>> find_specification("heart").name
+    'heart.toml'
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if str(source) in packaged_specifications():
+        return _folder() / f"{source}.toml"
+    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    hint = nearest(path.stem, packaged_specifications())
+    remedy = f"Check the path of the TOML file, or name a packaged specification. {hint}"
+    raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
+
+
+def _folder() -> Path:
+    return next(place for place in _PLACES if place.is_dir())

@@ -1,0 +1,124 @@
+"""Read a specification file: every fault at once, with the nearest valid name."""
+
+import tomllib
+from pathlib import Path
+
+from bayes_ihlrt.analysis.catalogue import find_specification
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.tables import Reading, read_tables
+from bayes_ihlrt.errors import Fault, SpecificationError
+
+
+def load_spec(source: str | Path) -> AnalysisSpec:
+    """Read the specification of an analysis.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated specification.
+
+    Raises
+    ------
+    SpecificationError
+        The file cannot be read, or with every fault of it.
+
+    Examples
+    --------
+    >>> load_spec("heart").treatment.name
+    'transplant'
+    """
+    name, found = read_file(source)
+    if found.faults:
+        raise SpecificationError(name, found.faults)
+    return found.spec
+
+
+def parse_spec(text: str, *, subject: str = "specification") -> AnalysisSpec:
+    """Read the specification of an analysis from TOML text.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    subject : str
+        What to call it in messages.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated specification.
+
+    Raises
+    ------
+    SpecificationError
+        With every fault.
+
+    Examples
+    --------
+    >>> parse_spec("schema = 2")
+    Traceback (most recent call last):
+    bayes_ihlrt.errors.SpecificationError: specification: 4 faults
+      - schema: 2 is not one of the choices. Allowed: 1.
+      - name: it is missing. Add the line name = ... (short name of the analysis).
+      - [data]: it is missing. Add the table (columns of the data file and their units).
+      - [outcome]: it is missing. Add the table (linear predictor, group effects, baseline hazard).
+    """
+    found = read_tables(_document(text, subject))
+    if found.faults:
+        raise SpecificationError(subject, found.faults)
+    return found.spec
+
+
+def read_file(source: str | Path) -> tuple[str, Reading]:
+    """Read a specification file as far as it can be read.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    name : str
+        The file's name, for messages.
+    found : Reading
+        Tables and faults.
+
+    Raises
+    ------
+    SpecificationError
+        The file cannot be read at all.
+    """
+    path = find_specification(source)
+    return path.name, read_tables(_document(_text(path), path.name))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        fault = Fault("the file", f"it cannot be opened ({reason})", "Give the path of a TOML file")
+        raise SpecificationError(path.name, [fault]) from error
+    except UnicodeDecodeError as error:
+        fault = Fault("the file", "it is not text in UTF-8", "Give the path of a TOML file")
+        raise SpecificationError(path.name, [fault]) from error
+
+
+def _document(text: str, subject: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason, _, where = str(error).partition(" (at ")
+        fault = Fault(
+            where.removesuffix(")") or "the file",
+            f"it is not valid TOML ({reason[:1].lower()}{reason[1:]})",
+            "Write lines of the form key = value below [table] headings, and text between double "
+            "quotes",
+        )
+        raise SpecificationError(subject, [fault]) from error

@@ -1,0 +1,297 @@
+"""`AnalysisSpec`: a whole analysis as plain frozen data, one TOML file each."""
+
+import tomllib
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.names import DesignKind, ModifierTransform
+from bayes_ihlrt.priors import AnyPrior
+
+Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PopulationKind(StrEnum):
+    """Who an estimand averages over."""
+
+    SAMPLE = "sample"
+    """The patients of the cohort, each with the covariates of the first row."""
+
+
+class EstimandSpec(BaseModel):
+    """What is read from the posterior: when, at which values of the modifier, for whom.
+
+    Examples
+    --------
+    >>> EstimandSpec(at=[2.0, 3.0, 5.0]).horizons
+    (12.0, 24.0)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    horizons: Annotated[tuple[Months, ...], Field(min_length=1)] = Field(
+        default=(12.0, 24.0),
+        description="Months at which survival and restricted mean survival are read.",
+    )
+    at: tuple[Finite, ...] = Field(
+        default=(), description="Values of the effect modifier, on the scale of the data."
+    )
+    treat_from: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(
+        default=0.0, description="Month from which the treated strategy treats."
+    )
+    population: PopulationKind = Field(
+        default=PopulationKind.SAMPLE, description="Whose covariates are averaged over."
+    )
+
+
+class AnalysisSpec(BaseModel):
+    """A whole analysis: data, treatment, model, priors, sampler and estimands.
+
+    `load_spec` reads one from a file and tells every fault of it in plain words.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A table is at fault, or two tables contradict each other.
+
+    Examples
+    --------
+    >>> spec = AnalysisSpec.from_toml('''
+    ... schema = 1
+    ... name = "os"
+    ... [data]
+    ... patient = "id"
+    ... time = "months"
+    ... event = "death"
+    ... [treatment]
+    ... name = "ihlrt"
+    ... start = "ihlrt_months"
+    ... [outcome]
+    ... formula = "ihlrt + albi"
+    ... ''')
+    >>> spec.covariates
+    ('albi',)
+    >>> AnalysisSpec.from_toml(spec.to_toml()) == spec
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(
+        default=1, alias="schema", description="Version of this format: 1."
+    )
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
+    description: str = Field(default="", description="What it is for, in one line.")
+    data: DataSpec = Field(description="Columns of the data file and their units.")
+    treatment: TreatmentSpec | None = Field(
+        default=None, description="The treatment whose effect is estimated; none if left out."
+    )
+    modifier: ModifierSpec | None = Field(
+        default=None, description="The continuous effect modifier; none if left out."
+    )
+    outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
+    priors: dict[str, AnyPrior] = Field(
+        default={}, description="Priors by term or parameter; the package's own where left out."
+    )
+    sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
+    estimands: EstimandSpec = Field(
+        default=EstimandSpec(), description="What is read from the posterior."
+    )
+
+    @model_validator(mode="after")
+    def _tables_agree(self) -> Self:
+        faults = contradictions(self.data, self.treatment, self.modifier, self.outcome)
+        faults += estimand_faults(self.estimands, self.treatment, self.modifier)
+        if faults:
+            raise ValueError("; ".join(str(fault) for fault in faults))
+        return self
+
+    @property
+    def model(self) -> ModelSpec:
+        """The survival model, apart from the data."""
+        return ModelSpec(
+            treatment=None if self.treatment is None else self.treatment.name,
+            modifier=self.modifier,
+            outcome=self.outcome,
+            priors=self.priors,
+        )
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns of the data file that the model reads beside follow-up and treatment."""
+        return covariates(self.data, self.treatment, self.modifier, self.outcome)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a specification from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            TOML with the keys of this class.
+
+        Returns
+        -------
+        AnalysisSpec
+            The validated specification.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            With pydantic's wording; `load_spec` tells the same in plain words.
+        """
+        return cls.model_validate(tomllib.loads(text))
+
+    def to_toml(self) -> str:
+        """Return the specification as TOML text that `from_toml` reads back equal."""
+        return tomli_w.dumps(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data (strings, numbers, lists) without what is not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a specification file.
+
+    Returns
+    -------
+    dict
+        For editors that check and complete TOML by a schema.
+
+    Examples
+    --------
+    >>> sorted(json_schema()["required"])
+    ['data', 'name', 'outcome']
+    """
+    return AnalysisSpec.model_json_schema(by_alias=True)
+
+
+def covariates(
+    data: DataSpec,
+    treatment: TreatmentSpec | None,
+    modifier: ModifierSpec | None,
+    outcome: OutcomeSpec,
+) -> tuple[str, ...]:
+    """Return the columns that a cohort must carry for a model, in the order of the formula.
+
+    Parameters
+    ----------
+    data : DataSpec
+        Meaning of the columns.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+    outcome : OutcomeSpec
+        The outcome model.
+
+    Returns
+    -------
+    tuple of str
+        Column names of the data file, without the treatment and without ``centre``, which the
+        cohort has of itself.
+    """
+    read = [*outcome.parsed.columns]
+    for group in outcome.groups:
+        read += [group.group] if group.slope is None else [group.group, group.slope]
+    own = set() if treatment is None else {treatment.name}
+    own |= set() if data.centre is None else {"centre"}
+    columns = [name for name in read if name not in own]
+    if modifier is not None:
+        columns = [modifier.column if name == modifier.name else name for name in columns]
+    return tuple(dict.fromkeys(columns))
+
+
+def contradictions(
+    data: DataSpec | None,
+    treatment: TreatmentSpec | None,
+    modifier: ModifierSpec | None,
+    outcome: OutcomeSpec,
+) -> list[Fault]:
+    """Return where the tables of a specification contradict each other.
+
+    Parameters
+    ----------
+    data : DataSpec or None
+        Meaning of the columns; None where it could not be read.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+    outcome : OutcomeSpec
+        The outcome model.
+
+    Returns
+    -------
+    list of Fault
+        Terms that the formula lacks, names with two meanings, groups without a column.
+    """
+    faults = []
+    shown = outcome.formula or "(empty)"
+    tables = {"treatment": treatment, "modifier": modifier}
+    for table, spec in tables.items():
+        if spec is not None and spec.name not in outcome.parsed.columns:
+            problem = f"the {table} '{spec.name}' does not occur in '{shown}'"
+            remedy = f"Add its name to the formula, or remove the [{table}] table"
+            faults.append(Fault("[outcome] formula", problem, remedy))
+    if treatment is not None and modifier is not None and treatment.name == modifier.name:
+        problem = f"treatment and modifier are both called '{modifier.name}'"
+        faults.append(Fault("[modifier] name", problem, "Give each a name of its own"))
+    centres = [group for group in outcome.groups if group.group == "centre"]
+    if centres and data is not None and data.centre is None:
+        problem = "it names 'centre', and [data] does not say which column that is"
+        remedy = 'Add the line centre = "..." to [data], with the name of the column'
+        faults.append(Fault("[outcome] group", problem, remedy))
+    return faults
+
+
+def estimand_faults(
+    estimands: EstimandSpec, treatment: TreatmentSpec | None, modifier: ModifierSpec | None
+) -> list[Fault]:
+    """Return where the estimands do not fit the treatment and the modifier.
+
+    Parameters
+    ----------
+    estimands : EstimandSpec
+        What is to be read from the posterior.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    list of Fault
+        Values of a modifier that is not there or has no logarithm, a start of treatment that
+        the design cannot follow.
+    """
+    faults = []
+    where = "[estimands] at"
+    if estimands.at and modifier is None:
+        problem = "it gives values of the effect modifier, and the analysis has none"
+        faults.append(Fault(where, problem, "Add a [modifier] table, or remove `at`"))
+    elif modifier is not None and modifier.transform is ModifierTransform.LOG2:
+        low = [f"{value:g}" for value in estimands.at if value <= 0.0]
+        if low:
+            problem = f"transform 'log2' needs positive values; found {', '.join(low)}"
+            faults.append(Fault(where, problem, "Correct the values"))
+    start = estimands.treat_from
+    where = "[estimands] treat_from"
+    if start > 0.0 and treatment is None:
+        problem = f"treatment starts in month {start:g}, and the analysis has no treatment"
+        faults.append(Fault(where, problem, "Add a [treatment] table, or remove `treat_from`"))
+    elif start > 0.0 and treatment is not None and treatment.design is not DesignKind.SPLIT:
+        problem = f"design '{treatment.design.value}' knows no start in month {start:g}"
+        faults.append(Fault(where, problem, "Use design 'split', or remove `treat_from`"))
+    if start >= max(estimands.horizons):
+        problem = f"month {start:g} is not before the last horizon, {max(estimands.horizons):g}"
+        faults.append(Fault(where, problem, "Start treatment earlier, or add a later horizon"))
+    return faults

@@ -1,0 +1,223 @@
+"""Read the tables of a specification as far as they can be read, collecting every fault."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bayes_ihlrt.analysis.prior_names import prior_faults
+from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
+from bayes_ihlrt.analysis.translate import described, place, shown, translated
+from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.model.formula import parse_formula, parse_group
+from bayes_ihlrt.model.spec import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.priors import (
+    AdjacentHazardPrior,
+    AnyPrior,
+    HazardRatioPrior,
+    MedianSurvivalPrior,
+    Prior,
+)
+
+
+class _Heading(BaseModel):
+    """Keys above the first table; unlike in Python, a file has to say its version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = Field(alias="schema", description="Version of this format: 1.")
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
+    description: str = ""
+
+
+_HEADING: Final = ""
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    _HEADING: _Heading,
+    "data": DataSpec,
+    "treatment": TreatmentSpec,
+    "modifier": ModifierSpec,
+    "outcome": OutcomeSpec,
+    "sampler": SamplerSpec,
+    "estimands": EstimandSpec,
+}
+_REQUIRED: Final = ("data", "outcome")
+_PRIORS: Final = "priors"
+_LATER: Final = {
+    "propensity": (
+        "adjustment by a propensity score is not part of this version",
+        "Remove the table, and put the confounders into the [outcome] formula",
+    )
+}
+_PRIOR: Final[TypeAdapter[AnyPrior]] = TypeAdapter(AnyPrior)
+_PRIOR_KINDS: Final[Mapping[str, type[BaseModel]]] = {
+    "distribution": Prior,
+    "hazard-ratio": HazardRatioPrior,
+    "median-survival": MedianSurvivalPrior,
+    "adjacent-hazards": AdjacentHazardPrior,
+}
+
+
+@dataclass
+class Reading:
+    """What could be read of a specification, and what is wrong with it.
+
+    Parameters
+    ----------
+    tables : dict of str to object
+        Tables that could be read, by name; the keys above the first table under ``""``.
+    priors : dict of str to prior
+        Priors that could be read.
+    faults : list of Fault
+        Everything that is wrong.
+    """
+
+    tables: dict[str, Any] = field(default_factory=dict)
+    priors: dict[str, AnyPrior] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification, where there are no faults."""
+        tables = {name: table for name, table in self.tables.items() if name != _HEADING}
+        heading = self.tables[_HEADING].model_dump(by_alias=True)
+        return AnalysisSpec(**heading, **tables, priors=self.priors)
+
+
+def read_tables(document: Mapping[str, Any]) -> Reading:
+    """Read the tables of a specification.
+
+    Parameters
+    ----------
+    document : mapping
+        What the TOML file holds.
+
+    Returns
+    -------
+    Reading
+        Tables and faults.
+    """
+    found = Reading()
+    heading = {k: v for k, v in document.items() if not isinstance(v, dict)}
+    tables = {k: v for k, v in document.items() if isinstance(v, dict)}
+    # A table written as a value is told as such, not as an unknown key.
+    tables |= {k: heading.pop(k) for k in (*_TABLES, _PRIORS) if k in heading}
+    _read_table(_HEADING, heading, found)
+    for name, table in _known_tables(tables, found.faults).items():
+        if not isinstance(table, dict):
+            problem = f"it must be a table, and is {shown(table)}"
+            found.faults.append(Fault(f"[{name}]", problem, "Write its keys below the heading"))
+        elif name == _PRIORS:
+            _read_priors(table, found)
+        else:
+            _read_table(name, table, found)
+    _check_agreement(tables, found)
+    return found
+
+
+def _known_tables(tables: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """Tell tables that do not exist or are missing; read a misspelt one as what was meant."""
+    names = (*(name for name in _TABLES if name), _PRIORS)
+    kept = {name: table for name, table in tables.items() if name in names}
+    for name, table in tables.items():
+        if name in _LATER:
+            faults.append(Fault(f"[{name}]", *_LATER[name]))
+        elif name not in names:
+            faults.append(Fault(f"[{name}]", "there is no such table", nearest(name, names)))
+            _adopt(name, table, names, kept)
+    about = described(AnalysisSpec)
+    for name in _REQUIRED:
+        if name not in kept:
+            words = about[name].removesuffix(".")
+            remedy = f"Add the table ({words[0].lower()}{words[1:]})"
+            faults.append(Fault(f"[{name}]", "it is missing", remedy))
+    return kept
+
+
+def _adopt(key: str, value: object, allowed: Iterable[str], kept: dict[str, Any]) -> None:
+    """Go on reading under the key that was meant, so that its own faults are told at once."""
+    meant = get_close_matches(key, [name for name in allowed if name not in kept], n=1)
+    if meant:
+        kept[meant[0]] = value
+
+
+def _known_keys(
+    given: Mapping[str, Any], allowed: Mapping[str, str], table: str, faults: list[Fault]
+) -> dict[str, Any]:
+    kept = {key: value for key, value in given.items() if key in allowed}
+    for key, value in given.items():
+        if key not in allowed:
+            where = place(table, (key,))
+            faults.append(Fault(where, "there is no such key", nearest(key, allowed)))
+            _adopt(key, value, allowed, kept)
+    return kept
+
+
+def _read_table(name: str, given: Mapping[str, Any], found: Reading) -> None:
+    model, faults = _TABLES[name], found.faults
+    fields = described(model)
+    table, before = _known_keys(given, fields, name, faults), len(faults)
+    if name == "outcome":
+        if isinstance(table.get("hazard"), dict):
+            keys = described(HazardSpec)
+            table["hazard"] = _known_keys(table["hazard"], keys, "outcome.hazard", faults)
+        table = _without_unreadable(table, faults)
+    try:
+        # Strict, and by way of JSON, where lists stand for tuples and text for choices.
+        value = model.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        faults += translated(error, name, fields=fields)
+        return
+    if name != "outcome" or len(faults) == before:
+        found.tables[name] = value
+
+
+def _without_unreadable(outcome: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """Take out a formula that cannot be read, telling its faults."""
+    kept = dict(outcome)
+    for key, parse in (("formula", parse_formula), ("group", parse_group)):
+        text = outcome.get(key)
+        if not isinstance(text, str) or not text:
+            continue
+        try:
+            parse(text)
+        except SpecificationError as error:
+            faults += error.faults
+            del kept[key]
+    return kept
+
+
+def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
+    for name, value in given.items():
+        try:
+            text = json.dumps(value, default=str)
+            found.priors[name] = _PRIOR.validate_json(text, strict=True)
+        except ValidationError as error:
+            kind = str(error.errors()[0]["loc"][0])
+            fields = described(_PRIOR_KINDS[kind])
+            found.faults += translated(error, _PRIORS, fields=fields, key=name)
+
+
+def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
+    """Compare tables with each other, where they could be read."""
+    tables = found.tables
+    lost = {name for name in ("treatment", "modifier") if name in given and name not in tables}
+    if lost:
+        return
+    treatment, modifier = tables.get("treatment"), tables.get("modifier")
+    if "outcome" in tables:
+        outcome = tables["outcome"]
+        found.faults += contradictions(tables.get("data"), treatment, modifier, outcome)
+        model = ModelSpec(
+            treatment=None if treatment is None else treatment.name,
+            modifier=modifier,
+            outcome=outcome,
+            priors=found.priors,
+        )
+        found.faults += prior_faults(model)
+    if "estimands" in tables:
+        found.faults += estimand_faults(tables["estimands"], treatment, modifier)

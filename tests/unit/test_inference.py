@@ -1,0 +1,153 @@
+"""Sampling: the result's contract, compile once and refit many, the gate, the file."""
+
+from pathlib import Path
+
+import numpy as np
+import nutpie
+import pymc as pm
+import pytest
+import xarray as xr
+
+from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
+from bayes_ihlrt.data.simulate import simulate_cohort
+from bayes_ihlrt.designs import person_time
+from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.inference import (
+    SamplerSpec,
+    check_convergence,
+    compile_model,
+    convergence,
+    load,
+    sample,
+    save,
+)
+from bayes_ihlrt.model import ModelSpec, build_model
+
+SPEC = ModelSpec.from_toml("""
+treatment = "ihlrt"
+[modifier]
+name = "nlr"
+column = "nlr"
+reference = 3.0
+[outcome]
+formula = "ihlrt * nlr"
+group = "(1 | centre)"
+""")
+SETTINGS = SamplerSpec(draws=500, tune=500, chains=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def model() -> pm.Model:
+    data = DataSpec(patient="patient_id", time="os_months", event="death", centre="centre")
+    treatment = TreatmentSpec(name="ihlrt", start="ihlrt_months")
+    columns = simulate_cohort(100, seed=5).columns
+    cohort = Cohort.from_frame(columns, data, treatment, covariates=("nlr",))
+    return build_model(SPEC, person_time(cohort, treatment))
+
+
+@pytest.fixture(scope="module")
+def tree(model: pm.Model) -> xr.DataTree:
+    return sample(model, SETTINGS)
+
+
+def test_result_has_the_groups_and_dimensions_of_the_contract(tree: xr.DataTree) -> None:
+    assert set(tree.children) == {
+        "posterior", "sample_stats", "log_likelihood", "log_prior", "observed_data",
+        "constant_data",
+    }  # fmt: skip
+    posterior = tree["posterior"]
+    assert {"ihlrt", "nlr", "ihlrt:nlr", "log_shape", "log_rate", "sd_centre"} <= set(
+        posterior.data_vars
+    )
+    assert posterior["ihlrt"].shape == (4, 500)
+    assert posterior["centre_effect"].dims == ("chain", "draw", "centre")
+    assert tree["log_likelihood"]["time"].dims == ("chain", "draw", "patient")
+    assert tree["log_likelihood"].sizes["patient"] == 100
+    assert tree.attrs["seed"] == 3
+
+
+def test_densities_are_those_of_pymc(model: pm.Model, tree: xr.DataTree) -> None:
+    few = tree["posterior"].to_dataset().isel(draw=slice(0, 5))
+    likelihood = pm.compute_log_likelihood(
+        xr.DataTree.from_dict({"posterior": few}), model=model, progressbar=False
+    )
+    prior = pm.stats.compute_log_prior(
+        xr.DataTree.from_dict({"posterior": few}), model=model, progressbar=False
+    )
+    ours = tree["log_likelihood"]["time"].isel(draw=slice(0, 5))
+    np.testing.assert_allclose(ours, likelihood["log_likelihood"]["time"], rtol=1e-12)
+    for name, values in prior["log_prior"].data_vars.items():
+        ours = tree["log_prior"][name].isel(draw=slice(0, 5))
+        np.testing.assert_allclose(ours, values, rtol=1e-10, atol=1e-12)
+
+
+def test_refit_reuses_the_compiled_model_and_sees_new_data(
+    model: pm.Model, tree: xr.DataTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nutpie, "compile_pymc_model", lambda *_: pytest.fail("compiled again"))
+    labels = list(model.coords["hyperparameter"])
+    before = model["hyperparameters"].get_value()
+    changed = before.copy()
+    changed[labels.index("ihlrt.mu")], changed[labels.index("ihlrt.sigma")] = 1.0, 0.01
+    weights = model["weight"].get_value()
+    try:
+        pm.set_data({"hyperparameters": changed}, model=model)
+        sceptic = sample(model, SETTINGS)["posterior"]["ihlrt"]
+        pm.set_data({"hyperparameters": before, "weight": np.zeros_like(weights)}, model=model)
+        prior_only = sample(model, SETTINGS)["posterior"]["nlr"]
+    finally:
+        pm.set_data({"hyperparameters": before, "weight": weights}, model=model)
+    assert float(sceptic.mean()) == pytest.approx(1.0, abs=0.05)
+    # Without the data the coefficient has its prior, Normal(0.40, 0.20); 5 Monte Carlo errors.
+    assert float(prior_only.mean()) == pytest.approx(0.40, abs=5 * 0.20 / np.sqrt(1_000))
+    assert float(prior_only.std()) == pytest.approx(0.20, rel=0.15)
+    assert float(tree["posterior"]["nlr"].std()) < 0.19
+
+
+def test_same_seed_same_draws(model: pm.Model, tree: xr.DataTree) -> None:
+    again = sample(model, SETTINGS)
+    xr.testing.assert_equal(again["posterior"].to_dataset(), tree["posterior"].to_dataset())
+    assert compile_model(model) is compile_model(model)
+
+
+def test_saved_tree_is_read_back_equal(tree: xr.DataTree, tmp_path: Path) -> None:
+    save(tree, tmp_path / "posterior.nc")
+    xr.testing.assert_identical(load(tmp_path / "posterior.nc"), tree)
+    assert [path.name for path in tmp_path.iterdir()] == ["posterior.nc"]
+
+
+def _tree(values: np.ndarray, divergences: int = 0) -> xr.DataTree:
+    diverging = np.zeros(values.shape, dtype=bool)
+    diverging[0, :divergences] = True
+    return xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"ihlrt": (("chain", "draw"), values)}),
+            "sample_stats": xr.Dataset({"diverging": (("chain", "draw"), diverging)}),
+        }
+    )
+
+
+def test_gate_lets_independent_draws_through() -> None:
+    values = np.random.default_rng(1).normal(size=(4, 1000))
+    found = check_convergence(_tree(values))
+    assert found.failures == ()
+    # Bulk ESS of 4,000 independent draws; its own spread is below 10 %.
+    assert found.ess_bulk == pytest.approx(4_000, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shift", "length", "divergences", "words"),
+    [
+        (3.0, 1000, 0, "R-hat"),
+        (0.0, 50, 0, "smallest effective sample size"),
+        (0.0, 1000, 2, "2 divergent transitions"),
+    ],
+)
+def test_gate_refuses(shift: float, length: int, divergences: int, words: str) -> None:
+    values = np.random.default_rng(1).normal(size=(4, length))
+    values[0] += shift
+    tree = _tree(values, divergences)
+    with pytest.raises(ConvergenceError, match="not to be trusted") as caught:
+        check_convergence(tree)
+    assert words in str(caught.value)
+    assert convergence(tree) == check_convergence(tree, allow_nonconverged=True)
