@@ -103,19 +103,14 @@ class Evaluator:
 
 def log_likelihood(columns, named, spec, hazard, *, groups=()):
     """Return the log-likelihood of each patient, in order of first appearance of the rows."""
-    z = np.log2(columns["nlr"] / 3.0)
-    treated = columns["treated"]
-    eta = (
-        named["treated"] * treated
-        + named["nlr"] * z
-        + named["treated:nlr"] * treated * z
-        + named["albi"] * columns["albi"]
-    )
+    x = {**columns, "nlr": np.log2(columns["nlr"] / 3.0)}
+    eta = sum(named[name] * x[name] for name in ("treated", "nlr", "albi"))
+    eta = eta + named["treated:nlr"] * x["treated"] * x["nlr"]
     for group, slope in groups:
         level = np.array([int(label[-1]) for label in columns[group]])
         eta = eta + named[f"{group}_effect"][level]
         if slope is not None:
-            eta = eta + named[f"{group}_effect:{slope}"][level] * columns[slope]
+            eta = eta + named[f"{group}_effect:{slope}"][level] * x[slope]
     log_hazard, cumulative = baseline(spec, hazard, named)
     start, stop = columns["start"], columns["stop"]
     exposure = np.exp(eta) * (cumulative(stop) - cumulative(start))

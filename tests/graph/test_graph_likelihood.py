@@ -7,46 +7,43 @@ import pytest
 from bayes_ihlrt.model import arrays
 from bayes_ihlrt.model.build import build_graph, prepare
 
-GROUPS = {
-    "no groups": ("", ()),
-    "intercepts": ("(1 | centre)", [("centre", None)]),
-    "slopes": ("(1 + treated | centre)", [("centre", "treated")]),
-}
+SLOPES = "(1 + treated | centre)"
 
 
-@pytest.mark.parametrize("hazard", cases.HAZARDS)
-@pytest.mark.parametrize("group", GROUPS)
-def test_log_likelihood_of_ragged_weighted_rows(hazard, group):
-    text, groups = GROUPS[group]
-    spec, rows = cases.specification(hazard, text), cases.person_time()
+def assert_likelihood(spec, rows, groups, *, points=3):
     prepared = prepare(spec, rows)
     evaluator = cases.Evaluator(build_graph(prepared))
-    for seed in range(3):
+    for seed in range(points):
         found, _, named = evaluator.at(evaluator.point(seed))
-        expected = cases.log_likelihood(
-            rows.columns, named, spec, prepared.hazard, groups=groups
-        )
+        expected = cases.log_likelihood(rows.columns, named, spec, prepared.hazard, groups=groups)
         assert found.shape == rows.patients.shape
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("hazard", cases.HAZARDS)
+@pytest.mark.parametrize(("group", "terms"), [("", []), (SLOPES, [("centre", "treated")])])
+def test_log_likelihood_of_ragged_weighted_rows(hazard, group, terms):
+    assert_likelihood(cases.specification(hazard, group), cases.person_time(), terms)
+
+
 @pytest.mark.parametrize("geometry", ["centred", "non-centred"])
 def test_geometry_of_groups_does_not_change_the_likelihood(geometry):
-    rows = cases.person_time()
-    spec = cases.specification("weibull", "(1 + treated | centre)", parametrisation=geometry)
-    prepared = prepare(spec, rows)
-    evaluator = cases.Evaluator(build_graph(prepared))
-    found, _, named = evaluator.at(evaluator.point(1))
-    groups = [("centre", "treated")]
-    expected = cases.log_likelihood(rows.columns, named, spec, prepared.hazard, groups=groups)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    spec = cases.specification("weibull", "(1 | centre)", parametrisation=geometry)
+    assert_likelihood(spec, cases.person_time(), [("centre", None)], points=1)
 
 
-@pytest.mark.parametrize("hazard", ["exponential", "random walk", "independent"])
-@pytest.mark.parametrize("group", GROUPS)
+def test_slope_of_the_modifier_is_on_the_scale_of_the_formula():
+    spec = cases.specification("weibull", "(1 + nlr | centre)")
+    assert_likelihood(spec, cases.person_time(), [("centre", "nlr")], points=1)
+
+
+@pytest.mark.parametrize(
+    ("hazard", "group"),
+    [("exponential", ""), ("exponential", SLOPES), ("random walk", SLOPES), ("independent", "")],
+)
 def test_sufficient_statistics_are_the_same_model(monkeypatch, hazard, group):
     """At one and the same coordinates: likelihood, prior and parameters are equal."""
-    spec = cases.specification(hazard, GROUPS[group][0])
+    spec = cases.specification(hazard, group)
     rows = cases.person_time(patients=300, levels=2)
     by_row = prepare(spec, rows)
     monkeypatch.setattr(arrays, "AGGREGATE_ABOVE", 100)
@@ -66,7 +63,7 @@ def test_sufficient_statistics_are_the_same_model(monkeypatch, hazard, group):
 
 def test_patterns_tell_slopes_of_groups_apart(monkeypatch):
     """A column that enters through a group's slope alone is a covariate like any other."""
-    spec = cases.specification("independent", "(1 + treated | centre)", formula="albi")
+    spec = cases.specification("independent", SLOPES, formula="albi")
     rows = cases.person_time(patients=300, levels=2)
     by_row = cases.Evaluator(build_graph(prepare(spec, rows)))
     monkeypatch.setattr(arrays, "AGGREGATE_ABOVE", 100)
@@ -79,4 +76,10 @@ def test_patterns_tell_slopes_of_groups_apart(monkeypatch):
 def test_other_hazards_keep_their_rows(monkeypatch, hazard):
     monkeypatch.setattr(arrays, "AGGREGATE_ABOVE", 100)
     prepared = prepare(cases.specification(hazard), cases.person_time(patients=300, levels=2))
+    assert prepared.arrays.unit == "patient"
+
+
+def test_many_covariate_patterns_keep_their_rows(monkeypatch):
+    monkeypatch.setattr(arrays, "AGGREGATE_ABOVE", 100)
+    prepared = prepare(cases.specification("independent"), cases.person_time(patients=100))
     assert prepared.arrays.unit == "patient"

@@ -188,9 +188,9 @@ BAD = [
     Bad(
         "a covariate with gaps",
         "data frame: 1 fault\n"
-        "  - column nlr: 2 of 4 values are missing (patients P1, P4). Leave these patients out "
-        "of the data (complete cases), or fill the gaps by imputation beforehand; nothing is "
-        "left out or filled in silently.",
+        "  - column nlr: 2 of 4 values are missing (patients P1, P4). Set drop_missing = "
+        "true in [data] to leave these patients out (complete cases), or fill the gaps by "
+        "imputation beforehand; nothing is left out or filled in silently.",
         change={"nlr": ["", 3.4, 5.0, "NA"]},
         covariates=("nlr",),
     ),
@@ -487,9 +487,9 @@ BAD = [
         "more offenders than are named",
         "data frame: 1 fault\n"
         "  - column nlr: 23 of 25 values are missing (patients 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, "
-        "13, 14, 15, 16, 17, 18, 19, 20, 21, 22 and 3 more). Leave these patients out of the "
-        "data (complete cases), or fill the gaps by imputation beforehand; nothing is left out "
-        "or filled in silently.",
+        "13, 14, 15, 16, 17, 18, 19, 20, 21, 22 and 3 more). Set drop_missing = true in [data] to "
+        "leave these patients out (complete cases), or fill the gaps by imputation beforehand; "
+        "nothing is left out or filled in silently.",
         rows={
             "id": list(range(1, 26)),
             "months": [10.0] * 25,

@@ -213,6 +213,13 @@ def test_time_at_its_edges(hazard):
     assert np.all(hazard.time_at(np, start, np.full(3, np.inf), theta) == np.inf)
 
 
+@every_family
+def test_time_at_never_goes_back(hazard):
+    theta = typical_theta(hazard, np.random.default_rng(8), (10,))
+    start = np.linspace(0.0, 100.0, 501)
+    assert np.all(hazard.time_at(np, start, np.full(501, 1e-18), theta) >= start)
+
+
 def test_a_falling_gompertz_hazard_may_never_be_spent():
     theta = {"log_rate": np.log(0.05), "slope": -0.1}
     limit = 0.05 / 0.1

@@ -1,6 +1,7 @@
 """`AnalysisSpec`: a whole analysis as plain frozen data, one TOML file each."""
 
 import tomllib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -107,7 +108,9 @@ class AnalysisSpec(BaseModel):
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
-        faults = contradictions(self.data, self.treatment, self.modifier, self.outcome)
+        parts = {"treatment": self.treatment, "modifier": self.modifier}
+        named = {table: part.name for table, part in parts.items() if part is not None}
+        faults = contradictions(self.data, named, self.outcome)
         faults += estimand_faults(self.estimands, self.treatment, self.modifier)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))
@@ -211,10 +214,7 @@ def covariates(
 
 
 def contradictions(
-    data: DataSpec | None,
-    treatment: TreatmentSpec | None,
-    modifier: ModifierSpec | None,
-    outcome: OutcomeSpec,
+    data: DataSpec | None, named: Mapping[str, str], outcome: OutcomeSpec
 ) -> list[Fault]:
     """Return where the tables of a specification contradict each other.
 
@@ -222,10 +222,8 @@ def contradictions(
     ----------
     data : DataSpec or None
         Meaning of the columns; None where it could not be read.
-    treatment : TreatmentSpec or None
-        The treatment.
-    modifier : ModifierSpec or None
-        The effect modifier.
+    named : mapping of str to str
+        Names of the ``treatment`` and the ``modifier``, where there are such tables.
     outcome : OutcomeSpec
         The outcome model.
 
@@ -236,14 +234,13 @@ def contradictions(
     """
     faults = []
     shown = outcome.formula or "(empty)"
-    tables = {"treatment": treatment, "modifier": modifier}
-    for table, spec in tables.items():
-        if spec is not None and spec.name not in outcome.parsed.columns:
-            problem = f"the {table} '{spec.name}' does not occur in '{shown}'"
+    for table, name in named.items():
+        if name not in outcome.parsed.columns:
+            problem = f"the {table} '{name}' does not occur in '{shown}'"
             remedy = f"Add its name to the formula, or remove the [{table}] table"
             faults.append(Fault("[outcome] formula", problem, remedy))
-    if treatment is not None and modifier is not None and treatment.name == modifier.name:
-        problem = f"treatment and modifier are both called '{modifier.name}'"
+    if len(named) == 2 and len(set(named.values())) == 1:
+        problem = f"treatment and modifier are both called '{named['modifier']}'"
         faults.append(Fault("[modifier] name", problem, "Give each a name of its own"))
     centres = [group for group in outcome.groups if group.group == "centre"]
     if centres and data is not None and data.centre is None:

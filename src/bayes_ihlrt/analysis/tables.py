@@ -74,11 +74,14 @@ class Reading:
         Priors that could be read.
     faults : list of Fault
         Everything that is wrong.
+    given : frozenset of str
+        Tables that the file has, readable or not.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
     priors: dict[str, AnyPrior] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    given: frozenset[str] = frozenset()
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -86,6 +89,12 @@ class Reading:
         tables = {name: table for name, table in self.tables.items() if name != _HEADING}
         heading = self.tables[_HEADING].model_dump(by_alias=True)
         return AnalysisSpec(**heading, **tables, priors=self.priors)
+
+    @property
+    def tells_columns(self) -> bool:
+        """Whether it is known which columns the analysis reads, so that data can be checked."""
+        needed = {*_REQUIRED, *(self.given & {"treatment", "modifier"})}
+        return needed <= self.tables.keys()
 
 
 def read_tables(document: Mapping[str, Any]) -> Reading:
@@ -102,18 +111,20 @@ def read_tables(document: Mapping[str, Any]) -> Reading:
         Tables and faults.
     """
     found = Reading()
-    heading = {k: v for k, v in document.items() if not isinstance(v, dict)}
-    tables = {k: v for k, v in document.items() if isinstance(v, dict)}
-    # A table written as a value is told as such, not as an unknown key.
-    tables |= {k: heading.pop(k) for k in (*_TABLES, _PRIORS) if k in heading}
-    _read_table(_HEADING, heading, found)
-    for name, table in _known_tables(tables, found.faults).items():
-        if not isinstance(table, dict):
-            problem = f"it must be a table, and is {shown(table)}"
+    tables: dict[str, Any] = {k: value for k, value in document.items() if isinstance(value, dict)}
+    heading = {key: value for key, value in document.items() if key not in tables}
+    for name in (*_TABLES, _PRIORS):
+        if name in heading:
+            problem = f"it must be a table, and is {shown(heading.pop(name))}"
             found.faults.append(Fault(f"[{name}]", problem, "Write its keys below the heading"))
-        elif name == _PRIORS:
+            tables[name] = None
+    _read_table(_HEADING, heading, found)
+    tables = _known_tables(tables, found.faults)
+    found.given = frozenset(tables)
+    for name, table in tables.items():
+        if table is not None and name == _PRIORS:
             _read_priors(table, found)
-        else:
+        elif table is not None:
             _read_table(name, table, found)
     _check_agreement(tables, found)
     return found
@@ -203,21 +214,23 @@ def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
 
 
 def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
-    """Compare tables with each other, where they could be read."""
+    """Compare tables with each other, as far as they could be read."""
     tables = found.tables
-    lost = {name for name in ("treatment", "modifier") if name in given and name not in tables}
-    if lost:
-        return
-    treatment, modifier = tables.get("treatment"), tables.get("modifier")
+    named = {
+        name: given[name]["name"]
+        for name in ("treatment", "modifier")
+        if given.get(name) is not None and isinstance(given[name].get("name"), str)
+    }
     if "outcome" in tables:
-        outcome = tables["outcome"]
-        found.faults += contradictions(tables.get("data"), treatment, modifier, outcome)
+        found.faults += contradictions(tables.get("data"), named, tables["outcome"])
         model = ModelSpec(
-            treatment=None if treatment is None else treatment.name,
-            modifier=modifier,
-            outcome=outcome,
+            treatment=named.get("treatment"),
+            modifier=tables.get("modifier"),
+            outcome=tables["outcome"],
             priors=found.priors,
         )
         found.faults += prior_faults(model)
-    if "estimands" in tables:
-        found.faults += estimand_faults(tables["estimands"], treatment, modifier)
+    if "estimands" in tables and all(name in tables for name in named):
+        found.faults += estimand_faults(
+            tables["estimands"], tables.get("treatment"), tables.get("modifier")
+        )

@@ -155,6 +155,9 @@ def _fault(
     if kind == "extra_forbidden":
         return Fault(where, "there is no such key", nearest(str(loc[-1]), fields))
     if kind == "value_error":
+        # A validator of a nested table speaks of the table, not of one of its keys.
+        nested = bool(table) and table != "priors" and loc and isinstance(found["input"], dict)
+        where = f"[{table}.{loc[0]}]" if nested else where
         return Fault(where, *split_remedy(found["msg"].removeprefix("Value error, ")))
     if kind in {"enum", "literal_error"}:
         expected, value = found["ctx"]["expected"], found["input"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.data.cells import number_labels, sorting_rows
+from bayes_ihlrt.data.complete import complete_cases
 from bayes_ihlrt.data.datasets import csv_path, describe, names
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.table import read_csv, read_frame
@@ -42,6 +43,8 @@ class Cohort:
         name, ``centre`` (str), and covariates (float64 or str) under their own names.
     attrs : mapping of str to str, bool or number, optional
         Title, source, licence, and whether the data are synthetic.
+    dropped : mapping of str to str, optional
+        Patients who were left out for a missing covariate, with the reason.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class Cohort:
 
     columns: Mapping[str, NDArray[Any]]
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -70,10 +74,11 @@ class Cohort:
             raise ValueError(message)
         object.__setattr__(self, "columns", MappingProxyType(frozen))
         object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
+        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
 
-    def __reduce__(self) -> tuple[type["Cohort"], tuple[dict[str, NDArray[Any]], dict[str, Any]]]:
+    def __reduce__(self) -> tuple[type["Cohort"], tuple[dict[str, Any], ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
-        return Cohort, (dict(self.columns), dict(self.attrs))
+        return Cohort, (dict(self.columns), dict(self.attrs), dict(self.dropped))
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -121,8 +126,9 @@ class Cohort:
         kept = tuple(dict.fromkeys(covariates))
         asked = requested_columns(data, treatment=treatment, covariates=kept)
         table = read_frame(frame, wanted=asked, subject=str(about.get("name", "data frame")))
+        table, dropped = complete_cases(table, data, covariates=kept)
         columns = validated_columns(table, data, treatment=treatment, covariates=kept)
-        return cls(columns, about)
+        return cls(columns, about, dropped)
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -213,7 +219,9 @@ def load_cohort(
     labels = [column for column in (data.patient, data.centre) if column is not None]
     path, attrs = _find(source)
     table = read_csv(path, wanted=asked, labels=labels)
-    return Cohort(validated_columns(table, data, treatment=treatment, covariates=kept), attrs)
+    table, dropped = complete_cases(table, data, covariates=kept)
+    columns = validated_columns(table, data, treatment=treatment, covariates=kept)
+    return Cohort(columns, attrs, dropped)
 
 
 def _find(source: str | Path) -> tuple[Path, dict[str, Attribute]]:

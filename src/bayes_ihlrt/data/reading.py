@@ -25,8 +25,8 @@ _IF_MISSING: Final[Mapping[Role, str]] = {
     Role.EVENT: "Write 1 (event) or 0 (censored), or leave these patients out of the data",
     Role.CENTRE: "Fill in the centre, or write a category such as 'unknown'",
     Role.TREATMENT: "Write 1 in rows under treatment and 0 in all others",
-    Role.COVARIATE: "Leave these patients out of the data (complete cases), or fill the gaps by "
-    "imputation beforehand; nothing is left out or filled in silently",
+    Role.COVARIATE: "Set drop_missing = true in [data] to leave these patients out (complete "
+    "cases), or fill the gaps by imputation beforehand; nothing is left out or filled in silently",
 }
 
 

@@ -58,6 +58,11 @@ class DataSpec(BaseModel):
     time_unit: TimeUnit = Field(
         default=TimeUnit.MONTHS, description="Unit of every time column of the file."
     )
+    drop_missing: bool = Field(
+        default=False,
+        description="Leave out patients who lack a covariate (complete cases), and list them; "
+        "otherwise a missing covariate is a fault.",
+    )
     units: dict[ColumnName, str] = Field(
         default_factory=dict,
         description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; "

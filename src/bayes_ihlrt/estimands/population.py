@@ -1,5 +1,6 @@
 """Who an estimand averages over: patients, reduced to their distinct covariate patterns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,30 +49,39 @@ def sample_population(fit: FittedModel, *, modifier_at: float | None = None) -> 
     rows = {name: values[first] for name, values in fit.person_time.columns.items()}
     if modifier_at is not None and spec.modifier is not None:
         rows[spec.modifier.column] = np.full(len(first), modifier_at)
-    groups = [term.group for term in spec.outcome.groups]
-    index = {group: encoder.group_index(rows, group) for group in groups}
+    terms = spec.outcome.groups
+    index = {term.group: encoder.group_index(rows, term.group) for term in terms}
     arms = []
     for state in (0.0, 1.0):
         if spec.treatment is not None and spec.treatment in rows:
             rows[spec.treatment] = np.full(len(first), state)
-        arms.append(encoder.design(rows))
-    labels = np.column_stack([*arms, *(index[group] for group in groups)])
+        slopes = {t.group: encoder.slope_values(rows, t.slope) for t in terms if t.slope}
+        arms.append(_Arm(encoder.design(rows), index, slopes))
+    labels = np.column_stack([column for arm in arms for column in arm.columns])
     _, kept, counts = np.unique(labels, axis=0, return_index=True, return_counts=True)
-    untreated, treated = (
-        _linear_predictor(fit, arm[kept], {group: index[group][kept] for group in groups}, state)
-        for arm, state in zip(arms, (0.0, 1.0), strict=True)
-    )
+    untreated, treated = (_linear_predictor(fit, arm, kept) for arm in arms)
     return Population(untreated, treated, counts / counts.sum())
 
 
-def _linear_predictor(
-    fit: FittedModel, design: Floats, index: dict[str, NDArray[np.int64]], state: float
-) -> Floats:
-    eta = fit.coefficients @ design.T
-    treatment = fit.prepared.spec.treatment
+@dataclass(frozen=True)
+class _Arm:
+    """What the linear predictor reads of the patients under one treatment state."""
+
+    design: Floats
+    index: Mapping[str, NDArray[np.int64]]
+    slopes: Mapping[str, Floats]
+
+    @property
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        return (self.design, *self.index.values(), *self.slopes.values())
+
+
+def _linear_predictor(fit: FittedModel, arm: _Arm, kept: NDArray[np.intp]) -> Floats:
+    eta = fit.coefficients @ arm.design[kept].T
     for term in fit.prepared.spec.outcome.groups:
-        eta = eta + fit.draws(f"{term.group}_effect")[:, index[term.group]]
-        if term.slope is not None and term.slope == treatment:
-            slope = fit.draws(f"{term.group}_effect:{term.slope}")[:, index[term.group]]
-            eta = eta + state * slope
+        level = arm.index[term.group][kept]
+        eta = eta + fit.draws(f"{term.group}_effect")[:, level]
+        if term.slope is not None:
+            slope = fit.draws(f"{term.group}_effect:{term.slope}")[:, level]
+            eta = eta + slope * arm.slopes[term.group][kept]
     return eta

@@ -21,7 +21,7 @@ class Gompertz:
     -----
     An increment is :math:`h(\mathrm{start})\, d\, (e^x - 1)/x` with ``d = stop - start`` and
     ``x = slope * d``; the last factor is taken from its series near 0, where value and derivatives
-    are those of the limit.
+    are those of the limit. `time_at` is ``inf`` where ``1 + slope * target / h(start) <= 0``.
 
     Examples
     --------
@@ -66,11 +66,7 @@ class Gompertz:
         )
 
     def time_at(self, xp: Namespace, start: Array, target: Array, theta: Theta) -> Array:
-        """Return ``start + log(1 + slope * u) / slope`` in months, shape B + (T,).
-
-        Here ``u = target / h(start)``, the wait if the hazard stayed as it is at `start`;
-        ``inf`` where ``1 + slope * u <= 0``.
-        """
+        """Return ``start + log(1 + slope * u) / slope``, ``u = target / h(start)``, B + (T,)."""
         slope = xp.expand_dims(theta["slope"], -1)
         log_hazard = xp.expand_dims(theta["log_rate"], -1) + slope * start
         log_wait = log_floored(xp, target) - log_hazard

@@ -33,7 +33,9 @@ class MSpline:
     at its value there. ``theta`` holds ``log_scale`` and ``log_weights`` (M,), unnormalised: adding
     a constant to all of them changes nothing, so a prior must fix their level.
 
-    The cumulative hazard is the same combination of I-splines [1]_, in closed form.
+    The cumulative hazard is the same combination of I-splines [1]_, in closed form. It is inverted
+    (`time_at`) by bisection of the polynomial between two knots, to rounding. Where the weights
+    underflow, the sum is floored at 1e-150 to keep ``log h`` and two derivatives finite.
 
     Parameters
     ----------
@@ -164,19 +166,13 @@ class MSpline:
         return m_splines(xp, xp.minimum(t, self._upper), self.knots, self.degree)
 
     def log_hazard(self, xp: Namespace, basis: Array, theta: Theta) -> Array:
-        """Return ``log_scale + log(basis @ softmax(log_weights))``, shape B + (T,).
-
-        The hazard is floored at 1e-150 to keep its logarithm and two derivatives finite.
-        """
+        """Return ``log_scale + log(basis @ softmax(log_weights))``, shape B + (T,)."""
         shape = xp.matmul(softmax(xp, theta["log_weights"]), basis.T)
         log_shape = xp.log(xp.maximum(shape, _SMALLEST_HAZARD))
         return xp.expand_dims(theta["log_scale"], -1) + log_shape
 
     def time_at(self, xp: Namespace, start: Array, target: Array, theta: Theta) -> Array:
-        """Return the time at which `target` is spent in months, shape B + (T,).
-
-        Below the upper boundary by bisection of the polynomial between two knots, to rounding.
-        """
+        """Return the time at which `target` is spent in months, shape B + (T,)."""
         weights = softmax(xp, theta["log_weights"])
         spent = xp.matmul(weights, self.increment_basis(xp, xp.zeros_like(start), start).T)
         total = spent + target * xp.exp(-xp.expand_dims(theta["log_scale"], -1))

@@ -68,6 +68,20 @@ def solve_polynomial(xp: Namespace, coefficients: Sequence[Array], value: Array)
 
     The polynomial must not decrease on [0, 1] and `value` must lie between its ends. The fixed
     number of halvings, which finds `u` to 2**-53, makes a graph that every namespace can hold.
+
+    Parameters
+    ----------
+    xp : module
+        ``numpy``, ``jax.numpy`` or ``pytensor.tensor``.
+    coefficients : sequence of array
+        Coefficients of the powers 1, 2, ..., each of the shape of `value`.
+    value : array
+        What the polynomial is to reach.
+
+    Returns
+    -------
+    array
+        The roots, of the shape of `value`.
     """
     share = xp.zeros_like(value)
     for halving in range(1, 54):

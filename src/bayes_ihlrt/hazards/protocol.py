@@ -63,6 +63,7 @@ class Hazard(Protocol):
         Returns
         -------
         array, shape (T, F)
+            One row per interval.
         """
         ...
 
@@ -81,6 +82,7 @@ class Hazard(Protocol):
         Returns
         -------
         array, shape B + (T,)
+            Cumulative hazards of the intervals.
         """
         ...
 
@@ -97,6 +99,7 @@ class Hazard(Protocol):
         Returns
         -------
         array, shape (T, F)
+            One row per time.
         """
         ...
 
@@ -115,6 +118,7 @@ class Hazard(Protocol):
         Returns
         -------
         array, shape B + (T,)
+            Log hazards per month.
         """
         ...
 

@@ -51,10 +51,8 @@ def m_splines(xp: Namespace, t: Array, knots: tuple[float, ...], degree: int) ->
 
 
 def i_splines(xp: Namespace, t: Array, knots: tuple[float, ...], degree: int) -> Array:
-    r"""Return the integrals of the M-splines from ``knots[0]`` to `t`, shape (T, M).
-
-    In closed form, :math:`I_m(t) = \sum_{j > m} B_j(t)` with B-splines of one degree more.
-    """
+    """Return the integrals of the M-splines from ``knots[0]`` to `t`, shape (T, M)."""
+    # In closed form: I_m is the sum of the B-splines of one degree more that come after the m-th.
     higher = b_splines(xp, t, knots, degree + 1)[:, 1:]
     return xp.matmul(higher, np.tri(len(knots) - 1 + degree))
 

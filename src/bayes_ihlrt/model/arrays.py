@@ -32,11 +32,15 @@ class GraphArrays:
         the same covariates were added up.
     labels : ndarray of str, shape (units,)
         Patient identifiers or pattern numbers.
+    column_sd : ndarray, shape (covariates,)
+        Standard deviation over rows of person-time of each column of the design, to which priors
+        per standard deviation refer.
     """
 
     data: Mapping[str, NDArray[np.generic]]
     unit: str
     labels: NDArray[np.object_]
+    column_sd: Floats
 
 
 def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> GraphArrays:
@@ -63,6 +67,7 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
     """
     columns = person_time.columns
     pattern, first = _patterns(encoder, person_time)
+    copies = np.ones(len(pattern))
     reducible = hazard.name in {HazardFamily.EXPONENTIAL, HazardFamily.PIECEWISE}
     large = len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
     if reducible and large:
@@ -70,6 +75,7 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
         data = _sufficient_statistics(hazard, columns, pattern, len(first))
         labels = np.asarray([str(number) for number in range(len(first))], dtype=object)
         unit = PATTERN
+        copies = _floats(np.bincount(pattern))
     else:
         rows = dict(columns)
         data = _row_statistics(hazard, person_time)
@@ -79,9 +85,10 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
     for term in encoder.spec.outcome.groups:
         data[f"{term.group}_index"] = encoder.group_index(rows, term.group)
         if term.slope is not None:
-            data[f"{term.group}_{term.slope}"] = rows[term.slope].astype(np.float64)
+            data[f"{term.group}_{term.slope}"] = encoder.slope_values(rows, term.slope)
     data |= _centre_points(encoder, data, rows)
-    return GraphArrays(data=data, unit=unit, labels=labels)
+    sd = _column_sd(_floats(data["design"]), copies)
+    return GraphArrays(data=data, unit=unit, labels=labels, column_sd=sd)
 
 
 def _row_statistics(hazard: Hazard, person_time: PersonTime) -> dict[str, NDArray[np.generic]]:
@@ -142,6 +149,7 @@ def _patterns(
     """Number the distinct covariate patterns; return each row's pattern and a row of each."""
     spec = encoder.spec
     names = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
+    names += [term.slope for term in spec.outcome.groups if term.slope is not None]
     if spec.modifier is not None and spec.modifier.name in names:
         names = [spec.modifier.column if name == spec.modifier.name else name for name in names]
     code = np.zeros(person_time.n_rows, dtype=np.intp)
@@ -166,7 +174,7 @@ def _centre_points(
     untreated = dict(rows)
     if encoder.spec.treatment is not None and encoder.spec.treatment in untreated:
         untreated[encoder.spec.treatment] = np.zeros(len(share))
-    length = time - _floats(data["start"])
+    length = _floats(data["exposure"]) * (time - _floats(data["start"]))
     points: dict[str, NDArray[np.generic]] = {
         "design_centre": share @ design,
         "design_reference": length @ encoder.design(untreated) / length.sum(),
@@ -174,6 +182,12 @@ def _centre_points(
         "time_centre": np.asarray([np.average(np.log(np.maximum(time, 1e-3)), weights=time)]),
     }
     return points
+
+
+def _column_sd(design: Floats, copies: Floats) -> Floats:
+    """Standard deviation of each column when each row stands for as many as `copies` says."""
+    share = copies / copies.sum()
+    return np.asarray(np.sqrt(share @ (design - share @ design) ** 2), dtype=np.float64)
 
 
 def _floats(values: NDArray[np.generic]) -> Floats:

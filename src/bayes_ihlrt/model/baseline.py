@@ -95,7 +95,7 @@ def add_baseline(
     shift = centre + own
     location, stretch = _stated_location(hazard, priors, free, anchor, reference)
     if not priors.has_location(anchor):
-        level = priors.sample(anchor)
+        level = priors.sample(anchor, stored=f"{anchor}_centred" if anchor in shape else None)
     else:
         central = priors.sample(
             anchor, shift=shift + location, stretch=stretch, stored=f"{anchor}_centred"

@@ -74,8 +74,7 @@ def prepare(spec: ModelSpec, person_time: PersonTime) -> PreparedModel:
     times = person_time.columns["stop"][died].astype(np.float64)
     hazard = make_hazard(spec.outcome.hazard, times)
     arrays = graph_arrays(encoder, hazard, person_time)
-    design = np.asarray(arrays.data["design"], dtype=np.float64)
-    sds = dict(zip(encoder.columns, design.std(axis=0), strict=True))
+    sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
     return PreparedModel(spec, encoder, hazard, resolve_priors(spec, encoder.terms, sds), arrays)
 
 

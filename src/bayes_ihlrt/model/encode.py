@@ -78,6 +78,14 @@ class Encoder:
             _refuse_levels(group, unseen, self.levels[group])
         return np.searchsorted(levels, labels).astype(np.int64)
 
+    def slope_values(self, columns: Columns, slope: str) -> Floats:
+        """Return the covariate of a group's slope, transformed if it is the modifier, (rows,)."""
+        modifier = self.spec.modifier
+        if modifier is not None and slope == modifier.name:
+            raw = columns[modifier.column].astype(np.float64)
+            return modifier_values(modifier, raw, self.modifier_sd)
+        return columns[slope].astype(np.float64)
+
     def _check_levels(self, frame: pd.DataFrame) -> None:
         if self.formula_state is None:
             return
@@ -166,7 +174,10 @@ def _labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
     """Group labels as text; whole numbers lose their decimal point."""
     if values.dtype == object:
         return values.astype(object)
-    return np.asarray([f"{value:g}" for value in values.astype(np.float64)], dtype=object)
+    return np.asarray(
+        [str(value).removesuffix(".0") for value in values.astype(np.float64).tolist()],
+        dtype=object,
+    )
 
 
 def _formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame:

@@ -1,0 +1,287 @@
+"""Check an analysis against its data without sampling, and tell what would be fitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.notes import analysis_notes
+from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.reading import read_file
+from bayes_ihlrt.analysis.spec import AnalysisSpec, covariates
+from bayes_ihlrt.data.cohort import Cohort, load_cohort
+from bayes_ihlrt.designs.fixed_start import person_time
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.model.formula import Term
+from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.names import HazardFamily, ModifierTransform
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+type CohortSource = "str | Path | Cohort | pd.DataFrame | Mapping[str, ArrayLike]"
+
+
+@dataclass(frozen=True)
+class CheckedAnalysis:
+    """A specification and data that belong together.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        The validated data, in months.
+    person_time : PersonTime
+        The rows that the model reads.
+    priors : mapping of str to ResolvedPrior
+        Prior of each term and parameter as it is stated, and where it comes from.
+    n_parameters : int
+        Number of parameters: coefficients, baseline, scales.
+    notes : tuple of str
+        What a reader has to know, most important first.
+    """
+
+    spec: AnalysisSpec
+    cohort: Cohort
+    person_time: PersonTime
+    priors: Mapping[str, ResolvedPrior]
+    n_parameters: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: counts, terms, priors, notes."""
+        provenance = self.person_time.provenance
+        return {
+            "schema": 1,
+            "name": self.spec.name,
+            "seed": self.spec.sampler.seed,
+            "data": data_summary(self.cohort, self.person_time),
+            "design": provenance.design.value,
+            "treated": dict(provenance.treated) if self.spec.treatment else None,
+            "untreated": dict(provenance.untreated) if self.spec.treatment else None,
+            "terms": list(self.spec.outcome.parsed.term_names),
+            "parameters": self.n_parameters,
+            "priors": {
+                name: {
+                    **stated.prior.model_dump(mode="json", exclude_none=True),
+                    "source": stated.source,
+                }
+                for name, stated in self.priors.items()
+            },
+            "notes": list(self.notes),
+        }
+
+
+def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohort]:
+    """Read a specification and its data, telling the faults of both at once.
+
+    Parameters
+    ----------
+    spec : str or Path
+        TOML file, or name of a packaged specification.
+    data : str or Path
+        CSV file, or name of a packaged data set.
+
+    Returns
+    -------
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        The data.
+
+    Raises
+    ------
+    SpecificationError
+        The specification is at fault; with the faults of the data where they can be known.
+    DataError
+        Only the data are at fault.
+    """
+    name, found = read_file(spec)
+    if not found.faults:
+        return found.spec, read_cohort(found.spec, data)
+    faults, subject = list(found.faults), name
+    if found.tells_columns:
+        tables = found.tables
+        parts = tables["data"], tables.get("treatment"), tables.get("modifier"), tables["outcome"]
+        try:
+            load_cohort(data, parts[0], parts[1], covariates=covariates(*parts))
+        except DataError as error:
+            faults += error.faults
+            subject = f"{name} and {error.subject}"
+    raise SpecificationError(subject, faults)
+
+
+def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
+    """Return the cohort that an analysis reads.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    data : str, Path, Cohort, DataFrame or mapping
+        CSV file, name of a packaged data set, cohort, or columns in memory.
+
+    Returns
+    -------
+    Cohort
+        With the covariates of the model.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    """
+    if isinstance(data, Cohort):
+        return data
+    columns = spec.covariates
+    if isinstance(data, str | Path):
+        return load_cohort(data, spec.data, spec.treatment, covariates=columns)
+    return Cohort.from_frame(data, spec.data, spec.treatment, covariates=columns)
+
+
+def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
+    """Check an analysis without sampling.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    data : str, Path, Cohort, DataFrame or mapping
+        CSV file, name of a packaged data set, cohort, or columns in memory.
+
+    Returns
+    -------
+    CheckedAnalysis
+        Person-time, priors and notes.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    SpecificationError
+        Specification and data do not fit together.
+    RefusedError
+        The design would mislead and was not acknowledged.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.analysis.reading import load_spec
+    >>> check_analysis(load_spec("heart"), "heart").n_parameters
+    6
+    """
+    cohort = read_cohort(spec, data)
+    rows = person_time(cohort, spec.treatment)
+    check_modifier(spec, rows)
+    priors = term_priors(spec.model)
+    count = count_parameters(spec, rows, priors)
+    notes = analysis_notes(spec, cohort, rows, n_parameters=count)
+    return CheckedAnalysis(spec, cohort, rows, priors, count, notes)
+
+
+def check_modifier(spec: AnalysisSpec, rows: PersonTime) -> None:
+    """Raise when the modifier cannot be transformed.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows with the modifier's column.
+
+    Raises
+    ------
+    SpecificationError
+        The modifier is not a number, or has no logarithm.
+    """
+    modifier = spec.modifier
+    if modifier is None:
+        return
+    values = rows.columns[modifier.column]
+    where = f"column {modifier.column}"
+    if values.dtype == object:
+        problem = "the effect modifier must be a number; found text"
+        fault = Fault(where, problem, "Name a column of numbers in [modifier] column")
+        raise SpecificationError("[modifier]", [fault])
+    if modifier.transform is ModifierTransform.LOG2 and bool((_floats(values) <= 0.0).any()):
+        low = dict.fromkeys(rows.columns["patient"][_floats(values) <= 0.0].tolist())
+        who = ", ".join(str(name) for name in list(low)[:5])
+        more = f" and {len(low) - 5} more" if len(low) > 5 else ""
+        problem = f"transform 'log2' needs positive values; found 0 or less (patient {who}{more})"
+        fault = Fault(where, problem, "Correct the values, or use transform 'identity'")
+        raise SpecificationError("[modifier]", [fault])
+
+
+def count_parameters(
+    spec: AnalysisSpec, rows: PersonTime, priors: Mapping[str, ResolvedPrior]
+) -> int:
+    """Return the number of parameters that the data have to inform.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows with the covariates, for the number of categories.
+    priors : mapping of str to ResolvedPrior
+        One for each term and parameter.
+
+    Returns
+    -------
+    int
+        Coefficients, baseline and scales; group effects are counted by their scale only, and
+        a spline with an unstated number of columns as one.
+    """
+    formula = spec.outcome.parsed
+    beside = [name for name in priors if name not in formula.term_names]
+    hazard = spec.outcome.hazard
+    intervals = len(hazard.cuts or ()) if hazard.family is HazardFamily.PIECEWISE else 0
+    return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
+
+
+def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
+    """Return the counts of a cohort and its fingerprint.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data.
+    rows : PersonTime
+        The rows that the design made of them.
+
+    Returns
+    -------
+    dict
+        ``patients, rows, events, months, fingerprint, name, synthetic, dropped``.
+    """
+    length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
+    return {
+        "patients": len(rows.patients),
+        "rows": rows.n_rows,
+        "events": rows.events,
+        "months": float(length.sum()),
+        "fingerprint": cohort.fingerprint,
+        "name": cohort.attrs.get("name"),
+        "synthetic": bool(cohort.attrs.get("synthetic", False)),
+        "dropped": {**cohort.dropped, **rows.provenance.dropped},
+    }
+
+
+def _columns_of(term: Term, rows: PersonTime) -> int:
+    count = 1
+    for factor in term:
+        name = factor.removeprefix("C(").removesuffix(")")
+        if name in rows.columns:
+            values = rows.columns[name]
+            categories = factor != name or values.dtype == object
+            count *= len(set(values.tolist())) - 1 if categories else 1
+    return count
+
+
+def _floats(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    return values.astype(np.float64)

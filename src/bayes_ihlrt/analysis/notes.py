@@ -1,0 +1,93 @@
+"""What a reader of a result has to know before believing it, in sentences."""
+
+import warnings
+
+import numpy as np
+
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.data.cohort import Cohort
+from bayes_ihlrt.data.listing import counted
+from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
+from bayes_ihlrt.designs.person_time import PersonTime
+
+
+def analysis_notes(
+    spec: AnalysisSpec, cohort: Cohort, rows: PersonTime, *, n_parameters: int
+) -> tuple[str, ...]:
+    """Return what has to be known of an analysis, most important first.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        The data.
+    rows : PersonTime
+        The rows that the design made of them.
+    n_parameters : int
+        Number of parameters of the model.
+
+    Returns
+    -------
+    tuple of str
+        Immortal time, synthetic data, patients left out, few events, extrapolation.
+    """
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *_left_out(cohort, rows)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SparseEventsWarning)
+        warn_if_sparse(rows.events, n_parameters)
+    notes += [str(warning.message) for warning in caught]
+    return (*notes, *_extrapolation(spec, rows), *_modifier_range(spec, rows))
+
+
+def _immortal_time(rows: PersonTime) -> list[str]:
+    months = rows.provenance.immortal_months
+    if months == 0.0:
+        return []
+    return [
+        f"IMMORTAL TIME: {months:.1f} person-months before treatment, in which treated patients "
+        "could not die, are counted as treated. The effect of treatment is overstated by design; "
+        "this result shows the bias and says nothing about the treatment."
+    ]
+
+
+def _synthetic(cohort: Cohort) -> list[str]:
+    if not cohort.attrs.get("synthetic", False):
+        return []
+    return ["SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows for care."]
+
+
+def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
+    total = len(rows.patients) + len(cohort.dropped) + len(rows.provenance.dropped)
+    notes = []
+    for dropped in (cohort.dropped, rows.provenance.dropped):
+        reasons = list(dropped.values())
+        for reason in dict.fromkeys(reasons):
+            who = counted(reasons.count(reason), "patient", "patients")
+            notes.append(f"{who} of {total} left out: {reason}.")
+    return notes
+
+
+def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    last = float(rows.exit_time.max())
+    beyond = [f"{month:g}" for month in spec.estimands.horizons if month > last]
+    if not beyond:
+        return []
+    return [
+        f"Month {' and '.join(beyond)} lies beyond the last follow-up ({last:.1f} months): what is "
+        "said of it is extrapolated by the model."
+    ]
+
+
+def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    if spec.modifier is None:
+        return []
+    values = rows.columns[spec.modifier.column].astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    outside = [f"{at:g}" for at in spec.estimands.at if not low <= at <= high]
+    if not outside:
+        return []
+    return [
+        f"{spec.modifier.name} {' and '.join(outside)} lies outside the values of the cohort "
+        f"({low:g} to {high:g}): what is said of it is extrapolated by the model."
+    ]

@@ -1,0 +1,172 @@
+"""Sampling coordinates are shifted and stretched, and the stated priors hold exactly.
+
+The joint prior density of the coordinates must differ from that of the named parameters, written
+here with scipy, by a constant: coordinates are moved by amounts that do not depend on themselves.
+"""
+
+import graph_cases as cases
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayes_ihlrt.model.build import build_graph, prepare
+from bayes_ihlrt.model.groups import orthonormal_basis
+
+LOG_MEDIAN = {"median_survival": 15.0, "upper": 40.0}
+NORMAL = {"dist": "Normal", "mu": -3.0, "sigma": 0.7}
+STUDENT = {"dist": "StudentT", "nu": 4.0, "mu": -2.5, "sigma": 0.5}
+GAMMA = {"dist": "Gamma", "alpha": 2.0, "beta": 30.0, "on": "exp"}
+COEFFICIENTS = {
+    "treated": {"hr_median": 0.75, "hr_interval": [0.34, 1.64]},
+    "nlr": {"dist": "Normal", "mu": 0.4, "sigma": 0.2},
+    "treated:nlr": {"dist": "StudentT", "nu": 5.0, "mu": 0.0, "sigma": 0.25},
+    "albi": {"dist": "Normal", "mu": 0.5, "sigma": 0.5, "per": "sd"},
+}
+SHAPE = {
+    "exponential": {},
+    "weibull": {"log_shape": {"dist": "Normal", "mu": 0.1, "sigma": 0.4}},
+    "gompertz": {"slope": {"dist": "Normal", "mu": 0.01, "sigma": 0.03}},
+    "random walk": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
+    "independent": {},
+    "mspline": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
+}
+BASELINES = [LOG_MEDIAN, NORMAL, STUDENT, GAMMA]
+
+
+@pytest.mark.parametrize("baseline", BASELINES, ids=["median", "normal", "student", "gamma"])
+@pytest.mark.parametrize("hazard", cases.HAZARDS)
+def test_stated_priors_hold_in_the_coordinates(hazard, baseline):
+    rows = cases.person_time()
+    priors = {"baseline": baseline, **COEFFICIENTS, **SHAPE[hazard]}
+    spec = cases.specification(hazard, priors=priors)
+    prepared = prepare(spec, rows)
+    evaluator = cases.Evaluator(build_graph(prepared))
+    constants = []
+    for seed in range(4):
+        _, prior, named = evaluator.at(evaluator.point(seed))
+        stated = coefficient_density(named, rows)
+        stated += baseline_density(hazard, baseline, named, prepared, rows)
+        constants.append(prior - stated)
+    # The stretch by the prior median is differentiated numerically here.
+    np.testing.assert_allclose(constants, constants[0], rtol=0, atol=1e-7)
+
+
+def coefficient_density(named, rows):
+    z = np.log(1.64 / 0.34) / (2 * stats.norm.ppf(0.975))
+    per_sd = 0.5 / rows.columns["albi"].std()
+    return (
+        stats.norm.logpdf(named["treated"], np.log(0.75), z)
+        + stats.norm.logpdf(named["nlr"], 0.4, 0.2)
+        + stats.t.logpdf(named["treated:nlr"], 5.0, 0.0, 0.25)
+        + stats.norm.logpdf(named["albi"], per_sd, per_sd)
+    )
+
+
+def baseline_density(hazard, baseline, named, prepared, rows):
+    """Return the log density of the hazard's parameters, the level given the shape last."""
+    if hazard == "weibull":
+        density = stats.norm.logpdf(named["log_shape"], 0.1, 0.4)
+    elif hazard == "gompertz":
+        density = stats.norm.logpdf(named["slope"], 0.01, 0.03)
+    elif hazard == "random walk":
+        # Midpoints of (0, 3], (3, 8], (8, 15] and a last interval as wide as the one before it.
+        distances = np.diff([1.5, 5.5, 11.5, 18.5])
+        density = walk_density(named, named["log_hazard"], distances / distances.mean())
+    elif hazard == "mspline":
+        constant = np.log(prepared.hazard.constant_weights())
+        walk = named["log_weights"] - constant
+        density = walk_density(named, walk, np.ones(len(walk) - 1))
+    else:
+        density = 0.0
+    level = {"random walk": "log_hazard", "independent": "log_hazard", "mspline": "log_scale"}
+    value = np.atleast_1d(named[level.get(hazard, "log_rate")])
+    if hazard == "random walk":
+        value = value[:1]
+    return density + level_density(hazard, baseline, value, named, prepared, rows).sum()
+
+
+def walk_density(named, path, distances):
+    """Normal steps of variance sd^2 x distance, and the half-normal prior of sd.
+
+    The sampler sees standard steps: their density is that of the steps times sd^steps.
+    """
+    sd, steps = named["smoothing_sd"], np.diff(path)
+    density = stats.norm.logpdf(steps, 0.0, sd * np.sqrt(distances)).sum()
+    return density + len(steps) * np.log(sd) + stats.halfnorm.logpdf(sd, scale=0.4)
+
+
+def level_density(hazard, baseline, value, named, prepared, rows):
+    if baseline is NORMAL:
+        return stats.norm.logpdf(value, -3.0, 0.7)
+    if baseline is STUDENT:
+        return stats.t.logpdf(value, 4.0, -2.5, 0.5)
+    if baseline is GAMMA:
+        # The density of exp(level), on which the prior is stated and which is sampled.
+        return stats.gamma.logpdf(np.exp(value), 2.0, scale=1.0 / 30.0)
+    mu, sigma = np.log(15.0), np.log(40.0 / 15.0) / stats.norm.ppf(0.975)
+    if hazard == "independent":
+        location, stretch = np.log(np.log(2.0)) - mu - reference(named, rows), 1.0
+    else:
+        location, stretch = level_at_median(hazard, mu, named, prepared)
+        location = location - reference(named, rows)
+    return stats.norm.logpdf(value, location, stretch * sigma)
+
+
+def level_at_median(hazard, mu, named, prepared):
+    """Return the level at which H(median) = log 2, and its derivative by log(median), negated."""
+    level = {"random walk": "log_hazard", "mspline": "log_scale"}.get(hazard, "log_rate")
+    at_zero = {**named, level: named[level] - np.atleast_1d(named[level])[0]}
+    _, cumulative = cases.baseline(prepared.spec, prepared.hazard, at_zero)
+
+    def solved(log_median):
+        return np.log(np.log(2.0)) - np.log(cumulative(np.exp([log_median]))[0])
+
+    return solved(mu), (solved(mu - 1e-6) - solved(mu + 1e-6)) / 2e-6
+
+
+def reference(named, rows):
+    """Linear predictor of the untreated patient with covariates averaged over time at risk."""
+    c = rows.columns
+    weight = c["weight"] * (c["stop"] - c["start"])
+    z = np.average(np.log2(c["nlr"] / 3.0), weights=weight)
+    return named["nlr"] * z + named["albi"] * np.average(c["albi"], weights=weight)
+
+
+@pytest.mark.parametrize("hazard", cases.HAZARDS)
+def test_prior_median_survival_is_that_of_the_untreated_average_patient(hazard):
+    """Where all coordinates are at their prior means, half of such patients die by 15 months."""
+    rows = cases.person_time()
+    priors = {"baseline": LOG_MEDIAN, **COEFFICIENTS, **SHAPE[hazard]}
+    prepared = prepare(cases.specification(hazard, priors=priors), rows)
+    evaluator = cases.Evaluator(build_graph(prepared))
+    _, _, named = evaluator.at(evaluator.point(0, spread=0.0))
+    _, cumulative = cases.baseline(prepared.spec, prepared.hazard, named)
+    survival = np.exp(-cumulative(np.array([15.0])) * np.exp(reference(named, rows)))
+    np.testing.assert_allclose(survival, 0.5, rtol=1e-10)
+
+
+@pytest.mark.parametrize("geometry", ["centred", "non-centred"])
+def test_group_effects_are_independent_normal(geometry):
+    priors = {"sd_centre": {"dist": "HalfNormal", "sigma": 0.5}, "baseline": NORMAL}
+    spec = cases.specification(
+        "exponential", "(1 | centre)", formula="", priors=priors, parametrisation=geometry
+    )
+    prepared = prepare(spec, cases.person_time())
+    evaluator = cases.Evaluator(build_graph(prepared))
+    standard = 1 if geometry == "centred" else 3
+    constants = []
+    for seed in range(4):
+        _, prior, named = evaluator.at(evaluator.point(seed))
+        sd = named["sd_centre"]
+        stated = stats.norm.logpdf(named["log_rate"], -3.0, 0.7)
+        stated += stats.halfnorm.logpdf(sd, scale=0.5)
+        stated += stats.norm.logpdf(named["centre_effect"], 0.0, sd).sum() + standard * np.log(sd)
+        constants.append(prior - stated)
+    np.testing.assert_allclose(constants, constants[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 40])
+def test_group_basis_is_orthonormal_with_a_constant_first(levels):
+    basis = orthonormal_basis(levels)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(levels), atol=1e-14)
+    np.testing.assert_allclose(basis[:, 0], np.full(levels, levels**-0.5))
