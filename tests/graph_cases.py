@@ -68,7 +68,9 @@ def person_time(patients=40, seed=1, *, levels=None):
         ]
     order = rng.permutation(len(rows))
     columns = {name: np.array([rows[row][name] for row in order]) for name in rows[0]}
-    text = {name: values.astype(object) for name, values in columns.items() if "U" in values.dtype.str}
+    text = {
+        name: values.astype(object) for name, values in columns.items() if "U" in values.dtype.str
+    }
     return PersonTime(columns | text, provenance())
 
 

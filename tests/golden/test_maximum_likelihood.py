@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from maximum_likelihood import maximise
 
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, load_cohort
 from bayes_ihlrt.designs import person_time
 from bayes_ihlrt.hazards import WeibullPH, weibull_aft_from_ph, weibull_in_unit
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
+from maximum_likelihood import maximise
 
 pytestmark = pytest.mark.golden
 
@@ -90,9 +90,7 @@ def model(formula, family="weibull", cuts_months=None):
 def in_days(found):
     """Return a Weibull with time in days, as R was given it."""
     names = set(found) - {"log_rate", "log_shape", "log_rate_centred"}
-    ph = WeibullPH(
-        found["log_rate"], found["log_shape"], {name: found[name] for name in names}
-    )
+    ph = WeibullPH(found["log_rate"], found["log_shape"], {name: found[name] for name in names})
     return weibull_in_unit(ph, source=TimeUnit.MONTHS, target=TimeUnit.DAYS)
 
 

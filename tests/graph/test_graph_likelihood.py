@@ -1,9 +1,9 @@
 """The graph's log-likelihood is the survival likelihood, written here a second time."""
 
-import graph_cases as cases
 import numpy as np
 import pytest
 
+import graph_cases as cases
 from bayes_ihlrt.model import arrays
 from bayes_ihlrt.model.build import build_graph, prepare
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -370,6 +370,8 @@ def test_one_spoilt_cell_is_told_with_its_column_and_patient(
     rows: dict[str, list[Any]], spoil: tuple[str, Any], data: st.DataObject
 ) -> None:
     name, value = spoil
+    # A covariate that is text in half of its cells or more is a category, like grades 1, 2a, 2b, 3.
+    assume(value != "high" or len(rows["id"]) > 2)
     row = data.draw(st.integers(0, len(rows["id"]) - 1))
     spoilt = {**rows, name: [value if i == row else x for i, x in enumerate(rows[name])]}
     with pytest.raises(DataError) as told:

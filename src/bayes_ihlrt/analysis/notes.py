@@ -54,7 +54,9 @@ def _immortal_time(rows: PersonTime) -> list[str]:
 def _synthetic(cohort: Cohort) -> list[str]:
     if not cohort.attrs.get("synthetic", False):
         return []
-    return ["SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows for care."]
+    return [
+        "SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows for care."
+    ]
 
 
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:

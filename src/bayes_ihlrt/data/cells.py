@@ -1,11 +1,15 @@
-"""Columns as they were given, read as numbers and as text."""
+"""Columns as they were given, read as numbers and as text.
+
+Arrow arrays leave by ``to_pylist`` and enter from the CSV reader: `pyarrow.array`, `pyarrow.scalar`
+and ``to_numpy`` import pandas, which alone would take longer than `bayes-ihlrt check` may.
+"""
 
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 """Cells that mean "not known". "None" is not one of them: it is a category, as in ascites."""
 
+_MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + ")$"
 # Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
 
@@ -83,8 +88,7 @@ def read_cells(values: object) -> Cells:
     if pa.types.is_boolean(array.type):
         array = pc.cast(array, pa.int8())
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        numbers = pc.cast(array, pa.float64(), safe=False)
-        return _numeric(numbers.to_numpy(zero_copy_only=False))
+        return _numeric(_as_floats(pc.cast(array, pa.float64(), safe=False)))
     text = _as_text(array)
     if pa.types.is_temporal(array.type):
         return Cells(CellKind.DATE, np.full(len(text), np.nan), text)
@@ -133,8 +137,7 @@ def absent(text: NDArray[np.object_]) -> NDArray[np.bool_]:
     >>> absent(np.array(["a", None], dtype=object)).tolist()
     [False, True]
     """
-    nulls = pa.array(text, type=pa.string()).is_null().to_numpy(zero_copy_only=False)
-    return cast("NDArray[np.bool_]", nulls)
+    return np.equal(text, None).astype(bool)
 
 
 def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:
@@ -155,8 +158,9 @@ def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:
     >>> number_labels(np.array(["b", "a", "b"], dtype=object)).tolist()
     [0, 1, 0]
     """
-    codes = pa.array(labels, type=pa.string()).dictionary_encode().indices
-    return cast("NDArray[np.intp]", codes.to_numpy(zero_copy_only=False).astype(np.intp))
+    seen: dict[str, int] = {}
+    codes = (seen.setdefault(label, len(seen)) for label in labels.tolist())
+    return np.fromiter(codes, dtype=np.intp, count=len(labels))
 
 
 def sorting_rows(*keys: NDArray[Any]) -> NDArray[np.intp]:
@@ -170,16 +174,22 @@ def sorting_rows(*keys: NDArray[Any]) -> NDArray[np.intp]:
     Returns
     -------
     ndarray of int, shape (rows,)
-        Row numbers in sorted order; text sorts by its UTF-8 bytes, the same everywhere.
+        Row numbers in sorted order; text sorts by its code points, the same everywhere.
 
     Examples
     --------
     >>> sorting_rows(np.array(["b", "a"], dtype=object), np.array([0.0, 1.0])).tolist()
     [1, 0]
     """
-    table = pa.table({str(i): pa.array(key) for i, key in enumerate(keys)})
-    order = pc.sort_indices(table, sort_keys=[(str(i), "ascending") for i in range(len(keys))])
-    return cast("NDArray[np.intp]", order.to_numpy().astype(np.intp))
+    return np.lexsort([_rank(key) if key.dtype == object else key for key in reversed(keys)])
+
+
+def _rank(labels: NDArray[np.object_]) -> NDArray[np.intp]:
+    codes = number_labels(labels)
+    distinct = list(dict.fromkeys(labels.tolist()))
+    rank = np.empty(len(distinct), dtype=np.intp)
+    rank[sorted(range(len(distinct)), key=distinct.__getitem__)] = np.arange(len(distinct))
+    return rank[codes]
 
 
 def decimal_commas(text: Sequence[str]) -> bool:
@@ -226,13 +236,17 @@ def _is_nothing(item: object) -> bool:
 
 def _trimmed(array: Any) -> Any:
     text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    unknown = pc.is_in(text, value_set=pa.array(MISSING_WORDS))
-    return pc.if_else(unknown, pa.scalar(None, pa.string()), text)
+    unknown = pc.match_substring_regex(text, _MISSING)
+    return pc.if_else(unknown, pa.nulls(1, pa.string())[0], text)
 
 
 def _as_text(array: Any) -> NDArray[np.object_]:
-    trimmed = _trimmed(array)
-    return cast("NDArray[np.object_]", trimmed.to_numpy(zero_copy_only=False).astype(object))
+    return np.array(_trimmed(array).to_pylist(), dtype=object)
+
+
+def _as_floats(array: Any) -> NDArray[np.float64]:
+    """Return numbers; a missing one is NaN."""
+    return np.array(array.to_pylist(), dtype=np.float64)
 
 
 def _parsed(array: Any) -> NDArray[np.float64]:
@@ -242,10 +256,13 @@ def _parsed(array: Any) -> NDArray[np.float64]:
     encoded = whole.dictionary_encode()
     words = encoded.dictionary.to_pylist()
     values = np.array([float(word) if _NUMBER.fullmatch(word) else np.nan for word in words])
-    codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
-    return cast("NDArray[np.float64]", np.append(values, np.nan)[codes])
+    codes = _as_floats(encoded.indices)
+    known = np.isfinite(codes)
+    numbers = np.full(len(codes), np.nan)
+    numbers[known] = values[codes[known].astype(np.intp)]
+    return numbers
 
 
 def _whole(array: Any) -> bool:
-    numbers = array.drop_null().to_numpy(zero_copy_only=False)
+    numbers = _as_floats(array.drop_null())
     return bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))

@@ -66,5 +66,7 @@ def complete_cases(
 
 def _rows(values: object, keep: NDArray[np.bool_]) -> Any:
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values.filter(pa.array(keep))
+        # Not by `pyarrow.array`, which imports pandas.
+        bits = pa.py_buffer(np.packbits(keep, bitorder="little"))
+        return values.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, bits]))
     return np.asarray(values, dtype=object)[keep]

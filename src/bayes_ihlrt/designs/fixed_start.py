@@ -30,6 +30,8 @@ from bayes_ihlrt.names import DesignKind
 
 Floats = NDArray[np.float64]
 _START: Final = "treatment_start"
+_SAME_TIME: Final = 1e-9
+"""Months within which two times are the same: 30 x (1 / 30.4375) is not quite 30 / 30.4375."""
 
 
 def person_time(cohort: Cohort, treatment: TreatmentSpec | None = None) -> PersonTime:
@@ -77,14 +79,17 @@ def split(columns: Columns, treatment: TreatmentSpec) -> PersonTime:
     if treatment.column is None:
         at = _floats(rows.pop(_START))
         start, stop = _floats(rows["start"]), _floats(rows["stop"])
-        before = {name: values[start < at] for name, values in rows.items()}
-        after = {name: values[stop > at] for name, values in rows.items()}
-        before["stop"] = np.minimum(stop, at)[start < at]
-        before["event"] = np.where(stop > at, 0.0, _floats(rows["event"]))[start < at]
-        after["start"] = np.maximum(start, at)[stop > at]
-        before[treatment.name] = np.zeros(len(before["start"]))
-        after[treatment.name] = np.ones(len(after["start"]))
-        rows = {name: np.concatenate([before[name], after[name]]) for name in before}
+        untreated, treated = np.flatnonzero(start < at), np.flatnonzero(stop > at)
+        before = {name: values[untreated] for name, values in rows.items()}
+        after = {name: values[treated] for name, values in rows.items()}
+        before["stop"] = np.minimum(stop, at)[untreated]
+        before["event"] = np.where(stop > at, 0.0, _floats(rows["event"]))[untreated]
+        after["start"] = np.maximum(start, at)[treated]
+        before[treatment.name] = np.zeros(len(untreated))
+        after[treatment.name] = np.ones(len(treated))
+        # Patients stay in the order of the cohort, those treated from the beginning as well.
+        order = np.argsort(np.concatenate([untreated, treated]), kind="stable")
+        rows = {name: np.concatenate([before[name], after[name]])[order] for name in before}
     provenance = _provenance(DesignKind.SPLIT, rows, treatment.name)
     return PersonTime(_weighted(rows), provenance)
 
@@ -117,16 +122,17 @@ def landmark(columns: Columns, treatment: TreatmentSpec) -> PersonTime:
     state = split(columns, treatment)
     rows = state.columns
     start, stop = _floats(rows["start"]), _floats(rows["stop"])
-    treated_at = (start <= at) & (at < stop) & (_floats(rows[treatment.name]) == 1.0)
+    latest = at + _SAME_TIME
+    treated_at = (start <= latest) & (latest < stop) & (_floats(rows[treatment.name]) == 1.0)
     treated = np.bincount(state.patient_index, treated_at, minlength=len(state.patients)) > 0
-    keep = (stop > at) & (state.exit_time > at)[state.patient_index]
+    keep = stop > latest
     kept = {name: values[keep] for name, values in rows.items()}
     kept["start"] = np.maximum(_floats(kept["start"]), at) - at
     kept["stop"] = _floats(kept["stop"]) - at
     kept[treatment.name] = treated[state.patient_index][keep].astype(np.float64)
     dropped = {
         str(patient): f"event or end of follow-up by the landmark ({at:g} months)"
-        for patient in state.patients[state.exit_time <= at]
+        for patient in state.patients[state.exit_time <= latest]
     }
     _require_both_states(kept, treatment, f"at the landmark of {at:g} months")
     provenance = _provenance(DesignKind.LANDMARK, kept, treatment.name, dropped=dropped)

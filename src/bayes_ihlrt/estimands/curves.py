@@ -18,10 +18,14 @@ from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
 
 Floats = NDArray[np.float64]
-_CHUNK: Final = 20_000_000
-"""Elements of the largest temporary array (160 MB)."""
-_NODES: Final = 64
+_CHUNK: Final = 100_000
+"""Elements of the largest temporary array: they stay in the processor's cache, which is 15 times
+faster than arrays that have to be fetched from memory."""
+_NODES: Final = 32
+_FIRST_MONTH: Final = 0.01
 _LAST_MONTH: Final = 600.0
+_COARSE: Final = 40
+_FINE: Final = 80
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def rmst(
 ) -> xr.DataArray:
     """Return the restricted mean survival time, the area under S^a up to the horizon.
 
-    Gauss-Legendre quadrature with 64 nodes between the points where the hazard may jump; near
+    Gauss-Legendre quadrature with 32 nodes between the points where the hazard may jump; near
     zero time is cubed so that hazards with a shape below 1 are integrated as accurately.
 
     Parameters
@@ -146,7 +150,8 @@ def median_survival(
 ) -> xr.DataArray:
     """Return the median of the standardised survival curve.
 
-    Linear interpolation of log S between 600 times, geometric from 0.01 to 600 months.
+    Linear interpolation of log S between 80 times, geometric over the range in which the draws'
+    medians lie; that range is first found on 40 times from 0.01 to 600 months.
 
     Parameters
     ----------
@@ -163,19 +168,26 @@ def median_survival(
         Dimensions ``chain, draw, strategy``; months, infinite where S stays above one half
         through month 600. Medians beyond the cohort's follow-up are extrapolated by the model.
     """
-    grid = np.concatenate([[0.0], np.geomspace(0.01, _LAST_MONTH, 600)])
+    coarse = np.concatenate([[0.0], np.geomspace(_FIRST_MONTH, _LAST_MONTH, _COARSE)])
+    above = survival(fit, coarse, strategies, modifier_at=modifier_at).to_numpy() > 0.5
+    reached = ~above.all(axis=-1)
+    last = above.sum(axis=-1)[reached] - 1
+    bounds = (coarse[last.min()], coarse[last.max() + 1]) if reached.any() else coarse[-2:]
+    grid = np.geomspace(max(bounds[0], _FIRST_MONTH / 100.0), bounds[1], _FINE)
     curve = survival(fit, grid, strategies, modifier_at=modifier_at)
-    log_s = np.log(np.maximum(curve.to_numpy(), 1e-300))
+    median = np.where(reached, _crossing(grid, curve.to_numpy()), np.inf)
+    return xr.DataArray(median, dims=curve.dims[:-1], coords=curve.drop_vars(TIME).coords)
+
+
+def _crossing(grid: Floats, curve: Floats) -> Floats:
+    """Time at which each curve falls to one half, by interpolating its logarithm."""
+    log_s = np.log(np.maximum(curve, 1e-300))
     target = np.log(0.5)
-    above = log_s > target
-    last = above.sum(axis=-1) - 1
-    after = np.minimum(last + 1, len(grid) - 1)
+    last = np.clip((log_s > target).sum(axis=-1) - 1, 0, len(grid) - 2)
     low = np.take_along_axis(log_s, last[..., None], axis=-1)[..., 0]
-    high = np.take_along_axis(log_s, after[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(log_s, last[..., None] + 1, axis=-1)[..., 0]
     fraction = (low - target) / np.where(low > high, low - high, 1.0)
-    value = grid[last] + fraction * (grid[after] - grid[last])
-    reached = np.where(above.all(axis=-1), np.inf, value)
-    return xr.DataArray(reached, dims=curve.dims[:-1], coords=curve.drop_vars(TIME).coords)
+    return np.asarray(grid[last] + fraction * (grid[last + 1] - grid[last]))
 
 
 def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
@@ -188,7 +200,7 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    nodes, weights : ndarray, shape (64 x intervals,)
+    nodes, weights : ndarray, shape (32 x intervals,)
         The integral of f is ``(weights * f(nodes)).sum()``.
 
     Examples
@@ -213,16 +225,27 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
 
 def _curve(fit: FittedModel, population: Population, times: Floats, start: float) -> Floats:
     """Standardised survival of one strategy, shape (samples, times)."""
-    untreated, treated = _increments(fit, times, start)
+    # Of "never" and "from month 0" one of the two parts is zero throughout.
+    arms = [
+        (eta, -increment[:, None])
+        for eta, increment in zip(
+            (population.untreated, population.treated), _increments(fit, times, start), strict=True
+        )
+        if increment.any()
+    ]
     samples, patterns = population.untreated.shape
+    if not arms:
+        return np.ones((samples, len(times)))
     total = np.zeros((samples, len(times)))
-    step = max(1, _CHUNK // max(1, samples * len(times)))
-    for low in range(0, patterns, step):
-        part = slice(low, low + step)
-        hazard = np.exp(population.untreated[:, part])[..., None] * untreated[:, None, :]
-        hazard += np.exp(population.treated[:, part])[..., None] * treated[:, None, :]
-        np.exp(np.negative(hazard, out=hazard), out=hazard)
-        total += np.einsum("spt,p->st", hazard, population.weights[part])
+    width = max(1, min(patterns, _CHUNK // len(times)))
+    height = max(1, _CHUNK // (width * len(times)))
+    for left in range(0, patterns, width):
+        part = slice(left, left + width)
+        for top in range(0, samples, height):
+            draw = slice(top, top + height)
+            log_s = [np.exp(eta[draw, part])[..., None] * inc[draw] for eta, inc in arms]
+            curve = np.add(*log_s, out=log_s[0]) if len(log_s) > 1 else log_s[0]
+            total[draw] += np.matmul(population.weights[part], np.exp(curve, out=curve))
     return total
 
 

@@ -1,12 +1,13 @@
 """Who an estimand averages over: patients, reduced to their distinct covariate patterns."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.patterns import covariate_patterns
 
 Floats = NDArray[np.float64]
 
@@ -44,44 +45,30 @@ def sample_population(fit: FittedModel, *, modifier_at: float | None = None) -> 
     Population
         Covariate patterns with their shares.
     """
-    encoder, spec = fit.prepared.encoder, fit.prepared.spec
+    spec = fit.prepared.spec
     first = np.flatnonzero(np.diff(fit.person_time.patient_index, prepend=-1))
     rows = {name: values[first] for name, values in fit.person_time.columns.items()}
     if modifier_at is not None and spec.modifier is not None:
         rows[spec.modifier.column] = np.full(len(first), modifier_at)
-    terms = spec.outcome.groups
-    index = {term.group: encoder.group_index(rows, term.group) for term in terms}
-    arms = []
-    for state in (0.0, 1.0):
-        if spec.treatment is not None and spec.treatment in rows:
-            rows[spec.treatment] = np.full(len(first), state)
-        slopes = {t.group: encoder.slope_values(rows, t.slope) for t in terms if t.slope}
-        arms.append(_Arm(encoder.design(rows), index, slopes))
-    labels = np.column_stack([column for arm in arms for column in arm.columns])
-    _, kept, counts = np.unique(labels, axis=0, return_index=True, return_counts=True)
-    untreated, treated = (_linear_predictor(fit, arm, kept) for arm in arms)
-    return Population(untreated, treated, counts / counts.sum())
+    has_treatment = spec.treatment is not None and spec.treatment in rows
+    if has_treatment:
+        rows[str(spec.treatment)] = np.zeros(len(first))
+    pattern, kept = covariate_patterns(spec, rows)
+    distinct = {name: values[kept] for name, values in rows.items()}
+    untreated = _linear_predictor(fit, distinct)
+    if has_treatment:
+        distinct[str(spec.treatment)] = np.ones(len(kept))
+    treated = _linear_predictor(fit, distinct)
+    return Population(untreated, treated, np.bincount(pattern) / len(first))
 
 
-@dataclass(frozen=True)
-class _Arm:
-    """What the linear predictor reads of the patients under one treatment state."""
-
-    design: Floats
-    index: Mapping[str, NDArray[np.int64]]
-    slopes: Mapping[str, Floats]
-
-    @property
-    def columns(self) -> tuple[NDArray[np.generic], ...]:
-        return (self.design, *self.index.values(), *self.slopes.values())
-
-
-def _linear_predictor(fit: FittedModel, arm: _Arm, kept: NDArray[np.intp]) -> Floats:
-    eta = fit.coefficients @ arm.design[kept].T
-    for term in fit.prepared.spec.outcome.groups:
-        level = arm.index[term.group][kept]
+def _linear_predictor(fit: FittedModel, columns: Columns) -> Floats:
+    encoder = fit.prepared.encoder
+    eta = fit.coefficients @ encoder.design(columns).T
+    for term in encoder.spec.outcome.groups:
+        level = encoder.group_index(columns, term.group)
         eta = eta + fit.draws(f"{term.group}_effect")[:, level]
         if term.slope is not None:
             slope = fit.draws(f"{term.group}_effect:{term.slope}")[:, level]
-            eta = eta + slope * arm.slopes[term.group][kept]
+            eta = eta + slope * encoder.slope_values(columns, term.slope)
     return eta

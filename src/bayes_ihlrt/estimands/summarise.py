@@ -21,12 +21,11 @@ def summarise(draws: xr.DataArray) -> xr.Dataset:
     -------
     xarray.Dataset
         ``mean, sd, median, q2.5, q97.5`` over the remaining dimensions. Mean and sd are NaN
-        where a draw is infinite (a median survival that is not reached).
+        where a draw is infinite (a median survival that is not reached), and quantiles next to
+        infinite draws are order statistics.
     """
     finite = xr.apply_ufunc(np.isfinite, draws).all(_SAMPLE)
-    low, middle, high = (
-        draws.quantile(q, _SAMPLE).drop_vars("quantile") for q in (0.025, 0.5, 0.975)
-    )
+    low, middle, high = (_quantile(draws, q) for q in (0.025, 0.5, 0.975))
     return xr.Dataset(
         {
             "mean": draws.where(finite).mean(_SAMPLE),
@@ -36,6 +35,16 @@ def summarise(draws: xr.DataArray) -> xr.Dataset:
             "q97.5": high,
         }
     )
+
+
+def _quantile(draws: xr.DataArray, q: float) -> xr.DataArray:
+    with np.errstate(invalid="ignore"):
+        between = draws.quantile(q, _SAMPLE, skipna=False)
+    # Between two infinite draws there is nothing to interpolate.
+    if not bool(np.isfinite(between).all()):
+        step = draws.quantile(q, _SAMPLE, skipna=False, method="inverted_cdf")
+        between = between.where(np.isfinite(between), step)
+    return between.drop_vars("quantile")
 
 
 def probability(statement: xr.DataArray) -> xr.DataArray:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.model.encode import Encoder
+from bayes_ihlrt.model.patterns import covariate_patterns
 from bayes_ihlrt.names import PATIENT, HazardFamily
 
 Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
         Arrays by name; times in months.
     """
     columns = person_time.columns
-    pattern, first = _patterns(encoder, person_time)
+    pattern, first = covariate_patterns(encoder.spec, columns)
     copies = np.ones(len(pattern))
     reducible = hazard.name in {HazardFamily.EXPONENTIAL, HazardFamily.PIECEWISE}
     large = len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
@@ -141,23 +141,6 @@ def _sufficient_statistics(
 def _sum_by(index: NDArray[np.intp], values: Floats, n: int) -> Floats:
     sums = [np.bincount(index, column, minlength=n) for column in values.T]
     return np.stack(sums, axis=1)
-
-
-def _patterns(
-    encoder: Encoder, person_time: PersonTime
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number the distinct covariate patterns; return each row's pattern and a row of each."""
-    spec = encoder.spec
-    names = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
-    names += [term.slope for term in spec.outcome.groups if term.slope is not None]
-    if spec.modifier is not None and spec.modifier.name in names:
-        names = [spec.modifier.column if name == spec.modifier.name else name for name in names]
-    code = np.zeros(person_time.n_rows, dtype=np.intp)
-    for name in dict.fromkeys(names):
-        values, levels = pd.factorize(person_time.columns[name])
-        code, _ = pd.factorize(code * len(levels) + values)
-    first = np.flatnonzero(~pd.Series(code).duplicated().to_numpy())
-    return code.astype(np.intp), first
 
 
 def _centre_points(

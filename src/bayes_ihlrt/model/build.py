@@ -16,7 +16,7 @@ from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
 from bayes_ihlrt.model.baseline import add_baseline, make_hazard
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
-from bayes_ihlrt.model.groups import CENTRED_FROM_EVENTS, add_group_effect
+from bayes_ihlrt.model.groups import add_group_effect, groups_are_distinct
 from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
@@ -198,5 +198,6 @@ def _is_centred(prepared: PreparedModel, group: str) -> bool:
     choice = prepared.spec.outcome.parametrisation
     if choice is not GroupParametrisation.AUTO:
         return choice is GroupParametrisation.CENTRED
-    events = prepared.arrays.data["event"].astype(np.float64).sum()
-    return bool(events / len(prepared.encoder.levels[group]) >= CENTRED_FROM_EVENTS)
+    data = prepared.arrays.data
+    event, start, stop = (data[name].astype(np.float64) for name in ("event", "start", "stop"))
+    return groups_are_distinct(data[f"{group}_index"].astype(np.int64), event, stop - start)

@@ -193,14 +193,15 @@ def _modifier_sd(modifier: ModifierSpec | None, person_time: PersonTime) -> floa
         return 1.0
     values = person_time.columns[modifier.column].astype(np.float64)
     if modifier.transform is ModifierTransform.LOG2 and values.min() <= 0.0:
-        worst = person_time.columns["patient"][values <= 0.0]
+        patients = person_time.columns["patient"]
+        lowest, wrong = patients[values.argmin()], set(patients[values <= 0.0])
         raise SpecificationError(
             "[modifier]",
             [
                 Fault(
                     f"column {modifier.column}",
                     f"transform 'log2' needs positive values; found {values.min():g} "
-                    f"(patient {worst[0]}, {len(set(worst))} in all)",
+                    f"(patient {lowest}; {len(wrong)} in all)",
                     "Correct the values or use transform 'identity'",
                 )
             ],

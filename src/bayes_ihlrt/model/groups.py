@@ -22,8 +22,43 @@ from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.model.graph_priors import GraphPriors
 
-CENTRED_FROM_EVENTS: Final = 50.0
-"""Average events a group from which the deviations are sampled in centred form."""
+CENTRED_FROM_RATIO: Final = 10.0
+"""Ratio of between-group to sampling variance from which deviations are sampled in centred form."""
+
+
+def groups_are_distinct(
+    index: NDArray[np.int64], event: NDArray[np.float64], months: NDArray[np.float64]
+) -> bool:
+    """Tell whether the data separate the groups so well that the centred form mixes better.
+
+    Compares the variance of the groups' crude log rates with its sampling part, the mean of
+    1 / events. Only the geometry depends on it, never the model.
+
+    Parameters
+    ----------
+    index : ndarray, shape (rows,)
+        Group of each row.
+    event, months : ndarray, shape (rows,)
+        Events and time at risk.
+
+    Returns
+    -------
+    bool
+        False when a group has no event.
+
+    Examples
+    --------
+    >>> rows = np.arange(4)
+    >>> groups_are_distinct(rows, np.array([50.0, 55.0, 45.0, 50.0]), np.full(4, 1000.0))
+    False
+    >>> groups_are_distinct(rows, np.array([500.0, 900.0, 300.0, 500.0]), np.full(4, 1000.0))
+    True
+    """
+    deaths = np.bincount(index, event)
+    if len(deaths) < 2 or deaths.min() <= 0.0:
+        return False
+    log_rate = np.log(deaths / np.bincount(index, months))
+    return bool(log_rate.var(ddof=1) >= CENTRED_FROM_RATIO * np.mean(1.0 / deaths))
 
 
 def add_group_effect(
@@ -40,7 +75,7 @@ def add_group_effect(
     priors : GraphPriors
         Holds the prior of ``sd_<group>`` or ``sd_<group>:<slope>``.
     centred : bool
-        Sample deviations from the mean effect in centred form, for groups with many events.
+        Sample deviations from the mean effect in centred form, for well separated groups.
 
     Returns
     -------

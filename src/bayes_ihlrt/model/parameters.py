@@ -192,35 +192,54 @@ def _unknown_names(
 
 
 def _domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> list[Fault]:
+    """Return the first reason why a prior cannot be this parameter's, if there is one."""
     where = f"prior '{name}'"
-    if is_scale:
-        allowed = {PriorScale.PARAMETER, PriorScale.PRECISION}
-        if prior.on in allowed and prior.positive:
-            return []
-        return [
-            Fault(
-                where,
-                f"a standard deviation is positive; found {prior.dist.value} on {prior.on}",
-                "Use HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal",
-            )
-        ]
-    if prior.on is PriorScale.LOG_MEDIAN and (term or name in {"log_shape", "slope"}):
-        return [
-            Fault(
-                where,
-                "a median survival describes the baseline, not this parameter",
-                "State it under 'baseline'",
-            )
-        ]
-    if name == "slope" and (prior.positive or prior.on is not PriorScale.PARAMETER):
-        return [Fault(where, "the slope has either sign", "Use Normal or StudentT on itself")]
-    if prior.positive and prior.on is PriorScale.PARAMETER:
-        return [
-            Fault(
-                where,
-                f"{prior.dist.value} allows positive values only, and this parameter is on a "
-                "log scale",
-                'Use Normal or StudentT, or add on = "exp" to describe its exponential',
-            )
-        ]
-    return []
+    checks = _scale_checks(prior) if is_scale else _location_checks(name, prior, term=term)
+    return [Fault(where, problem, remedy) for wrong, problem, remedy in checks if wrong][:1]
+
+
+def _scale_checks(prior: Prior) -> list[tuple[bool, str, str]]:
+    allowed = {PriorScale.PARAMETER, PriorScale.PRECISION}
+    return [
+        (
+            prior.on not in allowed or not prior.positive,
+            f"a standard deviation is positive; found {prior.dist.value} on {prior.on}",
+            "Use HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal",
+        )
+    ]
+
+
+def _location_checks(name: str, prior: Prior, *, term: bool) -> list[tuple[bool, str, str]]:
+    itself = prior.on is PriorScale.PARAMETER
+    return [
+        (
+            prior.on is PriorScale.LOG_MEDIAN and (term or name in {"log_shape", "slope"}),
+            "a median survival describes the baseline, not this parameter",
+            "State it under 'baseline'",
+        ),
+        (
+            name == "slope" and (prior.positive or not itself),
+            "the slope has either sign",
+            "Use Normal or StudentT on itself",
+        ),
+        (
+            prior.positive and itself,
+            f"{prior.dist.value} allows positive values only, and this parameter is on a log scale",
+            'Use Normal or StudentT, or add on = "exp" to describe its exponential',
+        ),
+        (
+            prior.on is PriorScale.PRECISION,
+            "a precision describes a standard deviation, not this parameter",
+            'Leave out on = "precision"',
+        ),
+        (
+            prior.on is PriorScale.EXP and not prior.positive,
+            f"an exponential is positive; found {prior.dist.value} on exp",
+            "Use LogNormal, Gamma, Exponential, HalfNormal or HalfStudentT",
+        ),
+        (
+            prior.positive and prior.per is PerUnit.SD,
+            f"per = 'sd' rescales Normal and StudentT; found {prior.dist.value}",
+            "State the prior per unit of the covariate",
+        ),
+    ]

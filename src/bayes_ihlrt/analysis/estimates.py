@@ -1,0 +1,236 @@
+"""Every estimand of an analysis: draws first, reduced together at the end."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.estimands.curves import (
+    NEVER,
+    Strategy,
+    median_survival,
+    rmst,
+    survival,
+    treated_from,
+)
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.summarise import probability, summarise
+from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.names import STRATEGY, TIME
+
+Floats = NDArray[np.float64]
+AS_OBSERVED: Final = Strategy("as observed", math.inf)
+"""Of a model without treatment: its patients as they are."""
+RATIO: Final = "treated / untreated"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One posterior quantity with its summary.
+
+    Parameters
+    ----------
+    estimand : str
+        ``hazard_ratio``, ``survival``, ``rmst`` (months) or ``median_survival`` (months).
+    strategy : str or None
+        The strategy that it describes; None for a contrast.
+    contrast : str or None
+        What is compared; None for one strategy.
+    horizon : float or None
+        Months since time zero; None where the estimand has none.
+    at : float or None
+        Value of the effect modifier, on the scale of the data; None for the cohort's own values.
+    population : str
+        Whose covariates are averaged over.
+    summary : dict of str to (float or None)
+        ``mean, sd, median, q2.5, q97.5``; None where not defined or infinite.
+    prob_benefit : float or None
+        Posterior probability that treatment is better: a hazard ratio below 1, a difference above
+        0. None for one strategy.
+    """
+
+    estimand: str
+    strategy: str | None
+    contrast: str | None
+    horizon: float | None
+    at: float | None
+    population: str
+    summary: dict[str, float | None]
+    prob_benefit: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data with one level."""
+        return {
+            "estimand": self.estimand,
+            "strategy": self.strategy,
+            "contrast": self.contrast,
+            "horizon": self.horizon,
+            "at": self.at,
+            "population": self.population,
+            **self.summary,
+            "prob_benefit": self.prob_benefit,
+        }
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One quantity before its draws are reduced, shape (chain, draw)."""
+
+    estimand: str
+    draws: Floats
+    strategy: str | None = None
+    contrast: str | None = None
+    horizon: float | None = None
+    at: float | None = None
+    benefit: NDArray[np.bool_] | None = None
+
+
+def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
+    """Return the treatment strategies that an analysis compares.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    tuple of Strategy
+        Never and treated; for a model without treatment its patients as observed.
+    """
+    if spec.treatment is None:
+        return (AS_OBSERVED,)
+    return NEVER, treated_from(spec.estimands.treat_from)
+
+
+def estimate_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[Estimate, ...]:
+    """Return every estimand that a specification asks for.
+
+    Hazard ratios at each value of the modifier and at its reference; survival, restricted mean
+    survival and median survival of each strategy and their difference, for the cohort's own
+    modifier values and with everybody's modifier set to each value.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    spec : AnalysisSpec
+        Horizons, modifier values, strategies.
+
+    Returns
+    -------
+    tuple of Estimate
+        In that order.
+    """
+    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec)
+    for at in (None, *spec.estimands.at):
+        rows += _standardised(fit, spec, at)
+    summary = summarise(_stacked([row.draws for row in rows]))
+    benefit = probability(
+        _stacked([np.isnan(row.draws) if row.benefit is None else row.benefit for row in rows])
+    )
+    return tuple(
+        Estimate(
+            row.estimand,
+            row.strategy,
+            row.contrast,
+            row.horizon,
+            row.at,
+            spec.estimands.population.value,
+            {str(name): finite_or_none(summary[name][i]) for name in summary.data_vars},
+            None if row.benefit is None else float(benefit[i]),
+        )
+        for i, row in enumerate(rows)
+    )
+
+
+def finite_or_none(value: object) -> float | None:
+    """Return a number, or None where it is infinite or not a number.
+
+    Parameters
+    ----------
+    value : scalar
+        Anything that `float` takes.
+
+    Returns
+    -------
+    float or None
+        What JSON can hold.
+
+    Examples
+    --------
+    >>> finite_or_none(2), finite_or_none(math.inf)
+    (2.0, None)
+    """
+    number = float(value)  # type: ignore[arg-type]
+    return number if math.isfinite(number) else None
+
+
+def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec) -> list[_Row]:
+    if spec.modifier is None:
+        values: list[float | None] = [None]
+        draws = log_hazard_ratio(fit).to_numpy()[..., None]
+    else:
+        at = sorted({spec.modifier.reference, *spec.estimands.at})
+        values = [*at]
+        draws = log_hazard_ratio(fit, at).to_numpy()
+    return [
+        _Row(
+            "hazard_ratio",
+            np.exp(draws[..., i]),
+            contrast=RATIO,
+            at=value,
+            benefit=draws[..., i] < 0.0,
+        )
+        for i, value in enumerate(values)
+    ]
+
+
+def _standardised(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[_Row]:
+    """Survival quantities of each strategy and their difference, at one modifier value."""
+    compared, horizons = strategies(spec), spec.estimands.horizons
+    curves = survival(fit, horizons, compared, modifier_at=at)
+    rows = []
+    for horizon in horizons:
+        at_horizon = curves.sel({TIME: horizon}, drop=True)
+        rows += _compared("survival", at_horizon, horizon=horizon, at=at)
+    for horizon in horizons:
+        area = rmst(fit, horizon, compared, modifier_at=at)
+        rows += _compared("rmst", area, horizon=horizon, at=at)
+    median = median_survival(fit, compared, modifier_at=at)
+    return rows + _compared("median_survival", median, horizon=None, at=at)
+
+
+def _compared(
+    estimand: str, draws: xr.DataArray, *, horizon: float | None, at: float | None
+) -> list[_Row]:
+    names = [str(name) for name in draws[STRATEGY].to_numpy()]
+    values = draws.transpose("chain", "draw", STRATEGY).to_numpy()
+    rows = [
+        _Row(estimand, values[..., i], strategy=name, horizon=horizon, at=at)
+        for i, name in enumerate(names)
+    ]
+    if len(names) == 2:
+        never, treated = values[..., 0], values[..., 1]
+        # Where neither strategy reaches its median there is no difference to speak of.
+        with np.errstate(invalid="ignore"):
+            difference = treated - never
+        rows.append(
+            _Row(
+                estimand,
+                difference,
+                contrast=f"{names[1]} - {names[0]}",
+                horizon=horizon,
+                at=at,
+                benefit=treated > never,
+            )
+        )
+    return rows
+
+
+def _stacked(values: list[Floats] | list[NDArray[np.bool_]]) -> xr.DataArray:
+    return xr.DataArray(np.stack(values, axis=-1), dims=("chain", "draw", "row"))

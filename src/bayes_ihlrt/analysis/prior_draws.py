@@ -1,0 +1,155 @@
+"""Draws of the priors of top-level parameters, for the comparison with the posterior.
+
+The graph draws its own prior too (`pymc.sample_prior_predictive`), after seconds of compilation;
+these are the same distributions, drawn with NumPy.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
+from bayes_ihlrt.model.baseline import interval_distances
+from bayes_ihlrt.model.build import PreparedModel
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.names import INTERVAL, Dist, Smoothing
+from bayes_ihlrt.priors import Prior, PriorScale
+
+Floats = NDArray[np.float64]
+N_DRAWS: Final = 4000
+
+_DRAW: Final[Mapping[Dist, Callable[..., Floats]]] = {
+    Dist.NORMAL: lambda rng, size, mu, sigma: rng.normal(mu, sigma, size),
+    Dist.STUDENT_T: lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size),
+    Dist.HALF_NORMAL: lambda rng, size, sigma: np.abs(rng.normal(0.0, sigma, size)),
+    Dist.HALF_STUDENT_T: lambda rng, size, nu, sigma: np.abs(sigma * rng.standard_t(nu, size)),
+    Dist.EXPONENTIAL: lambda rng, size, lam: rng.exponential(1.0 / lam, size),
+    Dist.GAMMA: lambda rng, size, alpha, beta: rng.gamma(alpha, 1.0 / beta, size),
+    Dist.LOG_NORMAL: lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size),
+}
+
+
+def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> xr.Dataset:
+    """Return draws of the prior of every top-level parameter.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        A specification bound to its data.
+    seed : int
+        Seed of the draws.
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions ``chain`` (1) and ``draw``, and ``interval`` for a piecewise hazard.
+    """
+    rng = np.random.default_rng(seed)
+    columns = prepared.encoder.columns
+    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
+    found = {
+        name: draw_prior(resolved.prior, rng, (draws,))
+        for name, resolved in prepared.priors.items()
+        if name != anchor
+    }
+    coefficients = np.stack([found[name] for name in columns], -1) if columns else np.empty((1, 0))
+    reference = coefficients @ np.asarray(prepared.arrays.data["design_reference"])
+    found[anchor] = _level(prepared, found, np.broadcast_to(reference, (draws,)), rng)
+    dims = {1: ("chain", "draw"), 2: ("chain", "draw", INTERVAL)}
+    return xr.Dataset({name: (dims[v.ndim], v[None]) for name, v in found.items()})
+
+
+def draw_prior(prior: Prior, rng: np.random.Generator, size: tuple[int, ...]) -> Floats:
+    """Return draws of a parameter from its prior.
+
+    Parameters
+    ----------
+    prior : Prior
+        Distribution, hyperparameters, and the scale that they describe.
+    rng : numpy.random.Generator
+        Source of randomness.
+    size : tuple of int
+        Shape of the draws.
+
+    Returns
+    -------
+    ndarray
+        On the parameter's own scale; for a prior on the log median, the log median.
+
+    Examples
+    --------
+    >>> prior = Prior(dist="Normal", mu=1.0, sigma=0.01)
+    >>> draw_prior(prior, np.random.default_rng(1), (3,)).round(1).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    values = _DRAW[prior.dist](rng, size, **prior.hyperparameters)
+    match prior.on:
+        case PriorScale.EXP:
+            return np.log(values)
+        case PriorScale.PRECISION:
+            return np.asarray(values**-0.5)
+        case _:
+            return values
+
+
+def _level(
+    prepared: PreparedModel,
+    found: Mapping[str, Floats],
+    reference: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the parameter that sets the hazard's level, given the others."""
+    spec = prepared.spec.outcome.hazard
+    anchor = ANCHOR[spec.family]
+    prior = prepared.priors[anchor].prior
+    size: tuple[int, ...] = reference.shape
+    if spec.smoothing is Smoothing.INDEPENDENT:
+        stated = draw_prior(prior, rng, (*size, len(spec.cuts or ()) + 1))
+        log_median = prior.on is PriorScale.LOG_MEDIAN
+        return np.log(np.log(2.0)) - stated - reference[:, None] if log_median else stated
+    shape = _shape(prepared.hazard, found, rng)
+    level = draw_prior(prior, rng, size)
+    if prior.on is PriorScale.LOG_MEDIAN:
+        given = {anchor: np.zeros(size), **shape}
+        mu = prior.hyperparameters["mu"]
+        level = _at_median(prepared.hazard, given, level, mu=mu) - reference
+    return level[:, None] + shape[anchor] if anchor in shape else level
+
+
+def _shape(
+    hazard: Hazard, found: Mapping[str, Floats], rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Draw the hazard's parameters other than its level."""
+    if isinstance(hazard, Piecewise):
+        return {"log_hazard": _walk(found, rng, np.sqrt(interval_distances(hazard.cuts)))}
+    if isinstance(hazard, MSpline):
+        constant = np.log(hazard.constant_weights())
+        return {"log_weights": constant + _walk(found, rng, np.ones(len(constant) - 1))}
+    return {name: found[name] for name in hazard.parameters if name in found}
+
+
+def _at_median(
+    hazard: Hazard, given: Mapping[str, Floats], log_median: Floats, *, mu: float
+) -> Floats:
+    """Return the level at which H(median) = log 2, linearly in log m around the prior median.
+
+    `model.baseline` states the prior of the graph in the same way.
+    """
+    at = np.array([np.exp(mu)])
+    spent = hazard.increment_basis(np, np.zeros(1), at)
+    cumulative = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
+    rate = hazard.log_hazard(np, hazard.log_hazard_basis(np, at), given)[..., 0]
+    stretch = np.exp(mu + rate - cumulative)
+    return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
+
+
+def _walk(found: Mapping[str, Floats], rng: np.random.Generator, step: Floats) -> Floats:
+    """Draw random walks that begin at zero, shape (draws, steps + 1)."""
+    scale = found["smoothing_sd"][:, None]
+    steps = rng.normal(size=(len(scale), len(step))) * step
+    return np.concatenate([np.zeros_like(scale), scale * np.cumsum(steps, axis=-1)], axis=-1)

@@ -1,0 +1,141 @@
+"""The result of an analysis: posterior, summaries and where they came from."""
+
+import json
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.summaries import Loo
+from bayes_ihlrt.inference.fitted import FittedModel
+
+_LIBRARIES: Final = ("bayes-ihlrt", "pymc", "nutpie", "arviz", "numpy", "xarray", "formulaic")
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted analysis.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification, cohort, person-time and notes.
+    fit : FittedModel
+        The posterior and its convergence.
+    prior : xarray.Dataset
+        Draws of the priors of top-level parameters.
+    parameters : dict of str to dict
+        Summary and diagnostics of each parameter; coefficients are log hazard ratios.
+    estimates : tuple of Estimate
+        Hazard ratios, survival, restricted mean and median survival.
+    loo : Loo
+        Leave-one-patient-out cross-validation.
+    """
+
+    checked: CheckedAnalysis
+    fit: FittedModel
+    prior: xr.Dataset
+    parameters: dict[str, dict[str, float | None]]
+    estimates: tuple[Estimate, ...]
+    loo: Loo
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification."""
+        return self.checked.spec
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know, most important first."""
+        return self.checked.notes
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data were simulated."""
+        return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the draws can be trusted."""
+        return not self.fit.convergence.failures
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """Draws with the specification, versions, seed and data fingerprint in the attributes."""
+        tree = self.fit.tree.copy()
+        tree["prior"] = xr.DataTree(self.prior)
+        tree.attrs |= {
+            "specification": json.dumps(self.spec.to_dict()),
+            "versions": json.dumps(versions()),
+            "seed": self.spec.sampler.seed,
+            "data": json.dumps(data_summary(self.checked.cohort, self.checked.person_time)),
+            "data_fingerprint": self.checked.cohort.fingerprint,
+            "synthetic": int(self.synthetic),
+        }
+        return tree
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``result.json``: what is not defined is None, never absent."""
+        found = self.fit.convergence
+        return {
+            "schema": 1,
+            "name": self.spec.name,
+            "versions": versions(),
+            "seed": self.spec.sampler.seed,
+            "data": data_summary(self.checked.cohort, self.checked.person_time),
+            "design": {
+                "name": self.checked.person_time.provenance.design.value,
+                "immortal_months": self.checked.person_time.provenance.immortal_months,
+            },
+            "parameters": self.parameters,
+            "estimands": [estimate.to_dict() for estimate in self.estimates],
+            "diagnostics": {
+                "converged": self.converged,
+                "r_hat": found.r_hat,
+                "ess_bulk": found.ess_bulk,
+                "ess_tail": found.ess_tail,
+                "divergences": found.divergences,
+                "worst": found.worst,
+                "failures": list(found.failures),
+            },
+            "loo": self.loo.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of Python and of the libraries that a result rests on.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+    """
+    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+
+
+def modifier_of_patients(result: FitResult) -> np.ndarray:
+    """Return each patient's value of the effect modifier, shape (patients,).
+
+    Parameters
+    ----------
+    result : FitResult
+        Of an analysis with a modifier.
+
+    Returns
+    -------
+    ndarray of float
+        From the patient's first row, on the scale of the data; empty without a modifier.
+    """
+    modifier, rows = result.spec.modifier, result.checked.person_time
+    if modifier is None:
+        return np.empty(0)
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    return rows.columns[modifier.column][first].astype(np.float64)
