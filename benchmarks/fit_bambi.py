@@ -14,16 +14,17 @@ import bambi as bmb  # noqa: E402
 import numpy as np  # noqa: E402
 import nutpie  # noqa: E402
 import pandas as pd  # noqa: E402
+import xarray as xr  # noqa: E402
 
 
-def by_default(model, options):
+def by_default(model: bmb.Model, options: dict[str, int]) -> xr.DataTree:
     """Sample as `Model.fit` does without nutpie; it reports its sampling time itself."""
     drawn = model.fit(**options, random_seed=1, inference_method="pymc", progressbar=False)
     watch.stages["sampling"] = float(drawn["posterior"].attrs["sampling_time"])
     return drawn
 
 
-def by_nutpie(model, options):
+def by_nutpie(model: bmb.Model, options: dict[str, int]) -> xr.DataTree:
     """Sample the same graph as this project does, through nutpie."""
     compiled = nutpie.compile_pymc_model(model.backend.model)
     watch.lap("compile")

@@ -18,7 +18,7 @@ from bayes_ihlrt.estimands.curves import (
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.summarise import probability, summarise
+from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
 

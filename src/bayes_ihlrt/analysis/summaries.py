@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.estimates import finite_or_none
-from bayes_ihlrt.estimands.summarise import diagnostics, summarise
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.estimands.summary import diagnostics, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.names import PATIENT
+from bayes_ihlrt.names import PATIENT, ModifierTransform
 
 GOOD_K: Final = 0.7
 REDUCED: Final = (
@@ -81,6 +82,33 @@ def result_names(fit: FittedModel) -> tuple[str, ...]:
             effects.append(f"{term.group}_effect:{term.slope}")
     named = (*fit.prepared.priors, *fit.prepared.hazard.parameters, *effects)
     return tuple(name for name in dict.fromkeys(named) if name in fit.posterior)
+
+
+def unit_of(term: str, spec: AnalysisSpec) -> str:
+    """Return the step of the effect modifier that a coefficient's hazard ratio refers to.
+
+    Parameters
+    ----------
+    term : str
+        Name of the coefficient.
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    str
+        ``"per doubling"`` of the modifier, ``"per SD"``, ``"per unit"``, or nothing where the term
+        does not hold it.
+    """
+    modifier = spec.modifier
+    if modifier is None or modifier.name not in term.split(":"):
+        return ""
+    steps = {
+        ModifierTransform.LOG2: "per doubling",
+        ModifierTransform.STANDARDISE: "per SD",
+        ModifierTransform.IDENTITY: "per unit",
+    }
+    return steps[modifier.transform]
 
 
 def flat_draws(fit: FittedModel, names: tuple[str, ...]) -> xr.DataArray:

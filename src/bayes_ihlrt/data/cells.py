@@ -137,7 +137,7 @@ def absent(text: NDArray[np.object_]) -> NDArray[np.bool_]:
     >>> absent(np.array(["a", None], dtype=object)).tolist()
     [False, True]
     """
-    return np.equal(text, None).astype(bool)
+    return np.array([value is None for value in text.tolist()], dtype=bool)
 
 
 def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.curves import survival as survival
     from bayes_ihlrt.estimands.curves import treated_from as treated_from
     from bayes_ihlrt.estimands.interaction import log_hazard_ratio as log_hazard_ratio
-    from bayes_ihlrt.estimands.kaplan_meier import kaplan_meier as kaplan_meier
-    from bayes_ihlrt.estimands.summarise import diagnostics as diagnostics
-    from bayes_ihlrt.estimands.summarise import probability as probability
-    from bayes_ihlrt.estimands.summarise import summarise as summarise
+    from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
+    from bayes_ihlrt.estimands.summary import diagnostics as diagnostics
+    from bayes_ihlrt.estimands.summary import probability as probability
+    from bayes_ihlrt.estimands.summary import summarise as summarise
 else:
     _NAMES = {
         "NEVER": "bayes_ihlrt.estimands.curves",
@@ -25,10 +25,10 @@ else:
         "survival": "bayes_ihlrt.estimands.curves",
         "treated_from": "bayes_ihlrt.estimands.curves",
         "log_hazard_ratio": "bayes_ihlrt.estimands.interaction",
-        "diagnostics": "bayes_ihlrt.estimands.summarise",
-        "probability": "bayes_ihlrt.estimands.summarise",
-        "kaplan_meier": "bayes_ihlrt.estimands.kaplan_meier",
-        "summarise": "bayes_ihlrt.estimands.summarise",
+        "diagnostics": "bayes_ihlrt.estimands.summary",
+        "probability": "bayes_ihlrt.estimands.summary",
+        "kaplan_meier": "bayes_ihlrt.estimands.product_limit",
+        "summarise": "bayes_ihlrt.estimands.summary",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

@@ -244,7 +244,7 @@ def _curve(fit: FittedModel, population: Population, times: Floats, start: float
         for top in range(0, samples, height):
             draw = slice(top, top + height)
             log_s = [np.exp(eta[draw, part])[..., None] * inc[draw] for eta, inc in arms]
-            curve = np.add(*log_s, out=log_s[0]) if len(log_s) > 1 else log_s[0]
+            curve: Floats = log_s[0] if len(log_s) == 1 else log_s[0] + log_s[1]
             total[draw] += np.matmul(population.weights[part], np.exp(curve, out=curve))
     return total
 

@@ -1,0 +1,175 @@
+"""Figures of effects: survival by strategy, hazard ratio over the modifier, coefficients."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bayes_ihlrt.names import STRATEGY, TIME
+from bayes_ihlrt.plots.frame import COLOURS, DARK, GREY, STYLES, framed_figure, ratio_axis
+
+_TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
+
+
+def plot_survival(data: xr.Dataset) -> Figure:
+    """Draw survival by strategy with Kaplan-Meier curves and numbers at risk.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `survival_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Posterior median and 95 % interval; thin steps are Kaplan-Meier.
+    """
+    figure = framed_figure(data, width=7.0, height=5.2)
+    states = data["state"].to_numpy()
+    axes, table = figure.subplots(2, 1, height_ratios=[6, 0.35 * (len(states) + 1)], sharex=True)
+    shared = data[STRATEGY].to_numpy()
+    for i, name in enumerate(shared):
+        part = data.sel({STRATEGY: name})
+        axes.fill_between(
+            part[TIME], part["q2.5"], part["q97.5"], color=COLOURS[i], alpha=0.15, linewidth=0
+        )
+        axes.plot(
+            part[TIME],
+            part["median"],
+            color=COLOURS[i],
+            linestyle=STYLES[i],
+            label=f"posterior, {name}",
+        )
+    for i, state in enumerate(states):
+        part = data.sel(state=state)
+        axes.step(
+            part["km_time"],
+            part["km"],
+            where="post",
+            color=COLOURS[i],
+            linestyle=STYLES[i],
+            linewidth=0.8,
+            alpha=0.8,
+            label=f"Kaplan-Meier, {state}",
+        )
+    axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.set_xlabel("Months since time zero")
+    axes.tick_params(labelbottom=True)
+    axes.xaxis.set_major_locator(FixedLocator(data["risk_time"].to_numpy().tolist()))
+    _risk_table(table, data)
+    return figure
+
+
+def plot_hazard_ratio(data: xr.Dataset) -> Figure:
+    """Draw the hazard ratio of treatment over the effect modifier.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `hazard_ratio_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Posterior median and 95 % interval, the patients' values as ticks, the reference, and
+        the probability that the hazard is lowered in the panel below.
+    """
+    figure = framed_figure(data, width=7.0, height=5.2)
+    axes, below = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
+    value = data["value"]
+    axes.fill_between(value, data["q2.5"], data["q97.5"], color=DARK, alpha=0.18, linewidth=0)
+    axes.plot(value, data["median"], color=DARK, label="posterior median and 95 % interval")
+    axes.axhline(1.0, color=GREY, linewidth=0.8, linestyle="dashed", label="no effect")
+    for panel in (axes, below):
+        panel.axvline(data.attrs["reference"], color=GREY, linewidth=0.8, linestyle="dotted")
+    axes.annotate(
+        "reference",
+        (data.attrs["reference"], 0.02),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=8,
+        color=GREY,
+    )
+    ratio_axis(axes, data, axis="y")
+    axes.set_ylabel("Hazard ratio, treated / untreated")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    below.plot(value, data["prob_benefit"], color=DARK)
+    below.axhline(0.5, color=GREY, linewidth=0.8, linestyle="dashed")
+    below.set(ylim=(0.0, 1.0), ylabel="P(HR < 1)")
+    below.plot(
+        data["patients"],
+        np.zeros(data.sizes["patient"]),
+        linestyle="none",
+        marker="|",
+        markersize=10,
+        color="black",
+        alpha=0.5,
+        clip_on=False,
+    )
+    if data.attrs["log"]:
+        axes.set_xscale("log")
+        _plain_log_ticks(below, float(value.min()), float(value.max()))
+    below.set_xlabel(f"{data.attrs['label']} (ticks: patients)")
+    return figure
+
+
+def plot_forest(data: xr.Dataset) -> Figure:
+    """Draw the hazard ratio of every coefficient with its 95 % interval.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `forest_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Log scale; numbers at the right.
+    """
+    count = data.sizes["coefficient"]
+    figure = framed_figure(data, width=7.0, height=1.3 + 0.42 * count)
+    axes = figure.subplots()
+    position = np.arange(count)[::-1]
+    axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
+    axes.plot(data["median"], position, "o", color=DARK, markersize=6)
+    axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
+    axes.set_yticks(position, [str(label) for label in data["label"].to_numpy()])
+    axes.set_ylim(-0.6, count - 0.4)
+    ratio_axis(axes, data, axis="x")
+    axes.set_xlabel("Hazard ratio per unit of the term (log scale), median and 95 % interval")
+    axes.annotate("HR (95 %)", (1.02, count - 0.4), xycoords=("axes fraction", "data"), fontsize=8)
+    for i, name in enumerate(data["coefficient"].to_numpy()):
+        row = data.sel(coefficient=name)
+        text = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
+        axes.annotate(
+            text,
+            (1.02, position[i]),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+        )
+    return figure
+
+
+def _risk_table(axes: Axes, data: xr.Dataset) -> None:
+    states = data["state"].to_numpy()
+    axes.set_ylim(-0.5, len(states) + 0.5)
+    axes.set_yticks(range(len(states)), [str(state) for state in states[::-1]], fontsize=8)
+    axes.tick_params(length=0, pad=16, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.text(0.0, len(states), "Number at risk", fontsize=8, va="center", ha="left")
+    for i, state in enumerate(states):
+        for time in data["risk_time"].to_numpy():
+            count = int(data["at_risk"].sel(state=state, risk_time=time))
+            axes.text(time, len(states) - 1 - i, str(count), fontsize=8, ha="center", va="center")
+
+
+def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if low <= tick <= high]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,78 @@
+"""What the figures share: colours that differ in black and white, the frame, ratio axes."""
+
+from typing import Final
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+DARK: Final = "#16324f"
+BRIGHT: Final = "#c8553d"
+GREY: Final = "#6b6b6b"
+COLOURS: Final = (DARK, BRIGHT)
+STYLES: Final = ("solid", (0, (5, 1.5)))
+_RATIOS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+
+
+def framed_figure(data: xr.Dataset, *, width: float, height: float) -> Figure:
+    """Return an empty figure with its title, stamped where the data are synthetic.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        With attributes ``title`` and ``synthetic``.
+    width, height : float
+        Inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Without axes.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    title = str(data.attrs["title"])
+    if data.attrs["synthetic"]:
+        title += " (synthetic data)"
+        figure.text(
+            0.5,
+            0.5,
+            "Synthetic data",
+            fontsize=34,
+            color="0.5",
+            alpha=0.18,
+            rotation=25,
+            ha="center",
+            va="center",
+            in_layout=False,
+        )
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:
+    """Give an axis a log scale with plain numbers, wide enough for the intervals and for 1.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Changed.
+    data : xarray.Dataset
+        With ``q2.5`` and ``q97.5`` on the ratio scale.
+    axis : str
+        ``"x"`` or ``"y"``.
+    """
+    low = min(float(data["q2.5"].min()), 0.9) / 1.1
+    high = max(float(data["q97.5"].max()), 1.1) * 1.1
+    low, high = max(low, 0.01), min(high, 100.0)
+    target = axes.xaxis if axis == "x" else axes.yaxis
+    if axis == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+    target.set_major_locator(FixedLocator([tick for tick in _RATIOS if low <= tick <= high]))
+    target.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    target.set_minor_locator(NullLocator())
+    target.set_minor_formatter(NullFormatter())

@@ -1,0 +1,24 @@
+"""Floor 7: results as tables, sentences, figures and files. Names load on first use."""
+
+from typing import TYPE_CHECKING
+
+from bayes_ihlrt._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.report.check_table import print_check as print_check
+    from bayes_ihlrt.report.folder import check_folder as check_folder
+    from bayes_ihlrt.report.progress import Stages as Stages
+    from bayes_ihlrt.report.terminal import print_fit as print_fit
+    from bayes_ihlrt.report.words import summary_sentences as summary_sentences
+    from bayes_ihlrt.report.writing import write_fit as write_fit
+else:
+    _NAMES = {
+        "print_check": "bayes_ihlrt.report.check_table",
+        "check_folder": "bayes_ihlrt.report.folder",
+        "Stages": "bayes_ihlrt.report.progress",
+        "print_fit": "bayes_ihlrt.report.terminal",
+        "summary_sentences": "bayes_ihlrt.report.words",
+        "write_fit": "bayes_ihlrt.report.writing",
+    }
+    __all__ = list(_NAMES)
+    __getattr__, __dir__ = lazy_names(__name__, _NAMES)

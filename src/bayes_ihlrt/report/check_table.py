@@ -1,0 +1,100 @@
+"""A checked analysis on the terminal: what would be fitted."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayes_ihlrt.analysis.checking import CheckedAnalysis
+from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
+
+
+def print_check(console: Console, checked: CheckedAnalysis) -> None:
+    """Print what would be fitted.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    checked : CheckedAnalysis
+        Specification and data that belong together.
+    """
+    for note in checked.notes:
+        console.print(Text(note, style="bold"))
+    console.print(Text(f"{checked.spec.name}: nothing was sampled, no fault was found"))
+    console.print()
+    console.print(_counts(checked))
+    console.print()
+    console.print(_priors(checked))
+
+
+def prior_words(prior: Prior) -> str:
+    """Return a prior in words.
+
+    Parameters
+    ----------
+    prior : Prior
+        As it is stated.
+
+    Returns
+    -------
+    str
+        For example ``"Normal(mu 0, sigma 1) per SD"``.
+
+    Examples
+    --------
+    >>> prior_words(Prior(dist="Normal", mu=0.0, sigma=1.0, per="sd"))
+    'Normal(mu 0, sigma 1) per SD'
+    """
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in prior.hyperparameters.items())
+    scales = {
+        PriorScale.PARAMETER: "",
+        PriorScale.EXP: " on its exponential",
+        PriorScale.PRECISION: " on 1 / variance",
+        PriorScale.LOG_MEDIAN: " on the log of the median survival (months)",
+    }
+    per = " per SD" if prior.per is PerUnit.SD else ""
+    return f"{prior.dist.value}({numbers}){per}{scales[prior.on]}"
+
+
+def _counts(checked: CheckedAnalysis) -> Table:
+    summary, spec = checked.to_dict(), checked.spec
+    data, sampler = summary["data"], spec.sampler
+    table = Table(box=None, show_header=False, pad_edge=False)
+    lines = {
+        "data": f"{data['name'] or 'data'}, fingerprint {data['fingerprint'][:12]}",
+        "patients": f"{data['patients']:,}",
+        "rows": f"{data['rows']:,}",
+        "events": f"{data['events']:,}",
+        "person-months": f"{data['months']:,.1f}",
+    }
+    for state in ("untreated", "treated"):
+        if (found := summary[state]) is not None:
+            lines[state] = (
+                f"{found['patients']:,.0f} patients, {found['events']:,.0f} events, "
+                f"{found['months']:,.1f} person-months"
+            )
+    group = f", {spec.outcome.group}" if spec.outcome.group else ""
+    lines |= {
+        "design": summary["design"],
+        "hazard": spec.outcome.hazard.family.value,
+        "terms": (", ".join(summary["terms"]) or "none") + group,
+        "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
+        "sampler": f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, "
+        f"seed {sampler.seed}",
+    }
+    for name, text in lines.items():
+        table.add_row(name, text)
+    return table
+
+
+def _priors(checked: CheckedAnalysis) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("parameter", "prior", "from"):
+        table.add_column(column)
+    for name, stated in checked.priors.items():
+        table.add_row(name, prior_words(stated.prior), stated.source)
+    return table
+
+
+def _share(checked: CheckedAnalysis) -> str:
+    return f"{checked.person_time.events / checked.n_parameters:.1f}"

@@ -1,0 +1,178 @@
+"""A fitted analysis on the terminal: tables and sentences."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.result import FitResult
+from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.report.words import (
+    convergence_sentence,
+    headline,
+    interval,
+    loo_sentence,
+    number,
+    summary_sentences,
+)
+
+_SHOWN: Final = {
+    "survival": ("Survival at month {:g}", 2),
+    "rmst": ("Event-free months of {:g}", 1),
+    "median_survival": ("Median survival, months", 1),
+}
+
+
+def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = ()) -> None:
+    """Print a result.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    result : FitResult
+        A fitted analysis.
+    written : iterable of Path
+        Files that were written.
+    """
+    for note in result.notes:
+        console.print(Text(note, style="bold"))
+    console.print(Text(headline(result), style="bold"))
+    console.print()
+    console.print(parameter_panel(result))
+    console.print()
+    if result.spec.treatment is not None:
+        console.print(hazard_ratio_panel(result))
+        console.print()
+    console.print(survival_panel(result))
+    console.print()
+    for sentence in summary_sentences(result):
+        console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
+    console.print()
+    console.print(Text(convergence_sentence(result)))
+    console.print(Text(loo_sentence(result)))
+    files = [str(path) for path in written]
+    if files:
+        console.print()
+        console.print(Text("Written: " + ", ".join(files)))
+
+
+def parameter_panel(result: FitResult) -> Table:
+    """Return the table of top-level parameters.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    rich.table.Table
+        Coefficients as log hazard ratio and as hazard ratio.
+    """
+    title = "Parameters (coefficients are log hazard ratios; HR is their exponential)"
+    table = _table(title, "", "mean", "sd", "95 %", "HR", "95 %", "R-hat", "ESS")
+    coefficients = result.fit.prepared.encoder.columns
+    top = [name for name in result.parameters if name.partition("[")[0] in result.prior]
+    for name in top:
+        row = result.parameters[name]
+        low, high = row["q2.5"], row["q97.5"]
+        ratio = ["", ""]
+        if name in coefficients and low is not None and high is not None:
+            ratio = [
+                f"{math.exp(row['median'] or 0.0):.2f}",
+                interval(math.exp(low), math.exp(high), digits=2),
+            ]
+        unit = unit_of(name, result.spec) if name in coefficients else ""
+        smallest = min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0)
+        table.add_row(
+            f"{name} ({unit})" if unit else name,
+            number(row["mean"], 2),
+            number(row["sd"], 2),
+            interval(low, high, digits=2),
+            *ratio,
+            f"{row['r_hat']:.3f}",
+            f"{smallest:,.0f}",
+        )
+    return table
+
+
+def hazard_ratio_panel(result: FitResult) -> Table:
+    """Return the table of hazard ratios of treatment.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    rich.table.Table
+        One row for each value of the modifier.
+    """
+    modifier = result.spec.modifier
+    first = "" if modifier is None else modifier.name
+    table = _table("Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)")
+    for found in result.estimates:
+        if found.estimand == "hazard_ratio":
+            here = "all" if found.at is None else f"{found.at:g}"
+            if modifier is not None and found.at == modifier.reference:
+                here += " (reference)"
+            table.add_row(here, *_cells(found, 2), f"{found.prob_benefit:.2f}")
+    return table
+
+
+def survival_panel(result: FitResult) -> Table:
+    """Return the table of survival quantities by strategy.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    rich.table.Table
+        One row for each quantity and modifier value: strategies, difference, P(benefit).
+    """
+    modifier = result.spec.modifier
+    standardised = [found for found in result.estimates if found.estimand in _SHOWN]
+    names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
+    contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
+    setting = [] if modifier is None else [modifier.name]
+    table = _table("Survival, averaged over the cohort", "", *setting, *names, *contrast)
+    groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
+    for found in standardised:
+        groups.setdefault((found.estimand, found.horizon, found.at), []).append(found)
+    order = list(_SHOWN)
+    for key in sorted(groups, key=lambda key: (order.index(key[0]), key[1] or 0.0)):
+        words, digits = _SHOWN[key[0]]
+        first, *rest = groups[key]
+        cells = [_cells(found, digits) for found in groups[key]]
+        at = [] if modifier is None else ["cohort's own" if key[2] is None else f"{key[2]:g}"]
+        row = [words.format(key[1]), *at]
+        if rest:
+            benefit = groups[key][-1].prob_benefit
+            row += [cells[0][0], cells[1][0], *cells[2], f"{benefit:.2f}"]
+        else:
+            row += [*_cells(first, digits)]
+        table.add_row(*row)
+    return table
+
+
+def _cells(found: Estimate, digits: int) -> tuple[str, str]:
+    middle = found.summary["median"]
+    low, high = found.summary["q2.5"], found.summary["q97.5"]
+    return number(middle, digits), interval(low, high, digits=digits)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    return table

@@ -1,0 +1,270 @@
+"""What a result says, in sentences that claim no more than it shows."""
+
+import math
+from typing import Final
+
+from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.result import FitResult
+from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.estimands.summary import probability
+
+SETTLED: Final = 0.95
+"""Posterior probability from which a direction is called settled."""
+
+
+def summary_sentences(result: FitResult) -> tuple[str, ...]:
+    """Return the main result in plain words.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    tuple of str
+        Effect at the reference, effect on survival time, dependence on the modifier, and what was
+        adjusted for.
+    """
+    if result.spec.treatment is None:
+        return _prognostic(result)
+    return (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
+
+
+def headline(result: FitResult) -> str:
+    """Return what was fitted, in one line.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    str
+        Name, patients, events, person-months.
+    """
+    rows = result.checked.person_time
+    length = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
+    label = " (SYNTHETIC DATA)" if result.synthetic else ""
+    return (
+        f"{result.spec.name}{label}: {len(rows.patients):,} patients, {rows.events:,} events, "
+        f"{float(length.sum()):,.0f} person-months; {result.spec.outcome.hazard.family.value} "
+        f"hazard, {result.spec.outcome.formula or 'no covariates'}"
+    )
+
+
+def convergence_sentence(result: FitResult) -> str:
+    """Return whether the draws can be trusted, with the numbers that say so.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    found = result.fit.convergence
+    numbers = (
+        f"R-hat at most {found.r_hat:.3f}, effective sample size at least "
+        f"{min(found.ess_bulk, found.ess_tail):,.0f}, {found.divergences} divergent transitions"
+    )
+    verdict = "passed" if result.converged else "FAILED, do not use these numbers"
+    return f"Convergence {verdict}: {numbers}."
+
+
+def loo_sentence(result: FitResult) -> str:
+    """Return leave-one-patient-out cross-validation in one sentence.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    loo = result.loo
+    if loo.elpd is None or loo.se is None or loo.p_loo is None:
+        return f"Leave-one-patient-out cross-validation: {loo.note}."
+    checked = loo.note or "all Pareto k below 0.7"
+    return (
+        f"Leave-one-patient-out cross-validation: elpd {loo.elpd:.1f} (standard error "
+        f"{loo.se:.1f}), effective parameters {loo.p_loo:.1f}; {checked}."
+    )
+
+
+def interval(low: float | None, high: float | None, *, digits: int) -> str:
+    """Return an interval in words.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Its ends; None where infinite or not defined.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        For example ``"0.35 to 1.03"``.
+
+    Examples
+    --------
+    >>> interval(0.354, 1.031, digits=2), interval(12.0, None, digits=1)
+    ('0.35 to 1.03', '12.0 to not reached')
+    """
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number with fixed decimals and without a negative zero.
+
+    Parameters
+    ----------
+    value : float or None
+        None where infinite or not defined.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        ``"not reached"`` for None.
+
+    Examples
+    --------
+    >>> number(-0.004, 2), number(None, 1)
+    ('0.00', 'not reached')
+    """
+    return "not reached" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _effect(result: FitResult) -> str:
+    modifier, treatment = result.spec.modifier, result.spec.treatment
+    reference = None if modifier is None else modifier.reference
+    found = _find(result, "hazard_ratio", None, reference)
+    name = "treatment" if treatment is None else treatment.name
+    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
+    chance = found.prob_benefit or 0.0
+    numbers = f"hazard ratio {_numbers(found, 2)}"
+    if chance >= SETTLED:
+        return (
+            f"{name} probably lowers the hazard{place} (posterior probability "
+            f"{_chance(chance)}): {numbers}."
+        )
+    if chance <= 1.0 - SETTLED:
+        return (
+            f"{name} probably RAISES the hazard{place} (posterior probability "
+            f"{_chance(1.0 - chance)}): {numbers}."
+        )
+    return (
+        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, posterior "
+        f"probability of benefit {_chance(chance)}."
+    )
+
+
+def _survival_time(result: FitResult) -> list[str]:
+    horizon = max(result.spec.estimands.horizons)
+    found = _find(result, "rmst", horizon, None)
+    strategy = (found.contrast or "").partition(" - ")[0]
+    mean = found.summary["mean"] or 0.0
+    verb = "adds" if mean >= 0.0 else "costs"
+    low, high = found.summary["q2.5"], found.summary["q97.5"]
+    return [
+        f"Averaged over the cohort, treatment {strategy} instead of never {verb} {abs(mean):.1f} "
+        f"event-free months within {horizon:g} months (95 % interval of the difference "
+        f"{interval(low, high, digits=1)})."
+    ]
+
+
+def _dependence(result: FitResult) -> list[str]:
+    modifier, treatment = result.spec.modifier, result.spec.treatment
+    if modifier is None or treatment is None:
+        return []
+    terms = (f"{treatment.name}:{modifier.name}", f"{modifier.name}:{treatment.name}")
+    name = next((term for term in terms if term in result.fit.posterior), None)
+    if name is None:
+        return []
+    lower = float(probability(result.fit.posterior[name] < 0.0))
+    middle, low, high = (_exp(result.parameters[name][key]) for key in ("median", "q2.5", "q97.5"))
+    factor = (
+        f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
+        f"{modifier.name}"
+    )
+    if max(lower, 1.0 - lower) < SETTLED:
+        return [
+            f"Whether the effect depends on {modifier.name} is not settled: the hazard ratio "
+            f"changes by a factor {factor}."
+        ]
+    way = "better" if lower > 0.5 else "worse"
+    return [
+        f"The effect is probably {way} at higher {modifier.name} (posterior probability "
+        f"{_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
+    ]
+
+
+def _adjustment(result: FitResult) -> str:
+    treatment, modifier = result.spec.treatment, result.spec.modifier
+    own = {part.name for part in (treatment, modifier) if part is not None}
+    others = [name for name in result.spec.outcome.parsed.columns if name not in own]
+    named = [*([] if modifier is None else [modifier.name]), *others]
+    groups = [term.group for term in result.spec.outcome.groups]
+    by = ", ".join([*named, *groups]) or "nothing"
+    return (
+        f"Adjusted for {by}. Unless treatment was randomised, whatever else led to it may explain "
+        "part of this."
+    )
+
+
+def _prognostic(result: FitResult) -> tuple[str, ...]:
+    modifier = result.spec.modifier
+    if modifier is None or modifier.name not in result.fit.posterior:
+        return ("There is no treatment in this analysis.",)
+    higher = float(probability(result.fit.posterior[modifier.name] > 0.0))
+    summary = result.parameters[modifier.name]
+    middle, low, high = (_exp(summary[key]) for key in ("median", "q2.5", "q97.5"))
+    numbers = (
+        f"hazard ratio {middle:.2f} (95 % interval {low:.2f} to {high:.2f}) "
+        f"{unit_of(modifier.name, result.spec)} of {modifier.name}"
+    )
+    if max(higher, 1.0 - higher) < SETTLED:
+        told = f"These data do not settle whether {modifier.name} is prognostic: {numbers}"
+    else:
+        way = "higher" if higher > 0.5 else "lower"
+        told = (
+            f"The hazard is probably {way} at higher {modifier.name} (posterior probability "
+            f"{_chance(max(higher, 1.0 - higher))}): {numbers}"
+        )
+    return (f"{told}.", "There is no treatment in this analysis: these are associations.")
+
+
+def _find(result: FitResult, estimand: str, horizon: float | None, at: float | None) -> Estimate:
+    """The contrast of one estimand."""
+    return next(
+        estimate
+        for estimate in result.estimates
+        if (estimate.estimand, estimate.horizon, estimate.at) == (estimand, horizon, at)
+        and estimate.contrast is not None
+    )
+
+
+def _numbers(found: Estimate, digits: int) -> str:
+    low, high = found.summary["q2.5"], found.summary["q97.5"]
+    middle = number(found.summary["median"], digits)
+    return f"{middle} (95 % interval {interval(low, high, digits=digits)})"
+
+
+def _chance(probability: float) -> str:
+    if probability > 0.995:
+        return "above 0.99"
+    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
+def _exp(value: float | None) -> float:
+    return math.nan if value is None else math.exp(value)
