@@ -25,7 +25,7 @@ from bayes_ihlrt.model.build import build_graph, prepare
 from bayes_ihlrt.model.pack import pack
 from bayes_ihlrt.model.spec import ModelSpec
 
-COHORTS, PATIENTS, FIRST_SEED = 50, 400, 1000
+COHORTS, PATIENTS, FIRST_SEED = 200, 400, 1000
 LEVEL = 0.90
 # Wide priors: priors centred on the truth, as the package's defaults are, would flatter coverage.
 SPEC = ModelSpec.from_toml("""
@@ -52,11 +52,11 @@ class Recovered:
     mean: dict[str, np.ndarray]
     sd: dict[str, np.ndarray]
     covered: dict[str, np.ndarray]
-    not_converged: int
+    not_converged: tuple[str, ...]
     events: tuple[int, ...]
 
-    def coverage(self, name):
-        return float(self.covered[name].mean())
+    def coverage(self, name, first=None):
+        return float(self.covered[name][:first].mean())
 
 
 def simulated_rows(seed, patients=PATIENTS):
@@ -86,7 +86,7 @@ def recover(cohorts=COHORTS, patients=PATIENTS):
     """Fit every cohort and compare with the truth."""
     truth = {**CohortTruth().log_hazard_ratios, "log_shape": float(np.log(CohortTruth().shape))}
     found = {name: [] for name in truth}
-    model, failures, events = None, 0, []
+    model, failures, events = None, [], []
     for seed in range(FIRST_SEED, FIRST_SEED + cohorts):
         rows = simulated_rows(seed, patients)
         prepared = prepare(SPEC, rows)
@@ -94,7 +94,7 @@ def recover(cohorts=COHORTS, patients=PATIENTS):
             model = build_graph(prepared)
         pm.set_data(pack(prepared.arrays.data)[0], model=model)
         tree = sample(model, SETTINGS)
-        failures += bool(convergence(tree).failures)
+        failures += ["; ".join(why)] if (why := convergence(tree).failures) else []
         events.append(rows.events)
         for name, draws in found.items():
             draws.append(tree["posterior"][name].to_numpy().ravel())
@@ -107,7 +107,7 @@ def recover(cohorts=COHORTS, patients=PATIENTS):
     }
     mean = {name: np.array([d.mean() for d in draws]) for name, draws in found.items()}
     sd = {name: np.array([d.std(ddof=1) for d in draws]) for name, draws in found.items()}
-    return Recovered(truth, mean, sd, covered, failures, tuple(events))
+    return Recovered(truth, mean, sd, covered, tuple(failures), tuple(events))
 
 
 def report(found):
@@ -127,10 +127,13 @@ def report(found):
         "",
         f"Coverage is that of the central {LEVEL:.0%} posterior interval; with {count} cohorts its "
         f"standard error is {np.sqrt(LEVEL * (1 - LEVEL) / count):.1%}. The error of the mean is "
-        "the average posterior mean minus the truth, with its Monte Carlo standard error.",
+        "the average posterior mean minus the truth, with its Monte Carlo standard error. Fifty "
+        "cohorts alone say little: chance takes the coverage of an exact interval out of 80 to "
+        "98 % once in 70 coefficients, and once in 100,000 with 200 cohorts.",
         "",
-        "| coefficient | truth | error of the mean | sd of means | mean posterior sd | coverage |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| coefficient | truth | error of the mean | sd of means | posterior sd | coverage "
+        "| of the first 50 |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, truth in found.truth.items():
         mean, sd = found.mean[name], found.sd[name]
@@ -138,11 +141,12 @@ def report(found):
         error = f"{mean.mean() - truth:+.3f} ({spread / np.sqrt(count):.3f})"
         lines.append(
             f"| `{name}` | {truth:.3f} | {error} | {spread:.3f} | {sd.mean():.3f} | "
-            f"{found.coverage(name):.0%} |"
+            f"{found.coverage(name):.1%} | {found.coverage(name, 50):.0%} |"
         )
     lines += [
         "",
-        f"{found.not_converged} of {count} fits missed the convergence gate. Written by "
+        f"{len(found.not_converged)} of {count} fits missed the convergence gate"
+        f"{''.join(f' ({why})' for why in found.not_converged)}. Written by "
         "`python tests/recovery.py`; checked by `tests/slow/test_recovery.py`.",
         "",
     ]

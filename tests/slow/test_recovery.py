@@ -8,9 +8,12 @@ pytestmark = pytest.mark.slow
 
 
 def test_intervals_cover_the_truth():
-    """Of 50 intervals of 90 %, 80 to 98 % cover; no coefficient is biased beyond chance."""
+    """Of 200 intervals of 90 %, 80 to 98 % cover; no coefficient is biased beyond chance.
+
+    Chance alone leaves that range once in 100,000 with 200 cohorts, and once in 70 with 50.
+    """
     found = recover()
-    assert found.not_converged <= 2
+    assert len(found.not_converged) <= 0.04 * COHORTS
     for name, truth in found.truth.items():
         assert 0.80 <= found.coverage(name) <= 0.98, name
         error = found.mean[name].mean() - truth

@@ -108,9 +108,10 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
     faults, subject = list(found.faults), name
     if found.tells_columns:
         tables = found.tables
-        parts = tables["data"], tables.get("treatment"), tables.get("modifier"), tables["outcome"]
+        treatment = tables.get("treatment")
+        columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
         try:
-            load_cohort(data, parts[0], parts[1], covariates=covariates(*parts))
+            load_cohort(data, tables["data"], treatment, covariates=columns)
         except DataError as error:
             faults += error.faults
             subject = f"{name} and {error.subject}"

@@ -129,7 +129,7 @@ class AnalysisSpec(BaseModel):
     @property
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the model reads beside follow-up and treatment."""
-        return covariates(self.data, self.treatment, self.modifier, self.outcome)
+        return covariates(self.treatment, self.modifier, self.outcome)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -178,17 +178,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def covariates(
-    data: DataSpec,
-    treatment: TreatmentSpec | None,
-    modifier: ModifierSpec | None,
-    outcome: OutcomeSpec,
+    treatment: TreatmentSpec | None, modifier: ModifierSpec | None, outcome: OutcomeSpec
 ) -> tuple[str, ...]:
     """Return the columns that a cohort must carry for a model, in the order of the formula.
 
     Parameters
     ----------
-    data : DataSpec
-        Meaning of the columns.
     treatment : TreatmentSpec or None
         The treatment.
     modifier : ModifierSpec or None
@@ -205,8 +200,7 @@ def covariates(
     read = [*outcome.parsed.columns]
     for group in outcome.groups:
         read += [group.group] if group.slope is None else [group.group, group.slope]
-    own = set() if treatment is None else {treatment.name}
-    own |= set() if data.centre is None else {"centre"}
+    own = {"centre"} if treatment is None else {"centre", treatment.name}
     columns = [name for name in read if name not in own]
     if modifier is not None:
         columns = [modifier.column if name == modifier.name else name for name in columns]
@@ -242,11 +236,11 @@ def contradictions(
     if len(named) == 2 and len(set(named.values())) == 1:
         problem = f"treatment and modifier are both called '{named['modifier']}'"
         faults.append(Fault("[modifier] name", problem, "Give each a name of its own"))
-    centres = [group for group in outcome.groups if group.group == "centre"]
-    if centres and data is not None and data.centre is None:
+    read = (*outcome.parsed.columns, *(group.group for group in outcome.groups))
+    if "centre" in read and data is not None and data.centre is None:
         problem = "it names 'centre', and [data] does not say which column that is"
         remedy = 'Add the line centre = "..." to [data], with the name of the column'
-        faults.append(Fault("[outcome] group", problem, remedy))
+        faults.append(Fault("[outcome]", problem, remedy))
     return faults
 
 

@@ -1,0 +1,59 @@
+"""A sampler that draws noise at once, so that what happens around sampling can be tested."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_ihlrt.inference import nuts
+
+CHAINS, DRAWS = 4, 500
+LEVELS = {"log_rate": -4.0, "log_hazard": -3.0, "log_scale": 3.0}
+
+
+class FakeSampler:
+    """Stands in for compilation and NUTS; `spread` between chains makes them disagree."""
+
+    def __init__(self):
+        self.spread = 0.0
+        self.settings = []
+
+    def compile_model(self, model):
+        return None
+
+    def sample(self, model, settings=None, *, progress=False):
+        self.settings.append(settings)
+        rng = np.random.default_rng(settings.seed)
+        unit = model.named_vars_to_dims["time"][0]
+        posterior = {}
+        for variable in model.unobserved_RVs:
+            name = str(variable.name)
+            dims = model.named_vars_to_dims.get(name, ())
+            shape = [len(model.coords[dim]) for dim in dims]
+            draws = rng.normal(LEVELS.get(name, 0.0), 0.1, (CHAINS, DRAWS, *shape))
+            draws += self.spread * np.arange(CHAINS).reshape(-1, 1, *[1] * len(shape))
+            if name.startswith("sd_") or name == "smoothing_sd":
+                draws = np.abs(draws) + 0.01
+            posterior[name] = (("chain", "draw", *dims), draws)
+        coords = {dim: list(model.coords[dim]) for _, v in posterior.items() for dim in v[0][2:]}
+        labels = list(model.coords[unit])
+        density = rng.normal(-3.0, 0.1, (CHAINS, DRAWS, len(labels)))
+        return xr.DataTree.from_dict(
+            {
+                "posterior": xr.Dataset(posterior, coords=coords),
+                "sample_stats": xr.Dataset(
+                    {"diverging": (("chain", "draw"), np.zeros((CHAINS, DRAWS), dtype=bool))}
+                ),
+                "log_likelihood": xr.Dataset(
+                    {"time": (("chain", "draw", unit), density)}, coords={unit: labels}
+                ),
+            }
+        )
+
+
+@pytest.fixture
+def sampler(monkeypatch):
+    """Replace compilation and sampling by noise."""
+    fake = FakeSampler()
+    monkeypatch.setattr(nuts, "compile_model", fake.compile_model)
+    monkeypatch.setattr(nuts, "sample", fake.sample)
+    return fake
