@@ -12,6 +12,16 @@ from bayes_ihlrt._lazy import lazy_names
 if TYPE_CHECKING:
     from bayes_ihlrt import clinical as clinical
     from bayes_ihlrt import hazards as hazards
+    from bayes_ihlrt import plots as plots
+    from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
+    from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
+    from bayes_ihlrt.analysis.fitting import run_fit as run_fit
+    from bayes_ihlrt.analysis.reading import load_spec as load_spec
+    from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
+    from bayes_ihlrt.analysis.result import FitResult as FitResult
+    from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
+    from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
+    from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.data import datasets as datasets
     from bayes_ihlrt.data.cohort import Cohort as Cohort
     from bayes_ihlrt.data.cohort import load_cohort as load_cohort
@@ -29,7 +39,21 @@ if TYPE_CHECKING:
     from bayes_ihlrt.errors import MissingExtraError as MissingExtraError
     from bayes_ihlrt.errors import RefusedError as RefusedError
     from bayes_ihlrt.errors import SpecificationError as SpecificationError
+    from bayes_ihlrt.estimands.curves import NEVER as NEVER
+    from bayes_ihlrt.estimands.curves import median_survival as median_survival
+    from bayes_ihlrt.estimands.curves import rmst as rmst
+    from bayes_ihlrt.estimands.curves import survival as survival
+    from bayes_ihlrt.estimands.curves import treated_from as treated_from
+    from bayes_ihlrt.estimands.interaction import log_hazard_ratio as log_hazard_ratio
+    from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
+    from bayes_ihlrt.estimands.summary import probability as probability
+    from bayes_ihlrt.estimands.summary import summarise as summarise
+    from bayes_ihlrt.inference.fitted import FittedModel as FittedModel
+    from bayes_ihlrt.inference.fitted import fit_model as fit_model
     from bayes_ihlrt.inference.nuts import sample as sample
+    from bayes_ihlrt.inference.settings import SamplerSpec as SamplerSpec
+    from bayes_ihlrt.inference.store import load as load
+    from bayes_ihlrt.inference.store import save as save
     from bayes_ihlrt.model.build import build_model as build_model
     from bayes_ihlrt.model.spec import ModelSpec as ModelSpec
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
@@ -39,6 +63,15 @@ if TYPE_CHECKING:
     __version__: str
 else:
     _NAMES = {
+        "check_analysis": "bayes_ihlrt.analysis.checking",
+        "figure_data": "bayes_ihlrt.analysis.figure_data",
+        "run_fit": "bayes_ihlrt.analysis.fitting",
+        "load_spec": "bayes_ihlrt.analysis.reading",
+        "parse_spec": "bayes_ihlrt.analysis.reading",
+        "FitResult": "bayes_ihlrt.analysis.result",
+        "AnalysisSpec": "bayes_ihlrt.analysis.spec",
+        "EstimandSpec": "bayes_ihlrt.analysis.spec",
+        "json_schema": "bayes_ihlrt.analysis.spec",
         "Cohort": "bayes_ihlrt.data.cohort",
         "load_cohort": "bayes_ihlrt.data.cohort",
         "DataSpec": "bayes_ihlrt.data.schema",
@@ -55,7 +88,21 @@ else:
         "MissingExtraError": "bayes_ihlrt.errors",
         "RefusedError": "bayes_ihlrt.errors",
         "SpecificationError": "bayes_ihlrt.errors",
+        "NEVER": "bayes_ihlrt.estimands.curves",
+        "median_survival": "bayes_ihlrt.estimands.curves",
+        "rmst": "bayes_ihlrt.estimands.curves",
+        "survival": "bayes_ihlrt.estimands.curves",
+        "treated_from": "bayes_ihlrt.estimands.curves",
+        "log_hazard_ratio": "bayes_ihlrt.estimands.interaction",
+        "kaplan_meier": "bayes_ihlrt.estimands.product_limit",
+        "probability": "bayes_ihlrt.estimands.summary",
+        "summarise": "bayes_ihlrt.estimands.summary",
+        "FittedModel": "bayes_ihlrt.inference.fitted",
+        "fit_model": "bayes_ihlrt.inference.fitted",
         "sample": "bayes_ihlrt.inference.nuts",
+        "SamplerSpec": "bayes_ihlrt.inference.settings",
+        "load": "bayes_ihlrt.inference.store",
+        "save": "bayes_ihlrt.inference.store",
         "build_model": "bayes_ihlrt.model.build",
         "ModelSpec": "bayes_ihlrt.model.spec",
         "HazardRatioPrior": "bayes_ihlrt.priors",
@@ -66,6 +113,7 @@ else:
         "clinical": "bayes_ihlrt.clinical",
         "datasets": "bayes_ihlrt.data.datasets",
         "hazards": "bayes_ihlrt.hazards",
+        "plots": "bayes_ihlrt.plots",
     }
     __all__ = list(_MODULES | _NAMES)
     _load, __dir__ = lazy_names(__name__, _NAMES, modules=_MODULES)

@@ -63,17 +63,23 @@ AllowNonconverged = Annotated[
 ]
 
 
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bayes-ihlrt {version('bayes-ihlrt')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     *,
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
     ] = False,
 ) -> None:
     """Bayesian survival models for a treatment that starts during follow-up."""
-    if show_version:
-        typer.echo(f"bayes-ihlrt {version('bayes-ihlrt')}")
-        raise typer.Exit
 
 
 @app.command()

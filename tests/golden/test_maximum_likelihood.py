@@ -2,7 +2,7 @@
 
 `reference.json` holds R's numbers with the calls that made them; those of the intermediate-stage
 hepatocellular carcinoma cohort, whose data are not shipped, are beside its data. R stops at a
-gradient below 1e-11 and so do we: 1e-4 is the agreement asked for, 1e-6 is what is checked.
+gradient below 1e-11 and so do we: 1e-4 is the agreement asked for, 1e-8 is what is checked.
 """
 
 import csv
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.golden
 
 HERE = Path(__file__).parent
 REFERENCE = json.loads((HERE / "reference.json").read_text("utf-8"))
-TOLERANCE = 1e-6
+TOLERANCE = 1e-8
 OUR_NAME = {"tr": "transplanted", "age_tr": "age:transplanted"}
 WEIBULL = {
     "weibull_ph_tr": "transplanted",

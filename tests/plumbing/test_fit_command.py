@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -55,20 +56,17 @@ def without_nan(text):
 
 
 @pytest.fixture
-def written(sampler, tmp_path):
-    out = tmp_path / "deep" / "out"
-    result = fit("--out", out, "--quiet")
-    assert result.exit_code == 0, result.output
-    return out
+def written(first_results, tmp_path):
+    return Path(copytree(first_results, tmp_path / "out"))
 
 
-def test_everything_is_written_and_nothing_else(written):
-    assert files_in(written) == FILES
-    assert [path.name for path in written.parent.iterdir()] == ["out"]
+def test_everything_is_written_and_nothing_else(first_results):
+    assert files_in(first_results) == FILES
+    assert [path.name for path in first_results.parent.iterdir()] == ["out"]
 
 
-def test_result_json_keeps_the_documented_schema(written):
-    found = without_nan((written / "result.json").read_text())
+def test_result_json_keeps_the_documented_schema(first_results):
+    found = without_nan((first_results / "result.json").read_text())
     assert found.keys() >= DOCUMENTED
     assert (found["schema"], found["name"], found["seed"]) == (1, "os-weibull-ihlrt-nlr", 20260101)
     assert found["data"]["patients"] == 80
@@ -86,8 +84,8 @@ def test_result_json_keeps_the_documented_schema(written):
     assert found["loo"].keys() >= {"elpd", "se", "p_loo", "k_above_0.7"}
 
 
-def test_estimands_cover_strategies_contrasts_and_modifier_values(written):
-    rows = json.loads((written / "result.json").read_text())["estimands"]
+def test_estimands_cover_strategies_contrasts_and_modifier_values(first_results):
+    rows = json.loads((first_results / "result.json").read_text())["estimands"]
     assert all(row.keys() >= ESTIMAND for row in rows)
     # Exactly one of strategy and contrast, and a probability of benefit for contrasts only.
     assert all((row["strategy"] is None) != (row["contrast"] is None) for row in rows)
@@ -143,12 +141,12 @@ def test_tables_and_sentences(sampler, tmp_path):
     assert "\x1b[" not in text
 
 
-def test_the_tree_knows_where_it_comes_from(written):
-    tree = load(written / "posterior.nc")
+def test_the_tree_knows_where_it_comes_from(first_results):
+    tree = load(first_results / "posterior.nc")
     assert {"posterior", "sample_stats", "log_likelihood", "prior"} <= set(tree.children)
     spec = AnalysisSpec.model_validate(json.loads(tree.attrs["specification"]))
     assert spec == load_spec("primary")
-    found = json.loads((written / "result.json").read_text())
+    found = json.loads((first_results / "result.json").read_text())
     assert tree.attrs["data_fingerprint"] == found["data"]["fingerprint"]
     assert json.loads(tree.attrs["versions"]) == found["versions"]
     assert (tree.attrs["seed"], tree.attrs["synthetic"]) == (20260101, 1)

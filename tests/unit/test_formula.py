@@ -110,6 +110,7 @@ COLUMNS = {
     "stop": np.array([3.0, 6.0, 9.0, 12.0, 15.0, 18.0]),
     "event": np.ones(6),
     "weight": np.ones(6),
+    "first": np.ones(6),
     "ihlrt": np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0]),
     "nlr": np.array([1.5, 3.0, 6.0, 12.0, 3.0, 1.5]),
     "albi": np.array([-2.0, -2.5, -1.5, -3.0, -2.2, -1.9]),
@@ -184,13 +185,19 @@ def test_numbered_groups_stay_apart():
     ("formula", "message"),
     [
         ("ihlrt + alb", "[outcome] formula: no column 'alb'. Did you mean 'albi'?"),
-        ("ihlrt + weight", "these columns determine one another: the baseline hazard, weight"),
+        ("ihlrt + first", "these columns determine one another: the baseline hazard, first"),
+        ("ihlrt + weight", "[outcome] formula: 'weight' is a name that the model uses itself"),
     ],
 )
 def test_columns_that_cannot_be_used(formula, message):
     with pytest.raises(SpecificationError) as caught:
         encoder(formula)
     assert message in str(caught.value)
+
+
+def test_patients_cannot_be_groups():
+    with pytest.raises(SpecificationError, match="'patient' is a name that the model uses itself"):
+        encoder("ihlrt", "(1 | patient)")
 
 
 def test_log2_needs_positive_values():

@@ -119,7 +119,7 @@ def draw_patients(truth: CohortTruth, centre_effect: Floats, rng: np.random.Gene
     Returns
     -------
     Patients
-        n patients.
+        The n patients.
     """
     shape = (centre_effect.size,)
     age, log_nlr, albi, log_response = rng.standard_normal((4, *shape))
@@ -167,7 +167,7 @@ def death_time(truth: CohortTruth, patients: Patients, treatment_start: Floats) 
     truth : CohortTruth
         Parameters.
     patients : Patients
-        n patients.
+        The n patients.
     treatment_start : array, shape (n,)
         Month of treatment start; without meaning for those who die before.
 
@@ -197,7 +197,7 @@ def progression_time(truth: CohortTruth, patients: Patients, treatment_start: Fl
     truth : CohortTruth
         Parameters.
     patients : Patients
-        n patients.
+        The n patients.
     treatment_start : array, shape (n,)
         Month of treatment start; inf for never.
 
@@ -228,7 +228,7 @@ def initiation_time(truth: CohortTruth, patients: Patients) -> Floats:
     truth : CohortTruth
         Parameters.
     patients : Patients
-        n patients.
+        The n patients.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def treatment_start(truth: CohortTruth, patients: Patients) -> Floats:
     truth : CohortTruth
         Parameters.
     patients : Patients
-        n patients.
+        The n patients.
 
     Returns
     -------

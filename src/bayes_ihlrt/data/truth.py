@@ -1,8 +1,8 @@
 """The truth behind synthetic cohorts: every parameter, with the source of its default.
 
-What the coefficient `ihlrt` of an outcome model should come out as
--------------------------------------------------------------------
-Death follows a Weibull proportional hazards model given the covariates, the centre, response so
+Notes
+-----
+What the coefficient `ihlrt` of an outcome model should come out as: death follows a Weibull proportional hazards model given the covariates, the centre, response so
 far R(t) and treatment so far A(t)::
 
     log h(t) = log h0(t) + b_A A(t) + b_z z + b_Az A(t) z + b_R R(t) + covariates + centre
@@ -83,7 +83,7 @@ class CohortTruth:
     centres, centre_sd : int, float
         Number of centres, and standard deviation of their effects on log hazard; our assumption.
     nlr_median, nlr_log_sd : float
-        log NLR ~ Normal; our assumption.
+        Normal distribution of log NLR; our assumption.
     albi_mean, albi_sd, afp_high_share, age_mean, age_sd, male_share : float
         A Japanese cohort of 297 patients. Age and sex have no effect.
     response_share : float

@@ -200,7 +200,9 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    nodes, weights : ndarray, shape (32 x intervals,)
+    nodes : ndarray, shape (32 x intervals,)
+        Where to evaluate a function f.
+    weights : ndarray, shape (32 x intervals,)
         The integral of f is ``(weights * f(nodes)).sum()``.
 
     Examples

@@ -161,6 +161,16 @@ def _coords(
 def interval_labels(cuts: tuple[float, ...]) -> list[str]:
     """Return the labels of the intervals between cut points.
 
+    Parameters
+    ----------
+    cuts : tuple of float
+        Inner cut points, months.
+
+    Returns
+    -------
+    list of str
+        One label an interval.
+
     Examples
     --------
     >>> interval_labels((3.0, 6.0))

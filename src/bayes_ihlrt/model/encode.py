@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import formulaic
 import numpy as np
@@ -14,6 +15,16 @@ from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
 
 Floats = NDArray[np.float64]
+
+_OWN_NAMES: Final = frozenset(
+    {
+        *("basis", "chain", "covariate", "draw", "hyperparameter", "interval", "patient"),
+        *("pattern", "step", "centre_points", "exit_time", "hyperparameters", "row_index", "rows"),
+        *("time", "weight", "log_hazard", "log_rate", "log_scale", "log_shape", "log_weights"),
+        *("slope", "smoothing_sd"),
+    }
+)
+"""Dimensions, data and parameters of the graph, which no column's coefficient may shadow."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +233,11 @@ def _check_columns(spec: ModelSpec, person_time: PersonTime) -> None:
         Fault(place, f"no column '{name}'", nearest(name, present))
         for name, place in wanted.items()
         if name not in present
+    ]
+    faults += [
+        Fault(place, f"'{name}' is a name that the model uses itself", "Rename the column")
+        for name, place in wanted.items()
+        if name in _OWN_NAMES
     ]
     if faults:
         raise SpecificationError("model", faults)

@@ -1,0 +1,200 @@
+"""Figures from made-up datasets: units on the axes, what is drawn, the stamp of synthetic data."""
+
+import io
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_ihlrt.plots import (
+    PLOTS,
+    plot_forest,
+    plot_hazard_ratio,
+    plot_prior_posterior,
+    plot_survival,
+    plot_trace,
+)
+
+TIMES = np.linspace(0.0, 30.0, 7)
+
+
+def survival_dataset():
+    curves = np.exp(-np.outer([0.05, 0.03], TIMES))
+    dims = ("strategy", "time")
+    return xr.Dataset(
+        {
+            "median": (dims, curves),
+            "q2.5": (dims, curves * 0.9),
+            "q97.5": (dims, np.minimum(curves * 1.1, 1.0)),
+            "km_time": (("state", "step"), [[0.0, 5.0, 20.0], [0.0, 9.0, np.nan]]),
+            "km": (("state", "step"), [[1.0, 0.8, 0.5], [1.0, 0.9, np.nan]]),
+            "at_risk": (("state", "risk_time"), [[80, 41, 13], [0, 17, 8]]),
+        },
+        coords={
+            "strategy": ["never", "from month 0"],
+            "time": TIMES,
+            "state": ["untreated", "treated"],
+            "risk_time": [0.0, 12.0, 24.0],
+        },
+    )
+
+
+def hazard_ratio_dataset():
+    value = np.geomspace(1.0, 8.0, 5)
+    return xr.Dataset(
+        {
+            "median": ("value", np.linspace(0.9, 0.5, 5)),
+            "q2.5": ("value", np.linspace(0.5, 0.2, 5)),
+            "q97.5": ("value", np.linspace(1.6, 1.1, 5)),
+            "prob_benefit": ("value", np.linspace(0.6, 0.95, 5)),
+            "patients": ("patient", [1.0, 2.5, 8.0]),
+        },
+        coords={"value": value},
+        attrs={"label": "nlr", "reference": 3.0, "log": True},
+    )
+
+
+def forest_dataset():
+    return xr.Dataset(
+        {
+            "median": ("coefficient", [0.6, 1.2]),
+            "q2.5": ("coefficient", [0.35, 0.9]),
+            "q97.5": ("coefficient", [1.03, 1.6]),
+            "label": ("coefficient", ["ihlrt", "nlr, per doubling"]),
+        },
+        coords={"coefficient": ["ihlrt", "nlr"]},
+    )
+
+
+def prior_posterior_dataset():
+    x = np.linspace(-1.0, 1.0, 50)
+    density = np.exp(-(x**2))
+    dims = ("source", "parameter", "point")
+    return xr.Dataset(
+        {
+            "x": (dims, np.tile(x, (2, 4, 1))),
+            "density": (dims, np.tile(density, (2, 4, 1))),
+            "low": ("parameter", np.full(4, -1.0)),
+            "high": ("parameter", np.full(4, 1.0)),
+        },
+        coords={
+            "source": ["prior", "posterior"],
+            "parameter": ["ihlrt", "nlr", "albi", "sd_centre"],
+        },
+    )
+
+
+def trace_dataset():
+    draws = np.random.default_rng(1).normal(size=(4, 30, 2))
+    return xr.Dataset(
+        {
+            "draws": (("chain", "draw", "parameter"), draws),
+            "ranks": (("chain", "parameter", "bin"), np.full((4, 2, 5), 0.2)),
+        },
+        coords={"chain": range(4), "draw": range(30), "parameter": ["ihlrt", "log_rate"]},
+    )
+
+
+DATASETS = {
+    "survival": survival_dataset,
+    "hazard_ratio": hazard_ratio_dataset,
+    "forest": forest_dataset,
+    "prior_posterior": prior_posterior_dataset,
+    "trace": trace_dataset,
+}
+
+
+def made(name, *, synthetic=False):
+    return DATASETS[name]().assign_attrs(title="Overall survival", synthetic=synthetic)
+
+
+def texts(figure):
+    """Return every text of a drawn figure."""
+    figure.savefig(io.BytesIO())
+    return [artist.get_text() for artist in figure.findobj(lambda a: hasattr(a, "get_text"))]
+
+
+def test_every_dataset_has_its_figure():
+    assert DATASETS.keys() == PLOTS.keys()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_synthetic_data_are_stamped(name):
+    assert "Synthetic data" in texts(PLOTS[name](made(name, synthetic=True)))
+    plain = texts(PLOTS[name](made(name)))
+    assert "Overall survival" in plain
+    assert not [text for text in plain if "ynthetic" in text]
+
+
+def test_survival_has_units_curves_and_numbers_at_risk():
+    figure = plot_survival(made("survival"))
+    curve, table = figure.axes
+    assert curve.get_xlabel() == "Months since time zero"
+    assert curve.get_ylabel() == "Survival probability"
+    assert [line.get_label() for line in curve.lines] == [
+        "posterior, never",
+        "posterior, from month 0",
+        "Kaplan-Meier, untreated",
+        "Kaplan-Meier, treated",
+    ]
+    np.testing.assert_allclose(curve.lines[1].get_ydata(), np.exp(-0.03 * TIMES))
+    assert curve.lines[2].get_drawstyle() == "steps-post"
+    counts = [text.get_text() for text in table.texts]
+    assert counts == ["Number at risk", "80", "41", "13", "0", "17", "8"]
+    assert [label.get_text() for label in table.get_yticklabels()] == ["treated", "untreated"]
+
+
+def test_survival_differs_without_colour():
+    curve = plot_survival(made("survival")).axes[0]
+    assert curve.lines[0].get_linestyle() != curve.lines[1].get_linestyle()
+
+
+def test_hazard_ratio_has_reference_lines_and_patients():
+    figure = plot_hazard_ratio(made("hazard_ratio"))
+    ratio, chance = figure.axes
+    assert ratio.get_ylabel() == "Hazard ratio, treated / untreated"
+    assert chance.get_xlabel() == "nlr (ticks: patients)"
+    assert (ratio.get_xscale(), ratio.get_yscale()) == ("log", "log")
+    assert chance.get_ylabel() == "P(HR < 1)"
+    horizontal = [line for line in ratio.lines if list(line.get_ydata()) == [1.0, 1.0]]
+    vertical = [line for line in ratio.lines if list(line.get_xdata()) == [3.0, 3.0]]
+    assert len(horizontal) == len(vertical) == 1
+    (rug,) = (line for line in chance.lines if line.get_marker() == "|")
+    assert list(rug.get_xdata()) == [1.0, 2.5, 8.0]
+
+
+def test_hazard_ratio_over_a_modifier_on_its_own_scale():
+    data = made("hazard_ratio").assign_attrs(log=False)
+    assert plot_hazard_ratio(data).axes[0].get_xscale() == "linear"
+
+
+def test_forest_shows_numbers_on_a_ratio_scale():
+    figure = plot_forest(made("forest"))
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel().startswith("Hazard ratio per unit of the term (log scale)")
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ihlrt", "nlr, per doubling"]
+    found = texts(figure)
+    assert "0.60 (0.35-1.03)" in found
+    assert "1.20 (0.90-1.60)" in found
+
+
+def test_prior_and_posterior_share_a_panel():
+    figure = plot_prior_posterior(made("prior_posterior"))
+    used = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in used] == ["ihlrt", "nlr", "albi", "sd_centre"]
+    styles = {line.get_label(): line.get_linestyle() for line in used[0].lines}
+    assert styles == {"posterior": "-", "prior": "--"}
+    assert "Parameter; coefficients are log hazard ratios" in texts(figure)
+
+
+def test_traces_show_every_chain():
+    figure = plot_trace(made("trace"))
+    assert len(figure.axes) == 4
+    trace, rank = figure.axes[:2]
+    assert len(trace.lines) == 4
+    assert len(rank.patches) == 4
+    assert [axes.get_xlabel() for axes in figure.axes[2:]] == [
+        "Draw",
+        "Rank among all draws (0 lowest, 1 highest)",
+    ]
