@@ -39,7 +39,7 @@ def simulate(n: int, seed: int = 7) -> dict[str, np.ndarray]:
 
 def settings(n: int) -> dict[str, int]:
     """Draws are fewer at the largest size, so that the peer ends; rates per second are compared."""
-    length = 1000 if n <= 2_000 else 500
+    length = 1000 if n <= 2_000 else 300
     return {"draws": length, "tune": length, "chains": 4}
 
 

@@ -1,7 +1,7 @@
 """Fixtures shared by all tests."""
 
-import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,23 +18,30 @@ def shared():
 
 
 @pytest.fixture(scope="session")
-def synthetic_fit():
-    """Return the packaged synthetic cohort fitted with `models/primary.toml`, seed and all."""
+def demo_run(tmp_path_factory):
+    """Return what `bayes-ihlrt demo` prints, its folder and its result; sampled in earnest."""
     # Imported here: these take seconds, which tests of the lower floors do not need.
-    from bayes_ihlrt.data import DataSpec, TreatmentSpec, load_cohort
-    from bayes_ihlrt.designs import person_time
-    from bayes_ihlrt.inference.fitted import fit_model
-    from bayes_ihlrt.inference.settings import SamplerSpec
-    from bayes_ihlrt.model.spec import ModelSpec
+    from typer.testing import CliRunner
 
-    file = tomllib.loads((ROOT / "models" / "primary.toml").read_text("utf-8"))
-    parts = {name: file[name] for name in ("modifier", "outcome", "priors")}
-    spec = ModelSpec.model_validate({**parts, "treatment": file["treatment"]["name"]})
-    treatment = TreatmentSpec(**file["treatment"])
-    cohort = load_cohort(
-        "ihlrt_synthetic",
-        DataSpec(**file["data"]),
-        treatment,
-        covariates=["nlr", "albi", "afp_high"],
-    )
-    return fit_model(spec, person_time(cohort, treatment), SamplerSpec(**file["sampler"]))
+    from bayes_ihlrt import analysis
+    from bayes_ihlrt.cli import app
+
+    results, run_fit = [], analysis.run_fit
+
+    def recording(*arguments, **options):
+        results.append(run_fit(*arguments, **options))
+        return results[-1]
+
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "run_fit", recording)
+        printed = CliRunner().invoke(app, ["demo", "--out", str(out)])
+    if printed.exception is not None and not isinstance(printed.exception, SystemExit):
+        raise printed.exception
+    return SimpleNamespace(printed=printed, out=out, result=results[0])
+
+
+@pytest.fixture(scope="session")
+def synthetic_fit(demo_run):
+    """Return the packaged synthetic cohort fitted with `models/primary.toml`, seed and all."""
+    return demo_run.result.fit

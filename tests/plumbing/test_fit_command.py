@@ -121,6 +121,26 @@ def test_json_is_alone_on_standard_output_and_equals_the_file(sampler, tmp_path)
     assert "sampling 4 chains of 1000 + 1000 draws" in result.stderr
 
 
+def test_a_fault_that_only_the_design_matrix_shows(sampler, tmp_path):
+    text = load_spec("primary").to_toml().replace("+ afp_high", "+ afp_high + log(exp(albi))")
+    (tmp_path / "twice.toml").write_text(text)
+    result = fit("--out", tmp_path / "out", "--quiet", spec=str(tmp_path / "twice.toml"))
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: [outcome] formula: 1 fault\n"
+        "  - design matrix: these columns determine one another: albi, log(exp(albi)). Remove one "
+        "of them (a constant column repeats the baseline hazard).\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_folder_nothing_is_written(sampler, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = fit(spec="heart", data="heart")
+    assert result.stdout.endswith("Nothing was written: name a folder with --out.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_quiet_says_nothing(sampler):
     result = fit("--quiet")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")

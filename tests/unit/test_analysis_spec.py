@@ -125,6 +125,11 @@ def test_json_schema_knows_every_key():
     json.dumps(schema)
 
 
+def test_the_exported_schema_is_current():
+    file = Path(__file__).parents[2] / "docs" / "specification.schema.json"
+    assert json.loads(file.read_text()) == json_schema(), "run python3 tools/export_schema.py"
+
+
 def test_a_path_comes_before_a_packaged_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_specification("heart").is_absolute()

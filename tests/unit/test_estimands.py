@@ -23,6 +23,7 @@ from bayes_ihlrt.estimands import (
     treated_from,
 )
 from bayes_ihlrt.estimands.curves import quadrature
+from bayes_ihlrt.estimands.population import condense
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.model.build import prepare
@@ -302,3 +303,27 @@ def test_kaplan_meier_with_delayed_entry_and_weights(rows):
     assert found["time"].to_numpy().tolist() == times
     np.testing.assert_allclose(found["survival"], curve, atol=1e-12)
     np.testing.assert_allclose(found["at_risk"], risk)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 1.2])
+def test_many_patients_in_bins_average_as_they_do_one_by_one(spread):
+    """The error of 200 bins is bounded by width^2 / 24 times the curvature of S, below 0.3."""
+    rng = np.random.default_rng(4)
+    eta = rng.normal(size=(3, 1)) + spread * rng.normal(size=(3, 5000))
+    weights = rng.dirichlet(np.ones(5000))
+    means, shares = condense(eta, weights)
+    assert means.shape == shares.shape == (3, 200)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_allclose((shares * means).sum(axis=1), eta @ weights, atol=1e-12)
+    bound = (np.ptp(eta, axis=1).max() / 200) ** 2 / 24 * 0.3
+    for hazard in (0.01, 0.5, 3.0):
+        exact = np.exp(-hazard * np.exp(eta)) @ weights
+        binned = (shares * np.exp(-hazard * np.exp(means))).sum(axis=1)
+        np.testing.assert_allclose(binned, exact, rtol=0, atol=bound + 1e-12)
+
+
+def test_few_patients_are_left_as_they_are():
+    eta, weights = RNG.normal(size=(2, 400)), np.full(400, 1 / 400)
+    means, shares = condense(eta, weights)
+    assert means is eta
+    np.testing.assert_array_equal(shares, weights[None])

@@ -135,7 +135,7 @@ def test_survival_has_units_curves_and_numbers_at_risk():
         "posterior, never",
         "posterior, from month 0",
         "Kaplan-Meier, untreated",
-        "Kaplan-Meier, treated",
+        "Kaplan-Meier, treated (enters at treatment)",
     ]
     np.testing.assert_allclose(curve.lines[1].get_ydata(), np.exp(-0.03 * TIMES))
     assert curve.lines[2].get_drawstyle() == "steps-post"

@@ -18,6 +18,7 @@ from bayes_ihlrt.estimands.curves import (
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
@@ -50,7 +51,8 @@ class Estimate:
         ``mean, sd, median, q2.5, q97.5``; None where not defined or infinite.
     prob_benefit : float or None
         Posterior probability that treatment is better: a hazard ratio below 1, a difference above
-        0. None for one strategy.
+        0. None for one strategy, for strategies that are the same up to the horizon, and where
+        in some draw neither strategy reaches its median.
     """
 
     estimand: str
@@ -193,21 +195,24 @@ def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec) -> list[_Row]:
 def _standardised(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[_Row]:
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
-    curves = survival(fit, horizons, compared, modifier_at=at)
+    start = compared[-1].start
+    patients = sample_population(fit, modifier_at=at)
+    curves = survival(fit, horizons, compared, population=patients)
     rows = []
     for horizon in horizons:
         at_horizon = curves.sel({TIME: horizon}, drop=True)
-        rows += _compared("survival", at_horizon, horizon=horizon, at=at)
+        rows += _compared("survival", at_horizon, start=start, horizon=horizon, at=at)
     for horizon in horizons:
-        area = rmst(fit, horizon, compared, modifier_at=at)
-        rows += _compared("rmst", area, horizon=horizon, at=at)
-    median = median_survival(fit, compared, modifier_at=at)
-    return rows + _compared("median_survival", median, horizon=None, at=at)
+        area = rmst(fit, horizon, compared, population=patients)
+        rows += _compared("rmst", area, start=start, horizon=horizon, at=at)
+    median = median_survival(fit, compared, population=patients)
+    return rows + _compared("median_survival", median, start=start, horizon=None, at=at)
 
 
 def _compared(
-    estimand: str, draws: xr.DataArray, *, horizon: float | None, at: float | None
+    estimand: str, draws: xr.DataArray, *, start: float, horizon: float | None, at: float | None
 ) -> list[_Row]:
+    """Each strategy, and their difference where there are two; treatment is from `start`."""
     names = [str(name) for name in draws[STRATEGY].to_numpy()]
     values = draws.transpose("chain", "draw", STRATEGY).to_numpy()
     rows = [
@@ -219,6 +224,8 @@ def _compared(
         # Where neither strategy reaches its median there is no difference to speak of.
         with np.errstate(invalid="ignore"):
             difference = treated - never
+        same = horizon is not None and horizon <= start
+        undefined = bool(np.isnan(difference).any())
         rows.append(
             _Row(
                 estimand,
@@ -226,7 +233,7 @@ def _compared(
                 contrast=f"{names[1]} - {names[0]}",
                 horizon=horizon,
                 at=at,
-                benefit=treated > never,
+                benefit=None if same or undefined else treated > never,
             )
         )
     return rows

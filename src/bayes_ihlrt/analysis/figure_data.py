@@ -62,7 +62,8 @@ def survival_data(result: FitResult) -> xr.Dataset:
     -------
     xarray.Dataset
         ``median, q2.5, q97.5`` over (strategy, time); ``km`` over (state, step) at ``km_time``,
-        NaN beyond the last event; ``at_risk`` over (state, risk_time). Time in months.
+        from the first month at which anybody is at risk in that state, NaN beyond the
+        last; ``at_risk`` over (state, risk_time). Time in months.
     """
     rows = result.checked.person_time
     end = float(rows.exit_time.max())
@@ -75,14 +76,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
         )
-        curve = kaplan_meier(start, stop, event)
-        last = stop.max(initial=0.0)
-        curves.append(
-            (
-                np.append(curve[TIME].to_numpy(), last),
-                np.append(curve["survival"].to_numpy(), curve["survival"].to_numpy()[-1]),
-            )
-        )
+        curves.append(_product_limit(start, stop, event))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
     longest = max(len(times) for times, _ in curves)
     padded = [
@@ -246,6 +240,14 @@ def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     treated = rows.columns[treatment.name].astype(np.float64) == 1.0
     return {"untreated": ~treated, "treated": treated}
+
+
+def _product_limit(start: Floats, stop: Floats, event: Floats) -> tuple[Floats, Floats]:
+    """Times and survival of one state, from its first entry to its last exit."""
+    curve = kaplan_meier(start, stop, event)
+    times, alive = curve[TIME].to_numpy(), curve["survival"].to_numpy()
+    first, last = (start.min(), stop.max()) if len(start) else (np.nan, np.nan)
+    return np.array([first, *times[1:], last]), np.append(alive, alive[-1])
 
 
 def _flat_prior(prior: xr.Dataset, names: list[str], count: int) -> Floats:

@@ -30,14 +30,16 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, patients left out, few events, extrapolation.
+        Immortal time, synthetic data, patients left out, few events, extrapolation
+        (horizons, start of treatment, modifier).
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *_left_out(cohort, rows)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)
     notes += [str(warning.message) for warning in caught]
-    return (*notes, *_extrapolation(spec, rows), *_modifier_range(spec, rows))
+    notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
+    return (*notes, *_modifier_range(spec, rows))
 
 
 def _immortal_time(rows: PersonTime) -> list[str]:
@@ -78,6 +80,19 @@ def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     return [
         f"Month {' and '.join(beyond)} lies beyond the last follow-up ({last:.1f} months): what is "
         "said of it is extrapolated by the model."
+    ]
+
+
+def _treated_before(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    if spec.treatment is None:
+        return []
+    treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
+    first = float(rows.columns["start"][treated].astype(np.float64).min(initial=np.inf))
+    if not spec.estimands.treat_from < first < np.inf:
+        return []
+    return [
+        f"Treatment from month {spec.estimands.treat_from:g} is outside the data: nobody was "
+        f"treated before month {first:.3g}; the treated curve before then is extrapolated."
     ]
 
 

@@ -71,7 +71,8 @@ class FitResult:
         """Draws with the specification, versions, seed and data fingerprint in the attributes."""
         tree = self.fit.tree.copy()
         tree["prior"] = xr.DataTree(self.prior)
-        tree.attrs |= {
+        tree.attrs = {
+            **tree.attrs,
             "specification": json.dumps(self.spec.to_dict()),
             "versions": json.dumps(versions()),
             "seed": self.spec.sampler.seed,

@@ -123,7 +123,8 @@ def landmark(columns: Columns, treatment: TreatmentSpec) -> PersonTime:
     rows = state.columns
     start, stop = _floats(rows["start"]), _floats(rows["stop"])
     latest = at + _SAME_TIME
-    treated_at = (start <= latest) & (latest < stop) & (_floats(rows[treatment.name]) == 1.0)
+    # A treatment stays: whoever was treated in a row that began by the landmark is treated at it.
+    treated_at = (start <= latest) & (_floats(rows[treatment.name]) == 1.0)
     treated = np.bincount(state.patient_index, treated_at, minlength=len(state.patients)) > 0
     keep = stop > latest
     kept = {name: values[keep] for name, values in rows.items()}

@@ -74,6 +74,7 @@ def survival(
     strategies: Sequence[Strategy],
     *,
     modifier_at: float | None = None,
+    population: Population | None = None,
 ) -> xr.DataArray:
     """Return standardised survival S^a(t).
 
@@ -90,6 +91,8 @@ def survival(
         What to compare.
     modifier_at : float, optional
         Set everybody's modifier to this value; the cohort's own values otherwise.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
 
     Returns
     -------
@@ -97,8 +100,8 @@ def survival(
         Dimensions ``chain, draw, strategy, time``; probabilities.
     """
     grid = np.asarray(times, dtype=np.float64)
-    population = sample_population(fit, modifier_at=modifier_at)
-    curves = [_curve(fit, population, grid, strategy.start) for strategy in strategies]
+    patients = population or sample_population(fit, modifier_at=modifier_at)
+    curves = [_curve(fit, patients, grid, strategy.start) for strategy in strategies]
     return _labelled(fit, np.stack(curves, axis=1), strategies).assign_coords({TIME: grid})
 
 
@@ -108,6 +111,7 @@ def rmst(
     strategies: Sequence[Strategy],
     *,
     modifier_at: float | None = None,
+    population: Population | None = None,
 ) -> xr.DataArray:
     """Return the restricted mean survival time, the area under S^a up to the horizon.
 
@@ -124,6 +128,8 @@ def rmst(
         What to compare.
     modifier_at : float, optional
         Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
 
     Returns
     -------
@@ -138,7 +144,8 @@ def rmst(
     starts = [s.start for s in strategies]
     inner = sorted({c for c in (*cuts, *starts) if 0.0 < c < horizon})
     nodes, weights = quadrature((0.0, *inner, horizon))
-    curve = survival(fit, nodes, strategies, modifier_at=modifier_at)
+    patients = population or sample_population(fit, modifier_at=modifier_at)
+    curve = survival(fit, nodes, strategies, population=patients)
     return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME)
 
 
@@ -147,6 +154,7 @@ def median_survival(
     strategies: Sequence[Strategy],
     *,
     modifier_at: float | None = None,
+    population: Population | None = None,
 ) -> xr.DataArray:
     """Return the median of the standardised survival curve.
 
@@ -161,6 +169,8 @@ def median_survival(
         What to compare.
     modifier_at : float, optional
         Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
 
     Returns
     -------
@@ -169,12 +179,13 @@ def median_survival(
         through month 600. Medians beyond the cohort's follow-up are extrapolated by the model.
     """
     coarse = np.concatenate([[0.0], np.geomspace(_FIRST_MONTH, _LAST_MONTH, _COARSE)])
-    above = survival(fit, coarse, strategies, modifier_at=modifier_at).to_numpy() > 0.5
+    patients = population or sample_population(fit, modifier_at=modifier_at)
+    above = survival(fit, coarse, strategies, population=patients).to_numpy() > 0.5
     reached = ~above.all(axis=-1)
     last = above.sum(axis=-1)[reached] - 1
     bounds = (coarse[last.min()], coarse[last.max() + 1]) if reached.any() else coarse[-2:]
     grid = np.geomspace(max(bounds[0], _FIRST_MONTH / 100.0), bounds[1], _FINE)
-    curve = survival(fit, grid, strategies, modifier_at=modifier_at)
+    curve = survival(fit, grid, strategies, population=patients)
     median = np.where(reached, _crossing(grid, curve.to_numpy()), np.inf)
     return xr.DataArray(median, dims=curve.dims[:-1], coords=curve.drop_vars(TIME).coords)
 
@@ -227,17 +238,18 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
 
 def _curve(fit: FittedModel, population: Population, times: Floats, start: float) -> Floats:
     """Standardised survival of one strategy, shape (samples, times)."""
+    untreated, treated = _increments(fit, times, start)
     # Of "never" and "from month 0" one of the two parts is zero throughout.
-    arms = [
-        (eta, -increment[:, None])
-        for eta, increment in zip(
-            (population.untreated, population.treated), _increments(fit, times, start), strict=True
-        )
-        if increment.any()
-    ]
-    samples, patterns = population.untreated.shape
-    if not arms:
-        return np.ones((samples, len(times)))
+    if not treated.any():
+        eta, weights = population.condensed_untreated
+        arms = [(eta, untreated)]
+    elif not untreated.any():
+        eta, weights = population.condensed_treated
+        arms = [(eta, treated)]
+    else:
+        weights = population.weights[None, :]
+        arms = [(population.untreated, untreated), (population.treated, treated)]
+    samples, patterns = arms[0][0].shape
     total = np.zeros((samples, len(times)))
     width = max(1, min(patterns, _CHUNK // len(times)))
     height = max(1, _CHUNK // (width * len(times)))
@@ -245,9 +257,10 @@ def _curve(fit: FittedModel, population: Population, times: Floats, start: float
         part = slice(left, left + width)
         for top in range(0, samples, height):
             draw = slice(top, top + height)
-            log_s = [np.exp(eta[draw, part])[..., None] * inc[draw] for eta, inc in arms]
+            log_s = [np.exp(eta[draw, part])[..., None] * -h[draw, None] for eta, h in arms]
             curve: Floats = log_s[0] if len(log_s) == 1 else log_s[0] + log_s[1]
-            total[draw] += np.matmul(population.weights[part], np.exp(curve, out=curve))
+            share = (weights if len(weights) == 1 else weights[draw])[:, None, part]
+            total[draw] += np.matmul(share, np.exp(curve, out=curve))[:, 0]
     return total
 
 

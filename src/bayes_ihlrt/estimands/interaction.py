@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import cohort_rows
 from bayes_ihlrt.inference.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -58,5 +58,18 @@ def log_hazard_ratio(fit: FittedModel, at: Sequence[float] | Floats | None = Non
 
 
 def _contrast(fit: FittedModel, modifier_at: float | None) -> Floats:
-    population = sample_population(fit, modifier_at=modifier_at)
-    return (population.treated - population.untreated) @ population.weights
+    """Average over patients, shape (samples,); being linear, of the design and not of the draws."""
+    encoder, treatment = fit.prepared.encoder, str(fit.prepared.spec.treatment)
+    rows = cohort_rows(fit, modifier_at=modifier_at)
+    patients = len(rows["patient"])
+    states = [{**rows, treatment: np.full(patients, state)} for state in (0.0, 1.0)]
+    untreated, treated = (encoder.design(state) for state in states)
+    contrast = fit.coefficients @ (treated - untreated).mean(axis=0)
+    for term in encoder.spec.outcome.groups:
+        if term.slope is not None:
+            before, after = (encoder.slope_values(state, term.slope) for state in states)
+            slopes = fit.draws(f"{term.group}_effect:{term.slope}")
+            level = encoder.group_index(rows, term.group)
+            shares = np.bincount(level, after - before, minlength=slopes.shape[1]) / patients
+            contrast = contrast + slopes @ shares
+    return np.asarray(contrast)

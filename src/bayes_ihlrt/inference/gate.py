@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import arviz_stats
+import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.errors import ConvergenceError
@@ -68,7 +69,13 @@ def convergence(tree: xr.DataTree) -> Convergence:
         Worst R-hat, effective sample sizes and the number of divergences.
     """
     posterior = tree["posterior"].to_dataset()
-    r_hat = {name: float(value.max()) for name, value in arviz_stats.rhat(posterior).items()}
+    # A draw that is not finite has no R-hat, and a maximum would pass over it.
+    finite = {name: bool(np.isfinite(value).all()) for name, value in posterior.items()}
+    r_hat = {
+        name: float(value.max()) if finite[name] else np.inf
+        for name, value in arviz_stats.rhat(posterior).items()
+        if not finite[name] or bool(value.notnull().any())
+    }
     bulk = arviz_stats.ess(posterior, method="bulk")
     tail = arviz_stats.ess(posterior, method="tail")
     worst = max(r_hat, key=lambda name: r_hat[name])

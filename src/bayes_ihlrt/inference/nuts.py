@@ -103,7 +103,7 @@ def _starting_points(model: pm.Model) -> dict[str, NDArray[np.float64]]:
     return {
         name: np.ones([len(model.coords[dim]) for dim in own])
         for name, own in dims.items()
-        if name.startswith("exp_")
+        if name.startswith("exp_") and name not in model.coords[COVARIATE]
     }
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.model.encode import Encoder
+from bayes_ihlrt.model.groups import crude_contrasts
 from bayes_ihlrt.model.patterns import covariate_patterns
 from bayes_ihlrt.names import PATIENT, HazardFamily
 
@@ -164,6 +165,15 @@ def _centre_points(
         "interval_share": share @ _floats(data["hazard_basis"]),
         "time_centre": np.asarray([np.average(np.log(np.maximum(time, 1e-3)), weights=time)]),
     }
+    for term in encoder.spec.outcome.groups:
+        estimate, information = crude_contrasts(
+            data[f"{term.group}_index"].astype(np.int64),
+            event,
+            length,
+            levels=len(encoder.levels[term.group]),
+        )
+        points[f"{term.group}_estimate"] = estimate
+        points[f"{term.group}_information"] = information
     return points
 
 

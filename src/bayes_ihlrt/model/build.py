@@ -16,12 +16,12 @@ from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
 from bayes_ihlrt.model.baseline import add_baseline, make_hazard
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
-from bayes_ihlrt.model.groups import add_group_effect, groups_are_distinct
+from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
 from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.names import COVARIATE, INTERVAL, GroupParametrisation
+from bayes_ihlrt.names import COVARIATE, INTERVAL
 
 
 @dataclass(frozen=True)
@@ -192,22 +192,16 @@ def _add_groups(
     """Add the group effects; return their part of the linear predictor and their mean."""
     eta: TensorVariable | float = 0.0
     mean: TensorVariable | float = 0.0
+    choice = prepared.spec.outcome.parametrisation
     for term in prepared.spec.outcome.groups:
         index = data[f"{term.group}_index"]
-        centred = _is_centred(prepared, term.group)
-        intercept = add_group_effect(term.group, None, priors, centred=centred)
+        crude = CrudeContrasts(data[f"{term.group}_estimate"], data[f"{term.group}_information"])
+        intercept = add_group_effect(
+            (term.group, None), priors, parametrisation=choice, crude=crude
+        )
         eta = eta + intercept[index]
         mean = mean + intercept.mean()
         if term.slope is not None:
-            slope = add_group_effect(term.group, term.slope, priors, centred=centred)
+            slope = add_group_effect((term.group, term.slope), priors, parametrisation=choice)
             eta = eta + slope[index] * data[f"{term.group}_{term.slope}"]
     return eta, mean
-
-
-def _is_centred(prepared: PreparedModel, group: str) -> bool:
-    choice = prepared.spec.outcome.parametrisation
-    if choice is not GroupParametrisation.AUTO:
-        return choice is GroupParametrisation.CENTRED
-    data = prepared.arrays.data
-    event, start, stop = (data[name].astype(np.float64) for name in ("event", "start", "stop"))
-    return groups_are_distinct(data[f"{group}_index"].astype(np.int64), event, stop - start)

@@ -38,7 +38,8 @@ class Softplus(Transform):  # type: ignore[misc]  # PyMC publishes no types
     def forward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
         """Return y for a scale s."""
         del inputs
-        return pt.log(pt.expm1(value / self.unit))
+        scaled = value / self.unit
+        return scaled + pt.log(-pt.expm1(-scaled))
 
     def backward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
         """Return s for a coordinate y."""

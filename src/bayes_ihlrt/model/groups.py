@@ -6,33 +6,55 @@ any orthonormal basis: the model is unchanged. The data determine the level of t
 mean effect, and the mean alone only through its prior; sampling that sum as the central level
 (see `baseline`) leaves the mean nearly independent of everything else.
 
+The remaining coordinates d are sampled standardised by their approximate conditional posterior
+given sd. With a crude estimate e of d and its information I (events), that is
+Normal(e sd^2 I / (1 + sd^2 I), sd^2 / (1 + sd^2 I)). It is the non-centred form where the data say
+nothing about the groups (I = 0) and the centred one where they say much; in between neither of
+those two mixes well.
+
 References
 ----------
 Betancourt M, Girolami M. Hamiltonian Monte Carlo for hierarchical models. 2015,
 doi 10.1201/b18502-5 (centred and non-centred coordinates).
 """
 
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.logprob.transforms import Transform
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.model.graph_priors import GraphPriors
+from bayes_ihlrt.names import GroupParametrisation
 
-CENTRED_FROM_RATIO: Final = 10.0
-"""Ratio of between-group to sampling variance from which deviations are sampled in centred form."""
+Floats = NDArray[np.float64]
 
 
-def groups_are_distinct(
-    index: NDArray[np.int64], event: NDArray[np.float64], months: NDArray[np.float64]
-) -> bool:
-    """Tell whether the data separate the groups so well that the centred form mixes better.
+@dataclass(frozen=True)
+class CrudeContrasts:
+    """What the data say about the differences between groups, as data of the graph.
 
-    Compares the variance of the groups' crude log rates with its sampling part, the mean of
-    1 / events. Only the geometry depends on it, never the model.
+    Parameters
+    ----------
+    estimate : TensorVariable, shape (levels - 1,)
+        Coordinates of the crude log rates in the orthonormal basis, constant vector left out.
+    information : TensorVariable, shape (levels - 1,)
+        One over their sampling variance: average events.
+    """
+
+    estimate: TensorVariable
+    information: TensorVariable
+
+
+def crude_contrasts(
+    index: NDArray[np.int64], event: Floats, months: Floats, *, levels: int
+) -> tuple[Floats, Floats]:
+    """Return crude differences between groups in log rate.
+
+    They choose sampling coordinates only; the model does not depend on them.
 
     Parameters
     ----------
@@ -40,58 +62,106 @@ def groups_are_distinct(
         Group of each row.
     event, months : ndarray, shape (rows,)
         Events and time at risk.
+    levels : int
+        Number of groups.
 
     Returns
     -------
-    bool
-        False when a group has no event.
+    estimate : ndarray, shape (levels - 1,)
+        With half an event added to observed and expected, so that it is finite.
+    information : ndarray, shape (levels - 1,)
+        One over the sampling variance of the estimate.
 
     Examples
     --------
-    >>> rows = np.arange(4)
-    >>> groups_are_distinct(rows, np.array([50.0, 55.0, 45.0, 50.0]), np.full(4, 1000.0))
-    False
-    >>> groups_are_distinct(rows, np.array([500.0, 900.0, 300.0, 500.0]), np.full(4, 1000.0))
-    True
+    >>> events, months = np.array([20.0, 20.0]), np.array([500.0, 500.0])
+    >>> estimate, information = crude_contrasts(np.arange(2), events, months, levels=2)
+    >>> estimate.round(6).tolist(), information.round(6).tolist()
+    ([0.0], [20.5])
     """
-    deaths = np.bincount(index, event)
-    if len(deaths) < 2 or deaths.min() <= 0.0:
-        return False
-    log_rate = np.log(deaths / np.bincount(index, months))
-    return bool(log_rate.var(ddof=1) >= CENTRED_FROM_RATIO * np.mean(1.0 / deaths))
+    observed = np.bincount(index, event, minlength=levels) + 0.5
+    at_risk = np.bincount(index, months, minlength=levels)
+    expected = at_risk * event.sum() / months.sum() + 0.5
+    contrasts = orthonormal_basis(levels)[:, 1:]
+    return contrasts.T @ np.log(observed / expected), np.square(contrasts).T @ observed
+
+
+class Conditional(Transform):  # type: ignore[misc]  # PyMC publishes no types
+    """Standardise d ~ Normal(0, sd) by its approximate conditional posterior given sd.
+
+    Parameters
+    ----------
+    crude : CrudeContrasts
+        Estimate and information of d.
+    """
+
+    name = "conditional"
+
+    def __init__(self, crude: CrudeContrasts) -> None:
+        self.crude = crude
+
+    def forward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """Return the standardised coordinate of d."""
+        mean, scale = self._moments(inputs[-1])
+        return (value - mean) / scale
+
+    def backward(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """Return d."""
+        mean, scale = self._moments(inputs[-1])
+        return mean + scale * value
+
+    def log_jac_det(self, value: TensorVariable, *inputs: TensorVariable) -> TensorVariable:
+        """Return log of dd / d(coordinate)."""
+        _, scale = self._moments(inputs[-1])
+        return pt.log(scale) + pt.zeros_like(value)
+
+    def _moments(self, sd: TensorVariable) -> tuple[TensorVariable, TensorVariable]:
+        weight = sd**2 * self.crude.information
+        return self.crude.estimate * weight / (1.0 + weight), sd / pt.sqrt(1.0 + weight)
 
 
 def add_group_effect(
-    group: str, slope: str | None, priors: GraphPriors, *, centred: bool
+    term: tuple[str, str | None],
+    priors: GraphPriors,
+    *,
+    parametrisation: GroupParametrisation,
+    crude: CrudeContrasts | None = None,
 ) -> TensorVariable:
     """Add the effects of the levels of one group to the model on the stack.
 
     Parameters
     ----------
-    group : str
-        Group column, also the dimension's name.
-    slope : str or None
-        Column whose coefficient varies; None for the intercept.
+    term : tuple of str and (str or None)
+        Group column, also the dimension's name; and the column whose coefficient varies, None
+        for the intercept.
     priors : GraphPriors
         Holds the prior of ``sd_<group>`` or ``sd_<group>:<slope>``.
-    centred : bool
-        Sample deviations from the mean effect in centred form, for well separated groups.
+    parametrisation : GroupParametrisation
+        Coordinates of the deviations from the mean effect.
+    crude : CrudeContrasts, optional
+        For ``auto``; without it ``auto`` is non-centred.
 
     Returns
     -------
     TensorVariable, shape (levels,)
         Log hazard ratios against the typical group.
     """
+    group, slope = term
     suffix = f":{slope}" if slope is not None else ""
     name = f"{group}_effect{suffix}"
     scale = priors.sample(f"sd_{group}{suffix}")
     basis = orthonormal_basis(len(pm.modelcontext(None).coords[group]))
-    levels = basis.shape[0]
+    shape = basis.shape[0] - 1
     mean = scale * pm.Normal(f"{name}_mean_standard", 0.0, 1.0)
-    if centred:
-        deviations = pm.Normal(f"{name}_deviation", 0.0, scale, shape=levels - 1)
-    else:
-        deviations = scale * pm.Normal(f"{name}_standard", 0.0, 1.0, shape=levels - 1)
+    match parametrisation:
+        case GroupParametrisation.CENTRED:
+            deviations = pm.Normal(f"{name}_deviation", 0.0, scale, shape=shape)
+        case GroupParametrisation.AUTO if crude is not None:
+            deviations = pm.Normal(
+                f"{name}_deviation", 0.0, scale, shape=shape, default_transform=Conditional(crude)
+            )
+        case _:
+            deviations = scale * pm.Normal(f"{name}_standard", 0.0, 1.0, shape=shape)
     effect = basis[:, 0] * mean + pt.dot(pt.as_tensor(basis[:, 1:]), deviations)
     return pm.Deterministic(name, effect, dims=group)
 

@@ -14,6 +14,7 @@ ROW_INDEX: Final = "row_index"
 CENTRE_POINTS: Final = "centre_points"
 _UNPACKED: Final = frozenset({"weight", "exit_time"})
 _POINTS: Final = frozenset({"design_centre", "design_reference", "interval_share", "time_centre"})
+_GROUP_POINTS: Final = ("_estimate", "_information")
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -93,6 +94,6 @@ def unpack(slots: Mapping[str, Slot]) -> dict[str, TensorVariable]:
 
 
 def _target(name: str, values: NDArray[np.generic]) -> str:
-    if name in _POINTS:
+    if name in _POINTS or name.endswith(_GROUP_POINTS):
         return CENTRE_POINTS
     return ROW_INDEX if np.issubdtype(values.dtype, np.integer) else ROWS

@@ -95,8 +95,8 @@ class OutcomeSpec(_Frozen):
     group : str
         Group effects, e.g. ``"(1 | centre)"``; empty for none.
     parametrisation : GroupParametrisation
-        Geometry in which group effects are sampled: ``auto`` is non-centred unless the data
-        separate the groups well (see `model.groups`).
+        Geometry in which group effects are sampled: ``auto`` standardises them by
+        their approximate conditional posterior (see `model.groups`).
     hazard : HazardSpec
         Baseline hazard.
     """

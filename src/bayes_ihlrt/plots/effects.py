@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.plots.frame import COLOURS, DARK, GREY, STYLES, framed_figure, ratio_axis
 
+_ENTRY: Final = {"treated": " (enters at treatment)"}
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
 
 
@@ -53,7 +54,7 @@ def plot_survival(data: xr.Dataset) -> Figure:
             linestyle=STYLES[i],
             linewidth=0.8,
             alpha=0.8,
-            label=f"Kaplan-Meier, {state}",
+            label=f"Kaplan-Meier, {state}{_ENTRY.get(str(state), '')}",
         )
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
     axes.legend(frameon=False, fontsize=8, loc="upper right")

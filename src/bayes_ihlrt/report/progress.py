@@ -41,7 +41,7 @@ class Stages:
         if not self.shows_progress or stage.startswith("sampling"):
             self._console.print(f"{stage} ...", markup=False)
             return
-        self._status = self._console.status(f"{stage} ...")
+        self._status = self._console.status(f"{stage} ...", refresh_per_second=4)
         self._status.start()
 
     def __enter__(self) -> Self:

@@ -26,6 +26,7 @@ _SHOWN: Final = {
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
+_UNDEFINED: Final = "not defined"
 
 
 def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = ()) -> None:
@@ -57,9 +58,11 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     console.print(Text(convergence_sentence(result)))
     console.print(Text(loo_sentence(result)))
     files = [str(path) for path in written]
+    console.print()
     if files:
-        console.print()
         console.print(Text("Written: " + ", ".join(files)))
+    else:
+        console.print(Text("Nothing was written: name a folder with --out."))
 
 
 def parameter_panel(result: FitResult) -> Table:
@@ -123,7 +126,9 @@ def hazard_ratio_panel(result: FitResult) -> Table:
             here = "all" if found.at is None else f"{found.at:g}"
             if modifier is not None and found.at == modifier.reference:
                 here += " (reference)"
-            table.add_row(here, *_cells(found, 2), f"{found.prob_benefit:.2f}")
+            table.add_row(
+                here, *_cells(found, 2), number(found.prob_benefit, 2, missing=_UNDEFINED)
+            )
     return table
 
 
@@ -158,7 +163,7 @@ def survival_panel(result: FitResult) -> Table:
         row = [words.format(key[1]), *at]
         if rest:
             benefit = groups[key][-1].prob_benefit
-            row += [cells[0][0], cells[1][0], *cells[2], f"{benefit:.2f}"]
+            row += [cells[0][0], cells[1][0], *cells[2], number(benefit, 2, missing=_UNDEFINED)]
         else:
             row += [*_cells(first, digits)]
         table.add_row(*row)
@@ -168,7 +173,10 @@ def survival_panel(result: FitResult) -> Table:
 def _cells(found: Estimate, digits: int) -> tuple[str, str]:
     middle = found.summary["median"]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
-    return number(middle, digits), interval(low, high, digits=digits)
+    # A difference can be minus infinity, or infinity less infinity: no median that is not reached.
+    missing = "not reached" if found.contrast is None else _UNDEFINED
+    middle_text = number(middle, digits, missing=missing)
+    return middle_text, interval(low, high, digits=digits, missing=missing)
 
 
 def _table(title: str, *columns: str) -> Table:

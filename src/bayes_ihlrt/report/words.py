@@ -7,6 +7,7 @@ from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.summary import probability
+from bayes_ihlrt.names import DesignKind
 
 SETTLED: Final = 0.95
 """Posterior probability from which a direction is called settled."""
@@ -24,8 +25,15 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     -------
     tuple of str
         Effect at the reference, effect on survival time, dependence on the modifier, and what was
-        adjusted for.
+        adjusted for. Only a warning where the draws did not converge or the design is biased.
     """
+    if not result.converged:
+        return ("The draws did NOT converge: nothing is said of the effect.",)
+    if result.checked.person_time.provenance.design is DesignKind.EVER_NEVER:
+        return (
+            "The design ever-never counts time before treatment as treated: nothing is said of "
+            "the effect.",
+        )
     if result.spec.treatment is None:
         return _prognostic(result)
     return (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
@@ -99,7 +107,9 @@ def loo_sentence(result: FitResult) -> str:
     )
 
 
-def interval(low: float | None, high: float | None, *, digits: int) -> str:
+def interval(
+    low: float | None, high: float | None, *, digits: int, missing: str = "not reached"
+) -> str:
     """Return an interval in words.
 
     Parameters
@@ -108,6 +118,8 @@ def interval(low: float | None, high: float | None, *, digits: int) -> str:
         Its ends; None where infinite or not defined.
     digits : int
         Decimals.
+    missing : str
+        What to say for None.
 
     Returns
     -------
@@ -119,10 +131,10 @@ def interval(low: float | None, high: float | None, *, digits: int) -> str:
     >>> interval(0.354, 1.031, digits=2), interval(12.0, None, digits=1)
     ('0.35 to 1.03', '12.0 to not reached')
     """
-    return f"{number(low, digits)} to {number(high, digits)}"
+    return f"{number(low, digits, missing=missing)} to {number(high, digits, missing=missing)}"
 
 
-def number(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int, *, missing: str = "not reached") -> str:
     """Return a number with fixed decimals and without a negative zero.
 
     Parameters
@@ -131,18 +143,20 @@ def number(value: float | None, digits: int) -> str:
         None where infinite or not defined.
     digits : int
         Decimals.
+    missing : str
+        What to say for None.
 
     Returns
     -------
     str
-        ``"not reached"`` for None.
+        The number, or `missing`.
 
     Examples
     --------
     >>> number(-0.004, 2), number(None, 1)
     ('0.00', 'not reached')
     """
-    return "not reached" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+    return missing if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _effect(result: FitResult) -> str:
@@ -173,13 +187,25 @@ def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
-    mean = found.summary["mean"] or 0.0
-    verb = "adds" if mean >= 0.0 else "costs"
+    chance = found.prob_benefit
+    if chance is None:
+        return [
+            f"Treatment {strategy} and never are the same within {horizon:g} months: there is no "
+            "difference to estimate."
+        ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
+    middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
+    if 1.0 - SETTLED < chance < SETTLED:
+        return [
+            f"These data do not settle whether event-free time within {horizon:g} months is "
+            f"longer with treatment {strategy} than with never: estimated difference "
+            f"{number(middle, 1)} months (95 % interval {limits}), averaged over the cohort."
+        ]
+    more = "more" if chance >= SETTLED else "FEWER"
     return [
-        f"Averaged over the cohort, treatment {strategy} instead of never {verb} {abs(mean):.1f} "
-        f"event-free months within {horizon:g} months (95 % interval of the difference "
-        f"{interval(low, high, digits=1)})."
+        f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
+        f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
+        "averaged over the cohort."
     ]
 
 

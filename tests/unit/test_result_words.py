@@ -1,0 +1,137 @@
+"""What a result says of made-up draws: contrasts, sentences, notes and Kaplan-Meier curves."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_ihlrt.analysis.checking import check_analysis
+from bayes_ihlrt.analysis.estimates import Estimate, _compared
+from bayes_ihlrt.analysis.figure_data import _product_limit
+from bayes_ihlrt.analysis.reading import load_spec
+from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.report.terminal import _cells
+from bayes_ihlrt.report.words import _survival_time, summary_sentences
+
+INF = np.inf
+
+
+def contrast(never, treated, *, horizon=None, start=0.0):
+    values = np.stack([[never], [treated]], axis=-1)
+    draws = xr.DataArray(
+        values, dims=("chain", "draw", "strategy"), coords={"strategy": ["never", "from month 0"]}
+    )
+    return _compared("median_survival", draws, start=start, horizon=horizon, at=None)[-1]
+
+
+def test_no_probability_where_neither_median_is_reached():
+    assert contrast([5.0, INF], [INF, INF]).benefit is None
+    found = contrast([5.0, 9.0], [INF, 8.0]).benefit
+    assert found is not None
+    assert found.tolist() == [[True, False]]
+
+
+def test_no_probability_where_strategies_are_the_same():
+    assert contrast([0.5], [0.5], horizon=3.0, start=3.0).benefit is None
+    assert contrast([0.5], [0.6], horizon=3.1, start=3.0).benefit is not None
+
+
+def estimate(median, low, high, chance, *, strategy=None):
+    return Estimate(
+        "rmst",
+        strategy,
+        None if strategy else "from month 0 - never",
+        24.0,
+        None,
+        "cohort",
+        {"mean": None, "median": median, "q2.5": low, "q97.5": high},
+        chance,
+    )
+
+
+def test_a_difference_without_limit_is_not_defined():
+    assert _cells(estimate(2.0, None, 4.0, None), 1) == ("2.0", "not defined to 4.0")
+    one = estimate(None, 9.0, None, None, strategy="never")
+    assert _cells(one, 1) == ("not reached", "9.0 to not reached")
+
+
+def made(found=None, *, converged=True, design=DesignKind.SPLIT):
+    return SimpleNamespace(
+        converged=converged,
+        checked=SimpleNamespace(
+            person_time=SimpleNamespace(provenance=SimpleNamespace(design=design))
+        ),
+        spec=SimpleNamespace(estimands=SimpleNamespace(horizons=(12.0, 24.0))),
+        estimates=(found,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            estimate(2.2, -0.2, 4.3, 0.96),
+            "The model estimates 2.2 more event-free months within 24 months with treatment from "
+            "month 0 than with never (95 % interval of the difference -0.2 to 4.3), averaged over "
+            "the cohort.",
+        ),
+        (
+            estimate(-2.2, -4.3, 0.2, 0.04),
+            "The model estimates 2.2 FEWER event-free months within 24 months with treatment from "
+            "month 0 than with never (95 % interval of the difference -4.3 to 0.2), averaged over "
+            "the cohort.",
+        ),
+        (
+            estimate(2.2, -1.2, 5.3, 0.94),
+            "These data do not settle whether event-free time within 24 months is longer with "
+            "treatment from month 0 than with never: estimated difference 2.2 months (95 % "
+            "interval -1.2 to 5.3), averaged over the cohort.",
+        ),
+        (
+            estimate(0.0, 0.0, 0.0, None),
+            "Treatment from month 0 and never are the same within 24 months: there is no "
+            "difference to estimate.",
+        ),
+    ],
+)
+def test_survival_time_claims_what_is_settled(found, told):
+    assert _survival_time(made(found)) == [told]
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (made(converged=False), "The draws did NOT converge: nothing is said of the effect."),
+        (
+            made(design=DesignKind.EVER_NEVER),
+            "The design ever-never counts time before treatment as treated: nothing is said of "
+            "the effect.",
+        ),
+    ],
+)
+def test_only_a_warning_where_the_effect_cannot_be_read(result, told):
+    assert summary_sentences(result) == (told,)
+
+
+def test_treatment_before_anybody_was_treated_is_told():
+    spec = load_spec("primary")
+    checked = check_analysis(spec, "ihlrt_synthetic")
+    rows = checked.person_time.columns
+    first = rows["start"][rows["ihlrt"] == 1.0].min()
+    assert checked.notes[-1] == (
+        f"Treatment from month 0 is outside the data: nobody was treated before month "
+        f"{first:.3g}; the treated curve before then is extrapolated."
+    )
+    later = spec.estimands.model_copy(update={"treat_from": float(first)})
+    notes = check_analysis(spec.model_copy(update={"estimands": later}), "ihlrt_synthetic").notes
+    assert not [note for note in notes if "outside the data" in note]
+
+
+def test_kaplan_meier_begins_with_the_first_at_risk():
+    # By hand: two enter at 2 and 3, one dies at 5, the other leaves at 8.
+    times, alive = _product_limit(np.array([2.0, 3.0]), np.array([5.0, 8.0]), np.array([1.0, 0.0]))
+    assert times.tolist() == [2.0, 5.0, 8.0]
+    assert alive.tolist() == [1.0, 0.5, 0.5]
+    nobody = _product_limit(np.empty(0), np.empty(0), np.empty(0))
+    assert np.isnan(nobody[0]).all()
