@@ -2,8 +2,9 @@
 
 Notes
 -----
-What the coefficient `ihlrt` of an outcome model should come out as: death follows a Weibull proportional hazards model given the covariates, the centre, response so
-far R(t) and treatment so far A(t)::
+What the coefficient `ihlrt` of an outcome model should come out as: death follows a Weibull
+proportional hazards model given the covariates, the centre, response so far R(t) and treatment so
+far A(t)::
 
     log h(t) = log h0(t) + b_A A(t) + b_z z + b_Az A(t) z + b_R R(t) + covariates + centre
 
