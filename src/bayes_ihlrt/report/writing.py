@@ -43,7 +43,8 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
         (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
         (stage / "figures").mkdir()
         for name, data in figure_data(result).items():
-            PLOTS[name](data).savefig(stage / "figures" / f"{name}.png", dpi=DPI)
+            file = stage / "figures" / f"{name}.png"
+            PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
         text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
         (stage / "result.json").write_text(f"{text}\n", "utf-8")
         names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
