@@ -92,15 +92,20 @@ class Evaluator:
 
     def point(self, seed, spread=0.4):
         """Return coordinates at random around the initial point."""
-        rng = np.random.default_rng(seed)
-        start = [self._start[value.name] for value in self.values]
-        return [value + spread * rng.standard_normal(np.shape(value)) for value in start]
+        return scattered(self.values, self._start, seed, spread=spread)
 
     def at(self, point):
         """Return log-likelihood by patient, log prior and named parameters."""
         likelihood, prior, *named = self._function(*point)
         named = [np.asarray(value) for value in named]
         return np.asarray(likelihood), float(prior), dict(zip(self.names, named, strict=True))
+
+
+def scattered(values, start, seed, *, spread=0.4):
+    """Return coordinates at random around those of a model's initial point."""
+    rng = np.random.default_rng(seed)
+    around = [start[value.name] for value in values]
+    return [value + spread * rng.standard_normal(np.shape(value)) for value in around]
 
 
 def log_likelihood(columns, named, spec, hazard, *, groups=()):

@@ -5,6 +5,8 @@ here with scipy, by a constant: coordinates are moved by amounts that do not dep
 """
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
@@ -16,6 +18,7 @@ LOG_MEDIAN = {"median_survival": 12.0, "upper": 40.0}
 NORMAL = {"dist": "Normal", "mu": -3.0, "sigma": 0.7}
 STUDENT = {"dist": "StudentT", "nu": 4.0, "mu": -2.5, "sigma": 0.5}
 GAMMA = {"dist": "Gamma", "alpha": 2.0, "beta": 30.0, "on": "exp"}
+STEP = 1e-6
 COEFFICIENTS = {
     "treated": {"hr_median": 0.75, "hr_interval": [0.34, 1.64]},
     "nlr": {"dist": "Normal", "mu": 0.4, "sigma": 0.2},
@@ -144,15 +147,17 @@ def test_prior_median_survival_is_that_of_the_untreated_average_patient(hazard):
     np.testing.assert_allclose(survival, 0.5, rtol=1e-10)
 
 
-@pytest.mark.parametrize("geometry", ["centred", "non-centred"])
-def test_group_effects_are_independent_normal(geometry):
+@pytest.mark.parametrize(
+    ("geometry", "standard"), [("auto", 1), ("centred", 1), ("non-centred", 3)]
+)
+def test_group_effects_are_independent_normal(geometry, standard):
+    """`standard` coordinates out of three are standardised: their density carries a factor sd."""
     priors = {"sd_centre": {"dist": "HalfNormal", "sigma": 0.5}, "baseline": NORMAL}
     spec = cases.specification(
         "exponential", "(1 | centre)", formula="", priors=priors, parametrisation=geometry
     )
     prepared = prepare(spec, cases.person_time())
     evaluator = cases.Evaluator(build_graph(prepared))
-    standard = 1 if geometry == "centred" else 3
     constants = []
     for seed in range(4):
         _, prior, named = evaluator.at(evaluator.point(seed))
@@ -162,6 +167,28 @@ def test_group_effects_are_independent_normal(geometry):
         stated += stats.norm.logpdf(named["centre_effect"], 0.0, sd).sum() + standard * np.log(sd)
         constants.append(prior - stated)
     np.testing.assert_allclose(constants, constants[0], rtol=0, atol=1e-9)
+
+
+def test_transforms_tell_their_jacobian():
+    """Density of the coordinates over that of the variables, against a numerical determinant."""
+    spec = cases.specification("random walk", "(1 | centre)", formula="")
+    model = build_graph(prepare(spec, cases.person_time()))
+    values = model.value_vars
+    free = model.replace_rvs_by_values([pt.atleast_1d(variable) for variable in model.free_RVs])
+    ratio = model.logp(vars=model.free_RVs) - model.logp(vars=model.free_RVs, jacobian=False)
+    compiled = pytensor.function(values, [ratio, pt.concatenate(free)], mode="FAST_COMPILE")
+    for seed in range(3):
+        start = cases.scattered(values, model.initial_point(), seed)
+        flat = np.concatenate([np.ravel(part) for part in start])
+        moved = [compiled(*unflatten(flat + step, start))[1] for step in STEP * np.eye(len(flat))]
+        back = [compiled(*unflatten(flat - step, start))[1] for step in STEP * np.eye(len(flat))]
+        _, expected = np.linalg.slogdet((np.stack(moved) - np.stack(back)) / (2 * STEP))
+        assert float(compiled(*start)[0]) == pytest.approx(expected, abs=1e-6)
+
+
+def unflatten(x, like):
+    parts = np.split(x, np.cumsum([np.size(part) for part in like])[:-1])
+    return [part.reshape(np.shape(one)) for part, one in zip(parts, like, strict=True)]
 
 
 @pytest.mark.parametrize("levels", [1, 2, 5, 40])
