@@ -33,8 +33,68 @@ class DesignKind(StrEnum):
 
     SPLIT = "split"
     LANDMARK = "landmark"
+    SEQUENTIAL = "sequential"
+    CLONE_CENSOR_WEIGHT = "clone-censor-weight"
     EVER_NEVER = "ever-never"
     FIXED = "fixed"
+
+
+class StartRule(StrEnum):
+    """Which decision a start of treatment belongs to."""
+
+    AUTO = "auto"
+    """`AT_VISIT` if every start falls on a visit of its patient, else `BETWEEN_VISITS`."""
+    AT_VISIT = "at-visit"
+    """Treatment is given at the visit: starts in [visit, next visit) belong to the visit."""
+    BETWEEN_VISITS = "between-visits"
+    """Treatment is given after the visit: starts in (visit, next visit] belong to the visit."""
+
+
+class Crossover(StrEnum):
+    """What happens in a sequential trial to controls who are treated later."""
+
+    CENSOR = "censor"
+    IGNORE = "ignore"
+
+
+class GraceWeights(StrEnum):
+    """What the weights of patients who were treated within the grace period condition on."""
+
+    BASELINE = "baseline"
+    TIME_VARYING = "time-varying"
+
+
+class EstimandTarget(StrEnum):
+    """Population in which a balancing weight compares treated with control."""
+
+    ATO = "ato"
+    """Overlap: those who might as well have been treated as not."""
+    ATT = "att"
+    """The treated."""
+    ATE = "ate"
+    """Everybody."""
+    ATM = "atm"
+    """Those whom one-to-one matching would keep."""
+    ENTROPY = "entropy"
+    """Between overlap and everybody, weighted by how open the decision was."""
+
+
+class Adjustment(StrEnum):
+    """How the propensity enters the outcome analysis."""
+
+    WEIGHTS = "weights"
+    COVARIATE = "covariate"
+    STRATA = "strata"
+    NONE = "none"
+
+
+class PropensityUncertainty(StrEnum):
+    """How the uncertainty of the propensity reaches the effect of treatment."""
+
+    LINKED_BOOTSTRAP = "linked-bootstrap"
+    CUT = "cut"
+    SANDWICH = "sandwich"
+    PLUGIN = "plugin"
 
 
 class ModifierTransform(StrEnum):
@@ -68,6 +128,15 @@ class GroupParametrisation(StrEnum):
     AUTO = "auto"
     NON_CENTRED = "non-centred"
     CENTRED = "centred"
+
+
+class Engine(StrEnum):
+    """How a posterior is computed."""
+
+    NUTS = "nuts"
+    """Markov chain Monte Carlo: exact up to Monte Carlo error."""
+    LAPLACE = "laplace"
+    """Laplace approximation, corrected by importance weights; seconds faster, and checked."""
 
 
 class Dist(StrEnum):

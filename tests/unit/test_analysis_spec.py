@@ -114,6 +114,7 @@ def test_json_schema_knows_every_key():
         "description",
         "data",
         "treatment",
+        "visits",
         "modifier",
         "outcome",
         "priors",

@@ -89,7 +89,7 @@ BAD = [
         "misspelt keys and a misspelt table",
         "specification.toml: 3 faults\n"
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
-        "estimands, modifier, outcome, priors, sampler, treatment.\n"
+        "estimands, modifier, outcome, priors, sampler, treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
         "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
@@ -156,9 +156,9 @@ BAD = [
     Bad(
         "a design that this version does not have",
         "specification.toml: 1 fault\n"
-        "  - [treatment] design: 'sequential' is not one of the choices. Allowed: ever-never, "
-        "fixed, landmark, split.",
-        {'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "sequential"'},
+        "  - [treatment] design: 'crossover' is not one of the choices. Allowed: "
+        "clone-censor-weight, ever-never, fixed, landmark, sequential, split.",
+        {'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "crossover"'},
     ),
     Bad(
         "a propensity model",

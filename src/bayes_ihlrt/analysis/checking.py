@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.prior_names import term_priors
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec, covariates
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
-from bayes_ihlrt.designs.fixed_start import person_time
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
 from bayes_ihlrt.model.formula import Term
@@ -111,7 +111,8 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
         treatment = tables.get("treatment")
         columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
         try:
-            load_cohort(data, tables["data"], treatment, covariates=columns)
+            visits = tables.get("visits")
+            load_cohort(data, tables["data"], treatment, covariates=columns, visits=visits)
         except DataError as error:
             faults += error.faults
             subject = f"{name} and {error.subject}"
@@ -140,10 +141,10 @@ def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
     """
     if isinstance(data, Cohort):
         return data
-    columns = spec.covariates
+    columns, visits = spec.covariates, spec.visits
     if isinstance(data, str | Path):
-        return load_cohort(data, spec.data, spec.treatment, covariates=columns)
-    return Cohort.from_frame(data, spec.data, spec.treatment, covariates=columns)
+        return load_cohort(data, spec.data, spec.treatment, covariates=columns, visits=visits)
+    return Cohort.from_frame(data, spec.data, spec.treatment, covariates=columns, visits=visits)
 
 
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
@@ -177,7 +178,9 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     6
     """
     cohort = read_cohort(spec, data)
-    rows = person_time(cohort, spec.treatment)
+    updated = () if cohort.visits is None else cohort.visits.updated
+    updated = tuple(name for name in spec.covariates if name in updated)
+    rows = person_time(cohort, spec.treatment, updated=updated)
     check_modifier(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)

@@ -15,6 +15,7 @@ from bayes_ihlrt.estimands.curves import survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.inference.gate import Approximation
 from bayes_ihlrt.names import TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
@@ -36,15 +37,17 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     -------
     dict of str to xarray.Dataset
         By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``forest``
-        (with coefficients), ``prior_posterior``, ``trace``. Attributes tell the title and whether
-        the data are synthetic.
+        (with coefficients), ``prior_posterior``, ``trace`` (of Markov chains). Attributes tell the
+        title and whether the data are synthetic.
     """
     found = {"survival": survival_data(result)}
     if result.spec.treatment is not None and result.spec.modifier is not None:
         found["hazard_ratio"] = hazard_ratio_data(result)
     if result.fit.prepared.encoder.columns:
         found["forest"] = forest_data(result)
-    found |= {"prior_posterior": prior_posterior_data(result), "trace": trace_data(result)}
+    found["prior_posterior"] = prior_posterior_data(result)
+    if not isinstance(result.fit.convergence, Approximation):
+        found["trace"] = trace_data(result)
     title = result.spec.description or result.spec.name
     about = {"title": title, "synthetic": result.synthetic}
     return {name: data.assign_attrs(about) for name, data in found.items()}

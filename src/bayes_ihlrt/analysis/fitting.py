@@ -9,7 +9,7 @@ from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import leave_one_out, parameter_table
 from bayes_ihlrt.data.validate import warn_if_sparse
-from bayes_ihlrt.inference import nuts
+from bayes_ihlrt.inference import sampling
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import check_convergence
 from bayes_ihlrt.model.build import build_graph, prepare
@@ -107,9 +107,9 @@ def fit_checked(
     prepared = prepare(checked.spec.model, checked.person_time)
     model = build_graph(prepared)
     tell("compiling the model")
-    nuts.compile_model(model)
-    tell(f"sampling {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws")
-    tree = nuts.sample(model, sampler, progress=progress)
+    sampling.compile_model(model, sampler)
+    tell(sampler.plan)
+    tree = sampling.sample(model, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
     return FittedModel(prepared, checked.person_time, tree, found)
 

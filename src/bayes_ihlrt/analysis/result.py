@@ -15,7 +15,12 @@ from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.inference.gate import Approximation
 
+_DIAGNOSTICS: Final = (
+    *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
+    *("k_hat", "ess"),
+)
 _LIBRARIES: Final = ("bayes-ihlrt", "pymc", "nutpie", "arviz", "numpy", "xarray", "formulaic")
 
 
@@ -54,7 +59,9 @@ class FitResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know, most important first."""
-        return self.checked.notes
+        found = self.fit.convergence
+        quality = (f"{found.quality}.",) if isinstance(found, Approximation) else ()
+        return (*quality, *self.checked.notes)
 
     @property
     def synthetic(self) -> bool:
@@ -64,7 +71,8 @@ class FitResult:
     @property
     def converged(self) -> bool:
         """Whether the draws can be trusted."""
-        return not self.fit.convergence.failures
+        found = self.fit.convergence
+        return found is None or not found.failures
 
     @cached_property
     def tree(self) -> xr.DataTree:
@@ -84,7 +92,6 @@ class FitResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``: what is not defined is None, never absent."""
-        found = self.fit.convergence
         return {
             "schema": 1,
             "name": self.spec.name,
@@ -97,18 +104,17 @@ class FitResult:
             },
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
-            "diagnostics": {
-                "converged": self.converged,
-                "r_hat": found.r_hat,
-                "ess_bulk": found.ess_bulk,
-                "ess_tail": found.ess_tail,
-                "divergences": found.divergences,
-                "worst": found.worst,
-                "failures": list(found.failures),
-            },
+            "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "notes": list(self.notes),
         }
+
+    def _diagnostics(self) -> dict[str, Any]:
+        found = self.fit.convergence
+        if found is None:
+            return {**dict.fromkeys(_DIAGNOSTICS), "converged": True, "failures": []}
+        numbers = {name: found.numbers[name] for name in _DIAGNOSTICS}
+        return {**numbers, "converged": self.converged, "failures": list(found.failures)}
 
 
 def versions() -> dict[str, str]:

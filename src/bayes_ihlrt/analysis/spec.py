@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
@@ -93,6 +94,9 @@ class AnalysisSpec(BaseModel):
     data: DataSpec = Field(description="Columns of the data file and their units.")
     treatment: TreatmentSpec | None = Field(
         default=None, description="The treatment whose effect is estimated; none if left out."
+    )
+    visits: VisitsSpec | None = Field(
+        default=None, description="Covariates that change during follow-up; none if left out."
     )
     modifier: ModifierSpec | None = Field(
         default=None, description="The continuous effect modifier; none if left out."

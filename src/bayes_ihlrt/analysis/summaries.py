@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.summary import diagnostics, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.inference.gate import Approximation
 from bayes_ihlrt.names import PATIENT, ModifierTransform
 
 GOOD_K: Final = 0.7
@@ -154,11 +155,16 @@ def parameter_table(fit: FittedModel) -> dict[str, dict[str, float | None]]:
     -------
     dict of str to dict
         ``mean, sd, median, q2.5, q97.5, ess_bulk, ess_tail, r_hat, mcse_mean`` by parameter, on
-        the log hazard ratio scale for coefficients.
+        the log hazard ratio scale for coefficients. R-hat and the effective sample sizes of
+        Markov chains are None for a Laplace approximation.
     """
     draws = flat_draws(fit, result_names(fit))
     summary = summarise(draws)
-    checked = diagnostics(draws.to_dataset(name="value"))["value"]
+    found = fit.convergence
+    if isinstance(found, Approximation):
+        checked = _of_weighted_draws(found, summary["sd"])
+    else:
+        checked = diagnostics(draws.to_dataset(name="value"))["value"]
     table = {}
     for label in draws["parameter"].to_numpy():
         row = {str(k): finite_or_none(v.sel(parameter=label)) for k, v in summary.items()}
@@ -166,6 +172,15 @@ def parameter_table(fit: FittedModel) -> dict[str, dict[str, float | None]]:
             row[name] = finite_or_none(checked.sel(diagnostic=name, parameter=label))
         table[str(label)] = row
     return table
+
+
+def _of_weighted_draws(found: Approximation, sd: xr.DataArray) -> xr.DataArray:
+    """The Monte Carlo error of weighted draws that were resampled; chains there are none."""
+    error = sd * np.sqrt(1.0 / found.ess + 1.0 / found.draws)
+    names = ["r_hat", "ess_bulk", "ess_tail"]
+    parts = [xr.full_like(sd, np.nan).expand_dims(diagnostic=[name]) for name in names]
+    parts.append(error.expand_dims(diagnostic=["mcse_mean"]))
+    return xr.concat(parts, dim="diagnostic")
 
 
 def leave_one_out(fit: FittedModel) -> Loo:

@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
 from bayes_ihlrt.analysis.translate import described, place, shown, translated
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.formula import parse_formula, parse_group
@@ -40,6 +41,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     _HEADING: _Heading,
     "data": DataSpec,
     "treatment": TreatmentSpec,
+    "visits": VisitsSpec,
     "modifier": ModifierSpec,
     "outcome": OutcomeSpec,
     "sampler": SamplerSpec,
@@ -93,7 +95,7 @@ class Reading:
     @property
     def tells_columns(self) -> bool:
         """Whether it is known which columns the analysis reads, so that data can be checked."""
-        needed = {*_REQUIRED, *(self.given & {"treatment", "modifier"})}
+        needed = {*_REQUIRED, *(self.given & {"treatment", "modifier", "visits"})}
         return needed <= self.tables.keys()
 
 

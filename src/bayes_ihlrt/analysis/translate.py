@@ -13,7 +13,7 @@ from bayes_ihlrt.errors import Fault, nearest
 _CHOICE: Final = re.compile(r"'([^']*)'")
 _ASIDES: Final = ("; ", ", for instance ", ", for example ", ": ")
 _PRIOR_TAGS: Final = frozenset(
-    {"distribution", "hazard-ratio", "median-survival", "adjacent-hazards"}
+    {"distribution", "hazard-ratio", "median-survival", "adjacent-hazards", "one", "several"}
 )
 
 

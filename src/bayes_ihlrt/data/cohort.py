@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.data.attach import (
+    VisitRows,
+    attach_visits,
+    baseline_covariates,
+    switch_columns,
+)
 from bayes_ihlrt.data.cells import number_labels, sorting_rows
 from bayes_ihlrt.data.complete import complete_cases
 from bayes_ihlrt.data.datasets import csv_path, describe, names
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
-from bayes_ihlrt.data.table import read_csv, read_frame
+from bayes_ihlrt.data.table import Table, read_csv, read_frame
 from bayes_ihlrt.data.validate import requested_columns, validated_columns
+from bayes_ihlrt.data.visits import Visits
+from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import DataError, Fault, nearest
 
 if TYPE_CHECKING:
@@ -45,6 +53,8 @@ class Cohort:
         Title, source, licence, and whether the data are synthetic.
     dropped : mapping of str to str, optional
         Patients who were left out for a missing covariate, with the reason.
+    visits : Visits, optional
+        When patients were seen and what was measured.
 
     Examples
     --------
@@ -57,6 +67,7 @@ class Cohort:
     columns: Mapping[str, NDArray[Any]]
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     dropped: Mapping[str, str] = field(default_factory=dict)
+    visits: Visits | None = None
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -76,9 +87,9 @@ class Cohort:
         object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
 
-    def __reduce__(self) -> tuple[type["Cohort"], tuple[dict[str, Any], ...]]:
+    def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
-        return Cohort, (dict(self.columns), dict(self.attrs), dict(self.dropped))
+        return Cohort, (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -96,6 +107,8 @@ class Cohort:
         *,
         covariates: Sequence[str] = (),
         attrs: Mapping[str, Attribute] | None = None,
+        visits: VisitsSpec | None = None,
+        visit_rows: "pd.DataFrame | Mapping[str, ArrayLike] | None" = None,
     ) -> "Cohort":
         """Check a data frame, or a mapping of arrays, and take it as a cohort.
 
@@ -111,6 +124,10 @@ class Cohort:
             Columns to keep under their own names: text for categories, float64 otherwise.
         attrs : mapping, optional
             Title, source, licence, whether synthetic; ``name`` is used in messages.
+        visits : VisitsSpec, optional
+            Covariates that change during follow-up, and when treatment is decided.
+        visit_rows : DataFrame or mapping of str to array-like, optional
+            One row a visit; the file that `visits` names is not read.
 
         Returns
         -------
@@ -123,12 +140,18 @@ class Cohort:
             With every fault of the data.
         """
         about = dict(attrs or {})
-        kept = tuple(dict.fromkeys(covariates))
-        asked = requested_columns(data, treatment=treatment, covariates=kept)
-        table = read_frame(frame, wanted=asked, subject=str(about.get("name", "data frame")))
-        table, dropped = complete_cases(table, data, covariates=kept)
-        columns = validated_columns(table, data, treatment=treatment, covariates=kept)
-        return cls(columns, about, dropped)
+        asked = requested_columns(data, treatment=treatment, covariates=covariates)
+        wanted = [*asked, *switch_columns(visits)]
+        table = read_frame(frame, wanted=wanted, subject=str(about.get("name", "data frame")))
+        return _checked(
+            table,
+            data,
+            treatment=treatment,
+            covariates=covariates,
+            attrs=about,
+            visits=visits,
+            visit_rows=visit_rows,
+        )
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -161,7 +184,7 @@ class Cohort:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the columns, whatever the order of rows and columns, on every platform."""
+        """SHA-256 of columns and visits, whatever their order, on every platform."""
         order = sorting_rows(self.columns["patient"], self.columns["start"])
         digest = hashlib.sha256()
         for name in sorted(self.columns):
@@ -172,6 +195,8 @@ class Cohort:
             else:
                 # Adding 0.0 makes -0.0 and 0.0, which are the same time, the same bytes.
                 digest.update((values + 0.0).astype("<f8").tobytes())
+        if self.visits is not None:
+            digest.update(self.visits.fingerprint.encode())
         return digest.hexdigest()
 
 
@@ -181,6 +206,7 @@ def load_cohort(
     treatment: TreatmentSpec | None = None,
     *,
     covariates: Sequence[str] = (),
+    visits: VisitsSpec | None = None,
 ) -> Cohort:
     """Read and check a CSV file or a packaged data set.
 
@@ -195,6 +221,8 @@ def load_cohort(
         The treatment, if there is one.
     covariates : sequence of str
         Columns to keep under their own names: text for categories, float64 otherwise.
+    visits : VisitsSpec, optional
+        Covariates that change during follow-up, and when treatment is decided.
 
     Returns
     -------
@@ -214,14 +242,38 @@ def load_cohort(
     >>> load_cohort("heart", data, transplant, covariates=["age", "surgery"])
     Cohort(103 patients, 172 rows, 75 events, 1049.8 person-months; columns: ...)
     """
-    kept = tuple(dict.fromkeys(covariates))
-    asked = requested_columns(data, treatment=treatment, covariates=kept)
+    asked = requested_columns(data, treatment=treatment, covariates=covariates)
     labels = [column for column in (data.patient, data.centre) if column is not None]
     path, attrs = _find(source)
-    table = read_csv(path, wanted=asked, labels=labels)
+    table = read_csv(path, wanted=[*asked, *switch_columns(visits)], labels=labels)
+    return _checked(
+        table,
+        data,
+        treatment=treatment,
+        covariates=covariates,
+        attrs=attrs,
+        visits=visits,
+        visit_rows=path.parent,
+    )
+
+
+def _checked(
+    table: Table,
+    data: DataSpec,
+    *,
+    treatment: TreatmentSpec | None,
+    covariates: Sequence[str],
+    attrs: Mapping[str, Attribute],
+    visits: VisitsSpec | None,
+    visit_rows: VisitRows,
+) -> Cohort:
+    kept = baseline_covariates(covariates, table.names, visits=visits)
     table, dropped = complete_cases(table, data, covariates=kept)
     columns = validated_columns(table, data, treatment=treatment, covariates=kept)
-    return Cohort(columns, attrs, dropped)
+    full, found = attach_visits(
+        columns, table, visits, data=data, treatment=treatment, rows=visit_rows, dropped=dropped
+    )
+    return Cohort(full, attrs, dropped, found)
 
 
 def _find(source: str | Path) -> tuple[Path, dict[str, Attribute]]:

@@ -1,17 +1,41 @@
 """What the columns of a data file mean: the `[data]` and `[treatment]` tables of an analysis."""
 
-from typing import Annotated, Final, Self
+from itertools import pairwise
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from bayes_ihlrt.names import DesignKind, TimeUnit
+from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, TimeUnit
 
 RESERVED_NAMES: Final = frozenset(
-    {"patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"}
+    {
+        *("patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"),
+        *("trial", "decision", "passed_from", "passed_to", "earned"),
+    }
 )
 """Names of the package's own columns, which no treatment or covariate may carry."""
 
 ColumnName = Annotated[str, Field(min_length=1)]
+Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+Landmark = Annotated[
+    Annotated[Months, Tag("one")]
+    | Annotated[tuple[Months, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+_OPTIONS: Final = {
+    "landmark": DesignKind.LANDMARK,
+    "grace": DesignKind.CLONE_CENSOR_WEIGHT,
+    "grace_weights": DesignKind.CLONE_CENSOR_WEIGHT,
+    "crossover": DesignKind.SEQUENTIAL,
+}
+"""Options of a treatment that one design only uses."""
 
 
 class DataSpec(BaseModel):
@@ -116,7 +140,7 @@ class TreatmentSpec(BaseModel):
     ------
     pydantic.ValidationError
         Neither or both of `start` and `column` are given, design 'fixed' comes without `column`, or
-        `landmark` is missing or superfluous.
+        an option is missing that the design needs, or given that it does not use.
 
     Examples
     --------
@@ -140,11 +164,26 @@ class TreatmentSpec(BaseModel):
     design: DesignKind = Field(
         default=DesignKind.SPLIT, description="How treatment becomes person-time."
     )
-    landmark: float | None = Field(
+    landmark: Landmark | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Landmark in months after time zero; for design = 'landmark' only.",
+        description="Landmark in months after time zero, or a list of several; for design = "
+        "'landmark' only.",
+    )
+    grace: Months | None = Field(
+        default=None,
+        description="Months within which the treated strategy treats; for design = "
+        "'clone-censor-weight' only.",
+    )
+    grace_weights: GraceWeights | None = Field(
+        default=None,
+        description="Whether the weights of those treated within the grace period read covariates "
+        "at time zero ('baseline', the default) or at the last decision ('time-varying'); for "
+        "design = 'clone-censor-weight' only.",
+    )
+    crossover: Crossover | None = Field(
+        default=None,
+        description="Controls who are treated later are censored then ('censor', the default) or "
+        "followed on ('ignore'); for design = 'sequential' only.",
     )
     acknowledge_immortal_time_bias: bool = Field(
         default=False,
@@ -184,13 +223,37 @@ class TreatmentSpec(BaseModel):
             )
         return self
 
+    @property
+    def landmarks(self) -> tuple[float, ...]:
+        """The landmarks in months, one or several; empty for other designs."""
+        if self.landmark is None:
+            return ()
+        return self.landmark if isinstance(self.landmark, tuple) else (self.landmark,)
+
     @model_validator(mode="after")
     def _landmark_suits_design(self) -> Self:
         if self.design is DesignKind.LANDMARK and self.landmark is None:
             raise ValueError("design = 'landmark' needs `landmark`, in months, for instance 3.0")
-        if self.design is not DesignKind.LANDMARK and self.landmark is not None:
+        if any(late <= early for early, late in pairwise(self.landmarks)):
+            found = ", ".join(f"{month:g}" for month in self.landmarks)
+            raise ValueError(f"`landmark` must increase; found {found}")
+        return self
+
+    @model_validator(mode="after")
+    def _grace_suits_design(self) -> Self:
+        if self.design is DesignKind.CLONE_CENSOR_WEIGHT and self.grace is None:
             raise ValueError(
-                f"`landmark` is used by design = 'landmark' only, and design is "
-                f"'{self.design.value}': remove one of them"
+                "design = 'clone-censor-weight' needs `grace`, the months within which the treated "
+                "strategy treats, for instance 3.0"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _options_suit_design(self) -> Self:
+        for option, design in _OPTIONS.items():
+            if getattr(self, option) is not None and self.design is not design:
+                raise ValueError(
+                    f"`{option}` is used by design = '{design.value}' only, and design is "
+                    f"'{self.design.value}': remove one of them"
+                )
         return self

@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from bayes_ihlrt.data.cells import MISSING_WORDS
 from bayes_ihlrt.data.listing import enumerated
-from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.errors import DataError, Fault, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +183,33 @@ def duplicated(names: tuple[str, ...]) -> dict[str, int]:
     {'nlr': 2}
     """
     return {name: count for name, count in Counter(names).items() if count > 1}
+
+
+def table_faults(table: Table, asked: Mapping[str, str]) -> list[Fault]:
+    """Return the faults of columns that are not there, or there twice.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    asked : mapping of str to str
+        Columns, with what each is needed as.
+
+    Returns
+    -------
+    list of Fault
+        One for each column.
+    """
+    twice = duplicated(table.names)
+    faults = []
+    for column, field in asked.items():
+        if column in twice:
+            problem = f"needed as {field}, and {twice[column]} columns have this name"
+            faults.append(Fault(f"column {column}", problem, "Rename all but one of them"))
+        elif column not in table.names:
+            problem = f"needed as {field}, and there is no such column"
+            faults.append(Fault(f"column {column}", problem, nearest(column, table.names)))
+    return faults
 
 
 def _not_opened(error: OSError) -> Fault:

@@ -11,9 +11,9 @@ from bayes_ihlrt.data.measures import check_constants, check_measurements, check
 from bayes_ihlrt.data.raw import RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.data.reading import read_raw
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
-from bayes_ihlrt.data.table import Table, duplicated
+from bayes_ihlrt.data.table import Table, table_faults
 from bayes_ihlrt.data.therapy import check_treatment
-from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.errors import DataError
 
 _FIELDS: Final = {Role.TREATMENT_START: "[treatment] start", Role.TREATMENT: "[treatment] column"}
 
@@ -116,7 +116,8 @@ def validated_columns(
     DataError
         With every fault that was found.
     """
-    faults = _check_columns(table, data, treatment=treatment, covariates=covariates)
+    asked = requested_columns(data, treatment=treatment, covariates=covariates)
+    faults = table_faults(table, asked)
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
@@ -131,26 +132,6 @@ def validated_columns(
     if faults:
         raise DataError(table.subject, faults)
     return _in_months(raw, rows)
-
-
-def _check_columns(
-    table: Table,
-    data: DataSpec,
-    *,
-    treatment: TreatmentSpec | None,
-    covariates: Sequence[str],
-) -> list[Fault]:
-    asked = requested_columns(data, treatment=treatment, covariates=covariates)
-    twice = duplicated(table.names)
-    faults = []
-    for column, field in asked.items():
-        if column in twice:
-            problem = f"needed as {field}, and {twice[column]} columns have this name"
-            faults.append(Fault(f"column {column}", problem, "Rename all but one of them"))
-        elif column not in table.names:
-            problem = f"needed as {field}, and there is no such column"
-            faults.append(Fault(f"column {column}", problem, nearest(column, table.names)))
-    return faults
 
 
 def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import DesignKind, StartRule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,15 @@ class Provenance:
     immortal_months : float
         Untreated person-months counted as treated (0 for a correct design).
     treated, untreated : mapping of str to float
-        ``patients`` (who contribute time), ``events`` and ``months`` in each state.
+        ``patients`` (who contribute time), ``events`` and ``months`` in each state; a patient in
+        several trials or clones brings events and months to each.
+    trials : int
+        Number of trials or landmarks that are pooled.
+    censored : int
+        Follow-ups that the design ends before their own end: clones that deviate from their
+        strategy, controls who are treated later.
+    starts : StartRule, optional
+        Which decision a start of treatment belongs to, where the design has decisions.
     """
 
     design: DesignKind
@@ -37,17 +45,21 @@ class Provenance:
     immortal_months: float
     treated: Mapping[str, float]
     untreated: Mapping[str, float]
+    trials: int = 1
+    censored: int = 0
+    starts: StartRule | None = None
 
 
 @dataclass(frozen=True)
 class PersonTime:
-    """Validated person-time, sorted by patient and start.
+    """Validated person-time, sorted by patient, trial, clone and start.
 
     Parameters
     ----------
     columns : mapping of str to ndarray, shape (rows,)
-        ``patient``, ``start``, ``stop`` (months), ``event`` (0/1, 1 at most in a patient's last
-        row), ``weight``, the treatment and the covariates.
+        ``patient``, ``start``, ``stop`` (months), ``event`` (0/1, 1 at most in the last row of a
+        patient's history), ``weight``, the treatment and the covariates. A patient has several
+        histories, which overlap in time, where there is a column ``trial`` or ``clone``.
     provenance : Provenance
         How the rows came about.
     """
@@ -62,7 +74,8 @@ class PersonTime:
         rank = np.empty(len(first), dtype=np.intp)
         rank[np.argsort(first)] = np.arange(len(first))
         patient = rank[code]
-        rows = np.lexsort((self.columns["start"], patient))
+        histories = [self.columns[name] for name in ("clone", "trial") if name in self.columns]
+        rows = np.lexsort((self.columns["start"], *histories, patient))
         frozen = {}
         for name, values in self.columns.items():
             array = np.asarray(values)[rows]
@@ -73,7 +86,11 @@ class PersonTime:
 
     @property
     def patient_index(self) -> NDArray[np.intp]:
-        """Number of each row's patient, shape (rows,), increasing from 0."""
+        """Number of each row's patient, shape (rows,), increasing from 0.
+
+        All rows of a patient have one number, whatever the trial or clone: the likelihood, and
+        whatever draws or leaves out patients, then treats them together.
+        """
         return self._order
 
     @property
@@ -83,10 +100,15 @@ class PersonTime:
         return self.columns["patient"][first].astype(object)
 
     @property
+    def overlapping(self) -> bool:
+        """Whether patients have several histories that overlap in time."""
+        return "trial" in self.columns or "clone" in self.columns
+
+    @property
     def exit_time(self) -> NDArray[np.float64]:
-        """End of each patient's follow-up in months, shape (patients,)."""
-        last = np.flatnonzero(np.diff(self._order, append=self._order[-1] + 1))
-        return self.columns["stop"][last].astype(np.float64)
+        """End of each patient's follow-up in months, shape (patients,); the longest history's."""
+        first = np.flatnonzero(np.diff(self._order, prepend=-1))
+        return np.maximum.reduceat(self.columns["stop"].astype(np.float64), first)
 
     @property
     def n_rows(self) -> int:
@@ -95,8 +117,8 @@ class PersonTime:
 
     @property
     def events(self) -> int:
-        """Number of events."""
-        return int(self.columns["event"].astype(np.float64).sum())
+        """Number of patients with an event."""
+        return len(np.unique(self._order[self.columns["event"].astype(np.float64) == 1.0]))
 
     @property
     def frame(self) -> "pd.DataFrame":

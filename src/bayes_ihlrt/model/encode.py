@@ -2,29 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import formulaic
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_ihlrt.designs.person_time import Columns, PersonTime
+from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
 
 Floats = NDArray[np.float64]
-
-_OWN_NAMES: Final = frozenset(
-    {
-        *("basis", "chain", "covariate", "draw", "hyperparameter", "interval", "patient"),
-        *("pattern", "step", "centre_points", "exit_time", "hyperparameters", "row_index", "rows"),
-        *("time", "weight", "log_hazard", "log_rate", "log_scale", "log_shape", "log_weights"),
-        *("slope", "smoothing_sd"),
-    }
-)
-"""Dimensions, data and parameters of the graph, which no column's coefficient may shadow."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +35,8 @@ class Encoder:
         Standard deviation that ``standardise`` divides by (1 for other transforms).
     formula_state : formulaic.ModelSpec or None
         Reference levels, spline knots and the like; None without covariates.
+    predictor : Predictor
+        The linear predictor that the columns belong to.
     """
 
     spec: ModelSpec
@@ -53,6 +45,7 @@ class Encoder:
     levels: Mapping[str, tuple[str, ...]]
     modifier_sd: float
     formula_state: formulaic.ModelSpec | None
+    predictor: Predictor = OUTCOME
 
     def design(self, columns: Columns) -> Floats:
         """Return the design matrix of some rows.
@@ -86,7 +79,7 @@ class Encoder:
         labels = _labels(columns[group])
         unseen = sorted(set(labels) - set(levels))
         if unseen:
-            _refuse_levels(group, unseen, self.levels[group])
+            self._refuse_levels(group, unseen, self.levels[group])
         return np.searchsorted(levels, labels).astype(np.int64)
 
     def slope_values(self, columns: Columns, slope: str) -> Floats:
@@ -106,18 +99,32 @@ class Encoder:
             if known is not None and name in frame:
                 unseen = sorted(set(frame[name].astype(str)) - {str(level) for level in known})
                 if unseen:
-                    _refuse_levels(name, unseen, tuple(str(level) for level in known))
+                    self._refuse_levels(name, unseen, tuple(str(level) for level in known))
+
+    def _refuse_levels(self, name: str, unseen: list[str], known: tuple[str, ...]) -> None:
+        raise SpecificationError(
+            f"{self.predictor.table} formula",
+            [
+                Fault(
+                    f"column {name}",
+                    f"level(s) {', '.join(unseen)} did not occur in the cohort that was fitted",
+                    f"Allowed: {', '.join(known)}",
+                )
+            ],
+        )
 
 
-def build_encoder(spec: ModelSpec, person_time: PersonTime) -> Encoder:
-    """Learn the encoding of a model's covariates from person-time.
+def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME) -> Encoder:
+    """Learn the encoding of a model's covariates from rows, e.g. person-time.
 
     Parameters
     ----------
     spec : ModelSpec
         The model.
-    person_time : PersonTime
-        Rows with every column that the formula reads.
+    rows : Rows
+        With every column that the formula reads, sorted by patient.
+    predictor : Predictor
+        The linear predictor that the formula makes.
 
     Returns
     -------
@@ -131,15 +138,15 @@ def build_encoder(spec: ModelSpec, person_time: PersonTime) -> Encoder:
         matrix are constant or linearly dependent.
     """
     outcome = spec.outcome
-    _check_columns(spec, person_time)
+    _check_columns(spec, rows, predictor)
     levels = {
-        group.group: tuple(sorted(set(_labels(person_time.columns[group.group]))))
+        group.group: tuple(sorted(set(_labels(rows.columns[group.group]))))
         for group in outcome.groups
     }
-    sd = _modifier_sd(spec.modifier, person_time)
+    sd = _modifier_sd(spec.modifier, rows)
     if not outcome.formula:
-        return Encoder(spec, (), {}, levels, sd, None)
-    frame = _formula_frame(spec, person_time.columns, sd)
+        return Encoder(spec, (), {}, levels, sd, None, predictor)
+    frame = _formula_frame(spec, rows.columns, sd)
     matrix = formulaic.model_matrix(
         f"~ {outcome.formula}", frame, context=None, na_action="raise", ensure_full_rank=True
     )
@@ -151,8 +158,8 @@ def build_encoder(spec: ModelSpec, person_time: PersonTime) -> Encoder:
         for position in positions
         if position > 0
     }
-    _check_rank(np.asarray(matrix, dtype=np.float64), names)
-    return Encoder(spec, names, terms, levels, sd, state)
+    _check_rank(np.asarray(matrix, dtype=np.float64), names, predictor)
+    return Encoder(spec, names, terms, levels, sd, state, predictor)
 
 
 def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats:
@@ -199,12 +206,12 @@ def _formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame
     return pd.DataFrame(frame)
 
 
-def _modifier_sd(modifier: ModifierSpec | None, person_time: PersonTime) -> float:
+def _modifier_sd(modifier: ModifierSpec | None, rows: Rows) -> float:
     if modifier is None:
         return 1.0
-    values = person_time.columns[modifier.column].astype(np.float64)
+    values = rows.columns[modifier.column].astype(np.float64)
     if modifier.transform is ModifierTransform.LOG2 and values.min() <= 0.0:
-        patients = person_time.columns["patient"]
+        patients = rows.columns["patient"]
         lowest, wrong = patients[values.argmin()], set(patients[values <= 0.0])
         raise SpecificationError(
             "[modifier]",
@@ -217,15 +224,15 @@ def _modifier_sd(modifier: ModifierSpec | None, person_time: PersonTime) -> floa
                 )
             ],
         )
-    first = np.flatnonzero(np.diff(person_time.patient_index, prepend=-1))
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
     return float(values[first].std(ddof=1)) if len(first) > 1 else 1.0
 
 
-def _check_columns(spec: ModelSpec, person_time: PersonTime) -> None:
-    present = set(person_time.columns)
-    wanted = dict.fromkeys(spec.outcome.parsed.columns, "[outcome] formula")
-    wanted |= {term.group: "[outcome] group" for term in spec.outcome.groups}
-    wanted |= {term.slope: "[outcome] group" for term in spec.outcome.groups if term.slope}
+def _check_columns(spec: ModelSpec, rows: Rows, predictor: Predictor) -> None:
+    present = set(rows.columns)
+    wanted = dict.fromkeys(spec.outcome.parsed.columns, f"{predictor.table} formula")
+    wanted |= {term.group: f"{predictor.table} group" for term in spec.outcome.groups}
+    wanted |= {term.slope: f"{predictor.table} group" for term in spec.outcome.groups if term.slope}
     if spec.modifier is not None:
         wanted.pop(spec.modifier.name, None)
         wanted[spec.modifier.column] = "[modifier] column"
@@ -237,13 +244,13 @@ def _check_columns(spec: ModelSpec, person_time: PersonTime) -> None:
     faults += [
         Fault(place, f"'{name}' is a name that the model uses itself", "Rename the column")
         for name, place in wanted.items()
-        if name in _OWN_NAMES
+        if name in predictor.reserved
     ]
     if faults:
         raise SpecificationError("model", faults)
 
 
-def _check_rank(matrix: Floats, names: tuple[str, ...]) -> None:
+def _check_rank(matrix: Floats, names: tuple[str, ...], predictor: Predictor) -> None:
     """Refuse columns that the others determine: their coefficients are not identified."""
     scale = np.linalg.norm(matrix, axis=0)
     scaled = matrix / np.where(scale > 0.0, scale, 1.0)
@@ -251,28 +258,15 @@ def _check_rank(matrix: Floats, names: tuple[str, ...]) -> None:
         return
     _, _, directions = np.linalg.svd(scaled, full_matrices=False)
     involved = np.abs(directions[-1]) > 1e-8
-    labels = ("the baseline hazard", *names)
+    labels = (predictor.level, *names)
     culprits = [label for label, hit in zip(labels, involved, strict=True) if hit]
     raise SpecificationError(
-        "[outcome] formula",
+        f"{predictor.table} formula",
         [
             Fault(
                 "design matrix",
                 f"these columns determine one another: {', '.join(culprits)}",
-                "Remove one of them (a constant column repeats the baseline hazard)",
-            )
-        ],
-    )
-
-
-def _refuse_levels(name: str, unseen: list[str], known: tuple[str, ...]) -> None:
-    raise SpecificationError(
-        "[outcome] formula",
-        [
-            Fault(
-                f"column {name}",
-                f"level(s) {', '.join(unseen)} did not occur in the cohort that was fitted",
-                f"Allowed: {', '.join(known)}",
+                f"Remove one of them (a constant column repeats {predictor.level})",
             )
         ],
     )

@@ -148,6 +148,32 @@ def parse_group(text: str) -> tuple[GroupTerm, ...]:
     return terms
 
 
+def check_readable(formula: str, group: str) -> None:
+    """Check that a model's formula and group can be read.
+
+    Parameters
+    ----------
+    formula : str
+        Right-hand side; empty for none.
+    group : str
+        Group effects; empty for none.
+
+    Raises
+    ------
+    ValueError
+        As pydantic validators report faults; every fault is told.
+    """
+    faults = []
+    for text, parse in ((formula, parse_formula), (group, parse_group)):
+        try:
+            if text:
+                parse(text)
+        except SpecificationError as error:
+            faults += [f"{fault.problem}. {fault.remedy}" for fault in error.faults]
+    if faults:
+        raise ValueError("; ".join(faults))
+
+
 class _Reader:
     """Walks a formula's syntax tree, collecting terms, columns and faults."""
 

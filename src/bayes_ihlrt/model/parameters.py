@@ -1,6 +1,7 @@
 """Which parameters a model has and which prior each of them gets."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import (
     AdjacentHazardPrior,
+    AnyPrior,
     HazardRatioPrior,
     MedianSurvivalPrior,
     PerUnit,
@@ -78,11 +80,45 @@ def stated_priors(spec: ModelSpec, terms: Mapping[str, str]) -> dict[str, Resolv
     defaults = {name: _coefficient_default(spec, term) for name, term in terms.items()}
     defaults |= _baseline_defaults(spec)
     defaults |= dict.fromkeys(group_scales(spec), GROUP_SD)
-    faults = _unknown_names(spec, defaults, terms)
+    aliases = {name: _aliases(spec, name, terms.get(name)) for name in defaults}
+    return assign_priors(spec.priors, defaults, aliases=aliases, coefficients=set(terms))
+
+
+def assign_priors(
+    given: Mapping[str, AnyPrior],
+    defaults: Mapping[str, Prior],
+    *,
+    aliases: Mapping[str, tuple[str, ...]],
+    coefficients: AbstractSet[str],
+) -> dict[str, ResolvedPrior]:
+    """Give every parameter the prior of its nearest name, else ``default``, else the package's.
+
+    Parameters
+    ----------
+    given : mapping of str to prior
+        What the specification states.
+    defaults : mapping of str to Prior
+        The package's prior of every parameter; a positive one belongs to a scale.
+    aliases : mapping of str to tuple of str
+        Names under which each parameter's prior may be stated, nearest first.
+    coefficients : set of str
+        Parameters that a median survival cannot describe.
+
+    Returns
+    -------
+    dict of str to ResolvedPrior
+        In the order of `defaults`.
+
+    Raises
+    ------
+    SpecificationError
+        When a prior names no parameter, or has the wrong domain; every fault is listed.
+    """
+    faults = _unknown_names(given, aliases)
     stated = {}
     for name, default in defaults.items():
-        prior, source = _look_up(spec, name, terms.get(name), default)
-        faults += _domain_faults(name, prior, is_scale=default.positive, term=name in terms)
+        prior, source = _look_up(given, aliases[name], default)
+        faults += _domain_faults(name, prior, is_scale=default.positive, term=name in coefficients)
         stated[name] = ResolvedPrior(prior, source)
     if faults:
         raise SpecificationError("[priors]", faults)
@@ -169,24 +205,24 @@ def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     return (name, "group_sd") if name.startswith("sd_") else (name,)
 
 
-def _look_up(spec: ModelSpec, name: str, term: str | None, default: Prior) -> tuple[Prior, str]:
-    for alias in _aliases(spec, name, term):
-        if alias in spec.priors:
-            return spec.priors[alias].to_prior(), "specification"
-    if "default" in spec.priors and not default.positive:
-        return spec.priors["default"].to_prior(), "specification default"
+def _look_up(
+    given: Mapping[str, AnyPrior], aliases: tuple[str, ...], default: Prior
+) -> tuple[Prior, str]:
+    for alias in aliases:
+        if alias in given:
+            return given[alias].to_prior(), "specification"
+    if "default" in given and not default.positive:
+        return given["default"].to_prior(), "specification default"
     return default, "package default"
 
 
 def _unknown_names(
-    spec: ModelSpec, defaults: Mapping[str, Prior], terms: Mapping[str, str]
+    given: Mapping[str, AnyPrior], aliases: Mapping[str, tuple[str, ...]]
 ) -> list[Fault]:
-    known = {"default"}
-    for name in defaults:
-        known |= set(_aliases(spec, name, terms.get(name)))
+    known = {"default", *(alias for names in aliases.values() for alias in names)}
     return [
         Fault(f"prior '{name}'", "the model has no such parameter", nearest(name, known))
-        for name in spec.priors
+        for name in given
         if name not in known
     ]
 

@@ -6,8 +6,13 @@ from typing import Annotated, Any, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.formula import Formula, GroupTerm, parse_formula, parse_group
+from bayes_ihlrt.model.formula import (
+    Formula,
+    GroupTerm,
+    check_readable,
+    parse_formula,
+    parse_group,
+)
 from bayes_ihlrt.names import GroupParametrisation, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import AnyPrior
 
@@ -108,15 +113,7 @@ class OutcomeSpec(_Frozen):
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
-        faults = []
-        for text, parse in ((self.formula, parse_formula), (self.group, parse_group)):
-            try:
-                if text:
-                    parse(text)
-            except SpecificationError as error:
-                faults += [f"{fault.problem}. {fault.remedy}" for fault in error.faults]
-        if faults:
-            raise ValueError("; ".join(faults))
+        check_readable(self.formula, self.group)
         return self
 
     @property

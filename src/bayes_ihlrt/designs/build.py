@@ -1,0 +1,166 @@
+"""From a cohort to person-time, under the design that the specification names."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import numpy as np
+
+from bayes_ihlrt.data.cohort import Cohort
+from bayes_ihlrt.data.schema import TreatmentSpec
+from bayes_ihlrt.data.starts import follow_up
+from bayes_ihlrt.data.values import covariate_names
+from bayes_ihlrt.designs.clones import clone_emulation
+from bayes_ihlrt.designs.decisions import decision_table
+from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.designs.fixed_start import ever_never, fixed, split
+from bayes_ihlrt.designs.landmark import landmark, landmark_emulation
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.designs.rows import floats, provenance
+from bayes_ihlrt.designs.sequential import sequential_emulation
+from bayes_ihlrt.designs.updated import update_rows
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.names import DesignKind, StartRule
+
+
+def person_time(
+    cohort: Cohort,
+    treatment: TreatmentSpec | None = None,
+    *,
+    updated: Collection[str] = (),
+) -> PersonTime:
+    """Turn a cohort into person-time under the design that the specification names.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Validated cohort, months.
+    treatment : TreatmentSpec, optional
+        Treatment and design; without one the cohort's rows are the person-time.
+    updated : collection of str
+        Covariates of the model that change at visits. Rows are cut where they change, in the
+        designs that follow patients from time zero as they are (``split``, ``fixed``,
+        ``ever-never``, no treatment); the others read them at the landmark, at the decision or at
+        time zero.
+
+    Returns
+    -------
+    PersonTime
+        Rows with the treatment as a 0/1 column under its name.
+
+    Raises
+    ------
+    RefusedError
+        For ``ever-never`` without the acknowledgement.
+    SpecificationError
+        When the design leaves nobody, or nobody in one treatment state.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.data.schema import DataSpec
+    >>> data = DataSpec(patient="id", time="months", event="death")
+    >>> treatment = TreatmentSpec(name="ihlrt", start="ihlrt_months")
+    >>> cohort = Cohort.from_frame(
+    ...     {"id": ["a", "b"], "months": [10.0, 6.0], "death": [1, 1],
+    ...      "ihlrt_months": [4.0, float("nan")]}, data, treatment)
+    >>> person_time(cohort, treatment).columns["ihlrt"].tolist()
+    [0.0, 1.0, 0.0]
+    """
+    _check_updated(cohort, updated)
+    if treatment is None:
+        rows = update_rows(cohort, cohort.columns, updated)
+        rows["weight"] = np.ones(len(rows["start"]))
+        return PersonTime(rows, provenance(DesignKind.FIXED, rows, None))
+    if treatment.design is DesignKind.LANDMARK:
+        return landmark(cohort, treatment)
+    if treatment.design in _FROM_COLUMNS:
+        rows = update_rows(cohort, cohort.columns, updated)
+        return _FROM_COLUMNS[treatment.design](rows, treatment)
+    return _EMULATIONS[treatment.design](cohort, treatment).person_time
+
+
+def emulate(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
+    """Return the person-time of a design with the decisions that its weights come from.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Validated cohort, months.
+    treatment : TreatmentSpec
+        Design ``fixed``, ``landmark``, ``sequential`` or ``clone-censor-weight``.
+
+    Returns
+    -------
+    Emulation
+        Person-time and decisions.
+
+    Raises
+    ------
+    SpecificationError
+        The design has no decisions, or leaves nobody, or nobody in one treatment state.
+    RefusedError
+        Patients would be censored at starts of treatment that have no decision.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.data.schema import DataSpec
+    >>> treatment = TreatmentSpec(
+    ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)
+    >>> cohort = Cohort.from_frame(
+    ...     {"id": ["a", "b"], "os": [10.0, 7.0], "death": [1, 1], "ihlrt_months": [2.0, None]},
+    ...     DataSpec(patient="id", time="os", event="death"), treatment)
+    >>> emulate(cohort, treatment).decisions.initiated.tolist()
+    [1.0, 0.0]
+    """
+    if treatment.design not in _EMULATIONS:
+        problem = f"design '{treatment.design.value}' has no decisions, so no weights"
+        remedy = nearest(treatment.design.value, [design.value for design in _EMULATIONS])
+        raise SpecificationError("[treatment]", [Fault("design", problem, remedy)])
+    return _EMULATIONS[treatment.design](cohort, treatment)
+
+
+def _fixed_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
+    rows = fixed(cohort.columns, treatment)
+    known = follow_up(cohort.columns, treatment.name)
+    count = len(known.patients)
+    table = decision_table(
+        cohort,
+        treatment,
+        np.arange(count),
+        time=known.entry.copy(),
+        columns={
+            "number": np.zeros(count, dtype=np.intp),
+            "until": known.entry.copy(),
+            "initiated": np.isfinite(known.treated_from).astype(np.float64),
+        },
+        rule=StartRule.AT_VISIT,
+    )
+    none = np.zeros(rows.n_rows, dtype=np.intp)
+    pointers = {"decision": rows.patient_index, "passed_from": none, "passed_to": none}
+    pointers["earned"] = none - 1
+    arms = floats(rows.columns[treatment.name])
+    columns = {**rows.columns, treatment.name: arms, **pointers}
+    return Emulation(PersonTime(columns, rows.provenance), table, treatment.name)
+
+
+_FROM_COLUMNS: Final = {
+    DesignKind.SPLIT: split,
+    DesignKind.EVER_NEVER: ever_never,
+    DesignKind.FIXED: fixed,
+}
+_EMULATIONS: Final[Mapping[DesignKind, Callable[[Cohort, TreatmentSpec], Emulation]]] = {
+    DesignKind.FIXED: _fixed_emulation,
+    DesignKind.LANDMARK: landmark_emulation,
+    DesignKind.SEQUENTIAL: sequential_emulation,
+    DesignKind.CLONE_CENSOR_WEIGHT: clone_emulation,
+}
+
+
+def _check_updated(cohort: Cohort, updated: Collection[str]) -> None:
+    known = () if cohort.visits is None else cohort.visits.updated
+    faults = [
+        Fault("[visits]", f"'{name}' does not change at visits", nearest(name, known))
+        for name in updated
+        if name not in known
+    ]
+    if faults:
+        raise SpecificationError(f"covariates ({', '.join(covariate_names(cohort))})", faults)
