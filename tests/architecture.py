@@ -17,8 +17,8 @@ PACKAGE = "bayes_ihlrt"
 FLOORS = (
     ("_lazy", "names", "errors", "clinical", "priors"),
     ("data",),
-    ("designs", "propensity"),
-    ("hazards", "model"),
+    ("designs",),
+    ("hazards", "model", "propensity"),
     ("inference",),
     ("estimands", "checks"),
     ("sensitivity", "trials"),
@@ -34,6 +34,7 @@ BESIDE = {
     ("priors", "names"),
     ("priors", "errors"),
     ("model", "hazards"),
+    ("propensity", "model"),
     ("report", "analysis"),
     ("cli", "analysis"),
     ("cli", "report"),

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.data.schema import TreatmentSpec as TreatmentSpec
     from bayes_ihlrt.data.simulate import SimulatedCohort as SimulatedCohort
     from bayes_ihlrt.data.simulate import simulate_cohort as simulate_cohort
+    from bayes_ihlrt.data.visits_spec import VisitsSpec as VisitsSpec
     from bayes_ihlrt.designs import PersonTime as PersonTime
+    from bayes_ihlrt.designs import emulate as emulate
     from bayes_ihlrt.designs import person_time as person_time
     from bayes_ihlrt.errors import BayesIhlrtError as BayesIhlrtError
     from bayes_ihlrt.errors import ConvergenceError as ConvergenceError
@@ -48,13 +50,21 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
     from bayes_ihlrt.estimands.summary import probability as probability
     from bayes_ihlrt.estimands.summary import summarise as summarise
+    from bayes_ihlrt.inference.nuts_audit import Audit as Audit
+    from bayes_ihlrt.inference.nuts_audit import audit as audit
+    from bayes_ihlrt.inference.batch import BatchEngine as BatchEngine
+    from bayes_ihlrt.inference.batch_result import BatchModes as BatchModes
+    from bayes_ihlrt.inference.batch_result import BatchPosterior as BatchPosterior
+    from bayes_ihlrt.inference.batch_summary import summarise_batch as summarise_batch
     from bayes_ihlrt.inference.fitted import FittedModel as FittedModel
     from bayes_ihlrt.inference.fitted import fit_model as fit_model
-    from bayes_ihlrt.inference.nuts import sample as sample
+    from bayes_ihlrt.inference.jax_density import prepared_density as prepared_density
+    from bayes_ihlrt.inference.sampling import sample as sample
     from bayes_ihlrt.inference.settings import SamplerSpec as SamplerSpec
     from bayes_ihlrt.inference.store import load as load
     from bayes_ihlrt.inference.store import save as save
     from bayes_ihlrt.model.build import build_model as build_model
+    from bayes_ihlrt.model.build import prepare as prepare
     from bayes_ihlrt.model.spec import ModelSpec as ModelSpec
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
     from bayes_ihlrt.priors import MedianSurvivalPrior as MedianSurvivalPrior
@@ -78,7 +88,9 @@ else:
         "TreatmentSpec": "bayes_ihlrt.data.schema",
         "SimulatedCohort": "bayes_ihlrt.data.simulate",
         "simulate_cohort": "bayes_ihlrt.data.simulate",
+        "VisitsSpec": "bayes_ihlrt.data.visits_spec",
         "PersonTime": "bayes_ihlrt.designs",
+        "emulate": "bayes_ihlrt.designs",
         "person_time": "bayes_ihlrt.designs",
         "BayesIhlrtError": "bayes_ihlrt.errors",
         "ConvergenceError": "bayes_ihlrt.errors",
@@ -97,13 +109,21 @@ else:
         "kaplan_meier": "bayes_ihlrt.estimands.product_limit",
         "probability": "bayes_ihlrt.estimands.summary",
         "summarise": "bayes_ihlrt.estimands.summary",
+        "Audit": "bayes_ihlrt.inference.nuts_audit",
+        "audit": "bayes_ihlrt.inference.nuts_audit",
+        "BatchEngine": "bayes_ihlrt.inference.batch",
+        "BatchModes": "bayes_ihlrt.inference.batch_result",
+        "BatchPosterior": "bayes_ihlrt.inference.batch_result",
+        "summarise_batch": "bayes_ihlrt.inference.batch_summary",
         "FittedModel": "bayes_ihlrt.inference.fitted",
         "fit_model": "bayes_ihlrt.inference.fitted",
-        "sample": "bayes_ihlrt.inference.nuts",
+        "prepared_density": "bayes_ihlrt.inference.jax_density",
+        "sample": "bayes_ihlrt.inference.sampling",
         "SamplerSpec": "bayes_ihlrt.inference.settings",
         "load": "bayes_ihlrt.inference.store",
         "save": "bayes_ihlrt.inference.store",
         "build_model": "bayes_ihlrt.model.build",
+        "prepare": "bayes_ihlrt.model.build",
         "ModelSpec": "bayes_ihlrt.model.spec",
         "HazardRatioPrior": "bayes_ihlrt.priors",
         "MedianSurvivalPrior": "bayes_ihlrt.priors",

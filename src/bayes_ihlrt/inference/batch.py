@@ -7,6 +7,7 @@ from other starts, counted and named, and never enters a summary.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,29 +17,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT, BatchModes, BatchPosterior
-from bayes_ihlrt.inference.importance import Sample, draw, smooth
+from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
-from bayes_ihlrt.inference.marginal import (
-    Conditional,
-    Coordinates,
-    Proposal,
-    approximate,
-    conditional,
-    scale_coordinates,
-)
-from bayes_ihlrt.inference.newton import Optimum, maximise
+from bayes_ihlrt.inference.kernels import Kernels, make_kernels
+from bayes_ihlrt.inference.marginal import approximate
+from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
 
 Floats = NDArray[np.float64]
 type Reduce = Callable[[xr.Dataset], xr.Dataset]
-type Overrides = Mapping[str, jax.Array]
 
 
 @dataclass(frozen=True, eq=False)
 class BatchEngine:
-    """A graph's functions, compiled for batches.
+    """A graph's functions, compiled for batches, with the data that its members share.
 
     Parameters
     ----------
@@ -47,25 +41,30 @@ class BatchEngine:
     """
 
     density: JaxDensity
-    _mode: Callable[..., Optimum] = field(init=False, repr=False)
-    _look: Callable[..., Conditional] = field(init=False, repr=False)
-    _coordinates: Coordinates = field(init=False, repr=False)
-    _sample: Callable[..., tuple[Sample, dict[str, jax.Array]]] = field(init=False, repr=False)
-    _own_scale: Callable[..., dict[str, jax.Array]] = field(init=False, repr=False)
+    data: Mapping[str, NDArray[np.generic]] = field(init=False, repr=False)
+    kernels: Kernels = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Wrap the functions of one member; JAX compiles them on the first use of a shape."""
-        coordinates = scale_coordinates(self.density)
-        parts = (self.density, coordinates)
-        compiled = {
-            "_coordinates": coordinates,
-            "_mode": jax.jit(jax.vmap(partial(_mode, *parts))),
-            "_look": jax.jit(jax.vmap(partial(_look, *parts))),
-            "_sample": jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
-            "_own_scale": jax.jit(jax.vmap(partial(_own_scale, self.density))),
-        }
-        for name, function in compiled.items():
-            object.__setattr__(self, name, function)
+        """Wrap the graph's functions; JAX compiles them on the first use of a shape."""
+        object.__setattr__(self, "data", self.density.data)
+        object.__setattr__(self, "kernels", make_kernels(self.density))
+
+    def with_data(self, data: Mapping[str, NDArray[np.generic]]) -> "BatchEngine":
+        """Return an engine of the same graph on other data.
+
+        Parameters
+        ----------
+        data : mapping of str to ndarray
+            Values of all `pm.Data`; nothing is compiled again where shapes are the same.
+
+        Returns
+        -------
+        BatchEngine
+            Shares the compiled functions.
+        """
+        other = copy(self)
+        object.__setattr__(other, "data", dict(data))
+        return other
 
     def modes(
         self,
@@ -106,12 +105,46 @@ class BatchEngine:
         parts = []
         for turn in roster.turns(begin, chunk=size, seed=seed):
             overrides = take(members, turn.members)
-            found = self._mode(overrides, turn.starts)
+            found = self.kernels.mode(self._inputs, overrides, turn.starts)
             places = roster.record(turn, np.asarray(found.converged))
             positions[turn.members[places]] = np.asarray(found.position)[places]
-            values = self._own_scale(overrides, found.position)
+            values = self.kernels.own_scale(self._inputs, overrides, found.position)
             parts.append(self._dataset(values, turn.members, places, (MEMBER,)))
-        return BatchModes(_joined(parts), positions, roster.tries)
+        flags = member_flags(self.density, self.data, members, total=roster.total)
+        return BatchModes(_joined(parts), positions, roster.tries, flags)
+
+    def centres(self, members: Members) -> Floats:
+        """Return where each posterior lies: scales at their median, all else at its mode there.
+
+        Parameters
+        ----------
+        members : mapping of str to ndarray, shape (members, ...)
+            Data that vary.
+
+        Returns
+        -------
+        ndarray, shape (members, dims)
+            Unconstrained positions, a start for `modes`; NaN where there is no mode.
+
+        Raises
+        ------
+        SpecificationError
+            When a name is unknown or lengths or shapes differ.
+        """
+        roster, begin, size = self._plan(members, None, None)
+        positions = np.full((roster.total, begin.shape[-1]), np.nan)
+        for turn in roster.turns(begin, chunk=size, seed=0):
+            look = partial(self.kernels.look, self._inputs, take(members, turn.members))
+            found = approximate(look, self.kernels.coordinates, jnp.asarray(turn.starts))
+            places = roster.record(turn, np.isfinite(np.asarray(found.centre.log_marginal)))
+            where = turn.members[places]
+            middle = np.asarray(found.middle)[places]
+            positions[np.ix_(where, np.asarray(self.kernels.coordinates.scales, dtype=int))] = (
+                middle
+            )
+            others = np.asarray(self.kernels.coordinates.others, dtype=int)
+            positions[np.ix_(where, others)] = np.asarray(found.centre.mean)[places]
+        return positions
 
     def posteriors(
         self,
@@ -160,10 +193,12 @@ class BatchEngine:
         root, parts = jax.random.key(seed), []
         for turn in roster.turns(begin, chunk=size, seed=seed):
             overrides = take(members, turn.members)
-            look = partial(self._look, overrides)
-            proposal = approximate(look, self._coordinates, jnp.asarray(turn.starts))
+            look = partial(self.kernels.look, self._inputs, overrides)
+            proposal = approximate(look, self.kernels.coordinates, jnp.asarray(turn.starts))
             keys = jax.vmap(partial(jax.random.fold_in, root))(jnp.asarray(turn.members))
-            sample, values = self._sample((overrides, proposal, keys), n=draws, keep=names)
+            sample, values = self.kernels.sample(
+                self.data, (overrides, proposal, keys), n=draws, keep=names
+            )
             raw = np.asarray(sample.log_weights)
             found = np.isfinite(np.asarray(proposal.centre.log_marginal))
             good = found & np.isfinite(raw).any(axis=-1)
@@ -176,19 +211,24 @@ class BatchEngine:
             parts.append(part if reduce is None else reduce(part))
         table = {"k_hat": k_hat, "ess": ess, "log_evidence": evidence}
         table |= {"converged": roster.converged, "tries": roster.tries}
-        columns = {name: (MEMBER, values) for name, values in table.items()}
-        diagnostics = xr.Dataset(columns, coords={MEMBER: np.arange(roster.total)})
-        return BatchPosterior(_joined(parts), diagnostics)
+        flags = member_flags(self.density, self.data, members, total=roster.total)
+        return BatchPosterior.make(_joined(parts), table, flags)
+
+    @property
+    def _inputs(self) -> Mapping[str, NDArray[np.generic]] | None:
+        """What the kernels take as shared data: nothing for the graph's own, their constants."""
+        return None if self.data is self.density.data else self.data
 
     def _plan(
         self, members: Members, start: Floats | None, chunk: int | None
     ) -> tuple[Roster, Floats, int]:
-        shapes = {name: np.shape(values) for name, values in self.density.arrays.items()}
+        _check_precision()
+        shapes = {name: np.shape(values) for name, values in self.density.arrays(self.data).items()}
         total = count_members(members, shapes)
         begin = self.density.start if start is None else start
         rows = max(max(shape, default=1) for shape in shapes.values())
         size = chunk or chunk_size(total, rows=rows, dims=len(self.density.names))
-        return Roster(total), begin, min(size, total)
+        return Roster(total, self.density.start), begin, min(size, total)
 
     def _kept(self, keep: Sequence[str]) -> tuple[str, ...]:
         known = [str(variable.name) for variable in self.density.model.unobserved_RVs]
@@ -220,52 +260,11 @@ class BatchEngine:
         return xr.Dataset(arrays, coords={**coords, MEMBER: members[places]})
 
 
-def _mode(
-    density: JaxDensity, coordinates: Coordinates, overrides: Overrides, start: jax.Array
-) -> Optimum:
-    log_density = density.bind(overrides)
-    fixed, begin = coordinates.split(start)
-    found = maximise(lambda others: log_density(coordinates.join(fixed, others)), begin)
-    return found._replace(position=coordinates.join(fixed, found.position))
-
-
-def _look(
-    density: JaxDensity,
-    coordinates: Coordinates,
-    overrides: Overrides,
-    scales: jax.Array,
-    begin: jax.Array,
-) -> Conditional:
-    log_density = density.bind(overrides)
-    return jax.vmap(partial(conditional, log_density, coordinates))(scales, begin)
-
-
-def _sample(
-    density: JaxDensity,
-    coordinates: Coordinates,
-    members: tuple[Overrides, Proposal, jax.Array],
-    *,
-    n: int,
-    keep: tuple[str, ...],
-) -> tuple[Sample, dict[str, jax.Array]]:
-    """Draw member after member: all draws of all members at once would not fit into a cache."""
-
-    def one(
-        member: tuple[Overrides, Proposal, jax.Array],
-    ) -> tuple[Sample, dict[str, jax.Array]]:
-        overrides, proposal, key = member
-        sample = draw(density.bind(overrides), proposal, coordinates, key, draws=n)
-        values = jax.vmap(partial(_own_scale, density, overrides))(sample.positions)
-        return sample, {name: values[name] for name in keep}
-
-    mapped: tuple[Sample, dict[str, jax.Array]] = jax.lax.map(one, members)
-    return mapped
-
-
-def _own_scale(
-    density: JaxDensity, overrides: Overrides, position: jax.Array
-) -> dict[str, jax.Array]:
-    return density.constrained(position, density.with_overrides(overrides))
+def _check_precision() -> None:
+    if not jax.config.jax_enable_x64:
+        problem = "it is switched off, and in single precision modes and weights are wrong"
+        remedy = "Call jax.config.update('jax_enable_x64', True)"
+        raise RefusedError("batch", [Fault("jax_enable_x64", problem, remedy)])
 
 
 def _joined(parts: list[xr.Dataset]) -> xr.Dataset:

@@ -1,5 +1,6 @@
 """What a batch of posteriors returns: modes or weighted draws by member, and how each came out."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.inference.importance import MAX_K_HAT
+from bayes_ihlrt.inference.gate import MAX_K_HAT
+from bayes_ihlrt.inference.member_flags import MemberFlags
 
 Floats = NDArray[np.float64]
 MEMBER: Final = "member"
@@ -27,16 +29,31 @@ class BatchModes:
         Unconstrained; NaN for a member that failed.
     tries : ndarray of int, shape (members,)
         Starts used.
+    flags : MemberFlags, optional
+        What is the matter with the data of each member; None where rows are not known by name.
     """
 
     parameters: xr.Dataset
     positions: Floats
     tries: NDArray[np.int64]
+    flags: MemberFlags | None = None
 
     @property
     def failed(self) -> NDArray[np.int64]:
         """Numbers of the members without a mode."""
         return np.flatnonzero(np.isnan(self.positions).any(axis=1))
+
+    @property
+    def diagnostics(self) -> xr.Dataset:
+        """By member: ``converged``, ``not_converged``, ``tries``, and each flag of the data."""
+        lost = np.isnan(self.positions).any(axis=1)
+        table = {"converged": ~lost, "not_converged": lost, "tries": self.tries}
+        return _by_member(table | ({} if self.flags is None else self.flags.table))
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What is the matter with which member, in plain words."""
+        return _told(self.flags, _about_starts(self.diagnostics))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +66,28 @@ class BatchPosterior:
         Dimensions ``member, draw, ...``, with the normalised importance weight as ``weight``; or
         what `reduce` made of it. Failed members are left out.
     diagnostics : xarray.Dataset
-        By member, failed ones included: ``converged``, ``k_hat`` and ``ess`` (infinite and 0 where
-        it failed), ``tries``, ``log_evidence``.
+        By member, failed ones included: ``converged``, ``not_converged``, ``k_hat`` and ``ess``
+        (infinite and 0 where it failed), ``high_k_hat`` (above 0.7), ``tries``, ``log_evidence``,
+        and each flag of the data: ``no_events``, ``one_patient``, ``separation``, ``collinear``.
+    flags : MemberFlags, optional
+        What is the matter with the data of each member; None where rows are not known by name.
     """
 
     draws: xr.Dataset
     diagnostics: xr.Dataset
+    flags: MemberFlags | None = None
+
+    @classmethod
+    def make(
+        cls, draws: xr.Dataset, table: dict[str, NDArray[np.generic]], flags: MemberFlags | None
+    ) -> "BatchPosterior":
+        """Complete the diagnostics by the flags."""
+        flagged: dict[str, NDArray[np.generic]] = {
+            "not_converged": ~table["converged"].astype(bool),
+            "high_k_hat": ~(table["k_hat"].astype(np.float64) <= MAX_K_HAT),
+        }
+        of_data = {} if flags is None else flags.table
+        return cls(draws, _by_member({**table, **flagged, **of_data}), flags)
 
     @property
     def failed(self) -> NDArray[np.int64]:
@@ -64,7 +97,21 @@ class BatchPosterior:
     @property
     def flagged(self) -> NDArray[np.int64]:
         """Numbers of the members that failed or whose Pareto k-hat is above 0.7."""
-        return np.flatnonzero(~(self.diagnostics["k_hat"].to_numpy() <= MAX_K_HAT))
+        return np.flatnonzero(self.diagnostics["high_k_hat"].to_numpy())
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What is the matter with which member, in plain words."""
+        return _told(self.flags, [*_about_starts(self.diagnostics), *self._about_weights()])
+
+    def _about_weights(self) -> Iterator[tuple[int, str]]:
+        k_hat = self.diagnostics["k_hat"].to_numpy()
+        for member in sorted(set(self.flagged.tolist()) - set(self.failed.tolist())):
+            yield (
+                member,
+                f"Pareto k-hat {k_hat[member]:.2f} is above {MAX_K_HAT}, so the approximation does "
+                "not fit this posterior: refit the member by NUTS",
+            )
 
     def __str__(self) -> str:
         """Tell in one line how good the approximation is."""
@@ -75,3 +122,32 @@ class BatchPosterior:
             f"{len(k_hat):,} approximate posteriors (Laplace, importance-corrected): {lost} "
             f"without a mode, {high} with Pareto k-hat above {MAX_K_HAT}; median k-hat {middle:.2f}"
         )
+
+
+def _by_member(table: Mapping[str, NDArray[np.generic]]) -> xr.Dataset:
+    columns = {name: (MEMBER, values) for name, values in table.items()}
+    members = len(next(iter(table.values())))
+    return xr.Dataset(columns, coords={MEMBER: np.arange(members)})
+
+
+def _about_starts(diagnostics: xr.Dataset) -> Iterator[tuple[int, str]]:
+    tries, lost = diagnostics["tries"].to_numpy(), diagnostics["not_converged"].to_numpy()
+    for member in np.flatnonzero(lost | (tries > 1)).tolist():
+        if lost[member]:
+            yield (
+                member,
+                f"no posterior mode from {tries[member]} starts (the log-density is infinite there "
+                "or has no maximum), so it is left out",
+            )
+        else:
+            yield (
+                member,
+                "no posterior mode from the first start (the log-density is infinite there or has "
+                f"no maximum nearby); found from start {tries[member]}",
+            )
+
+
+def _told(flags: MemberFlags | None, others: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    of_data = [] if flags is None else list(flags.messages())
+    found = sorted([*of_data, *others], key=lambda pair: pair[0])
+    return tuple(f"member {member}: {words}" for member, words in found)

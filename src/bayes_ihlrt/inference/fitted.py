@@ -7,8 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.inference.gate import Convergence, check_convergence
-from bayes_ihlrt.inference.nuts import sample
+from bayes_ihlrt.inference.gate import Diagnosis, check_convergence
+from bayes_ihlrt.inference.sampling import sample
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.build import PreparedModel, build_graph, prepare
 from bayes_ihlrt.model.spec import ModelSpec
@@ -28,14 +28,14 @@ class FittedModel:
         The rows that were fitted.
     tree : xarray.DataTree
         Draws and their diagnostics.
-    convergence : Convergence
-        Worst diagnostics.
+    convergence : Convergence, Approximation or None
+        Worst diagnostics, by engine; None for draws that need none (the linked bootstrap's).
     """
 
     prepared: PreparedModel
     person_time: PersonTime
     tree: xr.DataTree
-    convergence: Convergence
+    convergence: Diagnosis | None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -70,7 +70,7 @@ def fit_model(
     allow_nonconverged: bool = False,
     progress: bool = False,
 ) -> FittedModel:
-    """Fit a model to person-time by NUTS.
+    """Fit a model to person-time, by NUTS unless the settings say otherwise.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def fit_model(
     person_time : PersonTime
         Rows, months.
     settings : SamplerSpec, optional
-        Draws, chains, seed.
+        Engine, draws, chains, seed.
     allow_nonconverged : bool
         Return draws that did not converge instead of raising.
     progress : bool

@@ -1,9 +1,11 @@
-"""The convergence gate: draws that did not converge are an error, not a footnote.
+"""The gate: draws that are not to be trusted are an error, not a footnote.
 
 References
 ----------
 Vehtari A, Gelman A, Simpson D, Carpenter B, Bürkner P-C. Rank-normalization, folding, and
 localization: an improved R-hat. Bayesian Anal 2021;16:667-718, doi 10.1214/20-BA1221.
+Vehtari A, Simpson D, Gelman A, Yao Y, Gabry J. Pareto smoothed importance sampling. J Mach Learn
+Res 2024;25(72):1-58.
 """
 
 from dataclasses import dataclass
@@ -14,14 +16,17 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.names import Engine
 
 MAX_R_HAT: Final = 1.01
 MIN_ESS: Final = 400.0
+MAX_K_HAT: Final = 0.7
+"""Pareto shape above which importance weights are not to be trusted."""
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """Worst diagnostics over all parameters.
+    """Worst diagnostics of Markov chains over all parameters.
 
     Parameters
     ----------
@@ -54,9 +59,105 @@ class Convergence:
             found.append(f"{self.divergences} divergent transitions (allowed: 0)")
         return tuple(found)
 
+    @property
+    def remedy(self) -> str:
+        """What to do about failures."""
+        return (
+            "Raise tune, draws or target_accept in [sampler], state tighter priors, or simplify "
+            "the model"
+        )
 
-def convergence(tree: xr.DataTree) -> Convergence:
-    """Return the worst convergence diagnostics of a posterior.
+    @property
+    def numbers(self) -> dict[str, float | str | None]:
+        """Diagnostics by name; those of other engines are None."""
+        return {
+            "engine": Engine.NUTS.value,
+            "r_hat": self.r_hat,
+            "ess_bulk": self.ess_bulk,
+            "ess_tail": self.ess_tail,
+            "divergences": self.divergences,
+            "worst": self.worst,
+            "k_hat": None,
+            "ess": None,
+        }
+
+    @property
+    def verdict(self) -> str:
+        """Whether the draws can be trusted, with the numbers that say so."""
+        word = "FAILED, do not use these numbers" if self.failures else "passed"
+        smallest = min(self.ess_bulk, self.ess_tail)
+        return (
+            f"Convergence {word}: R-hat at most {self.r_hat:.3f}, effective sample size at least "
+            f"{smallest:,.0f}, {self.divergences} divergent transitions."
+        )
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """How good an importance-corrected approximation is.
+
+    Parameters
+    ----------
+    k_hat : float
+        Pareto shape of the importance weights.
+    ess : float
+        Effective sample size of the weighted draws.
+    draws : int
+        Weighted draws.
+    """
+
+    k_hat: float
+    ess: float
+    draws: int
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What is wrong, in words; empty when the draws can be trusted."""
+        found = []
+        if not self.k_hat <= MAX_K_HAT:
+            found.append(f"Pareto k-hat {self.k_hat:.2f} (allowed: {MAX_K_HAT})")
+        if not self.ess >= MIN_ESS:
+            found.append(f"effective sample size {self.ess:.0f} (needed: {MIN_ESS:.0f})")
+        return tuple(found)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about failures."""
+        return (
+            "The Laplace approximation does not fit this posterior, or has too few draws: set "
+            "engine = 'nuts' in [sampler], or raise draws where only the sample size is too small"
+        )
+
+    @property
+    def quality(self) -> str:
+        """That this is an approximation, and how good, in one line."""
+        return (
+            "Laplace approximation with importance correction, not MCMC: Pareto k-hat "
+            f"{self.k_hat:.2f} (good below {MAX_K_HAT}), effective sample {self.ess:,.0f} of "
+            f"{self.draws:,}"
+        )
+
+    @property
+    def numbers(self) -> dict[str, float | str | None]:
+        """Diagnostics by name; those of other engines are None."""
+        nothing = dict.fromkeys(("r_hat", "ess_bulk", "ess_tail", "divergences", "worst"))
+        return {"engine": Engine.LAPLACE.value, **nothing, "k_hat": self.k_hat, "ess": self.ess}
+
+    @property
+    def verdict(self) -> str:
+        """Whether the draws can be trusted, with the numbers that say so."""
+        word = "FAILED, do not use these numbers" if self.failures else "passed"
+        return (
+            f"Approximation {word}: Pareto k-hat {self.k_hat:.2f}, effective sample size "
+            f"{self.ess:,.0f}; R-hat is not defined, there are no chains."
+        )
+
+
+type Diagnosis = Convergence | Approximation
+
+
+def convergence(tree: xr.DataTree) -> Diagnosis:
+    """Return the worst diagnostics of a posterior, by the engine that drew it.
 
     Parameters
     ----------
@@ -65,9 +166,15 @@ def convergence(tree: xr.DataTree) -> Convergence:
 
     Returns
     -------
-    Convergence
-        Worst R-hat, effective sample sizes and the number of divergences.
+    Convergence or Approximation
+        Worst R-hat, effective sample sizes and the number of divergences of Markov chains; Pareto
+        k-hat and effective sample size of a Laplace approximation.
     """
+    if tree.attrs.get("engine") == Engine.LAPLACE.value:
+        stats = tree["sample_stats"]
+        sizes = tree["posterior"].sizes
+        draws = sizes["chain"] * sizes["draw"]
+        return Approximation(float(stats["k_hat"]), float(stats["ess"]), draws)
     posterior = tree["posterior"].to_dataset()
     # A draw that is not finite has no R-hat, and a maximum would pass over it.
     finite = {name: bool(np.isfinite(value).all()) for name, value in posterior.items()}
@@ -88,8 +195,8 @@ def convergence(tree: xr.DataTree) -> Convergence:
     )
 
 
-def check_convergence(tree: xr.DataTree, *, allow_nonconverged: bool = False) -> Convergence:
-    """Raise when the chains did not converge.
+def check_convergence(tree: xr.DataTree, *, allow_nonconverged: bool = False) -> Diagnosis:
+    """Raise when the draws are not to be trusted.
 
     Parameters
     ----------
@@ -100,20 +207,17 @@ def check_convergence(tree: xr.DataTree, *, allow_nonconverged: bool = False) ->
 
     Returns
     -------
-    Convergence
+    Convergence or Approximation
         The diagnostics.
 
     Raises
     ------
     ConvergenceError
-        When R-hat > 1.01, an effective sample size < 400 or any transition diverged.
+        When R-hat > 1.01, an effective sample size < 400 or any transition diverged; of a Laplace
+        approximation when k-hat > 0.7 or the effective sample size < 400.
     """
     found = convergence(tree)
     if found.failures and not allow_nonconverged:
-        message = (
-            f"the posterior is not to be trusted: {'; '.join(found.failures)}. "
-            "Raise tune, draws or target_accept in [sampler], state tighter priors, or simplify "
-            "the model"
-        )
+        message = f"the posterior is not to be trusted: {'; '.join(found.failures)}. {found.remedy}"
         raise ConvergenceError(message)
     return found

@@ -19,9 +19,6 @@ from bayes_ihlrt.inference.grid_density import grid_density
 from bayes_ihlrt.inference.marginal import Coordinates, Proposal
 
 Floats = NDArray[np.float64]
-MAX_K_HAT: Final = 0.7
-"""Pareto shape above which importance weights are not to be trusted."""
-
 DEGREES_OF_FREEDOM: Final = 10.0
 """Of the Student t that replaces the normal, so that the weights of its tails stay bounded."""
 

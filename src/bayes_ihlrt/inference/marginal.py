@@ -111,6 +111,11 @@ class Proposal(NamedTuple):
     centre: Conditional
 
     @property
+    def middle(self) -> jax.Array:
+        """Unconstrained medians of the scales, shape (members, S)."""
+        return self.knots[:, :, min(_MIDDLE, self.knots.shape[2] - 1)]
+
+    @property
     def log_evidence(self) -> jax.Array:
         """Laplace approximation of the log normalising constants, shape (members,)."""
         if not self.knots.shape[1]:

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 MAX_ITERATIONS: Final = 100
-TOLERANCE: Final = 1e-8
+TOLERANCE: Final = 1e-6
 """Newton decrement g'H^-1 g / 2, in units of log-density, at which the last full step is taken."""
 
 _FIRST_SHIFT: Final = 1e-3

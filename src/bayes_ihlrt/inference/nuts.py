@@ -17,9 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 
-from bayes_ihlrt.inference.density import pointwise_density
 from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.names import COVARIATE
+from bayes_ihlrt.inference.tree import assemble
+from bayes_ihlrt.names import COVARIATE, Engine
 
 _COMPILED: Final[WeakKeyDictionary[pm.Model, CompiledPyMCModel]] = WeakKeyDictionary()
 _STATS: Final = ("diverging", "tree_depth", "step_size", "energy", "lp", "acceptance_rate")
@@ -33,7 +33,7 @@ _RENAME: Final = {
 def sample(
     model: pm.Model, settings: SamplerSpec | None = None, *, progress: bool = False
 ) -> xr.DataTree:
-    """Draw from a model's posterior.
+    """Draw from a model's posterior by NUTS.
 
     The first call compiles the model. Later calls with the same model object reuse the compiled
     function with whatever values its `pm.Data` hold then: change outcomes, patient weights or
@@ -127,45 +127,15 @@ def _assemble(
     model: pm.Model, drawn: xr.DataTree, settings: SamplerSpec, *, seconds: float
 ) -> xr.DataTree:
     """Put the groups of the package's contract together."""
-    visible = [v.name for v in model.unobserved_RVs]
-    posterior = drawn["posterior"].to_dataset()[visible]
     raw = drawn["sample_stats"].to_dataset()
     stats = raw.rename({old: new for old, new in _RENAME.items() if old in raw})
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": posterior,
-            "sample_stats": stats[[name for name in _STATS if name in stats]],
-            "observed_data": _observed(model),
-            "constant_data": _constant(model),
-            **pointwise_density(model).evaluate(model, drawn["posterior"].to_dataset()),
-        }
-    )
-    tree.attrs = {
+    attrs = {
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
-        "engine": "nuts",
+        "engine": Engine.NUTS.value,
         "seed": settings.seed,
         "tune": settings.tune,
         "sampling_seconds": seconds,
-        "sample_dims": ["chain", "draw"],
     }
-    return tree
-
-
-def _observed(model: pm.Model) -> xr.Dataset:
-    unit = model.named_vars_to_dims["time"][0]
-    labels = list(model.coords[unit])
-    return xr.Dataset({"time": (unit, model["exit_time"].get_value())}, coords={unit: labels})
-
-
-def _constant(model: pm.Model) -> xr.Dataset:
-    unit = model.named_vars_to_dims["time"][0]
-    labels = list(model.coords[unit])
-    hyper = list(model.coords["hyperparameter"])
-    return xr.Dataset(
-        {
-            "weight": (unit, model["weight"].get_value()),
-            "hyperparameters": ("hyperparameter", model["hyperparameters"].get_value()),
-        },
-        coords={unit: labels, "hyperparameter": hyper},
-    )
+    kept = stats[[name for name in _STATS if name in stats]]
+    return assemble(model, drawn["posterior"].to_dataset(), kept, attrs=attrs)

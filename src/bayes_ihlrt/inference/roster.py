@@ -16,7 +16,12 @@ type Members = Mapping[str, NDArray[np.generic]]
 RESTARTS: Final = 3
 """Further starts for a member whose first one fails."""
 
-_JITTER: Final = 0.5
+FROM_FALLBACK: Final = 2
+"""First attempt that begins around the graph's own start instead of the given one."""
+
+_JITTER: Final = (0.0, 0.5, 0.05, 0.5)
+"""Scatter of each attempt; half a unit is far for the coefficient of a covariate like age."""
+
 _MOST: Final = {"cpu": 256, "gpu": 32_768, "tpu": 32_768}
 _WORKING_SET: Final = {"cpu": 4_000_000, "gpu": 2_000_000_000, "tpu": 2_000_000_000}
 """Bytes of rows x dimensions that a chunk works on: a core's cache, or part of a GPU's memory."""
@@ -49,6 +54,8 @@ class Roster:
     ----------
     total : int
         Number of members.
+    fallback : ndarray, shape (dims,)
+        Where the last starts are scattered around, should those around the first fail.
     converged : ndarray of bool, shape (total,)
         Those that are done.
     tries : ndarray of int, shape (total,)
@@ -56,6 +63,7 @@ class Roster:
     """
 
     total: int
+    fallback: Floats
     converged: NDArray[np.bool_] = field(init=False)
     tries: NDArray[np.int64] = field(init=False)
 
@@ -89,7 +97,7 @@ class Roster:
                 members = (
                     np.resize(chosen, chunk) if len(chosen) == chunk else _filled(chosen, chunk)
                 )
-                starts = each[members]
+                starts = each[members] if attempt < FROM_FALLBACK else self.fallback
                 if attempt:
                     starts = starts + np.stack([_jitter(m, attempt, seed, start) for m in members])
                 yield Turn(members, np.arange(chunk) < len(chosen), starts)
@@ -121,7 +129,7 @@ def _filled(chosen: NDArray[np.int64], chunk: int) -> NDArray[np.int64]:
 
 def _jitter(member: int, attempt: int, seed: int, start: Floats) -> Floats:
     rng = np.random.default_rng([seed, int(member), attempt])
-    return np.asarray(_JITTER * rng.standard_normal(start.shape[-1]))
+    return np.asarray(_JITTER[attempt] * rng.standard_normal(start.shape[-1]))
 
 
 def take(members: Members, chosen: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:

@@ -1,8 +1,10 @@
 """How to sample: plain frozen settings, read from the `[sampler]` table."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.names import Engine
 
 
 class SamplerSpec(BaseModel):
@@ -13,13 +15,21 @@ class SamplerSpec(BaseModel):
     draws : int
         Posterior draws kept in each chain.
     tune : int
-        Warm-up draws of each chain.
+        Warm-up draws of each chain; NUTS only.
     chains : int
         Number of chains.
     target_accept : float
-        Acceptance rate that the step size is tuned to.
+        Acceptance rate that the step size is tuned to; NUTS only.
     seed : int
         Seed; the same seed gives the same result within Monte Carlo error.
+    engine : Engine
+        ``"nuts"``, or ``"laplace"``: an approximation with importance correction, whose draws come
+        in as many equal parts as there are chains.
+
+    Examples
+    --------
+    >>> SamplerSpec(engine="laplace").total
+    4000
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,3 +39,29 @@ class SamplerSpec(BaseModel):
     chains: Annotated[int, Field(ge=2, le=64)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.9
     seed: Annotated[int, Field(ge=0)] = 20260101
+    engine: Engine = Engine.NUTS
+
+    @property
+    def total(self) -> int:
+        """Draws of all chains."""
+        return self.chains * self.draws
+
+    @property
+    def plan(self) -> str:
+        """What sampling will do, in a few words."""
+        if self.engine is Engine.LAPLACE:
+            return f"approximating the posterior (Laplace) by {self.total:,} weighted draws"
+        return f"sampling {self.chains} chains of {self.tune} + {self.draws} draws"
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        fields = type(self).model_fields
+        given = {"tune": self.tune, "target_accept": self.target_accept}
+        changed = [name for name, value in given.items() if value != fields[name].default]
+        if self.engine is Engine.LAPLACE and changed:
+            message = (
+                f"{' and '.join(changed)} tune(s) NUTS and would be ignored by engine 'laplace': "
+                "leave it out, or use engine 'nuts'"
+            )
+            raise ValueError(message)
+        return self

@@ -1,0 +1,124 @@
+"""The compiled functions of a batch: one member's mode, look and draws, vmapped over members."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+
+from bayes_ihlrt.inference.importance import Sample, draw
+from bayes_ihlrt.inference.jax_density import Data, JaxDensity
+from bayes_ihlrt.inference.marginal import (
+    Conditional,
+    Coordinates,
+    Proposal,
+    conditional,
+    scale_coordinates,
+)
+from bayes_ihlrt.inference.newton import Optimum, maximise
+
+type Overrides = Mapping[str, jax.Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Functions of the graph's data (shared by all members), overrides and starts.
+
+    JAX compiles each on the first use of a shape; data of the same shapes reuse it.
+
+    Parameters
+    ----------
+    density : JaxDensity
+        The graph in JAX.
+    coordinates : Coordinates
+        The scales among the dimensions.
+    mode, look, sample, own_scale : callable
+        See the functions of the same names below.
+    """
+
+    density: JaxDensity
+    coordinates: Coordinates
+    mode: Callable[..., Optimum]
+    look: Callable[..., Conditional]
+    sample: Callable[..., tuple[Sample, dict[str, jax.Array]]]
+    own_scale: Callable[..., dict[str, jax.Array]]
+
+
+def make_kernels(density: JaxDensity) -> Kernels:
+    """Wrap a graph's functions for batches.
+
+    Parameters
+    ----------
+    density : JaxDensity
+        The graph in JAX.
+
+    Returns
+    -------
+    Kernels
+        Nothing is compiled yet.
+    """
+    coordinates = scale_coordinates(density)
+    parts = (density, coordinates)
+    over_members = partial(jax.vmap, in_axes=(None, 0, 0))
+    return Kernels(
+        density=density,
+        coordinates=coordinates,
+        mode=jax.jit(over_members(partial(_mode, *parts))),
+        look=jax.jit(jax.vmap(partial(_look, *parts), in_axes=(None, 0, 0, 0))),
+        sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
+        own_scale=jax.jit(over_members(partial(_own_scale, density))),
+    )
+
+
+def _mode(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    overrides: Overrides,
+    start: jax.Array,
+) -> Optimum:
+    log_density = density.bind(overrides, data)
+    fixed, begin = coordinates.split(start)
+    found = maximise(lambda others: log_density(coordinates.join(fixed, others)), begin)
+    return found._replace(position=coordinates.join(fixed, found.position))
+
+
+def _look(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    overrides: Overrides,
+    scales: jax.Array,
+    begin: jax.Array,
+) -> Conditional:
+    log_density = density.bind(overrides, data)
+    return jax.vmap(partial(conditional, log_density, coordinates))(scales, begin)
+
+
+def _sample(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    members: tuple[Overrides, Proposal, jax.Array],
+    *,
+    n: int,
+    keep: tuple[str, ...],
+) -> tuple[Sample, dict[str, jax.Array]]:
+    """Draw member after member: all draws of all members at once would not fit into a cache."""
+
+    def one(
+        member: tuple[Overrides, Proposal, jax.Array],
+    ) -> tuple[Sample, dict[str, jax.Array]]:
+        overrides, proposal, key = member
+        sample = draw(density.bind(overrides, data), proposal, coordinates, key, draws=n)
+        values = jax.vmap(partial(_own_scale, density, data, overrides))(sample.positions)
+        return sample, {name: values[name] for name in keep}
+
+    mapped: tuple[Sample, dict[str, jax.Array]] = jax.lax.map(one, members)
+    return mapped
+
+
+def _own_scale(
+    density: JaxDensity, data: Data, overrides: Overrides, position: jax.Array
+) -> dict[str, jax.Array]:
+    return density.constrained(position, density.with_overrides(overrides, data))

@@ -1,0 +1,156 @@
+"""A weighted outcome analysis: person-time, its decisions, and the two models that share patients.
+
+The weights of a draw are w_r = c s_i v_r(e): s_i belongs to the patient, v_r to the row and the
+propensities e, and c makes the weights at the entries into follow-up add up to the number of
+patients, so that the prior keeps its influence.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.decisions import Decisions
+from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.model.build import PreparedModel, prepare
+from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.names import DesignKind, EstimandTarget
+from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
+from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.propensity.weights import row_weights
+
+Floats = NDArray[np.float64]
+type Parameters = dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class WeightedAnalysis:
+    """An outcome model on weighted person-time, and the models of its weights.
+
+    Parameters
+    ----------
+    emulation : Emulation
+        Person-time and decisions.
+    outcome : PreparedModel
+        Outcome model, bound to the person-time.
+    initiation : PreparedPropensity
+        Model of initiation at the decisions.
+    grace : PreparedPropensity or None
+        Model of treatment within the grace period, for clones.
+    target : EstimandTarget
+        Population of the weights.
+    """
+
+    emulation: Emulation
+    outcome: PreparedModel
+    initiation: PreparedPropensity
+    grace: PreparedPropensity | None
+    target: EstimandTarget
+
+    @property
+    def patients(self) -> NDArray[np.object_]:
+        """All patients of the cohort."""
+        return self.emulation.decisions.patients
+
+    @cached_property
+    def of_outcome(self) -> NDArray[np.intp]:
+        """Position among all patients of those in the outcome model."""
+        return positions(self.emulation.person_time.patients, self.patients)
+
+    @cached_property
+    def entries(self) -> NDArray[np.bool_]:
+        """Rows at which somebody enters follow-up: once a patient, trial and clone."""
+        columns = self.emulation.person_time.columns
+        keys = [self.emulation.person_time.patient_index.astype(np.float64)]
+        keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
+        start = columns["start"].astype(np.float64)
+        order = np.lexsort((start, *keys))
+        stacked = np.stack(keys)[:, order]
+        new = np.concatenate([[True], (np.diff(stacked, axis=1) != 0.0).any(axis=0)])
+        first = np.empty(len(order), dtype=bool)
+        first[order] = new
+        return first
+
+    def weights(
+        self, parameters: Parameters, grace: Parameters | None, patient_weight: Floats
+    ) -> Floats:
+        """Return the weights of the rows of person-time, patients' own not multiplied in.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray, shape (draws, ...)
+            Of the model of initiation.
+        grace : dict of str to ndarray, shape (draws, ...), or None
+            Of the model of treatment within the grace period.
+        patient_weight : ndarray, shape (draws, patients)
+            Weights of all patients.
+
+        Returns
+        -------
+        ndarray, shape (draws, rows)
+            With sum over entries of patient weight x row weight equal to the number of patients
+            in the outcome model.
+        """
+        earned = None
+        if self.grace is not None and grace is not None:
+            earned = propensity(logit_propensity(self.grace, grace))
+        raw = row_weights(
+            self.emulation,
+            propensity(logit_propensity(self.initiation, parameters)),
+            target=self.target,
+            grace=earned,
+            patient_weight=patient_weight,
+            stabilise=self.target is EstimandTarget.ATE,
+        )
+        own = patient_weight[:, self.of_outcome][:, self.emulation.person_time.patient_index]
+        total = (raw * own)[:, self.entries].sum(axis=1, keepdims=True)
+        return np.asarray(raw * (len(self.of_outcome) / total))
+
+
+def prepare_weighted(
+    emulation: Emulation, outcome: ModelSpec, propensity_spec: PropensitySpec
+) -> WeightedAnalysis:
+    """Bind an outcome model and a propensity model to the person-time of a design.
+
+    Clones follow their strategies in the whole cohort: their target is ``ate`` whatever the
+    specification says.
+
+    Parameters
+    ----------
+    emulation : Emulation
+        Person-time and decisions.
+    outcome : ModelSpec
+        The outcome model, with the modifier.
+    propensity_spec : PropensitySpec
+        The model of initiation and the target.
+
+    Returns
+    -------
+    WeightedAnalysis
+        For `linked_bootstrap` and its relatives.
+
+    Raises
+    ------
+    SpecificationError
+        When a formula and the data do not fit together.
+    """
+    clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
+
+    def bind(table: Decisions) -> PreparedPropensity:
+        return prepare_propensity(propensity_spec, table.columns, outcome.modifier)
+
+    return WeightedAnalysis(
+        emulation=emulation,
+        outcome=prepare(outcome, emulation.person_time),
+        initiation=bind(emulation.decisions),
+        grace=None if emulation.grace is None else bind(emulation.grace),
+        target=EstimandTarget.ATE if clones else propensity_spec.estimand,
+    )
+
+
+def positions(some: NDArray[np.object_], everybody: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Return where some patients stand among all, shape of `some`."""
+    where = {name: number for number, name in enumerate(everybody.tolist())}
+    return np.asarray([where[name] for name in some.tolist()], dtype=np.intp)

@@ -1,0 +1,196 @@
+"""Row weights of a design from the propensities of its decisions.
+
+With e_j the probability of initiating treatment at decision j, given what was known at it:
+
+======================  =======================================================================
+rows of                 weight
+======================  =======================================================================
+fixed, landmark         balancing weight of the target at the decision
+sequential, treated     balancing weight of the target at the decision
+sequential, controls    the same, times prod 1 / (1 - e_j) over later decisions passed untreated
+clone "never"           prod 1 / (1 - e_j) over decisions passed untreated
+clone "within m"        1 before m; at m and after 1 / P(treated within m | at risk at m), or, with
+                        time-varying weights, 1 / e_j of those who started at their last chance
+======================  =======================================================================
+
+Stabilised weights have P(initiate | decision number) in the place of 1 in each numerator.
+
+References
+----------
+Robins JM, Hernan MA, Brumback B. Epidemiology 2000;11:550-560,
+doi 10.1097/00001648-200009000-00011.
+Cain LE, Robins JM, Lanoy E, et al. Int J Biostat 2010;6:18, doi 10.2202/1557-4679.1212.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayes_ihlrt.designs.decisions import Decisions
+from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.names import DesignKind, EstimandTarget
+from bayes_ihlrt.propensity.targets import balancing_weight
+
+Floats = NDArray[np.float64]
+
+
+def row_weights(
+    emulation: Emulation,
+    propensity: ArrayLike,
+    *,
+    target: EstimandTarget,
+    grace: ArrayLike | None = None,
+    patient_weight: ArrayLike | None = None,
+    stabilise: bool = False,
+) -> Floats:
+    """Return the weight of each row of person-time, for any number of draws at once.
+
+    Parameters
+    ----------
+    emulation : Emulation
+        Person-time and decisions.
+    propensity : array_like, shape (..., decisions)
+        Probability of initiating treatment at each decision.
+    target : EstimandTarget
+        Population in which treated and control are compared; clones are compared in the whole
+        cohort (``ate``).
+    grace : array_like, shape (..., patients at risk at the end of grace), optional
+        Probability of treatment within the grace period, for clones whose emulation has `grace`.
+    patient_weight : array_like, shape (..., patients), optional
+        Weights of the cohort's patients (`Decisions.patients`), e.g. of a Bayesian bootstrap, by
+        which stabilising shares are averaged; 1 each if left out.
+    stabilise : bool
+        Stabilised weights; for target ``ate`` only.
+
+    Returns
+    -------
+    ndarray, shape (..., rows)
+        Weights, not normalised. Patient weights are not multiplied in.
+
+    Raises
+    ------
+    SpecificationError
+        Target, design and arguments do not go together.
+    DataError
+        What was received had probability 0, so that a weight would be infinite.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
+    >>> from bayes_ihlrt.designs import emulate
+    >>> treatment = TreatmentSpec(
+    ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)
+    >>> cohort = Cohort.from_frame(
+    ...     {"id": ["a", "b"], "os": [10.0, 7.0], "death": [1, 1], "ihlrt_months": [2.0, None]},
+    ...     DataSpec(patient="id", time="os", event="death"), treatment)
+    >>> found = emulate(cohort, treatment)
+    >>> row_weights(found, [0.25, 0.25], target=EstimandTarget.ATE).round(3).tolist()
+    [4.0, 1.333]
+    """
+    clones = _check(emulation, target, grace=grace, stabilise=stabilise)
+    chance = _probabilities(propensity, emulation.decisions)
+    share = _shares(emulation.decisions, patient_weight) if stabilise else None
+    columns = emulation.person_time.columns
+    weight = _passing(emulation, chance, share)
+    if not clones:
+        base = balancing_weight(target, chance, emulation.decisions.initiated, share=share)
+        return np.asarray(base[..., columns["decision"].astype(np.intp)] * weight)
+    table, earning = emulation.decisions, chance
+    if emulation.grace is not None and grace is not None:
+        table, earning = emulation.grace, _probabilities(grace, emulation.grace)
+        share = _shares(table, patient_weight) if stabilise else None
+    earned = columns["earned"].astype(np.intp)
+    rows = np.flatnonzero(earned >= 0)
+    pointer, inverse = np.unique(earned[rows], return_inverse=True)
+    received = earning[..., pointer]
+    _refuse_impossible(received == 0.0, "treated", table, pointer)
+    factor = (1.0 if share is None else share[..., pointer]) / received
+    leading = np.broadcast_shapes(weight.shape[:-1], factor.shape[:-1])
+    result = np.array(np.broadcast_to(weight, (*leading, weight.shape[-1])))
+    result[..., rows] *= factor[..., inverse]
+    return result
+
+
+def _passing(emulation: Emulation, chance: Floats, share: Floats | None) -> Floats:
+    """Return prod (1 - p_j) / (1 - e_j) over the decisions that each row's patient has passed."""
+    table, columns = emulation.decisions, emulation.person_time.columns
+    first = columns["passed_from"].astype(np.intp)
+    after = columns["passed_to"].astype(np.intp)
+    untreated = table.initiated == 0.0
+    # Differences of the cumulative count mark the decisions that some row has passed.
+    marks = np.zeros(table.n_rows + 1)
+    np.add.at(marks, first, 1.0)
+    np.add.at(marks, after, -1.0)
+    passed = np.flatnonzero((np.cumsum(marks)[:-1] > 0.0) & untreated)
+    _refuse_impossible(chance[..., passed] == 1.0, "left untreated", table, passed)
+    kept = np.zeros(1) if share is None else np.log1p(-share[..., passed])
+    gained = kept - np.log1p(-chance[..., passed])
+    log_factor = np.zeros((*gained.shape[:-1], table.n_rows + 1))
+    log_factor[..., passed + 1] = gained
+    total = np.cumsum(log_factor, axis=-1)
+    return np.asarray(np.exp(total[..., after] - total[..., first]))
+
+
+def _shares(table: Decisions, patient_weight: ArrayLike | None) -> Floats:
+    """Return P(initiate | decision number), the stabilising numerator, shape (..., decisions)."""
+    weight = np.ones(len(table.patients)) if patient_weight is None else patient_weight
+    weight = np.asarray(weight, dtype=np.float64)[..., table.patient_index]
+    number = table.columns["number"].astype(np.intp)
+    member = (number[:, None] == np.arange(number.max() + 1)).astype(np.float64)
+    started, all_of_them = (weight * table.initiated) @ member, weight @ member
+    # Where all patients of a number have weight zero their rows have none either.
+    share = started / np.where(all_of_them > 0.0, all_of_them, 1.0)
+    return np.asarray(share[..., number])
+
+
+def _check(
+    emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None, stabilise: bool
+) -> bool:
+    """Refuse what does not go together; return whether the design has clones."""
+    clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
+    faults = []
+    if clones and target is not EstimandTarget.ATE:
+        problem = f"clones follow their strategies in the whole cohort, and it is '{target.value}'"
+        remedy = "Use estimand 'ate', or design 'sequential' for other populations"
+        faults.append(Fault("estimand", problem, remedy))
+    if stabilise and target is not EstimandTarget.ATE:
+        problem = f"weights for '{target.value}' have no stabilised form"
+        faults.append(Fault("stabilise", problem, "Leave it out, or use estimand 'ate'"))
+    if (emulation.grace is None) != (grace is None):
+        needed = emulation.grace is not None
+        problem = "it is missing" if needed else "the design has no baseline model of the grace"
+        remedy = (
+            "Give the probability of treatment within the grace period for each row of `grace`"
+            if needed
+            else "Leave it out: weights come from the decisions"
+        )
+        faults.append(Fault("grace", problem, remedy))
+    if faults:
+        raise SpecificationError("weights", faults)
+    return clones
+
+
+def _probabilities(values: ArrayLike, table: Decisions) -> Floats:
+    chance = np.asarray(values, dtype=np.float64)
+    if chance.shape[-1:] != (table.n_rows,):
+        problem = f"shape {chance.shape} does not end in the number of decisions, {table.n_rows}"
+        fault = Fault("propensity", problem, "Give one probability for each decision")
+        raise SpecificationError("weights", [fault])
+    if not np.all((chance >= 0.0) & (chance <= 1.0)):
+        problem = "there are values below 0, above 1 or missing"
+        fault = Fault("propensity", problem, "Give probabilities, not their logits")
+        raise DataError("weights", [fault])
+    return chance
+
+
+def _refuse_impossible(
+    wrong: NDArray[np.bool_], what: str, table: Decisions, pointer: NDArray[np.intp]
+) -> None:
+    if not wrong.any():
+        return
+    rows = pointer[np.flatnonzero(wrong.reshape(-1, wrong.shape[-1]).any(axis=0))]
+    who = list(dict.fromkeys(table.columns["patient"][rows].tolist()))
+    named = ", ".join(str(name) for name in who[:10]) + (" ..." if len(who) > 10 else "")
+    problem = f"patients were {what} where that had probability 0 ({named})"
+    remedy = "Use a formula with fewer terms or a narrower prior in [propensity]"
+    raise DataError("weights", [Fault("propensity", problem, remedy)])
