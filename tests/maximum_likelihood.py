@@ -22,8 +22,12 @@ class Maximum:
 
 
 def maximise(spec, person_time):
-    """Maximise the graph's likelihood without its priors, by BFGS and then Newton."""
-    model = build_model(spec, person_time)
+    """Maximise the likelihood of a survival model's graph."""
+    return maximise_graph(build_model(spec, person_time))
+
+
+def maximise_graph(model):
+    """Maximise a graph's likelihood without its priors, by BFGS and then Newton."""
     evaluate = _function(model)
     point = model.initial_point()
     shapes = [np.shape(point[value.name]) for value in model.value_vars]
@@ -47,7 +51,7 @@ def maximise(spec, person_time):
 def _function(model):
     """Return log-likelihood, its gradient and the named parameters as functions of coordinates."""
     values = model.value_vars
-    loglik = model.logp(vars=[model["time"]])
+    loglik = model.logp(vars=model.observed_RVs)
     named = model.unobserved_value_vars
     outputs = [loglik, *pytensor.gradient.grad(loglik, values), *named]
     compiled = pytensor.function(values, outputs, mode="FAST_COMPILE")

@@ -8,11 +8,15 @@ import xarray as xr
 
 from bayes_ihlrt.plots import (
     PLOTS,
+    plot_connect_s,
     plot_forest,
     plot_hazard_ratio,
+    plot_love,
+    plot_overlap,
     plot_prior_posterior,
     plot_survival,
     plot_trace,
+    plot_weight_sums,
 )
 
 TIMES = np.linspace(0.0, 30.0, 7)
@@ -95,12 +99,62 @@ def trace_dataset():
     )
 
 
+def balance_dataset():
+    """Two covariates in two subsets: one infinite difference, one that cannot be told."""
+    smd = [[[0.5, 0.05], [-0.2, 0.3]], [[np.inf, -0.4], [np.nan, np.nan]]]
+    return xr.Dataset(
+        {
+            "smd": (("subset", "covariate", "sample"), smd),
+            "patients": (("subset", "arm"), [[20.0, 60.0], [1.0, 9.0]]),
+            "ess": (("subset", "arm"), [[18.25, 41.5], [1.0, 7.5]]),
+            "variance_inflation": ("subset", [1.23, np.nan]),
+        },
+        coords={
+            "subset": ["all", "nlr >= 5"],
+            "covariate": ["albi", "response: PR"],
+            "sample": ["unweighted", "weighted"],
+            "arm": ["treated", "control"],
+        },
+        attrs={"balanced": 0.1},
+    )
+
+
+def overlap_dataset():
+    dims = ("arm", "sample", "bin")
+    return xr.Dataset(
+        {
+            "share": (dims, [[[0.2, 0.8], [0.5, 0.5]], [[0.9, 0.1], [0.5, 0.5]]]),
+            "edge": ("edges", [0.0, 0.5, 1.0]),
+            "beyond": ("arm", [0.25, 0.0]),
+            "rows": ("arm", [20, 60]),
+        },
+        coords={"arm": ["treated", "control"], "sample": ["unweighted", "weighted"]},
+    )
+
+
+def weight_sum_dataset():
+    dims = ("strategy", "time")
+    return xr.Dataset(
+        {
+            "weight_sum": (dims, np.full((2, 7), 40.0)),
+            "unweighted": (dims, np.full((2, 7), 20.0)),
+            "at_risk": ("time", np.full(7, 41.0)),
+            "ratio": (dims, np.full((2, 7), 40.0 / 41.0)),
+        },
+        coords={"strategy": ["never", "within 3 months"], "time": TIMES},
+    )
+
+
 DATASETS = {
     "survival": survival_dataset,
     "hazard_ratio": hazard_ratio_dataset,
     "forest": forest_dataset,
     "prior_posterior": prior_posterior_dataset,
     "trace": trace_dataset,
+    "love": balance_dataset,
+    "connect_s": balance_dataset,
+    "overlap": overlap_dataset,
+    "weight_sums": weight_sum_dataset,
 }
 
 
@@ -198,3 +252,31 @@ def test_traces_show_every_chain():
         "Draw",
         "Rank among all draws (0 lowest, 1 highest)",
     ]
+
+
+def test_love_plot_marks_what_lies_beyond_the_axis_and_leaves_out_what_cannot_be_told():
+    figure = plot_love(made("love"))
+    assert {"all", "nlr >= 5", "beyond the axis", "balanced (below 0.1)"} <= set(texts(figure))
+    first, second = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == ["response: PR", "albi"]
+    drawn = [line for line in second.lines if line.get_label() == "before weighting"]
+    assert [len(line.get_xdata()) for line in drawn] == [0]
+
+
+def test_subset_balance_has_the_cost_of_weighting():
+    found = set(texts(plot_connect_s(made("connect_s"))))
+    assert {"20 / 60", "18.2 / 41.5", "1.23", "1 / 9", "-"} <= found
+
+
+def test_overlap_is_mirrored():
+    figure = plot_overlap(made("overlap"))
+    found = texts(figure)
+    assert "treated: 20 decisions, 25% beyond the other arm" in found
+    steps = {patch.get_label(): patch.get_data().values for patch in figure.axes[0].patches}
+    assert steps["treated, as observed"].tolist() == [0.2, 0.8]
+    assert steps["control, as observed"].tolist() == [-0.9, -0.1]
+
+
+def test_weight_sums_have_units_and_those_at_risk():
+    found = set(texts(plot_weight_sums(made("weight_sums"))))
+    assert {"naturally at risk", "sum of weights, never", "Months since time zero"} <= found

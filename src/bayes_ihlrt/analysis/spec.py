@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bayes_ihlrt.analysis.columns import covariates, decided_on
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
@@ -15,6 +17,7 @@ from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.propensity.spec import PropensitySpec
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -102,12 +105,19 @@ class AnalysisSpec(BaseModel):
         default=None, description="The continuous effect modifier; none if left out."
     )
     outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
+    propensity: PropensitySpec | None = Field(
+        default=None,
+        description="What treatment is decided on, for designs that weight; none if left out.",
+    )
     priors: dict[str, AnyPrior] = Field(
         default={}, description="Priors by term or parameter; the package's own where left out."
     )
     sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
     estimands: EstimandSpec = Field(
         default=EstimandSpec(), description="What is read from the posterior."
+    )
+    ladder: LadderSpec = Field(
+        default=LadderSpec(), description="What `bayes-ihlrt ladder` runs beside this design."
     )
 
     @model_validator(mode="after")
@@ -133,7 +143,8 @@ class AnalysisSpec(BaseModel):
     @property
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the model reads beside follow-up and treatment."""
-        return covariates(self.treatment, self.modifier, self.outcome)
+        read = covariates(self.treatment, self.modifier, self.outcome)
+        return tuple(dict.fromkeys(read + decided_on(self.propensity, self.modifier)))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -179,36 +190,6 @@ def json_schema() -> dict[str, Any]:
     ['data', 'name', 'outcome']
     """
     return AnalysisSpec.model_json_schema(by_alias=True)
-
-
-def covariates(
-    treatment: TreatmentSpec | None, modifier: ModifierSpec | None, outcome: OutcomeSpec
-) -> tuple[str, ...]:
-    """Return the columns that a cohort must carry for a model, in the order of the formula.
-
-    Parameters
-    ----------
-    treatment : TreatmentSpec or None
-        The treatment.
-    modifier : ModifierSpec or None
-        The effect modifier.
-    outcome : OutcomeSpec
-        The outcome model.
-
-    Returns
-    -------
-    tuple of str
-        Column names of the data file, without the treatment and without ``centre``, which the
-        cohort has of itself.
-    """
-    read = [*outcome.parsed.columns]
-    for group in outcome.groups:
-        read += [group.group] if group.slope is None else [group.group, group.slope]
-    own = {"centre"} if treatment is None else {"centre", treatment.name}
-    columns = [name for name in read if name not in own]
-    if modifier is not None:
-        columns = [modifier.column if name == modifier.name else name for name in columns]
-    return tuple(dict.fromkeys(columns))
 
 
 def contradictions(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec
 from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
 from bayes_ihlrt.analysis.translate import described, place, shown, translated
@@ -24,6 +25,7 @@ from bayes_ihlrt.priors import (
     MedianSurvivalPrior,
     Prior,
 )
+from bayes_ihlrt.propensity.spec import PropensitySpec
 
 
 class _Heading(BaseModel):
@@ -44,17 +46,13 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "visits": VisitsSpec,
     "modifier": ModifierSpec,
     "outcome": OutcomeSpec,
+    "propensity": PropensitySpec,
     "sampler": SamplerSpec,
     "estimands": EstimandSpec,
+    "ladder": LadderSpec,
 }
 _REQUIRED: Final = ("data", "outcome")
 _PRIORS: Final = "priors"
-_LATER: Final = {
-    "propensity": (
-        "adjustment by a propensity score is not part of this version",
-        "Remove the table, and put the confounders into the [outcome] formula",
-    )
-}
 _PRIOR: Final[TypeAdapter[AnyPrior]] = TypeAdapter(AnyPrior)
 _PRIOR_KINDS: Final[Mapping[str, type[BaseModel]]] = {
     "distribution": Prior,
@@ -137,9 +135,7 @@ def _known_tables(tables: Mapping[str, Any], faults: list[Fault]) -> dict[str, A
     names = (*(name for name in _TABLES if name), _PRIORS)
     kept = {name: table for name, table in tables.items() if name in names}
     for name, table in tables.items():
-        if name in _LATER:
-            faults.append(Fault(f"[{name}]", *_LATER[name]))
-        elif name not in names:
+        if name not in names:
             faults.append(Fault(f"[{name}]", "there is no such table", nearest(name, names)))
             _adopt(name, table, names, kept)
     about = described(AnalysisSpec)

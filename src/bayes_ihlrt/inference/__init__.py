@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.inference.nuts_audit import Audit as Audit
-    from bayes_ihlrt.inference.nuts_audit import audit as audit
     from bayes_ihlrt.inference.batch import BatchEngine as BatchEngine
     from bayes_ihlrt.inference.batch_result import BatchModes as BatchModes
     from bayes_ihlrt.inference.batch_result import BatchPosterior as BatchPosterior
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.inference.gate import convergence as convergence
     from bayes_ihlrt.inference.jax_density import prepared_density as prepared_density
     from bayes_ihlrt.inference.nuts import compile_model as compile_model
+    from bayes_ihlrt.inference.nuts_audit import Audit as Audit
+    from bayes_ihlrt.inference.nuts_audit import audit as audit
     from bayes_ihlrt.inference.sampling import sample as sample
     from bayes_ihlrt.inference.settings import SamplerSpec as SamplerSpec
     from bayes_ihlrt.inference.store import load as load

@@ -17,19 +17,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.batch_result import MEMBER, BatchModes
 from bayes_ihlrt.inference.engines import SharedEngine, outcome_engine, propensity_engine
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.inference.gate import BOOTSTRAP, check_convergence
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 from bayes_ihlrt.propensity.targets import effective_sample_size
 
 Floats = NDArray[np.float64]
 DRAWS: Final = 2000
-MAX_FAILED: Final = 0.01
-"""Share of draws without a mode above which the bootstrap is not to be trusted."""
-
 _AT_ONCE: Final = 20_000_000
 """Row weights (draws x rows) held at a time."""
 
@@ -100,14 +97,8 @@ def linked_bootstrap(
         found, lost = models.modes(patient, centre)
         failed += lost
         parts.append(found)
-    if failed > MAX_FAILED * draws:
-        message = (
-            f"{failed} of {draws} bootstrap draws have no mode (allowed: 1 %). State tighter "
-            "priors, use fewer terms in the formulas, or choose a design that uses more patients"
-        )
-        raise ConvergenceError(message)
     posterior = _as_chain(xr.concat(parts, dim=MEMBER))
-    return _weighted_fit(analysis, posterior, plain[0], engine="linked-bootstrap", failed=failed)
+    return _weighted_fit(analysis, posterior, plain[0], failed=failed)
 
 
 class _Models:
@@ -196,15 +187,15 @@ def _as_chain(parameters: xr.Dataset) -> xr.Dataset:
 
 
 def _weighted_fit(
-    analysis: WeightedAnalysis, posterior: xr.Dataset, weights: Floats, *, engine: str, failed: int
+    analysis: WeightedAnalysis, posterior: xr.Dataset, weights: Floats, *, failed: int
 ) -> WeightedFit:
     person_time = analysis.emulation.person_time
     arm = person_time.columns[analysis.emulation.treatment].astype(np.float64)
     size = effective_sample_size(weights[analysis.entries], arm[analysis.entries])
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    tree.attrs = {"engine": engine, "failed": failed, "sample_dims": ["chain", "draw"]}
+    tree.attrs = {"engine": BOOTSTRAP, "failed": failed, "sample_dims": ["chain", "draw"]}
     return WeightedFit(
-        fit=FittedModel(analysis.outcome, person_time, tree, None),
+        fit=FittedModel(analysis.outcome, person_time, tree, check_convergence(tree)),
         analysis=analysis,
         row_weights=weights,
         ess_treated=float(size.treated),

@@ -28,14 +28,14 @@ class FittedModel:
         The rows that were fitted.
     tree : xarray.DataTree
         Draws and their diagnostics.
-    convergence : Convergence, Approximation or None
-        Worst diagnostics, by engine; None for draws that need none (the linked bootstrap's).
+    convergence : Convergence, Approximation or Resampling
+        Worst diagnostics, by the engine that drew.
     """
 
     prepared: PreparedModel
     person_time: PersonTime
     tree: xr.DataTree
-    convergence: Diagnosis | None
+    convergence: Diagnosis
 
     @property
     def posterior(self) -> xr.Dataset:

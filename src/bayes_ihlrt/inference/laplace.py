@@ -82,7 +82,7 @@ def sample_laplace(model: pm.Model, settings: SamplerSpec) -> xr.DataTree:
             "engine = 'nuts' in [sampler], state tighter priors, or simplify the model"
         )
         raise ConvergenceError(message)
-    posterior, stats = _resampled(found, settings)
+    posterior, stats = resampled(found, settings)
     attrs = {
         "inference_library": "jax",
         "inference_library_version": version("jax"),
@@ -93,7 +93,7 @@ def sample_laplace(model: pm.Model, settings: SamplerSpec) -> xr.DataTree:
     return assemble(model, posterior, stats, attrs=attrs)
 
 
-def _resampled(found: BatchPosterior, settings: SamplerSpec) -> tuple[xr.Dataset, xr.Dataset]:
+def resampled(found: BatchPosterior, settings: SamplerSpec) -> tuple[xr.Dataset, xr.Dataset]:
     """Return draws of equal weight by chain and draw, and what is known of them."""
     only = found.draws.isel({MEMBER: 0}, drop=True)
     weights = only[WEIGHT].to_numpy()

@@ -28,10 +28,10 @@ INITIATED: Final = "initiated"
 COEFFICIENT: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=2.5, per=PerUnit.SD)
 """Wide enough to balance, narrow enough to be finite under separation.
 
-With 13 to 20 treated among 60 to 80 patients and 8 or 14 covariates, overlap weights at the posterior
-mode had a root mean squared error within 1 % of the best of sd 0.5, 1, 1.5, 2.5, 5 and 100; sd 1 left
-more than twice as much bias (`benchmarks/propensity_prior.py`). A narrower prior does not save degrees
-of freedom: it leaves confounding in.
+With about 13 to 20 treated among 60 to 80 patients and 8 or 14 covariates, overlap weights at the
+posterior mode had a root mean squared error within 1 % of the best of sd 0.5, 1, 1.5, 2.5, 5 and
+100; sd 1 left more than twice as much bias (`benchmarks/propensity_prior.py`). A narrower prior
+does not save degrees of freedom: it leaves confounding in.
 """
 INTERCEPT_SD: Final = 1.5
 

@@ -27,6 +27,7 @@ _SHOWN: Final = {
     "median_survival": ("Median survival, months", 1),
 }
 _UNDEFINED: Final = "not defined"
+_NOT_MCMC: Final = "-"
 
 
 def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = ()) -> None:
@@ -92,15 +93,15 @@ def parameter_panel(result: FitResult) -> Table:
                 interval(math.exp(low), math.exp(high), digits=2),
             ]
         unit = unit_of(name, result.spec) if name in coefficients else ""
-        smallest = min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0)
+        ess = [size for size in (row["ess_bulk"], row["ess_tail"]) if size is not None]
         table.add_row(
             f"{name} ({unit})" if unit else name,
             number(row["mean"], 2),
             number(row["sd"], 2),
             interval(low, high, digits=2),
             *ratio,
-            f"{row['r_hat']:.3f}",
-            f"{smallest:,.0f}",
+            number(row["r_hat"], 3, missing=_NOT_MCMC),
+            f"{min(ess):,.0f}" if ess else _NOT_MCMC,
         )
     return table
 

@@ -76,12 +76,9 @@ def convergence_sentence(result: FitResult) -> str:
         One sentence.
     """
     found = result.fit.convergence
-    numbers = (
-        f"R-hat at most {found.r_hat:.3f}, effective sample size at least "
-        f"{min(found.ess_bulk, found.ess_tail):,.0f}, {found.divergences} divergent transitions"
-    )
-    verdict = "passed" if result.converged else "FAILED, do not use these numbers"
-    return f"Convergence {verdict}: {numbers}."
+    if found is None:
+        return "The draws are independent of one another: there is no convergence to check."
+    return found.verdict
 
 
 def loo_sentence(result: FitResult) -> str:

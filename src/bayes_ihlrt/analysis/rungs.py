@@ -1,0 +1,166 @@
+"""The rungs of the bias ladder: designs and adjustments, and what each rests on.
+
+The crude rungs hold treatment alone (and the modifier, where there is one, so that the effect can
+be read by it); ``covariates`` is the specification's own formula; ``weights`` holds treatment and
+modifier in person-time weighted by the propensity.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.data.cohort import Cohort
+from bayes_ihlrt.data.schema import TreatmentSpec
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.spec import ModelSpec, OutcomeSpec
+from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
+
+CRUDE: Final = Adjustment.NONE
+COVARIATES: Final = "covariates"
+WEIGHTS: Final = Adjustment.WEIGHTS
+
+_ASSUMES: Final = {
+    (DesignKind.EVER_NEVER, "none"): "Wrong on purpose: the months that the treated had to live "
+    "before treatment are credited to treatment",
+    (DesignKind.LANDMARK, "none"): "Fair only if those treated by the landmark were no different "
+    "from the others alive then",
+    (DesignKind.LANDMARK, "covariates"): "Fair if the covariates at the landmark tell all that "
+    "treatment was decided on",
+    (DesignKind.LANDMARK, "weights"): "Fair if the propensity model tells all that treatment by "
+    "the landmark was decided on",
+    (DesignKind.SPLIT, "none"): "No month is credited wrongly; fair only if treatment starts at "
+    "random among those still at risk",
+    (DesignKind.SPLIT, "covariates"): "Fair if the covariates tell all that treatment is decided "
+    "on, and treatment does not change them",
+    (DesignKind.FIXED, "none"): "Fair if treatment was assigned at random",
+    (DesignKind.FIXED, "covariates"): "Fair if the covariates tell all that treatment was decided "
+    "on",
+    (DesignKind.SEQUENTIAL, "weights"): "A trial at every decision; fair if what was known at each "
+    "tells all that treatment is decided on",
+    (DesignKind.CLONE_CENSOR_WEIGHT, "weights"): "Treated within the grace period against never, "
+    "for everybody; fair if the propensity model is right and both could happen to all",
+}
+
+
+@dataclass(frozen=True)
+class RungPlan:
+    """One rung: a design, an adjustment and the model of the outcome.
+
+    Parameters
+    ----------
+    rung : str
+        ``"ever-never"``, ``"landmark-3"``, ``"split"``, ...
+    adjustment : str
+        ``"none"``, ``"covariates"`` or ``"weights"``.
+    treatment : TreatmentSpec
+        The design.
+    model : ModelSpec
+        The outcome model.
+    assumption : str
+        What the rung rests on, in one sentence.
+    """
+
+    rung: str
+    adjustment: str
+    treatment: TreatmentSpec
+    model: ModelSpec
+    assumption: str
+
+
+def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
+    """Return the rungs that a specification and its data allow, most naive first.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With a treatment; with ``[propensity]`` for the weighted rungs.
+    cohort : Cohort
+        With visits, or a decision grid, for the designs that need decisions.
+
+    Returns
+    -------
+    tuple of RungPlan
+        Landmarks by time.
+
+    Raises
+    ------
+    SpecificationError
+        There is no treatment that starts during follow-up.
+    """
+    treatment = spec.treatment
+    if treatment is None:
+        remedy = "Add a [treatment] table with the column of the time of first treatment"
+        fault = Fault("[treatment]", "the ladder compares designs of a treatment", remedy)
+        raise SpecificationError("ladder", [fault])
+    weighted = spec.propensity is not None
+    plans = [_rung(spec, treatment, DesignKind.EVER_NEVER, CRUDE)]
+    for month in spec.ladder.landmarks:
+        kinds = [CRUDE, COVARIATES, *([WEIGHTS] if weighted else [])]
+        plans += [_rung(spec, treatment, DesignKind.LANDMARK, kind, at=month) for kind in kinds]
+    plans += [_rung(spec, treatment, DesignKind.SPLIT, kind) for kind in (CRUDE, COVARIATES)]
+    if weighted and cohort.visits is not None:
+        plans.append(_rung(spec, treatment, DesignKind.SEQUENTIAL, WEIGHTS))
+        plans.append(_rung(spec, treatment, DesignKind.CLONE_CENSOR_WEIGHT, WEIGHTS))
+    return tuple(plans)
+
+
+def _rung(
+    spec: AnalysisSpec,
+    treatment: TreatmentSpec,
+    design: DesignKind,
+    adjustment: str,
+    *,
+    at: float | None = None,
+) -> RungPlan:
+    own: dict[str, Any] = {"name": treatment.name, "design": design}
+    own |= {"start": treatment.start} if treatment.column is None else {"column": treatment.column}
+    if design is DesignKind.EVER_NEVER:
+        own["acknowledge_immortal_time_bias"] = True
+    if design is DesignKind.LANDMARK:
+        own["landmark"] = at
+    if design is DesignKind.CLONE_CENSOR_WEIGHT:
+        own |= {"grace": spec.ladder.grace, "grace_weights": _grace_weights(spec)}
+    return RungPlan(
+        rung=design.value if at is None else f"{design.value}-{at:g}",
+        adjustment=adjustment,
+        treatment=TreatmentSpec(**own),
+        model=spec.model if adjustment == COVARIATES else crude_model(spec),
+        assumption=_ASSUMES[design, adjustment],
+    )
+
+
+def crude_model(spec: AnalysisSpec) -> ModelSpec:
+    """Return the outcome model with treatment, and the modifier if there is one, alone.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With a treatment.
+
+    Returns
+    -------
+    ModelSpec
+        Same hazard and the same priors for what is left; no groups.
+    """
+    if spec.treatment is None:
+        message = "the ladder has a treatment"
+        raise AssertionError(message)
+    name = spec.treatment.name
+    formula = name if spec.modifier is None else f"{name} * {spec.modifier.name}"
+    kept = set(parse_formula(formula).term_names)
+    gone = {*spec.outcome.parsed.term_names, *spec.outcome.parsed.columns} - kept
+    priors = {
+        key: prior
+        for key, prior in spec.priors.items()
+        if key not in gone and key != "group_sd" and not key.startswith("sd_")
+    }
+    outcome = OutcomeSpec(formula=formula, hazard=spec.outcome.hazard)
+    return ModelSpec(treatment=name, modifier=spec.modifier, outcome=outcome, priors=priors)
+
+
+def _grace_weights(spec: AnalysisSpec) -> GraceWeights:
+    """Weights read covariates at time zero, unless the propensity reads some that change later."""
+    updated = set() if spec.visits is None else set(spec.visits.updated)
+    read = set() if spec.propensity is None else set(parse_formula(spec.propensity.formula).columns)
+    return GraceWeights.TIME_VARYING if updated & read else GraceWeights.BASELINE

@@ -1,0 +1,225 @@
+"""Simulation-based calibration: are posteriors right on average over their own prior?
+
+Parameters are drawn from the prior, a data set from them, and the posterior given the data set is
+computed. Then the posterior probability of a value below the true one is uniform over data sets,
+for any quantity; a fault in the density, in the prior or in the approximation makes it not so.
+
+References
+----------
+Talts S, Betancourt M, Simpson D, Vehtari A, Gelman A. Validating Bayesian inference algorithms with
+simulation-based calibration. 2018, arXiv:1804.06788. Modrák M et al. Bayesian Anal 2025;20:461-488,
+doi 10.1214/23-BA1404.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.checks.bands import holm, uniformity_p_value
+from bayes_ihlrt.checks.generator import Simulated, simulate
+from bayes_ihlrt.checks.quantities import Quantities
+from bayes_ihlrt.checks.scenario import Scenario
+from bayes_ihlrt.checks.template import Template, build_template
+from bayes_ihlrt.inference.batch import BatchEngine
+from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT
+from bayes_ihlrt.inference.gate import MAX_K_HAT
+from bayes_ihlrt.inference.jax_density import prepared_density
+
+Floats = NDArray[np.float64]
+QUANTITY: Final = "quantity"
+REPLICATES: Final = 1000
+LEVEL: Final = 0.05
+"""Probability of any false alarm within one family of tests."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Probabilities of a value below the true one, by data set and quantity.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Model and design.
+    pit : xarray.DataArray
+        Dimensions ``member, quantity``; uniform if calibrated. Data sets without a posterior are
+        absent.
+    k_hat : ndarray, shape (replicates,)
+        Pareto shape of the importance weights of each data set; infinite without a posterior. For
+        NUTS, 0 where the chains passed the convergence gate and infinite where they did not.
+    events : ndarray of int, shape (replicates,)
+        Events of each data set.
+    """
+
+    scenario: Scenario
+    pit: xr.DataArray
+    k_hat: Floats
+    events: NDArray[np.int64]
+
+    @property
+    def failed(self) -> int:
+        """Data sets without a posterior: they depend on the data, so losing them biases."""
+        return len(self.k_hat) - self.pit.sizes[MEMBER]
+
+    @property
+    def flagged(self) -> int:
+        """Data sets with a posterior that is not to be trusted; they are used all the same."""
+        return int((~(self.k_hat <= MAX_K_HAT)).sum()) - self.failed
+
+    @cached_property
+    def p_values(self) -> dict[str, float]:
+        """Probability of a larger ECDF deviation, by quantity."""
+        return {
+            str(name): uniformity_p_value(self.pit.sel(quantity=name).to_numpy())
+            for name in self.pit[QUANTITY].to_numpy()
+        }
+
+    def verdicts(self, *, level: float = LEVEL) -> Mapping[str, bool]:
+        """Tell which quantities are calibrated.
+
+        Parameters
+        ----------
+        level : float
+            Probability of any false alarm over the quantities of this scenario (Holm).
+
+        Returns
+        -------
+        mapping of str to bool
+            False where uniformity is rejected.
+        """
+        return {name: p >= level for name, p in holm(self.p_values).items()}
+
+
+def calibrate(
+    scenario: Scenario, *, replicates: int = REPLICATES, draws: int = 1000, seed: int = 0
+) -> Calibration:
+    """Check the calibration of one scenario with the batched engine.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Model and design.
+    replicates : int
+        Data sets.
+    draws : int
+        Weighted draws of each posterior.
+    seed : int
+        Of parameters, data sets and draws.
+
+    Returns
+    -------
+    Calibration
+        Look at `verdicts`, and at `failed` beside them.
+    """
+    template = build_template(scenario)
+    engine = BatchEngine(prepared_density(template.prepared))
+    simulated = simulate(template, engine.density.model, replicates=replicates, seed=seed)
+    return calibrate_engine(template, engine, simulated, draws=draws, seed=seed)
+
+
+def calibrate_engine(
+    template: Template, engine: BatchEngine, simulated: Simulated, *, draws: int, seed: int, chunk: int | None = None
+) -> Calibration:
+    """Compute the posteriors of simulated data sets and where the truth lies in them.
+
+    Parameters
+    ----------
+    template : Template
+        The scenario.
+    engine : BatchEngine
+        Of the template's graph.
+    simulated : Simulated
+        Data sets and truth.
+    draws : int
+        Weighted draws of each posterior.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Calibration
+        Of all data sets together.
+    """
+    quantities = Quantities(template)
+
+    def reduce(part: xr.Dataset) -> xr.Dataset:
+        arrays = {name: part[name].to_numpy() for name in quantities.parameters}
+        weights = part[WEIGHT].to_numpy()
+        members = part[MEMBER].to_numpy()
+        rows = [
+            truth_probabilities(
+                quantities,
+                {name: values[place] for name, values in arrays.items()},
+                simulated,
+                member=member,
+                weights=weights[place],
+            )
+            for place, member in enumerate(members.tolist())
+        ]
+        shaped = np.reshape(rows, (len(members), len(quantities.labels)))
+        return _labelled(shaped, members, quantities).to_dataset(name="pit")
+
+    found = engine.posteriors(
+        simulated.members, keep=quantities.parameters, draws=draws, seed=seed, reduce=reduce, chunk=chunk
+    )
+    k_hat = found.diagnostics["k_hat"].to_numpy()
+    return Calibration(template.scenario, found.draws["pit"], k_hat, simulated.events)
+
+
+def truth_probabilities(
+    quantities: Quantities,
+    values: Mapping[str, Floats],
+    simulated: Simulated,
+    *,
+    member: int,
+    weights: Floats,
+) -> Floats:
+    """Return the posterior probability of a value below the true one.
+
+    The truth counts as one more draw, with the weight of one of n equal draws where n is the
+    effective sample size; its place among ties and within its own weight is random. With equal
+    weights the result is then exactly uniform, however few the draws.
+
+    Parameters
+    ----------
+    quantities : Quantities
+        Of the scenario.
+    values : mapping of str to ndarray, shape (draws, ...)
+        Draws of one posterior.
+    simulated : Simulated
+        Data sets and truth.
+    member : int
+        Number of the data set.
+    weights : ndarray, shape (draws,)
+        With sum 1.
+
+    Returns
+    -------
+    ndarray, shape (quantities,)
+        Between 0 and 1.
+    """
+    both = {
+        name: np.concatenate([simulated.truth[name][member][None], drawn])
+        for name, drawn in values.items()
+    }
+    data = {name: array[member] for name, array in simulated.members.items()}
+    table = quantities.evaluate(both, data)
+    below = weights @ (table[1:] < table[0])
+    tied = weights @ (table[1:] == table[0])
+    of_truth = 1.0 / (1.0 + 1.0 / np.square(weights).sum())
+    place = np.random.default_rng([_PLACES, member]).uniform(size=below.shape)
+    return np.asarray((1.0 - of_truth) * (below + place * tied) + of_truth * place)
+
+
+def _labelled(
+    rows: Floats, members: NDArray[np.int64], quantities: Quantities
+) -> xr.DataArray:
+    coords = {MEMBER: members, QUANTITY: list(quantities.labels)}
+    return xr.DataArray(rows, dims=(MEMBER, QUANTITY), coords=coords)
+
+
+_PLACES: Final = 7_001

@@ -1,0 +1,115 @@
+"""The models and designs over which calibration is checked."""
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Final, Self
+
+from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
+from bayes_ihlrt.names import HazardFamily, Smoothing
+
+CUTS: Final = (6.0, 12.0, 24.0)
+"""Inner cut points of the piecewise hazards, months."""
+
+HAZARDS: Final = {
+    "exponential": HazardSpec(family=HazardFamily.EXPONENTIAL),
+    "weibull": HazardSpec(family=HazardFamily.WEIBULL),
+    "gompertz": HazardSpec(family=HazardFamily.GOMPERTZ),
+    "piecewise, random walk": HazardSpec(family=HazardFamily.PIECEWISE, cuts=CUTS),
+    "piecewise, independent": HazardSpec(
+        family=HazardFamily.PIECEWISE, cuts=CUTS, smoothing=Smoothing.INDEPENDENT
+    ),
+    "m-spline": HazardSpec(family=HazardFamily.MSPLINE, knots=2),
+}
+"""Baseline hazards by the name that tables use."""
+
+GROUPS: Final = {
+    "none": "",
+    "intercept": "(1 | centre)",
+    "intercept + slope": "(1 + treated | centre)",
+}
+"""Group effects by the name that tables use."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One model and design.
+
+    Parameters
+    ----------
+    hazard : str
+        Key of `HAZARDS`.
+    group : str
+        Key of `GROUPS`.
+    delayed_entry : bool
+        Half of the patients come under observation after time zero.
+    time_varying : bool
+        Treatment starts during follow-up; otherwise it is an arm, fixed at time zero.
+    interaction : bool
+        The effect of treatment depends on the modifier.
+
+    Examples
+    --------
+    >>> print(Scenario("weibull", "none", delayed_entry=True, time_varying=True, interaction=False))
+    weibull; group none; delayed entry, time-varying
+    """
+
+    hazard: str
+    group: str
+    delayed_entry: bool
+    time_varying: bool
+    interaction: bool
+
+    @property
+    def features(self) -> str:
+        """What makes the design harder, e.g. ``"delayed entry, interaction"``."""
+        names = {
+            "delayed entry": self.delayed_entry,
+            "time-varying": self.time_varying,
+            "interaction": self.interaction,
+        }
+        return ", ".join(name for name, present in names.items() if present) or "plain"
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model, with the package's default priors: proper and moderately informative."""
+        effect = "treated * nlr" if self.interaction else "treated + nlr"
+        return ModelSpec.model_validate(
+            {
+                "treatment": "treated",
+                "modifier": {"name": "nlr", "column": "nlr", "reference": 3.0},
+                "outcome": {
+                    "formula": f"{effect} + albi",
+                    "group": GROUPS[self.group],
+                    "hazard": HAZARDS[self.hazard],
+                },
+            }
+        )
+
+    @property
+    def without_delay(self) -> Self:
+        """The scenario whose graph this one shares: entry is in the data alone."""
+        return replace(self, delayed_entry=False)
+
+    def __str__(self) -> str:
+        """Name the scenario."""
+        return f"{self.hazard}; group {self.group}; {self.features}"
+
+
+def all_scenarios() -> tuple[Scenario, ...]:
+    """Return every hazard x group x delayed entry x time-varying treatment x interaction.
+
+    Returns
+    -------
+    tuple of Scenario
+        Those that share a graph follow one another.
+
+    Examples
+    --------
+    >>> len(all_scenarios())
+    144
+    """
+    flags = (False, True)
+    return tuple(
+        Scenario(hazard, group, delayed_entry=late, time_varying=switch, interaction=both)
+        for hazard, group, switch, both, late in product(HAZARDS, GROUPS, flags, flags, flags)
+    )

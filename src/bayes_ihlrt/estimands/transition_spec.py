@@ -1,0 +1,170 @@
+"""What the hazards between a patient's states are: one formula a transition, common cuts."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.designs.transition_rows import Transition
+from bayes_ihlrt.model.formula import check_readable
+from bayes_ihlrt.model.parameters import COVARIATE
+from bayes_ihlrt.model.spec import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.priors import AnyPrior, MedianSurvivalPrior
+
+Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+WAITING: Final = MedianSurvivalPrior(median_survival=24.0, upper=240.0)
+"""Baseline prior of transitions other than the event: hazards between a tenth and ten times one by
+which a quarter of patients respond or start treatment in the first year."""
+
+
+class TransitionSpec(BaseModel):
+    """The hazard of one transition.
+
+    Parameters
+    ----------
+    formula : str
+        Right-hand side; treatment, response and progression stand for the state so far.
+    group : str
+        Group effects, e.g. ``"(1 | centre)"``; empty for none.
+    priors : mapping of str to prior
+        As in `ModelSpec`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    formula: str = ""
+    group: str = ""
+    priors: dict[str, AnyPrior] = {}
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        check_readable(self.formula, self.group)
+        return self
+
+
+class SwitchSpec(TransitionSpec):
+    """The hazard of a transition into a state that the cohort knows by a time of switching.
+
+    Parameters
+    ----------
+    switch : str
+        Name among the switches of the visits, and of the 0/1 column in formulas.
+    """
+
+    switch: Annotated[str, Field(min_length=1)]
+
+
+class StatesSpec(BaseModel):
+    """The states of a patient and the hazards between them: everything but the data.
+
+    Each transition has a piecewise constant hazard on the clock of months since therapy start,
+    log h(t) = a_j + x'b + u_group, with a random walk over the intervals. Priors of the events are
+    those of `ModelSpec` unless they are given; treatment and modifier have neutral ones, and the
+    baseline is `WAITING`, where the transition is not an event.
+
+    Parameters
+    ----------
+    cuts : tuple of float
+        Inner cut points of every hazard in months, increasing.
+    event : TransitionSpec
+        The event; with `progression` it is death before progression.
+    initiation : TransitionSpec
+        Start of treatment.
+    response : SwitchSpec, optional
+        Response; without it patients are untreated or treated, and nothing else.
+    progression : SwitchSpec, optional
+        Progression, for a cohort whose event is death.
+    after_progression : TransitionSpec, optional
+        Death after progression; given with `progression`.
+    modifier : ModifierSpec, optional
+        The effect modifier.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When cuts do not increase, or one of `progression` and `after_progression` is lacking.
+
+    Examples
+    --------
+    >>> spec = StatesSpec(
+    ...     cuts=(3.0, 12.0), event={"formula": "ihlrt + response"},
+    ...     initiation={"formula": "response"}, response={"switch": "response"})
+    >>> [transition.value for transition in spec.transitions]
+    ['response', 'initiation', 'event']
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cuts: Annotated[tuple[Months, ...], Field(min_length=1)]
+    event: TransitionSpec
+    initiation: TransitionSpec = TransitionSpec()
+    response: SwitchSpec | None = None
+    progression: SwitchSpec | None = None
+    after_progression: TransitionSpec | None = None
+    modifier: ModifierSpec | None = None
+
+    @model_validator(mode="after")
+    def _cuts_increase(self) -> Self:
+        if any(late <= early for early, late in pairwise(self.cuts)):
+            raise ValueError(f"cuts must increase; found {list(self.cuts)}")
+        return self
+
+    @model_validator(mode="after")
+    def _both_sides_of_progression(self) -> Self:
+        if (self.progression is None) != (self.after_progression is None):
+            lacking = "progression" if self.progression is None else "after_progression"
+            raise ValueError(
+                f"`progression` and `after_progression` go together, the hazard of progression "
+                f"and that of death after it; `{lacking}` is lacking"
+            )
+        return self
+
+    @property
+    def transitions(self) -> Mapping[Transition, TransitionSpec]:
+        """The transitions that there are, in the order of `Transition`."""
+        own = {
+            Transition.RESPONSE: self.response,
+            Transition.INITIATION: self.initiation,
+            Transition.PROGRESSION: self.progression,
+            Transition.EVENT: self.event,
+            Transition.AFTER_PROGRESSION: self.after_progression,
+        }
+        return {kind: spec for kind, spec in own.items() if spec is not None}
+
+    def model_of(self, transition: Transition, *, treatment: str) -> ModelSpec:
+        """Return the survival model of one transition.
+
+        Parameters
+        ----------
+        transition : Transition
+            One of `transitions`.
+        treatment : str
+            Name of the treatment.
+
+        Returns
+        -------
+        ModelSpec
+            With a piecewise constant hazard.
+        """
+        spec = self.transitions[transition]
+        outcome = OutcomeSpec(
+            formula=spec.formula,
+            group=spec.group,
+            hazard=HazardSpec(family=HazardFamily.PIECEWISE, cuts=self.cuts),
+        )
+        priors = dict(spec.priors)
+        if transition not in _EVENTS and "default" not in priors:
+            own = {treatment, *([self.modifier.name] if self.modifier is not None else [])}
+            terms = outcome.parsed.terms
+            neutral = {":".join(term): COVARIATE for term in terms if set(term) <= own}
+            level = {} if "log_hazard" in priors else {"baseline": WAITING}
+            priors = neutral | level | priors
+        return ModelSpec(
+            treatment=treatment, modifier=self.modifier, outcome=outcome, priors=priors
+        )
+
+
+_EVENTS: Final = frozenset({Transition.EVENT, Transition.AFTER_PROGRESSION})

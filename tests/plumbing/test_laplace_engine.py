@@ -1,0 +1,98 @@
+"""A fit by the Laplace engine, its draws replaced by noise: what is printed, written, refused."""
+
+import json
+
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from bayes_ihlrt.analysis.fitting import run_fit
+from bayes_ihlrt.analysis.reading import load_spec
+from bayes_ihlrt.cli import app
+from bayes_ihlrt.inference import sampling
+from bayes_ihlrt.inference.settings import SamplerSpec
+
+
+@pytest.fixture
+def weights(monkeypatch, sampler):
+    """Return the quality that the approximation claims; changes take effect at the next fit."""
+    quality = {"k_hat": 0.16, "ess": 2680.0}
+
+    def fake(model, settings=None, *, progress=False):
+        tree = sampler.sample(model, settings)
+        tree.attrs = {"engine": settings.engine.value}
+        tree["sample_stats"] = xr.DataTree(xr.Dataset(quality))
+        return tree
+
+    monkeypatch.setattr(sampling, "sample", fake)
+    monkeypatch.setattr(sampling, "compile_model", lambda *_: None)
+    return quality
+
+
+@pytest.fixture
+def specification(tmp_path):
+    """Return a file like the packaged one, with the engine changed."""
+    spec = load_spec("primary")
+    changed = spec.model_copy(update={"sampler": SamplerSpec(engine="laplace")})
+    (tmp_path / "fast.toml").write_text(changed.to_toml())
+    return tmp_path / "fast.toml"
+
+
+def fit(specification, *arguments):
+    command = ["fit", str(specification), "--data", "ihlrt_synthetic", *map(str, arguments)]
+    return CliRunner().invoke(app, command)
+
+
+def test_the_first_line_says_that_it_is_an_approximation_and_how_good(weights, specification):
+    result = fit(specification)
+    assert result.exit_code == 0, result.stderr
+    first = " ".join(result.stdout.split())
+    assert first.startswith(
+        "Laplace approximation with importance correction, not MCMC: Pareto k-hat 0.16 (good below "
+        "0.7), effective sample 2,680 of 800. SYNTHETIC DATA"
+    )
+    assert "Approximation passed: Pareto k-hat 0.16, effective sample size 2,680" in first
+    assert "approximating the posterior (Laplace) by 4,000 weighted draws" in result.stderr
+
+
+def test_numbers_of_markov_chains_are_null(weights, specification, tmp_path):
+    result = fit(specification, "--json", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    diagnostics = found["diagnostics"]
+    assert (diagnostics["engine"], diagnostics["k_hat"], diagnostics["ess"]) == (
+        "laplace", 0.16, 2680.0,
+    )  # fmt: skip
+    assert diagnostics["converged"] is True
+    for name in ("r_hat", "ess_bulk", "ess_tail", "divergences", "worst"):
+        assert diagnostics[name] is None
+    row = found["parameters"]["ihlrt"]
+    assert row["r_hat"] is row["ess_bulk"] is row["ess_tail"] is None
+    # Weighted draws, resampled: sd x sqrt(1 / effective sample + 1 / draws).
+    assert row["mcse_mean"] == pytest.approx(row["sd"] * (1 / 2680 + 1 / 800) ** 0.5)
+    assert found["notes"][0].startswith("Laplace approximation")
+    # Traces and ranks tell of chains, which there are none.
+    figures = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert "trace.png" not in figures
+    assert "survival.png" in figures
+
+
+def test_bad_weights_are_refused(weights, specification):
+    weights["k_hat"] = 0.93
+    result = fit(specification)
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert "not to be trusted: Pareto k-hat 0.93 (allowed: 0.7)" in result.stderr
+    assert "set engine = 'nuts' in [sampler]" in result.stderr
+    shown = fit(specification, "--allow-nonconverged")
+    assert shown.exit_code == 0
+    assert "Approximation FAILED, do not use these numbers" in shown.stdout
+    assert "The draws did NOT converge" in shown.stdout
+
+
+def test_nuts_says_nothing_of_an_approximation(sampler):
+    result = run_fit(load_spec("heart"), "heart")
+    found = result.to_dict()["diagnostics"]
+    assert (found["engine"], found["k_hat"], found["ess"]) == ("nuts", None, None)
+    assert found["r_hat"] is not None
+    assert not any("Laplace" in note for note in result.notes)
