@@ -135,6 +135,31 @@ def demo(
 
 
 @app.command()
+def ladder(
+    spec: Spec,
+    data: Data,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare designs on one cohort, from ever against never treated upward."""
+    with _told_plainly():
+        if out is not None:
+            report.check_folder(out, overwrite=overwrite)
+        read, cohort = _read(spec, data, seed)
+        with report.Stages(quiet=quiet) as stages:
+            result = analysis.bias_ladder(read, cohort, stage=stages.tell)
+            written = report.write_ladder(result, out) if out is not None else ()
+        if as_json:
+            _print_json(result.to_dict())
+        elif not quiet:
+            report.print_ladder(_console(), result, written=written)
+
+
+@app.command()
 def check(
     spec: Spec,
     data: Data,

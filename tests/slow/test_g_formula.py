@@ -46,7 +46,8 @@ OVERALL = StatesSpec(
     cuts=(1.0, 2.0, 3.0, 4.5, 6.0, 9.0, 12.0, 18.0, 24.0),
     event={"formula": f"ihlrt + response + {BASELINE}"},
     initiation={"formula": "response + albi"},
-    response={"switch": "response", "formula": "nlr"},
+    # Hardly anybody responds later than in month 9.
+    response={"switch": "response", "formula": "nlr", "cuts": (1.0, 2.0, 3.0, 4.5, 6.0, 9.0)},
     modifier=NLR,
 )
 PROGRESSION = StatesSpec(

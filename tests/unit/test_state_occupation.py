@@ -25,6 +25,7 @@ from bayes_ihlrt.estimands.strategies import (
 )
 from bayes_ihlrt.estimands.transition_fit import fit_transitions
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
+from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from states_cases import IHLRT, fabricate, simulated, toy_cohort
@@ -38,7 +39,7 @@ NLR = {"name": "nlr", "column": "nlr", "reference": 3.0}
 SPEC = StatesSpec(
     cuts=CUTS,
     event={"formula": "ihlrt * nlr + response", "group": "(1 + nlr | centre)"},
-    initiation={"formula": "response + nlr"},
+    initiation={"formula": "response + nlr", "cuts": (5.0,)},
     response={"switch": "response", "formula": "nlr + ihlrt"},
     modifier=NLR,
 )
@@ -56,9 +57,10 @@ def drawn(spec, *, scale=0.3, levels=None):
     found = {}
     for kind, one in spec.transitions.items():
         model = spec.model_of(kind, treatment="ihlrt")
+        intervals = len(spec.cuts_of(kind)) + 1
         base = np.log(levels[kind]) if kind in levels else RNG.normal(-2.5, 0.5, (SAMPLES, 1))
-        steps = 0.0 if levels else RNG.normal(0.0, 0.4, (SAMPLES, len(CUTS) + 1))
-        found[kind] = {"log_hazard": base + steps + np.zeros((SAMPLES, len(CUTS) + 1))}
+        steps = 0.0 if levels else RNG.normal(0.0, 0.4, (SAMPLES, intervals))
+        found[kind] = {"log_hazard": base + steps + np.zeros((SAMPLES, intervals))}
         for term in model.outcome.parsed.term_names:
             found[kind][term] = RNG.normal(0.0, scale, SAMPLES)
         if one.group:
@@ -156,8 +158,8 @@ def by_matrices(draws, times, course, *, progression):
 
     def step(i, s, low, high):
         z, centre = np.log2(cohort["nlr"][i] / 3.0), int(cohort["centre"][i] == "y")
-        interval = int(np.searchsorted(CUTS, (low + high) / 2))
-        level = {kind: np.exp(own["log_hazard"][s, interval]) for kind, own in draws.items()}
+        place = {kind: int(np.searchsorted(BOTH.cuts_of(kind), (low + high) / 2)) for kind in draws}
+        level = {kind: np.exp(own["log_hazard"][s, place[kind]]) for kind, own in draws.items()}
         b = {kind: {k: v[s] for k, v in own.items()} for kind, own in draws.items()}
         natural = course.rule is Rule.AS_OBSERVED
         natural |= course.rule is Rule.WITHIN and high <= course.month
@@ -174,7 +176,7 @@ def by_matrices(draws, times, course, *, progression):
     for i, s, number in product(range(6), range(SAMPLES), range(len(times))):
         p, time = start, times[number]
         for low, high in pairwise(
-            sorted({0.0, time, *(c for c in (*CUTS, course.month) if c < time)})
+            sorted({0.0, time, *(c for c in (*CUTS, 5.0, course.month) if c < time)})
         ):
             p = p @ step(i, s, low, high)
         total[s, number] += p / 6.0
@@ -211,7 +213,7 @@ def test_probabilities_sum_to_one_and_months_to_the_time(case, request):
 
 def test_within_is_from_where_nobody_starts_before():
     draws = drawn(SPEC)
-    draws[A]["log_hazard"] = np.full((SAMPLES, 3), -np.inf)
+    draws[A]["log_hazard"] = np.full((SAMPLES, 2), -np.inf)
     fit = fabricate(toy_cohort(), SPEC, draws)
     found = state_occupation(fit, TIMES, [within(4.0), from_month(4.0), AS_OBSERVED, UNTREATED])
     values = found["probability"].to_numpy()
@@ -346,6 +348,8 @@ def test_bad_strategies():
 def test_bad_specifications():
     with pytest.raises(ValueError, match="cuts must increase"):
         StatesSpec(cuts=(6.0, 3.0), event={})
+    with pytest.raises(ValueError, match="cuts must increase"):
+        StatesSpec(cuts=(3.0,), event={"cuts": (6.0, 6.0)})
     with pytest.raises(ValueError, match="`after_progression` is lacking"):
         StatesSpec(cuts=(3.0,), event={}, progression={"switch": "progression"})
     with pytest.raises(ValueError, match="powers"):
@@ -368,3 +372,23 @@ def test_a_missing_column_is_named():
     spec = SPEC.model_copy(update={"response": SPEC.response.model_copy(update={"formula": "nr"})})
     with pytest.raises(SpecificationError, match="no column 'nr'"):
         fit_transitions(simulated(60, 1), IHLRT, spec=spec)
+
+
+def test_every_transition_is_fitted_once_with_a_seed_of_its_own(monkeypatch, two_endpoints):
+    """Posteriors of one dimension and one seed would share their random numbers."""
+    ready, _ = two_endpoints
+    asked = []
+
+    def recording(spec, rows, settings, **options):
+        asked.append((spec.outcome.formula, rows.n_rows, settings.seed, settings.draws, options))
+        return list(ready.fits.values())[len(asked) - 1]
+
+    monkeypatch.setattr("bayes_ihlrt.estimands.transition_fit.fit_model", recording)
+    settings = SamplerSpec(draws=123, seed=5)
+    fit = fit_transitions(toy_cohort(), IHLRT, spec=BOTH, settings=settings)
+    formulas, sizes, seeds, draws, options = zip(*asked, strict=True)
+    assert formulas == tuple(one.formula for one in BOTH.transitions.values())
+    assert sizes == tuple(rows.n_rows for rows in fit.data.rows.values())
+    assert len(set(seeds)) == 5
+    assert set(draws) == {123}
+    assert options[0] == {"allow_nonconverged": False, "progress": False}

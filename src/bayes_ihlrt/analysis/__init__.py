@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.estimates import Estimate as Estimate
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
+    from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
+    from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
+    from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
@@ -29,6 +32,9 @@ else:
         "Estimate": "bayes_ihlrt.analysis.estimates",
         "figure_data": "bayes_ihlrt.analysis.figure_data",
         "run_fit": "bayes_ihlrt.analysis.fitting",
+        "LadderResult": "bayes_ihlrt.analysis.ladder",
+        "bias_ladder": "bayes_ihlrt.analysis.ladder",
+        "ladder_data": "bayes_ihlrt.analysis.ladder_data",
         "load_spec": "bayes_ihlrt.analysis.reading",
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",

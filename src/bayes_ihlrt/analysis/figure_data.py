@@ -15,7 +15,7 @@ from bayes_ihlrt.estimands.curves import survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.estimands.summary import probability, summarise
-from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.names import TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     if result.fit.prepared.encoder.columns:
         found["forest"] = forest_data(result)
     found["prior_posterior"] = prior_posterior_data(result)
-    if not isinstance(result.fit.convergence, Approximation):
+    if isinstance(result.fit.convergence, Convergence):
         found["trace"] = trace_data(result)
     title = result.spec.description or result.spec.name
     about = {"title": title, "synthetic": result.synthetic}

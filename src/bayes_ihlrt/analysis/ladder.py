@@ -185,7 +185,7 @@ def bias_ladder(
     rungs = []
     for number, plan in enumerate(plans, start=1):
         tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
-        rungs.append(_climb(spec, cohort, plan, horizon))
+        rungs.append(fit_rung(spec, cohort, plan, horizon=horizon))
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
     null = simulate_naive(
         cohort,
@@ -196,7 +196,32 @@ def bias_ladder(
     return LadderResult(spec, cohort, tuple(rungs), null, horizon)
 
 
-def _climb(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, horizon: float) -> Rung:
+def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
+    """Fit one rung of the ladder.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification: draws, seed, and the propensity for weighted rungs.
+    cohort : Cohort
+        The cohort.
+    plan : RungPlan
+        One of `plan_rungs`.
+    horizon : float
+        Months up to which survival time is compared.
+
+    Returns
+    -------
+    Rung
+        Effect of treatment with its person-time and draws.
+
+    Raises
+    ------
+    SpecificationError
+        The design and the data do not fit together.
+    ConvergenceError
+        The draws are not to be trusted.
+    """
     draws = spec.ladder.draws
     changing = _updated(cohort, plan)
     ess, target = None, None

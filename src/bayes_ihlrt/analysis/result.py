@@ -15,7 +15,7 @@ from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
 from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.inference.gate import Convergence
 
 _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
@@ -60,7 +60,7 @@ class FitResult:
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know, most important first."""
         found = self.fit.convergence
-        quality = (f"{found.quality}.",) if isinstance(found, Approximation) else ()
+        quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         return (*quality, *self.checked.notes)
 
     @property
@@ -71,8 +71,7 @@ class FitResult:
     @property
     def converged(self) -> bool:
         """Whether the draws can be trusted."""
-        found = self.fit.convergence
-        return found is None or not found.failures
+        return not self.fit.convergence.failures
 
     @cached_property
     def tree(self) -> xr.DataTree:
@@ -111,8 +110,6 @@ class FitResult:
 
     def _diagnostics(self) -> dict[str, Any]:
         found = self.fit.convergence
-        if found is None:
-            return {**dict.fromkeys(_DIAGNOSTICS), "converged": True, "failures": []}
         numbers = {name: found.numbers[name] for name in _DIAGNOSTICS}
         return {**numbers, "converged": self.converged, "failures": list(found.failures)}
 

@@ -12,7 +12,7 @@ from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.summary import diagnostics, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.names import PATIENT, ModifierTransform
 
 GOOD_K: Final = 0.7
@@ -156,15 +156,15 @@ def parameter_table(fit: FittedModel) -> dict[str, dict[str, float | None]]:
     dict of str to dict
         ``mean, sd, median, q2.5, q97.5, ess_bulk, ess_tail, r_hat, mcse_mean`` by parameter, on
         the log hazard ratio scale for coefficients. R-hat and the effective sample sizes of
-        Markov chains are None for a Laplace approximation.
+        Markov chains are None where there are no chains.
     """
     draws = flat_draws(fit, result_names(fit))
     summary = summarise(draws)
     found = fit.convergence
-    if isinstance(found, Approximation):
-        checked = _of_weighted_draws(found, summary["sd"])
-    else:
+    if isinstance(found, Convergence):
         checked = diagnostics(draws.to_dataset(name="value"))["value"]
+    else:
+        checked = _without_chains(summary["sd"], error=found.error)
     table = {}
     for label in draws["parameter"].to_numpy():
         row = {str(k): finite_or_none(v.sel(parameter=label)) for k, v in summary.items()}
@@ -174,12 +174,11 @@ def parameter_table(fit: FittedModel) -> dict[str, dict[str, float | None]]:
     return table
 
 
-def _of_weighted_draws(found: Approximation, sd: xr.DataArray) -> xr.DataArray:
-    """The Monte Carlo error of weighted draws that were resampled; chains there are none."""
-    error = sd * np.sqrt(1.0 / found.ess + 1.0 / found.draws)
+def _without_chains(sd: xr.DataArray, *, error: float) -> xr.DataArray:
+    """The Monte Carlo error of means; what only Markov chains have is not defined."""
     names = ["r_hat", "ess_bulk", "ess_tail"]
     parts = [xr.full_like(sd, np.nan).expand_dims(diagnostic=[name]) for name in names]
-    parts.append(error.expand_dims(diagnostic=["mcse_mean"]))
+    parts.append((sd * error).expand_dims(diagnostic=["mcse_mean"]))
     return xr.concat(parts, dim="diagnostic")
 
 

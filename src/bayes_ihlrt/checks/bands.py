@@ -137,7 +137,8 @@ def _pointwise_level(total: int, probability: float) -> float:
 def _limits(total: int, level: float) -> tuple[Floats, Floats]:
     """Return the smallest and largest counts whose pointwise level is above `level`."""
     points = grid_points()
-    low, high = binom.ppf(level / 2.0, total, points), binom.isf(level / 2.0, total, points)
+    low = np.asarray(binom.ppf(level / 2.0, total, points), dtype=np.float64)
+    high = np.asarray(binom.isf(level / 2.0, total, points), dtype=np.float64)
     # A quantile whose level is `level` itself lies outside; rounding may put it on either side.
     just = level * (1.0 + 1e-12) / 2.0
     low += binom.cdf(low, total, points) <= just

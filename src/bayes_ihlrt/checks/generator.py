@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pymc as pm
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.checks.template import Outcome, Template, observe_times
+from bayes_ihlrt.hazards.protocol import Array
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.likelihood import event_times
 
@@ -93,19 +93,19 @@ def draw_parameters(model: pm.Model, *, draws: int, seed: int) -> dict[str, Floa
     return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
 
-def linear_predictor(prepared: PreparedModel, values: Values) -> Floats:
+def linear_predictor(prepared: PreparedModel, values: Mapping[str, Array]) -> Array:
     """Return x'b + u_group at every row.
 
     Parameters
     ----------
     prepared : PreparedModel
         Encoder and arrays.
-    values : mapping of str to ndarray, shape (draws, ...)
+    values : mapping of str to array, shape (draws, ...)
         Coefficients and group effects by name; NumPy or JAX.
 
     Returns
     -------
-    ndarray, shape (draws, rows)
+    array, shape (draws, rows)
         Log hazard ratios.
     """
     data = prepared.arrays.data
@@ -148,7 +148,9 @@ def _times(template: Template, truth: Values, targets: Floats) -> Floats:
 def _members(template: Template, seen: Outcome) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of the graph that event times decide."""
     hazard = template.prepared.hazard
-    start = np.broadcast_to(np.asarray(template.planned["start"], dtype=np.float64), seen.stop.shape)
+    start = np.broadcast_to(
+        np.asarray(template.planned["start"], dtype=np.float64), seen.stop.shape
+    )
     shape = (*seen.stop.shape, -1)
     increment = np.asarray(hazard.increment_basis(np, start.ravel(), seen.stop.ravel()))
     basis = np.asarray(hazard.log_hazard_basis(np, seen.stop.ravel()))

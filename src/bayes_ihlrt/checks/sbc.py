@@ -1,4 +1,4 @@
-"""Simulation-based calibration: are posteriors right on average over their own prior?
+"""Simulation-based calibration: posteriors are right on average over their own prior.
 
 Parameters are drawn from the prior, a data set from them, and the posterior given the data set is
 computed. Then the posterior probability of a value below the true one is uniform over data sets,
@@ -11,22 +11,23 @@ simulation-based calibration. 2018, arXiv:1804.06788. Modrák M et al. Bayesian 
 doi 10.1214/23-BA1404.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.checks.bands import holm, uniformity_p_value
+from bayes_ihlrt.checks.bands import ecdf_counts, holm, uniformity_p_value
 from bayes_ihlrt.checks.generator import Simulated, simulate
 from bayes_ihlrt.checks.quantities import Quantities
 from bayes_ihlrt.checks.scenario import Scenario
 from bayes_ihlrt.checks.template import Template, build_template
 from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT
+from bayes_ihlrt.inference.batch_result import MEMBER, WEIGHT
 from bayes_ihlrt.inference.gate import MAX_K_HAT
 from bayes_ihlrt.inference.jax_density import prepared_density
 
@@ -35,6 +36,8 @@ QUANTITY: Final = "quantity"
 REPLICATES: Final = 1000
 LEVEL: Final = 0.05
 """Probability of any false alarm within one family of tests."""
+
+_PLACES: Final = 7_001
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,14 @@ class Calibration:
         """Data sets with a posterior that is not to be trusted; they are used all the same."""
         return int((~(self.k_hat <= MAX_K_HAT)).sum()) - self.failed
 
+    @property
+    def counts(self) -> dict[str, NDArray[np.int64]]:
+        """How many probabilities lie at or below each grid point, by quantity."""
+        return {
+            str(name): ecdf_counts(self.pit.sel(quantity=name).to_numpy())
+            for name in self.pit[QUANTITY].to_numpy()
+        }
+
     @cached_property
     def p_values(self) -> dict[str, float]:
         """Probability of a larger ECDF deviation, by quantity."""
@@ -95,34 +106,49 @@ class Calibration:
 
 
 def calibrate(
-    scenario: Scenario, *, replicates: int = REPLICATES, draws: int = 1000, seed: int = 0
-) -> Calibration:
-    """Check the calibration of one scenario with the batched engine.
+    scenarios: Iterable[Scenario],
+    *,
+    replicates: int = REPLICATES,
+    draws: int = 1000,
+    seed: int = 0,
+    chunk: int | None = None,
+) -> Iterator[Calibration]:
+    """Check the calibration of scenarios with the batched engine, one after the other.
 
     Parameters
     ----------
-    scenario : Scenario
-        Model and design.
+    scenarios : iterable of Scenario
+        Models and designs; neighbours that differ in entry alone share what was compiled.
     replicates : int
-        Data sets.
+        Data sets of each.
     draws : int
         Weighted draws of each posterior.
     seed : int
-        Of parameters, data sets and draws.
+        Of parameters, data sets and draws; every scenario has streams of its own.
+    chunk : int, optional
+        Data sets at a time; chosen from the shapes by default.
 
-    Returns
-    -------
+    Yields
+    ------
     Calibration
         Look at `verdicts`, and at `failed` beside them.
     """
-    template = build_template(scenario)
-    engine = BatchEngine(prepared_density(template.prepared))
-    simulated = simulate(template, engine.density.model, replicates=replicates, seed=seed)
-    return calibrate_engine(template, engine, simulated, draws=draws, seed=seed)
+    for plain, family in groupby(scenarios, lambda scenario: scenario.without_delay):
+        engine = BatchEngine(prepared_density(build_template(plain).prepared))
+        for scenario in family:
+            template, own = build_template(scenario), scenario.seed(seed)
+            simulated = simulate(template, engine.density.model, replicates=replicates, seed=own)
+            yield locate_truth(template, engine, simulated, draws=draws, seed=own, chunk=chunk)
 
 
-def calibrate_engine(
-    template: Template, engine: BatchEngine, simulated: Simulated, *, draws: int, seed: int, chunk: int | None = None
+def locate_truth(
+    template: Template,
+    engine: BatchEngine,
+    simulated: Simulated,
+    *,
+    draws: int,
+    seed: int,
+    chunk: int | None = None,
 ) -> Calibration:
     """Compute the posteriors of simulated data sets and where the truth lies in them.
 
@@ -138,6 +164,8 @@ def calibrate_engine(
         Weighted draws of each posterior.
     seed : int
         Of the draws.
+    chunk : int, optional
+        Data sets at a time; chosen from the shapes by default.
 
     Returns
     -------
@@ -161,10 +189,15 @@ def calibrate_engine(
             for place, member in enumerate(members.tolist())
         ]
         shaped = np.reshape(rows, (len(members), len(quantities.labels)))
-        return _labelled(shaped, members, quantities).to_dataset(name="pit")
+        return labelled(shaped, members, quantities).to_dataset(name="pit")
 
     found = engine.posteriors(
-        simulated.members, keep=quantities.parameters, draws=draws, seed=seed, reduce=reduce, chunk=chunk
+        simulated.members,
+        keep=quantities.parameters,
+        draws=draws,
+        seed=seed,
+        reduce=reduce,
+        chunk=chunk,
     )
     k_hat = found.diagnostics["k_hat"].to_numpy()
     return Calibration(template.scenario, found.draws["pit"], k_hat, simulated.events)
@@ -215,11 +248,7 @@ def truth_probabilities(
     return np.asarray((1.0 - of_truth) * (below + place * tied) + of_truth * place)
 
 
-def _labelled(
-    rows: Floats, members: NDArray[np.int64], quantities: Quantities
-) -> xr.DataArray:
+def labelled(rows: Floats, members: NDArray[np.int64], quantities: Quantities) -> xr.DataArray:
+    """Return probabilities of shape (members, quantities) with their labels."""
     coords = {MEMBER: members, QUANTITY: list(quantities.labels)}
     return xr.DataArray(rows, dims=(MEMBER, QUANTITY), coords=coords)
-
-
-_PLACES: Final = 7_001

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final, Self
+from zlib import crc32
+
+import numpy as np
 
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import HazardFamily, Smoothing
@@ -89,6 +92,21 @@ class Scenario:
     def without_delay(self) -> Self:
         """The scenario whose graph this one shares: entry is in the data alone."""
         return replace(self, delayed_entry=False)
+
+    def seed(self, seed: int) -> int:
+        """Return a seed of the scenario's own, so that tests of different scenarios are independent.
+
+        Parameters
+        ----------
+        seed : int
+            Of all scenarios together.
+
+        Returns
+        -------
+        int
+            Depends on the scenario's name alone, not on its place in a list.
+        """
+        return int(np.random.SeedSequence([seed, crc32(str(self).encode())]).generate_state(1)[0])
 
     def __str__(self) -> str:
         """Name the scenario."""

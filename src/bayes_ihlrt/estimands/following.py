@@ -25,8 +25,8 @@ class Patients:
     ----------
     space : StateSpace
         States and steps.
-    cuts : tuple of float
-        Months at which hazards change.
+    cuts : mapping of Transition to tuple of float
+        Months at which each baseline hazard changes.
     levels : mapping of Transition to ndarray, shape (samples, intervals)
         Baseline hazards per month.
     ratios : mapping of (Transition, int) to ndarray, shape (samples, patients)
@@ -38,7 +38,7 @@ class Patients:
     """
 
     space: StateSpace
-    cuts: tuple[float, ...]
+    cuts: Mapping[Transition, tuple[float, ...]]
     levels: Mapping[Transition, Floats]
     ratios: Mapping[Step, Floats]
     first: NDArray[np.bool_]
@@ -65,7 +65,8 @@ def follow(patients: Patients, course: Course, grid: Floats) -> Floats:
     space = patients.space
     occupied = _at_zero(patients, course)
     spent, happened = np.zeros_like(occupied), np.zeros(occupied.shape[1:])
-    changes = [t for t in (*patients.cuts, course.month) if t < grid[-1]]
+    cuts = {cut for own in patients.cuts.values() for cut in own}
+    changes = [t for t in (*cuts, course.month) if t < grid[-1]]
     edges = np.unique([0.0, *grid, *changes])
     result = np.zeros((2, len(grid), len(space.states) + 1, occupied.shape[1]))
     if grid[0] == 0.0:
@@ -73,8 +74,7 @@ def follow(patients: Patients, course: Course, grid: Floats) -> Floats:
     for low, high in pairwise(edges):
         moves = _moves(space, course, before=high <= course.month)
         live = _reached(occupied, moves)
-        interval = int(np.searchsorted(patients.cuts, (low + high) / 2.0))
-        generator = _generator(patients, moves, live, interval)
+        generator = _generator(patients, moves, live, month=(low + high) / 2.0)
         occupied[live], months = advance(occupied[live], generator, float(high - low))
         spent[live] += months
         happened += (generator.exits * months).sum(axis=0)
@@ -131,12 +131,13 @@ def _reached(occupied: Floats, moves: Sequence[Move]) -> list[int]:
 
 
 def _generator(
-    patients: Patients, moves: Sequence[Move], live: Sequence[int], interval: int
+    patients: Patients, moves: Sequence[Move], live: Sequence[int], *, month: float
 ) -> Generator:
-    """Return the hazards between the states that are reached, in one interval."""
+    """Return the hazards between the states that are reached, at a month."""
     place = {state: position for position, state in enumerate(live)}
 
     def rate(transition: Transition, state: int) -> Floats:
+        interval = int(np.searchsorted(patients.cuts[transition], month))
         level = patients.levels[transition][:, interval, None]
         hazard: Floats = level * patients.ratios[transition, state]
         return hazard

@@ -77,6 +77,7 @@ def state_occupation(
         patients[fit.spec.modifier.column] = np.full(len(patients["patient"]), modifier_at)
     shares = np.ones(len(patients["patient"])) if weights is None else weights
     shares = shares / shares.sum()
+    cuts = {kind: fit.spec.cuts_of(kind) for kind in fit.fits}
     levels = {kind: np.exp(fit.log_hazard(kind)) for kind in fit.fits}
     ratios = _hazard_ratios(fit, space, patients)
     names = (fit.data.treatment, fit.data.response, fit.data.progression)
@@ -88,7 +89,7 @@ def state_occupation(
     for left in range(0, len(shares), size):
         part = slice(left, left + size)
         own = {step: ratio.of(part) for step, ratio in ratios.items()}
-        few = Patients(space, fit.spec.cuts, levels, own, flags[:, part] == 1.0, shares[part])
+        few = Patients(space, cuts, levels, own, flags[:, part] == 1.0, shares[part])
         for number, course in enumerate(strategies):
             total[:, number] += follow(few, course, grid)
     return _dataset(fit, space, total, grid, strategies)

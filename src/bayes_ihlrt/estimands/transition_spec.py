@@ -1,10 +1,10 @@
-"""What the hazards between a patient's states are: one formula a transition, common cuts."""
+"""What the hazards between a patient's states are: one formula a transition."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.model.formula import check_readable
@@ -13,11 +13,19 @@ from bayes_ihlrt.model.spec import HazardSpec, ModelSpec, ModifierSpec, OutcomeS
 from bayes_ihlrt.names import HazardFamily
 from bayes_ihlrt.priors import AnyPrior, MedianSurvivalPrior
 
+
+def _increasing(cuts: tuple[float, ...]) -> tuple[float, ...]:
+    if any(late <= early for early, late in pairwise(cuts)):
+        raise ValueError(f"cuts must increase; found {list(cuts)}")
+    return cuts
+
+
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Cuts = Annotated[tuple[Months, ...], Field(min_length=1), AfterValidator(_increasing)]
 
 WAITING: Final = MedianSurvivalPrior(median_survival=24.0, upper=240.0)
-"""Baseline prior of transitions other than the event: hazards between a tenth and ten times one by
-which a quarter of patients respond or start treatment in the first year."""
+"""Baseline prior of transitions other than the event: a hazard by which 29 % respond, or start
+treatment, in the first year, give or take a factor of ten."""
 
 
 class TransitionSpec(BaseModel):
@@ -29,14 +37,23 @@ class TransitionSpec(BaseModel):
         Right-hand side; treatment, response and progression stand for the state so far.
     group : str
         Group effects, e.g. ``"(1 | centre)"``; empty for none.
+    cuts : tuple of float, optional
+        Cut points of this hazard alone, e.g. fewer ones late for what happens early: an interval
+        without an event is known from its neighbours only.
     priors : mapping of str to prior
         As in `ModelSpec`.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When the formula cannot be read, or cuts do not increase.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     formula: str = ""
     group: str = ""
+    cuts: Cuts | None = None
     priors: dict[str, AnyPrior] = {}
 
     @model_validator(mode="after")
@@ -68,7 +85,7 @@ class StatesSpec(BaseModel):
     Parameters
     ----------
     cuts : tuple of float
-        Inner cut points of every hazard in months, increasing.
+        Inner cut points in months, increasing, of every hazard without its own.
     event : TransitionSpec
         The event; with `progression` it is death before progression.
     initiation : TransitionSpec
@@ -98,19 +115,13 @@ class StatesSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cuts: Annotated[tuple[Months, ...], Field(min_length=1)]
+    cuts: Cuts
     event: TransitionSpec
     initiation: TransitionSpec = TransitionSpec()
     response: SwitchSpec | None = None
     progression: SwitchSpec | None = None
     after_progression: TransitionSpec | None = None
     modifier: ModifierSpec | None = None
-
-    @model_validator(mode="after")
-    def _cuts_increase(self) -> Self:
-        if any(late <= early for early, late in pairwise(self.cuts)):
-            raise ValueError(f"cuts must increase; found {list(self.cuts)}")
-        return self
 
     @model_validator(mode="after")
     def _both_sides_of_progression(self) -> Self:
@@ -134,6 +145,11 @@ class StatesSpec(BaseModel):
         }
         return {kind: spec for kind, spec in own.items() if spec is not None}
 
+    def cuts_of(self, transition: Transition) -> tuple[float, ...]:
+        """Return the cut points of one hazard, months."""
+        own = self.transitions[transition].cuts
+        return self.cuts if own is None else own
+
     def model_of(self, transition: Transition, *, treatment: str) -> ModelSpec:
         """Return the survival model of one transition.
 
@@ -153,7 +169,7 @@ class StatesSpec(BaseModel):
         outcome = OutcomeSpec(
             formula=spec.formula,
             group=spec.group,
-            hazard=HazardSpec(family=HazardFamily.PIECEWISE, cuts=self.cuts),
+            hazard=HazardSpec(family=HazardFamily.PIECEWISE, cuts=self.cuts_of(transition)),
         )
         priors = dict(spec.priors)
         if transition not in _EVENTS and "default" not in priors:

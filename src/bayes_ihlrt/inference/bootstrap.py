@@ -4,10 +4,17 @@ A draw gives every patient one weight from n Dirichlet(1, ..., 1). With it the p
 fitted, the rows' weights follow, and with both the outcome model is fitted: the modes, priors
 included. All rows, clones and trials of a patient share the patient's weight.
 
+Reweighting patients moves a mode only as far as the data determine it: of a coefficient about which
+they say nothing every draw would have the prior's mode, as if it were known. So each draw also
+draws the priors' locations, mu ~ Normal(mu, sigma) (or Student t). For a normal likelihood and
+normal priors the modes then are draws from the posterior itself.
+
 References
 ----------
 Stephens DA, Nobre WS, Moodie EEM, Schmidt AM. Causal inference under mis-specification: adjustment
 based on the propensity score. Bayesian Anal 2023;18:639-694, doi 10.1214/22-BA1322.
+Bardsley JM, Solonen A, Haario H, Laine M. Randomize-then-optimize. SIAM J Sci Comput
+2014;36:A1895-1910, doi 10.1137/140964023 (randomised locations).
 """
 
 from dataclasses import dataclass
@@ -22,8 +29,7 @@ from bayes_ihlrt.inference.engines import SharedEngine, outcome_engine, propensi
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import BOOTSTRAP, check_convergence
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
-from bayes_ihlrt.propensity.prepare import PreparedPropensity
-from bayes_ihlrt.propensity.targets import effective_sample_size
+from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
 
 Floats = NDArray[np.float64]
 DRAWS: Final = 2000
@@ -44,7 +50,7 @@ class WeightedFit:
     row_weights : ndarray, shape (rows,)
         Weights with every patient counted once.
     ess_treated, ess_control : float
-        Effective sample sizes at entry, (sum w)^2 / sum w^2.
+        Effective numbers of patients, (sum v)^2 / sum v^2 with v a patient's average weight.
     failed : int
         Draws that were left out for want of a mode.
     """
@@ -94,7 +100,7 @@ def linked_bootstrap(
     for first in range(0, draws, size):
         count = min(size, draws - first)
         patient = rng.dirichlet(np.ones(once.shape[1]), size=count) * once.shape[1]
-        found, lost = models.modes(patient, centre)
+        found, lost = models.modes(patient, centre, rng)
         failed += lost
         parts.append(found)
     posterior = _as_chain(xr.concat(parts, dim=MEMBER))
@@ -116,20 +122,22 @@ class _Models:
         if self.grace is not None and self.analysis.grace is not None:
             own = positions(self.analysis.grace.patients, self.analysis.patients)
             starts["grace"] = _centre(self.grace, {"weight": patient[:, own]})
-        weights = self.row_weights(patient, starts)[0]
+        weights = self.row_weights(patient, starts, None)[0]
         starts["outcome"] = _centre(self.outcome, self.outcome_data(weights, patient))
         return starts, weights
 
     def row_weights(
-        self, patient: Floats, starts: dict[str, Floats]
+        self, patient: Floats, starts: dict[str, Floats], rng: np.random.Generator | None
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Fit the propensities; return row weights and which draws have them."""
         analysis = self.analysis
-        first = self._fit(self.initiation, analysis.initiation, patient, starts["initiation"])
+        own = {"weight": patient[:, positions(analysis.initiation.patients, analysis.patients)]}
+        first = _modes(self.initiation, own, starts["initiation"], rng)
         good = ~np.isnan(first.positions).any(axis=1)
         second = None
         if self.grace is not None and analysis.grace is not None:
-            second = self._fit(self.grace, analysis.grace, patient, starts["grace"])
+            own = {"weight": patient[:, positions(analysis.grace.patients, analysis.patients)]}
+            second = _modes(self.grace, own, starts["grace"], rng)
             good &= ~np.isnan(second.positions).any(axis=1)
         chosen = np.flatnonzero(good)
         weights = analysis.weights(
@@ -145,26 +153,49 @@ class _Models:
         own = patient[:, self.analysis.of_outcome]
         return {"event": weights * event, "exposure": weights, "weight": own}
 
-    def modes(self, patient: Floats, starts: dict[str, Floats]) -> tuple[xr.Dataset, int]:
+    def modes(
+        self, patient: Floats, starts: dict[str, Floats], rng: np.random.Generator
+    ) -> tuple[xr.Dataset, int]:
         """Return the outcome modes of some draws and how many failed."""
-        weights, good = self.row_weights(patient, starts)
+        weights, good = self.row_weights(patient, starts, rng)
         data = self.outcome_data(weights, patient[good])
-        found = _modes(self.outcome, data, starts["outcome"])
+        found = _modes(self.outcome, data, starts["outcome"], rng)
         return found.parameters, int((~good).sum()) + len(found.failed)
 
     @property
     def _deciding(self) -> NDArray[np.intp]:
         return positions(self.analysis.initiation.patients, self.analysis.patients)
 
-    def _fit(
-        self, engine: SharedEngine, model: PreparedPropensity, patient: Floats, start: Floats
-    ) -> BatchModes:
-        own = patient[:, positions(model.patients, self.analysis.patients)]
-        return _modes(engine, {"weight": own}, start)
 
-
-def _modes(shared: SharedEngine, members: dict[str, Floats], start: Floats) -> BatchModes:
+def _modes(
+    shared: SharedEngine,
+    members: dict[str, Floats],
+    start: Floats,
+    rng: np.random.Generator | None,
+) -> BatchModes:
+    """Return the modes of some draws, under randomised prior locations where `rng` is given."""
+    if rng is not None:
+        count = len(next(iter(members.values())))
+        members = {**members, HYPERPARAMETERS: _randomised_priors(shared, count, rng)}
     return shared.engine.modes(shared.members(members), start=start)
+
+
+def _randomised_priors(shared: SharedEngine, count: int, rng: np.random.Generator) -> Floats:
+    """Return hyperparameters of every draw, their locations drawn from the priors."""
+    labels = list(shared.engine.density.model.coords["hyperparameter"])
+    stated = np.asarray(shared.engine.data[HYPERPARAMETERS], dtype=np.float64)
+    drawn = np.tile(stated, (count, 1))
+    for place, label in enumerate(labels):
+        name, _, kind = str(label).rpartition(".")
+        if kind != "mu":
+            continue
+        scale = stated[labels.index(f"{name}.sigma")]
+        if f"{name}.nu" in labels:
+            step = rng.standard_t(stated[labels.index(f"{name}.nu")], size=count)
+        else:
+            step = rng.standard_normal(count)
+        drawn[:, place] += scale * step
+    return drawn
 
 
 def _centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
@@ -190,15 +221,14 @@ def _weighted_fit(
     analysis: WeightedAnalysis, posterior: xr.Dataset, weights: Floats, *, failed: int
 ) -> WeightedFit:
     person_time = analysis.emulation.person_time
-    arm = person_time.columns[analysis.emulation.treatment].astype(np.float64)
-    size = effective_sample_size(weights[analysis.entries], arm[analysis.entries])
+    control, treated = analysis.effective_patients(weights[None])
     tree = xr.DataTree.from_dict({"posterior": posterior})
     tree.attrs = {"engine": BOOTSTRAP, "failed": failed, "sample_dims": ["chain", "draw"]}
     return WeightedFit(
         fit=FittedModel(analysis.outcome, person_time, tree, check_convergence(tree)),
         analysis=analysis,
         row_weights=weights,
-        ess_treated=float(size.treated),
-        ess_control=float(size.control),
+        ess_treated=float(treated[0]),
+        ess_control=float(control[0]),
         failed=failed,
     )

@@ -132,6 +132,11 @@ class Approximation:
         )
 
     @property
+    def error(self) -> float:
+        """Monte Carlo standard error of a mean, in posterior standard deviations."""
+        return float(np.sqrt(1.0 / self.ess + 1.0 / self.draws))
+
+    @property
     def quality(self) -> str:
         """That this is an approximation, and how good, in one line."""
         return (
@@ -186,6 +191,11 @@ class Resampling:
             "State tighter priors, use fewer terms in the formulas, or choose a design that uses "
             "more patients"
         )
+
+    @property
+    def error(self) -> float:
+        """Monte Carlo standard error of a mean, in posterior standard deviations."""
+        return float(np.sqrt(1.0 / self.draws))
 
     @property
     def quality(self) -> str:

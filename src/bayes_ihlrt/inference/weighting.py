@@ -1,8 +1,10 @@
 """A weighted outcome analysis: person-time, its decisions, and the two models that share patients.
 
-The weights of a draw are w_r = c s_i v_r(e): s_i belongs to the patient, v_r to the row and the
-propensities e, and c makes the weights at the entries into follow-up add up to the number of
-patients, so that the prior keeps its influence.
+The weights of a draw are w_r = c_a s_i v_r(e): s_i belongs to the patient, v_r to the row and the
+propensities e. In each arm a, c_a makes the weights at entry into follow-up add up to the arm's
+effective number of patients (sum v_i)^2 / sum v_i^2, with v_i a patient's average over follow-up:
+the weighted likelihood is worth as many patients as it is, and the prior keeps its influence.
+Scaling an arm does not change the population that it stands for.
 """
 
 from dataclasses import dataclass
@@ -90,8 +92,7 @@ class WeightedAnalysis:
         Returns
         -------
         ndarray, shape (draws, rows)
-            With sum over entries of patient weight x row weight equal to the number of patients
-            in the outcome model.
+            In each arm, the sum over entries is the arm's effective number of patients.
         """
         earned = None
         if self.grace is not None and grace is not None:
@@ -104,9 +105,48 @@ class WeightedAnalysis:
             patient_weight=patient_weight,
             stabilise=self.target is EstimandTarget.ATE,
         )
-        own = patient_weight[:, self.of_outcome][:, self.emulation.person_time.patient_index]
-        total = (raw * own)[:, self.entries].sum(axis=1, keepdims=True)
-        return np.asarray(raw * (len(self.of_outcome) / total))
+        scaled = np.empty_like(raw)
+        for arm, size in enumerate(self.effective_patients(raw)):
+            rows = self.arm == arm
+            total = raw[:, rows & self.entries].sum(axis=1)
+            scaled[:, rows] = raw[:, rows] * (size / total)[:, None]
+        return scaled
+
+    @cached_property
+    def arm(self) -> Floats:
+        """Whether each row is treated, 0/1."""
+        rows = self.emulation.person_time.columns
+        return rows[self.emulation.treatment].astype(np.float64)
+
+    def effective_patients(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return the effective number of untreated and of treated patients.
+
+        (sum v_i)^2 / sum v_i^2 over patients, v_i being the average weight of the patient's
+        months in the arm, over all trials.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (draws, rows)
+            Row weights.
+
+        Returns
+        -------
+        untreated, treated : ndarray, shape (draws,)
+            Effective numbers.
+        """
+        columns, patient = (
+            self.emulation.person_time.columns,
+            self.emulation.person_time.patient_index,
+        )
+        months = columns["stop"].astype(np.float64) - columns["start"].astype(np.float64)
+        sizes = []
+        for arm in (0.0, 1.0):
+            rows = np.flatnonzero(self.arm == arm)
+            first = np.flatnonzero(np.diff(patient[rows], prepend=-1))
+            total = np.add.reduceat(weights[:, rows] * months[rows], first, axis=1)
+            average = total / np.add.reduceat(months[rows], first)
+            sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
+        return sizes[0], sizes[1]
 
 
 def prepare_weighted(

@@ -18,6 +18,7 @@ from bayes_ihlrt.plots.balance import (
     plot_weight_sums,
 )
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "plot_connect_s",
     "plot_forest",
     "plot_hazard_ratio",
+    "plot_ladder",
     "plot_love",
     "plot_overlap",
     "plot_prior_posterior",
@@ -39,6 +41,7 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "forest": plot_forest,
     "prior_posterior": plot_prior_posterior,
     "trace": plot_trace,
+    "ladder": plot_ladder,
     "love": plot_love,
     "connect_s": plot_connect_s,
     "overlap": plot_overlap,

@@ -7,6 +7,8 @@ from bayes_ihlrt._lazy import lazy_names
 if TYPE_CHECKING:
     from bayes_ihlrt.report.check_table import print_check as print_check
     from bayes_ihlrt.report.folder import check_folder as check_folder
+    from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
+    from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
     from bayes_ihlrt.report.progress import Stages as Stages
     from bayes_ihlrt.report.terminal import print_fit as print_fit
     from bayes_ihlrt.report.words import summary_sentences as summary_sentences
@@ -15,6 +17,8 @@ else:
     _NAMES = {
         "print_check": "bayes_ihlrt.report.check_table",
         "check_folder": "bayes_ihlrt.report.folder",
+        "print_ladder": "bayes_ihlrt.report.ladder_table",
+        "write_ladder": "bayes_ihlrt.report.ladder_table",
         "Stages": "bayes_ihlrt.report.progress",
         "print_fit": "bayes_ihlrt.report.terminal",
         "summary_sentences": "bayes_ihlrt.report.words",

@@ -75,10 +75,7 @@ def convergence_sentence(result: FitResult) -> str:
     str
         One sentence.
     """
-    found = result.fit.convergence
-    if found is None:
-        return "The draws are independent of one another: there is no convergence to check."
-    return found.verdict
+    return result.fit.convergence.verdict
 
 
 def loo_sentence(result: FitResult) -> str:

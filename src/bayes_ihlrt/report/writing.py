@@ -38,7 +38,7 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with _staged(out) as stage:
+    with staged(out) as stage:
         save(result.tree, stage / "posterior.nc")
         (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
         (stage / "figures").mkdir()
@@ -52,8 +52,24 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """Give a folder beside the files to be, and move it into place when all is written."""
+def staged(out: Path) -> Iterator[Path]:
+    """Give a folder beside the files to be, and move it into place when all is written.
+
+    Parameters
+    ----------
+    out : Path
+        The folder that the files will be in.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
     try:
         beside = out if out.is_dir() else out.parent
         beside.mkdir(parents=True, exist_ok=True)

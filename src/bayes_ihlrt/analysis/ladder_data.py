@@ -1,0 +1,137 @@
+"""The bias ladder as a dataset for its figure, and in words."""
+
+import numpy as np
+import xarray as xr
+
+from bayes_ihlrt.analysis.ladder import LadderResult, Rung
+from bayes_ihlrt.names import DesignKind
+
+_DESIGNS = {
+    DesignKind.EVER_NEVER.value: "Ever against never treated",
+    DesignKind.SPLIT.value: "Treated from the day it starts",
+    DesignKind.SEQUENTIAL.value: "A trial at every decision",
+    DesignKind.CLONE_CENSOR_WEIGHT.value: "Clones, censored and weighted",
+    "g-formula": "Simulated strategies (g-formula)",
+}
+_ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
+
+
+def rung_label(rung: Rung) -> str:
+    """Return what a rung is called on figures and in tables.
+
+    Parameters
+    ----------
+    rung : Rung
+        A rung.
+
+    Returns
+    -------
+    str
+        For example ``"Landmark at 3 months, crude"``.
+    """
+    name, _, month = rung.plan.rung.rpartition("-")
+    design = (
+        f"Landmark at {month} months"
+        if name == DesignKind.LANDMARK.value
+        else _DESIGNS[rung.plan.rung]
+    )
+    return f"{design}, {_ADJUSTMENTS[rung.plan.adjustment]}"
+
+
+def ladder_data(result: LadderResult) -> xr.Dataset:
+    """Return what the ladder's figure draws.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimension ``rung``: hazard ratio ``median, q2.5, q97.5``; ``months`` (low, median, high)
+        gained up to the horizon, NaN where not defined; label, assumption, counts.
+    """
+    rungs = result.rungs
+    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    months = [
+        [np.nan] * 3
+        if rung.rmst_difference is None
+        else [rung.rmst_difference[name] for name in ("q2.5", "median", "q97.5")]
+        for rung in rungs
+    ]
+    columns = {
+        name: ("rung", [float(np.exp(rung.log_hr[name])) for rung in rungs])
+        for name in ("median", "q2.5", "q97.5")
+    }
+    data = xr.Dataset(
+        {
+            **columns,
+            "months": (("rung", "bound"), months),
+            "label": ("rung", [rung_label(rung) for rung in rungs]),
+            "assumption": ("rung", [rung.plan.assumption for rung in rungs]),
+            "naive": ("rung", [rung.plan.rung == DesignKind.EVER_NEVER.value for rung in rungs]),
+            "patients": ("rung", [len(rung.person_time.patients) for rung in rungs]),
+            "events": ("rung", [rung.person_time.events for rung in rungs]),
+            "immortal": ("rung", [rung.person_time.provenance.immortal_months for rung in rungs]),
+        }
+    )
+    data.attrs = {
+        "title": f"{result.spec.name}: effect of {treatment} on the same cohort, by design; "
+        f"months gained up to month {result.horizon:g}",
+        "synthetic": int(result.synthetic),
+    }
+    if result.null is not None:
+        low, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.975]))
+        data.attrs |= {"null_low": float(low), "null_high": float(high)}
+    return data
+
+
+def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
+    """Return what the ladder says, in plain words.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    tuple of str
+        The naive contrast and immortal time; what is left; what cannot be told.
+    """
+    naive, rest = result.rungs[0], result.rungs[1:]
+    immortal = naive.person_time.provenance.immortal_months
+    found = [
+        f"The naive contrast (hazard ratio {_ratio(naive)}) credits {immortal:,.0f} person-months "
+        "to treatment that patients lived before they were treated."
+    ]
+    if result.null is not None:
+        low, middle, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.5, 0.975]))
+        found.append(
+            f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
+            f"({low:.2f} to {high:.2f}); {result.null.prob_as_extreme:.0%} of them show one at "
+            "least as low as here."
+        )
+    sound = [rung for rung in rest if rung.plan.adjustment != "none"] or list(rest)
+    medians = [float(np.exp(rung.log_hr["median"])) for rung in sound]
+    settled = [rung for rung in sound if rung.log_hr["q97.5"] < 0.0 or rung.log_hr["q2.5"] > 0.0]
+    found.append(
+        f"With immortal time and measured confounding removed, the rungs' hazard ratios lie "
+        f"between {min(medians):.2f} and {max(medians):.2f}."
+    )
+    found.append(
+        f"The 95 % intervals of {len(settled)} of these {len(sound)} rungs leave out 1."
+        if settled
+        else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
+        "treatment helps or harms."
+    )
+    found.append(
+        "What was not measured can still bias every rung; each rests on the assumption in its line."
+    )
+    return tuple(found)
+
+
+def _ratio(rung: Rung) -> str:
+    middle, low, high = (np.exp(rung.log_hr[name]) for name in ("median", "q2.5", "q97.5"))
+    return f"{middle:.2f}, {low:.2f} to {high:.2f}"

@@ -1,0 +1,129 @@
+"""A bias ladder on the terminal and in a folder."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayes_ihlrt.analysis.ladder import LadderResult, Rung
+from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences, rung_label
+from bayes_ihlrt.inference.store import save
+from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.writing import DPI, staged
+
+
+def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Path] = ()) -> None:
+    """Print a bias ladder.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    result : LadderResult
+        The ladder.
+    written : iterable of Path
+        Files that were written.
+    """
+    if result.synthetic:
+        console.print(Text("Synthetic data: no patient is in them.", style="bold"))
+    console.print(Text(f"{result.spec.name}: one cohort, every design", style="bold"))
+    console.print()
+    console.print(_rungs(result))
+    console.print()
+    if result.spec.modifier is not None and result.rungs[0].log_hr_at:
+        console.print(_by_modifier(result))
+        console.print()
+    for rung in result.rungs:
+        console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
+    console.print()
+    for sentence in ladder_sentences(result):
+        console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
+    console.print()
+    files = [str(path) for path in written]
+    told = (
+        "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
+    )
+    console.print(Text(told))
+
+
+def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
+    """Write ``result.json``, the draws, the specification and the figure.
+
+    Parameters
+    ----------
+    result : LadderResult
+        The ladder.
+    out : Path
+        Folder; made if it is not there.
+
+    Returns
+    -------
+    tuple of Path
+        Files that were written.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    with staged(out) as stage:
+        save(result.tree, stage / "posterior.nc")
+        (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
+        (stage / "figures").mkdir()
+        file = stage / "figures" / "ladder.png"
+        PLOTS["ladder"](ladder_data(result)).savefig(file, dpi=DPI, bbox_inches="tight")
+        text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
+        (stage / "result.json").write_text(f"{text}\n", "utf-8")
+        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    return tuple(out / name for name in names)
+
+
+def _rungs(result: LadderResult) -> Table:
+    title = f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in ("HR", "95 %", "months gained", "95 %", "patients", "events", "ESS treated"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rung in result.rungs:
+        months = ["not defined", ""]
+        if rung.rmst_difference is not None:
+            gained = rung.rmst_difference
+            months = [
+                f"{gained['median']:+.1f}",
+                f"{gained['q2.5']:+.1f} to {gained['q97.5']:+.1f}",
+            ]
+        table.add_row(
+            rung_label(rung),
+            *_ratio(rung.log_hr),
+            *months,
+            f"{len(rung.person_time.patients):,}",
+            f"{rung.person_time.events:,}",
+            "" if rung.ess is None else f"{rung.ess[0]:,.0f}",
+        )
+    return table
+
+
+def _by_modifier(result: LadderResult) -> Table:
+    name = result.spec.modifier.name if result.spec.modifier is not None else ""
+    table = Table(title=f"Hazard ratio by {name}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    values = list(result.rungs[0].log_hr_at)
+    for value in values:
+        table.add_column(f"{name} {value:g}", justify="right", no_wrap=True)
+    for rung in result.rungs:
+        table.add_row(rung_label(rung), *(_cell(rung, value) for value in values))
+    return table
+
+
+def _cell(rung: Rung, value: float) -> str:
+    ratio, interval = _ratio(rung.log_hr_at[value])
+    return f"{ratio} ({interval})"
+
+
+def _ratio(log_hr: dict[str, float]) -> tuple[str, str]:
+    middle, low, high = (float(np.exp(log_hr[name])) for name in ("median", "q2.5", "q97.5"))
+    return f"{middle:.2f}", f"{low:.2f}-{high:.2f}"
