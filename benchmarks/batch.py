@@ -228,7 +228,7 @@ def table(rows: list[dict[str, object]]) -> str:
 def draw_scaling(rows: list[dict[str, object]], file: Path) -> None:
     """Draw rates by number of patients, one line for each number of parameters."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
     sizes = sorted({row["n"] for row in rows})
@@ -244,13 +244,16 @@ def draw_scaling(rows: list[dict[str, object]], file: Path) -> None:
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("patients")
         axes.xaxis.set_major_locator(FixedLocator(sizes))
-        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8)
-    figure.suptitle(f"{rows[0]['backend'].upper()}, {os.cpu_count()} cores", fontsize=9, x=0.9)
+    figure.suptitle(
+        f"{rows[0]['backend'].upper()}, {os.cpu_count()} cores", fontsize=9, x=0.01, ha="left"
+    )
     figure.savefig(file, dpi=150)
 
 

@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
     from bayes_ihlrt.estimands.summary import probability as probability
     from bayes_ihlrt.estimands.summary import summarise as summarise
-    from bayes_ihlrt.inference.nuts_audit import Audit as Audit
-    from bayes_ihlrt.inference.nuts_audit import audit as audit
     from bayes_ihlrt.inference.batch import BatchEngine as BatchEngine
     from bayes_ihlrt.inference.batch_result import BatchModes as BatchModes
     from bayes_ihlrt.inference.batch_result import BatchPosterior as BatchPosterior
@@ -62,6 +60,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.inference.fitted import FittedModel as FittedModel
     from bayes_ihlrt.inference.fitted import fit_model as fit_model
     from bayes_ihlrt.inference.jax_density import prepared_density as prepared_density
+    from bayes_ihlrt.inference.nuts_audit import Audit as Audit
+    from bayes_ihlrt.inference.nuts_audit import audit as audit
     from bayes_ihlrt.inference.sampling import sample as sample
     from bayes_ihlrt.inference.settings import SamplerSpec as SamplerSpec
     from bayes_ihlrt.inference.store import load as load

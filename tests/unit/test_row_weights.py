@@ -227,6 +227,18 @@ def test_no_effect_is_found_where_there_is_none():
             assert np.log(naive[0] / naive[1]) < -0.1
 
 
+def test_stabilised_trials_weigh_what_was_passed_by_the_share_that_started(small):
+    """A control's weight changes by (1 - p_j) / (1 - e_j); the balancing weight stays bounded."""
+    trials = designed(small, "sequential")
+    chance = true_propensity(trials.decisions)
+    plain = row_weights(trials, chance, target=ATO)
+    stable = row_weights(trials, chance, target=ATO, stabilise=True)
+    share, rows = shares(trials.decisions), trials.person_time.columns
+    for row in range(0, trials.person_time.n_rows, 7):
+        passed = slice(int(rows["passed_from"][row]), int(rows["passed_to"][row]))
+        assert stable[row] == pytest.approx(plain[row] * np.prod(1.0 - share[passed]))
+
+
 def test_what_does_not_go_together_is_refused(small):
     clones = designed(small, "clone-censor-weight", grace=GRACE)
     chance = true_propensity(clones.decisions)
@@ -237,8 +249,6 @@ def test_what_does_not_go_together_is_refused(small):
     with pytest.raises(SpecificationError, match="does not end in the number of decisions"):
         row_weights(clones, chance[1:], target=ATE, grace=np.full(clones.grace.n_rows, 0.5))
     trials = designed(small, "sequential")
-    with pytest.raises(SpecificationError, match="have no stabilised form"):
-        row_weights(trials, chance, target=ATO, stabilise=True)
     with pytest.raises(SpecificationError, match="no baseline model of the grace"):
         row_weights(trials, chance, target=ATO, grace=[0.5])
     with pytest.raises(SpecificationError, match="defines the population of target 'ato'"):

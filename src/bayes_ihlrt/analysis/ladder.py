@@ -17,85 +17,15 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
 from bayes_ihlrt.analysis.result import versions
-from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan, crude_model, plan_rungs
+from bayes_ihlrt.analysis.rung_fit import Rung, fit_rung
+from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.summary import summarise
-from bayes_ihlrt.inference.bootstrap import linked_bootstrap
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.weighting import prepare_weighted
+from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.names import STRATEGY
 
-type Summary = dict[str, float]
 type Stage = Callable[[str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Rung:
-    """One rung of the ladder.
-
-    Parameters
-    ----------
-    plan : RungPlan
-        Design, adjustment, model and what it rests on.
-    log_hr : dict of str to float
-        ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
-        patients' values of the modifier within each draw.
-    log_hr_at : dict of float to dict
-        The same at values of the modifier.
-    rmst_difference : dict of str to float, or None
-        Restricted mean time treated minus untreated, months up to the horizon, averaged over the
-        patients; None where covariates change during follow-up.
-    person_time : PersonTime
-        Rows that the rung uses.
-    ess : tuple of float, or None
-        Effective numbers of treated and of untreated at entry; None without weights.
-    target : str or None
-        Population of the weights.
-    posterior : xarray.Dataset
-        Draws.
-    engine : str
-        What drew them.
-    """
-
-    plan: RungPlan
-    log_hr: Summary
-    log_hr_at: dict[float, Summary]
-    rmst_difference: Summary | None
-    person_time: PersonTime
-    ess: tuple[float, float] | None
-    target: str | None
-    posterior: xr.Dataset
-    engine: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
-        rows = self.person_time
-        length = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
-        treated, control = self.ess or (None, None)
-        return {
-            "rung": self.plan.rung,
-            "adjustment": self.plan.adjustment,
-            "assumption": self.plan.assumption,
-            "log_hr": self.log_hr,
-            "log_hr_at": [{"at": at, **summary} for at, summary in self.log_hr_at.items()],
-            "rmst_difference": self.rmst_difference,
-            "patients": len(rows.patients),
-            "events": rows.events,
-            "person_months": float(length.sum()),
-            "immortal_months": rows.provenance.immortal_months,
-            "ess_treated": treated,
-            "ess_control": control,
-            "target": self.target,
-            "engine": self.engine,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +39,7 @@ class LadderResult:
     cohort : Cohort
         The data.
     rungs : tuple of Rung
-        Most naive first.
+        Most naive first; the first is estimated, another may say why it is not.
     null : NullSimulation or None
         What the naive rung shows without an effect; None with delayed entry.
     horizon : float
@@ -128,10 +58,21 @@ class LadderResult:
         return bool(self.cohort.attrs.get("synthetic", False))
 
     @property
+    def naive_rows(self) -> PersonTime:
+        """Rows of the first rung: all patients."""
+        rows = self.rungs[0].person_time
+        if rows is None:
+            message = "the first rung is estimated"
+            raise AssertionError(message)
+        return rows
+
+    @property
     def tree(self) -> xr.DataTree:
-        """Draws of every rung, one group each."""
+        """Draws of every estimated rung, one group each."""
         groups = {
-            f"{rung.plan.rung}, {rung.plan.adjustment}": rung.posterior for rung in self.rungs
+            f"{rung.plan.rung}, {rung.plan.adjustment}": rung.posterior
+            for rung in self.rungs
+            if rung.posterior is not None
         }
         return xr.DataTree.from_dict(groups)
 
@@ -142,7 +83,7 @@ class LadderResult:
             "name": self.spec.name,
             "versions": versions(),
             "seed": self.spec.sampler.seed,
-            "data": data_summary(self.cohort, self.rungs[0].person_time),
+            "data": data_summary(self.cohort, self.naive_rows),
             "horizon": self.horizon,
             "rungs": [rung.to_dict() for rung in self.rungs],
             "null_simulation": None if self.null is None else self.null.to_dict(),
@@ -154,11 +95,14 @@ def bias_ladder(
 ) -> LadderResult:
     """Run every design and adjustment that a specification and its data allow on one cohort.
 
+    A rung that the data do not allow, or whose draws are not to be trusted, says so in its `reason`
+    and does not stop the others. Without the naive rung there is no ladder: its faults are raised.
+
     Parameters
     ----------
     spec : AnalysisSpec
         With a treatment; ``[propensity]`` adds weighted rungs, ``[visits]`` the sequential trials
-        and the clones.
+        and the clones, `response` in ``[ladder]`` the g-formula.
     data : str, Path, Cohort, DataFrame or mapping
         CSV file, name of a packaged data set, cohort, or columns in memory.
     stage : callable, optional
@@ -174,9 +118,9 @@ def bias_ladder(
     DataError
         With every fault of the data.
     SpecificationError
-        A design and the data do not fit together.
+        There is no treatment that starts during follow-up, or the naive design cannot be made.
     ConvergenceError
-        The draws of a rung are not to be trusted.
+        The draws of the naive rung are not to be trusted.
     """
     tell = stage or _silent
     cohort = read_cohort(spec, data)
@@ -185,7 +129,8 @@ def bias_ladder(
     rungs = []
     for number, plan in enumerate(plans, start=1):
         tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
-        rungs.append(fit_rung(spec, cohort, plan, horizon=horizon))
+        attempt = _rung_or_reason if rungs else fit_rung
+        rungs.append(attempt(spec, cohort, plan, horizon=horizon))
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
     null = simulate_naive(
         cohort,
@@ -196,84 +141,14 @@ def bias_ladder(
     return LadderResult(spec, cohort, tuple(rungs), null, horizon)
 
 
-def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
-    """Fit one rung of the ladder.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification: draws, seed, and the propensity for weighted rungs.
-    cohort : Cohort
-        The cohort.
-    plan : RungPlan
-        One of `plan_rungs`.
-    horizon : float
-        Months up to which survival time is compared.
-
-    Returns
-    -------
-    Rung
-        Effect of treatment with its person-time and draws.
-
-    Raises
-    ------
-    SpecificationError
-        The design and the data do not fit together.
-    ConvergenceError
-        The draws are not to be trusted.
-    """
-    draws = spec.ladder.draws
-    changing = _updated(cohort, plan)
-    ess, target = None, None
-    if plan.adjustment == WEIGHTS and spec.propensity is not None:
-        emulation = emulate(cohort, plan.treatment)
-        analysis = prepare_weighted(emulation, plan.model, spec.propensity)
-        weighted = linked_bootstrap(analysis, draws=draws, seed=spec.sampler.seed)
-        fit, rows = weighted.fit, emulation.person_time
-        ess, target = (weighted.ess_treated, weighted.ess_control), analysis.target.value
-    else:
-        rows = person_time(cohort, plan.treatment, updated=changing)
-        settings = SamplerSpec(draws=-(-draws // 4), chains=4, seed=spec.sampler.seed)
-        fit = fit_shared(plan.model, rows, settings)
-    at = () if spec.modifier is None else spec.estimands.at
-    return Rung(
-        plan=plan,
-        log_hr=_summary(log_hazard_ratio(fit)),
-        log_hr_at=_by_modifier(fit, at),
-        rmst_difference=None if changing else _months_gained(fit, horizon),
-        person_time=rows,
-        ess=ess,
-        target=target,
-        posterior=fit.posterior,
-        engine=str(fit.tree.attrs["engine"]),
-    )
-
-
-def _updated(cohort: Cohort, plan: RungPlan) -> tuple[str, ...]:
-    """Return the covariates of the rung's formula that change while its rows are followed."""
-    if cohort.visits is None or plan.rung not in {"split", "ever-never"}:
-        return ()
-    return tuple(
-        name for name in plan.model.outcome.parsed.columns if name in cohort.visits.updated
-    )
-
-
-def _by_modifier(fit: FittedModel, at: tuple[float, ...]) -> dict[float, Summary]:
-    if not at:
-        return {}
-    values = log_hazard_ratio(fit, at)
-    return {value: _summary(values[..., number]) for number, value in enumerate(at)}
-
-
-def _months_gained(fit: FittedModel, horizon: float) -> Summary:
-    always = treated_from(0.0)
-    months = rmst(fit, horizon, [always, NEVER])
-    gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
-    return _summary(gain)
-
-
-def _summary(draws: xr.DataArray) -> Summary:
-    return {str(name): float(value) for name, value in summarise(draws).items()}
+def _rung_or_reason(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
+    """Return a rung, told to be impossible where these data do not allow it."""
+    try:
+        return fit_rung(spec, cohort, plan, horizon=horizon)
+    except InputError as error:
+        return Rung(plan, reason=" ".join(str(fault) for fault in error.faults))
+    except ConvergenceError as error:
+        return Rung(plan, reason=f"{error}.")
 
 
 def _treatment_only(model: ModelSpec) -> ModelSpec:

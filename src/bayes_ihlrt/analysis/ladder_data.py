@@ -3,7 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.analysis.ladder import LadderResult, Rung
+from bayes_ihlrt.analysis.ladder import LadderResult
+from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.names import DesignKind
 
 _DESIGNS = {
@@ -11,7 +13,7 @@ _DESIGNS = {
     DesignKind.SPLIT.value: "Treated from the day it starts",
     DesignKind.SEQUENTIAL.value: "A trial at every decision",
     DesignKind.CLONE_CENSOR_WEIGHT.value: "Clones, censored and weighted",
-    "g-formula": "Simulated strategies (g-formula)",
+    G_FORMULA: "Simulated strategies (g-formula)",
 }
 _ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
 
@@ -50,9 +52,11 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimension ``rung``: hazard ratio ``median, q2.5, q97.5``; ``months`` (low, median, high)
-        gained up to the horizon, NaN where not defined; label, assumption, counts.
+        gained up to the horizon, NaN where not defined; label, assumption, counts; ``reason`` why
+        a rung was not estimated, empty where it was.
     """
     rungs = result.rungs
+    used = [rung.person_time for rung in rungs]
     treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
     months = [
         [np.nan] * 3
@@ -61,7 +65,7 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         for rung in rungs
     ]
     columns = {
-        name: ("rung", [float(np.exp(rung.log_hr[name])) for rung in rungs])
+        name: ("rung", [_exponential(rung, name) for rung in rungs])
         for name in ("median", "q2.5", "q97.5")
     }
     data = xr.Dataset(
@@ -71,9 +75,13 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
             "label": ("rung", [rung_label(rung) for rung in rungs]),
             "assumption": ("rung", [rung.plan.assumption for rung in rungs]),
             "naive": ("rung", [rung.plan.rung == DesignKind.EVER_NEVER.value for rung in rungs]),
-            "patients": ("rung", [len(rung.person_time.patients) for rung in rungs]),
-            "events": ("rung", [rung.person_time.events for rung in rungs]),
-            "immortal": ("rung", [rung.person_time.provenance.immortal_months for rung in rungs]),
+            "reason": ("rung", [rung.reason or "" for rung in rungs]),
+            "patients": ("rung", [0 if rows is None else len(rows.patients) for rows in used]),
+            "events": ("rung", [0 if rows is None else rows.events for rows in used]),
+            "immortal": (
+                "rung",
+                [0.0 if rows is None else rows.provenance.immortal_months for rows in used],
+            ),
         }
     )
     data.attrs = {
@@ -100,8 +108,8 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     tuple of str
         The naive contrast and immortal time; what is left; what cannot be told.
     """
-    naive, rest = result.rungs[0], result.rungs[1:]
-    immortal = naive.person_time.provenance.immortal_months
+    naive, rest = result.rungs[0], [rung for rung in result.rungs[1:] if rung.estimated]
+    immortal = result.naive_rows.provenance.immortal_months
     found = [
         f"The naive contrast (hazard ratio {_ratio(naive)}) credits {immortal:,.0f} person-months "
         "to treatment that patients lived before they were treated."
@@ -113,25 +121,38 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"({low:.2f} to {high:.2f}); {result.null.prob_as_extreme:.0%} of them show one at "
             "least as low as here."
         )
-    sound = [rung for rung in rest if rung.plan.adjustment != "none"] or list(rest)
-    medians = [float(np.exp(rung.log_hr["median"])) for rung in sound]
-    settled = [rung for rung in sound if rung.log_hr["q97.5"] < 0.0 or rung.log_hr["q2.5"] > 0.0]
-    found.append(
-        f"With immortal time and measured confounding removed, the rungs' hazard ratios lie "
-        f"between {min(medians):.2f} and {max(medians):.2f}."
-    )
-    found.append(
-        f"The 95 % intervals of {len(settled)} of these {len(sound)} rungs leave out 1."
-        if settled
-        else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
-        "treatment helps or harms."
-    )
+    found += _what_is_left([r for r in rest if r.plan.adjustment != CRUDE] or rest)
+    without = len(result.rungs) - 1 - len(rest)
+    if without:
+        rungs = f"{without} of {len(result.rungs)} rungs"
+        found.append(f"Not estimated: {rungs}, each for the reason in its line.")
     found.append(
         "What was not measured can still bias every rung; each rests on the assumption in its line."
     )
     return tuple(found)
 
 
+def _what_is_left(sound: list[Rung]) -> list[str]:
+    if not sound:
+        return ["No rung without immortal time could be estimated: nothing is known of the effect."]
+    effects = [rung.log_hr for rung in sound if rung.log_hr is not None]
+    medians = [float(np.exp(log_hr["median"])) for log_hr in effects]
+    settled = [log_hr for log_hr in effects if log_hr["q97.5"] < 0.0 or log_hr["q2.5"] > 0.0]
+    return [
+        f"With immortal time and measured confounding removed, the rungs' hazard ratios lie "
+        f"between {min(medians):.2f} and {max(medians):.2f}.",
+        f"The 95 % intervals of {len(settled)} of these {len(sound)} rungs leave out 1."
+        if settled
+        else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
+        "treatment helps or harms.",
+    ]
+
+
+def _exponential(rung: Rung, name: str) -> float:
+    """Return a summary of the hazard ratio, NaN where there is none."""
+    return np.nan if rung.log_hr is None else float(np.exp(rung.log_hr[name]))
+
+
 def _ratio(rung: Rung) -> str:
-    middle, low, high = (np.exp(rung.log_hr[name]) for name in ("median", "q2.5", "q97.5"))
+    middle, low, high = (_exponential(rung, name) for name in ("median", "q2.5", "q97.5"))
     return f"{middle:.2f}, {low:.2f} to {high:.2f}"

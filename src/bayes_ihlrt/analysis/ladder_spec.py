@@ -1,14 +1,23 @@
 """`LadderSpec`: what the bias ladder runs beside the specification's own design."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.data.visits_spec import VisitsSpec
+from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.estimands.transition_spec import Cuts
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 class LadderSpec(BaseModel):
     """Settings of the bias ladder.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A value is out of range, cuts do not increase, or there are cuts without `response`.
 
     Examples
     --------
@@ -23,12 +32,26 @@ class LadderSpec(BaseModel):
     )
     grace: Months = Field(
         default=3.0,
-        description="Months within which the strategy 'treated' of the clones starts treatment.",
+        description="Months within which the strategy 'treated' of the clones, and of the "
+        "g-formula, starts treatment.",
     )
     horizon: Months | None = Field(
         default=None,
         description="Months up to which survival time is compared; the last of [estimands] "
         "horizons if left out.",
+    )
+    response: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Which of [visits] switches is response; adds the g-formula as the last rung.",
+    )
+    cuts: Cuts | None = Field(
+        default=None,
+        description="g-formula: months at which hazards may change; 3, 6, 12, 24 if left out.",
+    )
+    response_cuts: Cuts | None = Field(
+        default=None,
+        description="g-formula: the same for the hazard of response; those of `cuts` up to month "
+        "6 if left out.",
     )
     draws: Annotated[int, Field(ge=200)] = Field(
         default=2000, description="Draws of each rung, bootstrap draws included."
@@ -36,3 +59,48 @@ class LadderSpec(BaseModel):
     null_replicates: Annotated[int, Field(ge=100)] = Field(
         default=1000, description="Cohorts simulated without any effect of treatment."
     )
+
+    @model_validator(mode="after")
+    def _cuts_belong_to_the_states(self) -> Self:
+        for name, value in (("cuts", self.cuts), ("response_cuts", self.response_cuts)):
+            if value is not None and self.response is None:
+                raise ValueError(
+                    f"`{name}` is of the g-formula's hazards: name the switch that is response in "
+                    "`response`, or leave the cuts out"
+                )
+        return self
+
+
+def ladder_faults(ladder: LadderSpec, visits: VisitsSpec | None) -> list[Fault]:
+    """Return where the ladder does not fit the visits.
+
+    Parameters
+    ----------
+    ladder : LadderSpec
+        The ladder.
+    visits : VisitsSpec or None
+        The visits.
+
+    Returns
+    -------
+    list of Fault
+        A response that is not among the switches.
+
+    Examples
+    --------
+    >>> visits = VisitsSpec(switches={"response": "response_months"}, every=1.5)
+    >>> print(*ladder_faults(LadderSpec(response="respons"), visits))
+    [ladder] response: 'respons' is not among the switches. Did you mean 'response'? Allowed: response.
+    """
+    switches = {} if visits is None else visits.switches
+    if ladder.response is None or ladder.response in switches:
+        return []
+    where, problem = "[ladder] response", f"'{ladder.response}' is not among the switches"
+    if switches:
+        return [Fault(where, problem, nearest(ladder.response, switches))]
+    problem = f"it names '{ladder.response}', and [visits] has no switches"
+    remedy = (
+        "Name the column with the times of response in [visits], switches = "
+        f'{{ {ladder.response} = "..." }}, or remove `response`'
+    )
+    return [Fault(where, problem, remedy)]

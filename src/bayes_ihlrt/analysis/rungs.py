@@ -2,16 +2,19 @@
 
 The crude rungs hold treatment alone (and the modifier, where there is one, so that the effect can
 be read by it); ``covariates`` is the specification's own formula; ``weights`` holds treatment and
-modifier in person-time weighted by the propensity.
+modifier in person-time weighted by the propensity. The g-formula simulates strategies.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.ladder_states import ladder_states
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
+from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.estimands.transition_spec import StatesSpec
 from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.model.spec import ModelSpec, OutcomeSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
@@ -19,6 +22,7 @@ from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
 CRUDE: Final = Adjustment.NONE
 COVARIATES: Final = "covariates"
 WEIGHTS: Final = Adjustment.WEIGHTS
+G_FORMULA: Final = "g-formula"
 
 _ASSUMES: Final = {
     (DesignKind.EVER_NEVER, "none"): "Wrong on purpose: the months that the treated had to live "
@@ -41,6 +45,10 @@ _ASSUMES: Final = {
     (DesignKind.CLONE_CENSOR_WEIGHT, "weights"): "Treated within the grace period against never, "
     "for everybody; fair if the propensity model is right and both could happen to all",
 }
+_SIMULATED: Final = (
+    "Treated within the grace period against never, response simulated; fair if covariates and "
+    "response tell all that treatment is decided on and every hazard is modelled right"
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class RungPlan:
         The outcome model.
     assumption : str
         What the rung rests on, in one sentence.
+    states : StatesSpec, optional
+        States of the g-formula; `model` is then that of the event.
     """
 
     rung: str
@@ -66,6 +76,7 @@ class RungPlan:
     treatment: TreatmentSpec
     model: ModelSpec
     assumption: str
+    states: StatesSpec | None = None
 
 
 def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
@@ -74,7 +85,8 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
     Parameters
     ----------
     spec : AnalysisSpec
-        With a treatment; with ``[propensity]`` for the weighted rungs.
+        With a treatment; with ``[propensity]`` for the weighted rungs, with `response` in
+        ``[ladder]`` for the g-formula.
     cohort : Cohort
         With visits, or a decision grid, for the designs that need decisions.
 
@@ -102,7 +114,21 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
     if weighted and cohort.visits is not None:
         plans.append(_rung(spec, treatment, DesignKind.SEQUENTIAL, WEIGHTS))
         plans.append(_rung(spec, treatment, DesignKind.CLONE_CENSOR_WEIGHT, WEIGHTS))
+    if spec.ladder.response is not None:
+        plans.append(_simulated(spec, treatment))
     return tuple(plans)
+
+
+def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
+    states = ladder_states(spec)
+    return RungPlan(
+        rung=G_FORMULA,
+        adjustment=COVARIATES,
+        treatment=_rung(spec, treatment, DesignKind.SPLIT, COVARIATES).treatment,
+        model=states.model_of(Transition.EVENT, treatment=treatment.name),
+        assumption=_SIMULATED,
+        states=states,
+    )
 
 
 def _rung(

@@ -9,7 +9,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.analysis.columns import covariates, decided_on
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
@@ -126,6 +126,7 @@ class AnalysisSpec(BaseModel):
         named = {table: part.name for table, part in parts.items() if part is not None}
         faults = contradictions(self.data, named, self.outcome)
         faults += estimand_faults(self.estimands, self.treatment, self.modifier)
+        faults += ladder_faults(self.ladder, self.visits)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))
         return self

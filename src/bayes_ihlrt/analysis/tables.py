@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
 from bayes_ihlrt.analysis.translate import described, place, shown, translated
@@ -232,3 +232,5 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
         found.faults += estimand_faults(
             tables["estimands"], tables.get("treatment"), tables.get("modifier")
         )
+    if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
+        found.faults += ladder_faults(tables["ladder"], tables.get("visits"))

@@ -28,8 +28,8 @@ from bayes_ihlrt.checks.scenario import Scenario
 from bayes_ihlrt.checks.template import Template, build_template
 from bayes_ihlrt.inference.batch import BatchEngine
 from bayes_ihlrt.inference.batch_result import MEMBER, WEIGHT
-from bayes_ihlrt.inference.gate import MAX_K_HAT
 from bayes_ihlrt.inference.jax_density import prepared_density
+from bayes_ihlrt.inference.limits import MAX_K_HAT
 
 Floats = NDArray[np.float64]
 QUANTITY: Final = "quantity"

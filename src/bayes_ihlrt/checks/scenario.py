@@ -94,7 +94,7 @@ class Scenario:
         return replace(self, delayed_entry=False)
 
     def seed(self, seed: int) -> int:
-        """Return a seed of the scenario's own, so that tests of different scenarios are independent.
+        """Return a seed of the scenario's own: tests of different scenarios are then independent.
 
         Parameters
         ----------

@@ -38,6 +38,9 @@ class Provenance:
         strategy, controls who are treated later.
     starts : StartRule, optional
         Which decision a start of treatment belongs to, where the design has decisions.
+    trimmed : mapping of str to str
+        Patients who lost follow-up because treatment was all but certain or all but impossible at
+        the decision that it begins at, with the number of decisions and their propensities.
     """
 
     design: DesignKind
@@ -48,6 +51,7 @@ class Provenance:
     trials: int = 1
     censored: int = 0
     starts: StartRule | None = None
+    trimmed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

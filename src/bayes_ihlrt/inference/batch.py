@@ -22,6 +22,7 @@ from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT, BatchModes,
 from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.inference.kernels import Kernels, make_kernels
+from bayes_ihlrt.inference.labels import labelled
 from bayes_ihlrt.inference.marginal import approximate
 from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
@@ -248,16 +249,9 @@ class BatchEngine:
         places: NDArray[np.int64],
         leading: tuple[str, ...],
     ) -> xr.Dataset:
-        model = self.density.model
-        arrays = {}
-        for name, array in values.items():
-            own = model.named_vars_to_dims.get(name) or [
-                f"{name}_dim_{axis}" for axis in range(array.ndim - len(leading))
-            ]
-            arrays[name] = ((*leading, *map(str, own)), np.asarray(array)[places])
-        used = {dim for dims, _ in arrays.values() for dim in dims}
-        coords = {dim: list(model.coords[dim]) for dim in used & set(model.coords)}
-        return xr.Dataset(arrays, coords={**coords, MEMBER: members[places]})
+        chosen = {name: np.asarray(array)[places] for name, array in values.items()}
+        found = labelled(self.density.model, chosen, leading)
+        return found.assign_coords({MEMBER: members[places]})
 
 
 def _check_precision() -> None:

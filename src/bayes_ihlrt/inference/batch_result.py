@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.inference.gate import MAX_K_HAT
+from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.inference.member_flags import MemberFlags
 
 Floats = NDArray[np.float64]

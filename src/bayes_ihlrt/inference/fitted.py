@@ -28,7 +28,7 @@ class FittedModel:
         The rows that were fitted.
     tree : xarray.DataTree
         Draws and their diagnostics.
-    convergence : Convergence, Approximation or Resampling
+    convergence : Convergence, Approximation or WeightedDiagnosis
         Worst diagnostics, by the engine that drew.
     """
 

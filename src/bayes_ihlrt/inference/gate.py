@@ -9,22 +9,15 @@ Res 2024;25(72):1-58.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import arviz_stats
 import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.names import Engine
-
-MAX_R_HAT: Final = 1.01
-MIN_ESS: Final = 400.0
-MAX_FAILED: Final = 0.01
-"""Share of bootstrap draws without a mode above which the others are not to be trusted."""
-BOOTSTRAP: Final = "linked-bootstrap"
-MAX_K_HAT: Final = 0.7
-"""Pareto shape above which importance weights are not to be trusted."""
+from bayes_ihlrt.inference.limits import MAX_K_HAT, MAX_R_HAT, MIN_ESS
+from bayes_ihlrt.inference.weighted_gate import WeightedDiagnosis, weighted_diagnosis
+from bayes_ihlrt.names import Engine, PropensityUncertainty
 
 
 @dataclass(frozen=True)
@@ -161,67 +154,7 @@ class Approximation:
         )
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """How a linked Bayesian bootstrap went.
-
-    Parameters
-    ----------
-    draws : int
-        Bootstrap draws that have a mode.
-    failed : int
-        Draws without one, left out.
-    """
-
-    draws: int
-    failed: int
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """What is wrong, in words; empty when the draws can be trusted."""
-        if self.failed <= MAX_FAILED * (self.draws + self.failed):
-            return ()
-        total = self.draws + self.failed
-        return (f"{self.failed} of {total} bootstrap draws have no mode (allowed: 1 %)",)
-
-    @property
-    def remedy(self) -> str:
-        """What to do about failures."""
-        return (
-            "State tighter priors, use fewer terms in the formulas, or choose a design that uses "
-            "more patients"
-        )
-
-    @property
-    def error(self) -> float:
-        """Monte Carlo standard error of a mean, in posterior standard deviations."""
-        return float(np.sqrt(1.0 / self.draws))
-
-    @property
-    def quality(self) -> str:
-        """What the draws are, in one line."""
-        return (
-            f"Linked Bayesian bootstrap of a weighted analysis, {self.draws:,} draws: intervals "
-            "include the uncertainty of the weights"
-        )
-
-    @property
-    def numbers(self) -> dict[str, float | str | None]:
-        """Diagnostics by name; those of other engines are None."""
-        names = ("r_hat", "ess_bulk", "ess_tail", "divergences", "worst", "k_hat")
-        return {"engine": BOOTSTRAP, **dict.fromkeys(names), "ess": float(self.draws)}
-
-    @property
-    def verdict(self) -> str:
-        """Whether the draws can be trusted, with the numbers that say so."""
-        word = "FAILED, do not use these numbers" if self.failures else "passed"
-        return (
-            f"Bootstrap {word}: {self.draws:,} draws, {self.failed} without a mode; draws are "
-            "independent, R-hat is not defined."
-        )
-
-
-type Diagnosis = Convergence | Approximation | Resampling
+type Diagnosis = Convergence | Approximation | WeightedDiagnosis
 
 
 def convergence(tree: xr.DataTree) -> Diagnosis:
@@ -234,12 +167,13 @@ def convergence(tree: xr.DataTree) -> Diagnosis:
 
     Returns
     -------
-    Convergence, Approximation or Resampling
+    Convergence, Approximation or WeightedDiagnosis
         Worst R-hat, effective sample sizes and the number of divergences of Markov chains; Pareto
-        k-hat and effective sample size of a Laplace approximation; failed draws of a bootstrap.
+        k-hat and effective sample size of a Laplace approximation; failed draws of a bootstrap and
+        whatever else weighted analyses are drawn by.
     """
-    if tree.attrs.get("engine") == BOOTSTRAP:
-        return Resampling(tree["posterior"].sizes["draw"], int(tree.attrs["failed"]))
+    if tree.attrs.get("engine") in set(PropensityUncertainty):
+        return weighted_diagnosis(tree)
     if tree.attrs.get("engine") == Engine.LAPLACE.value:
         stats = tree["sample_stats"]
         sizes = tree["posterior"].sizes
@@ -277,15 +211,15 @@ def check_convergence(tree: xr.DataTree, *, allow_nonconverged: bool = False) ->
 
     Returns
     -------
-    Convergence, Approximation or Resampling
+    Convergence, Approximation or WeightedDiagnosis
         The diagnostics.
 
     Raises
     ------
     ConvergenceError
         When R-hat > 1.01, an effective sample size < 400 or any transition diverged; of a Laplace
-        approximation when k-hat > 0.7 or the effective sample size < 400; of a bootstrap when more
-        than 1 % of the draws have no mode.
+        approximation when k-hat > 0.7 or the effective sample size < 400; of a
+        weighted analysis when more than 1 % of its draws have no mode or no good posterior.
     """
     found = convergence(tree)
     if found.failures and not allow_nonconverged:

@@ -5,8 +5,9 @@ import xarray as xr
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.inference.engines import outcome_engine
 from bayes_ihlrt.inference.fitted import FittedModel, fit_model
-from bayes_ihlrt.inference.gate import MAX_K_HAT, check_convergence
+from bayes_ihlrt.inference.gate import check_convergence
 from bayes_ihlrt.inference.laplace import resampled
+from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec

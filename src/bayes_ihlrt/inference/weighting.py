@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.decisions import Decisions
 from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.inference.score_columns import ScoreColumns
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.names import DesignKind, EstimandTarget
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
@@ -43,6 +44,10 @@ class WeightedAnalysis:
         Model of treatment within the grace period, for clones.
     target : EstimandTarget
         Population of the weights.
+    adjust : Adjustment
+        Unless it is ``weights``, v_r = 1.
+    scores : ScoreColumns or None
+        Columns of the outcome's design that change with the propensities.
     """
 
     emulation: Emulation
@@ -50,6 +55,8 @@ class WeightedAnalysis:
     initiation: PreparedPropensity
     grace: PreparedPropensity | None
     target: EstimandTarget
+    adjust: Adjustment = Adjustment.WEIGHTS
+    scores: ScoreColumns | None = None
 
     @property
     def patients(self) -> NDArray[np.object_]:
@@ -94,23 +101,30 @@ class WeightedAnalysis:
         ndarray, shape (draws, rows)
             In each arm, the sum over entries is the arm's effective number of patients.
         """
-        earned = None
-        if self.grace is not None and grace is not None:
-            earned = propensity(logit_propensity(self.grace, grace))
-        raw = row_weights(
-            self.emulation,
-            propensity(logit_propensity(self.initiation, parameters)),
-            target=self.target,
-            grace=earned,
-            patient_weight=patient_weight,
-            stabilise=self.target is EstimandTarget.ATE,
-        )
+        raw = self._unscaled(parameters, grace, patient_weight)
         scaled = np.empty_like(raw)
         for arm, size in enumerate(self.effective_patients(raw)):
             rows = self.arm == arm
             total = raw[:, rows & self.entries].sum(axis=1)
             scaled[:, rows] = raw[:, rows] * (size / total)[:, None]
         return scaled
+
+    def _unscaled(
+        self, parameters: Parameters, grace: Parameters | None, patient_weight: Floats
+    ) -> Floats:
+        if self.adjust is not Adjustment.WEIGHTS:
+            return np.ones((len(patient_weight), self.emulation.person_time.n_rows))
+        earned = None
+        if self.grace is not None and grace is not None:
+            earned = propensity(logit_propensity(self.grace, grace))
+        return row_weights(
+            self.emulation,
+            propensity(logit_propensity(self.initiation, parameters)),
+            target=self.target,
+            grace=earned,
+            patient_weight=patient_weight,
+            stabilise=True,
+        )
 
     @cached_property
     def arm(self) -> Floats:
@@ -183,7 +197,7 @@ def prepare_weighted(
 
     return WeightedAnalysis(
         emulation=emulation,
-        outcome=prepare(outcome, emulation.person_time),
+        outcome=prepare(outcome, emulation.person_time, reduce=False),
         initiation=bind(emulation.decisions),
         grace=None if emulation.grace is None else bind(emulation.grace),
         target=EstimandTarget.ATE if clones else propensity_spec.estimand,

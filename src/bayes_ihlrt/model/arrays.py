@@ -44,7 +44,9 @@ class GraphArrays:
     column_sd: Floats
 
 
-def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> GraphArrays:
+def graph_arrays(
+    encoder: Encoder, hazard: Hazard, person_time: PersonTime, *, reduce: bool = True
+) -> GraphArrays:
     """Return the arrays of a graph.
 
     Rows stay flat and sorted by patient: patients have different numbers of rows, and padding
@@ -60,6 +62,9 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
         Baseline hazard.
     person_time : PersonTime
         Rows.
+    reduce : bool
+        Reduce to sufficient statistics where that is possible and worth it. They fix the rows'
+        weights: an analysis that draws them needs the rows.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def graph_arrays(encoder: Encoder, hazard: Hazard, person_time: PersonTime) -> G
     pattern, first = covariate_patterns(encoder.spec, columns)
     copies = np.ones(len(pattern))
     reducible = hazard.name in {HazardFamily.EXPONENTIAL, HazardFamily.PIECEWISE}
-    large = len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
+    large = reduce and len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
     if reducible and large:
         rows = {name: values[first] for name, values in columns.items()}
         data = _sufficient_statistics(hazard, columns, pattern, len(first))

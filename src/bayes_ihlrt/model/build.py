@@ -49,7 +49,7 @@ class PreparedModel:
     arrays: GraphArrays
 
 
-def prepare(spec: ModelSpec, person_time: PersonTime) -> PreparedModel:
+def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) -> PreparedModel:
     """Bind a specification to person-time.
 
     Parameters
@@ -58,6 +58,8 @@ def prepare(spec: ModelSpec, person_time: PersonTime) -> PreparedModel:
         The model.
     person_time : PersonTime
         Rows, months.
+    reduce : bool
+        Reduce large piecewise models to sufficient statistics (`graph_arrays`).
 
     Returns
     -------
@@ -73,7 +75,7 @@ def prepare(spec: ModelSpec, person_time: PersonTime) -> PreparedModel:
     died = person_time.columns["event"].astype(np.float64) == 1.0
     times = person_time.columns["stop"][died].astype(np.float64)
     hazard = make_hazard(spec.outcome.hazard, times)
-    arrays = graph_arrays(encoder, hazard, person_time)
+    arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
     sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
     return PreparedModel(spec, encoder, hazard, resolve_priors(spec, encoder.terms, sds), arrays)
 

@@ -13,10 +13,13 @@ from bayes_ihlrt.plots.frame import BRIGHT, DARK, GREY, framed_figure, ratio_axi
 _NULL: Final = "#f0c9a8"
 _COLUMNS: Final = ((1.02, "HR (95 %)"), (1.30, "months gained (95 %)"), (1.62, "patients, events"))
 _WIDTH: Final = 62
+_LINES: Final = 3
 
 
 def plot_ladder(data: xr.Dataset) -> Figure:
     """Draw the hazard ratio of every rung, most naive first, with what each rests on.
+
+    A rung that was not estimated keeps its line, with the reason.
 
     Parameters
     ----------
@@ -83,8 +86,10 @@ def _labels(axes: Axes, row: xr.Dataset, position: float) -> None:
         va="bottom",
         fontsize=9,
     )
+    reason = str(row["reason"].item())
+    text = f"Not estimated: {reason}" if reason else str(row["assumption"].item())
     axes.annotate(
-        textwrap.fill(str(row["assumption"].item()), _WIDTH),
+        textwrap.fill(textwrap.shorten(text, _LINES * _WIDTH, placeholder=" ..."), _WIDTH),
         (-0.02, position + 0.04),
         xycoords=place,
         ha="right",
@@ -92,6 +97,11 @@ def _labels(axes: Axes, row: xr.Dataset, position: float) -> None:
         fontsize=6.5,
         color=GREY,
     )
+    if reason:
+        axes.annotate(
+            "not estimated", (_COLUMNS[0][0], position), xycoords=place, va="center", fontsize=8
+        )
+        return
     ratio = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
     months = row["months"].to_numpy()
     gained = "-"

@@ -60,7 +60,8 @@ def row_weights(
         Weights of the cohort's patients (`Decisions.patients`), e.g. of a Bayesian bootstrap, by
         which stabilising shares are averaged; 1 each if left out.
     stabilise : bool
-        Stabilised weights; for target ``ate`` only.
+        Stabilised weights: of the decisions passed untreated, and for target ``ate`` of the
+        decision itself. Other balancing weights are bounded and have no stabilised form.
 
     Returns
     -------
@@ -87,13 +88,14 @@ def row_weights(
     >>> row_weights(found, [0.25, 0.25], target=EstimandTarget.ATE).round(3).tolist()
     [4.0, 1.333]
     """
-    clones = _check(emulation, target, grace=grace, stabilise=stabilise)
+    clones = _check(emulation, target, grace=grace)
     chance = _probabilities(propensity, emulation.decisions)
     share = _shares(emulation.decisions, patient_weight) if stabilise else None
     columns = emulation.person_time.columns
     weight = _passing(emulation, chance, share)
     if not clones:
-        base = balancing_weight(target, chance, emulation.decisions.initiated, share=share)
+        own = share if target is EstimandTarget.ATE else None
+        base = balancing_weight(target, chance, emulation.decisions.initiated, share=own)
         return np.asarray(base[..., columns["decision"].astype(np.intp)] * weight)
     table, earning = emulation.decisions, chance
     if emulation.grace is not None and grace is not None:
@@ -143,9 +145,7 @@ def _shares(table: Decisions, patient_weight: ArrayLike | None) -> Floats:
     return np.asarray(share[..., number])
 
 
-def _check(
-    emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None, stabilise: bool
-) -> bool:
+def _check(emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None) -> bool:
     """Refuse what does not go together; return whether the design has clones."""
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
     faults = []
@@ -153,9 +153,6 @@ def _check(
         problem = f"clones follow their strategies in the whole cohort, and it is '{target.value}'"
         remedy = "Use estimand 'ate', or design 'sequential' for other populations"
         faults.append(Fault("estimand", problem, remedy))
-    if stabilise and target is not EstimandTarget.ATE:
-        problem = f"weights for '{target.value}' have no stabilised form"
-        faults.append(Fault("stabilise", problem, "Leave it out, or use estimand 'ate'"))
     if (emulation.grace is None) != (grace is None):
         needed = emulation.grace is not None
         problem = "it is missing" if needed else "the design has no baseline model of the grace"

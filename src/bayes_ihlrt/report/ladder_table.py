@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bayes_ihlrt.analysis.ladder import LadderResult, Rung
+from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences, rung_label
+from bayes_ihlrt.analysis.rung_fit import Rung
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.writing import DPI, staged
@@ -39,6 +40,8 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
         console.print()
     for rung in result.rungs:
         console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
+        if rung.reason is not None:
+            console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
     console.print()
     for sentence in ladder_sentences(result):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
@@ -86,10 +89,18 @@ def _rungs(result: LadderResult) -> Table:
     title = f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    for name in ("HR", "95 %", "months gained", "95 %", "patients", "events", "ESS treated"):
+    for name in (
+        "HR",
+        "95 %",
+        "months gained",
+        "95 %",
+        "patients",
+        "events",
+        "effective treated / untreated",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for rung in result.rungs:
-        months = ["not defined", ""]
+        months = ["not defined" if rung.estimated else "", ""]
         if rung.rmst_difference is not None:
             gained = rung.rmst_difference
             months = [
@@ -98,11 +109,10 @@ def _rungs(result: LadderResult) -> Table:
             ]
         table.add_row(
             rung_label(rung),
-            *_ratio(rung.log_hr),
+            *(("not estimated", "") if rung.log_hr is None else _ratio(rung.log_hr)),
             *months,
-            f"{len(rung.person_time.patients):,}",
-            f"{rung.person_time.events:,}",
-            "" if rung.ess is None else f"{rung.ess[0]:,.0f}",
+            *_counts(rung),
+            "" if rung.ess is None else f"{rung.ess[0]:,.0f} / {rung.ess[1]:,.0f}",
         )
     return table
 
@@ -119,7 +129,14 @@ def _by_modifier(result: LadderResult) -> Table:
     return table
 
 
+def _counts(rung: Rung) -> tuple[str, str]:
+    rows = rung.person_time
+    return ("", "") if rows is None else (f"{len(rows.patients):,}", f"{rows.events:,}")
+
+
 def _cell(rung: Rung, value: float) -> str:
+    if not rung.estimated:
+        return "not estimated"
     ratio, interval = _ratio(rung.log_hr_at[value])
     return f"{ratio} ({interval})"
 

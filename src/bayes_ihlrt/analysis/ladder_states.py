@@ -1,0 +1,92 @@
+"""The states of the ladder's g-formula: no response, response, treatment from each, the event."""
+
+from collections.abc import Collection
+from typing import Final
+
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
+from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.priors import AnyPrior
+
+CUTS: Final = (3.0, 6.0, 12.0, 24.0)
+"""Months at which the hazards may change unless the ladder says otherwise."""
+
+_LAST_RESPONSE_CUT: Final = 6.0
+_OF_DECISIONS: Final = frozenset({"time", "number"})
+_SHAPES: Final = frozenset({*ANCHOR.values(), "log_shape", "slope", "smoothing_sd"})
+"""Parameters of the baseline hazard, which mean another thing in another family."""
+
+
+def ladder_states(spec: AnalysisSpec) -> StatesSpec:
+    """Return the hazards between the states of the ladder's g-formula.
+
+    The event has the formula, the groups and the priors of ``[outcome]``, but for priors of the
+    baseline's own parameters where the family is another. Treatment starts as ``[propensity]`` says
+    it is decided, time apart, which the baseline holds. Response has the same covariates as far as
+    they do not change. Priors of both are the package's: those of ``[propensity]`` speak of odds.
+    Without ``[propensity]`` the covariates and groups of ``[outcome]`` stand in for it.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With a treatment, and with `response` in ``[ladder]``.
+
+    Returns
+    -------
+    StatesSpec
+        Piecewise constant hazards.
+    """
+    ladder, treatment, outcome = spec.ladder, spec.treatment, spec.outcome
+    if treatment is None or ladder.response is None:
+        message = "the states have a treatment and a response"
+        raise AssertionError(message)
+    cuts = CUTS if ladder.cuts is None else ladder.cuts
+    early = tuple(cut for cut in cuts if cut <= _LAST_RESPONSE_CUT)
+    own, changing = {treatment.name}, _changing(spec)
+    decided, group = outcome.formula, " + ".join(f"(1 | {term.group})" for term in outcome.groups)
+    if spec.propensity is not None:
+        own |= _OF_DECISIONS
+        decided, group = spec.propensity.formula, spec.propensity.group
+    return StatesSpec(
+        cuts=cuts,
+        event=TransitionSpec(formula=outcome.formula, group=outcome.group, priors=_priors(spec)),
+        initiation=TransitionSpec(formula=_without(decided, own), group=group),
+        response=SwitchSpec(
+            switch=ladder.response,
+            formula=_without(decided, own | changing),
+            group=group,
+            cuts=ladder.response_cuts or early or cuts[:1],
+        ),
+        modifier=spec.modifier,
+    )
+
+
+def _changing(spec: AnalysisSpec) -> set[str]:
+    """Return by which names formulas read what changes during follow-up.
+
+    In the outcome's formula measurements stay, to be refused unless they have a baseline value.
+    """
+    if spec.visits is None:
+        return set()
+    if spec.propensity is None:
+        return set(spec.visits.switches)
+    updated = {*spec.visits.updated, *(f"{name}_age" for name in spec.visits.covariates)}
+    modifier = spec.modifier
+    return updated | {modifier.name} if modifier and modifier.column in updated else updated
+
+
+def _without(formula: str, names: Collection[str]) -> str:
+    """Return the terms of a formula that read none of some columns."""
+    if not formula:
+        return ""
+    terms = parse_formula(formula).term_names
+    kept = [term for term in terms if not set(parse_formula(term).columns) & set(names)]
+    return " + ".join(kept)
+
+
+def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:
+    if spec.outcome.hazard.family is HazardFamily.PIECEWISE:
+        return dict(spec.priors)
+    return {name: prior for name, prior in spec.priors.items() if name not in _SHAPES}

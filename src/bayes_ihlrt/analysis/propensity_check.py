@@ -1,0 +1,150 @@
+"""Check a `[propensity]` table against design and data, without sampling."""
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bayes_ihlrt import propensity as propensity_models
+from bayes_ihlrt.data.cohort import Cohort
+from bayes_ihlrt.data.schema import TreatmentSpec
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.propensity.spec import PropensitySpec
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.propensity.prepare import PreparedPropensity
+
+_OVERCONFIDENT: Final = {
+    DesignKind.SEQUENTIAL: "patients who start treatment would be compared with those who do not "
+    "as if chance had decided, and a patient in several trials would count as several",
+    DesignKind.CLONE_CENSOR_WEIGHT: "clones would leave follow-up when treatment is decided on as "
+    "if chance had decided, and every patient would count as two",
+}
+
+
+@dataclass(frozen=True)
+class CheckedPropensity:
+    """A propensity specification bound to the decisions of the design.
+
+    Parameters
+    ----------
+    spec : PropensitySpec
+        The specification.
+    emulation : Emulation
+        Person-time and decisions.
+    initiation : PreparedPropensity
+        Encoder and priors of the model of initiation.
+    notes : tuple of str
+        Separation, if there is any.
+    """
+
+    spec: PropensitySpec
+    emulation: Emulation
+    initiation: "PreparedPropensity"
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: what is stated, decisions, columns, priors, separated columns."""
+        decisions, stated = self.emulation.decisions, self.spec.model_dump(mode="json")
+        del stated["priors"]
+        return {
+            **stated,
+            "decisions": decisions.n_rows,
+            "initiated": int(decisions.initiated.sum()),
+            "rule": decisions.rule.value,
+            "columns": list(self.initiation.encoder.columns),
+            "priors": {
+                name: {
+                    **found.prior.model_dump(mode="json", exclude_none=True),
+                    "source": found.source,
+                }
+                for name, found in self.initiation.priors.items()
+            },
+            "separated": list(self.initiation.separated),
+        }
+
+
+def check_propensity(
+    spec: PropensitySpec | None,
+    cohort: Cohort,
+    treatment: TreatmentSpec | None,
+    *,
+    modifier: ModifierSpec | None,
+) -> CheckedPropensity | None:
+    """Bind a propensity specification to the decisions of the design.
+
+    Parameters
+    ----------
+    spec : PropensitySpec or None
+        The specification.
+    cohort : Cohort
+        The data.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    CheckedPropensity or None
+        None without a specification.
+
+    Raises
+    ------
+    RefusedError
+        The design needs weights and has none.
+    SpecificationError
+        The design has no decisions, or formula and data do not fit together.
+    DataError
+        A covariate of a patient is not known at a decision.
+    """
+    _refuse_overconfidence(spec, treatment)
+    if spec is None:
+        return None
+    if treatment is None:
+        problem = "it explains a treatment, and the analysis has none"
+        fault = Fault("the table", problem, "Add a [treatment] table, or remove it")
+        raise SpecificationError("[propensity]", [fault])
+    _require_decisions(treatment)
+    emulation = emulate(cohort, treatment)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        initiation = propensity_models.prepare_propensity(
+            spec, emulation.decisions.columns, modifier
+        )
+    return CheckedPropensity(
+        spec, emulation, initiation, tuple(str(warning.message) for warning in caught)
+    )
+
+
+def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:
+    if treatment is None or treatment.design not in _OVERCONFIDENT:
+        return
+    if spec is None:
+        without = "without a [propensity] table"
+        remedy = "Add the table with the formula of what treatment is decided on"
+    elif spec.adjust is Adjustment.NONE:
+        without, remedy = "with [propensity] adjust 'none'", "Set adjust = 'weights'"
+    else:
+        return
+    problem = f"{without} {_OVERCONFIDENT[treatment.design]}"
+    remedy += ", or use design 'split' or 'landmark'"
+    fault = Fault(f"design '{treatment.design.value}'", problem, remedy)
+    raise RefusedError("[treatment] design", [fault])
+
+
+def _require_decisions(treatment: TreatmentSpec) -> None:
+    if treatment.design not in {DesignKind.SPLIT, DesignKind.EVER_NEVER}:
+        return
+    problem = (
+        f"design '{treatment.design.value}' follows patients from time zero and has no decisions "
+        "on treatment, so nobody has a propensity"
+    )
+    remedy = (
+        "Use design 'sequential', 'clone-censor-weight' or 'landmark' (`bayes-ihlrt ladder` "
+        "compares them), or remove the table and put the confounders into the [outcome] formula"
+    )
+    raise SpecificationError("[propensity]", [Fault("[treatment] design", problem, remedy)])

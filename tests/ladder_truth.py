@@ -1,0 +1,154 @@
+"""Known truth for the bias ladder; writes the tables of docs/validation/ladder.md.
+
+    python tests/ladder_truth.py run RESULTS.jsonl [replicates] [large]
+    python tests/ladder_truth.py report RESULTS.jsonl > docs/validation/ladder.md
+
+`run` adds one line a cohort to RESULTS and can be stopped and started again. Every rung that the
+ladder plans is fitted as the ladder fits it; what it should find comes from `true_contrasts`.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from bayes_ihlrt.analysis.checking import read_cohort
+from bayes_ihlrt.analysis.ladder import fit_rung
+from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.propensity.separation import SeparationWarning
+from ladder_truth_report import report
+from true_contrasts import AT, GRACE, HORIZON, LANDMARK, Scenario, observed
+
+PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 200
+# Nothing but death ends eligibility, and centres are alike: what is left to confound is response
+# and hepatic reserve, which the propensity reads.
+CLEAN = {"centre_sd": 0.0, "progression_rate": 0.0}
+STRONG = {
+    "log_hr_response": -1.5,
+    "initiation_log_hr_response": 1.5,
+    "response_share": 0.45,
+    "log_hr_ihlrt_nlr": 0.0,
+    **CLEAN,
+}
+SCENARIOS = {
+    "no-effect": Scenario(
+        "No effect", CohortTruth(log_hr_ihlrt=0.0, log_hr_ihlrt_nlr=0.0, **CLEAN)
+    ),
+    "protective": Scenario(
+        "Protective, HR 0.61", CohortTruth(log_hr_ihlrt=-0.5, log_hr_ihlrt_nlr=0.0, **CLEAN)
+    ),
+    "high-nlr": Scenario(
+        "Effect at high NLR: HR 1 at NLR 2, 0.60 at NLR 5",
+        CohortTruth(log_hr_ihlrt=-0.226, log_hr_ihlrt_nlr=-0.386, **CLEAN),
+    ),
+    "strong": Scenario(
+        "HR 0.75, strongly confounded by response", CohortTruth(log_hr_ihlrt=-0.29, **STRONG)
+    ),
+    "strong-visits": Scenario(
+        "The same, treatment given at the visits",
+        CohortTruth(log_hr_ihlrt=-0.29, **STRONG),
+        at_visits=True,
+    ),
+    "no-response-confounding": Scenario(
+        "HR 0.75, response without influence",
+        CohortTruth(
+            log_hr_response=0.0, initiation_log_hr_response=0.0, log_hr_ihlrt_nlr=0.0, **CLEAN
+        ),
+    ),
+    "progression": Scenario(
+        "Protective, HR 0.61; treatment ends with progression, which the propensity does not read",
+        CohortTruth(log_hr_ihlrt=-0.5, log_hr_ihlrt_nlr=0.0, centre_sd=0.0),
+    ),
+}
+DECIDED_ON = "nlr * response + albi + afp_high"
+
+
+def specification(scenario, seed, *, large=False):
+    """Return the analysis, with wide priors: priors centred on the truth would flatter coverage."""
+    return AnalysisSpec.from_toml(f"""
+schema = 1
+name = "known-truth"
+data = {{ patient = "patient_id", time = "os_months", event = "death" }}
+treatment = {{ name = "ihlrt", start = "ihlrt_months" }}
+modifier = {{ name = "nlr", column = "nlr", reference = 3.0 }}
+[visits]
+switches = {{ response = "response_months" }}
+every = {scenario.grid}
+starts = "{"at-visit" if scenario.at_visits else "between-visits"}"
+[outcome]
+formula = "ihlrt * nlr + albi + afp_high + response"
+[propensity]
+formula = "{DECIDED_ON} + bs(time, df=3)"
+[priors]
+default = {{ dist = "Normal", mu = 0.0, sigma = 2.5 }}
+baseline = {{ median_survival = 20.0, upper = 100.0 }}
+[sampler]
+seed = {seed}
+[estimands]
+at = {list(AT)}
+[ladder]
+landmarks = [{LANDMARK}]
+grace = {GRACE}
+horizon = {HORIZON}
+draws = {DRAWS}
+""")
+
+
+def fitted(scenario, seed, *, large):
+    """Return every rung's estimates in one cohort."""
+    spec = specification(scenario, seed)
+    cohort = read_cohort(spec, observed(scenario, LARGE if large else PATIENTS, seed))
+    found = {}
+    for plan in plan_rungs(spec, cohort):
+        own = spec
+        if plan.adjustment == WEIGHTS:
+            # Of a large cohort the mean is wanted, and one in forty of the draws tells it.
+            few = spec.ladder.model_copy(update={"draws": 5 if large else WEIGHTED_DRAWS})
+            own = spec.model_copy(update={"ladder": few})
+        if plan.adjustment == WEIGHTS and plan.rung.startswith("landmark"):
+            # All decide at one time, so that time is no covariate.
+            decided = spec.propensity.model_copy(update={"formula": DECIDED_ON})
+            own = own.model_copy(update={"propensity": decided})
+        begun = time.perf_counter()
+        rung = fit_rung(own, cohort, plan, horizon=HORIZON)
+        values = {"log_hr": rung.log_hr, "rmst": rung.rmst_difference}
+        values |= {f"at_{at:g}": summary for at, summary in rung.log_hr_at.items()}
+        found[f"{plan.rung} {plan.adjustment}"] = {
+            "seconds": time.perf_counter() - begun,
+            **{
+                name: [summary["mean"], summary["q2.5"], summary["q97.5"]]
+                for name, summary in values.items()
+                if summary is not None
+            },
+        }
+    return found
+
+
+def run(path, replicates, large):
+    """Fit cohorts one after the other, the scenarios in turn."""
+    done = {
+        (line["scenario"], line["large"], line["seed"])
+        for line in (json.loads(text) for text in path.read_text().splitlines())
+    } if path.exists() else set()
+    warnings.simplefilter("ignore", SeparationWarning)
+    jobs = [(True, FIRST_SEED + k) for k in range(large)]
+    jobs += [(False, FIRST_SEED + k) for k in range(replicates)]
+    for big, seed in jobs:
+        for name, scenario in SCENARIOS.items():
+            if (name, big, seed) in done:
+                continue
+            line = {"scenario": name, "large": big, "seed": seed}
+            line["rungs"] = fitted(scenario, seed, large=big)
+            with path.open("a") as out:
+                out.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "report":
+        sys.stdout.write(report(Path(sys.argv[2]), SCENARIOS))
+    else:
+        counts = [int(text) for text in sys.argv[3:]]
+        run(Path(sys.argv[2]), *(counts or [200, 5]))

@@ -1,0 +1,2 @@
+def report(path, scenarios):
+    return ""
