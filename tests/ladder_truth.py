@@ -1,7 +1,7 @@
 """Known truth for the bias ladder; writes the tables of docs/validation/ladder.md.
 
     python tests/ladder_truth.py run RESULTS.jsonl [replicates] [large]
-    python tests/ladder_truth.py report RESULTS.jsonl > docs/validation/ladder.md
+    python tests/ladder_truth.py report RESULTS.jsonl [MORE.jsonl] > docs/validation/ladder.md
 
 `run` adds one line a cohort to RESULTS and can be stopped and started again. Every rung that the
 ladder plans is fitted as the ladder fits it; what it should find comes from `true_contrasts`.
@@ -22,7 +22,7 @@ from bayes_ihlrt.propensity.separation import SeparationWarning
 from ladder_truth_report import report
 from true_contrasts import AT, GRACE, HORIZON, LANDMARK, Scenario, observed
 
-PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 200
+PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 100
 # Nothing but death ends eligibility, and centres are alike: what is left to confound is response
 # and hepatic reserve, which the propensity reads.
 CLEAN = {"centre_sd": 0.0, "progression_rate": 0.0}
@@ -66,7 +66,7 @@ SCENARIOS = {
 DECIDED_ON = "nlr * response + albi + afp_high"
 
 
-def specification(scenario, seed, *, large=False):
+def specification(scenario, seed):
     """Return the analysis, with wide priors: priors centred on the truth would flatter coverage."""
     return AnalysisSpec.from_toml(f"""
 schema = 1
@@ -119,7 +119,7 @@ def fitted(scenario, seed, *, large):
         found[f"{plan.rung} {plan.adjustment}"] = {
             "seconds": time.perf_counter() - begun,
             **{
-                name: [summary["mean"], summary["q2.5"], summary["q97.5"]]
+                name: [summary["mean"], summary["sd"], summary["q2.5"], summary["q97.5"]]
                 for name, summary in values.items()
                 if summary is not None
             },
@@ -129,10 +129,14 @@ def fitted(scenario, seed, *, large):
 
 def run(path, replicates, large):
     """Fit cohorts one after the other, the scenarios in turn."""
-    done = {
-        (line["scenario"], line["large"], line["seed"])
-        for line in (json.loads(text) for text in path.read_text().splitlines())
-    } if path.exists() else set()
+    done = (
+        {
+            (line["scenario"], line["large"], line["seed"])
+            for line in (json.loads(text) for text in path.read_text().splitlines())
+        }
+        if path.exists()
+        else set()
+    )
     warnings.simplefilter("ignore", SeparationWarning)
     jobs = [(True, FIRST_SEED + k) for k in range(large)]
     jobs += [(False, FIRST_SEED + k) for k in range(replicates)]
@@ -148,7 +152,7 @@ def run(path, replicates, large):
 
 if __name__ == "__main__":
     if sys.argv[1] == "report":
-        sys.stdout.write(report(Path(sys.argv[2]), SCENARIOS))
+        sys.stdout.write(report([Path(text) for text in sys.argv[2:]], SCENARIOS))
     else:
         counts = [int(text) for text in sys.argv[3:]]
         run(Path(sys.argv[2]), *(counts or [200, 5]))

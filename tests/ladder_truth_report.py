@@ -1,2 +1,213 @@
-def report(path, scenarios):
-    return ""
+"""The tables of docs/validation/ladder.md from the cohorts that `ladder_truth.py run` fitted."""
+
+import json
+from collections import defaultdict
+
+import numpy as np
+
+from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
+from bayes_ihlrt.designs import person_time
+from true_contrasts import AT, targets
+
+CONFOUNDED = {"ever-never none", "landmark-3 none", "split none"}
+KINDS = {
+    "ever-never none": "everybody from month 0, never (c)",
+    "landmark-3 none": "everybody at month 3 (c)",
+    "landmark-3 covariates": "everybody at month 3, model with covariates (c)",
+    "landmark-3 weights": "overlap at month 3 (c)",
+    "split none": "everybody from month 0, never (c)",
+    "split covariates": "coefficients of the mechanism (a)",
+    "sequential weights": "overlap at the decisions (c)",
+    "clone-censor-weight weights": "everybody, within 6 months, never (c)",
+}
+
+
+def wilson(hits, n):
+    """Return the 95 % Wilson interval of a share."""
+    z, p = 1.959964, hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return middle - half, middle + half
+
+
+class Found:
+    """Estimates of one quantity by one rung in the cohorts of one scenario."""
+
+    def __init__(self, rows, truth):
+        self.n = len(rows)
+        table = np.array(rows, dtype=float).reshape(-1, 4)
+        self.error = table[:, 0] - truth
+        self.sd = table[:, 1]
+        self.hits = int(((table[:, 2] <= truth) & (truth <= table[:, 3])).sum())
+
+    @property
+    def mcse(self):
+        return float(self.error.std(ddof=1) / np.sqrt(self.n))
+
+    def shown(self, digits):
+        if self.n < 2:
+            return ""
+        return f"{self.error.mean():+.{digits}f} ({self.mcse:.{digits}f})"
+
+    def coverage(self):
+        low, high = wilson(self.hits, self.n)
+        return f"{self.hits / self.n:.0%} ({low:.0%} to {high:.0%})"
+
+    @property
+    def biased(self):
+        return abs(self.error.mean()) > 2.0 * self.mcse
+
+
+def gathered(paths):
+    """Return rows by scenario, size, rung and quantity."""
+    found = defaultdict(list)
+    counts = defaultdict(int)
+    for path in paths:
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            counts[line["scenario"], line["large"]] += 1
+            for rung, values in line["rungs"].items():
+                for name, row in values.items():
+                    if name != "seconds":
+                        found[line["scenario"], line["large"], rung, name].append(row)
+    return found, counts
+
+
+def verdict(rung, small, large):
+    """Say whether bias is where it is expected; the more exact size decides."""
+    exact = large if large.n >= 2 else small
+    if exact.n < 2:
+        return "too few cohorts"
+    if rung in CONFOUNDED:
+        return "biased, as expected" if exact.biased else "bias not shown"
+    return "unbiased, as expected" if not exact.biased else "**biased**"
+
+
+def scenario_table(name, scenario, found):
+    """Return the table of one scenario."""
+    lines = [
+        "| rung | log HR: target | value | error, n = 500 (MCSE) | 95 % interval covers "
+        "| error, n = 20,000 (SE) | verdict |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    truth = targets(scenario)
+    for rung, what in KINDS.items():
+        value = truth[rung]["log_hr"]
+        small = Found(found[name, False, rung, "log_hr"], value)
+        large = Found(found[name, True, rung, "log_hr"], value)
+        covers = small.coverage() if small.n else ""
+        lines.append(
+            f"| {rung} | {what} | {value:.3f} | {small.shown(3)} | {covers} | {large.shown(3)} "
+            f"| {verdict(rung, small, large)} |"
+        )
+    lines += ["", *_months(name, found, truth)]
+    if scenario.truth.log_hr_ihlrt_nlr != 0.0:
+        lines += ["", *_by_nlr(name, found, truth)]
+    return lines
+
+
+def _months(name, found, truth):
+    lines = [
+        "| rung | RMST(24) difference, potential outcomes (b) | the rung's model in randomised "
+        "lives | error against (b), n = 500 (MCSE) | covers (b) | n = 20,000 (SE) |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for rung in KINDS:
+        if "rmst" not in truth[rung]:
+            continue
+        value = truth[rung]["rmst"]
+        small = Found(found[name, False, rung, "rmst"], value)
+        large = Found(found[name, True, rung, "rmst"], value)
+        covers = small.coverage() if small.n else ""
+        lines.append(
+            f"| {rung} | {value:.2f} | {truth[rung]['rmst_model']:.2f} | {small.shown(2)} "
+            f"| {covers} | {large.shown(2)} |"
+        )
+    return lines
+
+
+def _by_nlr(name, found, truth):
+    lines = [
+        "| rung | NLR | log HR | error, n = 500 (MCSE) | covers |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for rung in KINDS:
+        for at in AT:
+            value = truth[rung][f"at_{at:g}"]
+            small = Found(found[name, False, rung, f"at_{at:g}"], value)
+            covers = small.coverage() if small.n else ""
+            lines.append(f"| {rung} | {at:g} | {value:.3f} | {small.shown(3)} | {covers} |")
+    return lines
+
+
+def closed_form(hazard, start, ratio, *, cohorts=100, n=2000):
+    """Return the naive rate ratio's closed form, and its mean log error with its MCSE."""
+    expected = ratio * hazard / ((1.0 + ratio) * hazard + start)
+    treatment = TreatmentSpec(
+        name="ihlrt", start="begin", design="ever-never", acknowledge_immortal_time_bias=True
+    )
+    data = DataSpec(patient="patient", time="months", event="death")
+    errors = []
+    for seed in range(cohorts):
+        rng = np.random.default_rng(seed)
+        death, begin = rng.exponential(1.0 / hazard, n), rng.exponential(1.0 / start, n)
+        after = begin + rng.exponential(1.0 / (ratio * hazard), n)
+        frame = {
+            "patient": [f"p{k}" for k in range(n)],
+            "months": np.where(begin < death, after, death),
+            "death": np.ones(n),
+            "begin": np.where(begin < death, begin, np.nan),
+        }
+        rows = person_time(Cohort.from_frame(frame, data, treatment), treatment).columns
+        ever, length = rows["ihlrt"] == 1.0, rows["stop"] - rows["start"]
+        rates = [rows["event"][arm].sum() / length[arm].sum() for arm in (ever, ~ever)]
+        errors.append(np.log(rates[0] / rates[1] / expected))
+    errors = np.array(errors)
+    return expected, float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(cohorts))
+
+
+def report(paths, scenarios):
+    """Return the page."""
+    found, counts = gathered(paths)
+    lines = [INTRODUCTION]
+    for ratio in (1.0, 0.6):
+        expected, error, mcse = closed_form(0.05, 0.03, ratio)
+        lines.append(
+            f"- true HR {ratio:g}: closed form {expected:.4f}; log rate ratio of 100 cohorts of "
+            f"2,000 minus its logarithm {error:+.4f} (MCSE {mcse:.4f})"
+        )
+    for name, scenario in scenarios.items():
+        lines += [
+            "",
+            f"## {scenario.title}",
+            f"{counts[name, False]} cohorts of 500, {counts[name, True]} of 20,000.",
+            "",
+            *scenario_table(name, scenario, found),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+INTRODUCTION = """# Known truth for the bias ladder
+
+Every rung of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known.
+Written by `python tests/ladder_truth.py report`; the mechanism is that of
+`bayes_ihlrt.data.mechanism`, with treatment and response under scenarios as titled, decisions every
+three months, landmark 3, grace 6, overlap weights (clones: everybody), wide priors and propensity
+`nlr * response + albi + afp_high + bs(time, df=3)` (the landmark without time).
+
+The truth of a rung is that of the estimand it targets:
+(a) the coefficients of the mechanism, for the split model with response as it changes;
+(b) differences in restricted mean time between lives simulated under both strategies;
+(c) marginal log hazard ratios: the same outcome model fitted by maximum likelihood to lives under
+both strategies, without confounding and censored by the end of the study only. Landmark controls
+may be treated later, as they are in the cohorts; the population of the weights is that of the true
+propensities. Rungs that have no causal target (ever-never, split without covariates) are held
+against "everybody from month 0" and "never".
+
+Intervals of weighted rungs are quantiles of 100 linked bootstrap draws (5 for cohorts of 20,000,
+which tell the mean only); the others have 800 draws. Two Monte Carlo standard errors decide
+"unbiased"; where there are two or more cohorts of 20,000, these do.
+
+## Ever against never, closed form
+Exponential survival with hazard 0.05 and initiation 0.03 a month, all followed to death:
+"""

@@ -19,11 +19,12 @@ import xarray as xr
 
 from bayes_ihlrt.checks.bands import grid_points, holm, simultaneous_band
 from bayes_ihlrt.checks.sbc import LEVEL, REPLICATES, calibrate
-from bayes_ihlrt.checks.scenario import Scenario, all_scenarios
+from bayes_ihlrt.checks.scenario import GROUPS, Scenario, all_scenarios
 from bayes_ihlrt.plots.calibration import plot_calibration
 
 SEED = 20_260
 CHUNK = 4
+MAX_FAILED = 0.01
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -38,10 +39,17 @@ def read(results):
     return sorted(lines, key=lambda line: order[Scenario(**line["scenario"])])
 
 
+def _turn(pair):
+    """Put fast groups first, and in each the hardest design of every hazard before the others."""
+    hardest = pair[-1]
+    features = (hardest.delayed_entry, hardest.time_varying, hardest.interaction)
+    return list(GROUPS).index(hardest.group), -sum(features)
+
+
 def run(results, part, parts, replicates):
     """Calibrate one part of the scenarios, those that share a graph in the same part."""
     done = {Scenario(**line["scenario"]) for line in read(results)}
-    pairs = list(zip(*[iter(all_scenarios())] * 2, strict=True))
+    pairs = sorted(zip(*[iter(all_scenarios())] * 2, strict=True), key=_turn)
     mine = [scenario for pair in pairs[part::parts] for scenario in pair if scenario not in done]
     file = results.with_name(f"{results.name}.{part}")
     began = perf_counter()
@@ -119,6 +127,10 @@ def page(lines):
     fits = sum(line["replicates"] for line in lines)
     failed = sum(line["failed"] for line in lines)
     flagged = sum(line["flagged"] for line in lines)
+    narrow, wide = (
+        simultaneous_band(lines[0]["replicates"], probability=1.0 - level)[1].max()
+        for level in (LEVEL, LEVEL / total)
+    )
     text = [
         "# Simulation-based calibration",
         "",
@@ -137,13 +149,15 @@ def page(lines):
         "were found. Tests of one scenario depend on each other, so that this number varies more "
         "than that of independent tests would.",
         "",
-        f"{failed} of {fits:,} data sets had no posterior. {flagged} ({flagged / fits:.2%}) had a "
+        f"{failed} of {fits:,} data sets had no posterior. {flagged} ({flagged / fits:.3%}) had a "
         "Pareto k-hat above 0.7: the engine flags them, and they are part of the table. Leaving "
-        "them out would bias it, since they depend on the data.",
+        "them out would bias it, since they depend on the data. Where more than "
+        f"{MAX_FAILED:.0%} have no posterior, the verdict is left open.",
         "",
         "The p value is exact: the probability of a larger deviation of the ECDF anywhere on a "
-        "grid of 100 (Säilynoja, Bürkner, Vehtari 2022). An error smaller than the band (0.047 "
-        "with 1,000 data sets for a single quantity) is not seen here.",
+        "grid of 100 (Säilynoja, Bürkner, Vehtari 2022). Calibrated "
+        "means that no deviation was found: a distance of the ECDF from the uniform within "
+        f"{narrow:.3f} (single quantity) or {wide:.3f} (whole table) may be chance.",
         "",
         "![ECDF differences](../figures/sbc.png)",
         "",
@@ -159,7 +173,7 @@ def page(lines):
         text.append(
             f"| {scenario.hazard} | {scenario.group} | {scenario.features} | {events} | "
             f"{line['failed']} | {line['flagged']} | `{worst}` | {_p(p)} | {_p(corrected)} | "
-            f"{'calibrated' if corrected >= LEVEL else '**not calibrated**'} |"
+            f"{_verdict(line, corrected)} |"
         )
     text += [
         "",
@@ -169,6 +183,12 @@ def page(lines):
         "",
     ]
     return "\n".join(text)
+
+
+def _verdict(line, p):
+    if p < LEVEL:
+        return "**not calibrated**"
+    return "open" if line["failed"] > MAX_FAILED * line["replicates"] else "calibrated"
 
 
 def _p(value):

@@ -113,8 +113,10 @@ class Lives:
         limit = np.concatenate([self.follow_up] * 2)
         life = np.concatenate([self.treated, self.control])
         weight = np.concatenate([self.weight] * 2)
-        b = weibull(np.minimum(life, limit), life <= limit, x, weight)
+        theta = weibull(np.minimum(life, limit), life <= limit, x, weight)
+        b = theta[1:]
         found = {"rmst": float(np.average(gain, weights=self.weight))}
+        found["rmst_model"] = _model_rmst(theta, x, self.weight)
         found["log_hr"] = float(b[0] + b[2] * self.mean_z)
         return found | {f"at_{nlr:g}": float(b[0] + b[2] * np.log2(nlr / 3.0)) for nlr in AT}
 
@@ -124,7 +126,7 @@ def _design(z, arm):
 
 
 def weibull(time, event, x, weight):
-    """Return the coefficients of a weighted Weibull proportional hazards model, by Newton."""
+    """Return log rate, coefficients and log shape of a weighted Weibull PH model, by Newton."""
     x = np.column_stack([np.ones(len(time)), x])
     d, log_t = event.astype(float), np.log(time)
     theta = np.zeros(x.shape[1] + 1)
@@ -133,9 +135,7 @@ def weibull(time, event, x, weight):
         k = np.exp(theta[-1])
         h = weight * np.exp(np.clip(x @ theta[:-1] + k * log_t, -50, 50))
         y = k * log_t
-        gradient = np.append(
-            x.T @ (weight * d - h), (weight * d * (1.0 + y)).sum() - (h * y).sum()
-        )
+        gradient = np.append(x.T @ (weight * d - h), (weight * d * (1.0 + y)).sum() - (h * y).sum())
         information = np.empty((len(theta), len(theta)))
         information[:-1, :-1] = x.T @ (h[:, None] * x)
         information[:-1, -1] = information[-1, :-1] = x.T @ (h * y)
@@ -143,9 +143,21 @@ def weibull(time, event, x, weight):
         step = np.linalg.solve(information, gradient)
         theta = theta + step * min(1.0, 1.0 / np.abs(step).max())
         if np.abs(step).max() < 1e-9:
-            return theta[1:-1]
+            return theta
     message = "Newton's method did not find the maximum"
     raise RuntimeError(message)
+
+
+def _model_rmst(theta, x, weight):
+    """Return the RMST difference that a fitted Weibull model tells; treated are the first half."""
+    times = np.linspace(0.0, HORIZON, 97)
+    h = times ** np.exp(theta[-1])
+    areas = []
+    for arm in np.split(x, 2):
+        rate = np.exp(theta[0] + arm @ theta[1:-1])
+        curve = [np.average(np.exp(-rate * value), weights=weight) for value in h]
+        areas.append(np.trapezoid(curve, times))
+    return float(areas[0] - areas[1])
 
 
 def logistic(x, y):
@@ -232,7 +244,14 @@ def landmark(scenario, n, seed, *, overlap):
 
 def _causes(z, responded, patients, level):
     return np.column_stack(
-        [level, z, responded, z * responded, patients.albi - patients.albi.mean(), patients.afp_high]
+        [
+            level,
+            z,
+            responded,
+            z * responded,
+            patients.albi - patients.albi.mean(),
+            patients.afp_high,
+        ]
     )
 
 

@@ -234,6 +234,7 @@ def _fit(
     with report.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.
         warnings.simplefilter("ignore", analysis.SparseEventsWarning)
+        warnings.simplefilter("ignore", analysis.SeparationWarning)
         stages.tell("loading the samplers")
         result = analysis.run_fit(
             read,

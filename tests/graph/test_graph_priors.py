@@ -12,7 +12,7 @@ from scipy import stats
 
 import graph_cases as cases
 from bayes_ihlrt.model.build import build_graph, prepare
-from bayes_ihlrt.model.groups import orthonormal_basis
+from bayes_ihlrt.model.contrasts import orthonormal_basis
 
 LOG_MEDIAN = {"median_survival": 12.0, "upper": 40.0}
 NORMAL = {"dist": "Normal", "mu": -3.0, "sigma": 0.7}

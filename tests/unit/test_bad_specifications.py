@@ -89,11 +89,11 @@ BAD = [
         "misspelt keys and a misspelt table",
         "specification.toml: 3 faults\n"
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
-        "estimands, modifier, outcome, priors, sampler, treatment, visits.\n"
+        "estimands, ladder, modifier, outcome, priors, propensity, sampler, treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
         "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
-        "draws, seed, target_accept, tune.",
+        "draws, engine, seed, target_accept, tune.",
         {"[modifier]": "[modifer]", "event =": "evnt =", "draws =": "draw ="},
     ),
     Bad(
@@ -161,10 +161,12 @@ BAD = [
         {'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "crossover"'},
     ),
     Bad(
-        "a propensity model",
-        "specification.toml: 1 fault\n"
-        "  - [propensity]: adjustment by a propensity score is not part of this version. Remove "
-        "the table, and put the confounders into the [outcome] formula.",
+        "a propensity model of a design without decisions",
+        "[propensity]: 1 fault\n"
+        "  - [treatment] design: design 'split' follows patients from time zero and has no "
+        "decisions on treatment, so nobody has a propensity. Use design 'sequential', "
+        "'clone-censor-weight' or 'landmark' (`bayes-ihlrt ladder` compares them), or remove the "
+        "table and put the confounders into the [outcome] formula.",
         {"[sampler]": '[propensity]\nformula = "nlr"\n\n[sampler]'},
     ),
     Bad(
@@ -295,7 +297,7 @@ BAD = [
         "specification and data at fault",
         "specification.toml and cohort.csv: 4 faults\n"
         "  - [sampler] seeds: there is no such key. Did you mean 'seed'? Allowed: chains, draws, "
-        "seed, target_accept, tune.\n"
+        "engine, seed, target_accept, tune.\n"
         "  - prior 'albi': the model has no such parameter. Did you mean 'alb'? Allowed: alb, "
         "baseline, default, ihlrt, ihlrt:nlr, log_rate, log_shape, nlr.\n"
         "  - column alb: needed as a covariate, and there is no such column. Did you mean 'albi'? "
@@ -380,8 +382,8 @@ def test_a_specification_that_is_not_there(tmp_path):
         result,
         "hart.toml: 1 fault\n"
         "  - the file: it does not exist. Check the path of the TOML file, or name a packaged "
-        "specification. Did you mean 'heart'? Allowed: heart, hepatocellular, pfs_piecewise, "
-        "primary.",
+        "specification. Did you mean 'heart'? Allowed: embolisation, heart, hepatocellular, "
+        "ladder, pfs_piecewise, primary.",
     )
 
 
@@ -391,7 +393,8 @@ def test_a_folder_instead_of_a_specification(tmp_path):
         result,
         f"{tmp_path.name}: 1 fault\n"
         "  - the file: it is a folder. Check the path of the TOML file, or name a packaged "
-        "specification. Allowed: heart, hepatocellular, pfs_piecewise, primary.",
+        "specification. Allowed: embolisation, heart, hepatocellular, ladder, pfs_piecewise, "
+        "primary.",
     )
 
 

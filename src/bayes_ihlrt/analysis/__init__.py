@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
+    from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
 else:
     _NAMES = {
         "packaged_specifications": "bayes_ihlrt.analysis.catalogue",
@@ -43,6 +44,7 @@ else:
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",
+        "SeparationWarning": "bayes_ihlrt.propensity.separation",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

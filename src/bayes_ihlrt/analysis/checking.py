@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.columns import covariates
+from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_propensity
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
-from bayes_ihlrt.names import HazardFamily, ModifierTransform
+from bayes_ihlrt.names import HazardFamily
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,8 @@ class CheckedAnalysis:
         Number of parameters: coefficients, baseline, scales.
     notes : tuple of str
         What a reader has to know, most important first.
+    propensity : CheckedPropensity or None
+        The propensity model on the decisions of the design; None without ``[propensity]``.
     """
 
     spec: AnalysisSpec
@@ -54,6 +58,7 @@ class CheckedAnalysis:
     priors: Mapping[str, ResolvedPrior]
     n_parameters: int
     notes: tuple[str, ...]
+    propensity: CheckedPropensity | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: counts, terms, priors, notes."""
@@ -75,6 +80,7 @@ class CheckedAnalysis:
                 }
                 for name, stated in self.priors.items()
             },
+            "propensity": None if self.propensity is None else self.propensity.to_dict(),
             "notes": list(self.notes),
         }
 
@@ -170,7 +176,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     SpecificationError
         Specification and data do not fit together.
     RefusedError
-        The design would mislead and was not acknowledged.
+        The design would mislead and was not acknowledged, or needs weights and has none.
 
     Examples
     --------
@@ -181,45 +187,18 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     cohort = read_cohort(spec, data)
     updated = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in updated)
-    rows = person_time(cohort, spec.treatment, updated=updated)
-    check_modifier(spec, rows)
+    propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
+    rows = (
+        person_time(cohort, spec.treatment, updated=updated)
+        if propensity is None
+        else propensity.emulation.person_time
+    )
+    check_modifier(spec.modifier, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
-    return CheckedAnalysis(spec, cohort, rows, priors, count, notes)
-
-
-def check_modifier(spec: AnalysisSpec, rows: PersonTime) -> None:
-    """Raise when the modifier cannot be transformed.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification.
-    rows : PersonTime
-        Rows with the modifier's column.
-
-    Raises
-    ------
-    SpecificationError
-        The modifier is not a number, or has no logarithm.
-    """
-    modifier = spec.modifier
-    if modifier is None:
-        return
-    values = rows.columns[modifier.column]
-    where = f"column {modifier.column}"
-    if values.dtype == object:
-        problem = "the effect modifier must be a number; found text"
-        fault = Fault(where, problem, "Name a column of numbers in [modifier] column")
-        raise SpecificationError("[modifier]", [fault])
-    if modifier.transform is ModifierTransform.LOG2 and bool((_floats(values) <= 0.0).any()):
-        low = dict.fromkeys(rows.columns["patient"][_floats(values) <= 0.0].tolist())
-        who = ", ".join(str(name) for name in list(low)[:5])
-        more = f" and {len(low) - 5} more" if len(low) > 5 else ""
-        problem = f"transform 'log2' needs positive values; found 0 or less (patient {who}{more})"
-        fault = Fault(where, problem, "Correct the values, or use transform 'identity'")
-        raise SpecificationError("[modifier]", [fault])
+    notes += () if propensity is None else propensity.notes
+    return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
 
 
 def count_parameters(

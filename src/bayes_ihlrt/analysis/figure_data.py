@@ -37,8 +37,9 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     -------
     dict of str to xarray.Dataset
         By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``forest``
-        (with coefficients), ``prior_posterior``, ``trace`` (of Markov chains). Attributes tell the
-        title and whether the data are synthetic.
+        (with coefficients), ``prior_posterior``, ``trace`` (of Markov chains), and of propensities
+        ``love``, ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones).
+        Attributes tell the title and whether the data are synthetic.
     """
     found = {"survival": survival_data(result)}
     if result.spec.treatment is not None and result.spec.modifier is not None:
@@ -48,6 +49,8 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     found["prior_posterior"] = prior_posterior_data(result)
     if isinstance(result.fit.convergence, Convergence):
         found["trace"] = trace_data(result)
+    if result.propensity is not None:
+        found |= result.propensity.figures
     title = result.spec.description or result.spec.name
     about = {"title": title, "synthetic": result.synthetic}
     return {name: data.assign_attrs(about) for name, data in found.items()}
@@ -55,6 +58,8 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
 
 def survival_data(result: FitResult) -> xr.Dataset:
     """Return survival by strategy, Kaplan-Meier by treatment state, and numbers at risk.
+
+    The Kaplan-Meier curves of a weighted analysis are weighted, the numbers at risk are not.
 
     Parameters
     ----------
@@ -74,12 +79,14 @@ def survival_data(result: FitResult) -> xr.Dataset:
     summary = summarise(survival(result.fit, times, strategies(result.spec)))
     marks = round_times(end)
     curves, at_risk = [], []
+    weights = None if result.propensity is None else result.propensity.row_weights
     states = _states(result)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
         )
-        curves.append(_product_limit(start, stop, event))
+        weight = None if weights is None else weights[mask]
+        curves.append(_product_limit(start, stop, event, weight))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
     longest = max(len(times) for times, _ in curves)
     padded = [
@@ -245,9 +252,11 @@ def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:
     return {"untreated": ~treated, "treated": treated}
 
 
-def _product_limit(start: Floats, stop: Floats, event: Floats) -> tuple[Floats, Floats]:
+def _product_limit(
+    start: Floats, stop: Floats, event: Floats, weight: Floats | None
+) -> tuple[Floats, Floats]:
     """Times and survival of one state, from its first entry to its last exit."""
-    curve = kaplan_meier(start, stop, event)
+    curve = kaplan_meier(start, stop, event, weight=weight)
     times, alive = curve[TIME].to_numpy(), curve["survival"].to_numpy()
     first, last = (start.min(), stop.max()) if len(start) else (np.nan, np.nan)
     return np.array([first, *times[1:], last]), np.append(alive, alive[-1])

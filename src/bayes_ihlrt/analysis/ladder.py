@@ -126,7 +126,7 @@ def bias_ladder(
     cohort = read_cohort(spec, data)
     plans = plan_rungs(spec, cohort)
     horizon = spec.ladder.horizon or spec.estimands.horizons[-1]
-    rungs = []
+    rungs: list[Rung] = []
     for number, plan in enumerate(plans, start=1):
         tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
         attempt = _rung_or_reason if rungs else fit_rung

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.estimands.transition_spec import Cuts
+from bayes_ihlrt.inference.limits import MIN_ESS
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
@@ -53,7 +54,7 @@ class LadderSpec(BaseModel):
         description="g-formula: the same for the hazard of response; those of `cuts` up to month "
         "6 if left out.",
     )
-    draws: Annotated[int, Field(ge=200)] = Field(
+    draws: Annotated[int, Field(ge=int(MIN_ESS))] = Field(
         default=2000, description="Draws of each rung, bootstrap draws included."
     )
     null_replicates: Annotated[int, Field(ge=100)] = Field(
@@ -89,8 +90,8 @@ def ladder_faults(ladder: LadderSpec, visits: VisitsSpec | None) -> list[Fault]:
     Examples
     --------
     >>> visits = VisitsSpec(switches={"response": "response_months"}, every=1.5)
-    >>> print(*ladder_faults(LadderSpec(response="respons"), visits))
-    [ladder] response: 'respons' is not among the switches. Did you mean 'response'? Allowed: response.
+    >>> ladder_faults(LadderSpec(response="respons"), visits)[0].remedy
+    "Did you mean 'response'? Allowed: response"
     """
     switches = {} if visits is None else visits.switches
     if ladder.response is None or ladder.response in switches:

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bayes_ihlrt import propensity as propensity_models
+from bayes_ihlrt import propensity as propensities
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.build import emulate
@@ -112,9 +112,7 @@ def check_propensity(
     emulation = emulate(cohort, treatment)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        initiation = propensity_models.prepare_propensity(
-            spec, emulation.decisions.columns, modifier
-        )
+        initiation = propensities.prepare_propensity(spec, emulation.decisions.columns, modifier)
     return CheckedPropensity(
         spec, emulation, initiation, tuple(str(warning.message) for warning in caught)
     )

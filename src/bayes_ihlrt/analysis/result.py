@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
 from bayes_ihlrt.inference.fitted import FittedModel
@@ -42,6 +43,8 @@ class FitResult:
         Hazard ratios, survival, restricted mean and median survival.
     loo : Loo
         Leave-one-patient-out cross-validation.
+    propensity : PropensityResult or None
+        Weights, balance and overlap; None without ``[propensity]``.
     """
 
     checked: CheckedAnalysis
@@ -50,6 +53,7 @@ class FitResult:
     parameters: dict[str, dict[str, float | None]]
     estimates: tuple[Estimate, ...]
     loo: Loo
+    propensity: PropensityResult | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -61,7 +65,8 @@ class FitResult:
         """What a reader has to know, most important first."""
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
-        return (*quality, *self.checked.notes)
+        weighting = () if self.propensity is None else self.propensity.notes
+        return (*quality, *weighting, *self.checked.notes)
 
     @property
     def synthetic(self) -> bool:
@@ -105,6 +110,7 @@ class FitResult:
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
+            "propensity": None if self.propensity is None else self.propensity.to_dict(),
             "notes": list(self.notes),
         }
 

@@ -11,7 +11,7 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.errors import ConvergenceError, InputError
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
@@ -211,10 +211,7 @@ def _check(fit: TransitionFit) -> None:
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:
-    """Return the ladder's draws in chains of at least 100."""
-    draws = spec.ladder.draws
-    chains = max(2, min(4, draws // 100))
-    return SamplerSpec(draws=-(-draws // chains), chains=chains, seed=spec.sampler.seed)
+    return SamplerSpec(draws=-(-spec.ladder.draws // 4), chains=4, seed=spec.sampler.seed)
 
 
 def _updated(cohort: Cohort, plan: RungPlan) -> tuple[str, ...]:

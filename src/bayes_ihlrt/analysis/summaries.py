@@ -21,6 +21,11 @@ REDUCED: Final = (
     "do not tell patients apart"
 )
 
+WEIGHTED: Final = (
+    "not defined: the draws of an analysis that a propensity adjusts are no posterior given single "
+    "patients"
+)
+
 
 @dataclass(frozen=True)
 class Loo:
@@ -195,6 +200,8 @@ def leave_one_out(fit: FittedModel) -> Loo:
     Loo
         Empty, with a note, where the model does not know single patients.
     """
+    if "log_likelihood" not in fit.tree.children:
+        return Loo(None, None, None, None, None, WEIGHTED)
     if fit.prepared.arrays.unit != PATIENT:
         return Loo(None, None, None, None, None, REDUCED)
     with warnings.catch_warnings():

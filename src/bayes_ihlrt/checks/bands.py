@@ -89,8 +89,10 @@ def simultaneous_band(total: int, *, probability: float) -> tuple[Floats, Floats
 
     Returns
     -------
-    lower, upper : ndarray, shape (GRID - 1,)
-        Of ECDF minus grid point, both within the band.
+    lower : ndarray, shape (GRID - 1,)
+        Smallest ECDF minus grid point that lies within.
+    upper : ndarray, shape (GRID - 1,)
+        Largest one.
     """
     low, high = _limits(total, _pointwise_level(total, probability))
     return low / total - grid_points(), high / total - grid_points()

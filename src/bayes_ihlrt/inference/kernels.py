@@ -64,7 +64,7 @@ def make_kernels(density: JaxDensity) -> Kernels:
         density=density,
         coordinates=coordinates,
         mode=jax.jit(over_members(partial(_mode, *parts))),
-        look=jax.jit(jax.vmap(partial(_look, *parts), in_axes=(None, 0, 0, 0))),
+        look=jax.jit(partial(_over_members, partial(_look, *parts))),
         sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
         own_scale=jax.jit(over_members(partial(_own_scale, density))),
     )
@@ -81,6 +81,24 @@ def _mode(
     fixed, begin = coordinates.split(start)
     found = maximise(lambda others: log_density(coordinates.join(fixed, others)), begin)
     return found._replace(position=coordinates.join(fixed, found.position))
+
+
+def _over_members(
+    look: Callable[..., Conditional],
+    data: Data,
+    overrides: Overrides,
+    scales: jax.Array,
+    begin: jax.Array,
+) -> Conditional:
+    """Run members side by side; one after the other on a CPU where each has several knots.
+
+    A vmapped Newton waits for its slowest member and leaves the cache: on two cores a member with
+    12 knots took a sixth of the time (Weibull, group intercept) when its knots alone ran together.
+    """
+    if scales.shape[1] == 1 or jax.default_backend() != "cpu":
+        return jax.vmap(look, in_axes=(None, 0, 0, 0))(data, overrides, scales, begin)
+    found: Conditional = jax.lax.map(lambda member: look(data, *member), (overrides, scales, begin))
+    return found
 
 
 def _look(

@@ -145,8 +145,8 @@ class WeightedAnalysis:
 
         Returns
         -------
-        untreated, treated : ndarray, shape (draws,)
-            Effective numbers.
+        tuple of ndarray, each of shape (draws,)
+            Effective numbers in the untreated and in the treated arm.
         """
         columns, patient = (
             self.emulation.person_time.columns,

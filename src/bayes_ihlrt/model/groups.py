@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pymc.logprob.transforms import Transform
 from pytensor.tensor import TensorVariable
 
+from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
 from bayes_ihlrt.names import GroupParametrisation
 
@@ -164,30 +165,3 @@ def add_group_effect(
             deviations = scale * pm.Normal(f"{name}_standard", 0.0, 1.0, shape=shape)
     effect = basis[:, 0] * mean + pt.dot(pt.as_tensor(basis[:, 1:]), deviations)
     return pm.Deterministic(name, effect, dims=group)
-
-
-def orthonormal_basis(levels: int) -> NDArray[np.float64]:
-    """Return an orthonormal basis whose first vector is constant.
-
-    Parameters
-    ----------
-    levels : int
-        Number of groups.
-
-    Returns
-    -------
-    ndarray, shape (levels, levels)
-        Columns are the basis vectors (Helmert contrasts after the first).
-
-    Examples
-    --------
-    >>> basis = orthonormal_basis(4)
-    >>> bool(np.allclose(basis.T @ basis, np.eye(4)))
-    True
-    """
-    basis = np.zeros((levels, levels))
-    basis[:, 0] = 1.0 / np.sqrt(levels)
-    for k in range(1, levels):
-        basis[:k, k] = 1.0 / np.sqrt(k * (k + 1))
-        basis[k, k] = -k / np.sqrt(k * (k + 1))
-    return basis

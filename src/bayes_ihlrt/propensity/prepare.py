@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
+from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.encode import Encoder, build_encoder
-from bayes_ihlrt.model.groups import orthonormal_basis
 from bayes_ihlrt.model.parameters import GROUP_SD, ResolvedPrior, assign_priors, group_scales
 from bayes_ihlrt.model.predictor import Predictor
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec

@@ -5,7 +5,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis
+from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
+from bayes_ihlrt.report.propensity_table import check_lines
 
 
 def print_check(console: Console, checked: CheckedAnalysis) -> None:
@@ -58,7 +60,7 @@ def prior_words(prior: Prior) -> str:
 
 def _counts(checked: CheckedAnalysis) -> Table:
     summary, spec = checked.to_dict(), checked.spec
-    data, sampler = summary["data"], spec.sampler
+    data = summary["data"]
     table = Table(box=None, show_header=False, pad_edge=False)
     lines = {
         "data": f"{data['name'] or 'data'}, fingerprint {data['fingerprint'][:12]}",
@@ -79,8 +81,8 @@ def _counts(checked: CheckedAnalysis) -> Table:
         "hazard": spec.outcome.hazard.family.value,
         "terms": (", ".join(summary["terms"]) or "none") + group,
         "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
-        "sampler": f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, "
-        f"seed {sampler.seed}",
+        **check_lines(checked),
+        "sampler": _sampler(checked),
     }
     for name, text in lines.items():
         table.add_row(name, text)
@@ -93,7 +95,17 @@ def _priors(checked: CheckedAnalysis) -> Table:
         table.add_column(column)
     for name, stated in checked.priors.items():
         table.add_row(name, prior_words(stated.prior), stated.source)
+    if checked.propensity is not None:
+        for name, stated in checked.propensity.initiation.priors.items():
+            table.add_row(f"propensity: {name}", prior_words(stated.prior), stated.source)
     return table
+
+
+def _sampler(checked: CheckedAnalysis) -> str:
+    sampler, propensity = checked.spec.sampler, checked.spec.propensity
+    if propensity is not None and propensity.adjust is not Adjustment.NONE:
+        return f"{propensity.uncertainty.value}, {sampler.total:,} draws, seed {sampler.seed}"
+    return f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}"
 
 
 def _share(checked: CheckedAnalysis) -> str:

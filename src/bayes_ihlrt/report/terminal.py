@@ -12,6 +12,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -53,6 +54,10 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
         console.print()
     console.print(survival_panel(result))
     console.print()
+    balance = None if result.propensity is None else balance_panel(result.propensity)
+    if balance is not None:
+        console.print(balance)
+        console.print()
     for sentence in summary_sentences(result):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()

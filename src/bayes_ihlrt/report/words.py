@@ -236,6 +236,13 @@ def _adjustment(result: FitResult) -> str:
     named = [*([] if modifier is None else [modifier.name]), *others]
     groups = [term.group for term in result.spec.outcome.groups]
     by = ", ".join([*named, *groups]) or "nothing"
+    if result.propensity is not None and result.propensity.ess is not None:
+        decided = result.propensity.spec.formula or "nothing"
+        return (
+            f"Weighted by the probability of treatment given {decided}; the outcome model also "
+            f"holds {by}. What else led to treatment, and was not measured, may explain part of "
+            "this."
+        )
     return (
         f"Adjusted for {by}. Unless treatment was randomised, whatever else led to it may explain "
         "part of this."

@@ -1,0 +1,151 @@
+"""What a result says of its propensities: balance, overlap, sums of weights, effective numbers."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.estimates import finite_or_none
+from bayes_ihlrt.names import EstimandTarget
+from bayes_ihlrt.propensity.spec import PropensitySpec
+
+Floats = NDArray[np.float64]
+_POPULATION: Final = {
+    EstimandTarget.ATO: "those who might as well have been treated as not (overlap, ato)",
+    EstimandTarget.ATT: "the treated (att)",
+    EstimandTarget.ATE: "everybody (ate)",
+    EstimandTarget.ATM: "those whom one-to-one matching would keep (atm)",
+    EstimandTarget.ENTROPY: "everybody, the more the more open the decision was (entropy)",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PropensityResult:
+    """Propensities of an analysis, at their mode, every patient counted once.
+
+    Parameters
+    ----------
+    spec : PropensitySpec
+        The specification.
+    target : EstimandTarget
+        Population of the balancing weights.
+    patients : tuple of int
+        Treated and untreated patients who contribute time; a patient can be both.
+    ess : tuple of float, or None
+        Effective numbers of treated and of untreated patients; None where nothing was weighted.
+    trimmed : tuple of str
+        Patients who lost follow-up by `trim`.
+    separated : tuple of str
+        Columns that tell some treated from the others without error.
+    balance : xarray.Dataset or None
+        From `balance_data`: at the decisions; of clones among those followed at the end of the
+        grace period, by covariates at time zero. None without covariates.
+    overlap : xarray.Dataset
+        From `overlap_data`, at the decisions.
+    weight_sums : xarray.Dataset or None
+        From `weight_sum_data`, of clones.
+    row_weights : ndarray, shape (rows,), or None
+        Weights of the person-time; None where nothing was weighted.
+    """
+
+    spec: PropensitySpec
+    target: EstimandTarget
+    patients: tuple[int, int]
+    ess: tuple[float, float] | None
+    trimmed: tuple[str, ...]
+    separated: tuple[str, ...]
+    balance: xr.Dataset | None
+    overlap: xr.Dataset
+    weight_sums: xr.Dataset | None
+    row_weights: Floats | None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Population and effective numbers in words, and who lost follow-up."""
+        found = []
+        if self.ess is not None:
+            found.append(
+                f"Weighted to {_POPULATION[self.target]}: the effective number of treated "
+                f"patients is {self.ess[0]:.1f} of {self.patients[0]}, of untreated patients "
+                f"{self.ess[1]:.1f} of {self.patients[1]}."
+            )
+        if self.trimmed:
+            found.append(
+                f"{len(self.trimmed)} patients lost follow-up that begins at a propensity outside "
+                f"{self.spec.trim:g} to {1.0 - (self.spec.trim or 0.0):g}."
+            )
+        return tuple(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the part of ``result.json``: what is not defined is None, never absent."""
+        treated, control = self.ess or (None, None)
+        stated = self.spec.model_dump(mode="json")
+        del stated["priors"]
+        return {
+            **stated,
+            "target": self.target.value,
+            "ess_treated": treated,
+            "ess_control": control,
+            "trimmed": list(self.trimmed),
+            "separated": list(self.separated),
+            "balance": _smd_rows(self.balance),
+            "sizes": _size_rows(self.balance),
+            "overlap": [
+                {
+                    "arm": str(arm),
+                    "decisions": int(self.overlap["rows"].sel(arm=arm)),
+                    "beyond": float(self.overlap["beyond"].sel(arm=arm)),
+                }
+                for arm in self.overlap["arm"].to_numpy()
+            ],
+        }
+
+    @property
+    def figures(self) -> dict[str, xr.Dataset]:
+        """Data of the figures of comparability, by name."""
+        found = {"overlap": self.overlap}
+        if self.balance is not None:
+            found["love"] = self.balance
+        if self.balance is not None and self.balance.sizes["subset"] > 1:
+            found["connect_s"] = self.balance
+        if self.weight_sums is not None:
+            found["weight_sums"] = self.weight_sums
+        return found
+
+
+def _smd_rows(balance: xr.Dataset | None) -> list[dict[str, Any]]:
+    if balance is None:
+        return []
+    return [
+        {
+            "subset": str(subset),
+            "covariate": str(covariate),
+            **{
+                str(sample): finite_or_none(
+                    balance["smd"].sel(subset=subset, covariate=covariate, sample=sample)
+                )
+                for sample in balance["sample"].to_numpy()
+            },
+        }
+        for subset in balance["subset"].to_numpy()
+        for covariate in balance["covariate"].to_numpy()
+    ]
+
+
+def _size_rows(balance: xr.Dataset | None) -> list[dict[str, Any]]:
+    if balance is None:
+        return []
+    return [
+        {
+            "subset": str(subset),
+            "arm": str(arm),
+            **{
+                name: finite_or_none(balance[name].sel(subset=subset, arm=arm))
+                for name in ("rows", "patients", "ess", "max_weight")
+            },
+        }
+        for subset in balance["subset"].to_numpy()
+        for arm in balance["arm"].to_numpy()
+    ]
