@@ -23,7 +23,7 @@ from bayes_ihlrt.checks.scenario import GROUPS, Scenario, all_scenarios
 from bayes_ihlrt.plots.calibration import plot_calibration
 
 SEED = 20_260
-CHUNK = 4
+CHUNK = 32
 MAX_FAILED = 0.01
 DOCS = Path(__file__).parents[1] / "docs"
 

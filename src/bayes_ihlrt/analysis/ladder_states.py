@@ -1,11 +1,10 @@
 """The states of the ladder's g-formula: no response, response, treatment from each, the event."""
 
-from collections.abc import Collection
 from typing import Final
 
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
-from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.formula import without_terms
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.names import HazardFamily
 from bayes_ihlrt.priors import AnyPrior
@@ -52,10 +51,10 @@ def ladder_states(spec: AnalysisSpec) -> StatesSpec:
     return StatesSpec(
         cuts=cuts,
         event=TransitionSpec(formula=outcome.formula, group=outcome.group, priors=_priors(spec)),
-        initiation=TransitionSpec(formula=_without(decided, own), group=group),
+        initiation=TransitionSpec(formula=without_terms(decided, own), group=group),
         response=SwitchSpec(
             switch=ladder.response,
-            formula=_without(decided, own | changing),
+            formula=without_terms(decided, own | changing),
             group=group,
             cuts=ladder.response_cuts or early or cuts[:1],
         ),
@@ -75,15 +74,6 @@ def _changing(spec: AnalysisSpec) -> set[str]:
     updated = {*spec.visits.updated, *(f"{name}_age" for name in spec.visits.covariates)}
     modifier = spec.modifier
     return updated | {modifier.name} if modifier and modifier.column in updated else updated
-
-
-def _without(formula: str, names: Collection[str]) -> str:
-    """Return the terms of a formula that read none of some columns."""
-    if not formula:
-        return ""
-    terms = parse_formula(formula).term_names
-    kept = [term for term in terms if not set(parse_formula(term).columns) & set(names)]
-    return " + ".join(kept)
 
 
 def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:

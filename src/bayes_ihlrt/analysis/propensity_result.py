@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import finite_or_none
+from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -73,8 +74,8 @@ class PropensityResult:
             )
         if self.trimmed:
             found.append(
-                f"{len(self.trimmed)} patients lost follow-up that begins at a propensity outside "
-                f"{self.spec.trim:g} to {1.0 - (self.spec.trim or 0.0):g}."
+                f"{counted(len(self.trimmed), 'patient', 'patients')} lost follow-up, some or all, "
+                f"that begins at a propensity outside {self.spec.trim:g} to {1.0 - (self.spec.trim or 0.0):g}."
             )
         return tuple(found)
 

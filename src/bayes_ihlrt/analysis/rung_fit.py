@@ -20,12 +20,13 @@ from bayes_ihlrt.estimands.strategies import UNTREATED, within
 from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.estimands.transition_fit import TransitionFit, fit_transitions
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
-from bayes_ihlrt.inference.bootstrap import linked_bootstrap
+from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.weighting import prepare_weighted
-from bayes_ihlrt.names import STRATEGY, TIME, Engine
+from bayes_ihlrt.model.formula import without_terms
+from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind, Engine
+from bayes_ihlrt.propensity.spec import PropensitySpec
 
 type Summary = dict[str, float]
 
@@ -146,10 +147,13 @@ def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: flo
     ess, target = None, None
     if plan.adjustment == WEIGHTS and spec.propensity is not None:
         emulation = emulate(cohort, plan.treatment)
-        analysis = prepare_weighted(emulation, plan.model, spec.propensity)
-        weighted = linked_bootstrap(analysis, draws=spec.ladder.draws, seed=spec.sampler.seed)
-        fit, rows = weighted.fit, emulation.person_time
-        ess, target = (weighted.ess_treated, weighted.ess_control), analysis.target.value
+        decided = _decided_on(spec.propensity, plan.treatment.design)
+        weighted = fit_propensity_adjusted(
+            emulation, plan.model, decided, draws=spec.ladder.draws, seed=spec.sampler.seed
+        )
+        fit, rows = weighted.fit, weighted.fit.person_time
+        ess = (weighted.ess_treated, weighted.ess_control)
+        target = weighted.analysis.target.value
     else:
         rows = person_time(cohort, plan.treatment, updated=changing)
         fit = fit_shared(plan.model, rows, _settings(spec))
@@ -157,7 +161,7 @@ def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: flo
         plan=plan,
         log_hr=_summary(log_hazard_ratio(fit)),
         log_hr_at=_by_modifier(spec, fit),
-        rmst_difference=None if changing else _months_gained(fit, horizon),
+        rmst_difference=_months_gained(fit, horizon) if _proportional(plan, changing) else None,
         person_time=rows,
         ess=ess,
         target=target,
@@ -208,6 +212,24 @@ def _check(fit: TransitionFit) -> None:
             "the sample size is too small"
         )
         raise ConvergenceError(message)
+
+
+def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpec:
+    """Adjust by weights; leave the time of the decision out where there is one time only."""
+    weights = {"adjust": Adjustment.WEIGHTS}
+    if design is not DesignKind.LANDMARK:
+        return propensity.model_copy(update=weights)
+    formula = without_terms(propensity.formula, {"time", "number"})
+    return propensity.model_copy(update={**weights, "formula": formula})
+
+
+def _proportional(plan: RungPlan, changing: tuple[str, ...]) -> bool:
+    """Whether survival under treatment from the start follows from the rung's hazard ratio.
+
+    It does not with covariates that change, nor for clones, whose arms are alike until the end of
+    the grace period.
+    """
+    return not changing and plan.treatment.design is not DesignKind.CLONE_CENSOR_WEIGHT
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:

@@ -7,6 +7,7 @@ library, so that `bayes-ihlrt check` answers at once.
 
 import ast
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -101,6 +102,33 @@ def parse_formula(text: str) -> Formula:
     if reader.faults:
         raise SpecificationError("formula", reader.faults)
     return Formula(text=text, terms=terms, columns=tuple(dict.fromkeys(reader.columns)))
+
+
+def without_terms(formula: str, names: Collection[str]) -> str:
+    """Return a formula without the terms that read some columns.
+
+    Parameters
+    ----------
+    formula : str
+        Right-hand side; may be empty.
+    names : collection of str
+        Columns that are not to be read.
+
+    Returns
+    -------
+    str
+        What is left, with interactions written out.
+
+    Examples
+    --------
+    >>> without_terms("nlr * time + albi", {"time"})
+    'nlr + albi'
+    """
+    if not formula:
+        return ""
+    terms = parse_formula(formula).term_names
+    kept = [term for term in terms if not set(parse_formula(term).columns) & set(names)]
+    return " + ".join(kept)
 
 
 def parse_group(text: str) -> tuple[GroupTerm, ...]:

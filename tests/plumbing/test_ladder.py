@@ -1,0 +1,195 @@
+"""The bias ladder around its fits: the g-formula from given draws, rungs that cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from rich.console import Console
+
+from bayes_ihlrt.analysis import ladder, rung_fit
+from bayes_ihlrt.analysis.checking import read_cohort
+from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences
+from bayes_ihlrt.analysis.null_simulation import NullSimulation
+from bayes_ihlrt.analysis.reading import load_spec
+from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.rungs import plan_rungs
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.designs.transition_rows import Transition
+from bayes_ihlrt.errors import ConvergenceError, SpecificationError
+from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
+from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.report import ladder_table
+from states_cases import fabricate
+
+SAMPLES = 400
+
+
+@pytest.fixture(scope="module")
+def spec():
+    """Return the packaged ladder, its first landmark before anybody is treated."""
+    found = load_spec("ladder")
+    own = found.ladder.model_copy(update={"landmarks": (0.01, 6.0), "draws": 400})
+    return found.model_copy(update={"ladder": own})
+
+
+@pytest.fixture(scope="module")
+def cohort(spec):
+    """Return the packaged synthetic cohort."""
+    return read_cohort(spec, "ihlrt_synthetic")
+
+
+@pytest.fixture
+def plan(spec, cohort):
+    """Return the plan of the g-formula."""
+    return plan_rungs(spec, cohort)[-1]
+
+
+def constant_states(cohort, *, k_hat=0.1):
+    """Return a fit in which nothing but treatment matters: hazard 0.1, times exp(-1) treated."""
+    states = StatesSpec(
+        cuts=(6.0,),
+        event=TransitionSpec(formula="ihlrt"),
+        response=SwitchSpec(switch="response"),
+    )
+    levels = {Transition.RESPONSE: 0.05, Transition.INITIATION: 0.2, Transition.EVENT: 0.1}
+    draws = {
+        kind: {"log_hazard": np.full((SAMPLES, 2), np.log(level))} for kind, level in levels.items()
+    }
+    draws[Transition.EVENT]["ihlrt"] = np.full(SAMPLES, -1.0)
+    found = fabricate(cohort, states, draws)
+    object.__setattr__(
+        found.fits[Transition.RESPONSE], "convergence", Approximation(k_hat, 2000.0, SAMPLES)
+    )
+    return found
+
+
+def test_strategies_are_compared_by_closed_form(spec, cohort, plan, monkeypatch):
+    asked = []
+
+    def given(cohort, treatment, *, spec, settings, allow_nonconverged):
+        asked.append((treatment.design.value, spec, settings, allow_nonconverged))
+        return constant_states(cohort)
+
+    monkeypatch.setattr(rung_fit, "fit_transitions", given)
+    plain = spec.model_copy(update={"modifier": None})
+    rung = rung_fit.fit_rung(plain, cohort, plan, horizon=24.0)
+    design, states, settings, _ = asked[0]
+    assert (design, states, settings.engine.value) == ("split", plan.states, "laplace")
+    assert settings.total == spec.ladder.draws
+    assert rung.log_hr["median"] == pytest.approx(-1.0)
+    # Untreated hazard a, treated b, start g until month 6, when all who are left start.
+    a, b, g, grace, end = 0.1, 0.1 * np.exp(-1.0), 0.2, 6.0, 24.0
+    never = (1.0 - np.exp(-a * end)) / a
+    waiting = np.exp(-(a + g) * grace)
+    treated = g / (a + g - b) * (np.exp(-b * grace) - waiting)
+    early = (1.0 - waiting) / (a + g)
+    early += g / (a + g - b) * ((1.0 - np.exp(-b * grace)) / b - early)
+    late = (waiting + treated) * (1.0 - np.exp(-b * (end - grace))) / b
+    assert rung.rmst_difference["median"] == pytest.approx(early + late - never, abs=1e-6)
+    found = rung.to_dict()
+    assert (found["patients"], found["events"], found["immortal_months"]) == (80, 51, 0.0)
+    assert set(rung.posterior.children) == {"response", "initiation", "event"}
+
+
+def test_a_hazard_that_is_not_to_be_trusted_is_named(spec, cohort, plan, monkeypatch):
+    monkeypatch.setattr(
+        rung_fit, "fit_transitions", lambda *_, **__: constant_states(cohort, k_hat=0.93)
+    )
+    message = r"hazard of 'response': Pareto k-hat 0.93 \(allowed: 0.7\)\. Use fewer cuts"
+    with pytest.raises(ConvergenceError, match=message):
+        rung_fit.fit_rung(spec, cohort, plan, horizon=24.0)
+
+
+def fake_rung(spec, cohort, plan, *, horizon):
+    """Fit landmark 0.01 in earnest, refuse the g-formula, invent the other rungs."""
+    if plan.rung == "landmark-0.01":
+        return rung_fit.fit_rung(spec, cohort, plan, horizon=horizon)
+    if plan.states is not None:
+        message = "the posterior is not to be trusted: Pareto k-hat 0.93"
+        raise ConvergenceError(message)
+    draws = np.random.default_rng(1).normal(-0.5, 0.3, (1, 100))
+    summary = {"mean": -0.5, "sd": 0.3, "median": -0.5, "q2.5": -1.1, "q97.5": 0.1}
+    return Rung(
+        plan,
+        log_hr=summary,
+        log_hr_at=dict.fromkeys(spec.estimands.at, summary),
+        person_time=person_time(cohort, plan.treatment),
+        posterior=xr.DataTree(xr.Dataset({"ihlrt": (("chain", "draw"), draws)})),
+        engine="laplace",
+    )
+
+
+@pytest.fixture
+def climbed(spec, cohort, monkeypatch):
+    """Return a ladder with four rungs that cannot be estimated."""
+    null = NullSimulation(np.random.default_rng(2).normal(-0.3, 0.3, 200), -0.5)
+    monkeypatch.setattr(ladder, "fit_rung", fake_rung)
+    monkeypatch.setattr(ladder, "simulate_naive", lambda *_, **__: null)
+    return ladder.bias_ladder(spec, cohort)
+
+
+def test_one_impossible_rung_does_not_stop_the_ladder(climbed):
+    reasons = {
+        f"{rung.plan.rung} {rung.plan.adjustment}": rung.reason
+        for rung in climbed.rungs
+        if not rung.estimated
+    }
+    kinds = ("none", "covariates", "weights")
+    assert set(reasons) == {f"landmark-0.01 {kind}" for kind in kinds} | {"g-formula covariates"}
+    for kind in kinds:
+        assert reasons[f"landmark-0.01 {kind}"].startswith(
+            "landmark: only untreated patients at risk at the landmark of 0.01 months. Choose"
+        )
+    assert reasons["g-formula covariates"].endswith("Pareto k-hat 0.93.")
+    assert len(climbed.tree.children) == len(climbed.rungs) - 4
+
+
+def test_what_is_not_known_is_null_and_the_reason_is_written(climbed, tmp_path):
+    files = ladder_table.write_ladder(climbed, tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    rungs = written["rungs"]
+    last, first = rungs[-1], rungs[0]
+    known = {"rung", "adjustment", "assumption", "reason"}
+    assert last.keys() == first.keys()
+    assert {name for name, value in last.items() if value is not None} == known
+    assert first["reason"] is None
+    assert first["patients"] == 80
+    assert tmp_path / "out" / "figures" / "ladder.png" in files
+
+
+def test_the_reason_is_printed_and_drawn(climbed):
+    console = Console(width=110, record=True, file=None, quiet=False, highlight=False)
+    with console.capture() as captured:
+        ladder_table.print_ladder(console, climbed)
+    printed = " ".join(captured.get().split())
+    assert printed.count("Not estimated: landmark: only untreated patients") == 3
+    assert "Not estimated: the posterior is not to be trusted: Pareto k-hat 0.93." in printed
+    sentences = ladder_sentences(climbed)
+    assert f"Not estimated: 4 of {len(climbed.rungs)} rungs, each for the reason in its line." in (
+        sentences
+    )
+    data = ladder_data(climbed)
+    assert int(np.isnan(data["median"]).sum()) == 4
+    figure = ladder_table.PLOTS["ladder"](data)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts.count("not estimated") == 4
+    assert not any("nan" in text for text in texts)
+
+
+def test_without_any_sound_rung_nothing_is_claimed(climbed):
+    first = climbed.rungs[0]
+    lost = tuple(Rung(rung.plan, reason="Nobody.") for rung in climbed.rungs[1:])
+    alone = ladder.LadderResult(climbed.spec, climbed.cohort, (first, *lost), climbed.null, 24.0)
+    sentences = " ".join(ladder_sentences(alone))
+    assert "nothing is known of the effect" in sentences
+    assert "leave out 1" not in sentences
+
+
+def test_the_naive_rung_is_never_left_out(spec, cohort, monkeypatch):
+    def refuse(*_, **__):
+        raise SpecificationError("ladder", [])
+
+    monkeypatch.setattr(ladder, "fit_rung", refuse)
+    with pytest.raises(SpecificationError):
+        ladder.bias_ladder(spec, cohort)
