@@ -21,8 +21,8 @@ from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.data.simulate import simulate_cohort
 from bayes_ihlrt.designs import person_time
 from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.inference.jax_density import prepared_density
+from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.inference.nuts_audit import SETTINGS, Audit, audit
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.pack import pack

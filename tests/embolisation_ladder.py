@@ -118,7 +118,7 @@ def main() -> None:
         lines += ["", f"## {TITLES[name]}", "", *table(result), ""]
         lines += [f"![Ladder](../figures/ladder-{name}.png)", "", *ladder_sentences(result), ""]
         lines.append(f"The ladder took {seconds:.0f} s on two cores that had other work as well.")
-        print(f"{name}: {seconds:.0f} s", flush=True)
+        sys.stderr.write(f"{name}: {seconds:.0f} s\n")
     text = "\n".join(lines) + "\n"
     (docs / "validation" / "embolisation.md").write_text(text, encoding="utf-8")
 

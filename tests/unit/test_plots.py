@@ -145,7 +145,28 @@ def weight_sum_dataset():
     )
 
 
+def ladder_dataset():
+    """Three rungs: the naive one, one that could not be estimated, one without months."""
+    return xr.Dataset(
+        {
+            "median": ("rung", [0.47, np.nan, 0.75]),
+            "q2.5": ("rung", [0.24, np.nan, 0.43]),
+            "q97.5": ("rung", [0.85, np.nan, 1.42]),
+            "months": (("rung", "bound"), [[0.8, 3.6, 6.2], [np.nan] * 3, [np.nan] * 3]),
+            "label": ("rung", ["Ever against never treated", "Landmark", "Clones"]),
+            "assumption": ("rung", ["Wrong on purpose", "Fair if", "Fair if"]),
+            "reason": ("rung", ["", "nobody was treated by then", ""]),
+            "naive": ("rung", [True, False, False]),
+            "patients": ("rung", [80.0, np.nan, 80.0]),
+            "events": ("rung", [51.0, np.nan, 47.0]),
+            "immortal": ("rung", [127.0, np.nan, 0.0]),
+        },
+        attrs={"null_low": 0.43, "null_high": 1.31},
+    )
+
+
 DATASETS = {
+    "ladder": ladder_dataset,
     "survival": survival_dataset,
     "hazard_ratio": hazard_ratio_dataset,
     "forest": forest_dataset,
@@ -280,3 +301,12 @@ def test_overlap_is_mirrored():
 def test_weight_sums_have_units_and_those_at_risk():
     found = set(texts(plot_weight_sums(made("weight_sums"))))
     assert {"naturally at risk", "sum of weights, never", "Months since time zero"} <= found
+
+
+def test_the_ladder_tells_ratio_months_immortal_time_and_what_was_not_estimated():
+    found = " ".join(texts(PLOTS["ladder"](made("ladder"))))
+    assert "0.47 (0.24-0.85)" in found
+    assert "+3.6 (+0.8 to +6.2)" in found
+    assert "127 immortal months" in found
+    assert "nobody was treated by then" in found
+    assert "95 % of cohorts without any effect" in found

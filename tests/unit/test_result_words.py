@@ -130,8 +130,9 @@ def test_treatment_before_anybody_was_treated_is_told():
 
 def test_kaplan_meier_begins_with_the_first_at_risk():
     # By hand: two enter at 2 and 3, one dies at 5, the other leaves at 8.
-    times, alive = _product_limit(np.array([2.0, 3.0]), np.array([5.0, 8.0]), np.array([1.0, 0.0]))
+    rows = np.array([2.0, 3.0]), np.array([5.0, 8.0]), np.array([1.0, 0.0])
+    times, alive = _product_limit(*rows, weight=None)
     assert times.tolist() == [2.0, 5.0, 8.0]
     assert alive.tolist() == [1.0, 0.5, 0.5]
-    nobody = _product_limit(np.empty(0), np.empty(0), np.empty(0))
+    nobody = _product_limit(np.empty(0), np.empty(0), np.empty(0), weight=None)
     assert np.isnan(nobody[0]).all()

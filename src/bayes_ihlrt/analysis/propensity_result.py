@@ -73,9 +73,10 @@ class PropensityResult:
                 f"{self.ess[1]:.1f} of {self.patients[1]}."
             )
         if self.trimmed:
+            trim = self.spec.trim or 0.0
             found.append(
                 f"{counted(len(self.trimmed), 'patient', 'patients')} lost follow-up, some or all, "
-                f"that begins at a propensity outside {self.spec.trim:g} to {1.0 - (self.spec.trim or 0.0):g}."
+                f"that begins at a propensity outside {trim:g} to {1.0 - trim:g}."
             )
         return tuple(found)
 

@@ -32,7 +32,7 @@ _ENGINES: Final[OrderedDict[str, BatchEngine]] = OrderedDict()
 
 
 def filled_size(size: int) -> int:
-    """Return the smallest of the sizes 64, 83, 108, ... that is not below `size`.
+    """Return the smallest of the sizes 64, 84, 109, ... that is not below `size`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def filled_size(size: int) -> int:
     Examples
     --------
     >>> filled_size(64), filled_size(65), filled_size(1000)
-    (64, 84, 1152)
+    (64, 84, 1147)
     """
     steps = max(0.0, np.ceil(np.log(size / 64.0) / np.log(_STEP) - 1e-9))
     return max(size, int(np.ceil(64.0 * _STEP**steps)))

@@ -7,7 +7,6 @@ from rich.text import Text
 from bayes_ihlrt.analysis.checking import CheckedAnalysis
 from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
-from bayes_ihlrt.report.propensity_table import check_lines
 
 
 def print_check(console: Console, checked: CheckedAnalysis) -> None:
@@ -81,7 +80,7 @@ def _counts(checked: CheckedAnalysis) -> Table:
         "hazard": spec.outcome.hazard.family.value,
         "terms": (", ".join(summary["terms"]) or "none") + group,
         "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
-        **check_lines(checked),
+        **_propensity_lines(checked),
         "sampler": _sampler(checked),
     }
     for name, text in lines.items():
@@ -110,3 +109,26 @@ def _sampler(checked: CheckedAnalysis) -> str:
 
 def _share(checked: CheckedAnalysis) -> str:
     return f"{checked.person_time.events / checked.n_parameters:.1f}"
+
+
+def _propensity_lines(checked: CheckedAnalysis) -> dict[str, str]:
+    """What a check says of the propensity model, by heading; empty without ``[propensity]``."""
+    found = checked.propensity
+    if found is None:
+        return {}
+    spec, decisions = found.spec, found.emulation.decisions
+    group = f" + {spec.group}" if spec.group else ""
+    used = (
+        "describes balance, adjusts nothing"
+        if spec.adjust is Adjustment.NONE
+        else f"adjust by {spec.adjust.value}, uncertainty by {spec.uncertainty.value}"
+    )
+    trim = "" if spec.trim is None else f", trimmed at {spec.trim:g}"
+    columns = len(found.initiation.encoder.columns)
+    started = int(decisions.initiated.sum())
+    return {
+        "propensity": f"{spec.formula or '1'}{group} ({columns} columns)",
+        "": f"{used}, population {spec.estimand.value}{trim}",
+        "decisions": f"{decisions.n_rows:,} (rule '{decisions.rule.value}'), treatment started at "
+        f"{started:,} ({started / max(columns, 1):.1f} a column)",
+    }

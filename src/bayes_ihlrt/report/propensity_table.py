@@ -1,13 +1,11 @@
-"""Propensities on the terminal: balance before and after weighting, and what a check found."""
+"""Balance of the propensities on the terminal, before and after weighting."""
 
 from typing import Final
 
 import numpy as np
 from rich.table import Table
 
-from bayes_ihlrt.analysis.checking import CheckedAnalysis
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
-from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.propensity.balance import BALANCED, EVERYBODY
 
 _TOO_FEW: Final = "too few"
@@ -48,40 +46,6 @@ def balance_panel(found: PropensityResult) -> Table | None:
             cells.append(_difference(float(worst)))
         table.add_row(str(covariate), *cells)
     return table
-
-
-def check_lines(checked: CheckedAnalysis) -> dict[str, str]:
-    """Return what a check says of the propensity model, by heading.
-
-    Parameters
-    ----------
-    checked : CheckedAnalysis
-        Specification and data that belong together.
-
-    Returns
-    -------
-    dict of str to str
-        Empty without ``[propensity]``.
-    """
-    found = checked.propensity
-    if found is None:
-        return {}
-    spec, decisions = found.spec, found.emulation.decisions
-    group = f" + {spec.group}" if spec.group else ""
-    used = (
-        "describes balance, adjusts nothing"
-        if spec.adjust is Adjustment.NONE
-        else f"adjust by {spec.adjust.value}, uncertainty by {spec.uncertainty.value}"
-    )
-    trim = "" if spec.trim is None else f", trimmed at {spec.trim:g}"
-    columns = len(found.initiation.encoder.columns)
-    started = int(decisions.initiated.sum())
-    return {
-        "propensity": f"{spec.formula or '1'}{group} ({columns} columns)",
-        "": f"{used}, population {spec.estimand.value}{trim}",
-        "decisions": f"{decisions.n_rows:,} (rule '{decisions.rule.value}'), treatment started at "
-        f"{started:,} ({started / max(columns, 1):.1f} a column)",
-    }
 
 
 def _difference(value: float) -> str:
