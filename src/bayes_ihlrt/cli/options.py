@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Spec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="TOML file, or name of a packaged specification.")
+]
+Data = Annotated[
+    str,
+    typer.Option("--data", metavar="CSV|NAME", help="CSV file, or name of a packaged data set."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for results; without it none are written."),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed, instead of that of the specification.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+AllowNonconverged = Annotated[
+    bool,
+    typer.Option("--allow-nonconverged", help="Report draws that did not converge, and say so."),
+]

@@ -1,0 +1,50 @@
+"""What a command tells: results on standard output, faults in plain words, exit statuses."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_FAULT: Final = 1
+_NOT_CONVERGED: Final = 3
+_INTERRUPTED: Final = 130
+_WIDTH: Final = 110
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Tell what the user can mend without a traceback; anything else is a fault of the package."""
+    try:
+        yield
+    except ConvergenceError as error:
+        typer.echo(f"Error: {error}.\nNothing was written.", err=True)
+        raise typer.Exit(_NOT_CONVERGED) from None
+    except BayesIhlrtError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(_FAULT) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Nothing was written.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def console() -> "Console":
+    """Return a console on standard output, wide enough for every table."""
+    from rich.console import Console
+
+    found = Console(highlight=False)
+    found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
+    return found
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print JSON, and nothing else, on standard output."""
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
