@@ -161,7 +161,7 @@ def test_separation_is_told():
     rows = decisions()
     rows["certain"] = rows["initiated"].copy()
     rows["certain"][np.argmax(rows["certain"])] = 0.0
-    with pytest.warns(SeparationWarning, match="PS separation: certain tell"):
+    with pytest.warns(SeparationWarning, match="PS separation: certain tells"):
         prepared = prepare_propensity(PropensitySpec(formula="albi + certain"), rows, None)
     assert prepared.separated == ("certain",)
     assert np.isfinite(Evaluator(build_propensity(prepared)).at(0)[0]).all()

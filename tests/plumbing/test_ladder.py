@@ -1,6 +1,7 @@
 """The bias ladder around its fits: the g-formula from given draws, rungs that cannot be."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.rung_fit import Rung
-from bayes_ihlrt.analysis.rungs import plan_rungs
+from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
 from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.propensity.separation import SeparationWarning
 from bayes_ihlrt.report import ladder_table
 from states_cases import fabricate
 
@@ -108,12 +110,15 @@ def fake_rung(spec, cohort, plan, *, horizon):
     if plan.states is not None:
         message = "the posterior is not to be trusted: Pareto k-hat 0.93"
         raise ConvergenceError(message)
+    if plan.adjustment == WEIGHTS:
+        warnings.warn("PS separation: afp_high tells", SeparationWarning, stacklevel=1)
     draws = np.random.default_rng(1).normal(-0.5, 0.3, (1, 100))
     summary = {"mean": -0.5, "sd": 0.3, "median": -0.5, "q2.5": -1.1, "q97.5": 0.1}
     return Rung(
         plan,
         log_hr=summary,
         log_hr_at=dict.fromkeys(spec.estimands.at, summary),
+        ess=(12.0, 31.0) if plan.adjustment == WEIGHTS else None,
         person_time=person_time(cohort, plan.treatment),
         posterior=xr.DataTree(xr.Dataset({"ihlrt": (("chain", "draw"), draws)})),
         engine="laplace",
@@ -145,12 +150,19 @@ def test_one_impossible_rung_does_not_stop_the_ladder(climbed):
     assert len(climbed.tree.children) == len(climbed.rungs) - 4
 
 
+def test_separation_and_few_effective_patients_are_told_with_the_rung(climbed):
+    told = {rung.plan.rung: rung.warnings for rung in climbed.rungs if rung.warnings}
+    weighted = {r.plan.rung for r in climbed.rungs if r.estimated and r.plan.adjustment == WEIGHTS}
+    assert told == dict.fromkeys(weighted, ("PS separation: afp_high tells",))
+    assert any("effectively 12 treated patients" in text for text in ladder_sentences(climbed))
+
+
 def test_what_is_not_known_is_null_and_the_reason_is_written(climbed, tmp_path):
     files = ladder_table.write_ladder(climbed, tmp_path / "out")
     written = json.loads((tmp_path / "out" / "result.json").read_text())
     rungs = written["rungs"]
     last, first = rungs[-1], rungs[0]
-    known = {"rung", "adjustment", "assumption", "reason"}
+    known = {"rung", "adjustment", "assumption", "reason", "warnings"}
     assert last.keys() == first.keys()
     assert {name for name, value in last.items() if value is not None} == known
     assert first["reason"] is None

@@ -8,8 +8,9 @@ Hernan MA, Robins JM. Using big data to emulate a target trial. Am J Epidemiol 2
 doi 10.1093/aje/kwv254.
 """
 
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import xarray as xr
@@ -24,6 +25,7 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.propensity.separation import SeparationWarning
 
 type Stage = Callable[[str], None]
 
@@ -130,7 +132,10 @@ def bias_ladder(
     for number, plan in enumerate(plans, start=1):
         tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
         attempt = _rung_or_reason if rungs else fit_rung
-        rungs.append(attempt(spec, cohort, plan, horizon=horizon))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SeparationWarning)
+            rung = attempt(spec, cohort, plan, horizon=horizon)
+        rungs.append(replace(rung, warnings=_separated(caught)))
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
     null = simulate_naive(
         cohort,
@@ -139,6 +144,15 @@ def bias_ladder(
         seed=spec.sampler.seed,
     )
     return LadderResult(spec, cohort, tuple(rungs), null, horizon)
+
+
+def _separated(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
+    """Keep what was said of separation with its rung; pass everything else on."""
+    for other in caught:
+        if not issubclass(other.category, SeparationWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    told = (str(w.message) for w in caught if issubclass(w.category, SeparationWarning))
+    return tuple(dict.fromkeys(told))
 
 
 def _rung_or_reason(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:

@@ -122,6 +122,7 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             "least as low as here."
         )
     found += _what_is_left([r for r in rest if r.plan.adjustment != CRUDE] or rest)
+    found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
     if without:
         rungs = f"{without} of {len(result.rungs)} rungs"
@@ -145,6 +146,22 @@ def _what_is_left(sound: list[Rung]) -> list[str]:
         if settled
         else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
         "treatment helps or harms.",
+    ]
+
+
+def _fewest(rungs: list[Rung]) -> list[str]:
+    """Say which weighted comparison rests on the fewest effective patients."""
+    sizes = [
+        (size, arm, rung_label(rung))
+        for rung in rungs
+        for size, arm in zip(rung.ess or (), ("treated", "untreated"), strict=False)
+    ]
+    if not sizes:
+        return []
+    size, arm, label = min(sizes)
+    return [
+        f"The least certain weighted comparison is '{label}': it rests on effectively {size:.0f} "
+        f"{arm} patients."
     ]
 
 

@@ -61,6 +61,8 @@ class Rung:
         What drew them.
     reason : str or None
         Why the rung could not be estimated; None where it was.
+    warnings : tuple of str
+        What to know before the estimate is believed: covariates that separate the arms.
     """
 
     plan: RungPlan
@@ -73,6 +75,7 @@ class Rung:
     posterior: xr.DataTree | None = None
     engine: str | None = None
     reason: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def estimated(self) -> bool:
@@ -96,6 +99,7 @@ class Rung:
             "target": self.target,
             "engine": self.engine,
             "reason": self.reason,
+            "warnings": list(self.warnings),
         }
 
 

@@ -268,9 +268,9 @@ def _order_faults(decisions: _Decisions) -> list[Fault]:
 
 
 def _separation_message(separated: tuple[str, ...]) -> str:
-    names = ", ".join(separated)
+    names, verb = ", ".join(separated), "tells" if len(separated) == 1 else "tell"
     return (
-        f"PS separation: {names} tell some treated patients from the untreated without error. "
+        f"PS separation: {names} {verb} some treated patients from the untreated without error. "
         "There nobody of the other arm can be compared with them, and their propensities are what "
         "the prior makes them. Leave such patients out, merge the categories, or leave the "
         "covariate out if it does not confound; see the table of positivity."

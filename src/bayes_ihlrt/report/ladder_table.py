@@ -42,6 +42,8 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
         console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
         if rung.reason is not None:
             console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
+        for warning in rung.warnings:
+            console.print(Text(warning, style="bold"))
     console.print()
     for sentence in ladder_sentences(result):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
