@@ -1,9 +1,10 @@
 """Known truth for the bias ladder; writes the tables of docs/validation/ladder.md.
 
-    python tests/ladder_truth.py run RESULTS.jsonl [replicates] [large]
+    python tests/ladder_truth.py run RESULTS.jsonl [replicates large [scenario ...]]
     python tests/ladder_truth.py report RESULTS.jsonl [MORE.jsonl] > docs/validation/ladder.md
 
-`run` adds one line a cohort to RESULTS and can be stopped and started again. Every rung that the
+`run` adds one line a cohort to RESULTS and can be stopped and started again; it takes all scenarios
+unless some are named. Every rung that the
 ladder plans is fitted as the ladder fits it; what it should find comes from `true_contrasts`.
 """
 
@@ -127,7 +128,7 @@ def fitted(scenario, seed, *, large):
     return found
 
 
-def run(path, replicates, large):
+def run(path, replicates, large, names):
     """Fit cohorts one after the other, the scenarios in turn."""
     done = (
         {
@@ -141,9 +142,10 @@ def run(path, replicates, large):
     jobs = [(True, FIRST_SEED + k) for k in range(large)]
     jobs += [(False, FIRST_SEED + k) for k in range(replicates)]
     for big, seed in jobs:
-        for name, scenario in SCENARIOS.items():
+        for name in names:
             if (name, big, seed) in done:
                 continue
+            scenario = SCENARIOS[name]
             line = {"scenario": name, "large": big, "seed": seed}
             line["rungs"] = fitted(scenario, seed, large=big)
             with path.open("a") as out:
@@ -154,5 +156,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "report":
         sys.stdout.write(report([Path(text) for text in sys.argv[2:]], SCENARIOS))
     else:
-        counts = [int(text) for text in sys.argv[3:]]
-        run(Path(sys.argv[2]), *(counts or [200, 5]))
+        replicates, large = (int(text) for text in sys.argv[3:5] or ("200", "5"))
+        run(Path(sys.argv[2]), replicates, large, sys.argv[5:] or list(SCENARIOS))
