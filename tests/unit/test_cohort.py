@@ -318,7 +318,7 @@ def distinct(rows: Mapping[str, list[Any]]) -> bool:
     return len(set(rows["treated"])) > 1 and len(set(rows["nlr"])) > 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=start_stop_rows().filter(distinct), data=st.data())
 def test_the_order_of_rows_and_columns_does_not_matter(
     rows: dict[str, list[Any]], data: st.DataObject
@@ -336,7 +336,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(
         assert np.all(np.diff(other.columns["start"][theirs]) > 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=start_stop_rows().filter(distinct), unit=st.sampled_from(TimeUnit))
 def test_months_are_the_same_from_every_unit(rows: dict[str, list[Any]], unit: TimeUnit) -> None:
     cohort = Cohort.from_frame(rows, SITED, TREATED)
@@ -351,7 +351,7 @@ def test_months_are_the_same_from_every_unit(rows: dict[str, list[Any]], unit: T
         np.testing.assert_allclose(other.columns[name], cohort.columns[name], rtol=4e-16)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=start_stop_rows().filter(distinct),
     spoil=st.sampled_from(

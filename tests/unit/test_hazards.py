@@ -103,7 +103,7 @@ def test_hazard_is_the_slope_of_the_cumulative_hazard(hazard):
 
 
 @every_family
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     start=st.one_of(st.just(0.0), st.floats(1e-3, 300.0)),
     lengths=st.tuples(*[st.one_of(st.floats(1e-9, 1e-3), st.floats(1e-3, 150.0))] * 2),

@@ -234,7 +234,7 @@ class TestTimes:
         assert CohortTruth().log_hr_at(nlr) == pytest.approx(expected)
         assert abs(np.log(ratio) - expected) < 4.0 * se
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         seed=st.integers(0, 2**32),
         log_hrs=st.lists(st.floats(-2.0, 2.0), min_size=5, max_size=5),
