@@ -6,6 +6,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.rung_fit import Rung
 from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
+from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import DesignKind
 
 _DESIGNS = {
@@ -13,7 +14,7 @@ _DESIGNS = {
     DesignKind.SPLIT.value: "Treated from the day it starts",
     DesignKind.SEQUENTIAL.value: "A trial at every decision",
     DesignKind.CLONE_CENSOR_WEIGHT.value: "Clones, censored and weighted",
-    G_FORMULA: "Simulated strategies (g-formula)",
+    G_FORMULA: "Simulated (g-formula)",
 }
 _ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
 
@@ -142,7 +143,8 @@ def _what_is_left(sound: list[Rung]) -> list[str]:
     return [
         f"With immortal time and measured confounding removed, the rungs' hazard ratios lie "
         f"between {min(medians):.2f} and {max(medians):.2f}.",
-        f"The 95 % intervals of {len(settled)} of these {len(sound)} rungs leave out 1."
+        f"Of these {counted(len(sound), 'rung', 'rungs')}, {len(settled)} "
+        f"{'has' if len(settled) == 1 else 'have'} a 95 % interval without a hazard ratio of 1."
         if settled
         else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
         "treatment helps or harms.",

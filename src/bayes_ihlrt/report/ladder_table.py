@@ -90,33 +90,32 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
 def _rungs(result: LadderResult) -> Table:
     title = f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
-    for name in (
-        "HR",
-        "95 %",
-        "months gained",
-        "95 %",
-        "patients",
-        "events",
-        "effective treated / untreated",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    # Broken by hand: a header wider than its cells would squeeze the names of the rungs.
+    heads = (
+        "HR (95 %)",
+        "months\ngained (95 %)",
+        "patients\n/ events",
+        "effective\ntreated /\nuntreated",
+    )
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
     for rung in result.rungs:
-        months = ["not defined" if rung.estimated else "", ""]
-        if rung.rmst_difference is not None:
-            gained = rung.rmst_difference
-            months = [
-                f"{gained['median']:+.1f}",
-                f"{gained['q2.5']:+.1f} to {gained['q97.5']:+.1f}",
-            ]
         table.add_row(
             rung_label(rung),
-            *(("not estimated", "") if rung.log_hr is None else _ratio(rung.log_hr)),
-            *months,
-            *_counts(rung),
+            "not estimated" if rung.log_hr is None else _ratio(rung.log_hr),
+            _months(rung),
+            _counts(rung),
             "" if rung.ess is None else f"{rung.ess[0]:,.0f} / {rung.ess[1]:,.0f}",
         )
     return table
+
+
+def _months(rung: Rung) -> str:
+    gained = rung.rmst_difference
+    if gained is None:
+        return "not defined" if rung.estimated else ""
+    return f"{gained['median']:+.1f} ({gained['q2.5']:+.1f} to {gained['q97.5']:+.1f})"
 
 
 def _by_modifier(result: LadderResult) -> Table:
@@ -131,18 +130,15 @@ def _by_modifier(result: LadderResult) -> Table:
     return table
 
 
-def _counts(rung: Rung) -> tuple[str, str]:
+def _counts(rung: Rung) -> str:
     rows = rung.person_time
-    return ("", "") if rows is None else (f"{len(rows.patients):,}", f"{rows.events:,}")
+    return "" if rows is None else f"{len(rows.patients):,} / {rows.events:,}"
 
 
 def _cell(rung: Rung, value: float) -> str:
-    if not rung.estimated:
-        return "not estimated"
-    ratio, interval = _ratio(rung.log_hr_at[value])
-    return f"{ratio} ({interval})"
+    return _ratio(rung.log_hr_at[value]) if rung.estimated else "not estimated"
 
 
-def _ratio(log_hr: dict[str, float]) -> tuple[str, str]:
+def _ratio(log_hr: dict[str, float]) -> str:
     middle, low, high = (float(np.exp(log_hr[name])) for name in ("median", "q2.5", "q97.5"))
-    return f"{middle:.2f}", f"{low:.2f}-{high:.2f}"
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
