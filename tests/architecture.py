@@ -36,6 +36,7 @@ BESIDE = {
     ("model", "hazards"),
     ("propensity", "model"),
     ("report", "analysis"),
+    ("checks", "estimands"),
     ("cli", "analysis"),
     ("cli", "report"),
 }

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt import hazards as hazards
     from bayes_ihlrt import plots as plots
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
+    from bayes_ihlrt.analysis.diagnosing import Diagnosis as Diagnosis
+    from bayes_ihlrt.analysis.diagnosing import diagnose as diagnose
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "check_analysis": "bayes_ihlrt.analysis.checking",
+        "Diagnosis": "bayes_ihlrt.analysis.diagnosing",
+        "diagnose": "bayes_ihlrt.analysis.diagnosing",
         "figure_data": "bayes_ihlrt.analysis.figure_data",
         "run_fit": "bayes_ihlrt.analysis.fitting",
         "LadderResult": "bayes_ihlrt.analysis.ladder",

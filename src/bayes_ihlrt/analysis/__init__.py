@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.checking import CheckedAnalysis as CheckedAnalysis
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
     from bayes_ihlrt.analysis.checking import read_inputs as read_inputs
+    from bayes_ihlrt.analysis.diagnosing import Diagnosis as Diagnosis
+    from bayes_ihlrt.analysis.diagnosing import diagnose as diagnose
+    from bayes_ihlrt.analysis.diagnosing import read_observed_from as read_observed_from
     from bayes_ihlrt.analysis.estimates import Estimate as Estimate
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
@@ -31,6 +34,9 @@ else:
         "check_analysis": "bayes_ihlrt.analysis.checking",
         "read_inputs": "bayes_ihlrt.analysis.checking",
         "Estimate": "bayes_ihlrt.analysis.estimates",
+        "Diagnosis": "bayes_ihlrt.analysis.diagnosing",
+        "diagnose": "bayes_ihlrt.analysis.diagnosing",
+        "read_observed_from": "bayes_ihlrt.analysis.diagnosing",
         "figure_data": "bayes_ihlrt.analysis.figure_data",
         "run_fit": "bayes_ihlrt.analysis.fitting",
         "LadderResult": "bayes_ihlrt.analysis.ladder",

@@ -17,20 +17,40 @@ from bayes_ihlrt.plots.balance import (
     plot_overlap,
     plot_weight_sums,
 )
+from bayes_ihlrt.plots.checks import (
+    plot_effect_by_period,
+    plot_hazard_check,
+    plot_prior_survival,
+    plot_residuals,
+    plot_survival_check,
+)
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
+from bayes_ihlrt.plots.predictions import (
+    plot_hazard_families,
+    plot_influence,
+    plot_risk_calibration,
+)
 
 __all__ = [
     "PLOTS",
     "plot_connect_s",
+    "plot_effect_by_period",
     "plot_forest",
+    "plot_hazard_check",
+    "plot_hazard_families",
     "plot_hazard_ratio",
+    "plot_influence",
     "plot_ladder",
     "plot_love",
     "plot_overlap",
     "plot_prior_posterior",
+    "plot_prior_survival",
+    "plot_residuals",
+    "plot_risk_calibration",
     "plot_survival",
+    "plot_survival_check",
     "plot_trace",
     "plot_weight_sums",
 ]
@@ -46,5 +66,13 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "connect_s": plot_connect_s,
     "overlap": plot_overlap,
     "weight_sums": plot_weight_sums,
+    "effect_by_period": plot_effect_by_period,
+    "hazard_check": plot_hazard_check,
+    "hazard_families": plot_hazard_families,
+    "influence": plot_influence,
+    "prior_survival": plot_prior_survival,
+    "residuals": plot_residuals,
+    "risk_calibration": plot_risk_calibration,
+    "survival_check": plot_survival_check,
 }
 """The function that draws each dataset, by the name of the figure."""

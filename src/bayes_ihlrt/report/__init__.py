@@ -6,6 +6,8 @@ from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
     from bayes_ihlrt.report.check_table import print_check as print_check
+    from bayes_ihlrt.report.checks_table import print_diagnosis as print_diagnosis
+    from bayes_ihlrt.report.checks_table import write_diagnosis as write_diagnosis
     from bayes_ihlrt.report.folder import check_folder as check_folder
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "print_check": "bayes_ihlrt.report.check_table",
+        "print_diagnosis": "bayes_ihlrt.report.checks_table",
+        "write_diagnosis": "bayes_ihlrt.report.checks_table",
         "check_folder": "bayes_ihlrt.report.folder",
         "print_ladder": "bayes_ihlrt.report.ladder_table",
         "write_ladder": "bayes_ihlrt.report.ladder_table",

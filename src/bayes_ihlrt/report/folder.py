@@ -6,7 +6,9 @@ from typing import Final
 
 from bayes_ihlrt.errors import Fault, InputError
 
-RESULT_FILES: Final = frozenset({"result.json", "posterior.nc", "specification.toml", "figures"})
+RESULT_FILES: Final = frozenset(
+    {"result.json", "posterior.nc", "specification.toml", "figures", "checks.json"}
+)
 """What a fit writes."""
 
 

@@ -1,0 +1,127 @@
+"""Check a fitted analysis, to see whether its model is to be believed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.result import FitResult, versions
+from bayes_ihlrt.checks.examine import examine
+from bayes_ihlrt.checks.result import ModelChecks
+from bayes_ihlrt.data.cohort import load_cohort
+from bayes_ihlrt.errors import Fault, SpecificationError
+
+Floats = NDArray[np.float64]
+type Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """A fitted analysis with its checks.
+
+    Parameters
+    ----------
+    result : FitResult
+        What was checked.
+    checks : ModelChecks
+        Verdicts and the data of the figures.
+    """
+
+    result: FitResult
+    checks: ModelChecks
+
+    @property
+    def figures(self) -> Mapping[str, xr.Dataset]:
+        """Data of the figures by name, with title and whether the data are synthetic."""
+        title = self.result.spec.description or self.result.spec.name
+        about = {"title": title, "synthetic": self.result.synthetic}
+        return {name: data.assign_attrs(about) for name, data in self.checks.figures.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``checks.json``: what is not defined is None, never absent."""
+        return {
+            "schema": 1,
+            "name": self.result.spec.name,
+            "versions": versions(),
+            "seed": self.result.spec.sampler.seed,
+            "data_fingerprint": self.result.checked.cohort.fingerprint,
+            "converged": self.result.converged,
+            **self.checks.to_dict(),
+        }
+
+
+def diagnose(
+    result: FitResult, *, observed_from: Floats | None = None, stage: Stage | None = None
+) -> Diagnosis:
+    """Check a fitted analysis.
+
+    Parameters
+    ----------
+    result : FitResult
+        From `run_fit`.
+    observed_from : ndarray, shape (patients,), optional
+        Months at which each patient came under observation, in the order of
+        ``result.checked.person_time.patients``: see `read_observed_from`.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    Diagnosis
+        A verdict for every check (flag, no flag, cannot tell) and what it rests on.
+
+    Raises
+    ------
+    SpecificationError
+        `observed_from` does not belong to the patients.
+    """
+    weights = None if result.propensity is None else result.propensity.row_weights
+    checks = examine(
+        result.fit,
+        horizons=result.spec.estimands.horizons,
+        row_weights=weights,
+        observed_from=observed_from,
+        seed=result.spec.sampler.seed,
+        stage=stage,
+    )
+    return Diagnosis(result, checks)
+
+
+def read_observed_from(result: FitResult, data: str | Path, column: str) -> Floats:
+    """Return when each patient of a fitted analysis came under observation, months.
+
+    Parameters
+    ----------
+    result : FitResult
+        An analysis that counts follow-up from time zero.
+    data : str or Path
+        CSV file or name of a packaged data set: the data that were fitted.
+    column : str
+        Its column that holds the time, in the unit of the specification.
+
+    Returns
+    -------
+    ndarray, shape (patients,)
+        In the order of the person-time.
+
+    Raises
+    ------
+    SpecificationError
+        The analysis names an entry, or has rows with a start of their own.
+    DataError
+        The column is missing or holds values that cannot be.
+    """
+    spec = result.spec
+    if spec.data.entry is not None or spec.data.start is not None:
+        problem = "the specification says itself when each patient is under observation"
+        fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
+        raise SpecificationError("[data]", [fault])
+    with_entry = spec.data.model_copy(update={"entry": column})
+    cohort = load_cohort(data, with_entry, None, covariates=())
+    patients = [str(name) for name in cohort.columns["patient"]]
+    entry = dict(zip(patients, cohort.columns["start"].astype(np.float64), strict=True))
+    return np.array([entry[str(name)] for name in result.checked.person_time.patients])

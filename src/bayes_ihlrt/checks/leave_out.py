@@ -1,0 +1,172 @@
+"""Leave-one-patient-out and leave-one-centre-out, refitted where importance sampling fails."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from bayes_ihlrt.checks.hazard_terms import Values
+from bayes_ihlrt.checks.pointwise import Pointwise, group_of_patients, pointwise
+from bayes_ihlrt.checks.refits import refit
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.inference.importance import smooth
+from bayes_ihlrt.inference.limits import MAX_K_HAT
+from bayes_ihlrt.model.build import PreparedModel
+
+Floats = NDArray[np.float64]
+REFIT_DRAWS: Final = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOut:
+    """Predictive densities of what was left out.
+
+    Parameters
+    ----------
+    labels : ndarray of str, shape (units,)
+        Patients or centres.
+    elpd : ndarray, shape (units,)
+        Log predictive density of each, given all others.
+    k_hat : ndarray, shape (units,)
+        Pareto shape of the importance weights, before refitting.
+    refitted : ndarray of bool, shape (units,)
+        Where the model was fitted again because k-hat was above 0.7.
+    unreliable : ndarray of bool, shape (units,)
+        Where the new fit is not to be trusted either.
+    weights : ndarray, shape (units, draws)
+        Importance weight of each draw for the posterior without the unit.
+    below : ndarray, shape (units,), or None
+        Of centres: the probability, from the others, of fewer events than the centre had (half of
+        that of as many added), given its time at risk.
+    """
+
+    labels: NDArray[np.object_]
+    elpd: Floats
+    k_hat: Floats
+    refitted: NDArray[np.bool_]
+    unreliable: NDArray[np.bool_]
+    weights: Floats
+    below: Floats | None = None
+
+    @property
+    def total(self) -> float:
+        """Expected log predictive density, summed."""
+        return float(self.elpd.sum())
+
+    @property
+    def se(self) -> float:
+        """Standard error of `total`: sqrt(n) times the standard deviation of the terms."""
+        return float(np.sqrt(len(self.elpd)) * self.elpd.std(ddof=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        worst = np.argsort(-self.k_hat)[:10]
+        return {
+            "elpd": self.total,
+            "se": self.se,
+            "left_out": len(self.elpd),
+            "k_above_0.7": int((self.k_hat > MAX_K_HAT).sum()),
+            "refitted": int(self.refitted.sum()),
+            "unreliable": [str(label) for label in self.labels[self.unreliable]],
+            "largest_k": [
+                {
+                    "left_out": str(self.labels[i]),
+                    "k_hat": float(self.k_hat[i]) if np.isfinite(self.k_hat[i]) else None,
+                    "elpd": float(self.elpd[i]),
+                    "refitted": bool(self.refitted[i]),
+                }
+                for i in worst
+            ],
+        }
+
+
+def leave_one_out(
+    prepared: PreparedModel, values: Values, person_time: PersonTime, *, seed: int
+) -> tuple[LeaveOut, LeaveOut | None]:
+    """Leave out every patient, and every centre.
+
+    elpd_i = log 1 / E[1 / p(y_i | theta, other patients of the centre)] over the posterior, by
+    Pareto-smoothed importance sampling; where k-hat is above 0.7 the model is fitted again without
+    the patient (or centre) and elpd_i = log E[p(y_i | theta, ...)] over that posterior.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    values : mapping of str to ndarray, shape (draws, ...)
+        Posterior draws.
+    person_time : PersonTime
+        The rows that were fitted.
+    seed : int
+        Seed of the new fits.
+
+    Returns
+    -------
+    patients : LeaveOut
+        By patient, the centre's effect integrated out given its other patients.
+    centres : LeaveOut or None
+        By level of the first group term; None without groups.
+
+    References
+    ----------
+    Vehtari A, Gelman A, Gabry J. Stat Comput 2017;27:1413-1432, doi 10.1007/s11222-016-9696-4.
+    """
+    fitted = (prepared, person_time)
+    density = pointwise(prepared, values, person_time)
+    every = (np.arange(len(person_time.patients)), person_time.patients)
+    by_patient = _left_out(fitted, density, every, seed=seed, centres=False)
+    group = group_of_patients(prepared, person_time)
+    if group is None:
+        return by_patient, None
+    levels = prepared.encoder.levels[prepared.spec.outcome.groups[0].group]
+    units = (group, np.asarray(levels, dtype=object))
+    return by_patient, _left_out(fitted, density, units, seed=seed + 1, centres=True)
+
+
+def _left_out(
+    fitted: tuple[PreparedModel, PersonTime],
+    density: Pointwise,
+    units: tuple[NDArray[np.intp], NDArray[np.object_]],
+    *,
+    seed: int,
+    centres: bool,
+) -> LeaveOut:
+    """Leave out units: each is the patients that carry its number."""
+    number, labels = units
+    log_p = _density(density, centres=centres).T
+    weights, k_hat, _ = smooth(-log_p)
+    elpd = _log_mean(log_p, weights)
+    below = None
+    if centres and density.group_below is not None:
+        below = np.sum(weights * density.group_below.T, axis=1)
+    bad = np.flatnonzero(~(k_hat <= MAX_K_HAT))
+    unreliable = np.zeros(len(labels), dtype=bool)
+    if len(bad):
+        kept = (number[None, :] != bad[:, None]).astype(np.float64)
+        found = refit(*fitted, kept, draws=REFIT_DRAWS, seed=seed)
+        unreliable[bad] = ~found.trusted
+        for place in np.flatnonzero(found.trusted):
+            values, share = found.member(int(place))
+            unit, again = bad[place], pointwise(fitted[0], values, fitted[1])
+            elpd[unit] = _log_mean(_density(again, centres=centres)[:, unit], share)
+            if below is not None and again.group_below is not None:
+                below[unit] = share @ again.group_below[:, unit]
+    refitted = np.isin(np.arange(len(labels)), bad) & ~unreliable
+    return LeaveOut(labels, elpd, k_hat, refitted, unreliable, weights, below)
+
+
+def _density(density: Pointwise, *, centres: bool) -> Floats:
+    if not centres:
+        return density.by_patient
+    if density.by_group is None:
+        message = "groups are left out of a model that has none"
+        raise AssertionError(message)
+    return density.by_group
+
+
+def _log_mean(log_values: Floats, weights: Floats) -> Floats:
+    """Log of the weighted mean over the last axis."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(logsumexp(np.log(weights) + log_values, axis=-1))

@@ -1,0 +1,81 @@
+"""What the checks of one model found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from bayes_ihlrt.checks.leave_out import LeaveOut
+from bayes_ihlrt.checks.verdict import Status, Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChecks:
+    """The checks of one fitted model.
+
+    Parameters
+    ----------
+    verdicts : tuple of Verdict
+        One a check.
+    figures : mapping of str to xarray.Dataset
+        What each figure shows, by its name.
+    loo : LeaveOut or None
+        Leave-one-patient-out, the centre's effect integrated out; None where draws are no posterior
+        given single patients.
+    centres : LeaveOut or None
+        Leave-one-centre-out; None also without groups.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    figures: Mapping[str, xr.Dataset]
+    loo: LeaveOut | None
+    centres: LeaveOut | None
+
+    @property
+    def flagged(self) -> tuple[str, ...]:
+        """Names of the checks that raise a flag."""
+        return tuple(found.check for found in self.verdicts if found.status is Status.FLAG)
+
+    def verdict(self, check: str) -> Verdict:
+        """Return the verdict of a check.
+
+        Parameters
+        ----------
+        check : str
+            Its name.
+
+        Returns
+        -------
+        Verdict
+            What it found.
+
+        Raises
+        ------
+        KeyError
+            There is no such check.
+        """
+        return {found.check: found for found in self.verdicts}[check]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: what is not defined is None, never absent."""
+        return {
+            "flagged": list(self.flagged),
+            "verdicts": [found.to_dict() for found in self.verdicts],
+            "loo": None if self.loo is None else self.loo.to_dict(),
+            "centres": None if self.centres is None else self.centres.to_dict(),
+            "hazard_families": _table(self.figures.get("hazard_families"), "family"),
+            "effect_by_period": _table(self.figures.get("effect_by_period"), "period"),
+        }
+
+
+def _table(data: xr.Dataset | None, dim: str) -> list[dict[str, Any]] | None:
+    if data is None:
+        return None
+    rows: list[dict[str, Any]] = []
+    for label in data[dim].to_numpy():
+        row = data.sel({dim: label})
+        numbers = {str(name): value.item() for name, value in row.data_vars.items()}
+        finite = {name: value if value == value else None for name, value in numbers.items()}  # noqa: PLR0124
+        rows.append({dim: str(label), **finite})
+    return rows

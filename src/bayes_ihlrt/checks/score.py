@@ -1,0 +1,232 @@
+r"""One test for whatever a model may have left out: events less expected events, column by column.
+
+For columns z of the rows that are known before what happens in them, the residual
+
+    U(theta) = sum_r z_r (d_r - Lambda_r(theta))
+
+is a martingale at the true parameters: its mean is 0 and its variance given theta is the mean of
+I = sum_r z_r z_r' Lambda_r(theta), whatever the censoring, the delayed entry and the switches of
+treatment. By the law of total variance the posterior mean E[U | y] has, over parameters from the
+prior and data given them,
+
+    Var E[U | y] = E[I] - E[Var(U | y)],
+
+both of which the posterior draws estimate. What the model fits anyway (the total number of events,
+say) is subtracted by itself. E[U | y]' V^-1 E[U | y] is referred to chi-square; with flat priors it
+is the score test for adding the columns to the model.
+
+References
+----------
+Andersen PK, Borgan O, Gill RD, Keiding N. Statistical Models Based on Counting Processes. 1993,
+doi 10.1007/978-1-4612-4348-9 (martingale residuals, section VII.3).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bayes_ihlrt.checks.hazard_terms import Values, by_rows, column, hazard_terms, in_parts
+from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.model.build import PreparedModel
+
+Floats = NDArray[np.float64]
+ALPHA: Final = 0.01
+"""Probability of a flag where the model is right."""
+MIN_POWER: Final = 0.5
+"""Chance of finding every column's hazard doubled or halved, below which a check cannot tell."""
+MIN_SHARE: Final = 0.1
+"""Share of a direction's variance that the model leaves; below it the model has fitted it."""
+MIN_EXPECTED: Final = 3.0
+"""Events to be expected along a column, below which it is left out: chi-square would not hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """Events against expected events in the direction of some columns.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Name of each column.
+    observed, expected : ndarray, shape (columns,)
+        Sums of the columns over events, and what the posterior expects.
+    variance : ndarray, shape (columns, columns)
+        Of observed less expected, in the directions that the model has not fitted.
+    statistic : float
+        Chi-square.
+    df : int
+        Directions that are left; 0 where the model has fitted all of them.
+    """
+
+    labels: tuple[str, ...]
+    observed: Floats
+    expected: Floats
+    variance: Floats
+    statistic: float
+    df: int
+
+    @property
+    def p(self) -> float:
+        """Probability of as much where the model is right."""
+        return float(stats.chi2.sf(self.statistic, self.df)) if self.df else np.nan
+
+    @property
+    def power(self) -> float:
+        """Chance of a flag if the hazard were doubled or halved, at random, along each column."""
+        if not self.df:
+            return 0.0
+        noncentrality = np.log(2.0) ** 2 * float(np.trace(self.variance))
+        bound = stats.chi2.isf(ALPHA, self.df)
+        return float(stats.ncx2.sf(bound, self.df, noncentrality))
+
+    @property
+    def worst(self) -> str:
+        """The column whose events are farthest from what is expected, with both."""
+        variance = np.diag(self.variance)
+        distance = np.square(self.observed - self.expected) / np.where(variance > 0, variance, 1.0)
+        j = int(np.argmax(np.where(variance > 0.0, distance, -1.0)))
+        return f"{self.labels[j]}: {self.observed[j]:.1f} observed, {self.expected[j]:.1f} expected"
+
+    def verdict(self, check: str, *, finding: str, nothing: str) -> Verdict:
+        """Return the verdict.
+
+        Parameters
+        ----------
+        check : str
+            Name of the check.
+        finding : str
+            What it means where there is a flag, as a sentence.
+        nothing : str
+            What is the case where there is none, as a sentence.
+
+        Returns
+        -------
+        Verdict
+            Flagged where p < 0.01; cannot tell where gross faults would pass unseen.
+        """
+        numbers = {
+            "p": self.p,
+            "chi_square": self.statistic,
+            "df": self.df,
+            "power_for_factor_2": self.power,
+            "worst": self.worst,
+        }
+        if not self.df:
+            reason = "The model fits these directions freely, so nothing is left to check."
+            return Verdict(check, Status.CANNOT_TELL, reason, numbers)
+        if self.p < ALPHA:
+            reason = f"{finding} ({self.worst}; p = {self.p:.2g})."
+            return Verdict(check, Status.FLAG, reason, numbers)
+        if self.power < MIN_POWER:
+            reason = (
+                f"Too few events: hazards wrong by a factor of 2 would be found with probability "
+                f"{self.power:.2f} only (p = {self.p:.2f})."
+            )
+            return Verdict(check, Status.CANNOT_TELL, reason, numbers)
+        reason = f"{nothing} (p = {self.p:.2f}; a factor of 2 found with probability "
+        return Verdict(check, Status.NO_FLAG, f"{reason}{self.power:.2f}).", numbers)
+
+
+def score_columns(
+    prepared: PreparedModel,
+    values: Values,
+    person_time: PersonTime,
+    *,
+    columns: Floats,
+    labels: tuple[str, ...],
+    clustered: bool = False,
+) -> Score:
+    """Compare events with expected events along columns of the rows.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    values : mapping of str to ndarray, shape (draws, ...)
+        Posterior draws.
+    person_time : PersonTime
+        The rows that were fitted, or pieces of them.
+    columns : ndarray, shape (rows, columns)
+        Known before what happens in the row.
+    labels : tuple of str
+        Name of each column.
+    clustered : bool
+        For weighted rows and for patients with several histories: the variance between patients,
+        from which nothing is subtracted, so that the test is conservative.
+
+    Returns
+    -------
+    Score
+        Observed, expected and their distance.
+    """
+    bound = by_rows(prepared, person_time)
+    weight = column(person_time, "weight")
+    event = column(person_time, "event")
+    total, residual = np.zeros(person_time.n_rows), []
+    for _, part in in_parts(values, rows=person_time.n_rows):
+        expected = hazard_terms(bound, part).expected
+        total += expected.sum(axis=0)
+        residual.append((weight * (event - expected)) @ columns)
+    draws = np.concatenate(residual)
+    mean = total / len(draws)
+    observed = (weight * event) @ columns
+    if clustered:
+        own = (weight * (event - mean))[:, None] * columns
+        patient = person_time.patient_index
+        sums = np.stack([np.bincount(patient, each) for each in own.T], axis=1)
+        return score(labels, observed, np.repeat(draws.mean(axis=0)[None], 2, 0), sums.T @ sums)
+    information = columns.T @ ((np.square(weight) * mean)[:, None] * columns)
+    return score(labels, observed, draws, information)
+
+
+def score(
+    labels: tuple[str, ...], observed: Floats, residuals: Floats, information: Floats
+) -> Score:
+    """Refer residual sums to chi-square.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Name of each column.
+    observed : ndarray, shape (columns,)
+        Sums over events.
+    residuals : ndarray, shape (draws, columns)
+        U(theta) at every draw.
+    information : ndarray, shape (columns, columns)
+        Posterior mean of the variance of U given theta.
+
+    Returns
+    -------
+    Score
+        With the directions that the model has not fitted itself.
+
+    Examples
+    --------
+    >>> found = score(("early",), np.array([30.0]), np.full((2, 1), 10.0), np.array([[20.0]]))
+    >>> round(found.statistic, 3), found.df, round(found.p, 4)
+    (5.0, 1, 0.0253)
+    """
+    mean = residuals.mean(axis=0)
+    spread = np.atleast_2d(np.cov(residuals, rowvar=False))
+    filled = np.diag(information) > MIN_EXPECTED
+    if not filled.any():
+        nothing = np.zeros_like(information)
+        return Score(labels, observed, observed - mean, nothing, 0.0, 0)
+    scale = np.sqrt(np.diag(information)[filled])
+    unit = information[np.ix_(filled, filled)] / np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(unit)
+    kept = values > 1e-6
+    white = vectors[:, kept] / np.sqrt(values[kept])
+    left = white.T @ ((unit - spread[np.ix_(filled, filled)] / np.outer(scale, scale)) @ white)
+    share, turn = np.linalg.eigh(left)
+    free = share > MIN_SHARE
+    along = turn[:, free].T @ white.T @ (mean[filled] / scale)
+    back = scale[:, None] * (unit @ white @ turn[:, free])
+    variance = np.zeros_like(information)
+    variance[np.ix_(filled, filled)] = (back * share[free]) @ back.T
+    statistic = float(np.sum(np.square(along) / share[free]))
+    return Score(labels, observed, observed - mean, variance, statistic, int(free.sum()))

@@ -1,0 +1,95 @@
+"""The checks of a model on the terminal and in a folder."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bayes_ihlrt.analysis.diagnosing import Diagnosis
+from bayes_ihlrt.checks.verdict import Status
+from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.writing import DPI, staged, write_fit
+
+_STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
+
+
+def print_diagnosis(
+    console: Console, diagnosis: Diagnosis, *, written: Iterable[Path] = ()
+) -> None:
+    """Print the verdict of every check.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    diagnosis : Diagnosis
+        What was found.
+    written : iterable of Path
+        Files that were written.
+    """
+    result, checks = diagnosis.result, diagnosis.checks
+    if result.synthetic:
+        console.print(Text("Synthetic data: no patient is in them.", style="bold"))
+    console.print(Text(f"{result.spec.name}: is the model to be believed?", style="bold"))
+    console.print(Text(result.fit.convergence.verdict))
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("why")
+    for found in checks.verdicts:
+        style = _STYLES[found.status]
+        table.add_row(found.check, Text(found.status.value, style=style), found.reason)
+    console.print(table)
+    console.print()
+    console.print(Text(_conclusion(diagnosis), style="bold"))
+    files = [str(path) for path in written]
+    told = (
+        f"Written: {', '.join(files)}" if files else "Nothing was written: name a folder (--out)."
+    )
+    console.print(Text(told))
+
+
+def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
+    """Write what `write_fit` writes, ``checks.json`` and the figures of the checks.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        What was found.
+    out : Path
+        Folder; made if it is not there.
+
+    Returns
+    -------
+    tuple of Path
+        Files that were written.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    with staged(out) as stage:
+        write_fit(diagnosis.result, stage)
+        for name, data in diagnosis.figures.items():
+            file = stage / "figures" / f"{name}.png"
+            PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
+        text = json.dumps(diagnosis.to_dict(), indent=2, allow_nan=False)
+        (stage / "checks.json").write_text(f"{text}\n", "utf-8")
+        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    return tuple(out / name for name in names)
+
+
+def _conclusion(diagnosis: Diagnosis) -> str:
+    flagged = diagnosis.checks.flagged
+    if flagged:
+        return f"Flagged: {', '.join(flagged)}. Read these figures before the estimates."
+    return (
+        "No check raises a flag. That is no proof: see which checks could not tell, and remember "
+        "that no check sees unmeasured confounding."
+    )
