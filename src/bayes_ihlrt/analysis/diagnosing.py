@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.result import FitResult, versions
+from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.checks.examine import examine
 from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.data.cohort import load_cohort
 from bayes_ihlrt.errors import Fault, SpecificationError
 
-Floats = NDArray[np.float64]
 type Stage = Callable[[str], None]
 
 
@@ -55,7 +54,10 @@ class Diagnosis:
 
 
 def diagnose(
-    result: FitResult, *, observed_from: Floats | None = None, stage: Stage | None = None
+    result: FitResult,
+    *,
+    observed_from: Mapping[str, float] | None = None,
+    stage: Stage | None = None,
 ) -> Diagnosis:
     """Check a fitted analysis.
 
@@ -63,9 +65,9 @@ def diagnose(
     ----------
     result : FitResult
         From `run_fit`.
-    observed_from : ndarray, shape (patients,), optional
-        Months at which each patient came under observation, in the order of
-        ``result.checked.person_time.patients``: see `read_observed_from`.
+    observed_from : mapping of str to float, optional
+        Months at which each patient came under observation, where the analysis counts follow-up
+        from an earlier time: see `read_observed_from`.
     stage : callable, optional
         Told what begins, in a few words.
 
@@ -77,36 +79,39 @@ def diagnose(
     Raises
     ------
     SpecificationError
-        `observed_from` does not belong to the patients.
+        `observed_from` lacks patients, or holds a time that is not finite.
     """
+    patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights
     checks = examine(
         result.fit,
         horizons=result.spec.estimands.horizons,
         row_weights=weights,
-        observed_from=observed_from,
+        observed_from=None
+        if observed_from is None
+        else np.array([observed_from.get(name, np.nan) for name in patients]),
         seed=result.spec.sampler.seed,
         stage=stage,
     )
     return Diagnosis(result, checks)
 
 
-def read_observed_from(result: FitResult, data: str | Path, column: str) -> Floats:
-    """Return when each patient of a fitted analysis came under observation, months.
+def read_observed_from(spec: AnalysisSpec, data: str | Path, column: str) -> dict[str, float]:
+    """Read when each patient came under observation, from a column that the analysis ignores.
 
     Parameters
     ----------
-    result : FitResult
+    spec : AnalysisSpec
         An analysis that counts follow-up from time zero.
     data : str or Path
-        CSV file or name of a packaged data set: the data that were fitted.
+        CSV file or name of a packaged data set.
     column : str
         Its column that holds the time, in the unit of the specification.
 
     Returns
     -------
-    ndarray, shape (patients,)
-        In the order of the person-time.
+    dict of str to float
+        Months by patient.
 
     Raises
     ------
@@ -115,13 +120,11 @@ def read_observed_from(result: FitResult, data: str | Path, column: str) -> Floa
     DataError
         The column is missing or holds values that cannot be.
     """
-    spec = result.spec
     if spec.data.entry is not None or spec.data.start is not None:
         problem = "the specification says itself when each patient is under observation"
         fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
         raise SpecificationError("[data]", [fault])
     with_entry = spec.data.model_copy(update={"entry": column})
-    cohort = load_cohort(data, with_entry, None, covariates=())
-    patients = [str(name) for name in cohort.columns["patient"]]
-    entry = dict(zip(patients, cohort.columns["start"].astype(np.float64), strict=True))
-    return np.array([entry[str(name)] for name in result.checked.person_time.patients])
+    columns = load_cohort(data, with_entry, None, covariates=()).columns
+    months = columns["start"].astype(np.float64).tolist()
+    return {str(name): month for name, month in zip(columns["patient"], months, strict=True)}

@@ -37,6 +37,9 @@ def diagnose(
         if out is not None:
             report.check_folder(out, overwrite=overwrite)
         read, cohort = inputs.read(spec, data, seed)
+        entry = None
+        if observed_from is not None:
+            entry = analysis.read_observed_from(read, data, observed_from)
         with report.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", analysis.SparseEventsWarning)
@@ -44,9 +47,6 @@ def diagnose(
             result = analysis.run_fit(
                 read, cohort, progress=stages.shows_progress, stage=stages.tell
             )
-            entry = None
-            if observed_from is not None:
-                entry = analysis.read_observed_from(result, data, observed_from)
             diagnosis = analysis.diagnose(result, observed_from=entry, stage=stages.tell)
             written = report.write_diagnosis(diagnosis, out) if out is not None else ()
         if as_json:

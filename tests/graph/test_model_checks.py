@@ -1,0 +1,144 @@
+"""Model checks on fitted models: leave-one-out against new fits, flags where a model is wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from bayes_ihlrt.checks.hazard_terms import by_rows, hazard_terms, values_of
+from bayes_ihlrt.checks.leave_out import leave_one_out
+from bayes_ihlrt.checks.refits import refit
+from bayes_ihlrt.checks.residual_verdicts import residual_verdicts
+from bayes_ihlrt.checks.residuals import expected_events, residual_check
+from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
+from bayes_ihlrt.checks.verdict import Status
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.inference.shared_fit import fit_shared
+from bayes_ihlrt.model.spec import ModelSpec
+from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
+
+SMALL, CENTRES = 40, 4
+GROUPED = ModelSpec.model_validate(
+    {
+        "treatment": "treated",
+        "outcome": {"formula": "treated + albi", "group": "(1 | centre)"},
+        "priors": {"baseline": {"median_survival": 18.0, "upper": 90.0}},
+    }
+)
+FLAGS = {
+    "right model": None,
+    "wrong hazard": "hazard",
+    "missing interaction": "interaction",
+    "delayed entry ignored": "delayed entry",
+}
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    """Return a small cohort of four centres, fitted, and the posteriors without each patient."""
+    rows = dict(check_case("right model", 3, patients=SMALL).person_time.columns)
+    number = np.unique(rows["patient"], return_inverse=True)[1]
+    rows["centre"] = np.array([f"c{n % CENTRES}" for n in number], dtype=object)
+    fit = fit_shared(
+        GROUPED,
+        PersonTime(rows, PROVENANCE),
+        SETTINGS.model_copy(update={"draws": 1000}),
+    )
+    centre = np.array([f"c{n % CENTRES}" for n in range(SMALL)])
+    patients = 1.0 - np.eye(SMALL)
+    centres = (centre[None] != np.array([[f"c{n}"] for n in range(CENTRES)])) * 1.0
+    weights = np.concatenate([patients, centres])
+    return fit, centre, refit(fit.prepared, fit.person_time, weights, draws=4000, seed=5)
+
+
+def brute_force(fit, values):
+    """Log-likelihood of every patient at draws that hold the centre's own effect."""
+    terms = hazard_terms(by_rows(fit.prepared, fit.person_time), values)
+    event = fit.person_time.columns["event"].astype(float)
+    rows = event * terms.log_hazard - terms.expected
+    first = np.flatnonzero(np.diff(fit.person_time.patient_index, prepend=-1))
+    return np.add.reduceat(rows, first, axis=1)
+
+
+def test_leave_one_out_agrees_with_new_fits(grouped):
+    fit, centre, refits = grouped
+    patients, centres = leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=6)
+    assert refits.trusted.all()
+    by_patient, by_centre = np.empty(SMALL), np.empty(CENTRES)
+    for number in range(SMALL + CENTRES):
+        values, share = refits.member(number)
+        density = brute_force(fit, values)
+        if number < SMALL:
+            # The centre's effect was drawn given its other patients: no integral, no importance.
+            by_patient[number] = logsumexp(np.log(share) + density[:, number])
+        else:
+            own = centre == f"c{number - SMALL}"
+            by_centre[number - SMALL] = logsumexp(np.log(share) + density[:, own].sum(axis=1))
+    assert patients.total == pytest.approx(by_patient.sum(), abs=1.0)
+    assert np.abs(patients.elpd - by_patient).max() < 0.25
+    # The draws of an absent centre's effect come from its prior: their average over 4,000 draws is
+    # noisier than the integral, and is allowed the whole unit in total.
+    assert centres.total == pytest.approx(by_centre.sum(), abs=1.0)
+
+
+def test_without_groups_leave_one_out_is_that_of_arviz():
+    import arviz_stats
+    import xarray as xr
+
+    case = check_case("right model", 4, patients=SMALL)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    found, centres = leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=7)
+    density = brute_force(fit, values_of(fit)).reshape(4, -1, SMALL)
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": fit.posterior,
+            "log_likelihood": xr.Dataset({"time": (("chain", "draw", "patient"), density)}),
+        }
+    )
+    arviz = arviz_stats.loo(tree, var_name="time", pointwise=True, reff=1.0)
+    assert centres is None
+    assert not found.refitted.any()
+    assert found.total == pytest.approx(float(arviz.elpd), abs=1e-6)
+    assert found.k_hat == pytest.approx(np.asarray(arviz.pareto_k), abs=1e-6)
+
+
+@pytest.mark.parametrize(("scenario", "named"), FLAGS.items())
+def test_the_named_check_flags_the_wrong_model_and_none_the_right_one(scenario, named):
+    case = check_case(scenario, 1)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    verdicts = {found.check: found for found in residual_verdicts(fit, case.observed_from)}
+    flagged = {name for name, found in verdicts.items() if found.status is Status.FLAG}
+    if named is None:
+        assert not flagged
+        assert verdicts["hazard"].status is Status.NO_FLAG
+    else:
+        assert named in flagged
+
+
+def test_the_pictures_agree_with_the_data():
+    case = check_case("right model", 1)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    hazard, curves = hazard_check(fit, seed=1), survival_check(fit, seed=1)
+    died = case.person_time.columns["event"].sum()
+    assert float(hazard["events"].sum()) == died
+    assert float((hazard["observed"] * hazard["months"]).sum()) == pytest.approx(died)
+    assert float(curves["events"].sum()) == died
+    inside = (curves["km"] >= curves["low"]) & (curves["km"] <= curves["high"])
+    assert float(inside.where(curves["km"].notnull()).mean()) > 0.8
+    residuals = residual_check(fit)
+    # The level of the hazard is fitted: residuals of all patients nearly cancel.
+    total = float(residuals["martingale"].sum())
+    assert abs(total) < np.sqrt(died)
+    assert residuals["cox_snell"].to_numpy() == pytest.approx(expected_events(fit).mean(axis=0))
+
+
+def test_cutting_rows_leaves_the_expected_events_as_they_were():
+    from bayes_ihlrt.checks.hazard_terms import cut_at
+
+    case = check_case("right model", 1)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    pieces = cut_at(fit.person_time, (3.0, 9.0, 20.0))
+    again = replace(fit, person_time=pieces)
+    assert pieces.n_rows > fit.person_time.n_rows
+    assert expected_events(again) == pytest.approx(expected_events(fit), rel=1e-9)

@@ -1,0 +1,95 @@
+"""`bayes-ihlrt diagnose` around a sampler of noise and made-up checks: printed, written, refused."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from bayes_ihlrt.analysis import diagnosing
+from bayes_ihlrt.checks.leave_out import LeaveOut
+from bayes_ihlrt.checks.result import ModelChecks
+from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.cli import app
+
+pytestmark = pytest.mark.usefixtures("sampler")
+
+
+def made_up(fit, *, horizons, row_weights, observed_from, seed, stage):
+    """Stand in for `examine`: tell what was asked for."""
+    stage("leaving out patients")
+    entry = None if observed_from is None else float(observed_from.sum())
+    verdicts = (
+        Verdict("hazard", Status.FLAG, "It has another shape.", {"p": 0.001}),
+        Verdict("centres", Status.NO_FLAG, "They agree.", {"asked": str(horizons)}),
+        Verdict("delayed entry", Status.CANNOT_TELL, "Nothing is known.", {"entry": entry}),
+    )
+    one = np.ones(1)
+    labels = np.array(["p1"], dtype=object)
+    loo = LeaveOut(labels, -one, 0.2 * one, one < 0, one < 0, np.ones((1, 1)))
+    family = ("family", np.array([0.0, np.nan]))
+    names = ("elpd", "difference", "difference_se", "unreliable", "weight")
+    families = xr.Dataset(dict.fromkeys(names, family), coords={"family": ["weibull", "gompertz"]})
+    return ModelChecks(verdicts, {"hazard_families": families}, loo, None)
+
+
+@pytest.fixture(autouse=True)
+def _checks(monkeypatch):
+    monkeypatch.setattr(diagnosing, "examine", made_up)
+
+
+def diagnose(*arguments, data="ihlrt_synthetic"):
+    return CliRunner().invoke(app, ["diagnose", "primary", "--data", data, *map(str, arguments)])
+
+
+def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):
+    out = tmp_path / "out"
+    result = diagnose("--out", out)
+    assert result.exit_code == 0, result.output
+    for told in ("It has another shape.", "no flag", "cannot tell", "Flagged: hazard", "Synthetic"):
+        assert told in result.stdout
+    written = json.loads((out / "checks.json").read_text())
+    assert written["flagged"] == ["hazard"]
+    assert written["hazard_families"][1]["elpd"] is None
+    assert written["loo"]["left_out"] == 1
+    assert written["centres"] is None
+    assert written["effect_by_period"] is None
+    assert (out / "result.json").is_file()
+    assert (out / "figures" / "hazard_families.png").is_file()
+    assert (out / "figures" / "survival.png").is_file()
+    again = diagnose("--out", out, "--overwrite", "--quiet")
+    assert again.exit_code == 0, again.output
+
+
+def test_json_alone_on_standard_output():
+    result = diagnose("--json", "--quiet")
+    found = json.loads(result.stdout)
+    assert [each["verdict"] for each in found["verdicts"]] == ["flag", "no flag", "cannot tell"]
+    assert found["verdicts"][1]["numbers"]["asked"] == "(12.0, 24.0)"
+    assert found["verdicts"][2]["numbers"]["entry"] is None
+
+
+def test_the_time_of_first_observation_is_read_in_months(tmp_path):
+    from bayes_ihlrt.data import datasets
+
+    frame = datasets.load("ihlrt_synthetic")
+    frame["seen_from"] = 0.5
+    file = tmp_path / "cohort.csv"
+    frame.to_csv(file, index=False)
+    result = diagnose("--json", "--quiet", "--observed-from", "seen_from", data=str(file))
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["verdicts"][2]["numbers"]["entry"] == pytest.approx(40.0)
+
+
+def test_an_unknown_column_is_named():
+    result = diagnose("--quiet", "--observed-from", "seen")
+    assert result.exit_code == 1
+    assert "seen" in result.stderr
+
+
+def test_entry_that_is_honoured_is_not_asked_for_again():
+    arguments = ["diagnose", "heart", "--data", "heart", "--quiet", "--observed-from", "start"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "entry is honoured already" in result.stderr
