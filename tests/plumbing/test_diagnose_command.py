@@ -1,4 +1,4 @@
-"""`bayes-ihlrt diagnose` around a sampler of noise and made-up checks: printed, written, refused."""
+"""`bayes-ihlrt diagnose` around a sampler of noise and made-up checks."""
 
 import json
 

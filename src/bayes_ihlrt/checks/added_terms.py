@@ -103,10 +103,10 @@ def since_start(fit: FittedModel) -> Columns | None:
         np.tile(cuts, len(ever)) + np.repeat(start[ever], len(cuts)),
     )
     pieces = cut_person_time(rows, patient=who, time=when)
-    after = treated_rows(fit, pieces)
     elapsed = column(pieces, "stop") - start[pieces.patient_index]
     period = np.searchsorted(np.asarray(cuts) + 1e-6, elapsed, side="left")
-    values = np.eye(len(cuts) + 1)[period] * (after if after is not None else 0.0)[:, None]
+    after = column(pieces, str(fit.prepared.spec.treatment))
+    values = np.eye(len(cuts) + 1)[period] * after[:, None]
     labels = tuple(f"months {label} since start" for label in interval_labels(cuts))
     return Columns(pieces, values, labels)
 
@@ -157,7 +157,7 @@ def unobserved_columns(fit: FittedModel, observed_from: Floats) -> Columns:
     count = len(observed_from)
     pieces = cut_person_time(fit.person_time, patient=np.arange(count), time=observed_from)
     before = column(pieces, "stop") <= observed_from[pieces.patient_index] + 1e-6
-    return Columns(pieces, before[:, None] * 1.0, ("before observation began",))
+    return Columns(pieces, before[:, None].astype(np.float64), ("before observation began",))
 
 
 def entry_columns(fit: FittedModel) -> Columns | None:

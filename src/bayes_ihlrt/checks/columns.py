@@ -91,7 +91,7 @@ def treated_rows(fit: FittedModel, person_time: PersonTime) -> NDArray[np.bool_]
     name = fit.prepared.spec.treatment
     if name is None or name not in person_time.columns:
         return None
-    return column(person_time, name) == 1.0
+    return np.asarray(column(person_time, name) == 1.0)
 
 
 def modifier_rows(fit: FittedModel, person_time: PersonTime) -> Floats | None:
@@ -149,7 +149,8 @@ def event_times_of(person_time: PersonTime) -> Floats:
     ndarray
         In the order of the rows.
     """
-    return column(person_time, "stop")[column(person_time, "event") == 1.0]
+    times: Floats = column(person_time, "stop")[column(person_time, "event") == 1.0]
+    return times
 
 
 def strata(fit: FittedModel, person_time: PersonTime) -> tuple[Ints, tuple[str, ...]]:

@@ -132,8 +132,9 @@ def calibration_data(found: Predictions) -> xr.Dataset:
         auc = dynamic_auc(time, event, survival, horizon)
         null = brier_score(time, event, np.full(len(time), whole[0]), horizon)
         predicted = np.array([survival[group == g].mean() for g in range(count)])
-        row = (predicted, observed, *_log_minus_log(observed, se))
-        row += (brier.value, brier.se, null.value, auc.value, auc.se)
+        band = _log_minus_log(observed, se)
+        numbers = (brier.value, brier.se, null.value, auc.value, auc.se)
+        row: tuple[Floats | float, ...] = (predicted, observed, *band, *numbers)
         for name, value in zip(columns, row, strict=True):
             columns[name].append(value)
     dims = {2: ("horizon", "group"), 1: ("horizon",)}

@@ -10,7 +10,7 @@ from scipy import stats
 from bayes_ihlrt.checks.cross_validation import Predictions, calibration_p
 from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.checks.score import ALPHA
-from bayes_ihlrt.checks.verdict import Status, Verdict, cannot_tell
+from bayes_ihlrt.checks.verdict import Number, Status, Verdict, cannot_tell
 from bayes_ihlrt.inference.limits import MAX_K_HAT
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ def influence_verdict(loo: LeaveOut, shift: Floats | None) -> Verdict:
     """
     bad = loo.k_hat > MAX_K_HAT
     moved = np.zeros(len(bad), bool) if shift is None else np.abs(shift) > _LARGE_SHIFT
-    numbers: dict[str, float | int | str | None] = {
+    numbers: dict[str, Number] = {
         "k_above_0.7": int(bad.sum()),
         "refitted": int(loo.refitted.sum()),
         "unreliable": int(loo.unreliable.sum()),
@@ -75,7 +75,11 @@ def centre_verdict(centres: LeaveOut | None) -> Verdict:
     tail = 2.0 * np.minimum(centres.below, 1.0 - centres.below)
     worst = int(np.argmin(tail))
     p = float(min(1.0, tail[worst] * len(tail)))
-    numbers = {"p": p, "worst": str(centres.labels[worst]), "elpd": centres.total}
+    numbers: dict[str, Number] = {
+        "p": p,
+        "worst": str(centres.labels[worst]),
+        "elpd": centres.total,
+    }
     if len(tail) <= _GROUPS or centres.unreliable.any():
         reason = "There are too few centres, or no posterior without one of them can be trusted."
         return Verdict("centres", Status.CANNOT_TELL, reason, numbers)
@@ -106,7 +110,7 @@ def family_verdict(data: xr.Dataset) -> Verdict:
     best = int(np.nanargmax(difference))
     gain, se = float(difference[best]), float(others["difference_se"][best])
     name = str(others["family"].to_numpy()[best])
-    numbers = {"best_other": name, "difference": gain, "difference_se": se}
+    numbers: dict[str, Number] = {"best_other": name, "difference": gain, "difference_se": se}
     numbers |= {"stacking_weight": float(data["weight"][0])}
     told = f"{name}: elpd {gain:+.1f}, standard error {se:.1f}"
     if gain > max(_BETTER, _STANDARD_ERRORS * se):
@@ -155,7 +159,7 @@ def discrimination_verdict(data: xr.Dataset) -> Verdict:
     """
     last = data.isel(horizon=-1)
     auc, se, month = float(last["auc"]), float(last["auc_se"]), float(last["horizon"])
-    numbers = {"horizon": month, "auc": auc, "auc_se": se}
+    numbers: dict[str, Number] = {"horizon": month, "auc": auc, "auc_se": se}
     numbers |= {
         "brier": float(last["brier"]),
         "brier_without_covariates": float(last["brier_null"]),

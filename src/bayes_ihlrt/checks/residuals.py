@@ -87,7 +87,7 @@ def residual_check(fit: FittedModel) -> xr.Dataset:
     if modifier is None:
         return data
     own = column(rows, modifier.column)[first]
-    found = data.assign(modifier=("patient", own), **_grouped(own, event - lived, lived))
+    found = data.assign({"modifier": ("patient", own), **_grouped(own, event - lived, lived)})
     return found.assign_attrs(modifier=modifier.name)
 
 

@@ -210,7 +210,8 @@ def hazard_check(fit: FittedModel, *, seed: int) -> xr.Dataset:
             for _, part in in_parts(thinned(values_of(fit), 4 * REPLICATES), rows=rows.n_rows)
         ]
     )
-    counts = scaled_poisson(*np.split(sums, 2, axis=1), np.random.default_rng(seed))
+    mean, variance = np.split(sums, 2, axis=1)
+    counts = scaled_poisson(mean, variance, np.random.default_rng(seed))
     months = (weight * length) @ found.values
     low, middle, high = np.quantile(counts, _BAND, axis=0) / months
     begin = [column(rows, "start")[each == 1.0].min() for each in found.values.T]

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bayes_ihlrt.checks.hazard_terms import Values, by_rows, column, hazard_terms, in_parts
-from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.checks.verdict import Number, Status, Verdict
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.build import PreparedModel
 
@@ -108,7 +108,7 @@ class Score:
         Verdict
             Flagged where p < 0.01; cannot tell where gross faults would pass unseen.
         """
-        numbers = {
+        numbers: dict[str, Number] = {
             "p": self.p,
             "chi_square": self.statistic,
             "df": self.df,

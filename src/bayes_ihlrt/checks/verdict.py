@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+type Number = float | int | str | None
+type Numbers = Mapping[str, Number]
+
 
 class Status(StrEnum):
     """What a check concludes."""
@@ -38,7 +41,7 @@ class Verdict:
     check: str
     status: Status
     reason: str
-    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; numbers that are not finite are None."""
@@ -73,7 +76,7 @@ def cannot_tell(check: str, reason: str) -> Verdict:
     return Verdict(check, Status.CANNOT_TELL, reason)
 
 
-def _plain(value: float | str | None) -> float | int | str | None:
+def _plain(value: Number) -> Number:
     if value is None or isinstance(value, str | int):
         return value
     return float(value) if np.isfinite(value) else None
