@@ -92,14 +92,25 @@ def examine(
     tell("drawing from the priors")
     figures["prior_survival"] = prior_survival(fit, seed=seed)
     verdicts.append(prior_verdict(figures["prior_survival"], until=_last_month(fit)))
+    found = _of_patients(fit, tuple(horizons), seed=seed, tell=tell)
+    return replace(
+        found,
+        verdicts=(*verdicts, *found.verdicts),
+        figures={**figures, **found.figures},
+    )
+
+
+def _of_patients(
+    fit: FittedModel, horizons: tuple[float, ...], *, seed: int, tell: Stage
+) -> ModelChecks:
+    """Run the checks that need a posterior given single patients."""
     if is_weighted(fit) or fit.person_time.overlapping:
         reason = (
             "Not defined: the draws of an analysis with weights, or with several histories a "
             "patient, are no posterior given single patients."
         )
-        verdicts += [cannot_tell(check, reason) for check in _LEFT_OUT]
-        return ModelChecks(tuple(verdicts), figures, None, None)
-    figures["residuals"] = residual_check(fit)
+        return ModelChecks(tuple(cannot_tell(check, reason) for check in _LEFT_OUT), {}, None, None)
+    figures = {"residuals": residual_check(fit)}
     periods = since_start(fit)
     if periods is not None:
         tell("fitting an effect of treatment for each period")
@@ -108,13 +119,17 @@ def examine(
     loo, centres = leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=seed)
     shift = _shift(fit, loo)
     figures["influence"] = _influence(loo, shift)
-    verdicts += [influence_verdict(loo, shift), centre_verdict(centres)]
     tell("fitting other baseline hazards")
     figures["hazard_families"] = compare_hazards(fit, loo, seed=seed)
-    verdicts.append(family_verdict(figures["hazard_families"]))
     tell("predicting patients from the others")
-    found, calibration = _cross_validated(fit, tuple(horizons), seed=seed)
-    return ModelChecks(tuple(verdicts + found), figures | calibration, loo, centres)
+    predicted, calibration = _cross_validated(fit, horizons, seed=seed)
+    verdicts = (
+        influence_verdict(loo, shift),
+        centre_verdict(centres),
+        family_verdict(figures["hazard_families"]),
+        *predicted,
+    )
+    return ModelChecks(verdicts, figures | calibration, loo, centres)
 
 
 def _cross_validated(
