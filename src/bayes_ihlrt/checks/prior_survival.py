@@ -1,23 +1,25 @@
 """What the priors alone say about survival, beside what was observed."""
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from bayes_ihlrt.checks.generator import draw_parameters
-from bayes_ihlrt.checks.hazard_terms import column, parameter_names
-from bayes_ihlrt.estimands.curves import NEVER, survival, treated_from
+from bayes_ihlrt.checks.generator import draw_parameters, linear_predictor
+from bayes_ihlrt.checks.hazard_terms import Values, by_rows, column, in_parts, parameter_names
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.build import build_graph
 from bayes_ihlrt.names import STRATEGY, TIME
 
+Floats = NDArray[np.float64]
 _DRAWS: Final = 1000
 _TIMES: Final = 61
 _BAND: Final = (0.005, 0.025, 0.5, 0.975, 0.995)
 _NAMES: Final = ("lowest", "low", "middle", "high", "highest")
+_STATES: Final = {"untreated throughout": 0.0, "treated from the beginning": 1.0}
 
 
 def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
@@ -34,35 +36,57 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
     -------
     xarray.Dataset
         ``low, middle, high`` (central 95 % of draws and median) and ``lowest, highest`` (central
-        99 %) over (strategy, time): averaged over the patients' covariates within each draw,
-        untreated throughout and, with a treatment, treated from time zero. ``km``, the
-        Kaplan-Meier estimate of all patients, over time. Months.
+        99 %) over (strategy, time): averaged over the patients' covariates within each draw, and
+        given survival to the time at which the first patient enters. ``km``, the Kaplan-Meier
+        estimate of all patients, over time. Months.
     """
     rows = fit.person_time
-    prior = _prior_fit(fit, seed=seed)
-    times = np.linspace(0.0, float(rows.exit_time.max()), _TIMES)
-    treated = [] if fit.prepared.spec.treatment is None else [treated_from(0.0)]
-    curves = survival(prior, times, [NEVER, *treated])
-    quantiles = curves.quantile(list(_BAND), ("chain", "draw"))
     start, stop, event, weight = (
         column(rows, name) for name in ("start", "stop", "event", "weight")
     )
+    begin = float(start.min())
+    times = np.linspace(begin, float(stop.max()), _TIMES)
+    drawn = draw_parameters(build_graph(fit.prepared), draws=_DRAWS, seed=seed)
+    values = {name: drawn[name] for name in parameter_names(fit.prepared)}
+    patients = _first_rows(rows)
+    treatment = fit.prepared.spec.treatment
+    states = _STATES if treatment is not None else {"all patients": 0.0}
+    bands = []
+    for state in states.values():
+        columns = dict(patients.columns)
+        if treatment is not None:
+            columns[treatment] = np.full(patients.n_rows, state)
+        curves = _curves(fit, values, PersonTime(columns, rows.provenance), begin, times)
+        bands.append(np.quantile(curves, _BAND, axis=0))
     observed = kaplan_meier(start, stop, event, weight=weight)
     step = np.searchsorted(observed[TIME].to_numpy(), times, side="right") - 1
-    bands = {name: quantiles.isel(quantile=i, drop=True) for i, name in enumerate(_NAMES)}
-    data = xr.Dataset(bands).assign(km=(TIME, observed["survival"].to_numpy()[step]))
-    labels = ["untreated throughout", "treated from time zero"][: data.sizes[STRATEGY]]
-    return data.assign_coords({STRATEGY: labels if treated else ["all patients"]})
+    stacked = np.stack(bands)
+    return xr.Dataset(
+        {name: ((STRATEGY, TIME), stacked[:, i]) for i, name in enumerate(_NAMES)}
+        | {"km": (TIME, observed["survival"].to_numpy()[step])},
+        coords={TIME: times, STRATEGY: list(states)},
+    )
 
 
-def _prior_fit(fit: FittedModel, *, seed: int) -> FittedModel:
-    """The model with draws of its prior in the place of its posterior."""
-    values = draw_parameters(build_graph(fit.prepared), draws=_DRAWS, seed=seed)
-    arrays = {
-        name: (
-            ("chain", "draw", *(f"{name}_{axis}" for axis in range(values[name].ndim - 1))),
-            values[name][None],
-        )
-        for name in parameter_names(fit.prepared)
-    }
-    return replace(fit, tree=xr.DataTree.from_dict({"posterior": xr.Dataset(arrays)}))
+def _first_rows(rows: PersonTime) -> PersonTime:
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    return PersonTime({name: v[first] for name, v in rows.columns.items()}, rows.provenance)
+
+
+def _curves(
+    fit: FittedModel, values: Values, patients: PersonTime, begin: float, times: Floats
+) -> Floats:
+    """Survival given survival to the beginning, averaged over patients, shape (draws, times)."""
+    bound, hazard = by_rows(fit.prepared, patients), fit.prepared.hazard
+    basis = hazard.increment_basis(np, np.full_like(times, begin), times)
+    found = []
+    for _, part in in_parts(values, rows=patients.n_rows * len(times)):
+        theta = {name: part[name] for name in hazard.parameters}
+        spent = hazard.cumulative_hazard(np, basis, theta)
+        eta = np.asarray(linear_predictor(bound, part))
+        # Flat priors reach predictors that no number can hold the exponential of.
+        bounded = np.clip(np.broadcast_to(eta, (len(spent), patients.n_rows)), -600.0, 600.0)
+        with np.errstate(over="ignore"):
+            lived = np.exp(bounded)[:, :, None] * spent[:, None, :]
+        found.append(np.exp(-lived).mean(axis=1))
+    return np.concatenate(found)
