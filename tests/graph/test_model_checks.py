@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from bayes_ihlrt.checks.examine import examine
 from bayes_ihlrt.checks.hazard_terms import by_rows, hazard_terms, values_of
 from bayes_ihlrt.checks.leave_out import leave_one_out
 from bayes_ihlrt.checks.refits import refit
@@ -14,6 +15,7 @@ from bayes_ihlrt.checks.residuals import expected_events, residual_check
 from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
 from bayes_ihlrt.checks.verdict import Status
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.spec import ModelSpec
 from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
@@ -142,3 +144,30 @@ def test_cutting_rows_leaves_the_expected_events_as_they_were():
     again = replace(fit, person_time=pieces)
     assert pieces.n_rows > fit.person_time.n_rows
     assert expected_events(again) == pytest.approx(expected_events(fit), rel=1e-9)
+
+
+def test_a_weighted_analysis_gets_the_checks_that_weights_allow():
+    case = check_case("right model", 1)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    told = []
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, fit.person_time.n_rows)
+    found = examine(fit, row_weights=weights, stage=told.append)
+    assert told
+    undefined = ("residuals", "influence", "centres", "hazard family", "calibration")
+    for check in undefined:
+        assert found.verdict(check).status is Status.CANNOT_TELL
+    assert found.verdict("hazard").status is Status.NO_FLAG
+    assert found.verdict("prior").status is Status.NO_FLAG
+    assert found.loo is None
+    assert set(found.figures) == {"survival_check", "hazard_check", "prior_survival"}
+    prior = found.figures["prior_survival"]
+    assert float(prior["middle"].isel(time=0).min()) == 1.0
+    weighted = float((found.figures["hazard_check"]["observed"]).isel(period=0))
+    assert weighted != float(hazard_check(fit, seed=1)["observed"].isel(period=0))
+
+
+def test_weights_have_to_belong_to_the_rows():
+    case = check_case("right model", 1)
+    fit = fit_shared(SPEC, case.person_time, SETTINGS)
+    with pytest.raises(SpecificationError, match="2 faults"):
+        examine(fit, row_weights=np.ones(3), observed_from=np.full(250, np.nan))
