@@ -82,7 +82,7 @@ def plot_hazard_check(data: xr.Dataset) -> Figure:
     axes.set(xlim=(0.0, end.max()), xlabel="Months since time zero (numbers: events)")
     axes.set_ylabel("Events per person-month")
     axes.set_ylim(bottom=0.0)
-    axes.legend(frameon=False, fontsize=8)
+    _shared_legend(figure, axes)
     return figure
 
 
@@ -201,4 +201,4 @@ def _martingale(axes: Axes, data: xr.Dataset) -> None:
 
 def _shared_legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside lower left")
+    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside upper right")

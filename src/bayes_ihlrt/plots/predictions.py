@@ -113,7 +113,10 @@ def plot_risk_calibration(data: xr.Dataset) -> Figure:
         axes.plot(part["predicted"], part["observed"], marker, color=DARK)
         told = f"AUC {float(part['auc']):.2f}, Brier {float(part['brier']):.3f}"
         null = f"({float(part['brier_null']):.3f} without covariates)"
-        axes.set_title(f"{float(part['horizon']):g} months\n{told}\n{null}", fontsize=8)
+        short = int(part["observed"].isnull().sum())
+        missing = f"; {short} group(s) not followed so long" if short else ""
+        month = f"{float(part['horizon']):g} months after entry{missing}"
+        axes.set_title(f"{month}\n{told}\n{null}", fontsize=8)
         axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
     figure.supxlabel("Predicted survival, mean of the group", fontsize=9)
     grid[0].set_ylabel("Kaplan-Meier survival, 95 % interval")
