@@ -50,7 +50,7 @@ def check_case(scenario, seed, *, patients=PATIENTS):
     """Return a simulated cohort.
 
     The hazard that is wrong for a Weibull model falls to a tenth after three months and rises again
-    after twelve; the interaction is a factor of 1.9 for each doubling; half of the patients enter
+    after twelve; the interaction is a factor of 2.5 for each doubling; half of the patients enter
     between 3 and 18 months; the effect that fades is a hazard ratio of 0.3 for four months, then 1.
     """
     rng = np.random.default_rng([seed, *scenario.encode()])
@@ -99,7 +99,7 @@ def _times(scenario, columns, planned, target):
         effect = np.where(state == 1.0, np.log(0.3), 0.0)
     eta = effect + PER_DOUBLING * z + ALBI * (columns["albi"][number] + 2.4)
     if scenario == "missing interaction":
-        eta = eta + np.log(1.9) * z * (state > 0.0)
+        eta = eta + np.log(2.5) * z * (state > 0.0)
     spent = hazard.cumulative_hazard(np, hazard.increment_basis(np, start, stop), theta)
     return event_times(hazard, theta, target, rows=(start, spent, eta, number))
 
