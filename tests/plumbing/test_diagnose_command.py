@@ -74,12 +74,12 @@ def test_the_time_of_first_observation_is_read_in_months(tmp_path):
     from bayes_ihlrt.data import datasets
 
     frame = datasets.load("ihlrt_synthetic")
-    frame["seen_from"] = 0.5
+    frame["seen_from"] = 0.05
     file = tmp_path / "cohort.csv"
     frame.to_csv(file, index=False)
     result = diagnose("--json", "--quiet", "--observed-from", "seen_from", data=str(file))
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["verdicts"][2]["numbers"]["entry"] == pytest.approx(40.0)
+    assert json.loads(result.stdout)["verdicts"][2]["numbers"]["entry"] == pytest.approx(80 * 0.05)
 
 
 def test_an_unknown_column_is_named():

@@ -58,6 +58,8 @@ class LeaveOut:
     @property
     def se(self) -> float:
         """Standard error of `total`: sqrt(n) times the standard deviation of the terms."""
+        if len(self.elpd) == 1:
+            return np.nan
         return float(np.sqrt(len(self.elpd)) * self.elpd.std(ddof=1))
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +67,7 @@ class LeaveOut:
         worst = np.argsort(-self.k_hat)[:10]
         return {
             "elpd": self.total,
-            "se": self.se,
+            "se": self.se if np.isfinite(self.se) else None,
             "left_out": len(self.elpd),
             "k_above_0.7": int((self.k_hat > MAX_K_HAT).sum()),
             "refitted": int(self.refitted.sum()),
