@@ -150,8 +150,10 @@ def observed_by_group(
 
     Returns
     -------
-    survival, se : ndarray, shape (groups,)
+    survival : ndarray, shape (groups,)
         NaN where nobody is followed to the horizon and somebody is censored before it.
+    se : ndarray, shape (groups,)
+        Likewise.
     """
     found, error = [], []
     for number in range(int(group.max()) + 1):
