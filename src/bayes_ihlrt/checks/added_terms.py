@@ -15,7 +15,7 @@ from bayes_ihlrt.checks.columns import (
     modifier_rows,
     treated_rows,
 )
-from bayes_ihlrt.checks.hazard_terms import column, cut_at, cut_person_time
+from bayes_ihlrt.checks.hazard_terms import column, cut_at, cut_person_time, middle
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.build import interval_labels
@@ -103,8 +103,8 @@ def since_start(fit: FittedModel) -> Columns | None:
         np.tile(cuts, len(ever)) + np.repeat(start[ever], len(cuts)),
     )
     pieces = cut_person_time(rows, patient=who, time=when)
-    elapsed = column(pieces, "stop") - start[pieces.patient_index]
-    period = np.searchsorted(np.asarray(cuts) + 1e-6, elapsed, side="left")
+    elapsed = middle(pieces) - start[pieces.patient_index]
+    period = np.searchsorted(np.asarray(cuts), elapsed)
     after = column(pieces, str(fit.prepared.spec.treatment))
     values = np.eye(len(cuts) + 1)[period] * after[:, None]
     labels = tuple(f"months {label} since start" for label in interval_labels(cuts))
@@ -129,7 +129,7 @@ def late_columns(fit: FittedModel) -> Columns | None:
     if not cuts or not encoder.columns:
         return None
     pieces = cut_at(fit.person_time, cuts)
-    late = column(pieces, "stop") > cuts[0]
+    late = middle(pieces) > cuts[0]
     design = encoder.design(pieces.columns)
     values = [
         late * (each if set(np.unique(each)) <= {0.0, 1.0} else _standardised(pieces, each))
@@ -156,7 +156,7 @@ def unobserved_columns(fit: FittedModel, observed_from: Floats) -> Columns:
     """
     count = len(observed_from)
     pieces = cut_person_time(fit.person_time, patient=np.arange(count), time=observed_from)
-    before = column(pieces, "stop") <= observed_from[pieces.patient_index] + 1e-6
+    before = middle(pieces) < observed_from[pieces.patient_index]
     return Columns(pieces, before[:, None].astype(np.float64), ("before observation began",))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.checks.hazard_terms import column, cut_at
+from bayes_ihlrt.checks.hazard_terms import column, cut_at, middle
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.build import interval_labels
@@ -131,7 +131,7 @@ def hazard_columns(fit: FittedModel) -> Columns:
     """
     cuts = event_quantiles(event_times_of(fit.person_time))
     pieces = cut_at(fit.person_time, cuts)
-    period = np.searchsorted(np.asarray(cuts), column(pieces, "stop"), side="left")
+    period = np.searchsorted(np.asarray(cuts), middle(pieces))
     labels = tuple(f"months {label}" for label in interval_labels(cuts)) if cuts else ("all",)
     return Columns(pieces, np.eye(len(cuts) + 1)[period], labels)
 
@@ -199,7 +199,7 @@ def cell_columns(fit: FittedModel) -> Columns:
     cuts = event_quantiles(times, most=max(1, len(times) // (_EVENTS_A_CELL * len(groups))))
     pieces = cut_at(fit.person_time, cuts)
     stratum, names = strata(fit, pieces)
-    period = np.searchsorted(np.asarray(cuts), column(pieces, "stop"), side="left")
+    period = np.searchsorted(np.asarray(cuts), middle(pieces))
     periods = [f", months {label}" for label in interval_labels(cuts)] if cuts else [""]
     labels = tuple(f"{name}{label}" for name, label in product(names, periods))
     return Columns(pieces, np.eye(len(labels))[stratum * len(periods) + period], labels)

@@ -189,6 +189,14 @@ def cut_at(person_time: PersonTime, times: Iterable[float]) -> PersonTime:
     )
 
 
+def middle(person_time: PersonTime) -> Floats:
+    """Return the middle of each row in months, shape (rows,): on one side of every cut.
+
+    Ends may differ from a cut by rounding.
+    """
+    return 0.5 * (column(person_time, "start") + column(person_time, "stop"))
+
+
 def column(person_time: PersonTime, name: str) -> Floats:
     """Return a column of person-time as numbers, shape (rows,)."""
     return floats(person_time.columns[name])
