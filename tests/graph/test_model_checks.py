@@ -91,8 +91,6 @@ def test_leave_one_out_agrees_with_new_fits(grouped):
         else:
             own = np.arange(SMALL) % CENTRES == number - SMALL
             by_centre[number - SMALL] = logsumexp(np.log(share) + density[:, own].sum(axis=1))
-    print("patients", patients.total, by_patient.sum(), np.abs(patients.elpd - by_patient).max())
-    print("centres", centres.total, by_centre.sum(), centres.k_hat)
     assert patients.total == pytest.approx(by_patient.sum(), abs=1.0)
     assert np.abs(patients.elpd - by_patient).max() < 0.25
     assert centres.total == pytest.approx(by_centre.sum(), abs=1.0)

@@ -1,6 +1,7 @@
 """Kernels of the model checks against closed forms and second routes; nothing is fitted."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from bayes_ihlrt.checks.accuracy import (
     dynamic_auc,
     observed_by_group,
 )
-from bayes_ihlrt.checks.columns import event_quantiles
+from bayes_ihlrt.checks.columns import event_quantiles, hazard_columns
 from bayes_ihlrt.checks.families import stacking_weights, with_hazard
 from bayes_ihlrt.checks.group_integral import log_group_integral
 from bayes_ihlrt.checks.risk_sets import _at_risk, scaled_poisson, thinned
 from bayes_ihlrt.checks.score import ALPHA, score
 from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
+from bayes_ihlrt.names import DesignKind
 
 
 # The error of 25 nodes grows with the spread: measured 1.7e-14, 2.6e-9 and 1.4e-5.
@@ -250,3 +253,40 @@ def test_a_verdict_as_plain_data():
         "reason": "Why.",
         "numbers": {"p": 0.001, "worst": "x", "power": None, "df": 2},
     }
+
+
+def test_exposure_falls_into_the_period_that_it_was_spent_in():
+    """Times that differ from a cut by rounding alone stay on their side of it."""
+    stop = np.repeat(np.arange(1, 11) / 10.0, 5)
+    stop = np.where(np.arange(50) % 2, stop * (1.0 + 2e-16), stop)
+    rows = {
+        "patient": np.array([f"p{n:02d}" for n in range(50)], dtype=object),
+        "start": np.zeros(50),
+        "stop": stop,
+        "event": np.ones(50),
+        "weight": np.ones(50),
+    }
+    person_time = PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
+    found = hazard_columns(SimpleNamespace(person_time=person_time))
+    pieces = found.person_time
+    cuts = event_quantiles(stop)
+    assert len(cuts) == 4
+    length = pieces.columns["stop"] - pieces.columns["start"]
+    edges = np.array([0.0, *cuts, 2.0])
+    spent = [np.clip(stop - low, 0.0, high - low).sum() for low, high in itertools.pairwise(edges)]
+    assert length @ found.values == pytest.approx(spent, rel=1e-9)
+    assert float((pieces.columns["event"] @ found.values).sum()) == 50.0
+
+
+def test_a_cohort_with_few_events_has_one_period():
+    rows = {
+        "patient": np.array(["a", "b"], dtype=object),
+        "start": np.zeros(2),
+        "stop": np.array([3.0, 5.0]),
+        "event": np.ones(2),
+        "weight": np.ones(2),
+    }
+    person_time = PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
+    found = hazard_columns(SimpleNamespace(person_time=person_time))
+    assert found.labels == ("all",)
+    assert found.values.tolist() == [[1.0], [1.0]]
