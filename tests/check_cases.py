@@ -37,6 +37,9 @@ SCENARIOS = {
 }
 """What is the matter with the model, and the check that should say so."""
 
+HARD = frozenset({"effect that fades"})
+"""Wrong, but few events say so: how often it is found is reported, not asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class CheckCase:
