@@ -25,6 +25,8 @@ from bayes_ihlrt.model.spec import ModelSpec
 from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
 
 SMALL, CENTRES = 40, 4
+LARGE = 270
+"""Patients with whom all scenarios have about as many rows: one size is compiled."""
 GROUPED = ModelSpec.model_validate(
     {
         "treatment": "treated",
@@ -61,7 +63,7 @@ def grouped():
 @pytest.fixture(scope="module")
 def right():
     """Return a cohort that the model is right for, fitted."""
-    case = check_case("right model", 1)
+    case = check_case("right model", 1, patients=LARGE)
     return fit_shared(SPEC, case.person_time, SETTINGS)
 
 
@@ -117,7 +119,7 @@ def test_without_groups_leave_one_out_is_that_of_arviz(right):
 
 @pytest.mark.parametrize(("scenario", "named"), FLAGS.items())
 def test_the_named_check_flags_the_wrong_model_and_none_the_right_one(scenario, named):
-    case = check_case(scenario, 1)
+    case = check_case(scenario, 1, patients=LARGE)
     fit = fit_shared(SPEC, case.person_time, SETTINGS)
     verdicts = {found.check: found for found in residual_verdicts(fit, case.observed_from)}
     flagged = {name for name, found in verdicts.items() if found.status is Status.FLAG}
@@ -170,4 +172,4 @@ def test_a_weighted_analysis_gets_the_checks_that_weights_allow(right):
 
 def test_weights_have_to_belong_to_the_rows(right):
     with pytest.raises(SpecificationError, match="2 faults"):
-        examine(right, row_weights=np.ones(3), observed_from=np.full(250, np.nan))
+        examine(right, row_weights=np.ones(3), observed_from=np.full(LARGE, np.nan))

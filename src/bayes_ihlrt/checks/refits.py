@@ -73,10 +73,12 @@ def refit(
     """
     bound = by_rows(prepared, person_time)
     shared = outcome_engine(bound)
+    # One at a time: another chunk would be compiled anew, for longer than a few dozen fits take.
     found = shared.engine.posteriors(
         shared.members({"weight": weights}),
         keep=parameter_names(bound),
         draws=draws,
         seed=seed,
+        chunk=1,
     )
     return Refits(found.draws, found.diagnostics["k_hat"].to_numpy())

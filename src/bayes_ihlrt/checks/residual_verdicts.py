@@ -40,7 +40,7 @@ _WORDS: Final[dict[str, tuple[Callable[[FittedModel], Columns | None], str, str,
         since_start,
         "The effect of treatment changes with time since its start",
         "The effect of treatment does not visibly change with time since its start",
-        "There is no treatment, or there are fewer than 20 events after its start.",
+        "There are fewer than 20 events after the start of treatment.",
     ),
     "covariates over time": (
         late_columns,
@@ -125,8 +125,9 @@ def residual_verdicts(fit: FittedModel, observed_from: Floats | None) -> list[Ve
     verdicts = []
     for check, (make, finding, nothing, missing) in _WORDS.items():
         found = make(fit)
+        untreated = fit.prepared.spec.treatment is None and check == "proportional hazards"
         verdicts.append(
-            cannot_tell(check, missing)
+            cannot_tell(check, "The model has no treatment." if untreated else missing)
             if found is None
             else scored(fit, found).verdict(check, finding=finding, nothing=nothing)
         )
