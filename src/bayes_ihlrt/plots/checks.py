@@ -45,7 +45,7 @@ def plot_survival_check(data: xr.Dataset) -> Figure:
         axes.set(ylim=(0.0, 1.02), xlim=(0.0, float(data[TIME].max())))
     for axes in grid[count:]:
         axes.set_visible(False)
-    _shared_legend(figure, grid[0])
+    grid[0].legend(frameon=False, fontsize=7, loc="lower left")
     figure.supxlabel("Months since time zero", fontsize=9)
     figure.supylabel("Survival probability", fontsize=9)
     return figure
@@ -81,8 +81,8 @@ def plot_hazard_check(data: xr.Dataset) -> Figure:
         )
     axes.set(xlim=(0.0, end.max()), xlabel="Months since time zero (numbers: events)")
     axes.set_ylabel("Events per person-month")
-    axes.set_ylim(bottom=0.0)
-    _shared_legend(figure, axes)
+    axes.set_ylim(0.0, 1.25 * float(max(data["high"].max(), data["observed"].max())))
+    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
     return figure
 
 
@@ -197,8 +197,3 @@ def _martingale(axes: Axes, data: xr.Dataset) -> None:
     axes.set(xlabel=str(data.attrs["modifier"]), ylabel="Martingale residual (events)")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.legend(frameon=False, fontsize=8, loc="lower right")
-
-
-def _shared_legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside upper right")
