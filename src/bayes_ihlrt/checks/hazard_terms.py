@@ -190,9 +190,19 @@ def cut_at(person_time: PersonTime, times: Iterable[float]) -> PersonTime:
 
 
 def middle(person_time: PersonTime) -> Floats:
-    """Return the middle of each row in months, shape (rows,): on one side of every cut.
+    """Return the middle of each row in months: on one side of every cut.
 
     Ends may differ from a cut by rounding.
+
+    Parameters
+    ----------
+    person_time : PersonTime
+        Rows, cut where something changes.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        Months.
     """
     return 0.5 * (column(person_time, "start") + column(person_time, "stop"))
 
