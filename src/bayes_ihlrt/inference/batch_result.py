@@ -70,7 +70,8 @@ class BatchPosterior:
     diagnostics : xarray.Dataset
         By member, failed ones included: ``converged``, ``not_converged``, ``k_hat`` and ``ess``
         (infinite and 0 where it failed), ``high_k_hat`` (above 0.7), ``tries``, ``log_evidence``
-        (Laplace) and ``log_evidence_corrected`` (the mean importance weight), and each flag of the data: ``no_events``, ``one_patient``, ``separation``, ``collinear``.
+        (Laplace), ``log_evidence_corrected`` (by the mean importance weight), and each flag of the
+        data: ``no_events``, ``one_patient``, ``separation``, ``collinear``.
     flags : MemberFlags, optional
         What is the matter with the data of each member; None where rows are not known by name.
     """

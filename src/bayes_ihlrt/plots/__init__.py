@@ -20,17 +20,27 @@ from bayes_ihlrt.plots.balance import (
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
+from bayes_ihlrt.plots.sensitivity import (
+    plot_confounding_contour,
+    plot_prior_grid,
+    plot_specification_curve,
+    plot_tipping_points,
+)
 
 __all__ = [
     "PLOTS",
+    "plot_confounding_contour",
     "plot_connect_s",
     "plot_forest",
     "plot_hazard_ratio",
     "plot_ladder",
     "plot_love",
     "plot_overlap",
+    "plot_prior_grid",
     "plot_prior_posterior",
+    "plot_specification_curve",
     "plot_survival",
+    "plot_tipping_points",
     "plot_trace",
     "plot_weight_sums",
 ]
@@ -46,5 +56,9 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "connect_s": plot_connect_s,
     "overlap": plot_overlap,
     "weight_sums": plot_weight_sums,
+    "prior_grid": plot_prior_grid,
+    "tipping_points": plot_tipping_points,
+    "confounding_contour": plot_confounding_contour,
+    "specification_curve": plot_specification_curve,
 }
 """The function that draws each dataset, by the name of the figure."""

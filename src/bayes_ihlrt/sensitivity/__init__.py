@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.sensitivity.evidence import Discount as Discount
     from bayes_ihlrt.sensitivity.evidence import evidence_prior as evidence_prior
     from bayes_ihlrt.sensitivity.evidence import published as published
-    from bayes_ihlrt.sensitivity.evidence import robust_prior as robust_prior
     from bayes_ihlrt.sensitivity.mixture import MixturePrior as MixturePrior
+    from bayes_ihlrt.sensitivity.mixture import robust_prior as robust_prior
     from bayes_ihlrt.sensitivity.reverse_bayes import Published as Published
     from bayes_ihlrt.sensitivity.scaling import enthusiastic_prior as enthusiastic_prior
     from bayes_ihlrt.sensitivity.scaling import power_scaled as power_scaled
@@ -31,7 +31,7 @@ else:
         "Discount": "bayes_ihlrt.sensitivity.evidence",
         "evidence_prior": "bayes_ihlrt.sensitivity.evidence",
         "published": "bayes_ihlrt.sensitivity.evidence",
-        "robust_prior": "bayes_ihlrt.sensitivity.evidence",
+        "robust_prior": "bayes_ihlrt.sensitivity.mixture",
         "MixturePrior": "bayes_ihlrt.sensitivity.mixture",
         "Published": "bayes_ihlrt.sensitivity.reverse_bayes",
         "enthusiastic_prior": "bayes_ihlrt.sensitivity.scaling",

@@ -172,14 +172,18 @@ def fit_cells(
         here = replace(prepared, priors=resolved[numbers[0]])
         members = _members(here, [resolved[i] for i in numbers], [cells[i] for i in numbers])
         found = _approximate(here, members, draws=draws, seed=seed, keep=keep)
-        part, sizes = _mended(here, members, found, [cells[i].name for i in numbers])
+        names = [cells[i].name for i in numbers]
+        part, sizes = found.draws.sortby(MEMBER), found.diagnostics["ess"].to_numpy()
+        if len(found.flagged):
+            part, sizes = mended(prepared_density(here).model, members, found, names)
         diagnostics = found.diagnostics
         evidence = diagnostics["log_evidence_corrected"].to_numpy()
         table[:, numbers] = diagnostics["k_hat"].to_numpy(), sizes, evidence
         engines[np.asarray(numbers)[found.flagged]] = Engine.NUTS.value
         parts.append(part.assign_coords({MEMBER: numbers}))
     joined = xr.concat(parts, dim=MEMBER, join="exact").sortby(MEMBER)
-    return CellFits(tuple(cells), joined, *table, engine=tuple(engines.tolist()))
+    k_hat, ess, evidence = table
+    return CellFits(tuple(cells), joined, k_hat, ess, evidence, tuple(engines.tolist()))
 
 
 def _members(
@@ -204,27 +208,48 @@ def _approximate(
     keep: Sequence[str],
 ) -> BatchPosterior:
     shared = outcome_engine(prepared)
-    whole = {HYPERPARAMETERS: members[HYPERPARAMETERS]}
+    whole: dict[str, NDArray[np.generic]] = {HYPERPARAMETERS: members[HYPERPARAMETERS]}
     if "weight" in members:
         whole |= shared.members({"weight": members["weight"]})
     return shared.engine.posteriors(whole, draws=draws, seed=seed, keep=keep)
 
 
-def _mended(
-    prepared: PreparedModel,
+def mended(
+    model: pm.Model,
     members: Mapping[str, Floats],
     found: BatchPosterior,
     names: Sequence[str],
 ) -> tuple[xr.Dataset, Floats]:
-    """Replace the members that the approximation does not fit by draws of NUTS."""
+    """Replace the members that the approximation does not fit by draws of NUTS.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The graph, whose data the members replace.
+    members : mapping of str to ndarray, shape (members, ...)
+        Data that vary.
+    found : BatchPosterior
+        Their approximate posteriors.
+    names : sequence of str
+        What the members are called, for messages.
+
+    Returns
+    -------
+    draws : xarray.Dataset
+        Of every member.
+    ess : ndarray, shape (members,)
+        Effective sample size of each.
+
+    Raises
+    ------
+    ConvergenceError
+        The chains of a member are not to be trusted.
+    """
     sizes = np.asarray(found.diagnostics["ess"].to_numpy(), dtype=np.float64).copy()
     bad = found.flagged.tolist()
-    if not bad:
-        return found.draws.sortby(MEMBER), sizes
     good = found.draws.sel({MEMBER: [m for m in found.draws[MEMBER].to_numpy() if m not in bad]})
     wanted = [str(name) for name in found.draws.data_vars if name not in {WEIGHT, POSITION}]
     parts = [good] if good.sizes[MEMBER] else []
-    model = prepared_density(prepared).model
     length = found.draws.sizes[DRAW]
     for member in bad:
         pm.set_data({name: values[member] for name, values in members.items()}, model=model)

@@ -51,9 +51,7 @@ def cumulative_js_distance(
 def _distance(values: Floats, weights: Floats, others: Floats, other_weights: Floats) -> float:
     grid = np.sort(np.concatenate([values, others]))
     width = np.diff(grid)
-    p, q = (
-        _distribution(v, w, grid[:-1]) for v, w in ((values, weights), (others, other_weights))
-    )
+    p, q = (_distribution(v, w, grid[:-1]) for v, w in ((values, weights), (others, other_weights)))
     middle = 0.5 * (p + q)
     bound = float(width @ (p + q))
     if bound <= 0.0:

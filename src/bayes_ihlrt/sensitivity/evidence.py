@@ -10,15 +10,12 @@ References
 ----------
 Neuenschwander B, Capkun-Niggli G, Branson M, Spiegelhalter DJ. Summarizing historical information
 on controls in clinical trials. Clin Trials 2010;7:5-18, doi 10.1177/1740774509356002.
-Schmidli H, Gsteiger S, Roychoudhury S, O'Hagan A, Spiegelhalter D, Neuenschwander B. Robust
-meta-analytic-predictive priors in clinical trials with historical control information. Biometrics
-2014;70:1023-1032, doi 10.1111/biom.12242.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log, sqrt
+from math import sqrt
 from typing import Final
 
 import numpy as np
@@ -26,7 +23,6 @@ import numpy as np
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
-from bayes_ihlrt.sensitivity.mixture import MixturePrior
 from bayes_ihlrt.sensitivity.reverse_bayes import Published
 
 
@@ -291,32 +287,3 @@ def evidence_prior(selection: Sequence[PublishedEffect], discount: Discount) -> 
     mean = float(weight @ effects / weight.sum()) - discount.bias_mean
     spread = sqrt(1.0 / float(weight.sum()) + between + discount.bias_sd**2)
     return Prior(dist=Dist.NORMAL, mu=mean, sigma=spread)
-
-
-def robust_prior(
-    selection: Sequence[PublishedEffect],
-    discount: Discount,
-    *,
-    weight: float = 0.5,
-    vague_hr: float = 0.25,
-) -> MixturePrior:
-    """Return a mixture of the prior from published effects and a vague one around no effect.
-
-    Parameters
-    ----------
-    selection : sequence of PublishedEffect
-        Of one outcome, in one direction.
-    discount : Discount
-        Between-study sd and bias.
-    weight : float
-        Prior probability that the published effects tell of this cohort.
-    vague_hr : float
-        Hazard ratio that the vague prior passes with probability 2.5 %.
-
-    Returns
-    -------
-    MixturePrior
-        Two normal components.
-    """
-    vague = Prior(dist=Dist.NORMAL, mu=0.0, sigma=abs(log(vague_hr)) / 1.959963984540054)
-    return MixturePrior((weight, 1.0 - weight), (evidence_prior(selection, discount), vague))

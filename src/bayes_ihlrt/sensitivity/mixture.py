@@ -8,9 +8,14 @@ References
 ----------
 Neuenschwander B, Weber S, Schmidli H, O'Hagan A. Predictively consistent prior effective sample
 sizes. Biometrics 2020;76:578-587, doi 10.1111/biom.13252.
+Schmidli H, Gsteiger S, Roychoudhury S, O'Hagan A, Spiegelhalter D, Neuenschwander B. Robust
+meta-analytic-predictive priors in clinical trials with historical control information. Biometrics
+2014;70:1023-1032, doi 10.1111/biom.12242.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +24,8 @@ from scipy.stats import norm
 
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Dist
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import Z_975, Prior
+from bayes_ihlrt.sensitivity.evidence import Discount, PublishedEffect, evidence_prior
 from bayes_ihlrt.sensitivity.reverse_bayes import UNIT_INFORMATION
 
 Floats = NDArray[np.float64]
@@ -69,9 +75,7 @@ class MixturePrior:
     def log_density(self, values: Floats) -> Floats:
         """Return the log density at log hazard ratios of any shape."""
         weights, means, sds = self._moments
-        return np.asarray(
-            logsumexp(norm.logpdf(values[..., None], means, sds), b=weights, axis=-1)
-        )
+        return np.asarray(logsumexp(norm.logpdf(values[..., None], means, sds), b=weights, axis=-1))
 
     @property
     def events(self) -> float:
@@ -108,3 +112,32 @@ class MixturePrior:
         """
         score = np.log(self.weights) + log_evidence
         return np.asarray(np.exp(score - logsumexp(score)))
+
+
+def robust_prior(
+    selection: Sequence[PublishedEffect],
+    discount: Discount,
+    *,
+    weight: float = 0.5,
+    vague_hr: float = 0.25,
+) -> MixturePrior:
+    """Return a mixture of the prior from published effects and a vague one around no effect.
+
+    Parameters
+    ----------
+    selection : sequence of PublishedEffect
+        Of one outcome, in one direction.
+    discount : Discount
+        Between-study sd and bias.
+    weight : float
+        Prior probability that the published effects tell of this cohort.
+    vague_hr : float
+        Hazard ratio that the vague prior passes with probability 2.5 %.
+
+    Returns
+    -------
+    MixturePrior
+        Two normal components.
+    """
+    vague = Prior(dist=Dist.NORMAL, mu=0.0, sigma=abs(log(vague_hr)) / Z_975)
+    return MixturePrior((weight, 1.0 - weight), (evidence_prior(selection, discount), vague))

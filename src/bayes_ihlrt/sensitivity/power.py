@@ -216,9 +216,7 @@ def sensitivities(
     for each in scaled:
         distances = np.asarray(
             [
-                cumulative_js_distance(
-                    ours.values[0], weights, theirs.values[0], each.weights
-                )
+                cumulative_js_distance(ours.values[0], weights, theirs.values[0], each.weights)
                 for ours, theirs in zip(quantities, each.quantities, strict=True)
             ]
         )
@@ -291,12 +289,11 @@ def power_scaling(
     return CheckResult("power_scaling", tuple(rows), data, _sentences(data, top), not sensitive)
 
 
-def _log_ratios(
-    prepared: PreparedModel, positions: Floats, cells: Sequence[PriorCell]
-) -> Floats:
+def _log_ratios(prepared: PreparedModel, positions: Floats, cells: Sequence[PriorCell]) -> Floats:
     """Log density of each cell over that of the stated model, shape (cells, draws)."""
     shared = outcome_engine(prepared)
-    density, data = shared.engine.density, shared.engine.data
+    density = shared.engine.density
+    data = {name: jnp.asarray(values) for name, values in shared.engine.data.items()}
     weight = np.asarray(prepared.arrays.data["weight"], dtype=np.float64)
     vectors = np.stack([hyperparameter_vector(cell_priors(prepared, cell)) for cell in cells])
     weights = np.stack([weight if cell.weight is None else cell.weight for cell in cells])

@@ -13,8 +13,8 @@ from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
 from bayes_ihlrt.sensitivity.decisions import decide
-from bayes_ihlrt.sensitivity.evidence import Discount, PublishedEffect, evidence_prior, robust_prior
-from bayes_ihlrt.sensitivity.mixture import MixturePrior
+from bayes_ihlrt.sensitivity.evidence import Discount, PublishedEffect, evidence_prior
+from bayes_ihlrt.sensitivity.mixture import MixturePrior, robust_prior
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
     Wanted,

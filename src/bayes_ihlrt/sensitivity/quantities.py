@@ -101,7 +101,11 @@ def as_fit(prepared: PreparedModel, person_time: PersonTime, draws: xr.Dataset) 
     FittedModel
         One chain a member. Nothing of it may be reduced without the members' weights.
     """
-    found = draws.drop_vars([WEIGHT, POSITION], errors="ignore").rename({MEMBER: "chain"}).transpose("chain", DRAW, ...)
+    found = (
+        draws.drop_vars([WEIGHT, POSITION], errors="ignore")
+        .rename({MEMBER: "chain"})
+        .transpose("chain", DRAW, ...)
+    )
     weight = draws[WEIGHT].to_numpy()
     ess = float((1.0 / np.square(weight).sum(axis=-1)).min())
     tree = xr.DataTree.from_dict({"posterior": found})

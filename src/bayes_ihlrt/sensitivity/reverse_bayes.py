@@ -16,7 +16,8 @@ from math import exp, log, nan, sqrt
 from statistics import NormalDist
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Z_975, Prior, PriorScale
 
 UNIT_INFORMATION = 4.0
 """Variance of a log hazard ratio times the number of events, for two arms of equal size."""
@@ -123,6 +124,52 @@ def equivalent_events(sd: float) -> float:
     return UNIT_INFORMATION / sd**2
 
 
+def prior_events(prior: Prior) -> float:
+    """Return the events that a prior is worth: its expected local-information-ratio.
+
+    E[-d2 log p / dx2] over the information of one event: 1 / 4 for a log hazard ratio (two arms of
+    equal size), 1 for a log rate. Normal 4 / sd^2; Student t 4 (nu + 1) / ((nu + 3) sigma^2);
+    Gamma(alpha, beta) on a rate: alpha.
+
+    Parameters
+    ----------
+    prior : Prior
+        Normal or Student t on a log hazard ratio, or Gamma on a rate (`on` = "exp").
+
+    Returns
+    -------
+    float
+        Events.
+
+    Raises
+    ------
+    SpecificationError
+        The prior is of another kind.
+
+    References
+    ----------
+    Neuenschwander B, Weber S, Schmidli H, O'Hagan A. Biometrics 2020;76:578-587,
+    doi 10.1111/biom.13252.
+
+    Examples
+    --------
+    >>> prior_events(Prior(dist="Gamma", alpha=7.0, beta=100.0, on="exp"))
+    7.0
+    """
+    match prior.dist, prior.on:
+        case Dist.NORMAL, PriorScale.PARAMETER:
+            return equivalent_events(float(prior.sigma or 1.0))
+        case Dist.STUDENT_T, PriorScale.PARAMETER:
+            nu = float(prior.nu or 1.0)
+            return equivalent_events(float(prior.sigma or 1.0)) * (nu + 1.0) / (nu + 3.0)
+        case Dist.GAMMA, PriorScale.EXP:
+            return float(prior.alpha or 1.0)
+        case _:
+            problem = f"{prior.dist.value} on {prior.on} is not worth a number of events"
+            remedy = "Use Normal or StudentT on a log hazard ratio, or Gamma on a rate"
+            raise SpecificationError("prior events", [Fault("prior", problem, remedy)])
+
+
 def sd_of_events(events: float) -> float:
     """Return the sd of a normal prior on a log hazard ratio that is worth so many events.
 
@@ -168,9 +215,7 @@ def probability_below(prior: tuple[float, float], data: tuple[float, float]) -> 
     return NormalDist(mean, sqrt(variance)).cdf(0.0)
 
 
-def normal_posterior(
-    prior: tuple[float, float], data: tuple[float, float]
-) -> tuple[float, float]:
+def normal_posterior(prior: tuple[float, float], data: tuple[float, float]) -> tuple[float, float]:
     """Return mean and variance of the posterior of a normal mean.
 
     Parameters
