@@ -16,11 +16,13 @@ from bayes_ihlrt.analysis.result import versions
 from bayes_ihlrt.analysis.sensitivity_parts import Study, audit_grid, grid, measured_effect
 from bayes_ihlrt.analysis.sensitivity_words import verdict
 from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.structure import structure
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.sensitivity.check import CheckResult
 from bayes_ihlrt.sensitivity.confounding import confounding
+from bayes_ihlrt.sensitivity.latent import latent_confounding
 from bayes_ihlrt.sensitivity.power import power_scaling
 from bayes_ihlrt.sensitivity.published_check import published_priors
 from bayes_ihlrt.sensitivity.tipping import tipping_points
@@ -144,7 +146,7 @@ def sensitivity_study(
     study = Study(checked, prepare(spec.model, checked.person_time))
     tell("priors: a grid")
     fits, table = grid(study)
-    checks: dict[str, CheckResult] = {"grid": table}
+    checks = {"grid": table}
     if spec.sensitivity.audit:
         tell("priors: corners of the grid by NUTS")
         checks["audit"] = audit_grid(study, fits)
@@ -160,12 +162,17 @@ def sensitivity_study(
         *parts, study.selection, wanted=study.main, **level, size=(size["draws"], size["seed"])
     )
     tell("unmeasured confounding")
+    effect = measured_effect(study, fits)
     checks["confounding"], about = confounding(
-        measured_effect(study, fits),
-        grid=study.confounders,
-        prior=study.bias,
-        seed=spec.sampler.seed,
+        effect, grid=study.confounders, prior=study.bias, seed=spec.sampler.seed
     )
+    if checked.person_time.provenance.design is DesignKind.SPLIT:
+        tell("a latent confounder")
+        checks["latent"] = latent_confounding(
+            *parts, study.latent, wanted=study.main, **level, size=(size["draws"], size["seed"])
+        )
+    tell("structure: other hazards, covariates, designs and populations")
+    checks["structure"] = structure(spec, checked.cohort, study.prepared)
     ordered = {name: checks[name] for name in TITLES if name in checks}
     return SensitivityResult(checked, ordered, about)
 

@@ -12,12 +12,13 @@ from bayes_ihlrt.inference.nuts_audit import Audit, audit
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import Engine
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import HazardRatioPrior, Prior
 from bayes_ihlrt.sensitivity.bias import BiasPrior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, cell_priors, fit_cells, per_unit
 from bayes_ihlrt.sensitivity.check import CheckResult
 from bayes_ihlrt.sensitivity.confounding import ConfounderGrid, Effect
 from bayes_ihlrt.sensitivity.evidence import Discount, evidence_prior, published
+from bayes_ihlrt.sensitivity.latent_graph import LatentPrior
 from bayes_ihlrt.sensitivity.prior_grid import (
     Alternatives,
     corner_cells,
@@ -75,18 +76,42 @@ class Study:
     def bias(self) -> BiasPrior:
         """What is believed of a confounder."""
         own = self.checked.spec.sensitivity.confounder
-        strength = own.hazard_ratio.to_prior()
         shares = [
             (share * own.certainty, (1.0 - share) * own.certainty)
             for share in (own.treated, own.untreated)
         ]
-        return BiasPrior((float(strength.mu or 0.0), float(strength.sigma or 1.0)), *shares)
+        return BiasPrior(_moments(own.hazard_ratio), *shares)
+
+    @property
+    def latent(self) -> dict[str, LatentPrior]:
+        """Bias priors of a latent confounder, by how wide they are."""
+        own = self.checked.spec.sensitivity.confounder
+        treated = self.checked.person_time.provenance.treated["patients"]
+        share = treated / len(self.checked.person_time.patients)
+        prevalence = share * own.treated + (1.0 - share) * own.untreated
+        certainty = own.certainty * prevalence * (1.0 - prevalence)
+        stated = LatentPrior(
+            _moments(own.hazard_ratio),
+            _moments(own.initiation),
+            (float(np.log(prevalence / (1.0 - prevalence))), float(certainty**-0.5)),
+        )
+        return {
+            "bias prior as stated" if factor == 1.0 else f"bias prior {factor:g} times as wide": (
+                stated.widened(factor)
+            )
+            for factor in own.widths
+        }
 
     @property
     def confounders(self) -> ConfounderGrid:
         """Confounders to try."""
         own = self.checked.spec.sensitivity.confounder
         return ConfounderGrid(own.strengths, own.treated, own.shares)
+
+
+def _moments(prior: HazardRatioPrior) -> tuple[float, float]:
+    normal = prior.to_prior()
+    return float(normal.mu or 0.0), float(normal.sigma or 1.0)
 
 
 def grid(study: Study) -> tuple[CellFits, CheckResult]:

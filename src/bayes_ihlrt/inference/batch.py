@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,8 @@ from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
 
 Floats = NDArray[np.float64]
+_POSITION_DIMS: Final = (MEMBER, DRAW, "coordinate")
+_EVIDENCE: Final = ("log_evidence", "log_evidence_corrected")
 type Reduce = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -211,20 +214,17 @@ class BatchEngine:
             )
             raw = np.asarray(sample.log_weights)
             found = np.isfinite(np.asarray(proposal.centre.log_marginal))
-            good = found & np.isfinite(raw).any(axis=-1)
-            places = roster.record(turn, good)
+            places = roster.record(turn, found & np.isfinite(raw).any(axis=-1))
             done = turn.members[places]
             weights, k_hat[done], ess[done] = smooth(raw[places])
-            evidence[0, done] = np.asarray(proposal.log_evidence)[places]
-            evidence[1, done] = logsumexp(raw[places], axis=-1) - np.log(draws)
+            corrected = logsumexp(raw[places], axis=-1) - np.log(draws)
+            evidence[:, done] = np.asarray(proposal.log_evidence)[places], corrected
             part = self._dataset(values, turn.members, places, (MEMBER, DRAW))
             part[WEIGHT] = ((MEMBER, DRAW), weights)
             if POSITION in keep:
-                positions = np.asarray(sample.positions)[places]
-                part[POSITION] = ((MEMBER, DRAW, "coordinate"), positions)
+                part[POSITION] = (_POSITION_DIMS, np.asarray(sample.positions)[places])
             parts.append(part if reduce is None else reduce(part))
-        table = {"k_hat": k_hat, "ess": ess, "log_evidence": evidence[0]}
-        table["log_evidence_corrected"] = evidence[1]
+        table = {"k_hat": k_hat, "ess": ess, **dict(zip(_EVIDENCE, evidence, strict=True))}
         table |= {"converged": roster.converged, "tries": roster.tries}
         flags = member_flags(self.density, self.data, members, total=roster.total)
         return BatchPosterior.make(_joined(parts), table, flags)

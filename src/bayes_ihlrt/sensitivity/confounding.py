@@ -170,6 +170,21 @@ def confounding(
     factors = prior.log_factors(len(effect.draws), seed)
     shifted = {"median_factor": float(np.exp(np.median(factors))), **_summary(effect, factors)}
     factor = tipping_factor(effect)
+    stated = decide(float((effect.draws < 0.0).mean()), effect.threshold)
+    stable = all(row["decision"] == stated.value for row in rows)
+    data, words = _surface(effect, grid, factor), _sentences(effect, found, shifted, factor)
+    result = CheckResult("confounding", rows, data, words, stable)
+    summary = {
+        "e_value": found,
+        "bias_prior": shifted,
+        "tipping_factor": factor,
+        "grid": [dict(row) for row in rows],
+    }
+    return result, summary
+
+
+def _surface(effect: Effect, grid: ConfounderGrid, factor: float | None) -> xr.Dataset:
+    """Probability over strength and share of the untreated, and the tipping contour."""
     strength = np.geomspace(1.05, 10.0, 120)
     contour = (
         np.full_like(strength, np.nan)
@@ -177,9 +192,9 @@ def confounding(
         else tipping_prevalence(factor, strength, grid.treated)
     )
     share = np.linspace(0.0, 1.0, 51)
-    factor_at = np.log(bias_factor(strength[:, None], grid.treated, share))
-    chance = (effect.draws[:, None, None] < factor_at).mean(axis=0)
-    data = xr.Dataset(
+    log_factor = np.log(bias_factor(strength[:, None], grid.treated, share))
+    chance = (effect.draws[:, None, None] < log_factor).mean(axis=0)
+    return xr.Dataset(
         {
             "probability": (("strength", "untreated"), chance),
             "contour": ("strength", contour),
@@ -191,18 +206,6 @@ def confounding(
             "holds": int(factor is not None),
         },
     )
-    stated = decide(float((effect.draws < 0.0).mean()), effect.threshold)
-    stable = all(row["decision"] == stated.value for row in rows)
-    result = CheckResult(
-        "confounding", rows, data, _sentences(effect, found, shifted, factor), stable
-    )
-    summary = {
-        "e_value": found,
-        "bias_prior": shifted,
-        "tipping_factor": factor,
-        "grid": [dict(row) for row in rows],
-    }
-    return result, summary
 
 
 def _summary(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
