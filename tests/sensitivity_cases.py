@@ -3,12 +3,22 @@
 import numpy as np
 
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import person_time
+from bayes_ihlrt.designs import PersonTime, Provenance, person_time
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.names import DesignKind
 
 EVENTS, MONTHS = 24, 400.0
 ALPHA, BETA = 4.0, 60.0
+SPEC = """
+treatment = "ihlrt"
+[outcome]
+formula = "ihlrt"
+hazard = { family = "exponential" }
+[priors]
+ihlrt = { dist = "Normal", mu = 0.0, sigma = 2.0 }
+baseline = { dist = "Normal", mu = -3.0, sigma = 2.0 }
+"""
 
 
 def conjugate():
@@ -79,15 +89,35 @@ def confounded(n, *, outcome, initiation, prevalence=0.4, effect=-0.4, seed=1):
         frame, DataSpec(patient="id", time="months", event="death"), treatment
     )
     rows = person_time(cohort, treatment)
-    spec = ModelSpec.from_toml(
-        """
-        treatment = "ihlrt"
-        [outcome]
-        formula = "ihlrt"
-        hazard = { family = "exponential" }
-        [priors]
-        ihlrt = { dist = "Normal", mu = 0.0, sigma = 2.0 }
-        baseline = { dist = "Normal", mu = -3.0, sigma = 2.0 }
-        """
+    return prepare(ModelSpec.from_toml(SPEC), rows), rows
+
+
+def two_row_model(cohort):
+    """Return a model on an untreated and a treated row of every patient, whatever their length.
+
+    Parameters
+    ----------
+    cohort : dict of str to ndarray
+        ``months``, ``death`` and ``start`` of treatment, infinite if never.
+
+    Returns
+    -------
+    prepared : PreparedModel
+        Arrays of one shape for every cohort of one size.
+    rows : PersonTime
+        Rows, some of no length.
+    """
+    months, start = cohort["months"], np.minimum(cohort["start"], cohort["months"])
+    treated = cohort["start"] < months
+    count = len(months)
+    first = {"start": np.zeros(count), "stop": start, "event": cohort["death"] * ~treated}
+    second = {"start": start, "stop": months, "event": cohort["death"] * treated}
+    columns = {name: np.concatenate([first[name], second[name]]) for name in first}
+    columns["patient"] = np.tile(np.asarray([f"p{i:04d}" for i in range(count)]), 2)
+    columns["ihlrt"] = np.repeat([0.0, 1.0], count)
+    columns["weight"] = np.ones(2 * count)
+    provenance = Provenance(
+        design=DesignKind.SPLIT, dropped={}, immortal_months=0.0, treated={}, untreated={}
     )
-    return prepare(spec, rows), rows
+    rows = PersonTime(columns, provenance)
+    return prepare(ModelSpec.from_toml(SPEC), rows), rows

@@ -154,8 +154,9 @@ def test_without_a_confounder_the_latent_model_is_the_stated_one(small):
 
 
 def test_latent_confounder_recovers_the_truth_and_widens_with_its_prior():
-    prepared, rows = confounded(1500, outcome=np.log(2.5), initiation=np.log(0.4))
-    priors = {"known": BIAS, "wide": BIAS.widened(6.0), "wider": BIAS.widened(10.0)}
+    prepared, rows = confounded(1500, outcome=np.log(4.0), initiation=np.log(0.2))
+    right = LatentPrior((np.log(4.0), 0.05), (np.log(0.2), 0.05), (np.log(0.4 / 0.6), 0.1))
+    priors = {"known": right, "wide": right.widened(6.0), "wider": right.widened(10.0)}
     found = latent_confounding(
         prepared, rows, priors, wanted=Wanted(), threshold=0.95, size=(DRAWS, 5)
     )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis
 from bayes_ihlrt.inference.batch_result import MEMBER, BatchPosterior
@@ -247,4 +246,4 @@ def _audit_result(study: Study, found: Audit, cells: list[PriorCell]) -> CheckRe
         f"{abs(worst.mean):.2f} posterior sd (Monte Carlo error {worst.mcse:.2f}), P({treatment} "
         f"< 0) by at most {row['max_probability_difference']:.3f}.",
     )
-    return CheckResult("audit", (row,), xr.Dataset(numeric), words, None)
+    return CheckResult("audit", (row,), numeric, words, None)
