@@ -201,6 +201,7 @@ def test_written_study_reads_back(result, tmp_path):
     assert set(content) == {
         *("schema", "name", "versions", "seed", "data", "threshold", "summary", "grid"),
         *("power_scaling", "tipping", "evidence", "confounding", "structure", "audit"),
+        "external",
     }
     tree = load(tmp_path / "out" / "posterior.nc")
     assert set(tree.children) == set(result.checks)

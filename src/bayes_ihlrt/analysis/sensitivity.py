@@ -12,6 +12,8 @@ from bayes_ihlrt.analysis.checking import (
     check_analysis,
     data_summary,
 )
+from bayes_ihlrt.analysis.external import borrow
+from bayes_ihlrt.analysis.negative_control import negative_control
 from bayes_ihlrt.analysis.result import versions
 from bayes_ihlrt.analysis.sensitivity_parts import Study, audit_grid, grid, measured_effect
 from bayes_ihlrt.analysis.sensitivity_words import verdict
@@ -21,7 +23,7 @@ from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.sensitivity.check import CheckResult
-from bayes_ihlrt.sensitivity.confounding import confounding
+from bayes_ihlrt.sensitivity.confounding import Effect, confounding
 from bayes_ihlrt.sensitivity.latent import latent_confounding
 from bayes_ihlrt.sensitivity.power import power_scaling
 from bayes_ihlrt.sensitivity.published_check import published_priors
@@ -36,6 +38,8 @@ TITLES: Final[Mapping[str, str]] = {
     "evidence": "Published effects as priors",
     "confounding": "Unmeasured confounding",
     "latent": "A latent confounder in the model",
+    "negative_control": "Negative control",
+    "external": "Patients from elsewhere",
     "structure": "Structure",
 }
 """What each study is called, in the order in which they are told."""
@@ -91,10 +95,13 @@ class SensitivityResult:
         parts = {
             name: self.checks[name].to_list() if name in self.checks else None
             for name in TITLES
-            if name not in {"confounding", "audit", "latent"}
+            if name not in {"confounding", "audit", "latent", "negative_control"}
         }
         audit = self.checks["audit"].rows[0] if "audit" in self.checks else None
-        latent = self.checks["latent"].to_list() if "latent" in self.checks else None
+        latent, control = (
+            self.checks[name].to_list() if name in self.checks else None
+            for name in ("latent", "negative_control")
+        )
         return {
             "schema": 1,
             "name": self.spec.name,
@@ -104,7 +111,7 @@ class SensitivityResult:
             "threshold": self.spec.sensitivity.threshold,
             "summary": list(self.summary),
             **parts,
-            "confounding": {**self.confounding, "latent": latent},
+            "confounding": {**self.confounding, "latent": latent, "negative_control": control},
             "audit": audit if audit is None else dict(audit),
         }
 
@@ -166,15 +173,36 @@ def sensitivity_study(
     checks["confounding"], about = confounding(
         effect, grid=study.confounders, prior=study.bias, seed=spec.sampler.seed
     )
-    if checked.person_time.provenance.design is DesignKind.SPLIT:
-        tell("a latent confounder")
-        checks["latent"] = latent_confounding(
-            *parts, study.latent, wanted=study.main, **level, size=(size["draws"], size["seed"])
-        )
+    checks |= _where_possible(study, effect, tell)
     tell("structure: other hazards, covariates, designs and populations")
     checks["structure"] = structure(spec, checked.cohort, study.prepared)
     ordered = {name: checks[name] for name in TITLES if name in checks}
     return SensitivityResult(checked, ordered, about)
+
+
+def _where_possible(study: Study, effect: Effect, tell: Stage) -> dict[str, CheckResult]:
+    """Run what needs a design that follows patients until treatment, or further data."""
+    checked, own, found = study.checked, study.checked.spec.sensitivity, {}
+    if checked.person_time.provenance.design is DesignKind.SPLIT:
+        tell("a latent confounder")
+        found["latent"] = latent_confounding(
+            study.prepared,
+            checked.person_time,
+            study.latent,
+            wanted=study.main,
+            threshold=own.threshold,
+            size=(own.draws, checked.spec.sampler.seed),
+        )
+    if own.negative_control is not None:
+        tell("a negative control")
+        control = own.negative_control
+        found["negative_control"] = negative_control(
+            checked.spec, control, control.data, effect=effect
+        )
+    if own.external is not None:
+        tell("patients from elsewhere")
+        found["external"] = borrow(checked, own.external, own.external.data, wanted=study.main)
+    return found
 
 
 def _check_study(spec: AnalysisSpec) -> None:

@@ -60,6 +60,47 @@ class ConfounderSpec(BaseModel):
     )
 
 
+class ExternalSpec(BaseModel):
+    """Patients from elsewhere, such as a registry arm, with the columns of the analysis.
+
+    Examples
+    --------
+    >>> ExternalSpec(data="registry.csv").powers
+    (0.1, 0.5, 1.0)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Annotated[str, Field(min_length=1)] = Field(
+        description="CSV file, or name of a packaged data set."
+    )
+    powers: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
+        default=(0.1, 0.5, 1.0), description="Power priors: weight of each of these patients."
+    )
+    sds: tuple[Positive, ...] = Field(
+        default=(0.1, 0.3, 1.0),
+        description="Commensurate priors: sd of the difference in log hazard.",
+    )
+
+
+class NegativeControlSpec(BaseModel):
+    """An outcome that treatment cannot change.
+
+    Examples
+    --------
+    >>> NegativeControlSpec(data="falls.csv", time="fall_months", event="fall").event
+    'fall'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Annotated[str, Field(min_length=1)] = Field(
+        description="CSV file with the columns of the analysis and these, or a packaged data set."
+    )
+    time: Annotated[str, Field(min_length=1)] = Field(description="Column of its time.")
+    event: Annotated[str, Field(min_length=1)] = Field(description="Column of its event.")
+
+
 class StructureSpec(BaseModel):
     """What else the analysis could have been.
 
@@ -154,6 +195,12 @@ class SensitivitySpec(BaseModel):
     )
     confounder: ConfounderSpec = Field(
         default=ConfounderSpec(), description="An unmeasured confounder."
+    )
+    external: ExternalSpec | None = Field(
+        default=None, description="Patients from elsewhere; none if left out."
+    )
+    negative_control: NegativeControlSpec | None = Field(
+        default=None, description="An outcome that treatment cannot change; none if left out."
     )
     structure: StructureSpec = Field(
         default=StructureSpec(), description="What else the analysis could have been."

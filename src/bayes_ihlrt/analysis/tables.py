@@ -12,6 +12,8 @@ from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.sensitivity_spec import (
     ConfounderSpec,
+    ExternalSpec,
+    NegativeControlSpec,
     SensitivitySpec,
     StructureSpec,
     sensitivity_faults,
@@ -60,7 +62,12 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
 }
 _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "outcome": {"hazard": HazardSpec},
-    "sensitivity": {"confounder": ConfounderSpec, "structure": StructureSpec},
+    "sensitivity": {
+        "confounder": ConfounderSpec,
+        "external": ExternalSpec,
+        "negative_control": NegativeControlSpec,
+        "structure": StructureSpec,
+    },
 }
 _REQUIRED: Final = ("data", "outcome")
 _PRIORS: Final = "priors"

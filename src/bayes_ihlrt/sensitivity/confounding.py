@@ -115,7 +115,7 @@ def adjusted_grid(effect: Effect, grid: ConfounderGrid) -> tuple[Row, ...]:
             "strength": strength,
             "treated": grid.treated,
             "untreated": share,
-            **_summary(effect, np.log(bias_factor(strength, grid.treated, share))),
+            **describe(effect, np.log(bias_factor(strength, grid.treated, share))),
         }
         for strength in grid.strengths
         for share in grid.untreated
@@ -168,7 +168,7 @@ def confounding(
     rows = adjusted_grid(effect, grid)
     found = posterior_e_value(effect)
     factors = prior.log_factors(len(effect.draws), seed)
-    shifted = {"median_factor": float(np.exp(np.median(factors))), **_summary(effect, factors)}
+    shifted = {"median_factor": float(np.exp(np.median(factors))), **describe(effect, factors)}
     factor = tipping_factor(effect)
     stated = decide(float((effect.draws < 0.0).mean()), effect.threshold)
     stable = all(row["decision"] == stated.value for row in rows)
@@ -208,7 +208,21 @@ def _surface(effect: Effect, grid: ConfounderGrid, factor: float | None) -> xr.D
     )
 
 
-def _summary(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
+def describe(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
+    """Return the effect with a bias taken off.
+
+    Parameters
+    ----------
+    effect : Effect
+        Draws.
+    log_factor : float or ndarray, shape (draws,)
+        Log of observed over true hazard ratio.
+
+    Returns
+    -------
+    dict
+        ``hazard_ratio`` (median), ``q2.5``, ``q97.5``, ``probability`` below 1, ``decision``.
+    """
     shifted = effect.draws - log_factor
     low, middle, high = np.exp(np.quantile(shifted, QUANTILES))
     chance = float((shifted < 0.0).mean())
