@@ -81,8 +81,7 @@ def borrow(
     )
     prepared = prepare(model, rows, reduce=False)
     cells = _cells(prepared, rows, external)
-    size = {"draws": spec.sensitivity.draws, "seed": spec.sampler.seed}
-    fits = fit_cells(prepared, cells, **size)
+    fits = fit_cells(prepared, cells, draws=spec.sensitivity.draws, seed=spec.sampler.seed)
     people = remaining(rows, Exclusion(EXTERNAL, outside=(-0.5, 0.5)))
     quantities = read_quantities(as_fit(prepared, people, fits.draws), wanted)
     data = summarise_quantities(quantities, fits.weights)

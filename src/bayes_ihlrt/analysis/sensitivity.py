@@ -157,17 +157,7 @@ def sensitivity_study(
     if spec.sensitivity.audit:
         tell("priors: corners of the grid by NUTS")
         checks["audit"] = audit_grid(study, fits)
-    parts = (study.prepared, checked.person_time)
-    size = {"draws": spec.sensitivity.draws, "seed": spec.sampler.seed}
-    tell("power-scaling priors and likelihood")
-    checks["power_scaling"] = power_scaling(*parts, wanted=study.wanted, **size)
-    tell("tipping points")
-    level = {"threshold": spec.sensitivity.threshold}
-    checks["tipping"] = tipping_points(*parts, wanted=study.main, **level, **size)
-    tell("published effects as priors")
-    checks["evidence"] = published_priors(
-        *parts, study.selection, wanted=study.main, **level, size=(size["draws"], size["seed"])
-    )
+    checks |= _about_priors(study, tell)
     tell("unmeasured confounding")
     effect = measured_effect(study, fits)
     checks["confounding"], about = confounding(
@@ -178,6 +168,33 @@ def sensitivity_study(
     checks["structure"] = structure(spec, checked.cohort, study.prepared)
     ordered = {name: checks[name] for name in TITLES if name in checks}
     return SensitivityResult(checked, ordered, about)
+
+
+def _about_priors(study: Study, tell: Stage) -> dict[str, CheckResult]:
+    """Scale the priors, walk to the tipping points, and put published effects in their place."""
+    prepared, rows = study.prepared, study.checked.person_time
+    own, seed = study.checked.spec.sensitivity, study.checked.spec.sampler.seed
+    tell("power-scaling priors and likelihood")
+    scaled = power_scaling(prepared, rows, wanted=study.wanted, draws=own.draws, seed=seed)
+    tell("tipping points")
+    tipped = tipping_points(
+        prepared,
+        rows,
+        wanted=study.main,
+        threshold=own.threshold,
+        draws=own.draws,
+        seed=seed,
+    )
+    tell("published effects as priors")
+    published = published_priors(
+        prepared,
+        rows,
+        study.selection,
+        wanted=study.main,
+        threshold=own.threshold,
+        size=(own.draws, seed),
+    )
+    return {"power_scaling": scaled, "tipping": tipped, "evidence": published}
 
 
 def _where_possible(study: Study, effect: Effect, tell: Stage) -> dict[str, CheckResult]:

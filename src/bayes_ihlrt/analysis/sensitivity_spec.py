@@ -114,10 +114,10 @@ class StructureSpec(BaseModel):
 
     hazards: tuple[HazardSpec, ...] = Field(
         default=(
-            HazardSpec(family="weibull"),  # type: ignore[arg-type]
-            HazardSpec(family="gompertz"),  # type: ignore[arg-type]
-            HazardSpec(family="piecewise", cuts=(3.0, 6.0, 12.0, 24.0)),  # type: ignore[arg-type]
-            HazardSpec(family="piecewise", cuts=(6.0, 18.0)),  # type: ignore[arg-type]
+            HazardSpec(family="weibull"),
+            HazardSpec(family="gompertz"),
+            HazardSpec(family="piecewise", cuts=(3.0, 6.0, 12.0, 24.0)),
+            HazardSpec(family="piecewise", cuts=(6.0, 18.0)),
         ),
         description="Baseline hazards, with their cut points; the stated one is always among them.",
     )

@@ -51,6 +51,7 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
         if no:
             sentence += f" It does not depend on {_listed(no)}."
         found.append(sentence)
+    found.append("Changes within Monte Carlo error (two standard errors) are not counted.")
     found.append(
         "An answer that does not change under these alternatives can still be wrong for reasons "
         "that none of them has."
@@ -61,7 +62,7 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
 def _prior(part: object) -> tuple[bool, str]:
     decisions = part["decision"].to_numpy()  # type: ignore[index]
     names = part["prior"].to_numpy()  # type: ignore[index]
-    other = np.flatnonzero(decisions != decisions[0])
+    other = np.flatnonzero(part["changed"].to_numpy())  # type: ignore[index]
     if not len(other):
         return False, f"the {len(decisions)} choices of priors"
     alone = [str(names[i]) for i in other if ";" not in str(names[i])]
@@ -98,7 +99,7 @@ def _structure(label: str, checks: Mapping[str, CheckResult]) -> list[tuple[bool
     done = [row for row in rows if row["decision"] is not None]
     if not done:
         return []
-    other = [row for row in done if row["decision"] != done[0]["decision"]]
+    other = [row for row in done if row["changed"]]
     if not other:
         return [(False, f"any of {len(done)} structures")]
     return [

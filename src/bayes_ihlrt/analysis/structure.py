@@ -32,7 +32,7 @@ from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.sensitivity.cells import fit_cells
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide
+from bayes_ihlrt.sensitivity.decisions import decide, differ
 from bayes_ihlrt.sensitivity.populations import exclusions, from_dict, population_cell, remaining
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
@@ -42,7 +42,7 @@ from bayes_ihlrt.sensitivity.quantities import (
     summarise_quantities,
 )
 
-_NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability")
+_NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability", "mcse")
 _CHAINS: Final = 4
 
 
@@ -70,8 +70,8 @@ def structure(spec: AnalysisSpec, data: CohortSource, prepared: PreparedModel) -
     if spec.sensitivity.structure.populations:
         done += _populations(spec, data, prepared)
     rows = [row for variant, table, reason in done for row in _rows(variant, table, reason)]
-    decisions = {(row["quantity"], row["decision"]) for row in rows if row["decision"] is not None}
-    stable = len(decisions) == len({quantity for quantity, _ in decisions})
+    rows = _compared(rows, spec.sensitivity.threshold)
+    stable = not any(row["changed"] for row in rows)
     curve = _curve([(variant, table) for variant, table, _ in done], spec)
     return CheckResult("structure", tuple(rows), curve, _sentences(rows), stable)
 
@@ -192,6 +192,20 @@ def _rows(variant: Variant, table: xr.Dataset | None, reason: str | None) -> lis
     return rows
 
 
+def _compared(rows: Sequence[Row], threshold: float) -> list[Row]:
+    """Tell of each row whether its answer differs from the stated one, beyond Monte Carlo error."""
+    stated = {row["quantity"]: row for row in rows if row["analysis"] == STATED}
+    found: list[Row] = []
+    for row in rows:
+        changed = None
+        if row["reason"] is None and row["quantity"] in stated:
+            first = stated[row["quantity"]]
+            pairs = [(each["probability"], each["mcse"]) for each in (first, row)]
+            changed = differ(pairs[0], pairs[1], threshold)
+        found.append({**row, "changed": changed})
+    return found
+
+
 def _curve(done: Sequence[tuple[Variant, xr.Dataset | None]], spec: AnalysisSpec) -> xr.Dataset:
     """Hazard ratios by analysis, and which choices each of them makes."""
     names = [variant.name for variant, _ in done]
@@ -224,13 +238,20 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     for quantity in dict.fromkeys(row["quantity"] for row in done):
         here = [row for row in done if row["quantity"] == quantity]
         chances = [row["probability"] for row in here]
-        other = [row for row in here if row["decision"] != here[0]["decision"]]
+        other = [row for row in here if row["changed"]]
         words = (
             f"P({here[0]['statement']}) lies between {min(chances):.2f} and {max(chances):.2f} "
             f"over {len(here)} analyses: '{here[0]['decision']}' as stated, "
         )
         said = ", ".join(f"{row['analysis']} ('{row['decision']}')" for row in other)
-        found.append(words + (f"another answer under {said}." if other else "and in all others."))
+        found.append(
+            words
+            + (
+                f"another answer under {said}."
+                if other
+                else "and in all others, up to Monte Carlo error."
+            )
+        )
     lost = [row for row in rows if row["reason"] is not None]
     found += [f"Not estimated, {row['analysis']}: {row['reason']}" for row in lost]
     return tuple(found)

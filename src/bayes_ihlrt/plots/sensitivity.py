@@ -122,7 +122,7 @@ def plot_confounding_contour(data: xr.Dataset) -> Figure:
         (axes.get_xlim()[1], treated),
         fontsize=7,
         ha="right",
-        va="bottom",
+        va="top",
         color=DARK,
     )
     words = (

@@ -1,6 +1,7 @@
 """Where a noisy probability crosses a threshold."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 _NEAR: Final = 9
+_CERTAIN: Final = 2.0
 _SLACK: Final = 0.5
 """Steps beyond its bracket that a root fitted to noisy probabilities may lie."""
 
@@ -37,7 +39,8 @@ def crossings(
 ) -> tuple[Crossing, ...]:
     """Return where a probability crosses a threshold.
 
-    Where two neighbours lie on either side, a cubic in the position is fitted to the probits of the
+    Where the probability is on one side of the threshold by two Monte Carlo errors and then on the
+    other, a cubic in the position is fitted to the probits of the
     nine nearest, weighted by their Monte Carlo errors, and its root between the two is taken.
 
     Parameters
@@ -72,13 +75,18 @@ def crossings(
     probit = norm.ppf(inside)
     error = np.sqrt(inside * (1.0 - inside) / ess) / norm.pdf(probit)
     height = probit - norm.ppf(threshold)
+    # Positions whose side is beyond doubt; noise between two of them makes one crossing, not many.
+    certain = np.flatnonzero(np.abs(height) > _CERTAIN * error)
     found = []
-    for i in np.flatnonzero(np.diff(np.sign(height)) != 0):
+    for left, right in pairwise(certain.tolist()):
+        if height[left] * height[right] > 0.0:
+            continue
+        turns = left + np.flatnonzero(np.diff(np.sign(height[left : right + 1])) != 0)
+        i = int(turns[len(turns) // 2])
         first = int(np.clip(i - _NEAR // 2 + 1, 0, len(place) - _NEAR))
         near = slice(first, first + _NEAR)
-        at, spread, slope = _root(
-            (place[near], height[near], error[near]), (place[i], place[i + 1])
-        )
+        points = (place[near], height[near], error[near])
+        at, spread, slope = _root(points, (place[i], place[i + 1]))
         value = float(np.exp(at)) if log else at
         found.append(Crossing(value, spread * value if log else spread, slope < 0.0))
     return tuple(found)

@@ -28,10 +28,14 @@ def cumulative_js_distance(
 
     Parameters
     ----------
-    values, others : ndarray, shape (draws,)
-        The samples; their lengths may differ.
-    weights, other_weights : ndarray, shape (draws,)
-        Non-negative weights; their scale does not matter.
+    values : ndarray, shape (draws,)
+        A sample.
+    weights : ndarray, shape (draws,)
+        Its non-negative weights; their scale does not matter.
+    others : ndarray, shape (draws,)
+        The other sample; its length may differ.
+    other_weights : ndarray, shape (draws,)
+        Its weights.
 
     Returns
     -------

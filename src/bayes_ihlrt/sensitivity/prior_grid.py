@@ -18,7 +18,7 @@ from bayes_ihlrt.names import Dist, ModifierTransform
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide
+from bayes_ihlrt.sensitivity.decisions import changed_answers, decide
 from bayes_ihlrt.sensitivity.quantities import (
     Wanted,
     as_fit,
@@ -33,9 +33,10 @@ from bayes_ihlrt.sensitivity.scaling import (
 )
 
 STATED: Final = "stated"
-"""The prior of the specification."""
 _WIDE: Final = ("four times as wide", 1.0 / 16.0)
 _NARROW: Final = ("half as wide", 4.0)
+
+_NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability", "mcse")
 
 type Named = Mapping[str, Prior]
 
@@ -180,7 +181,10 @@ def read_grid(
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
     data = summarise_quantities(quantities, fits.weights)
     decisions = np.vectorize(lambda p: decide(p, threshold).value)(data["probability"].to_numpy())
+    chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
+    changed = changed_answers(chance, errors, threshold)
     data = data.assign(
+        changed=((MEMBER, "quantity"), changed),
         decision=((MEMBER, "quantity"), decisions.astype(str)),
         k_hat=(MEMBER, fits.k_hat),
         ess=(MEMBER, fits.ess),
@@ -191,7 +195,6 @@ def read_grid(
         for cell in range(len(fits.cells))
         for place, each in enumerate(quantities)
     ]
-    changed = (decisions != decisions[:1]).any(axis=0)
     return CheckResult(
         name="grid",
         rows=tuple(rows),
@@ -258,9 +261,7 @@ def _row(
     quantity: tuple[str, float | None, str],
 ) -> Row:
     here = data.isel({MEMBER: cell, "quantity": place})
-    numbers = {
-        name: float(here[name]) for name in ("mean", "sd", "q2.5", "median", "q97.5", "probability")
-    }
+    numbers = {name: float(here[name]) for name in _NUMBERS}
     estimand, at, statement = quantity
     return {
         "prior": fits.cells[cell].name,
@@ -287,9 +288,9 @@ def _sentences(data: xr.Dataset) -> tuple[str, ...]:
             f"P({statement}) lies between {low:.2f} and {high:.2f} under {count} choices of priors "
             f"(stated: {float(chance[0]):.2f})"
         )
-        other = np.flatnonzero(decisions != decisions[0])
+        other = np.flatnonzero(part["changed"].to_numpy())
         if not len(other):
-            found.append(f"{words}: '{decisions[0]}' under all of them.")
+            found.append(f"{words}: '{decisions[0]}' under all of them, up to Monte Carlo error.")
             continue
         name = str(part["prior"].to_numpy()[other[0]])
         found.append(

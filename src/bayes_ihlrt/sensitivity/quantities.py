@@ -18,6 +18,7 @@ from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Approximation
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.names import STRATEGY
+from bayes_ihlrt.sensitivity.decisions import probability_error
 
 Floats = NDArray[np.float64]
 EQUIVALENCE = (0.8, 1.25)
@@ -180,8 +181,8 @@ def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.
     Returns
     -------
     xarray.Dataset
-        ``mean, sd, q2.5, median, q97.5`` and ``probability`` of the statement, over ``member,
-        quantity``.
+        ``mean, sd, q2.5, median, q97.5``, ``probability`` of the statement and its Monte Carlo
+        standard error ``mcse`` (from the weights alone), over ``member, quantity``.
     """
     dims = (MEMBER, DRAW)
     count = len(weights)
@@ -202,8 +203,12 @@ def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.
         "q97.5": quantile.sel(probability=0.975),
         "probability": truth["mean"],
     }
+    ess = 1.0 / np.square(weights).sum(axis=-1)
+    chance = truth["mean"].sel(parameter=labels).to_numpy()
+    error = np.vectorize(probability_error)(chance, ess[:, None])
     return xr.Dataset(
-        {name: (over, array.sel(parameter=labels).to_numpy()) for name, array in columns.items()},
+        {"mcse": (over, error)}
+        | {name: (over, array.sel(parameter=labels).to_numpy()) for name, array in columns.items()},
         coords={
             MEMBER: np.arange(count),
             "quantity": labels,
