@@ -59,7 +59,7 @@ def probability_error(probability: float, ess: float) -> float:
     Returns
     -------
     float
-        sqrt(p (1 - p) / ess), p being taken at least half a draw from 0 and 1.
+        That is sqrt(p (1 - p) / ess), p being taken at least half a draw from 0 and 1.
 
     Examples
     --------

@@ -278,7 +278,7 @@ def evidence_prior(selection: Sequence[PublishedEffect], discount: Discount) -> 
     --------
     >>> prior = evidence_prior(published(["LAUNCH OS"]), Discount(0.3, -0.2, 0.2))
     >>> round(prior.mu, 3), round(prior.sigma, 3)
-    (-0.599, 0.494)
+    (-0.599, 0.495)
     """
     effects = np.asarray([each.effect.log_ratio for each in selection])
     variance = np.asarray([each.effect.error**2 for each in selection])
