@@ -7,10 +7,18 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from bayes_ihlrt.analysis import sensitivity, sensitivity_parts, structure
+from bayes_ihlrt.analysis import (
+    external,
+    negative_control,
+    sensitivity,
+    sensitivity_parts,
+    structure,
+)
+from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.analysis.sensitivity import sensitivity_study
 from bayes_ihlrt.analysis.sensitivity_figures import sensitivity_figures
+from bayes_ihlrt.analysis.sensitivity_spec import ExternalSpec, NegativeControlSpec
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Approximation
@@ -21,6 +29,8 @@ from bayes_ihlrt.report.sensitivity_page import print_sensitivity, write_sensiti
 from bayes_ihlrt.sensitivity import published_check, tipping
 from bayes_ihlrt.sensitivity.cells import CellFits, cell_priors
 from bayes_ihlrt.sensitivity.check import CheckResult
+from bayes_ihlrt.sensitivity.confounding import Effect
+from bayes_ihlrt.sensitivity.quantities import Wanted
 from bayes_ihlrt.sensitivity.reverse_bayes import normal_posterior, tipping_mean
 
 DATA = (-0.6, 0.3)
@@ -233,3 +243,39 @@ def test_a_study_needs_a_treatment():
 def test_a_weighted_analysis_is_refused():
     with pytest.raises(RefusedError, match="adjusted by 'weights'"):
         sensitivity_study(load_spec("ladder"), "ihlrt_synthetic")
+
+
+def test_borrowing_reads_own_patients_and_weighs_the_others(monkeypatch):
+    asked = {}
+
+    def recording(prepared, cells, **size):
+        asked["weights"] = {cell.name: cell.weight for cell in cells}
+        asked["priors"] = {cell.name: cell.priors for cell in cells}
+        asked["stated"] = prepared.priors["external"].prior
+        return fake_cells(prepared, cells, **size)
+
+    monkeypatch.setattr(external, "fit_cells", recording)
+    checked = check_analysis(load_spec("primary"), "ihlrt_synthetic")
+    own = ExternalSpec(data="ihlrt_synthetic", powers=(0.5,), sds=(0.3,))
+    found = external.borrow(checked, own, own.data, wanted=Wanted(mitigation=False))
+    weights = asked["weights"]
+    assert weights["nothing borrowed"].tolist() == [1.0] * 80 + [0.0] * 80
+    assert weights["power prior 0.5"].tolist() == [1.0] * 80 + [0.5] * 80
+    assert weights["commensurate prior, sd 0.3"] is None
+    assert asked["priors"]["commensurate prior, sd 0.3"]["external"].sigma == 0.3
+    assert asked["stated"].sigma < 0.01
+    assert [row["borrowing"] for row in found.rows][::2] == list(weights)
+
+
+def test_a_negative_control_is_taken_off(monkeypatch):
+    monkeypatch.setattr(negative_control, "fit_cells", fake_cells)
+    spec = load_spec("primary")
+    control = NegativeControlSpec(data="ihlrt_synthetic", time="os_months", event="death")
+    rng = np.random.default_rng(2)
+    effect = Effect(rng.normal(-0.9, 0.1, 4000), 0.6, 0.95)
+    found = negative_control.negative_control(spec, control, control.data, effect=effect)
+    (row,) = found.rows
+    # Under the control's flat prior its posterior is that of the data: four Monte Carlo errors.
+    sd = np.hypot(0.1, DATA[1])
+    assert np.log(row["control_hazard_ratio"]) == pytest.approx(DATA[0], abs=4 * 0.38 / 63)
+    assert np.log(row["hazard_ratio"]) == pytest.approx(-0.3, abs=4 * 1.25 * sd / 63)
