@@ -20,6 +20,7 @@ DATA_OF = {
     "heart": "heart",
     "hepatocellular": "hepatocellular",
     "ladder": "ihlrt_synthetic",
+    "sensitivity/primary": "ihlrt_synthetic",
 }
 # Specifications of data that are not part of the package.
 WITHOUT_DATA = {"embolisation"}
@@ -125,6 +126,7 @@ def test_json_schema_knows_every_key():
         "estimands",
         "propensity",
         "ladder",
+        "sensitivity",
     }
     assert schema["additionalProperties"] is False
     assert {"DataSpec", "HazardSpec", "Prior", "MedianSurvivalPrior"} <= set(schema["$defs"])

@@ -89,7 +89,8 @@ BAD = [
         "misspelt keys and a misspelt table",
         "specification.toml: 3 faults\n"
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
-        "estimands, ladder, modifier, outcome, priors, propensity, sampler, treatment, visits.\n"
+        "estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
+        "treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
         "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
@@ -383,7 +384,7 @@ def test_a_specification_that_is_not_there(tmp_path):
         "hart.toml: 1 fault\n"
         "  - the file: it does not exist. Check the path of the TOML file, or name a packaged "
         "specification. Did you mean 'heart'? Allowed: embolisation, heart, hepatocellular, "
-        "ladder, pfs_piecewise, primary.",
+        "ladder, pfs_piecewise, primary, sensitivity/primary.",
     )
 
 
@@ -394,7 +395,7 @@ def test_a_folder_instead_of_a_specification(tmp_path):
         f"{tmp_path.name}: 1 fault\n"
         "  - the file: it is a folder. Check the path of the TOML file, or name a packaged "
         "specification. Allowed: embolisation, heart, hepatocellular, ladder, pfs_piecewise, "
-        "primary.",
+        "primary, sensitivity/primary.",
     )
 
 

@@ -5,7 +5,9 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.text import Text
 
+import sensitivity_figures
 from bayes_ihlrt.plots import (
     PLOTS,
     plot_connect_s,
@@ -166,6 +168,7 @@ def ladder_dataset():
 
 
 DATASETS = {
+    **sensitivity_figures.DATASETS,
     "ladder": ladder_dataset,
     "survival": survival_dataset,
     "hazard_ratio": hazard_ratio_dataset,
@@ -186,7 +189,7 @@ def made(name, *, synthetic=False):
 def texts(figure):
     """Return every text of a drawn figure."""
     figure.savefig(io.BytesIO())
-    return [artist.get_text() for artist in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    return [artist.get_text() for artist in figure.findobj(Text)]
 
 
 def test_every_dataset_has_its_figure():

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
+    from bayes_ihlrt.analysis.sensitivity import SensitivityResult as SensitivityResult
+    from bayes_ihlrt.analysis.sensitivity import sensitivity_study as sensitivity_study
+    from bayes_ihlrt.analysis.sensitivity_figures import (
+        sensitivity_figures as sensitivity_figures,
+    )
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
     from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
@@ -45,6 +50,9 @@ else:
         "load_spec": "bayes_ihlrt.analysis.reading",
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",
+        "SensitivityResult": "bayes_ihlrt.analysis.sensitivity",
+        "sensitivity_study": "bayes_ihlrt.analysis.sensitivity",
+        "sensitivity_figures": "bayes_ihlrt.analysis.sensitivity_figures",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
         "EstimandSpec": "bayes_ihlrt.analysis.spec",
         "json_schema": "bayes_ihlrt.analysis.spec",

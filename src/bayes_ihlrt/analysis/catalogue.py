@@ -16,14 +16,16 @@ def packaged_specifications() -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        In alphabetical order.
+        In alphabetical order; those in a folder as ``"folder/name"``.
 
     Examples
     --------
     >>> "primary" in packaged_specifications()
     True
     """
-    return tuple(sorted(file.stem for file in _folder().glob("*.toml")))
+    folder = _folder()
+    files = (file.relative_to(folder).with_suffix("") for file in folder.rglob("*.toml"))
+    return tuple(sorted(file.as_posix() for file in files))
 
 
 def find_specification(source: str | Path) -> Path:

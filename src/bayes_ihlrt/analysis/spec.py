@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
+from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
@@ -119,6 +120,9 @@ class AnalysisSpec(BaseModel):
     ladder: LadderSpec = Field(
         default=LadderSpec(), description="What `bayes-ihlrt ladder` runs beside this design."
     )
+    sensitivity: SensitivitySpec = Field(
+        default=SensitivitySpec(), description="What `bayes-ihlrt sensitivity` changes."
+    )
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
@@ -127,6 +131,7 @@ class AnalysisSpec(BaseModel):
         faults = contradictions(self.data, named, self.outcome)
         faults += estimand_faults(self.estimands, self.treatment, self.modifier)
         faults += ladder_faults(self.ladder, self.visits)
+        faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))
         return self

@@ -10,6 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
+from bayes_ihlrt.analysis.sensitivity_spec import (
+    ConfounderSpec,
+    ExternalSpec,
+    NegativeControlSpec,
+    SensitivitySpec,
+    StructureSpec,
+    sensitivity_faults,
+)
 from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
 from bayes_ihlrt.analysis.translate import described, place, shown, translated
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
@@ -50,6 +58,16 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "sampler": SamplerSpec,
     "estimands": EstimandSpec,
     "ladder": LadderSpec,
+    "sensitivity": SensitivitySpec,
+}
+_NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
+    "outcome": {"hazard": HazardSpec},
+    "sensitivity": {
+        "confounder": ConfounderSpec,
+        "external": ExternalSpec,
+        "negative_control": NegativeControlSpec,
+        "structure": StructureSpec,
+    },
 }
 _REQUIRED: Final = ("data", "outcome")
 _PRIORS: Final = "priors"
@@ -170,10 +188,10 @@ def _read_table(name: str, given: Mapping[str, Any], found: Reading) -> None:
     model, faults = _TABLES[name], found.faults
     fields = described(model)
     table, before = _known_keys(given, fields, name, faults), len(faults)
+    for key, nested in (_NESTED[name] if name in _NESTED else {}).items():
+        if isinstance(table.get(key), dict):
+            table[key] = _known_keys(table[key], described(nested), f"{name}.{key}", faults)
     if name == "outcome":
-        if isinstance(table.get("hazard"), dict):
-            keys = described(HazardSpec)
-            table["hazard"] = _known_keys(table["hazard"], keys, "outcome.hazard", faults)
         table = _without_unreadable(table, faults)
     try:
         # Strict, and by way of JSON, where lists stand for tuples and text for choices.
@@ -228,6 +246,8 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             priors=found.priors,
         )
         found.faults += prior_faults(model)
+        if "sensitivity" in tables:
+            found.faults += sensitivity_faults(tables["sensitivity"], model)
     if "estimands" in tables and all(name in tables for name in named):
         found.faults += estimand_faults(
             tables["estimands"], tables.get("treatment"), tables.get("modifier")

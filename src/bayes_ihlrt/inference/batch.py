@@ -10,15 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
-from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT, BatchModes, BatchPosterior
+from bayes_ihlrt.inference.batch_result import (
+    DRAW,
+    MEMBER,
+    POSITION,
+    WEIGHT,
+    BatchModes,
+    BatchPosterior,
+)
 from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.inference.kernels import Kernels, make_kernels
@@ -28,6 +37,8 @@ from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
 
 Floats = NDArray[np.float64]
+_POSITION_DIMS: Final = (MEMBER, DRAW, "coordinate")
+_EVIDENCE: Final = ("log_evidence", "log_evidence_corrected")
 type Reduce = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -165,7 +176,8 @@ class BatchEngine:
         members : mapping of str to ndarray, shape (members, ...)
             Data that vary, by the names of `pm.Data` or of arrays packed into one.
         keep : sequence of str
-            Parameters whose draws are kept; all by default.
+            Parameters whose draws are kept; all by default. ``"position"`` keeps the unconstrained
+            positions too, over ``coordinate``.
         draws : int
             Draws a member.
         seed : int
@@ -190,7 +202,7 @@ class BatchEngine:
         names = self._kept(keep)
         roster, begin, size = self._plan(members, start, chunk)
         k_hat, ess = np.full(roster.total, np.inf), np.zeros(roster.total)
-        evidence = np.full(roster.total, -np.inf)
+        evidence = np.full((2, roster.total), -np.inf)
         root, parts = jax.random.key(seed), []
         for turn in roster.turns(begin, chunk=size, seed=seed):
             overrides = take(members, turn.members)
@@ -202,15 +214,17 @@ class BatchEngine:
             )
             raw = np.asarray(sample.log_weights)
             found = np.isfinite(np.asarray(proposal.centre.log_marginal))
-            good = found & np.isfinite(raw).any(axis=-1)
-            places = roster.record(turn, good)
+            places = roster.record(turn, found & np.isfinite(raw).any(axis=-1))
             done = turn.members[places]
             weights, k_hat[done], ess[done] = smooth(raw[places])
-            evidence[done] = np.asarray(proposal.log_evidence)[places]
+            corrected = logsumexp(raw[places], axis=-1) - np.log(draws)
+            evidence[:, done] = np.asarray(proposal.log_evidence)[places], corrected
             part = self._dataset(values, turn.members, places, (MEMBER, DRAW))
             part[WEIGHT] = ((MEMBER, DRAW), weights)
+            if POSITION in keep:
+                part[POSITION] = (_POSITION_DIMS, np.asarray(sample.positions)[places])
             parts.append(part if reduce is None else reduce(part))
-        table = {"k_hat": k_hat, "ess": ess, "log_evidence": evidence}
+        table = {"k_hat": k_hat, "ess": ess, **dict(zip(_EVIDENCE, evidence, strict=True))}
         table |= {"converged": roster.converged, "tries": roster.tries}
         flags = member_flags(self.density, self.data, members, total=roster.total)
         return BatchPosterior.make(_joined(parts), table, flags)
@@ -233,14 +247,15 @@ class BatchEngine:
 
     def _kept(self, keep: Sequence[str]) -> tuple[str, ...]:
         known = [str(variable.name) for variable in self.density.model.unobserved_RVs]
+        wanted = [name for name in keep if name != POSITION]
         faults = [
             Fault(f"'{name}'", "the model has no such parameter", nearest(name, known))
-            for name in keep
+            for name in wanted
             if name not in known
         ]
         if faults:
             raise SpecificationError("batch, keep", faults)
-        return tuple(keep) or tuple(known)
+        return tuple(wanted) or tuple(known)
 
     def _dataset(
         self,

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 MEMBER: Final = "member"
 DRAW: Final = "draw"
 WEIGHT: Final = "weight"
+POSITION: Final = "position"
+"""Unconstrained positions among the draws, where they were asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,9 @@ class BatchPosterior:
         what `reduce` made of it. Failed members are left out.
     diagnostics : xarray.Dataset
         By member, failed ones included: ``converged``, ``not_converged``, ``k_hat`` and ``ess``
-        (infinite and 0 where it failed), ``high_k_hat`` (above 0.7), ``tries``, ``log_evidence``,
-        and each flag of the data: ``no_events``, ``one_patient``, ``separation``, ``collinear``.
+        (infinite and 0 where it failed), ``high_k_hat`` (above 0.7), ``tries``, ``log_evidence``
+        (Laplace), ``log_evidence_corrected`` (by the mean importance weight), and each flag of the
+        data: ``no_events``, ``one_patient``, ``separation``, ``collinear``.
     flags : MemberFlags, optional
         What is the matter with the data of each member; None where rows are not known by name.
     """

@@ -13,7 +13,7 @@ from pytensor.tensor import TensorVariable
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
-from bayes_ihlrt.model.baseline import add_baseline, make_hazard
+from bayes_ihlrt.model.baseline import Theta, add_baseline, make_hazard
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
@@ -120,31 +120,55 @@ def build_graph(prepared: PreparedModel) -> pm.Model:
     pymc.Model
         The graph.
     """
-    with pm.Model(coords=_coords(prepared)) as model:
-        packed, slots = pack(prepared.arrays.data)
-        for name, values in packed.items():
-            pm.Data(name, values)
-        data = unpack(slots)
-        priors = add_hyperparameters(prepared.priors)
-        coefficients = _coefficients(prepared.encoder.columns, priors)
-        eta, group_mean = _add_groups(prepared, priors, data)
-        eta = eta + pt.dot(data["design"], coefficients)
-        theta = add_baseline(
-            prepared.spec.outcome.hazard,
-            prepared.hazard,
-            priors,
-            centre=pt.dot(data["design_centre"], coefficients) + group_mean,
-            reference=pt.dot(data["design_reference"], coefficients),
-            time_centre=data["time_centre"][0],
-            share=data["interval_share"],
-        )
+    with pm.Model(coords=graph_coords(prepared)) as model:
+        theta, eta, data = add_outcome(prepared)
         observe(prepared.hazard, theta, eta, data, unit=prepared.arrays.unit)
     return model
 
 
-def _coords(
+def add_outcome(
+    prepared: PreparedModel,
+) -> tuple[Theta, TensorVariable, dict[str, TensorVariable]]:
+    """Add data, priors, linear predictor and baseline to the model on the stack.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification bound to person-time.
+
+    Returns
+    -------
+    theta : dict of str to TensorVariable
+        Parameters of the baseline hazard.
+    eta : TensorVariable, shape (rows,)
+        Linear predictor, log hazard ratio.
+    data : dict of str to TensorVariable
+        The graph's data, for `observe`.
+    """
+    packed, slots = pack(prepared.arrays.data)
+    for name, values in packed.items():
+        pm.Data(name, values)
+    data = unpack(slots)
+    priors = add_hyperparameters(prepared.priors)
+    coefficients = _coefficients(prepared.encoder.columns, priors)
+    eta, group_mean = _add_groups(prepared, priors, data)
+    eta = eta + pt.dot(data["design"], coefficients)
+    theta = add_baseline(
+        prepared.spec.outcome.hazard,
+        prepared.hazard,
+        priors,
+        centre=pt.dot(data["design_centre"], coefficients) + group_mean,
+        reference=pt.dot(data["design_reference"], coefficients),
+        time_centre=data["time_centre"][0],
+        share=data["interval_share"],
+    )
+    return theta, eta, data
+
+
+def graph_coords(
     prepared: PreparedModel,
 ) -> dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]]:
+    """Return the coordinates of a prepared model's graph, by dimension."""
     coords: dict[str, NDArray[np.object_] | tuple[str, ...] | list[str]] = {
         prepared.arrays.unit: prepared.arrays.labels,
         **prepared.encoder.levels,

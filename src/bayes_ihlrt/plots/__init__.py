@@ -32,9 +32,16 @@ from bayes_ihlrt.plots.predictions import (
     plot_influence,
     plot_risk_calibration,
 )
+from bayes_ihlrt.plots.sensitivity import (
+    plot_confounding_contour,
+    plot_prior_grid,
+    plot_specification_curve,
+    plot_tipping_points,
+)
 
 __all__ = [
     "PLOTS",
+    "plot_confounding_contour",
     "plot_connect_s",
     "plot_effect_by_period",
     "plot_forest",
@@ -45,12 +52,15 @@ __all__ = [
     "plot_ladder",
     "plot_love",
     "plot_overlap",
+    "plot_prior_grid",
     "plot_prior_posterior",
     "plot_prior_survival",
     "plot_residuals",
     "plot_risk_calibration",
+    "plot_specification_curve",
     "plot_survival",
     "plot_survival_check",
+    "plot_tipping_points",
     "plot_trace",
     "plot_weight_sums",
 ]
@@ -74,5 +84,9 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "residuals": plot_residuals,
     "risk_calibration": plot_risk_calibration,
     "survival_check": plot_survival_check,
+    "prior_grid": plot_prior_grid,
+    "tipping_points": plot_tipping_points,
+    "confounding_contour": plot_confounding_contour,
+    "specification_curve": plot_specification_curve,
 }
 """The function that draws each dataset, by the name of the figure."""

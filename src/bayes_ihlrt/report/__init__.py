@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
     from bayes_ihlrt.report.progress import Stages as Stages
+    from bayes_ihlrt.report.sensitivity_page import print_sensitivity as print_sensitivity
+    from bayes_ihlrt.report.sensitivity_page import write_sensitivity as write_sensitivity
     from bayes_ihlrt.report.terminal import print_fit as print_fit
     from bayes_ihlrt.report.words import summary_sentences as summary_sentences
     from bayes_ihlrt.report.writing import write_fit as write_fit
@@ -24,6 +26,8 @@ else:
         "print_ladder": "bayes_ihlrt.report.ladder_table",
         "write_ladder": "bayes_ihlrt.report.ladder_table",
         "Stages": "bayes_ihlrt.report.progress",
+        "print_sensitivity": "bayes_ihlrt.report.sensitivity_page",
+        "write_sensitivity": "bayes_ihlrt.report.sensitivity_page",
         "print_fit": "bayes_ihlrt.report.terminal",
         "summary_sentences": "bayes_ihlrt.report.words",
         "write_fit": "bayes_ihlrt.report.writing",

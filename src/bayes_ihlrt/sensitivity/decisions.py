@@ -1,0 +1,128 @@
+"""Decisions from posterior probabilities, with room for "we cannot tell"."""
+
+from enum import StrEnum
+from math import hypot, sqrt
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+BEYOND: Final = 2.0
+"""Monte Carlo standard errors by which two probabilities have to differ."""
+
+
+class Decision(StrEnum):
+    """What a posterior probability says of a statement."""
+
+    YES = "yes"
+    NO = "no"
+    OPEN = "cannot tell"
+
+
+def decide(probability: float, threshold: float) -> Decision:
+    """Return what a posterior probability says of a statement.
+
+    Parameters
+    ----------
+    probability : float
+        Posterior probability of the statement.
+    threshold : float
+        Probability, above one half, from which the statement holds; at one minus it, it does not.
+
+    Returns
+    -------
+    Decision
+        ``"cannot tell"`` between the two.
+
+    Examples
+    --------
+    >>> [decide(p, 0.95).value for p in (0.96, 0.5, 0.04)]
+    ['yes', 'cannot tell', 'no']
+    """
+    if probability >= threshold:
+        return Decision.YES
+    return Decision.NO if 1.0 - probability >= threshold else Decision.OPEN
+
+
+def probability_error(probability: float, ess: float) -> float:
+    """Return the Monte Carlo standard error of a probability.
+
+    Parameters
+    ----------
+    probability : float
+        Share of the draws.
+    ess : float
+        Their effective sample size.
+
+    Returns
+    -------
+    float
+        That is sqrt(p (1 - p) / ess), p being taken at least half a draw from 0 and 1.
+
+    Examples
+    --------
+    >>> round(probability_error(0.5, 400.0), 3)
+    0.025
+    """
+    inside = min(max(probability, 0.5 / ess), 1.0 - 0.5 / ess)
+    return sqrt(inside * (1.0 - inside) / ess)
+
+
+def differ(first: tuple[float, float], second: tuple[float, float], threshold: float) -> bool:
+    """Tell whether two posteriors answer differently, beyond Monte Carlo error.
+
+    Parameters
+    ----------
+    first, second : tuple of float
+        Probability of the statement and its Monte Carlo standard error.
+    threshold : float
+        Probability from which the statement holds.
+
+    Returns
+    -------
+    bool
+        The decisions differ, and the probabilities by more than two standard errors.
+
+    Examples
+    --------
+    >>> differ((0.96, 0.01), (0.94, 0.01), 0.95), differ((0.96, 0.01), (0.90, 0.01), 0.95)
+    (False, True)
+    """
+    far = abs(first[0] - second[0]) > BEYOND * hypot(first[1], second[1])
+    return far and decide(first[0], threshold) is not decide(second[0], threshold)
+
+
+def changed_answers(probabilities: Floats, errors: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Tell where the answer differs from that of the first row, beyond Monte Carlo error.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (rows, statements)
+        Posterior probabilities.
+    errors : ndarray, shape (rows, statements)
+        Their Monte Carlo standard errors.
+    threshold : float
+        Probability from which a statement holds.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, statements)
+        See `differ`.
+
+    Examples
+    --------
+    >>> changed_answers(np.array([[0.96], [0.5]]), np.full((2, 1), 0.01), 0.95).ravel().tolist()
+    [False, True]
+    """
+    return np.asarray(
+        [
+            [
+                differ((p, e), (p0, e0), threshold)
+                for p, e, p0, e0 in zip(row, error, probabilities[0], errors[0], strict=True)
+            ]
+            for row, error in zip(probabilities, errors, strict=True)
+        ],
+        dtype=bool,
+    )

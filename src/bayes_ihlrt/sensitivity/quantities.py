@@ -1,0 +1,261 @@
+"""What is read from every posterior of a study: estimands and the statements about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT
+from bayes_ihlrt.inference.batch_summary import summarise_draws
+from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.model.build import PreparedModel
+from bayes_ihlrt.names import STRATEGY
+from bayes_ihlrt.sensitivity.decisions import probability_error
+
+Floats = NDArray[np.float64]
+EQUIVALENCE = (0.8, 1.25)
+"""Hazard ratios that count as no effect of the modifier."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to read.
+
+    Parameters
+    ----------
+    at : tuple of float
+        Values of the modifier at which the hazard ratio is read.
+    horizon : float
+        Months up to which survival time is compared.
+    margin : float
+        Months of restricted mean survival that count as a gain.
+    interaction_margin : float
+        Months by which the gain at the largest value of `at` exceeds that at the smallest.
+    treat_from : float
+        Month from which the treated strategy treats.
+    mitigation : bool
+        Whether to read how far treatment mitigates the modifier.
+    """
+
+    at: tuple[float, ...] = ()
+    horizon: float = 24.0
+    margin: float = 1.0
+    interaction_margin: float = 0.0
+    treat_from: float = 0.0
+    mitigation: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """One estimand with a statement about it, for every draw of every posterior.
+
+    Parameters
+    ----------
+    estimand : str
+        ``"log_hazard_ratio"``, ``"rmst_difference"`` (months), ``"interaction"`` (log hazard
+        ratio per unit of the modifier), ``"modifier_under_treatment"`` (log hazard ratio) or
+        ``"rmst_interaction"`` (months).
+    at : float or None
+        Value of the modifier; None for the cohort's own values, or where there is none.
+    statement : str
+        What is asked of each draw, in words.
+    values : ndarray, shape (members, draws)
+        The estimand.
+    holds : ndarray of bool, shape (members, draws)
+        Whether the statement holds.
+    """
+
+    estimand: str
+    at: float | None
+    statement: str
+    values: Floats
+    holds: NDArray[np.bool_]
+
+    @property
+    def label(self) -> str:
+        """Name that tells it from the others."""
+        return self.estimand if self.at is None else f"{self.estimand} at {self.at:g}"
+
+
+def as_fit(prepared: PreparedModel, person_time: PersonTime, draws: xr.Dataset) -> FittedModel:
+    """Present weighted draws of many posteriors as chains, so that estimands can be read.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model of all of them.
+    person_time : PersonTime
+        Rows that were fitted.
+    draws : xarray.Dataset
+        Dimensions ``member, draw, ...``.
+
+    Returns
+    -------
+    FittedModel
+        One chain a member. Nothing of it may be reduced without the members' weights.
+    """
+    found = (
+        draws.drop_vars([WEIGHT, POSITION], errors="ignore")
+        .rename({MEMBER: "chain"})
+        .transpose("chain", DRAW, ...)
+    )
+    weight = draws[WEIGHT].to_numpy()
+    ess = float((1.0 / np.square(weight).sum(axis=-1)).min())
+    tree = xr.DataTree.from_dict({"posterior": found})
+    return FittedModel(prepared, person_time, tree, Approximation(0.0, ess, weight.size))
+
+
+def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
+    """Return the estimands of a study, with a statement about each.
+
+    Hazard ratio of treatment at the modifier's values (statement: below 1); difference in
+    restricted mean survival (above the margin); interaction (below 0), the modifier's hazard ratio
+    under treatment (between 0.8 and 1.25) and the difference between the gains at the largest and
+    the smallest value of the modifier (above its margin).
+
+    Parameters
+    ----------
+    fit : FittedModel
+        From `as_fit`.
+    wanted : Wanted
+        What to read.
+
+    Returns
+    -------
+    tuple of Quantity
+        Without those of the modifier where the model has none.
+
+    Raises
+    ------
+    SpecificationError
+        The model has no treatment.
+    """
+    spec = fit.prepared.spec
+    if spec.treatment is None:
+        remedy = "Add [treatment] to the specification"
+        fault = Fault("model", "it has no treatment, whose effect could be sensitive", remedy)
+        raise SpecificationError("sensitivity", [fault])
+    gain = f"{wanted.horizon:g}-month gain above {wanted.margin:g} month(s)"
+    overall = _gain(fit, wanted, None)
+    if spec.modifier is None:
+        ratio = log_hazard_ratio(fit).to_numpy()
+        first = [Quantity("log_hazard_ratio", None, "hazard ratio below 1", ratio, ratio < 0.0)]
+        gained = Quantity("rmst_difference", None, gain, overall, overall > wanted.margin)
+        return (*first, gained)
+    at = sorted({spec.modifier.reference, *wanted.at})
+    ratios = log_hazard_ratio(fit, at).to_numpy()
+    found = [
+        Quantity(
+            "log_hazard_ratio",
+            value,
+            f"hazard ratio below 1 at {spec.modifier.name} {value:g}",
+            ratios[..., number],
+            ratios[..., number] < 0.0,
+        )
+        for number, value in enumerate(at)
+    ]
+    found.append(Quantity("rmst_difference", None, gain, overall, overall > wanted.margin))
+    if not wanted.mitigation:
+        return tuple(found)
+    return (*found, *_mitigation(fit, wanted, ends=(at[0], at[-1])))
+
+
+def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.Dataset:
+    """Summarise weighted draws, member by member.
+
+    Parameters
+    ----------
+    quantities : sequence of Quantity
+        Draws.
+    weights : ndarray, shape (members, draws)
+        Normalised weights.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``mean, sd, q2.5, median, q97.5``, ``probability`` of the statement and its Monte Carlo
+        standard error ``mcse`` (from the weights alone), over ``member, quantity``.
+    """
+    dims = (MEMBER, DRAW)
+    count = len(weights)
+    values = {each.label: (dims, each.values) for each in quantities}
+    holds = {each.label: (dims, each.holds.astype(np.float64)) for each in quantities}
+    coords = {MEMBER: np.arange(count)}
+    weighted = {WEIGHT: (dims, weights)}
+    summary = summarise_draws(xr.Dataset({**values, **weighted}, coords=coords))
+    truth = summarise_draws(xr.Dataset({**holds, **weighted}, coords=coords))
+    labels = [each.label for each in quantities]
+    over = (MEMBER, "quantity")
+    quantile = summary["quantile"]
+    columns = {
+        "mean": summary["mean"],
+        "sd": summary["sd"],
+        "q2.5": quantile.sel(probability=0.025),
+        "median": quantile.sel(probability=0.5),
+        "q97.5": quantile.sel(probability=0.975),
+        "probability": truth["mean"],
+    }
+    ess = 1.0 / np.square(weights).sum(axis=-1)
+    chance = truth["mean"].sel(parameter=labels).to_numpy()
+    error = np.vectorize(probability_error)(chance, ess[:, None])
+    return xr.Dataset(
+        {"mcse": (over, error)}
+        | {name: (over, array.sel(parameter=labels).to_numpy()) for name, array in columns.items()},
+        coords={
+            MEMBER: np.arange(count),
+            "quantity": labels,
+            "statement": ("quantity", [each.statement for each in quantities]),
+        },
+    )
+
+
+def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) -> list[Quantity]:
+    """Whether treatment mitigates the modifier, on the hazard and on the time scale."""
+    spec = fit.prepared.spec
+    if spec.modifier is None:
+        return []
+    names = [f"{spec.treatment}:{spec.modifier.name}", f"{spec.modifier.name}:{spec.treatment}"]
+    columns = fit.prepared.encoder.columns
+    interaction = next((name for name in names if name in columns), None)
+    if interaction is None or spec.modifier.name not in columns:
+        return []
+    product = fit.posterior[interaction].to_numpy()
+    under = fit.posterior[spec.modifier.name].to_numpy() + product
+    low, high = np.log(EQUIVALENCE)
+    found = [
+        Quantity("interaction", None, "interaction below 0", product, product < 0.0),
+        Quantity(
+            "modifier_under_treatment",
+            None,
+            f"hazard ratio of {spec.modifier.name} under treatment between "
+            f"{EQUIVALENCE[0]:g} and {EQUIVALENCE[1]:g}",
+            under,
+            (under > low) & (under < high),
+        ),
+    ]
+    if ends[0] < ends[1]:
+        contrast = _gain(fit, wanted, ends[1]) - _gain(fit, wanted, ends[0])
+        words = (
+            f"gain at {spec.modifier.name} {ends[1]:g} exceeds that at {ends[0]:g} by more than "
+            f"{wanted.interaction_margin:g} month(s)"
+        )
+        holds = contrast > wanted.interaction_margin
+        found.append(Quantity("rmst_interaction", None, words, contrast, holds))
+    return found
+
+
+def _gain(fit: FittedModel, wanted: Wanted, at: float | None) -> Floats:
+    """Months gained up to the horizon, shape (members, draws)."""
+    treated = treated_from(wanted.treat_from)
+    patients = sample_population(fit, modifier_at=at)
+    months = rmst(fit, wanted.horizon, [NEVER, treated], population=patients)
+    gain = months.sel({STRATEGY: treated.name}) - months.sel({STRATEGY: NEVER.name})
+    return np.asarray(gain.transpose("chain", "draw").to_numpy())

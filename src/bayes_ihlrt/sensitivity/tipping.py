@@ -1,0 +1,250 @@
+"""Tipping points: the prior at which a decision changes.
+
+The prior of the treatment walks along three paths: its mean (sd as stated), its sd (mean as stated)
+and a sceptic's strength (mean 0, worth so many events). Every step is a refit of the whole model,
+one member of a batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.inference.batch_result import MEMBER
+from bayes_ihlrt.model.build import PreparedModel
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Prior, PriorScale
+from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
+from bayes_ihlrt.sensitivity.check import CheckResult, Row
+from bayes_ihlrt.sensitivity.crossing import Crossing, crossings
+from bayes_ihlrt.sensitivity.decisions import Decision
+from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
+from bayes_ihlrt.sensitivity.reverse_bayes import equivalent_events, sd_of_events
+
+Floats = NDArray[np.float64]
+_STEPS: Final = 41
+
+
+class Path(StrEnum):
+    """What of the treatment's prior is moved."""
+
+    MEAN = "prior mean"
+    """Log hazard ratio, sd as stated."""
+    SD = "prior sd"
+    """Log hazard ratio, mean as stated."""
+    EVENTS = "sceptical events"
+    """Events that a prior around no effect is worth."""
+
+
+RANGES: Final[Mapping[Path, tuple[float, float]]] = {
+    Path.MEAN: (-2.0, 2.0),
+    Path.SD: (0.05, 4.0),
+    Path.EVENTS: (1.0, 2000.0),
+}
+
+
+def tipping_points(
+    prepared: PreparedModel,
+    person_time: PersonTime,
+    *,
+    wanted: Wanted,
+    threshold: float,
+    draws: int,
+    seed: int,
+) -> CheckResult:
+    """Return the priors of the treatment at which each decision changes.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model; the treatment's prior has a location.
+    person_time : PersonTime
+        Rows that were fitted.
+    wanted : Wanted
+        What is decided on.
+    threshold : float
+        Probability from which a statement holds.
+    draws : int
+        Draws of each step.
+    seed : int
+        Seed.
+
+    Returns
+    -------
+    CheckResult
+        Rows by path, statement and threshold (that of holding, and that of not holding).
+
+    Raises
+    ------
+    RefusedError
+        The treatment's prior is not a Normal or Student t on the log hazard ratio.
+    """
+    treatment = str(prepared.spec.treatment)
+    stated = prepared.priors[treatment].prior
+    _check_location(treatment, stated)
+    coarse = {path: _steps(path) for path in Path}
+    tables = _walk(prepared, person_time, coarse, wanted=wanted, size=(draws, seed))
+    rows: list[Row] = []
+    for path in Path:
+        rows += _rows(path, tables[path], stated, threshold)
+    data = xr.concat(
+        [tables[path].expand_dims(path=[path.value]) for path in Path], dim="path", join="exact"
+    )
+    return CheckResult(
+        name="tipping",
+        rows=tuple(rows),
+        data=data.assign_attrs(
+            threshold=threshold,
+            stated_mean=float(stated.mu or 0.0),
+            stated_sd=float(stated.sigma or 1.0),
+        ),
+        sentences=_sentences(rows, data),
+        stable=not any(row["value"] is not None for row in rows),
+    )
+
+
+def _check_location(treatment: str, prior: Prior) -> None:
+    normal = prior.dist in {Dist.NORMAL, Dist.STUDENT_T} and prior.on is PriorScale.PARAMETER
+    if not normal:
+        problem = f"it is a {prior.dist.value}, which has no mean and sd to move on the log scale"
+        remedy = "State a Normal or StudentT on the log hazard ratio, or hr_median and hr_interval"
+        raise RefusedError("tipping points", [Fault(f"prior '{treatment}'", problem, remedy)])
+
+
+def _steps(path: Path) -> Floats:
+    low, high = RANGES[path]
+    return np.linspace(low, high, _STEPS) if path is Path.MEAN else np.geomspace(low, high, _STEPS)
+
+
+def _moved(path: Path, stated: Prior, value: float) -> Prior:
+    match path:
+        case Path.MEAN:
+            change = {"mu": value}
+        case Path.SD:
+            change = {"sigma": value}
+        case Path.EVENTS:
+            change = {"mu": 0.0, "sigma": sd_of_events(value)}
+    return stated.model_copy(update=change)
+
+
+def _walk(
+    prepared: PreparedModel,
+    person_time: PersonTime,
+    steps: Mapping[Path, Floats],
+    *,
+    wanted: Wanted,
+    size: tuple[int, int],
+) -> dict[Path, xr.Dataset]:
+    """Refit the model along the paths; one table a path over ``step, quantity``."""
+    treatment = str(prepared.spec.treatment)
+    stated = prepared.priors[treatment].prior
+    cells = [
+        PriorCell(f"{path.value} {value:g}", {treatment: _moved(path, stated, float(value))})
+        for path, values in steps.items()
+        for value in values
+    ]
+    fits = fit_cells(prepared, cells, draws=size[0], seed=size[1])
+    quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
+    table = summarise_quantities(quantities, fits.weights).assign(ess=(MEMBER, fits.ess))
+    found, first = {}, 0
+    for path, values in steps.items():
+        part = table.isel({MEMBER: slice(first, first + len(values))})
+        found[path] = part.drop_vars(MEMBER).rename({MEMBER: "step"}).assign(value=("step", values))
+        first += len(values)
+    return found
+
+
+def _levels(threshold: float) -> dict[Decision, float]:
+    return {Decision.YES: threshold, Decision.NO: 1.0 - threshold}
+
+
+def _found(path: Path, table: xr.Dataset, place: int, level: float) -> tuple[Crossing, ...]:
+    part = table.isel(quantity=place)
+    return crossings(
+        part["value"].to_numpy(),
+        part["probability"].to_numpy(),
+        part["ess"].to_numpy(),
+        level,
+        log=path is not Path.MEAN,
+    )
+
+
+def _rows(path: Path, table: xr.Dataset, stated: Prior, threshold: float) -> list[Row]:
+    rows: list[Row] = []
+    low, high = RANGES[path]
+    for place in range(table.sizes["quantity"]):
+        here = table.isel(quantity=place)
+        common = {
+            "path": path.value,
+            "quantity": str(here["quantity"].item()),
+            "statement": str(here["statement"].item()),
+            "from": low,
+            "to": high,
+        }
+        for decision, level in _levels(threshold).items():
+            found = _found(path, table, place, level)
+            numbers: list[dict[str, object]] = [
+                {"value": c.value, "mcse": c.error, "falling": c.falling} for c in found
+            ] or [{"value": None, "mcse": None, "falling": None}]
+            rows += [
+                {
+                    **common,
+                    "decision": decision.value,
+                    "probability": level,
+                    **number,
+                    **_as_prior(path, stated, number["value"]),
+                }
+                for number in numbers
+            ]
+    return rows
+
+
+def _as_prior(path: Path, stated: Prior, value: object) -> dict[str, float | None]:
+    """Tell the tipping prior as a hazard ratio with its interval, and in events."""
+    if value is None:
+        return dict.fromkeys(("prior_hr", "prior_hr_low", "prior_hr_high", "prior_events"))
+    prior = _moved(path, stated, float(value))  # type: ignore[arg-type]
+    mu, sigma = float(prior.mu or 0.0), float(prior.sigma or 1.0)
+    quantile = norm.ppf(0.975)
+    return {
+        "prior_hr": float(np.exp(mu)),
+        "prior_hr_low": float(np.exp(mu - quantile * sigma)),
+        "prior_hr_high": float(np.exp(mu + quantile * sigma)),
+        "prior_events": equivalent_events(sigma),
+    }
+
+
+def _sentences(rows: Sequence[Row], data: xr.Dataset) -> tuple[str, ...]:
+    found = []
+    for label, statement in zip(
+        data["quantity"].to_numpy(), data["statement"].to_numpy(), strict=True
+    ):
+        here = [row for row in rows if row["quantity"] == label and row["value"] is not None]
+        if not here:
+            found.append(
+                f"No prior of treatment that was tried changes the answer to '{statement}'."
+            )
+        found += [_sentence(str(statement), row) for row in here]
+    return tuple(found)
+
+
+def _sentence(statement: str, row: Row) -> str:
+    value, error = row["value"], row["mcse"]
+    interval = f"{row['prior_hr_low']:.2f} to {row['prior_hr_high']:.2f}"
+    turns = "falls below" if row["falling"] else "reaches"
+    where = {
+        Path.MEAN: f"the prior mean of the log hazard ratio passes {value:+.2f} (hazard ratio "
+        f"{row['prior_hr']:.2f})",
+        Path.SD: f"the prior sd passes {value:.2f} (hazard ratio {interval})",
+        Path.EVENTS: f"a sceptic's prior is worth {value:,.0f} events (hazard ratio {interval})",
+    }[Path(str(row["path"]))]
+    return (
+        f"P({statement}) {turns} {row['probability']:.2f} when {where}; Monte Carlo error "
+        f"{error:.2g}."
+    )
