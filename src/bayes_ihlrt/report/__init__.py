@@ -6,7 +6,10 @@ from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
     from bayes_ihlrt.report.check_table import print_check as print_check
+    from bayes_ihlrt.report.exports import write_exports as write_exports
     from bayes_ihlrt.report.folder import check_folder as check_folder
+    from bayes_ihlrt.report.html import write_report as write_report
+    from bayes_ihlrt.report.inputs import read_results as read_results
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
     from bayes_ihlrt.report.progress import Stages as Stages
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "print_check": "bayes_ihlrt.report.check_table",
+        "write_exports": "bayes_ihlrt.report.exports",
         "check_folder": "bayes_ihlrt.report.folder",
+        "write_report": "bayes_ihlrt.report.html",
+        "read_results": "bayes_ihlrt.report.inputs",
         "print_ladder": "bayes_ihlrt.report.ladder_table",
         "write_ladder": "bayes_ihlrt.report.ladder_table",
         "Stages": "bayes_ihlrt.report.progress",

@@ -1,0 +1,317 @@
+"""The sections of a report, from what the commands wrote."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bayes_ihlrt.data import datasets
+from bayes_ihlrt.report.design_tables import ladder_tables, plan_tables, sensitivity_tables
+from bayes_ihlrt.report.document import Section, embedded
+from bayes_ihlrt.report.fit_tables import fit_tables, prior_table, propensity_tables
+from bayes_ihlrt.report.inputs import Kind, Output, Results
+from bayes_ihlrt.report.table_model import Table, plain_table, text
+
+_PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
+_DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
+_PRIOR_FIGURES: Final = frozenset({"prior_posterior"})
+_DIAGNOSTICS: Final = {
+    "engine": "Engine",
+    "r_hat": "Largest R-hat",
+    "worst": "Parameter with the largest R-hat",
+    "ess_bulk": "Smallest bulk effective sample size",
+    "ess_tail": "Smallest tail effective sample size",
+    "divergences": "Divergent transitions",
+    "k_hat": "Pareto k-hat of the importance weights",
+    "ess": "Effective sample size of the weighted draws",
+}
+
+
+def summary_section(results: Results) -> Section:
+    """Return the plain-language summary.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    Section
+        What each output says, in sentences.
+    """
+    told = [sentence for output in results.outputs for sentence in _SUMMARIES[output.kind](output)]
+    notes = [note for output in results.outputs for note in output.result.get("notes") or ()]
+    if results.synthetic and not any(note.startswith("SYNTHETIC") for note in notes):
+        notes.insert(0, "SYNTHETIC DATA: no patient is in them. Nothing follows for care.")
+    return Section("summary", "Summary", tuple(told), tuple(dict.fromkeys(notes)))
+
+
+def result_sections(results: Results) -> tuple[Section, ...]:
+    """Return the sections of results, command by command.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    tuple of Section
+        In the order of the commands.
+    """
+    return tuple(part for output in results.outputs for part in _SECTIONS[output.kind](output))
+
+
+def closing_sections(results: Results) -> tuple[Section, ...]:
+    """Return what was analysed and by what: specifications, data, versions and seeds.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    tuple of Section
+        Specification of each output, data, provenance.
+    """
+    return (*_specifications(results), *_data(results), _provenance(results))
+
+
+def _fit(output: Output) -> list[Section]:
+    brief = output.brief
+    special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES
+
+    def figures(names: frozenset[str]) -> Any:
+        return embedded(file for file in output.figures if file.stem in names)
+
+    own = embedded(file for file in output.figures if file.stem not in special)
+    found = [Section("effect", "Effect of treatment over the modifier")]
+    if not brief["curves"]["values"]:
+        found = []
+    found += [
+        Section("results", "Results", tables=fit_tables(output), figures=own),
+        Section(
+            "priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)
+        ),
+    ]
+    comparability = propensity_tables(output)
+    if comparability:
+        found.append(
+            Section(
+                "propensity",
+                "Comparability of treated and untreated",
+                tables=comparability,
+                figures=figures(_PROPENSITY_FIGURES),
+            )
+        )
+    found.append(
+        Section(
+            "diagnostics",
+            "Can the draws be trusted?",
+            (brief["convergence"], brief["loo"]),
+            tuple(output.result["diagnostics"]["failures"]),
+            tables=(_diagnostics(output),),
+            figures=figures(_DIAGNOSTIC_FIGURES),
+        )
+    )
+    return found
+
+
+def _diagnostics(output: Output) -> Table:
+    rows = [
+        {"diagnostic": label, "value": output.result["diagnostics"][name]}
+        for name, label in _DIAGNOSTICS.items()
+        if output.result["diagnostics"][name] is not None
+    ]
+    title = "Diagnostics over all parameters; each parameter's own are in the table of parameters"
+    return plain_table("diagnostics", title, rows)
+
+
+def _ladder(output: Output) -> list[Section]:
+    told = tuple(output.brief["sentences"])
+    title = "Bias ladder: one cohort under every design"
+    figures = embedded(output.figures)
+    return [Section("ladder", title, told, tables=ladder_tables(output), figures=figures)]
+
+
+def _sensitivity(output: Output) -> list[Section]:
+    return [
+        Section(
+            "sensitivity",
+            "Sensitivity to priors and assumptions",
+            tuple(_sensitivity_summary(output)),
+            tables=sensitivity_tables(output),
+            figures=embedded(output.figures),
+        )
+    ]
+
+
+def _plan(output: Output) -> list[Section]:
+    return [
+        Section(
+            "plan",
+            "Trial designs, simulated",
+            tuple(_plan_summary(output)),
+            tables=plan_tables(output),
+            figures=embedded(output.figures),
+        )
+    ]
+
+
+def _fit_summary(output: Output) -> list[str]:
+    return [f"{output.brief['headline']}.", *output.brief["sentences"]]
+
+
+def _ladder_summary(output: Output) -> list[str]:
+    return list(output.brief["sentences"])
+
+
+def _sensitivity_summary(output: Output) -> list[str]:
+    """How far estimates and decisions move over the grid of priors."""
+    grid: list[Mapping[str, Any]] = output.result["grid"]
+    told = []
+    for estimand in dict.fromkeys(row["estimand"] for row in grid):
+        rows = [row for row in grid if row["estimand"] == estimand]
+        means = [row["mean"] for row in rows if row["mean"] is not None]
+        priors = len({str(row["prior"]) for row in rows})
+        if means:
+            told.append(
+                f"{estimand}: over {priors} priors the posterior mean lies between "
+                f"{min(means):.2f} and {max(means):.2f}."
+            )
+        decisions = list(dict.fromkeys(str(row["decision"]) for row in rows))
+        if decisions == ["None"]:
+            continue
+        told.append(
+            f"{estimand}: the decision is the same under every prior ({decisions[0]})."
+            if len(decisions) == 1
+            else f"{estimand}: the decision DEPENDS on the prior ({', '.join(decisions)})."
+        )
+    return told
+
+
+def _plan_summary(output: Output) -> list[str]:
+    rows: list[Mapping[str, Any]] = output.result["results"]
+    designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
+    trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
+    told = [
+        f"{len(designs)} designs under {len(scenarios)} scenarios, {trials:,} simulated trials; "
+        f"the analysis of {failed:,} of them failed."
+    ]
+    audit = output.result.get("audit") or {}
+    if audit.get("fits"):
+        told.append(
+            f"Of {audit['fits']:,} trials analysed again by Markov chains, "
+            f"{audit['decisions_changed']:,} decisions changed."
+        )
+    return told
+
+
+def _specifications(results: Results) -> list[Section]:
+    many = sum(bool(output.specification) for output in results.outputs) > 1
+    found = []
+    for output in results.outputs:
+        if output.specification:
+            anchor = "plan-specification" if output.kind is Kind.PLAN else "specification"
+            taken = any(section.anchor == anchor for section in found)
+            title = f"Specification of {output.kind.value}" if many else "Specification"
+            found.append(
+                Section(
+                    f"{anchor}-{output.kind.value}" if taken else anchor,
+                    title,
+                    (f"{output.result['name']}: the whole analysis, to be run again.",),
+                    verbatim=output.specification,
+                )
+            )
+    return found
+
+
+def _data(results: Results) -> list[Section]:
+    outputs = [output for output in results.outputs if output.data is not None]
+    if not outputs:
+        return []
+    data: Mapping[str, Any] = outputs[0].data or {}
+    rows = [
+        {"": "Data", "value": data["name"] or "not named"},
+        {"": "Synthetic", "value": data["synthetic"]},
+        {"": "Patients", "value": data["patients"]},
+        {"": "Rows of person-time", "value": data["rows"]},
+        {"": "Events", "value": data["events"]},
+        {"": "Person-months", "value": round(data["months"], 1)},
+        *_by_state(outputs[0]),
+        {"": "Patients left out", "value": len(data["dropped"])},
+        *[
+            {"": f"Fingerprint of the data read by {output.kind.value}", "value": fingerprint}
+            for output in outputs
+            if (fingerprint := (output.data or {}).get("fingerprint")) is not None
+        ],
+    ]
+    reasons = list(data["dropped"].values())
+    left = tuple(
+        f"{reasons.count(reason)} left out: {reason}." for reason in dict.fromkeys(reasons)
+    ) or ("No patient was left out; no value that the analysis reads is missing.",)
+    table = Table("data", "Data", (text("", ""), _value_column()), tuple(rows))
+    return [Section("data", "Data", (*_origin(data), *left), tables=(table,))]
+
+
+def _value_column() -> Any:
+    column = plain_table("", "", [{"value": "text"}]).columns[0]
+    return column
+
+
+def _by_state(output: Output) -> list[dict[str, Any]]:
+    return [
+        {
+            "": f"Person-time {state}",
+            "value": f"{found['patients']:,.0f} patients, {found['events']:,.0f} events, "
+            f"{found['months']:,.1f} person-months",
+        }
+        for state in ("untreated", "treated")
+        if (found := output.brief.get(state)) is not None
+    ]
+
+
+def _origin(data: Mapping[str, Any]) -> list[str]:
+    """Source and licence of a packaged data set."""
+    if data["name"] not in datasets.names():
+        return []
+    about = datasets.describe(data["name"])
+    doi = f" doi {about.doi}." if about.doi else ""
+    return [f"{about.title}. Source: {about.source} Licence: {about.licence} {about.citation}{doi}"]
+
+
+def _provenance(results: Results) -> Section:
+    rows = []
+    for output in results.outputs:
+        own = {
+            "command": output.kind.value,
+            "name": output.result.get("name"),
+            "seed": output.result.get("seed"),
+            **(output.result.get("versions") or {}),
+            "SHA-256 of result.json": output.checksum,
+        }
+        rows.append(own)
+    keys = list(dict.fromkeys(key for row in rows for key in row if key != "command"))
+    turned = [
+        {"": key, **{row["command"]: _plain(row.get(key)) for row in rows}} for key in keys
+    ]
+    table = plain_table("provenance", "Versions, seeds and checksums", turned)
+    return Section("provenance", "Versions and seeds", tables=(table,))
+
+
+def _plain(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+_SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
+    Kind.FIT: _fit_summary,
+    Kind.LADDER: _ladder_summary,
+    Kind.SENSITIVITY: _sensitivity_summary,
+    Kind.PLAN: _plan_summary,
+}
+_SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
+    Kind.FIT: _fit,
+    Kind.LADDER: _ladder,
+    Kind.SENSITIVITY: _sensitivity,
+    Kind.PLAN: _plan,
+}
