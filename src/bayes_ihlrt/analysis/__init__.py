@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.analysis.catalogue import packaged_data as packaged_data
     from bayes_ihlrt.analysis.catalogue import packaged_specifications as packaged_specifications
     from bayes_ihlrt.analysis.checking import CheckedAnalysis as CheckedAnalysis
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
+    from bayes_ihlrt.analysis.versions import versions as versions
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
     from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
 else:
     _NAMES = {
+        "packaged_data": "bayes_ihlrt.analysis.catalogue",
         "packaged_specifications": "bayes_ihlrt.analysis.catalogue",
         "CheckedAnalysis": "bayes_ihlrt.analysis.checking",
         "check_analysis": "bayes_ihlrt.analysis.checking",
@@ -43,6 +46,7 @@ else:
         "EstimandSpec": "bayes_ihlrt.analysis.spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
+        "versions": "bayes_ihlrt.analysis.versions",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",
         "SeparationWarning": "bayes_ihlrt.propensity.separation",
     }

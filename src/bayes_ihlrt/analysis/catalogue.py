@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -24,6 +25,22 @@ def packaged_specifications() -> tuple[str, ...]:
     True
     """
     return tuple(sorted(file.stem for file in _folder().glob("*.toml")))
+
+
+def packaged_data() -> tuple[str, ...]:
+    """Return the names of the packaged data sets.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> "ihlrt_synthetic" in packaged_data()
+    True
+    """
+    return datasets.names()
 
 
 def find_specification(source: str | Path) -> Path:

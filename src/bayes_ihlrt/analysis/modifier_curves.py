@@ -19,7 +19,7 @@ from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
-_TIMES: Final = 41
+_MOST_TIMES: Final = 60
 _VALUES: Final = 7
 _SHOWN: Final = ("median", "q2.5", "q97.5")
 
@@ -44,7 +44,7 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     spec, compared = result.spec, strategies(result.spec)
     values = modifier_values(result)
     end = float(result.checked.person_time.exit_time.max())
-    months = np.linspace(0.0, end, _TIMES)
+    months = whole_months(end)
     return {
         "months": months.tolist(),
         "strategies": [strategy.name for strategy in compared],
@@ -52,6 +52,28 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
         "values": values,
         "sets": [_set_at(result, months, compared, at=at) for at in (None, *values)],
     }
+
+
+def whole_months(end: float) -> Floats:
+    """Return the times of curves: whole months, equally far apart, and the last.
+
+    Parameters
+    ----------
+    end : float
+        Last month of follow-up.
+
+    Returns
+    -------
+    ndarray, shape (times,)
+        From zero to `end`; every month where that is 60 times at most.
+
+    Examples
+    --------
+    >>> whole_months(3.5).tolist(), whole_months(180.0)[:3].tolist()
+    ([0.0, 1.0, 2.0, 3.0, 3.5], [0.0, 3.0, 6.0])
+    """
+    step = max(1.0, np.ceil(end / _MOST_TIMES))
+    return np.append(np.arange(0.0, end, step), end)
 
 
 def modifier_values(result: FitResult) -> list[float]:
@@ -118,7 +140,7 @@ def _hazard_ratio(result: FitResult, at: float | None) -> dict[str, float | None
         return None
     draws = log_hazard_ratio(result.fit, None if at is None else [at]).squeeze(drop=True)
     return {
-        **_row(np.exp(draws)),
+        **_row(xr.apply_ufunc(np.exp, draws)),
         "prob_benefit": finite_or_none(probability(draws < 0.0)),
     }
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bayes_ihlrt import report as reports
+from bayes_ihlrt.cli import completing
 from bayes_ihlrt.cli.app import app
 from bayes_ihlrt.cli.options import Json, Overwrite, Quiet
 from bayes_ihlrt.cli.telling import print_json, told_plainly
@@ -13,7 +14,9 @@ from bayes_ihlrt.cli.telling import print_json, told_plainly
 Folder = Annotated[
     Path,
     typer.Argument(
-        metavar="DIR", help="Folder with the output of a command, or with folders that have one."
+        metavar="DIR",
+        help="Folder with the output of a command, or with folders that have one.",
+        autocompletion=completing.folders,
     ),
 ]
 

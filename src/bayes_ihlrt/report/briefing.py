@@ -52,9 +52,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
             {"parameter": name, "prior": prior_words(stated.prior), "source": stated.source}
             for name, stated in priors.items()
         ],
-        "units": {
-            name: unit_of(name, result.spec) for name in result.fit.prepared.encoder.columns
-        },
+        "units": {name: unit_of(name, result.spec) for name in result.fit.prepared.encoder.columns},
         "treated": dict(provenance.treated) if treated else None,
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),

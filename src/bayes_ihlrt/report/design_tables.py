@@ -1,7 +1,7 @@
 """Tables of the ladder, of sensitivity and of trial designs, from what the commands wrote."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.report.inputs import Output
@@ -85,7 +85,12 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     parts = (
         ("prior-grid", "Results under other priors", result["grid"], True),
         ("power-scaling", "Power-scaling of priors and likelihood", result.get("power_scaling"), 0),
-        ("tipping", "Tipping points: the prior that changes the decision", result.get("tipping"), 0),
+        (
+            "tipping",
+            "Tipping points: the prior that changes the decision",
+            result.get("tipping"),
+            0,
+        ),
         ("confounding", "Unmeasured confounding", _listed(result.get("confounding")), 0),
         ("sensitivity-audit", "Check of the batched engine", _listed(result.get("audit")), 0),
     )
@@ -157,9 +162,7 @@ def _ladder_by_modifier(output: Output, modifier: str) -> Table:
     for value in values:
         middle, low, high = (f"{value:g} {part}" for part in _SUMMARY)
         label = f"{modifier} {value:g}: hazard ratio (95 % interval)"
-        columns.append(
-            estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated")
-        )
+        columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
     title = f"Hazard ratio by {modifier} under every design"
     return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
 
@@ -171,7 +174,7 @@ def _effective(record: Record) -> str:
     return f"{treated:,.0f} / {control:,.0f}"
 
 
-def _operating(name: str, title: str, rows: list[Mapping[str, Any]]) -> Table:
+def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """A column a characteristic: the estimate with its Monte Carlo interval."""
     keys = [key for key in dict.fromkeys(k for row in rows for k in row) if key != "by_look"]
     records: list[dict[str, Any]] = []
@@ -180,7 +183,7 @@ def _operating(name: str, title: str, rows: list[Mapping[str, Any]]) -> Table:
         record: dict[str, Any] = {}
         for key in keys:
             value = row.get(key)
-            if isinstance(value, Mapping) and _BOUNDED >= set(value):
+            if isinstance(value, Mapping) and set(value) <= _BOUNDED:
                 record |= {f"{key} {part}": value.get(part) for part in sorted(_BOUNDED)}
                 columns[key] = _bounded(key)
             else:
@@ -205,7 +208,7 @@ def _bounded(key: str) -> Column:
     return Column(_label(key), show, f"{key} estimate")
 
 
-def _single(key: str, rows: list[Mapping[str, Any]]) -> Column:
+def _single(key: str, rows: Sequence[Mapping[str, Any]]) -> Column:
     known = [row.get(key) for row in rows if row.get(key) is not None]
     numeric = bool(known) and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in known

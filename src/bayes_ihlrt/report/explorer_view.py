@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.inputs import Output
-from bayes_ihlrt.report.svg import ratio_chart, survival_chart
 from bayes_ihlrt.report.numbers import interval, number
+from bayes_ihlrt.report.svg import ratio_chart, survival_chart
 
 _OWN: Final = "cohort's own values"
 
@@ -45,22 +45,19 @@ def effect_view(output: Output) -> dict[str, Any] | None:
 
 def _position(found: Mapping[str, Any], strategies: list[str]) -> dict[str, Any]:
     ratio = found["hazard_ratio"]
-    rows = [
-        ["Hazard ratio, treated / untreated", "", "", _told(ratio, 2), _chance(ratio)],
-    ]
+    rows = [["Hazard ratio, treated / untreated", _told(ratio, 2), _chance(ratio), "", ""]]
     for name, words, digits in (
         ("survival_at", "Survival at month {:g}", 2),
         ("rmst", "Event-free months of {:g}", 1),
     ):
         for row in found[name]:
-            cells = [_told(row[strategy], digits) for strategy in strategies]
             difference = row["difference"]
             rows.append(
                 [
                     words.format(row["horizon"]),
-                    *cells,
                     _told(difference, digits),
                     _chance(difference),
+                    *[_told(row[strategy], digits) for strategy in strategies],
                 ]
             )
     return {"at": _OWN if found["at"] is None else f"{found['at']:g}", "rows": rows}

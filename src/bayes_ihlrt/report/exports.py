@@ -1,7 +1,7 @@
 """Tables and methods for a manuscript: CSV, Word, LaTeX, BibTeX."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +43,7 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     """
     tables = report_tables(results)
     methods = methods_paragraph(results)
-    writers = {
+    writers: dict[str, Callable[[Path], object]] = {
         "tables.docx": lambda file: _word(results, tables, methods).save(str(file)),
         "tables.tex": lambda file: file.write_text(_latex(results, tables), "utf-8"),
         "methods.md": lambda file: file.write_text(_markdown(results, methods), "utf-8"),
@@ -114,11 +114,11 @@ def _check_folder(out: Path, files: Iterable[str], *, overwrite: bool) -> None:
 
 
 def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
-    import docx
+    from docx import api
     from docx.enum.section import WD_ORIENT
     from docx.shared import Pt
 
-    document = docx.Document()
+    document = api.Document()
     document.styles["Normal"].font.size = Pt(9)
     page = document.sections[0]
     page.orientation = WD_ORIENT.LANDSCAPE
@@ -142,8 +142,8 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
 
 def _word_table(document: "Document", table: Table, number: int) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
-    from docx.oxml.shared import OxmlElement
 
     title = document.add_paragraph()
     title.paragraph_format.keep_with_next = True
@@ -151,7 +151,7 @@ def _word_table(document: "Document", table: Table, number: int) -> None:
     title.add_run(table.title)
     grid = document.add_table(rows=1, cols=len(table.columns), style="Light List Accent 1")
     texts = (tuple(column.label for column in table.columns), *table.rows)
-    for row in texts[1:]:
+    for _ in table.rows:
         grid.add_row()
     for cells, row in zip(grid.rows, texts, strict=True):
         for cell, column, text in zip(cells.cells, table.columns, row, strict=True):
@@ -161,7 +161,7 @@ def _word_table(document: "Document", table: Table, number: int) -> None:
     # The heading is repeated on every page that the table runs over.
     header = OxmlElement("w:tblHeader")
     header.set(qn("w:val"), "true")
-    grid.rows[0]._tr.get_or_add_trPr().append(header)  # noqa: SLF001
+    grid.rows[0]._tr.get_or_add_trPr().append(header)
     document.add_paragraph(table.note)
 
 
@@ -188,7 +188,7 @@ def _latex_table(table: Table, *, synthetic: bool) -> str:
         caption=_escaped(f"{table.title}{note}. {table.note}".strip()),
         label=f"tab:{table.name}",
     )
-    return text
+    return text.replace(" < ", " $<$ ")
 
 
 def _markdown(results: Results, methods: Iterable[str]) -> str:
@@ -196,12 +196,17 @@ def _markdown(results: Results, methods: Iterable[str]) -> str:
     keys = cited(paragraphs)
     parts = [f"# Methods of {results.first.result['name']}"]
     parts += [f"**{_SYNTHETIC}**"] if results.synthetic else []
-    parts += [numbered(paragraph, keys) for paragraph in paragraphs]
+    parts += [numbered(_literal(paragraph), keys) for paragraph in paragraphs]
     listed = [
         f"{position}. {references()[key].text}{_doi(references()[key].doi)}"
         for position, key in enumerate(keys, start=1)
     ]
     return "\n\n".join([*parts, "## References", "\n".join(listed)]) + "\n"
+
+
+def _literal(text: str) -> str:
+    """Markdown in which asterisks and underscores of formulas stand for themselves."""
+    return text.replace("*", r"\*").replace("_", r"\_")
 
 
 def _latex_methods(results: Results, methods: Iterable[str]) -> str:

@@ -27,8 +27,8 @@ _HAZARDS: Final = {
     HazardFamily.MSPLINE: "a baseline hazard of M-splines [@ramsay1988]",
 }
 _DESIGNS: Final = {
-    DesignKind.SPLIT: "The treatment {name} was analysed as time-varying: person-time before its start counted "
-    "as untreated, person-time after it as treated [@mantel1974]",
+    DesignKind.SPLIT: "The treatment {name} was analysed as time-varying: person-time before its "
+    "start counted as untreated, person-time after it as treated [@mantel1974]",
     DesignKind.LANDMARK: "Patients still at risk at the landmark were classified by whether {name} "
     "had started by then, and followed from the landmark on [@anderson1983]",
     DesignKind.SEQUENTIAL: "A trial of {name} was emulated at every decision among those eligible "
@@ -60,6 +60,16 @@ _UNCERTAINTY: Final = {
     "[@williams2021]",
     PropensityUncertainty.PLUGIN: "weights at the mode of the propensity, whose uncertainty was "
     "left out: intervals are not calibrated",
+}
+_RUNG_ENGINES: Final = {
+    Engine.LAPLACE.value: "Rungs without weights were drawn by Laplace's method inside a grid over "
+    "scales [@tierney1986; @rue2009], corrected by Pareto-smoothed importance sampling "
+    "[@vehtari2024].",
+    Engine.NUTS.value: "Rungs that this did not fit were drawn by the No-U-Turn sampler "
+    "[@hoffman2014].",
+    PropensityUncertainty.LINKED_BOOTSTRAP.value: "Rungs that a propensity adjusts were drawn by "
+    + _UNCERTAINTY[PropensityUncertainty.LINKED_BOOTSTRAP]
+    + ".",
 }
 
 
@@ -213,6 +223,8 @@ def _ladder(output: Output) -> list[str]:
     propensity = output.spec.propensity
     if propensity is not None and any(rung["adjustment"] == "weights" for rung in rungs):
         told.append(f"Weighted rungs use {_TARGETS[propensity.estimand]}.")
+    engines = {rung["engine"] for rung in rungs}
+    told += [words for engine, words in _RUNG_ENGINES.items() if engine in engines]
     null = output.result["null_simulation"]
     if null is not None:
         told.append(

@@ -113,7 +113,10 @@ def cited(texts: Iterable[str]) -> tuple[str, ...]:
     """
     known = references()
     keys = [key for text in texts for mark in _MARK.finditer(text) for key in _keys(mark)]
-    return tuple(dict.fromkeys(key for key in keys if known[key]))
+    if unknown := set(keys) - known.keys():
+        message = f"references.toml does not hold {', '.join(sorted(unknown))}"
+        raise KeyError(message)
+    return tuple(dict.fromkeys(keys))
 
 
 def pieces(text: str) -> Iterator[str | tuple[str, ...]]:

@@ -85,14 +85,13 @@ def _fit(output: Output) -> list[Section]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
-    found = [Section("effect", "Effect of treatment over the modifier")]
-    if not brief["curves"]["values"]:
-        found = []
+    found: list[Section] = []
+    treatment, modifier = output.spec.treatment, output.spec.modifier
+    if treatment is not None and modifier is not None:
+        found.append(Section("effect", f"Effect of {treatment.name} over {modifier.name}"))
     found += [
         Section("results", "Results", tables=fit_tables(output), figures=own),
-        Section(
-            "priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)
-        ),
+        Section("priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)),
     ]
     comparability = propensity_tables(output)
     if comparability:
@@ -209,7 +208,7 @@ def _plan_summary(output: Output) -> list[str]:
 
 def _specifications(results: Results) -> list[Section]:
     many = sum(bool(output.specification) for output in results.outputs) > 1
-    found = []
+    found: list[Section] = []
     for output in results.outputs:
         if output.specification:
             anchor = "plan-specification" if output.kind is Kind.PLAN else "specification"
@@ -292,9 +291,7 @@ def _provenance(results: Results) -> Section:
         }
         rows.append(own)
     keys = list(dict.fromkeys(key for row in rows for key in row if key != "command"))
-    turned = [
-        {"": key, **{row["command"]: _plain(row.get(key)) for row in rows}} for key in keys
-    ]
+    turned = [{"": key, **{row["command"]: _plain(row.get(key)) for row in rows}} for key in keys]
     table = plain_table("provenance", "Versions, seeds and checksums", turned)
     return Section("provenance", "Versions and seeds", tables=(table,))
 

@@ -1,7 +1,7 @@
 """Curves as paths of SVG, ready to be shown by a page that computes nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from bayes_ihlrt.analysis.marks import round_times
 
 WIDTH: Final = 480
 HEIGHT: Final = 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 12, 46
 _RATIOS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 
@@ -94,7 +94,7 @@ def band(xs: Sequence[float], lower: Sequence[float], upper: Sequence[float]) ->
     return line([*xs, *reversed(xs)], [*lower, *reversed(upper)]) + "Z"
 
 
-def survival_chart(curves: dict[str, Any]) -> dict[str, Any]:
+def survival_chart(curves: Mapping[str, Any]) -> dict[str, Any]:
     """Return the survival curves of every set as paths.
 
     Parameters
@@ -123,7 +123,7 @@ def survival_chart(curves: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def ratio_chart(curves: dict[str, Any], *, log: bool, reference: float) -> dict[str, Any]:
+def ratio_chart(curves: Mapping[str, Any], *, log: bool, reference: float) -> dict[str, Any]:
     """Return the hazard ratio over the modifier as paths, with the place of every value.
 
     Parameters
@@ -171,7 +171,7 @@ def _frame() -> dict[str, Any]:
     }
 
 
-def _drawn(summary: dict[str, Sequence[float]], xs: Sequence[float], y: Axis) -> dict[str, str]:
+def _drawn(summary: Mapping[str, Sequence[float]], xs: Sequence[float], y: Axis) -> dict[str, str]:
     place = {name: [y(value) for value in values] for name, values in summary.items()}
     return {
         "line": line(xs, place["median"]),

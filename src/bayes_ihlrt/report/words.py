@@ -8,8 +8,7 @@ from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.report.numbers import interval as interval
-from bayes_ihlrt.report.numbers import number as number
+from bayes_ihlrt.report.numbers import interval, number
 
 SETTLED: Final = 0.95
 """Posterior probability from which a direction is called settled."""

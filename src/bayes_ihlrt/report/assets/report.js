@@ -38,7 +38,7 @@
       const box = view.survival.box;
       const last = view.months.length - 1;
       const x = box[0] + (box[2] - box[0]) * view.months[t] / view.months[last];
-      const label = view.months[t].toFixed(1);
+      const label = String(Math.round(view.months[t] * 10) / 10);
       month.setAttribute("aria-valuetext", "month " + label);
       byId("month-value").textContent = label;
       byId("month-cursor").setAttribute("d", "M" + x.toFixed(1) + " " + box[1] + "V" + box[3]);
@@ -46,7 +46,7 @@
         const words = curve["median"][t].toFixed(2) + " (" + curve["q2.5"][t].toFixed(2) +
           " to " + curve["q97.5"][t].toFixed(2) + ")";
         root.querySelector('.at-month[data-strategy="' + k + '"]').textContent =
-          "month " + label + ": " + words;
+          " (month " + label + "): " + words;
       });
     }
 
@@ -58,8 +58,9 @@
     chart.addEventListener("pointermove", (event) => {
       const box = view.survival.box;
       const share = (pointed(chart, event) - box[0]) / (box[2] - box[0]);
-      const last = view.months.length - 1;
-      month.value = Math.round(Math.min(Math.max(share, 0), 1) * last);
+      const at = share * view.months[view.months.length - 1];
+      const gaps = view.months.map((value) => Math.abs(value - at));
+      month.value = gaps.indexOf(Math.min(...gaps));
       atMonth();
     });
     function nearest(event) {
@@ -72,7 +73,8 @@
     ratio.addEventListener("pointerdown", nearest);
     modifier.addEventListener("input", atModifier);
     month.addEventListener("input", atMonth);
-    month.value = Math.round((view.months.length - 1) / 3);
+    const early = view.months.findIndex((value) => value >= 12);
+    month.value = early < 0 ? view.months.length - 1 : early;
     atModifier();
   }
 
