@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.report.closing import closing_sections
 from bayes_ihlrt.report.inputs import Results
 from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.references import cited, numbered, pieces, references
-from bayes_ihlrt.report.sections import closing_sections, result_sections
+from bayes_ihlrt.report.sections import result_sections
 from bayes_ihlrt.report.table_model import Table
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
         "references.bib": lambda file: file.write_text(_bibtex(methods), "utf-8"),
     }
     files = (*(f"tables/{table.name}.csv" for table in tables), *writers)
-    _check_folder(out, files, overwrite=overwrite)
+    _check_folder(out, writers, overwrite=overwrite)
     try:
         (out / "tables").mkdir(parents=True, exist_ok=True)
         for table in tables:
@@ -104,13 +105,21 @@ def write_csv(table: Table, file: Path, *, synthetic: bool) -> None:
             writer.writerow([*cells, *[True] * synthetic])
 
 
-def _check_folder(out: Path, files: Iterable[str], *, overwrite: bool) -> None:
+def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None:
+    """Raise unless the folder is new, or holds an earlier export that may be replaced."""
     if out.exists() and not out.is_dir():
         raise InputError("export", [Fault(f"folder {out}", "it is a file", "Name a folder")])
     held = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     if held and not overwrite:
         remedy = "Name another folder, or add --overwrite to replace an earlier export"
         raise InputError("export", [Fault(f"folder {out}", "it is not empty", remedy)])
+    tables = {name for name in held if name.startswith("tables/") and name.endswith(".csv")}
+    if foreign := sorted(held - tables - set(written)):
+        problem = f"it holds files that are no exports: {', '.join(foreign[:5])}"
+        raise InputError("export", [Fault(f"folder {out}", problem, "Name another folder")])
+    # A table that is not written again would pass for one of this export.
+    for name in tables:
+        (out / name).unlink()
 
 
 def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bayes_ihlrt.data import datasets
 from bayes_ihlrt.report.design_tables import ladder_tables, plan_tables, sensitivity_tables
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.fit_tables import fit_tables, prior_table, propensity_tables
 from bayes_ihlrt.report.inputs import Kind, Output, Results
-from bayes_ihlrt.report.table_model import Table, plain_table, text
+from bayes_ihlrt.report.table_model import Table, plain_table
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
@@ -59,22 +58,6 @@ def result_sections(results: Results) -> tuple[Section, ...]:
         In the order of the commands.
     """
     return tuple(part for output in results.outputs for part in _SECTIONS[output.kind](output))
-
-
-def closing_sections(results: Results) -> tuple[Section, ...]:
-    """Return what was analysed and by what: specifications, data, versions and seeds.
-
-    Parameters
-    ----------
-    results : Results
-        Outputs of commands.
-
-    Returns
-    -------
-    tuple of Section
-        Specification of each output, data, provenance.
-    """
-    return (*_specifications(results), *_data(results), _provenance(results))
 
 
 def _fit(output: Output) -> list[Section]:
@@ -204,100 +187,6 @@ def _plan_summary(output: Output) -> list[str]:
             f"{audit['decisions_changed']:,} decisions changed."
         )
     return told
-
-
-def _specifications(results: Results) -> list[Section]:
-    many = sum(bool(output.specification) for output in results.outputs) > 1
-    found: list[Section] = []
-    for output in results.outputs:
-        if output.specification:
-            anchor = "plan-specification" if output.kind is Kind.PLAN else "specification"
-            taken = any(section.anchor == anchor for section in found)
-            title = f"Specification of {output.kind.value}" if many else "Specification"
-            found.append(
-                Section(
-                    f"{anchor}-{output.kind.value}" if taken else anchor,
-                    title,
-                    (f"{output.result['name']}: the whole analysis, to be run again.",),
-                    verbatim=output.specification,
-                )
-            )
-    return found
-
-
-def _data(results: Results) -> list[Section]:
-    outputs = [output for output in results.outputs if output.data is not None]
-    if not outputs:
-        return []
-    data: Mapping[str, Any] = outputs[0].data or {}
-    rows = [
-        {"": "Data", "value": data["name"] or "not named"},
-        {"": "Synthetic", "value": data["synthetic"]},
-        {"": "Patients", "value": data["patients"]},
-        {"": "Rows of person-time", "value": data["rows"]},
-        {"": "Events", "value": data["events"]},
-        {"": "Person-months", "value": round(data["months"], 1)},
-        *_by_state(outputs[0]),
-        {"": "Patients left out", "value": len(data["dropped"])},
-        *[
-            {"": f"Fingerprint of the data read by {output.kind.value}", "value": fingerprint}
-            for output in outputs
-            if (fingerprint := (output.data or {}).get("fingerprint")) is not None
-        ],
-    ]
-    reasons = list(data["dropped"].values())
-    left = tuple(
-        f"{reasons.count(reason)} left out: {reason}." for reason in dict.fromkeys(reasons)
-    ) or ("No patient was left out; no value that the analysis reads is missing.",)
-    table = Table("data", "Data", (text("", ""), _value_column()), tuple(rows))
-    return [Section("data", "Data", (*_origin(data), *left), tables=(table,))]
-
-
-def _value_column() -> Any:
-    column = plain_table("", "", [{"value": "text"}]).columns[0]
-    return column
-
-
-def _by_state(output: Output) -> list[dict[str, Any]]:
-    return [
-        {
-            "": f"Person-time {state}",
-            "value": f"{found['patients']:,.0f} patients, {found['events']:,.0f} events, "
-            f"{found['months']:,.1f} person-months",
-        }
-        for state in ("untreated", "treated")
-        if (found := output.brief.get(state)) is not None
-    ]
-
-
-def _origin(data: Mapping[str, Any]) -> list[str]:
-    """Source and licence of a packaged data set."""
-    if data["name"] not in datasets.names():
-        return []
-    about = datasets.describe(data["name"])
-    doi = f" doi {about.doi}." if about.doi else ""
-    return [f"{about.title}. Source: {about.source} Licence: {about.licence} {about.citation}{doi}"]
-
-
-def _provenance(results: Results) -> Section:
-    rows = []
-    for output in results.outputs:
-        own = {
-            "command": output.kind.value,
-            "name": output.result.get("name"),
-            "seed": output.result.get("seed"),
-            **(output.result.get("versions") or {}),
-            "SHA-256 of result.json": output.checksum,
-        }
-        rows.append(own)
-    keys = list(dict.fromkeys(key for row in rows for key in row if key != "command"))
-    turned = [{"": key, **{row["command"]: _plain(row.get(key)) for row in rows}} for key in keys]
-    table = plain_table("provenance", "Versions, seeds and checksums", turned)
-    return Section("provenance", "Versions and seeds", tables=(table,))
-
-
-def _plain(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
