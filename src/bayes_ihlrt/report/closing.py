@@ -69,7 +69,7 @@ def _data(results: Results) -> list[Section]:
         f"{reasons.count(reason)} left out: {reason}." for reason in dict.fromkeys(reasons)
     ) or ("No patient was left out; no value that the analysis reads is missing.",)
     value = Column("Value", lambda row: significant(row["value"]), "value", numeric=False)
-    table = Table("data", "Data", (text("Item", "item"), value), tuple(rows))
+    table = Table("data", "Cohort and person-time", (text("Item", "item"), value), tuple(rows))
     return [Section("data", "Data", (*_origin(data), *left), tables=(table,))]
 
 

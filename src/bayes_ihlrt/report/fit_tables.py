@@ -68,7 +68,7 @@ def prior_table(output: Output) -> Table:
         text("From", "source"),
     )
     note = "Coefficients are log hazard ratios; those of a propensity model log odds ratios."
-    return Table("priors", "Priors", columns, tuple(output.brief["priors"]), note)
+    return Table("priors", "Prior of every parameter", columns, tuple(output.brief["priors"]), note)
 
 
 def propensity_tables(output: Output) -> tuple[Table, ...]:
