@@ -187,7 +187,9 @@ def _judged(
         "checklist": checklist,
         "number": keys.index(checklist.cite) + 1,
         "rows": rows,
-        "counts": ", ".join(f"{count} {status.value}" for status, count in counts.items()),
+        "counts": ", ".join(
+            f"{count} {status.value.removesuffix(' because')}" for status, count in counts.items()
+        ),
     }
 
 
