@@ -10,11 +10,11 @@ from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.report.files import staged, write_json
 
 
-def write_output(folder, result, *, brief=None, specification=""):
+def write_output(folder, result, *, brief=None, specification="", name="specification.toml"):
     """Write a result as a command does, manifest and all."""
     with staged(folder) as stage:
         if specification:
-            (stage / "specification.toml").write_text(specification)
+            (stage / name).write_text(specification)
         if brief is not None:
             write_json(brief, stage / "report.json")
         write_json(result, stage / "result.json")
@@ -80,6 +80,7 @@ def sensitivity_output(name, data, versions):
     def row(prior, mean, decision):
         return {
             "prior": prior,
+            "priors": {"ihlrt": prior},
             "estimand": "hazard_ratio at 3",
             "mean": mean,
             "sd": 0.2,
@@ -95,10 +96,17 @@ def sensitivity_output(name, data, versions):
         "versions": versions,
         "seed": 1,
         "data": data,
+        "summary": ["Hazard ratio below 1 at nlr 3? It depends on the prior."],
         "grid": [row("default", 0.61, "benefit"), row("sceptical", 0.78, "not settled")],
         "power_scaling": [{"parameter": "ihlrt", "prior": 0.08, "likelihood": 0.11, "k_hat": 0.1}],
         "tipping": [{"quantity": "prior mean", "value": 0.12}],
-        "confounding": {"e_value": {"median": 2.35, "q2.5": 1.0, "q97.5": 4.1}},
+        "confounding": {
+            "e_value": {"median": 2.35, "q2.5": 1.0, "q97.5": 4.1},
+            "tipping_factor": 0.95,
+            "grid": [{"strength": 1.25, "treated": 0.2, "hazard_ratio": 0.63}],
+            "latent": None,
+        },
+        "structure": None,
         "audit": {"fits": 3, "max_difference": 0.01},
     }
 
@@ -113,6 +121,8 @@ def plan_output(versions):
             "scenario": scenario,
             "trials": 1000,
             "failed": 2,
+            "causes": {"no events": 2},
+            "targets": [{"target": "log_hr", "truth": 0.0, "bias": measure(-0.01), "rmse": None}],
             "success": measure(success),
             "futility": measure(0.1),
             "expected_n": measure(float(size)),
@@ -142,7 +152,9 @@ def write_everything(fit, folder):
     data, versions = result["data"], result["versions"]
     ladder, brief, text = ladder_output(data, versions)
     write_output(folder / "ladder", ladder, brief=brief, specification=text)
-    write_output(folder / "sensitivity", sensitivity_output(result["name"], data, versions))
+    own = (Path(fit) / "specification.toml").read_text()
+    sensitivity = sensitivity_output(result["name"], data, versions)
+    write_output(folder / "sensitivity", sensitivity, specification=own)
     design = tomli_w.dumps({"name": "ihlrt-trial", "trials": 1000})
-    write_output(folder / "plan", plan_output(versions), specification=design)
+    write_output(folder / "plan", plan_output(versions), specification=design, name="plan.toml")
     return folder

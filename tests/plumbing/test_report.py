@@ -114,11 +114,11 @@ def test_page_is_readable_without_a_script(everything):
 
 def test_sensitivity_and_plan_are_told(everything):
     page = report_page(read_results(everything))
-    assert "over 2 priors the posterior mean lies between 0.61 and 0.78" in page
-    assert "the decision DEPENDS on the prior (benefit, not settled)" in page
+    assert "Hazard ratio below 1 at nlr 3? It depends on the prior." in page
     assert "4 designs under 2 scenarios, 8,000 simulated trials; the analysis of 16" in page
     shown = cells(page)
     assert "0.03 (0.01 to 0.05)" in shown
+    assert {"no events 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
     assert "Not estimated: nobody was treated at a visit" in shown
 
 
@@ -211,8 +211,9 @@ def test_outputs_of_other_patients_are_refused(changed):
 def test_same_analysis_on_other_data_is_refused(changed):
     result = result_of(changed / "sensitivity")
     result["data"]["fingerprint"] = "0" * 64
+    own = (changed / "sensitivity" / "specification.toml").read_text()
     rmtree(changed / "sensitivity")
-    write_output(changed / "sensitivity", result)
+    write_output(changed / "sensitivity", result, specification=own)
     (told,) = faults_of(changed)
     assert "its data are not those of" in told
 

@@ -36,7 +36,8 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     -------
     dict
         ``months`` of the curves, ``strategies``, ``horizons``, ``values`` of the modifier, and
-        ``sets``: first for the cohort's own values (``at`` None), then for each value. A set has
+        ``sets``: first for the cohort's own values (``at`` None), then for each value; none
+        without values. A set has
         ``survival`` by strategy (``median, q2.5, q97.5`` at each month), ``hazard_ratio`` and, by
         horizon, ``survival_at`` and ``rmst`` of each strategy and of their difference, months,
         with ``prob_benefit``. None where not defined.
@@ -45,12 +46,13 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     values = modifier_values(result)
     end = float(result.checked.person_time.exit_time.max())
     months = whole_months(end)
+    asked = (None, *values) if values else ()
     return {
         "months": months.tolist(),
         "strategies": [strategy.name for strategy in compared],
         "horizons": list(spec.estimands.horizons),
         "values": values,
-        "sets": [_set_at(result, months, compared, at=at) for at in (None, *values)],
+        "sets": [_set_at(result, months, compared, at=at) for at in asked],
     }
 
 
@@ -90,10 +92,10 @@ def modifier_values(result: FitResult) -> list[float]:
         Increasing, on the scale of the data: the specification's values and the reference, where
         the cohort has such values, and seven from the 5 % to the 95 % quantile of the cohort,
         equally spaced on the scale of the model and rounded to two digits. Empty without a
-        modifier or treatment.
+        modifier or treatment, and where `estimates` tells no survival of the cohort.
     """
     modifier, observed = result.spec.modifier, modifier_of_patients(result)
-    if modifier is None or result.spec.treatment is None:
+    if modifier is None or result.spec.treatment is None or not _tells_survival(result):
         return []
     low, high = (float(q) for q in np.quantile(observed, [0.05, 0.95]))
     space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
@@ -101,6 +103,13 @@ def modifier_values(result: FitResult) -> list[float]:
     stated = [modifier.reference, *result.spec.estimands.at]
     inside = [value for value in stated if observed.min() <= value <= observed.max()]
     return sorted({*between, *inside})
+
+
+def _tells_survival(result: FitResult) -> bool:
+    """Whether survival is defined, and is that of the cohort as it is, as in these curves."""
+    sample = result.spec.estimands.population.value == "sample"
+    told = [e.summary["median"] for e in result.estimates if e.estimand == "survival"]
+    return sample and all(value is not None for value in told)
 
 
 def _set_at(

@@ -6,7 +6,8 @@ from typing import Any
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.inputs import Kind, Output, Results
-from bayes_ihlrt.report.table_model import Column, Table, plain_table, significant, text
+from bayes_ihlrt.report.plain_tables import plain_table, significant
+from bayes_ihlrt.report.table_model import Column, Table, text
 
 
 def closing_sections(results: Results) -> tuple[Section, ...]:

@@ -5,19 +5,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.report.inputs import Output
-from bayes_ihlrt.report.table_model import (
-    Column,
-    Record,
-    Table,
-    count,
-    estimate,
-    plain_table,
-    significant,
-    text,
-)
+from bayes_ihlrt.report.plain_tables import facts_table, plain_table, significant
+from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, text
 
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
-_BOUNDED: Final = frozenset({"estimate", "mcse", "low", "high"})
+_BOUNDED: Final = ("estimate", "high", "low", "mcse")
+_SENSITIVITY: Final = {
+    "grid": "Results under other priors",
+    "power_scaling": "Power-scaling of priors and likelihood",
+    "tipping": "Tipping points: the prior that changes the decision",
+    "evidence": "Published effects as priors",
+    "external": "Patients from elsewhere",
+    "structure": "Other hazards, covariates, designs and populations",
+}
+_BIAS: Final = {
+    "grid": "Confounders by strength and prevalence",
+    "latent": "A latent confounder in the model",
+    "negative_control": "Negative control",
+}
+_NO_ROOM: Final = frozenset({"priors", "specification"})
+_FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
+_AUDIT: Final = "Check of the batched engine against Markov chains"
 _LABELS: Final = {
     "expected_n": "expected patients",
     "expected_events": "expected events",
@@ -78,27 +86,28 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        The grid of priors, power-scaling, tipping points, unmeasured confounding, audit; those
-        that were run.
+        The grid of priors, power-scaling, tipping points, published effects, unmeasured
+        confounding, patients from elsewhere, structure, audit; those that were run.
     """
     result = output.result
-    parts = (
-        ("prior-grid", "Results under other priors", result["grid"], True),
-        ("power-scaling", "Power-scaling of priors and likelihood", result.get("power_scaling"), 0),
-        (
-            "tipping",
-            "Tipping points: the prior that changes the decision",
-            result.get("tipping"),
-            0,
-        ),
-        ("confounding", "Unmeasured confounding", _listed(result.get("confounding")), 0),
-        ("sensitivity-audit", "Check of the batched engine", _listed(result.get("audit")), 0),
-    )
-    return tuple(
-        plain_table(name, title, records, interactive=bool(interactive))
-        for name, title, records, interactive in parts
-        if records
-    )
+    confounding = result.get("confounding") or {}
+    parts = [(name, title, result.get(name)) for name, title in _SENSITIVITY.items()]
+    for name, title in _BIAS.items():
+        parts.append((f"confounding-{name}", title, confounding.get(name)))
+    tables = [
+        plain_table(
+            name.replace("_", "-"), title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
+        )
+        for name, title, rows in parts
+        if rows
+    ]
+    for name, title in (
+        ("confounding", "Unmeasured confounding"),
+        ("audit", f"{_AUDIT}, under other priors"),
+    ):
+        if result.get(name):
+            tables.append(facts_table(f"sensitivity-{name}", title, result[name]))
+    return tuple(tables)
 
 
 def plan_tables(output: Output) -> tuple[Table, ...]:
@@ -112,21 +121,26 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Operating characteristics, the same by look, and the audit; those that were run.
+        Operating characteristics, the same by look and by target, and the audit; those that were
+        run.
     """
     rows: list[Mapping[str, Any]] = output.result["results"]
-    looks = [
-        {"design": row["design"], "scenario": row["scenario"], **look}
-        for row in rows
-        for look in row.get("by_look") or ()
-    ]
     tables = [_operating("designs", "Operating characteristics of the designs", rows)]
-    if looks:
-        tables.append(_operating("looks", "Operating characteristics by look", looks))
-    audit = _listed(output.result.get("audit"))
-    if audit:
-        title = "Check of the batched engine against Markov chains"
-        tables.append(plain_table("plan-audit", title, audit))
+    for key, name, title in (
+        ("by_look", "looks", "Operating characteristics by look"),
+        ("targets", "targets", "How well effects are estimated where trials ended"),
+    ):
+        parts = [
+            {"design": row["design"], "scenario": row["scenario"], **part}
+            for row in rows
+            for part in row.get(key) or ()
+        ]
+        if parts:
+            tables.append(_operating(name, title, parts))
+    if output.result.get("audit"):
+        tables.append(
+            facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
+        )
     return tuple(tables)
 
 
@@ -134,6 +148,7 @@ def _rung(label: str, rung: Mapping[str, Any]) -> Record:
     months = rung["rmst_difference"] or {}
     ratio = rung["log_hr"] or {}
     told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
+    told = ". ".join(part.removesuffix(".") for part in (told, *rung.get("warnings", ())))
     kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
     return {
         "label": label,
@@ -176,18 +191,20 @@ def _effective(record: Record) -> str:
 
 def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """A column a characteristic: the estimate with its Monte Carlo interval."""
-    keys = [key for key in dict.fromkeys(k for row in rows for k in row) if key != "by_look"]
+    named = dict.fromkeys(key for row in rows for key in row)
+    # Lists are tables of their own.
+    keys = [key for key in named if not any(isinstance(row.get(key), list) for row in rows)]
     records: list[dict[str, Any]] = []
     columns: dict[str, Column] = {}
     for row in rows:
         record: dict[str, Any] = {}
         for key in keys:
             value = row.get(key)
-            if isinstance(value, Mapping) and set(value) <= _BOUNDED:
-                record |= {f"{key} {part}": value.get(part) for part in sorted(_BOUNDED)}
+            if isinstance(value, Mapping) and "estimate" in value:
+                record |= {f"{key} {part}": value.get(part) for part in _BOUNDED}
                 columns[key] = _bounded(key)
             else:
-                record[key] = value
+                record[key] = _counted(value) if isinstance(value, Mapping) else value
                 columns.setdefault(key, _single(key, rows))
         records.append(record)
     full = {key: None for record in records for key in record}
@@ -195,6 +212,11 @@ def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Tabl
     note = "In parentheses the 95 % interval of Monte Carlo error, where there is one."
     shown = tuple(columns[key] for key in keys)
     return Table(name, title, shown, filled, note, interactive=True)
+
+
+def _counted(found: Mapping[str, Any]) -> str:
+    """Counts by name as text, such as causes of failure."""
+    return ", ".join(f"{name} {significant(value)}" for name, value in found.items()) or "none"
 
 
 def _bounded(key: str) -> Column:
@@ -218,14 +240,3 @@ def _single(key: str, rows: Sequence[Mapping[str, Any]]) -> Column:
 
 def _label(key: str) -> str:
     return _LABELS.get(key, key.replace("_", " "))
-
-
-def _listed(found: Any) -> list[Mapping[str, Any]]:
-    """Records of a mapping of mappings, one a row; of a flat mapping one row."""
-    if not found:
-        return []
-    if isinstance(found, list):
-        return found
-    if all(isinstance(value, Mapping) for value in found.values()):
-        return [{"analysis": name, **value} for name, value in found.items()]
-    return [found]

@@ -26,6 +26,14 @@ _ALT: Final = {
     "connect_s": "Standardised mean differences within thirds of the modifier. The numbers are in "
     "the table of balance.",
     "overlap": "Distribution of propensities of treated and untreated.",
+    "gain": "What treatment gains over the effect modifier, with 95 % bands.",
+    "prior_survival": "Survival as the priors alone predict it, before any data.",
+    "survival_check": "Observed survival beside survival simulated from the posterior.",
+    "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "
+    "results under other priors.",
+    "tipping_points": "The effect as the prior moves, and where the decision changes.",
+    "success": "Probability of success by design and scenario, with Monte Carlo intervals. The "
+    "numbers are in the table of operating characteristics.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
 }
 _WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s"})

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from bayes_ihlrt.report.table_model import Table
 if TYPE_CHECKING:
     from docx.document import Document
 
+_MOST_ROWS: Final = 60
 _SYNTHETIC: Final = "SYNTHETIC DATA: no patient is in them. Nothing follows for care."
 
 
@@ -122,6 +124,17 @@ def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None
         (out / name).unlink()
 
 
+def _printable(table: Table) -> Table:
+    """Return a table with as many rows as a page or two have, and where the others are."""
+    if len(table.records) <= _MOST_ROWS:
+        return table
+    note = (
+        f"The first {_MOST_ROWS} of {len(table.records)} rows; all are in tables/{table.name}.csv. "
+        f"{table.note}"
+    ).strip()
+    return replace(table, records=table.records[:_MOST_ROWS], note=note)
+
+
 def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
     from docx import api
     from docx.enum.section import WD_ORIENT
@@ -136,7 +149,7 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     if results.synthetic:
         document.add_paragraph().add_run(_SYNTHETIC).bold = True
     for number, table in enumerate(tables, start=1):
-        _word_table(document, table, number)
+        _word_table(document, _printable(table), number)
     paragraphs = tuple(methods)
     keys = cited(paragraphs)
     document.add_heading("Methods", level=2)
@@ -178,7 +191,9 @@ def _latex(results: Results, tables: Iterable[Table]) -> str:
     head = "% Needs \\usepackage{booktabs,longtable}\n"
     if results.synthetic:
         head += f"% {_SYNTHETIC}\n"
-    return head + "\n".join(_latex_table(table, synthetic=results.synthetic) for table in tables)
+    return head + "\n".join(
+        _latex_table(_printable(table), synthetic=results.synthetic) for table in tables
+    )
 
 
 def _latex_table(table: Table, *, synthetic: bool) -> str:

@@ -82,6 +82,8 @@ def checksum(file: Path) -> str:
 
 def _move(stage: Path, out: Path) -> None:
     files = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    # A result may have been written into the stage of a larger one, and sealed there.
+    files = [file for file in files if file != Path(MANIFEST)]
     sums = {file.as_posix(): checksum(stage / file) for file in files}
     write_json({"schema": 1, "sha256": sums}, stage / MANIFEST)
     _clear(out)

@@ -5,16 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.report.inputs import Output
-from bayes_ihlrt.report.table_model import (
-    Column,
-    Record,
-    Table,
-    count,
-    estimate,
-    figure,
-    plain_table,
-    text,
-)
+from bayes_ihlrt.report.plain_tables import facts_table, plain_table
+from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, figure, text
 
 _QUANTITIES: Final = {
     "survival": ("Survival at month {:g}", 2),
@@ -46,7 +38,11 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     found = [_hazard_ratios(rows, name)] if output.spec.treatment is not None else []
     if output.brief["curves"]["values"]:
         found.append(_by_modifier(output.brief["curves"], name))
-    return (*found, _survival(rows, name), _parameters(output))
+    further = [row for row in rows if row["estimand"] not in {*_QUANTITIES, "hazard_ratio"}]
+    found.append(_survival(rows, name))
+    if further:
+        found.append(plain_table("further", "Further quantities", further, interactive=True))
+    return (*found, *_interaction(output.result.get("interaction") or {}), _parameters(output))
 
 
 def prior_table(output: Output) -> Table:
@@ -119,6 +115,22 @@ def _hazard_ratios(rows: Iterable[Record], modifier: str) -> Table:
     )
     note = "Below 1: the hazard is lower with treatment."
     return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
+
+
+def _interaction(found: Mapping[str, Any]) -> list[Table]:
+    """Interaction on every scale, where the analysis tells it."""
+    if not found:
+        return []
+    titles = {
+        "statements": "Statements on the interaction, before and after the data",
+        "crossings": "Where the probability of benefit crosses a level",
+    }
+    listed = [
+        plain_table(f"interaction-{name}", title, found[name])
+        for name, title in titles.items()
+        if found.get(name)
+    ]
+    return [facts_table("interaction", "Interaction of treatment and modifier", found), *listed]
 
 
 def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:

@@ -12,7 +12,8 @@ MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.html"
 
 RESULT_FILES: Final = frozenset(
-    {"result.json", "posterior.nc", "specification.toml", "figures", "report.json", MANIFEST}
+    {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
+    | {"checks.json", MANIFEST}
 )
 """What a command writes."""
 

@@ -33,6 +33,8 @@ _TELLS: Final = {
 }
 """The key of ``result.json`` that only one command writes."""
 _BRIEFED: Final = (Kind.FIT, Kind.LADDER)
+_SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
+"""Where a specification is kept, other than in ``specification.toml``."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class Output:
         Content of ``result.json``.
     brief : dict
         Content of ``report.json``; empty where the command writes none.
+    checks : dict
+        Content of ``checks.json``; empty where the model was not checked.
     specification : str
-        Text of ``specification.toml``; empty where the command writes none.
+        Text of ``specification.toml``, of a plan ``plan.toml``.
     figures : tuple of Path
         PNG files, by name.
     checksum : str
@@ -61,13 +65,14 @@ class Output:
     folder: Path
     result: Mapping[str, Any]
     brief: Mapping[str, Any]
+    checks: Mapping[str, Any]
     specification: str
     figures: tuple[Path, ...]
     checksum: str
 
     @property
     def spec(self) -> AnalysisSpec:
-        """The specification of a fit or a ladder."""
+        """The specification of an analysis of patients."""
         return load_spec(self.folder / "specification.toml")
 
     @property
@@ -177,9 +182,9 @@ def _read(place: Path) -> Output:
         raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
     _check_manifest(place)
     kind = kinds[0]
-    brief = place / "report.json"
-    specification = place / "specification.toml"
-    needed = [brief, specification] if kind in _BRIEFED else []
+    brief, checks = place / "report.json", place / "checks.json"
+    specification = place / _SPECIFICATION.get(kind, "specification.toml")
+    needed = [specification, *([brief] if kind in _BRIEFED else [])]
     faults = [
         Fault(f"file {file}", "it is missing", _AGAIN) for file in needed if not file.is_file()
     ]
@@ -190,7 +195,8 @@ def _read(place: Path) -> Output:
         folder=place,
         result=result,
         brief=_json(brief) if brief.is_file() else {},
-        specification=specification.read_text("utf-8") if specification.is_file() else "",
+        checks=_json(checks) if checks.is_file() else {},
+        specification=specification.read_text("utf-8"),
         figures=tuple(sorted((place / "figures").glob("*.png"))),
         checksum=checksum(place / "result.json"),
     )
@@ -234,7 +240,8 @@ def _check_names(output: Output) -> None:
     """Result, brief and specification carry one name."""
     name = output.result["name"]
     named = {"report.json": output.brief.get("name", name)}
-    if output.specification and output.kind in _BRIEFED:
+    named["checks.json"] = output.checks.get("name", name)
+    if output.kind is not Kind.PLAN:
         try:
             named["specification.toml"] = output.spec.name
         except SpecificationError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import (
     Adjustment,
     DesignKind,
@@ -249,9 +250,9 @@ def _sensitivity(output: Output) -> list[str]:
 def _plan(output: Output) -> list[str]:
     rows, audit = output.result["results"], output.result.get("audit") or {}
     told = [
-        f"{_different(rows, 'design')} designs were simulated under "
-        f"{_different(rows, 'scenario')} scenarios; operating characteristics are given with "
-        "their Monte Carlo error [@morris2019]."
+        f"{counted(_different(rows, 'design'), 'design was', 'designs were')} simulated under "
+        f"{counted(_different(rows, 'scenario'), 'scenario', 'scenarios')}; operating "
+        "characteristics are given with their Monte Carlo error [@morris2019]."
     ]
     if audit.get("fits"):
         told.append(
@@ -264,7 +265,9 @@ def _plan(output: Output) -> list[str]:
 def _software(results: Results) -> str:
     versions = results.first.result["versions"]
     own = versions["bayes-ihlrt"]
-    told = f"Analyses were run with bayes-ihlrt {own} on Python {versions['python']}"
+    told = f"Analyses were run with bayes-ihlrt {own}"
+    if "python" in versions:
+        told += f" on Python {versions['python']}"
     if "pymc" in versions:
         told += f", PyMC {versions['pymc']} [@abrilpla2023]"
     if "arviz" in versions:

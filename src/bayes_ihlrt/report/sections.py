@@ -3,15 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.report.design_tables import ladder_tables, plan_tables, sensitivity_tables
-from bayes_ihlrt.report.document import Section, embedded
+from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit_tables import fit_tables, prior_table, propensity_tables
 from bayes_ihlrt.report.inputs import Kind, Output, Results
-from bayes_ihlrt.report.table_model import Table, plain_table
+from bayes_ihlrt.report.plain_tables import plain_table
+from bayes_ihlrt.report.table_model import Table, text
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
-_PRIOR_FIGURES: Final = frozenset({"prior_posterior"})
+_PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
+_CHECK_FIGURES: Final = frozenset(
+    {
+        *("survival_check", "hazard_check", "hazard_families"),
+        *("influence", "residuals", "risk_calibration"),
+    }
+)
 _DIAGNOSTICS: Final = {
     "engine": "Engine",
     "r_hat": "Largest R-hat",
@@ -62,15 +70,15 @@ def result_sections(results: Results) -> tuple[Section, ...]:
 
 def _fit(output: Output) -> list[Section]:
     brief = output.brief
-    special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES
+    special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
 
-    def figures(names: frozenset[str]) -> Any:
+    def figures(names: frozenset[str]) -> tuple[Figure, ...]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
     found: list[Section] = []
     treatment, modifier = output.spec.treatment, output.spec.modifier
-    if treatment is not None and modifier is not None:
+    if treatment is not None and modifier is not None and brief["curves"]["values"]:
         found.append(Section("effect", f"Effect of {treatment.name} over {modifier.name}"))
     found += [
         Section("results", "Results", tables=fit_tables(output), figures=own),
@@ -96,7 +104,23 @@ def _fit(output: Output) -> list[Section]:
             figures=figures(_DIAGNOSTIC_FIGURES),
         )
     )
+    if output.checks:
+        found.append(_checks(output, figures(_CHECK_FIGURES)))
     return found
+
+
+def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
+    """The verdict of every check of the model."""
+    flagged = output.checks["flagged"]
+    told = (
+        f"Flagged: {', '.join(flagged)}."
+        if flagged
+        else "No check was flagged; what a check could not tell is said in its line."
+    )
+    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
+    verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
+    title = "Is the model to be believed?"
+    return Section("checks", title, (told,), tables=(verdicts,), figures=figures)
 
 
 def _diagnostics(output: Output) -> Table:
@@ -149,27 +173,7 @@ def _ladder_summary(output: Output) -> list[str]:
 
 
 def _sensitivity_summary(output: Output) -> list[str]:
-    """How far estimates and decisions move over the grid of priors."""
-    grid: list[Mapping[str, Any]] = output.result["grid"]
-    told = []
-    for estimand in dict.fromkeys(row["estimand"] for row in grid):
-        rows = [row for row in grid if row["estimand"] == estimand]
-        means = [row["mean"] for row in rows if row["mean"] is not None]
-        priors = len({str(row["prior"]) for row in rows})
-        if means:
-            told.append(
-                f"{estimand}: over {priors} priors the posterior mean lies between "
-                f"{min(means):.2f} and {max(means):.2f}."
-            )
-        decisions = list(dict.fromkeys(str(row["decision"]) for row in rows))
-        if decisions == ["None"]:
-            continue
-        told.append(
-            f"{estimand}: the decision is the same under every prior ({decisions[0]})."
-            if len(decisions) == 1
-            else f"{estimand}: the decision DEPENDS on the prior ({', '.join(decisions)})."
-        )
-    return told
+    return list(output.result["summary"])
 
 
 def _plan_summary(output: Output) -> list[str]:
@@ -177,7 +181,8 @@ def _plan_summary(output: Output) -> list[str]:
     designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
     trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
     told = [
-        f"{len(designs)} designs under {len(scenarios)} scenarios, {trials:,} simulated trials; "
+        f"{counted(len(designs), 'design', 'designs')} under "
+        f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
         f"the analysis of {failed:,} of them failed."
     ]
     audit = output.result.get("audit") or {}

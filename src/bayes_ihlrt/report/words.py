@@ -10,6 +10,15 @@ from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.report.numbers import interval, number
 
+__all__ = [
+    "convergence_sentence",
+    "headline",
+    "interval",
+    "loo_sentence",
+    "number",
+    "summary_sentences",
+]
+
 SETTLED: Final = 0.95
 """Posterior probability from which a direction is called settled."""
 

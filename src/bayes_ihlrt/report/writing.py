@@ -10,6 +10,8 @@ from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_fit
 from bayes_ihlrt.report.files import staged, write_json
 
+__all__ = ["DPI", "staged", "write_fit"]
+
 DPI: Final = 150
 
 
