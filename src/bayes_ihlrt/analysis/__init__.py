@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
     from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.library_versions import versions as versions
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
-    from bayes_ihlrt.analysis.versions import versions as versions
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
     from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
 else:
@@ -46,7 +46,7 @@ else:
         "EstimandSpec": "bayes_ihlrt.analysis.spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
-        "versions": "bayes_ihlrt.analysis.versions",
+        "versions": "bayes_ihlrt.analysis.library_versions",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",
         "SeparationWarning": "bayes_ihlrt.propensity.separation",
     }

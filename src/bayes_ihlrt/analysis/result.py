@@ -10,10 +10,10 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
-from bayes_ihlrt.analysis.versions import versions
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 
