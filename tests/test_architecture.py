@@ -21,6 +21,8 @@ PROVIDED = {
     "pymc": ["pymc", "pytensor"],
     "pydantic": ["pydantic", "pydantic_core"],
     "tomli-w": ["tomli_w"],
+    "jinja2": ["jinja2", "markupsafe"],
+    "python-docx": ["docx"],
 }
 
 

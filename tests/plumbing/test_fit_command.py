@@ -19,6 +19,8 @@ FILES = {
     "result.json",
     "posterior.nc",
     "specification.toml",
+    "report.json",
+    "manifest.json",
     "figures/survival.png",
     "figures/hazard_ratio.png",
     "figures/forest.png",

@@ -1,8 +1,11 @@
 """The command line before anything is fitted: help, usage, check, init, speed of loading."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
@@ -52,7 +55,75 @@ def test_help_needs_neither_data_nor_models():
 
 
 def test_version():
-    assert run("--version").stdout == f"bayes-ihlrt {__version__}\n"
+    own, *libraries = run("--version").stdout.splitlines()
+    assert own == f"bayes-ihlrt {__version__}"
+    found = dict(line.split() for line in libraries)
+    assert {"python", "pymc", "nutpie", "jax", "arviz"} <= found.keys()
+    assert found["pymc"] == version("pymc")
+
+
+def completed(*words):
+    """Return what the shell is offered for the last word."""
+    asked = {
+        "_BAYES_IHLRT_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    return CliRunner().invoke(app, env=asked, prog_name="bayes-ihlrt").stdout.split()
+
+
+def test_shell_completion(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text("")
+    (tmp_path / "mine.csv").write_text("")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "own.toml").write_text("")
+    assert completed("bayes-ihlrt", "la") == ["ladder"]
+    assert completed("bayes-ihlrt", "fit", "hea") == ["heart"]
+    assert completed("bayes-ihlrt", "fit", "m") == ["mine.toml", "models/"]
+    assert completed("bayes-ihlrt", "fit", "models/") == ["models/own.toml"]
+    assert completed("bayes-ihlrt", "fit", "heart", "--data", "m") == ["mine.csv", "models/"]
+    assert completed("bayes-ihlrt", "report", "m") == ["models/"]
+
+
+def on_a_terminal(*arguments, **environment):
+    """Return what a command writes when standard output and error are a terminal."""
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-c", "from bayes_ihlrt.cli import main; main()", *arguments]
+    asked = {**os.environ, "TERM": "xterm-256color", **environment}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=follower, stderr=follower, env=asked
+    ) as process:
+        os.close(follower)
+        parts = []
+        while part := read(leader):
+            parts.append(part)
+        os.close(leader)
+    assert process.returncode == 0
+    return b"".join(parts).decode()
+
+
+def read(leader):
+    # The terminal is gone when the command ends: an error on Linux, empty elsewhere.
+    try:
+        return os.read(leader, 65536)
+    except OSError:
+        return b""
+
+
+COLOUR = "\N{ESCAPE}[3"
+STYLE = "\N{ESCAPE}["
+
+
+def test_terminal_gets_style_and_no_color_takes_colours_away():
+    arguments = ("check", "primary", "--data", "ihlrt_synthetic")
+    assert STYLE in on_a_terminal(*arguments, NO_COLOR=None)
+    assert COLOUR not in on_a_terminal(*arguments, NO_COLOR="1")
+
+
+def test_no_style_but_on_a_terminal():
+    assert STYLE not in run("check", "primary", "--data", "ihlrt_synthetic").stdout
 
 
 @pytest.mark.parametrize("command", ["fit", "demo", "check", "init"])

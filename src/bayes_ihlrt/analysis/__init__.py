@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.analysis.catalogue import packaged_data as packaged_data
     from bayes_ihlrt.analysis.catalogue import packaged_specifications as packaged_specifications
     from bayes_ihlrt.analysis.checking import CheckedAnalysis as CheckedAnalysis
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
     from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.library_versions import versions as versions
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
 else:
     _NAMES = {
+        "packaged_data": "bayes_ihlrt.analysis.catalogue",
         "packaged_specifications": "bayes_ihlrt.analysis.catalogue",
         "CheckedAnalysis": "bayes_ihlrt.analysis.checking",
         "check_analysis": "bayes_ihlrt.analysis.checking",
@@ -57,6 +60,7 @@ else:
         "EstimandSpec": "bayes_ihlrt.analysis.spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
+        "versions": "bayes_ihlrt.analysis.library_versions",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",
         "SeparationWarning": "bayes_ihlrt.propensity.separation",
     }

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -26,6 +27,22 @@ def packaged_specifications() -> tuple[str, ...]:
     folder = _folder()
     files = (file.relative_to(folder).with_suffix("") for file in folder.rglob("*.toml"))
     return tuple(sorted(file.as_posix() for file in files))
+
+
+def packaged_data() -> tuple[str, ...]:
+    """Return the names of the packaged data sets.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> "ihlrt_synthetic" in packaged_data()
+    True
+    """
+    return datasets.names()
 
 
 def find_specification(source: str | Path) -> Path:

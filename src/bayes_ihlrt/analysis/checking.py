@@ -16,6 +16,7 @@ from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_prope
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
+from bayes_ihlrt.data.fingerprint import follow_up_fingerprint
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
@@ -241,7 +242,8 @@ def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``patients, rows, events, months, fingerprint, name, synthetic, dropped``.
+        ``patients, rows, events, months, fingerprint, follow_up`` (fingerprint of patients, times
+        and events alone), ``name, synthetic, dropped``.
     """
     length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
     return {
@@ -250,6 +252,7 @@ def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
         "events": rows.events,
         "months": float(length.sum()),
         "fingerprint": cohort.fingerprint,
+        "follow_up": follow_up_fingerprint(cohort.columns),
         "name": cohort.attrs.get("name"),
         "synthetic": bool(cohort.attrs.get("synthetic", False)),
         "dropped": {**cohort.dropped, **rows.provenance.dropped},

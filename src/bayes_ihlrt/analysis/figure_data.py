@@ -9,6 +9,7 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import strategies
+from bayes_ihlrt.analysis.marks import round_times
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.summaries import flat_draws, result_names, unit_of
 from bayes_ihlrt.estimands.curves import survival
@@ -101,28 +102,6 @@ def survival_data(result: FitResult) -> xr.Dataset:
         state=list(states),
         risk_time=marks,
     )
-
-
-def round_times(end: float) -> Floats:
-    """Return times in months at which to count patients: multiples of 1, 3, 6, 12, 24 or 60.
-
-    Parameters
-    ----------
-    end : float
-        Last month of follow-up.
-
-    Returns
-    -------
-    ndarray
-        From zero; seven times at most.
-
-    Examples
-    --------
-    >>> round_times(45.6).tolist()
-    [0.0, 12.0, 24.0, 36.0]
-    """
-    step = next((s for s in (1.0, 3.0, 6.0, 12.0, 24.0, 60.0) if end / s <= 6.0), end / 6.0)
-    return np.arange(0.0, end, step)
 
 
 def hazard_ratio_data(result: FitResult) -> xr.Dataset:

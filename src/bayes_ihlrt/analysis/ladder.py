@@ -16,8 +16,8 @@ from typing import Any
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
+from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
-from bayes_ihlrt.analysis.result import versions
 from bayes_ihlrt.analysis.rung_fit import Rung, fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec

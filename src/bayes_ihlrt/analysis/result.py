@@ -1,10 +1,8 @@
 """The result of an analysis: posterior, summaries and where they came from."""
 
 import json
-import platform
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +10,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
@@ -22,7 +21,6 @@ _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
     *("k_hat", "ess"),
 )
-_LIBRARIES: Final = ("bayes-ihlrt", "pymc", "nutpie", "arviz", "numpy", "xarray", "formulaic")
 
 
 @dataclass(frozen=True)
@@ -118,17 +116,6 @@ class FitResult:
         found = self.fit.convergence
         numbers = {name: found.numbers[name] for name in _DIAGNOSTICS}
         return {**numbers, "converged": self.converged, "failures": list(found.failures)}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of this package, of Python and of the libraries that a result rests on.
-
-    Returns
-    -------
-    dict of str to str
-        By name.
-    """
-    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
 def modifier_of_patients(result: FitResult) -> np.ndarray:

@@ -5,10 +5,10 @@ Exit status 0: done. 1: something is wrong with what was given, told in plain wo
 output.
 """
 
-from bayes_ihlrt.cli import check, diagnose, fit, init, ladder, sensitivity
+from bayes_ihlrt.cli import check, diagnose, fit, init, ladder, report, sensitivity
 from bayes_ihlrt.cli.app import app
 
-__all__ = ["app", "check", "diagnose", "fit", "init", "ladder", "main", "sensitivity"]
+__all__ = ["app", "check", "diagnose", "fit", "init", "ladder", "main", "report", "sensitivity"]
 
 
 def main() -> None:

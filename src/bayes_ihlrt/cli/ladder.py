@@ -1,5 +1,7 @@
 """`bayes-ihlrt ladder`."""
 
+from pathlib import Path
+
 from bayes_ihlrt import analysis, report
 from bayes_ihlrt.cli import inputs
 from bayes_ihlrt.cli.app import app
@@ -24,8 +26,12 @@ def ladder(
             report.check_folder(out, overwrite=overwrite)
         read, cohort = inputs.read(spec, data, seed)
         with report.Stages(quiet=quiet) as stages:
+            stages.tell("loading the samplers")
             result = analysis.bias_ladder(read, cohort, stage=stages.tell)
-            written = report.write_ladder(result, out) if out is not None else ()
+            written: tuple[Path, ...] = ()
+            if out is not None:
+                stages.tell("drawing and writing")
+                written = report.write_ladder(result, out)
         if as_json:
             print_json(result.to_dict())
         elif not quiet:

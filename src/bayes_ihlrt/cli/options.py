@@ -5,12 +5,24 @@ from typing import Annotated
 
 import typer
 
+from bayes_ihlrt.cli import completing
+
 Spec = Annotated[
-    str, typer.Argument(metavar="SPEC", help="TOML file, or name of a packaged specification.")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="TOML file, or name of a packaged specification.",
+        autocompletion=completing.specifications,
+    ),
 ]
 Data = Annotated[
     str,
-    typer.Option("--data", metavar="CSV|NAME", help="CSV file, or name of a packaged data set."),
+    typer.Option(
+        "--data",
+        metavar="CSV|NAME",
+        help="CSV file, or name of a packaged data set.",
+        autocompletion=completing.data_sets,
+    ),
 ]
 Out = Annotated[
     Path | None,

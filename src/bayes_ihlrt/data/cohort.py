@@ -1,6 +1,5 @@
 """The cohort: validated patients and their follow-up, in months, frozen."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,10 @@ from bayes_ihlrt.data.attach import (
     baseline_covariates,
     switch_columns,
 )
-from bayes_ihlrt.data.cells import number_labels, sorting_rows
+from bayes_ihlrt.data.cells import number_labels
 from bayes_ihlrt.data.complete import complete_cases
 from bayes_ihlrt.data.datasets import csv_path, describe, names
+from bayes_ihlrt.data.fingerprint import digest
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.table import Table, read_csv, read_frame
 from bayes_ihlrt.data.validate import requested_columns, validated_columns
@@ -185,19 +185,8 @@ class Cohort:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of columns and visits, whatever their order, on every platform."""
-        order = sorting_rows(self.columns["patient"], self.columns["start"])
-        digest = hashlib.sha256()
-        for name in sorted(self.columns):
-            values = self.columns[name][order]
-            digest.update(f"{name}\0{len(values)}\0".encode())
-            if values.dtype == object:
-                digest.update("\0".join(values.tolist()).encode())
-            else:
-                # Adding 0.0 makes -0.0 and 0.0, which are the same time, the same bytes.
-                digest.update((values + 0.0).astype("<f8").tobytes())
-        if self.visits is not None:
-            digest.update(self.visits.fingerprint.encode())
-        return digest.hexdigest()
+        also = () if self.visits is None else (self.visits.fingerprint,)
+        return digest(self.columns, names=self.columns, also=also)
 
 
 def load_cohort(

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.check_table import print_check as print_check
     from bayes_ihlrt.report.checks_table import print_diagnosis as print_diagnosis
     from bayes_ihlrt.report.checks_table import write_diagnosis as write_diagnosis
+    from bayes_ihlrt.report.exports import write_exports as write_exports
     from bayes_ihlrt.report.folder import check_folder as check_folder
+    from bayes_ihlrt.report.html import write_report as write_report
+    from bayes_ihlrt.report.inputs import read_results as read_results
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
     from bayes_ihlrt.report.progress import Stages as Stages
@@ -22,7 +25,10 @@ else:
         "print_check": "bayes_ihlrt.report.check_table",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",
+        "write_exports": "bayes_ihlrt.report.exports",
         "check_folder": "bayes_ihlrt.report.folder",
+        "write_report": "bayes_ihlrt.report.html",
+        "read_results": "bayes_ihlrt.report.inputs",
         "print_ladder": "bayes_ihlrt.report.ladder_table",
         "write_ladder": "bayes_ihlrt.report.ladder_table",
         "Stages": "bayes_ihlrt.report.progress",

@@ -6,10 +6,19 @@ from typing import Final
 
 from bayes_ihlrt.errors import Fault, InputError
 
+MANIFEST: Final = "manifest.json"
+"""Fingerprints of all files of a result."""
+
+REPORT: Final = "report.html"
+
 RESULT_FILES: Final = frozenset(
-    {"result.json", "posterior.nc", "specification.toml", "figures", "checks.json"}
+    {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
+    | {"checks.json", MANIFEST}
 )
-"""What a fit writes."""
+"""What a command writes."""
+
+DERIVED_FILES: Final = frozenset({REPORT, "exports"})
+"""What is made of a result, and says nothing true of the next one."""
 
 
 def check_folder(out: Path, *, overwrite: bool) -> None:
@@ -34,7 +43,7 @@ def check_folder(out: Path, *, overwrite: bool) -> None:
         found = ", ".join(sorted(held)[:5]) + (", ..." if len(held) > 5 else "")
         remedy = "Name another folder, or add --overwrite to replace earlier results"
         raise _fault(out, f"it is not empty ({found})", remedy)
-    if foreign := sorted(held - RESULT_FILES):
+    if foreign := sorted(held - RESULT_FILES - DERIVED_FILES):
         problem = f"it holds files that are no results: {', '.join(foreign[:5])}"
         raise _fault(out, problem, "Name another folder; --overwrite replaces results only")
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())

@@ -1,6 +1,5 @@
 """A bias ladder on the terminal and in a folder."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences, rung
 from bayes_ihlrt.analysis.rung_fit import Rung
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.writing import DPI, staged
+from bayes_ihlrt.report.briefing import brief_ladder
+from bayes_ihlrt.report.files import staged, write_json
+from bayes_ihlrt.report.writing import DPI
 
 
 def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Path] = ()) -> None:
@@ -56,7 +57,7 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
 
 
 def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
-    """Write ``result.json``, the draws, the specification and the figure.
+    """Write ``result.json``, ``report.json``, draws, specification and figure.
 
     Parameters
     ----------
@@ -81,8 +82,8 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         (stage / "figures").mkdir()
         file = stage / "figures" / "ladder.png"
         PLOTS["ladder"](ladder_data(result)).savefig(file, dpi=DPI, bbox_inches="tight")
-        text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
-        (stage / "result.json").write_text(f"{text}\n", "utf-8")
+        write_json(brief_ladder(result), stage / "report.json")
+        write_json(result.to_dict(), stage / "result.json")
         names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
     return tuple(out / name for name in names)
 

@@ -12,13 +12,12 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
-    interval,
     loo_sentence,
-    number,
     summary_sentences,
 )
 

@@ -1,0 +1,173 @@
+"""Effect, survival and restricted mean survival over the effect modifier, ready to be shown.
+
+What a slider of the report moves: computed once from all draws, at the values of the specification
+and at a few more between the outer twentieths of the cohort.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
+from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
+from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+
+Floats = NDArray[np.float64]
+_MOST_TIMES: Final = 60
+_VALUES: Final = 7
+_SHOWN: Final = ("median", "q2.5", "q97.5")
+
+
+def modifier_curves(result: FitResult) -> dict[str, Any]:
+    """Return what treatment does at each of several values of the modifier, as plain data.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict
+        ``months`` of the curves, ``strategies``, ``horizons``, ``values`` of the modifier, and
+        ``sets``: first for the cohort's own values (``at`` None), then for each value; none
+        without values. A set has
+        ``survival`` by strategy (``median, q2.5, q97.5`` at each month), ``hazard_ratio`` and, by
+        horizon, ``survival_at`` and ``rmst`` of each strategy and of their difference, months,
+        with ``prob_benefit``. None where not defined.
+    """
+    spec, compared = result.spec, strategies(result.spec)
+    values = modifier_values(result)
+    end = float(result.checked.person_time.exit_time.max())
+    months = whole_months(end)
+    asked = (None, *values) if values else ()
+    return {
+        "months": months.tolist(),
+        "strategies": [strategy.name for strategy in compared],
+        "horizons": list(spec.estimands.horizons),
+        "values": values,
+        "sets": [_set_at(result, months, compared, at=at) for at in asked],
+    }
+
+
+def whole_months(end: float) -> Floats:
+    """Return the times of curves: whole months, equally far apart, and the last.
+
+    Parameters
+    ----------
+    end : float
+        Last month of follow-up.
+
+    Returns
+    -------
+    ndarray, shape (times,)
+        From zero to `end`; every month where that is 60 times at most.
+
+    Examples
+    --------
+    >>> whole_months(3.5).tolist(), whole_months(180.0)[:3].tolist()
+    ([0.0, 1.0, 2.0, 3.0, 3.5], [0.0, 3.0, 6.0])
+    """
+    step = max(1.0, np.ceil(end / _MOST_TIMES))
+    return np.append(np.arange(0.0, end, step), end)
+
+
+def modifier_values(result: FitResult) -> list[float]:
+    """Return the values of the modifier at which a reader may look.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    list of float
+        Increasing, on the scale of the data: the specification's values and the reference, where
+        the cohort has such values, and seven from the 5 % to the 95 % quantile of the cohort,
+        equally spaced on the scale of the model and rounded to two digits. Empty without a
+        modifier or treatment, and where `estimates` tells no survival of the cohort.
+    """
+    modifier, observed = result.spec.modifier, modifier_of_patients(result)
+    if modifier is None or result.spec.treatment is None or not _tells_survival(result):
+        return []
+    low, high = (float(q) for q in np.quantile(observed, [0.05, 0.95]))
+    space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
+    between = [float(f"{value:.2g}") for value in space(low, high, _VALUES)]
+    stated = [modifier.reference, *result.spec.estimands.at]
+    inside = [value for value in stated if observed.min() <= value <= observed.max()]
+    return sorted({*between, *inside})
+
+
+def _tells_survival(result: FitResult) -> bool:
+    """Whether survival is defined, and is that of the cohort as it is, as in these curves."""
+    sample = result.spec.estimands.population.value == "sample"
+    told = [e.summary["median"] for e in result.estimates if e.estimand == "survival"]
+    return sample and all(value is not None for value in told)
+
+
+def _set_at(
+    result: FitResult, months: Floats, compared: tuple[Strategy, ...], *, at: float | None
+) -> dict[str, Any]:
+    fit, horizons = result.fit, result.spec.estimands.horizons
+    patients = sample_population(fit, modifier_at=at)
+    curves = summarise(survival(fit, months, compared, population=patients))
+    at_horizons = survival(fit, horizons, compared, population=patients)
+    by_horizon = {
+        "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],
+        "rmst": [rmst(fit, month, compared, population=patients) for month in horizons],
+    }
+    start = compared[-1].start
+    return {
+        "at": at,
+        "survival": {
+            strategy.name: {
+                name: curves[name].sel({STRATEGY: strategy.name}).to_numpy().tolist()
+                for name in _SHOWN
+            }
+            for strategy in compared
+        },
+        "hazard_ratio": _hazard_ratio(result, at),
+        **{
+            name: [
+                _compared(draws, month, same=month <= start)
+                for month, draws in zip(horizons, found, strict=True)
+            ]
+            for name, found in by_horizon.items()
+        },
+    }
+
+
+def _hazard_ratio(result: FitResult, at: float | None) -> dict[str, float | None] | None:
+    if result.spec.treatment is None:
+        return None
+    draws = log_hazard_ratio(result.fit, None if at is None else [at]).squeeze(drop=True)
+    return {
+        **_row(xr.apply_ufunc(np.exp, draws)),
+        "prob_benefit": finite_or_none(probability(draws < 0.0)),
+    }
+
+
+def _compared(draws: xr.DataArray, month: float, *, same: bool) -> dict[str, Any]:
+    """Each strategy, and the difference of two: treated less never."""
+    names = [str(name) for name in draws[STRATEGY].to_numpy()]
+    found: dict[str, Any] = {
+        "horizon": month,
+        **{name: _row(draws.sel({STRATEGY: name}, drop=True)) for name in names},
+    }
+    if len(names) == 2:
+        never, treated = (draws.sel({STRATEGY: name}, drop=True) for name in names)
+        benefit = None if same else finite_or_none(probability(treated > never))
+        found["difference"] = {**_row(treated - never), "prob_benefit": benefit}
+    return found
+
+
+def _row(draws: xr.DataArray) -> dict[str, float | None]:
+    summary = summarise(draws)
+    return {name: finite_or_none(summary[name]) for name in _SHOWN}

@@ -1,0 +1,70 @@
+"""`bayes-ihlrt report` and `bayes-ihlrt export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_ihlrt import report as reports
+from bayes_ihlrt.cli import completing
+from bayes_ihlrt.cli.app import app
+from bayes_ihlrt.cli.options import Json, Overwrite, Quiet
+from bayes_ihlrt.cli.telling import print_json, told_plainly
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="Folder with the output of a command, or with folders that have one.",
+        autocompletion=completing.folders,
+    ),
+]
+
+
+@app.command()
+def report(
+    folder: Folder,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="HTML file [default: DIR/report.html]."),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write what was found into one HTML file that needs no network."""
+    with told_plainly():
+        with reports.Stages(quiet=quiet) as stages:
+            stages.tell("reading and laying out")
+            results = reports.read_results(folder)
+            file = reports.write_report(results, out or folder / "report.html", overwrite=overwrite)
+        _tell([file], quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for the files [default: DIR/exports]."),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the tables as CSV, Word and LaTeX, and the methods with their references."""
+    with told_plainly():
+        with reports.Stages(quiet=quiet) as stages:
+            stages.tell("reading and writing")
+            results = reports.read_results(folder)
+            files = reports.write_exports(results, out or folder / "exports", overwrite=overwrite)
+        _tell(files, quiet=quiet, as_json=as_json)
+
+
+def _tell(files: "list[Path] | tuple[Path, ...]", *, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"schema": 1, "written": [str(file) for file in files]})
+    elif not quiet:
+        typer.echo(f"Written: {', '.join(map(str, files))}")

@@ -1,0 +1,242 @@
+"""Tables of the ladder, of sensitivity and of trial designs, from what the commands wrote."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bayes_ihlrt.report.inputs import Output
+from bayes_ihlrt.report.plain_tables import facts_table, plain_table, significant
+from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, text
+
+_SUMMARY: Final = ("median", "q2.5", "q97.5")
+_BOUNDED: Final = ("estimate", "high", "low", "mcse")
+_SENSITIVITY: Final = {
+    "grid": "Results under other priors",
+    "power_scaling": "Power-scaling of priors and likelihood",
+    "tipping": "Tipping points: the prior that changes the decision",
+    "evidence": "Published effects as priors",
+    "external": "Patients from elsewhere",
+    "structure": "Other hazards, covariates, designs and populations",
+}
+_BIAS: Final = {
+    "grid": "Confounders by strength and prevalence",
+    "latent": "A latent confounder in the model",
+    "negative_control": "Negative control",
+}
+_NO_ROOM: Final = frozenset({"priors", "specification"})
+_FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
+_AUDIT: Final = "Check of the batched engine against Markov chains"
+_LABELS: Final = {
+    "expected_n": "expected patients",
+    "expected_events": "expected events",
+    "expected_months": "expected months",
+}
+
+
+def ladder_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of a bias ladder.
+
+    Parameters
+    ----------
+    output : Output
+        What `ladder` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Rungs, and hazard ratios by the modifier where there is one.
+    """
+    horizon = output.result["horizon"]
+    records = tuple(
+        _rung(label, rung)
+        for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True)
+    )
+    columns = (
+        text("Design, adjustment", "label"),
+        estimate("Hazard ratio (95 % interval)", 2, missing="not estimated"),
+        estimate(
+            f"Months gained of {horizon:g} (95 % interval)",
+            1,
+            middle="months median",
+            ends=("months q2.5", "months q97.5"),
+        ),
+        count("Patients", "patients", missing=""),
+        count("Events", "events", missing=""),
+        count("Immortal months", "immortal_months", missing=""),
+        Column("Effective treated / untreated", _effective, "ess_treated"),
+        text("Rests on", "rests_on"),
+    )
+    note = "Hazard ratio below 1, months above 0: better with treatment."
+    title = "One cohort under every design"
+    tables = [Table("ladder", title, columns, records, note)]
+    modifier = output.spec.modifier
+    if modifier is not None and output.result["rungs"][0]["log_hr_at"]:
+        tables.append(_ladder_by_modifier(output, modifier.name))
+    return tuple(tables)
+
+
+def sensitivity_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of a sensitivity analysis.
+
+    Parameters
+    ----------
+    output : Output
+        What `sensitivity` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        The grid of priors, power-scaling, tipping points, published effects, unmeasured
+        confounding, patients from elsewhere, structure, audit; those that were run.
+    """
+    result = output.result
+    confounding = result.get("confounding") or {}
+    parts = [(name, title, result.get(name)) for name, title in _SENSITIVITY.items()]
+    for name, title in _BIAS.items():
+        parts.append((f"confounding-{name}", title, confounding.get(name)))
+    tables = [
+        plain_table(
+            name.replace("_", "-"), title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
+        )
+        for name, title, rows in parts
+        if rows
+    ]
+    for name, title in (
+        ("confounding", "Unmeasured confounding"),
+        ("audit", f"{_AUDIT}, under other priors"),
+    ):
+        if result.get(name):
+            tables.append(facts_table(f"sensitivity-{name}", title, result[name]))
+    return tuple(tables)
+
+
+def plan_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of simulated trial designs.
+
+    Parameters
+    ----------
+    output : Output
+        What `plan` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Operating characteristics, the same by look and by target, and the audit; those that were
+        run.
+    """
+    rows: list[Mapping[str, Any]] = output.result["results"]
+    tables = [_operating("designs", "Operating characteristics of the designs", rows)]
+    for key, name, title in (
+        ("by_look", "looks", "Operating characteristics by look"),
+        ("targets", "targets", "How well effects are estimated where trials ended"),
+    ):
+        parts = [
+            {"design": row["design"], "scenario": row["scenario"], **part}
+            for row in rows
+            for part in row.get(key) or ()
+        ]
+        if parts:
+            tables.append(_operating(name, title, parts))
+    if output.result.get("audit"):
+        tables.append(
+            facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
+        )
+    return tuple(tables)
+
+
+def _rung(label: str, rung: Mapping[str, Any]) -> Record:
+    months = rung["rmst_difference"] or {}
+    ratio = rung["log_hr"] or {}
+    told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
+    told = ". ".join(part.removesuffix(".") for part in (told, *rung.get("warnings", ())))
+    kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
+    return {
+        "label": label,
+        "rung": rung["rung"],
+        "adjustment": rung["adjustment"],
+        **{part: math.exp(ratio[part]) if ratio else None for part in _SUMMARY},
+        **{f"months {part}": months.get(part) for part in _SUMMARY},
+        **{name: rung[name] for name in kept},
+        "rests_on": told,
+    }
+
+
+def _ladder_by_modifier(output: Output, modifier: str) -> Table:
+    values = [found["at"] for found in output.result["rungs"][0]["log_hr_at"]]
+    records, tidy = [], []
+    for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True):
+        record: dict[str, Any] = {"label": label}
+        known = {found["at"]: found for found in rung["log_hr_at"] or ()}
+        for value in values:
+            log_hr = known.get(value)
+            ratio = {p: None if log_hr is None else math.exp(log_hr[p]) for p in _SUMMARY}
+            record |= {f"{value:g} {part}": ratio[part] for part in _SUMMARY}
+            tidy.append({"label": label, "at": value, **ratio})
+        records.append(record)
+    columns = [text("Design, adjustment", "label")]
+    for value in values:
+        middle, low, high = (f"{value:g} {part}" for part in _SUMMARY)
+        label = f"{modifier} {value:g}: hazard ratio (95 % interval)"
+        columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
+    title = f"Hazard ratio by {modifier} under every design"
+    return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
+
+
+def _effective(record: Record) -> str:
+    treated, control = record["ess_treated"], record["ess_control"]
+    if treated is None or control is None:
+        return ""
+    return f"{treated:,.0f} / {control:,.0f}"
+
+
+def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A column a characteristic: the estimate with its Monte Carlo interval."""
+    named = dict.fromkeys(key for row in rows for key in row)
+    # Lists are tables of their own.
+    keys = [key for key in named if not any(isinstance(row.get(key), list) for row in rows)]
+    records: list[dict[str, Any]] = []
+    columns: dict[str, Column] = {}
+    for row in rows:
+        record: dict[str, Any] = {}
+        for key in keys:
+            value = row.get(key)
+            if isinstance(value, Mapping) and "estimate" in value:
+                record |= {f"{key} {part}": value.get(part) for part in _BOUNDED}
+                columns[key] = _bounded(key)
+            else:
+                record[key] = _counted(value) if isinstance(value, Mapping) else value
+                columns.setdefault(key, _single(key, rows))
+        records.append(record)
+    full = {key: None for record in records for key in record}
+    filled = tuple({**full, **record} for record in records)
+    note = "In parentheses the 95 % interval of Monte Carlo error, where there is one."
+    shown = tuple(columns[key] for key in keys)
+    return Table(name, title, shown, filled, note, interactive=True)
+
+
+def _counted(found: Mapping[str, Any]) -> str:
+    """Counts by name as text, such as causes of failure."""
+    return ", ".join(f"{name} {significant(value)}" for name, value in found.items()) or "none"
+
+
+def _bounded(key: str) -> Column:
+    def show(record: Record) -> str:
+        middle, low, high = (record[f"{key} {part}"] for part in ("estimate", "low", "high"))
+        if low is None or high is None:
+            error = record[f"{key} mcse"]
+            return significant(middle) + ("" if error is None else f" (error {significant(error)})")
+        return f"{significant(middle)} ({significant(low)} to {significant(high)})"
+
+    return Column(_label(key), show, f"{key} estimate")
+
+
+def _single(key: str, rows: Sequence[Mapping[str, Any]]) -> Column:
+    known = [row.get(key) for row in rows if row.get(key) is not None]
+    numeric = bool(known) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in known
+    )
+    return Column(_label(key), lambda record: significant(record[key]), key, numeric)
+
+
+def _label(key: str) -> str:
+    return _LABELS.get(key, key.replace("_", " "))

@@ -1,0 +1,137 @@
+"""A report as plain data: sections with sentences, tables and figures; nothing is laid out here."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bayes_ihlrt.report.table_model import Table
+
+_ALT: Final = {
+    "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "
+    "state, and numbers at risk. The numbers are in the table of survival.",
+    "hazard_ratio": "Hazard ratio of treatment over the effect modifier with its 95 % band, and "
+    "the probability that it is below 1. The numbers are in the table of values of the modifier.",
+    "forest": "Hazard ratio of every coefficient with its 95 % interval. The numbers are in the "
+    "table of parameters.",
+    "prior_posterior": "Prior and posterior density of every parameter. Where they are alike, the "
+    "data say little.",
+    "trace": "Draws of every chain in order, and their rank histograms, which are flat where "
+    "chains agree.",
+    "ladder": "Hazard ratio of every rung with its 95 % interval, and months gained. The numbers "
+    "are in the table below.",
+    "love": "Standardised mean difference of every covariate before and after weighting. The "
+    "numbers are in the table of balance.",
+    "connect_s": "Standardised mean differences within thirds of the modifier. The numbers are in "
+    "the table of balance.",
+    "overlap": "Distribution of propensities of treated and untreated.",
+    "gain": "What treatment gains over the effect modifier, with 95 % bands.",
+    "prior_survival": "Survival as the priors alone predict it, before any data.",
+    "survival_check": "Observed survival beside survival simulated from the posterior.",
+    "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "
+    "results under other priors.",
+    "tipping_points": "The effect as the prior moves, and where the decision changes.",
+    "success": "Probability of success by design and scenario, with Monte Carlo intervals. The "
+    "numbers are in the table of operating characteristics.",
+    "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
+}
+_WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s"})
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in a report.
+
+    Parameters
+    ----------
+    name : str
+        Unique in a report.
+    alt : str
+        What it shows, for those who do not see it.
+    source : str
+        The picture as a ``data:`` address.
+    wide : bool
+        Whether it needs more width than a phone has.
+    """
+
+    name: str
+    alt: str
+    source: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Parameters
+    ----------
+    anchor : str
+        Unique in a report.
+    title : str
+        Heading.
+    sentences : tuple of str
+        One paragraph each.
+    warnings : tuple of str
+        What has to be known first.
+    tables : tuple of Table
+        In this order.
+    figures : tuple of Figure
+        In this order.
+    verbatim : str
+        Text that is shown as it is, such as a specification.
+    """
+
+    anchor: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    verbatim: str = ""
+
+
+def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
+    """Return pictures that travel inside the report.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        PNG files, named after what they show.
+
+    Returns
+    -------
+    tuple of Figure
+        In the same order.
+    """
+    return tuple(
+        Figure(
+            name=file.stem,
+            alt=_ALT.get(file.stem, f"Figure: {file.stem.replace('_', ' ')}."),
+            source="data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii"),
+            wide=file.stem in _WIDE,
+        )
+        for file in files
+    )
+
+
+def anchors(sections: Iterable[Section]) -> frozenset[str]:
+    """Return what can be pointed at.
+
+    Parameters
+    ----------
+    sections : iterable of Section
+        Of a report.
+
+    Returns
+    -------
+    frozenset of str
+        Anchors of sections, ``table-<name>`` and ``figure-<name>``.
+    """
+    parts = list(sections)
+    return frozenset(
+        [section.anchor for section in parts]
+        + [f"table-{table.name}" for section in parts for table in section.tables]
+        + [f"figure-{figure.name}" for section in parts for figure in section.figures]
+    )

@@ -1,0 +1,218 @@
+"""A report as one HTML file that needs no network and no script to be read."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.names import Engine
+from bayes_ihlrt.report.checklists import Checklist, checklists, judge
+from bayes_ihlrt.report.closing import closing_sections
+from bayes_ihlrt.report.document import anchors
+from bayes_ihlrt.report.explorer_view import effect_view
+from bayes_ihlrt.report.inputs import Kind, Results
+from bayes_ihlrt.report.methods import methods_paragraph
+from bayes_ihlrt.report.references import cited, pieces, references
+from bayes_ihlrt.report.sections import result_sections, summary_section
+from bayes_ihlrt.report.table_model import Column, Record
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+
+
+def write_report(results: Results, file: Path, *, overwrite: bool = False) -> Path:
+    """Write a report.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs that belong together.
+    file : Path
+        The HTML file.
+    overwrite : bool
+        Replace an earlier file.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        The file exists, or cannot be written.
+    """
+    if file.exists() and not overwrite:
+        fault = Fault(f"file {file}", "it exists", "Name another file, or add --overwrite")
+        raise InputError("report", [fault])
+    page = report_page(results)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f"{file.name}.unfinished")
+        unfinished.write_text(page, "utf-8")
+        unfinished.replace(file)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        fault = Fault(f"file {file}", f"it cannot be written ({reason})", "Name another file")
+        raise InputError("report", [fault]) from error
+    return file
+
+
+def report_page(results: Results) -> str:
+    """Return a report as the text of one HTML file.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs that belong together.
+
+    Returns
+    -------
+    str
+        The same for the same results.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["zip"] = zip
+    environment.globals["sort_key"] = _sort_key
+    page = environment.get_template("report.html.jinja").render(**report_content(results))
+    # A percentage is not torn apart at the end of a line.
+    return page.replace("95 % ", "95\u00a0% ")
+
+
+def report_content(results: Results) -> dict[str, Any]:
+    """Return what the template of a report lays out.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs that belong together.
+
+    Returns
+    -------
+    dict
+        Title, sections, the chart that moves, methods, checklists and references.
+    """
+    body = (summary_section(results), *result_sections(results))
+    closing = closing_sections(results)
+    methods = methods_paragraph(results)
+    wanted = checklists(patients=results.of_patients, plan=results.of(Kind.PLAN) is not None)
+    keys = cited([*methods, *(f"[@{checklist.cite}]" for checklist in wanted)])
+    known = anchors([*body, *closing]) | {"methods"} | _said_by_plan(results)
+    fit = results.of(Kind.FIT)
+    view = None if fit is None else effect_view(fit)
+    name = results.first.result["name"]
+    return {
+        "title": _title(results) or name,
+        "name": name,
+        "synthetic": results.synthetic,
+        "commands": [output.kind.value for output in results.outputs],
+        "body": body,
+        "closing": closing,
+        "methods": [_linked(paragraph, keys) for paragraph in methods],
+        "checklists": [_judged(found, known, facts_of(results), keys) for found in wanted],
+        "references": [(key, references()[key]) for key in keys],
+        "view": view,
+        "view_json": None if view is None else _json(view),
+        "style": Markup((_ASSETS / "report.css").read_text("utf-8")),
+        "script": Markup((_ASSETS / "report.js").read_text("utf-8")),
+    }
+
+
+def facts_of(results: Results) -> frozenset[str]:
+    """Return what holds of the analyses, by the words that checklists use.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs that belong together.
+
+    Returns
+    -------
+    frozenset of str
+        Such as ``"no-treatment"``.
+    """
+    found = set()
+    fit = results.of(Kind.FIT)
+    if results.of(Kind.SENSITIVITY) is None:
+        found.add("no-decision")
+    if fit is not None:
+        chains = fit.result["diagnostics"]["engine"] == Engine.NUTS.value
+        found.add("chains" if chains else "no-chains")
+        if fit.spec.treatment is None:
+            found.add("no-treatment")
+        if fit.spec.modifier is None:
+            found.add("no-modifier")
+    return frozenset(found)
+
+
+def _sort_key(record: Record, column: Column) -> str:
+    """What a cell is sorted by: the number before it was rounded, or its words."""
+    value = record[column.key]
+    return "" if value is None else str(value)
+
+
+def _title(results: Results) -> str:
+    first = results.first
+    return first.spec.description if first.specification and first.kind is not Kind.PLAN else ""
+
+
+def _said_by_plan(results: Results) -> frozenset[str]:
+    """What checklists ask of a plan beyond its sections."""
+    plan = results.of(Kind.PLAN)
+    if plan is None:
+        return frozenset()
+    found = {"plan-description"} if plan.result.get("description") else set()
+    if any("assurance" in row for row in plan.result["results"]):
+        found.add("assurance")
+    return frozenset(found)
+
+
+def _judged(
+    checklist: Checklist, known: Iterable[str], facts: Iterable[str], keys: tuple[str, ...]
+) -> dict[str, Any]:
+    anchored, holding = frozenset(known), frozenset(facts)
+    rows = [judge(item, anchors=anchored, facts=holding) for item in checklist.items]
+    counts = {status: sum(row.status is status for row in rows) for status in _statuses(rows)}
+    return {
+        "checklist": checklist,
+        "number": keys.index(checklist.cite) + 1,
+        "rows": rows,
+        "counts": ", ".join(
+            f"{count} {status.value.removesuffix(' because')}" for status, count in counts.items()
+        ),
+    }
+
+
+def _statuses(rows: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(row.status for row in rows))
+
+
+def _linked(paragraph: str, keys: tuple[str, ...]) -> Markup:
+    """Methods with numbers that lead to the references; everything else is escaped."""
+    place = {key: number for number, key in enumerate(keys, start=1)}
+
+    def link(key: str) -> Markup:
+        return Markup('<a href="#ref-{0}">{0}</a>').format(place[key])
+
+    return Markup("").join(
+        Markup("[{}]").format(Markup(", ").join(link(key) for key in part))
+        if isinstance(part, tuple)
+        else escape(part)
+        for part in pieces(paragraph)
+    )
+
+
+def _json(content: object) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))

@@ -1,0 +1,289 @@
+"""Read what commands wrote, and refuse what does not belong together."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from bayes_ihlrt.analysis.reading import load_spec
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.errors import Fault, InputError, SpecificationError
+from bayes_ihlrt.report.files import checksum
+from bayes_ihlrt.report.folder import MANIFEST
+
+_AGAIN: Final = "Run the command again"
+
+
+class Kind(StrEnum):
+    """The command that wrote a result."""
+
+    FIT = "fit"
+    LADDER = "ladder"
+    SENSITIVITY = "sensitivity"
+    PLAN = "plan"
+
+
+_TELLS: Final = {
+    Kind.FIT: "parameters",
+    Kind.LADDER: "rungs",
+    Kind.SENSITIVITY: "grid",
+    Kind.PLAN: "results",
+}
+"""The key of ``result.json`` that only one command writes."""
+_BRIEFED: Final = (Kind.FIT, Kind.LADDER)
+_SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
+"""Where a specification is kept, other than in ``specification.toml``."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one command wrote.
+
+    Parameters
+    ----------
+    kind : Kind
+        The command.
+    folder : Path
+        Where it lies.
+    result : dict
+        Content of ``result.json``.
+    brief : dict
+        Content of ``report.json``; empty where the command writes none.
+    checks : dict
+        Content of ``checks.json``; empty where the model was not checked.
+    specification : str
+        Text of ``specification.toml``, of a plan ``plan.toml``.
+    figures : tuple of Path
+        PNG files, by name.
+    checksum : str
+        SHA-256 of ``result.json``.
+    """
+
+    kind: Kind
+    folder: Path
+    result: Mapping[str, Any]
+    brief: Mapping[str, Any]
+    checks: Mapping[str, Any]
+    specification: str
+    figures: tuple[Path, ...]
+    checksum: str
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification of an analysis of patients."""
+        return load_spec(self.folder / "specification.toml")
+
+    @property
+    def data(self) -> Mapping[str, Any] | None:
+        """Counts and fingerprints of the cohort; None where a command reads no cohort."""
+        found: Mapping[str, Any] | None = self.result.get("data")
+        return found
+
+
+@dataclass(frozen=True)
+class Results:
+    """Outputs that belong together, at most one of each command.
+
+    Parameters
+    ----------
+    outputs : tuple of Output
+        In the order fit, ladder, sensitivity, plan.
+    """
+
+    outputs: tuple[Output, ...]
+
+    def of(self, kind: Kind) -> Output | None:
+        """Return what one command wrote.
+
+        Parameters
+        ----------
+        kind : Kind
+            The command.
+
+        Returns
+        -------
+        Output or None
+            None where it was not run.
+        """
+        return next((output for output in self.outputs if output.kind is kind), None)
+
+    @property
+    def first(self) -> Output:
+        """The output that names the report."""
+        return self.outputs[0]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of the data were simulated."""
+        return any(bool(output.data and output.data["synthetic"]) for output in self.outputs)
+
+    @property
+    def of_patients(self) -> bool:
+        """Whether any output analyses patients, as against simulated trials."""
+        return any(output.kind is not Kind.PLAN for output in self.outputs)
+
+
+def read_results(folder: Path) -> Results:
+    """Read the outputs of commands in a folder and in the folders directly in it.
+
+    Parameters
+    ----------
+    folder : Path
+        With a ``result.json``, or with folders that have one.
+
+    Returns
+    -------
+    Results
+        At most one output of each command.
+
+    Raises
+    ------
+    InputError
+        With every fault: there is no result, a file is missing or not the one that was written,
+        there are two outputs of one command, or outputs describe different patients.
+    """
+    places = _places(folder)
+    faults: list[Fault] = []
+    outputs = []
+    for place in places:
+        try:
+            outputs.append(_read(place))
+        except InputError as error:
+            faults += error.faults
+    faults += [*_twice(outputs), *_strangers(outputs)]
+    if faults:
+        raise InputError(f"report of {folder}", faults)
+    order = list(Kind)
+    return Results(tuple(sorted(outputs, key=lambda output: order.index(output.kind))))
+
+
+def _places(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        found = "it is a file" if folder.exists() else "it does not exist"
+        fault = Fault(f"folder {folder}", found, "Name the folder given to --out")
+        raise InputError("report", [fault])
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    places = [place for place in (folder, *inside) if (place / "result.json").is_file()]
+    if not places:
+        remedy = "Name the folder given to --out of `fit`, `ladder`, `sensitivity` or `plan`"
+        fault = Fault(f"folder {folder}", "no result.json in it, nor in a folder in it", remedy)
+        raise InputError("report", [fault])
+    return places
+
+
+def _read(place: Path) -> Output:
+    result = _json(place / "result.json")
+    kinds = [kind for kind, key in _TELLS.items() if key in result]
+    if len(kinds) != 1 or result.get("schema") != 1:
+        keys = ", ".join(sorted(result)[:8])
+        problem = f"it is no result of a known command, schema 1 (found: {keys})"
+        raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
+    _check_manifest(place)
+    kind = kinds[0]
+    brief, checks = place / "report.json", place / "checks.json"
+    specification = place / _SPECIFICATION.get(kind, "specification.toml")
+    needed = [specification, *([brief] if kind in _BRIEFED else [])]
+    faults = [
+        Fault(f"file {file}", "it is missing", _AGAIN) for file in needed if not file.is_file()
+    ]
+    if faults:
+        raise InputError("report", faults)
+    output = Output(
+        kind=kind,
+        folder=place,
+        result=result,
+        brief=_json(brief) if brief.is_file() else {},
+        checks=_json(checks) if checks.is_file() else {},
+        specification=specification.read_text("utf-8"),
+        figures=tuple(sorted((place / "figures").glob("*.png"))),
+        checksum=checksum(place / "result.json"),
+    )
+    _check_names(output)
+    return output
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        fault = Fault(f"file {file}", f"it cannot be read as JSON ({error})", _AGAIN)
+        raise InputError("report", [fault]) from error
+    if not isinstance(found, dict):
+        fault = Fault(f"file {file}", "it is not a JSON object", _AGAIN)
+        raise InputError("report", [fault])
+    return found
+
+
+def _check_manifest(place: Path) -> None:
+    """Every file is there, and is the one that the command wrote."""
+    manifest = place / MANIFEST
+    if not manifest.is_file():
+        problem = "it is missing: without it nobody can tell whether the files are of one run"
+        raise InputError("report", [Fault(f"file {manifest}", problem, _AGAIN)])
+    sums: Mapping[str, str] = _json(manifest)["sha256"]
+    faults = []
+    for name, expected in sums.items():
+        file = place / name
+        if not file.is_file():
+            faults.append(Fault(f"file {file}", "it is missing", _AGAIN))
+        elif checksum(file) != expected:
+            problem = "it is not the file that was written with this result"
+            remedy = "Restore the file, or run the command again"
+            faults.append(Fault(f"file {file}", problem, remedy))
+    if faults:
+        raise InputError("report", faults)
+
+
+def _check_names(output: Output) -> None:
+    """Result, brief and specification carry one name."""
+    name = output.result["name"]
+    named = {"report.json": output.brief.get("name", name)}
+    named["checks.json"] = output.checks.get("name", name)
+    if output.kind is not Kind.PLAN:
+        try:
+            named["specification.toml"] = output.spec.name
+        except SpecificationError as error:
+            raise InputError("report", error.faults) from error
+    faults = [
+        Fault(
+            f"file {output.folder / file}",
+            f"it belongs to '{found}', result.json to '{name}'",
+            _AGAIN,
+        )
+        for file, found in named.items()
+        if found != name
+    ]
+    if faults:
+        raise InputError("report", faults)
+
+
+def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
+    seen: dict[Kind, Path] = {}
+    for output in outputs:
+        if output.kind in seen:
+            problem = f"a second output of `{output.kind.value}`, beside {seen[output.kind]}"
+            yield Fault(f"folder {output.folder}", problem, "Keep one of them, report them apart")
+        seen.setdefault(output.kind, output.folder)
+
+
+def _strangers(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs with a cohort are of the same patients, and of the same data where names agree."""
+    known = [(output, output.data) for output in outputs if output.data is not None]
+    if not known:
+        return
+    first, reference = known[0]
+    for output, data in known[1:]:
+        same_spec = output.result["name"] == first.result["name"]
+        key, what = (
+            ("fingerprint", "data") if same_spec else ("follow_up", "patients, times or events")
+        )
+        found, expected = (str(part.get(key)) for part in (data, reference))
+        if found != expected or found == "None":
+            yield Fault(
+                f"folder {output.folder}",
+                f"its {what} are not those of {first.folder} (fingerprints {found[:12]} and "
+                f"{expected[:12]})",
+                "Run both on the same data, or report them apart",
+            )

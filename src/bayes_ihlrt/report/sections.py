@@ -1,0 +1,208 @@
+"""The sections of a report, from what the commands wrote."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bayes_ihlrt.data.listing import counted
+from bayes_ihlrt.report.design_tables import ladder_tables, plan_tables, sensitivity_tables
+from bayes_ihlrt.report.document import Figure, Section, embedded
+from bayes_ihlrt.report.fit_tables import fit_tables, prior_table, propensity_tables
+from bayes_ihlrt.report.inputs import Kind, Output, Results
+from bayes_ihlrt.report.plain_tables import plain_table
+from bayes_ihlrt.report.table_model import Table, text
+
+_PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
+_DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
+_PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
+_CHECK_FIGURES: Final = frozenset(
+    {
+        *("survival_check", "hazard_check", "hazard_families"),
+        *("influence", "residuals", "risk_calibration"),
+    }
+)
+_DIAGNOSTICS: Final = {
+    "engine": "Engine",
+    "r_hat": "Largest R-hat",
+    "worst": "Parameter with the largest R-hat",
+    "ess_bulk": "Smallest bulk effective sample size",
+    "ess_tail": "Smallest tail effective sample size",
+    "divergences": "Divergent transitions",
+    "k_hat": "Pareto k-hat of the importance weights",
+    "ess": "Effective sample size of the weighted draws",
+}
+
+
+def summary_section(results: Results) -> Section:
+    """Return the plain-language summary.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    Section
+        What each output says, in sentences.
+    """
+    told = [sentence for output in results.outputs for sentence in _SUMMARIES[output.kind](output)]
+    notes = [note for output in results.outputs for note in output.result.get("notes") or ()]
+    if results.synthetic and not any(note.startswith("SYNTHETIC") for note in notes):
+        notes.insert(0, "SYNTHETIC DATA: no patient is in them. Nothing follows for care.")
+    return Section("summary", "Summary", tuple(told), tuple(dict.fromkeys(notes)))
+
+
+def result_sections(results: Results) -> tuple[Section, ...]:
+    """Return the sections of results, command by command.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    tuple of Section
+        In the order of the commands.
+    """
+    return tuple(part for output in results.outputs for part in _SECTIONS[output.kind](output))
+
+
+def _fit(output: Output) -> list[Section]:
+    brief = output.brief
+    special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
+
+    def figures(names: frozenset[str]) -> tuple[Figure, ...]:
+        return embedded(file for file in output.figures if file.stem in names)
+
+    own = embedded(file for file in output.figures if file.stem not in special)
+    found: list[Section] = []
+    treatment, modifier = output.spec.treatment, output.spec.modifier
+    if treatment is not None and modifier is not None and brief["curves"]["values"]:
+        found.append(Section("effect", f"Effect of {treatment.name} over {modifier.name}"))
+    found += [
+        Section("results", "Results", tables=fit_tables(output), figures=own),
+        Section("priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)),
+    ]
+    comparability = propensity_tables(output)
+    if comparability:
+        found.append(
+            Section(
+                "propensity",
+                "Comparability of treated and untreated",
+                tables=comparability,
+                figures=figures(_PROPENSITY_FIGURES),
+            )
+        )
+    found.append(
+        Section(
+            "diagnostics",
+            "Can the draws be trusted?",
+            (brief["convergence"], brief["loo"]),
+            tuple(output.result["diagnostics"]["failures"]),
+            tables=(_diagnostics(output),),
+            figures=figures(_DIAGNOSTIC_FIGURES),
+        )
+    )
+    if output.checks:
+        found.append(_checks(output, figures(_CHECK_FIGURES)))
+    return found
+
+
+def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
+    """The verdict of every check of the model."""
+    flagged = output.checks["flagged"]
+    told = (
+        f"Flagged: {', '.join(flagged)}."
+        if flagged
+        else "No check was flagged; what a check could not tell is said in its line."
+    )
+    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
+    verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
+    title = "Is the model to be believed?"
+    return Section("checks", title, (told,), tables=(verdicts,), figures=figures)
+
+
+def _diagnostics(output: Output) -> Table:
+    rows = [
+        {"diagnostic": label, "value": output.result["diagnostics"][name]}
+        for name, label in _DIAGNOSTICS.items()
+        if output.result["diagnostics"][name] is not None
+    ]
+    title = "Diagnostics over all parameters; each parameter's own are in the table of parameters"
+    return plain_table("diagnostics", title, rows)
+
+
+def _ladder(output: Output) -> list[Section]:
+    told = tuple(output.brief["sentences"])
+    title = "Bias ladder: one cohort under every design"
+    figures = embedded(output.figures)
+    return [Section("ladder", title, told, tables=ladder_tables(output), figures=figures)]
+
+
+def _sensitivity(output: Output) -> list[Section]:
+    return [
+        Section(
+            "sensitivity",
+            "Sensitivity to priors and assumptions",
+            tuple(_sensitivity_summary(output)),
+            tables=sensitivity_tables(output),
+            figures=embedded(output.figures),
+        )
+    ]
+
+
+def _plan(output: Output) -> list[Section]:
+    return [
+        Section(
+            "plan",
+            "Trial designs, simulated",
+            tuple(_plan_summary(output)),
+            tables=plan_tables(output),
+            figures=embedded(output.figures),
+        )
+    ]
+
+
+def _fit_summary(output: Output) -> list[str]:
+    return [f"{output.brief['headline']}.", *output.brief["sentences"]]
+
+
+def _ladder_summary(output: Output) -> list[str]:
+    return list(output.brief["sentences"])
+
+
+def _sensitivity_summary(output: Output) -> list[str]:
+    return list(output.result["summary"])
+
+
+def _plan_summary(output: Output) -> list[str]:
+    rows: list[Mapping[str, Any]] = output.result["results"]
+    designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
+    trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
+    told = [
+        f"{counted(len(designs), 'design', 'designs')} under "
+        f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
+        f"the analysis of {failed:,} of them failed."
+    ]
+    audit = output.result.get("audit") or {}
+    if audit.get("fits"):
+        told.append(
+            f"Of {audit['fits']:,} trials analysed again by Markov chains, "
+            f"{audit['decisions_changed']:,} decisions changed."
+        )
+    return told
+
+
+_SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
+    Kind.FIT: _fit_summary,
+    Kind.LADDER: _ladder_summary,
+    Kind.SENSITIVITY: _sensitivity_summary,
+    Kind.PLAN: _plan_summary,
+}
+_SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
+    Kind.FIT: _fit,
+    Kind.LADDER: _ladder,
+    Kind.SENSITIVITY: _sensitivity,
+    Kind.PLAN: _plan,
+}

@@ -1,0 +1,293 @@
+"""`bayes-ihlrt report` and `export`: what they say, and what they refuse."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import docx
+import pytest
+from typer.testing import CliRunner
+
+from bayes_ihlrt.cli import app
+from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.report.html import report_content, report_page
+from bayes_ihlrt.report.inputs import Kind, read_results
+from bayes_ihlrt.report.methods import methods_paragraph
+from bayes_ihlrt.report.references import cited
+from report_cases import write_everything, write_output
+
+
+@pytest.fixture(scope="module")
+def everything(first_results, tmp_path_factory):
+    """Return a folder with the outputs of every command; not to be changed."""
+    return write_everything(first_results, tmp_path_factory.mktemp("everything"))
+
+
+@pytest.fixture
+def changed(everything, tmp_path):
+    """Return a copy of that folder that may be changed."""
+    return Path(copytree(everything, tmp_path / "all"))
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def faults_of(folder):
+    with pytest.raises(InputError) as caught:
+        read_results(folder)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def cells(page):
+    found = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page, flags=re.DOTALL)
+    return [re.sub(r"<.*?>", "", cell).replace("\N{NO-BREAK SPACE}", " ").strip() for cell in found]
+
+
+def test_page_asks_the_network_for_nothing(everything):
+    page = report_page(read_results(everything))
+    addresses = re.findall(r"""(?:src|href|srcset|action)=["']([^"']*)""", page)
+    assert addresses
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    assert "@import" not in page
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_every_link_leads_somewhere_and_anchors_are_unique(everything):
+    page = report_page(read_results(everything))
+    anchors = re.findall(r'\bid="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(anchors)
+
+
+def test_same_results_give_the_same_page(everything):
+    assert report_page(read_results(everything)) == report_page(read_results(everything))
+
+
+def test_synthetic_data_are_called_synthetic(everything):
+    page = report_page(read_results(everything))
+    assert "(synthetic data)</title>" in page
+    assert "<strong>Synthetic data.</strong> No patient is in them" in page
+
+
+def test_tables_hold_the_numbers_of_the_result(everything):
+    shown = cells(report_page(read_results(everything)))
+    for row in result_of(everything / "fit")["estimands"]:
+        digits = {"hazard_ratio": 2, "survival": 2}.get(row["estimand"], 1)
+        middle, low, high = (row[name] for name in ("median", "q2.5", "q97.5"))
+        text = f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        assert re.sub(r"-(0\.0+)\b", r"\1", text) in shown
+
+
+def test_slider_agrees_with_the_estimands(everything):
+    """The curves are computed apart from the estimands, by the same functions."""
+    brief = json.loads((everything / "fit" / "report.json").read_text())
+    estimands = result_of(everything / "fit")["estimands"]
+    for found in brief["curves"]["sets"]:
+        for name, estimand in (("survival_at", "survival"), ("rmst", "rmst")):
+            for row in found[name]:
+                same = [
+                    e
+                    for e in estimands
+                    if (e["estimand"], e["horizon"], e["at"])
+                    == (estimand, row["horizon"], found["at"])
+                ]
+                for e in same:
+                    part = row[e["strategy"] or "difference"]
+                    assert part["median"] == pytest.approx(e["median"], rel=1e-12)
+                    assert part["q97.5"] == pytest.approx(e["q97.5"], rel=1e-12)
+    assert {3.0, 2.0, 5.0} <= {found["at"] for found in brief["curves"]["sets"]}
+
+
+def test_page_is_readable_without_a_script(everything):
+    page = re.sub(r"<script.*?</script>", "", report_page(read_results(everything)), flags=re.S)
+    assert '<path class="line s1" d="M' in page
+    assert "Effect of treatment at values of nlr" in page
+
+
+def test_sensitivity_and_plan_are_told(everything):
+    page = report_page(read_results(everything))
+    assert "Hazard ratio below 1 at nlr 3? It depends on the prior." in page
+    assert "4 designs under 2 scenarios, 8,000 simulated trials; the analysis of 16" in page
+    shown = cells(page)
+    assert "0.03 (0.01 to 0.05)" in shown
+    assert {"no events 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
+    assert "Not estimated: nobody was treated at a visit" in shown
+
+
+def test_checklists_follow_what_was_run(everything, first_results):
+    whole = report_content(read_results(everything))
+    alone = report_content(read_results(first_results))
+
+    def status(content, cite, item):
+        (found,) = [c for c in content["checklists"] if c["checklist"].cite == cite]
+        (row,) = [row for row in found["rows"] if row.item.item == item]
+        return row.status.value
+
+    assert [found["checklist"].cite for found in alone["checklists"]] == [
+        "kruschke2021",
+        "vonelm2007",
+        "cashin2025",
+    ]
+    assert len(whole["checklists"]) == 5
+    assert status(alone, "kruschke2021", "5A-E") == "missing"
+    assert status(whole, "kruschke2021", "5A-E") == "reported here"
+    assert status(alone, "kruschke2021", "2D") == "not applicable because"
+    assert status(whole, "morris2019", "Performance measures") == "reported here"
+    assert status(whole, "fda2026", "Prior: rationale") == "missing"
+
+
+def test_methods_cite_what_was_done_and_nothing_else(everything, first_results):
+    fit = cited(methods_paragraph(read_results(first_results)))
+    assert set(fit) == {
+        *("mantel1974", "kalbfleisch2002", "hoffman2014", "vehtari2021", "royston2013"),
+        *("kaplan1958", "vehtari2017", "abrilpla2023", "kumar2019"),
+    }
+    whole = cited(methods_paragraph(read_results(everything)))
+    assert {"suissa2008", "kallioinen2024", "vanderweele2017", "morris2019"} <= set(whole)
+    page = report_page(read_results(first_results))
+    assert page.count('<li id="ref-') == len(fit) + 3
+
+
+def test_analysis_without_treatment(sampler, tmp_path):
+    out = tmp_path / "out"
+    data = ("hepatocellular", "--data", "hepatocellular", "--out", out, "--quiet")
+    assert run("fit", *data).exit_code == 0
+    content = report_content(read_results(out))
+    assert content["view"] is None
+    assert "effect" not in {section.anchor for section in content["body"]}
+    assert not content["synthetic"]
+    assert "126 left out" in report_page(read_results(out))
+
+
+def test_text_of_the_data_is_no_markup(first_results, tmp_path):
+    result = result_of(first_results)
+    brief = json.loads((first_results / "report.json").read_text())
+    brief["sentences"] = ["</script><script>alert(1)</script>"]
+    text = (first_results / "specification.toml").read_text()
+    write_output(tmp_path / "out", result, brief=brief, specification=text)
+    page = report_page(read_results(tmp_path / "out"))
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_nothing_to_report(tmp_path):
+    (told,) = faults_of(tmp_path)
+    assert "no result.json in it, nor in a folder in it" in told
+    (told,) = faults_of(tmp_path / "nowhere")
+    assert "it does not exist" in told
+
+
+def test_missing_and_changed_files_are_told_together(changed):
+    (changed / "fit" / "figures" / "forest.png").unlink()
+    (changed / "fit" / "specification.toml").write_text("schema = 1\n")
+    (changed / "ladder" / "manifest.json").unlink()
+    told = faults_of(changed)
+    assert len(told) == 3
+    assert any("forest.png: it is missing" in fault for fault in told)
+    assert any("it is not the file that was written with this result" in fault for fault in told)
+    assert any("manifest.json: it is missing" in fault for fault in told)
+
+
+def test_outputs_of_other_patients_are_refused(changed):
+    ladder = changed / "ladder"
+    result = result_of(ladder)
+    brief, text = json.loads((ladder / "report.json").read_text()), (ladder / "specification.toml")
+    specification = text.read_text()
+    result["data"]["follow_up"] = "0" * 64
+    rmtree(ladder)
+    write_output(ladder, result, brief=brief, specification=specification)
+    (told,) = faults_of(changed)
+    assert "its patients, times or events are not those of" in told
+
+
+def test_same_analysis_on_other_data_is_refused(changed):
+    result = result_of(changed / "sensitivity")
+    result["data"]["fingerprint"] = "0" * 64
+    own = (changed / "sensitivity" / "specification.toml").read_text()
+    rmtree(changed / "sensitivity")
+    write_output(changed / "sensitivity", result, specification=own)
+    (told,) = faults_of(changed)
+    assert "its data are not those of" in told
+
+
+def test_two_outputs_of_one_command_are_refused(changed):
+    copytree(changed / "fit", changed / "again")
+    (told,) = faults_of(changed)
+    assert "a second output of `fit`" in told
+
+
+def test_files_of_two_runs_are_refused(first_results, tmp_path):
+    brief = json.loads((first_results / "report.json").read_text()) | {"name": "another"}
+    text = (first_results / "specification.toml").read_text()
+    write_output(tmp_path / "out", result_of(first_results), brief=brief, specification=text)
+    (told,) = faults_of(tmp_path / "out")
+    assert "it belongs to 'another', result.json to 'os-weibull-ihlrt-nlr'" in told
+
+
+def test_unknown_result_is_refused(tmp_path):
+    write_output(tmp_path / "out", {"schema": 1, "name": "x"})
+    (told,) = faults_of(tmp_path / "out")
+    assert "it is no result of a known command" in told
+
+
+def test_command_writes_once_and_tells_where(changed):
+    done = run("report", changed, "--json")
+    assert json.loads(done.stdout)["written"] == [str(changed / "report.html")]
+    again = run("report", changed)
+    assert again.exit_code == 1
+    assert "it exists. Name another file, or add --overwrite." in again.stderr
+    assert run("report", changed, "--overwrite", "--quiet").stdout == ""
+
+
+def test_a_new_result_takes_the_old_report_away(sampler, first_results, tmp_path):
+    out = Path(copytree(first_results, tmp_path / "out"))
+    assert run("report", out).exit_code == 0
+    assert run("export", out).exit_code == 0
+    arguments = ("primary", "--data", "ihlrt_synthetic", "--out", out, "--overwrite", "--quiet")
+    assert run("fit", *arguments).exit_code == 0
+    assert not (out / "report.html").exists()
+    assert not (out / "exports").exists()
+    assert read_results(out).of(Kind.FIT) is not None
+
+
+def test_exports(everything, tmp_path):
+    out = tmp_path / "exports"
+    assert run("export", everything, "--out", out).exit_code == 0
+    rows = list(csv.DictReader((out / "tables" / "survival.csv").read_text().splitlines()))
+    estimands = result_of(everything / "fit")["estimands"]
+    expected = [found["median"] for found in estimands if found["estimand"] != "hazard_ratio"]
+    assert [float(row["median"]) for row in rows] == expected
+    assert {row["synthetic"] for row in rows} == {"True"}
+    document = docx.Document(str(out / "tables.docx"))
+    files = sorted(file.stem for file in (out / "tables").glob("*.csv"))
+    assert len(document.tables) == len(files)
+    assert document.tables[0].cell(0, 1).text == "Hazard ratio (95 % interval)"
+    assert any("SYNTHETIC DATA" in paragraph.text for paragraph in document.paragraphs)
+    latex = (out / "tables.tex").read_text()
+    assert latex.count(r"\begin{longtable}") == len(files)
+    told = re.sub(r"^%.*$|\\label{.*?}", "", latex, flags=re.MULTILINE)
+    assert not re.search(r"(?<!\\)[%_&](?=\w)", told)
+    keys = cited(methods_paragraph(read_results(everything)))
+    assert re.findall(r"^@article{(\w+),", (out / "references.bib").read_text(), re.M) == list(keys)
+    assert set(re.findall(r"\\cite{(.*?)}", (out / "methods.tex").read_text())) >= {"mantel1974"}
+
+
+def test_export_replaces_its_own_files_only(everything, tmp_path):
+    out = tmp_path / "exports"
+    assert run("export", everything, "--out", out, "--quiet").exit_code == 0
+    (out / "tables" / "stale.csv").write_text("x\n")
+    assert run("export", everything, "--out", out).exit_code == 1
+    assert run("export", everything, "--out", out, "--overwrite").exit_code == 0
+    assert not (out / "tables" / "stale.csv").exists()
+    (out / "thesis.docx").write_text("mine")
+    done = run("export", everything, "--out", out, "--overwrite")
+    assert done.exit_code == 1
+    assert "no exports: thesis.docx" in done.stderr
