@@ -5,7 +5,6 @@ specification, and the notebooks. All go to folders that git ignores.
 """
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -210,21 +209,28 @@ def _kinds(field: Mapping[str, Any]) -> set[str]:
 
 
 def write(docs: Path) -> None:
-    """Write every generated page under the site's source folder."""
-    reference = docs / "reference" / "generated"
-    notebooks = docs / "tutorials" / "notebooks"
-    for folder in (reference, notebooks):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    pages = {
+    """Write the generated pages under the source folder; one that is the same stays untouched."""
+    texts = {
         **reference_pages(),
         "command_line.md": command_page(),
         "specification.md": specification_page(),
     }
-    for name, text in pages.items():
-        (reference / name).write_text(text + "\n", "utf-8")
-    for notebook in sorted((docs.parent / "notebooks").glob("*.ipynb")):
-        shutil.copy(notebook, notebooks / notebook.name)
+    pages = {name: f"{text}\n".encode() for name, text in texts.items()}
+    notebooks = (docs.parent / "notebooks").glob("*.ipynb")
+    _fill(docs / "reference" / "generated", pages)
+    _fill(docs / "tutorials" / "notebooks", {file.name: file.read_bytes() for file in notebooks})
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make the files of a folder these and no others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.is_file() and file.name not in files:
+            file.unlink()
+    for name, content in files.items():
+        file = folder / name
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
