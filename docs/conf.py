@@ -26,7 +26,8 @@ extensions = [
     "mathml",
     "field_descriptions",
 ]
-exclude_patterns = ["_build", "_ext"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_ext", "_templates"]
 html_theme = "furo"
 html_title = "bayes_ihlrt"
 html_static_path = ["_static"]

@@ -1,6 +1,8 @@
 """Fields of a specification in the reference: their descriptions become a Parameters section."""
 
-from typing import Any
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -16,8 +18,20 @@ def described_fields(model: type[BaseModel]) -> list[str]:
 
 
 def _type(field: FieldInfo) -> str:
-    shown = getattr(field.annotation, "__name__", str(field.annotation))
+    """Return the names of the types that a field may have, without None."""
+    shown = " or ".join(dict.fromkeys(_names(field.annotation)))
     return shown if field.is_required() else f"{shown}, optional"
+
+
+def _names(annotation: Any) -> Iterator[str]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _names(arguments[0])
+    elif origin in {Union, UnionType}:
+        for argument in arguments:
+            yield from _names(argument)
+    elif annotation is not NoneType:
+        yield str(getattr(origin or annotation, "__name__", annotation))
 
 
 def add_fields(

@@ -52,9 +52,9 @@ class LadderResult:
     With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
 
     >>> [rung.plan.rung for rung in ladder.rungs]
-    ['ever-never', 'landmark-3', 'split']
+    ['ever-never', 'landmark-3', 'landmark-3', 'split', 'split']
     >>> round(ladder.naive_rows.provenance.immortal_months)
-    115
+    88
     """
 
     spec: AnalysisSpec
