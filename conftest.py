@@ -78,7 +78,7 @@ def example_ladder():
         "outcome": spec.outcome.model_copy(update={"formula": "transplant"}),
         "priors": {name: spec.priors[name] for name in ("transplant", "baseline")},
         "estimands": bi.EstimandSpec(),
-        "ladder": spec.ladder.model_copy(update={"draws": 400, "null_replicates": 100}),
+        "ladder": spec.ladder.model_copy(update={"draws": 1000, "null_replicates": 100}),
     }
     return bi.bias_ladder(spec.model_copy(update=crude), "heart")
 
