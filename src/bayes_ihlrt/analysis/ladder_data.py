@@ -61,7 +61,7 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
     With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
 
     >>> data = ladder_data(ladder)
-    >>> data["label"].values[0]
+    >>> str(data["label"].values[0])
     'Ever against never treated, crude'
     >>> bool(data["q97.5"][0] < 1.0 < data["q97.5"][-1])
     True
