@@ -59,3 +59,12 @@ def test_public_name_is_documented(name):
     value = getattr(bayes_ihlrt, name)
     assert value.__doc__
     assert not (has_parameters(value) and undocumented(value))
+
+
+@pytest.mark.parametrize("name", bayes_ihlrt.__all__)
+def test_public_name_shows_an_example_that_runs(name):
+    """Doctests run all examples; this asks that there is one, and that it is not left out."""
+    value = getattr(bayes_ihlrt, name)
+    shown = inspect.getdoc(value) if inspect.isclass(value) or inspect.isfunction(value) else ">>>"
+    assert ">>>" in shown
+    assert "+SKIP" not in shown

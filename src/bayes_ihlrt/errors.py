@@ -28,6 +28,11 @@ class Fault:
         What is wrong and what was found.
     remedy : str
         What is allowed, and what to do.
+
+    Examples
+    --------
+    >>> str(Fault("[data] event", "it is missing", "Name the column with 1 = event"))
+    '[data] event: it is missing. Name the column with 1 = event.'
     """
 
     where: str
@@ -40,7 +45,13 @@ class Fault:
 
 
 class BayesIhlrtError(Exception):
-    """Base of every exception that the package raises on purpose."""
+    """Base of every exception that the package raises on purpose.
+
+    Examples
+    --------
+    >>> issubclass(ConvergenceError, BayesIhlrtError)
+    True
+    """
 
 
 class InputError(BayesIhlrtError):
@@ -52,6 +63,12 @@ class InputError(BayesIhlrtError):
         What was being read, e.g. ``"cohort.csv"``.
     faults : iterable of Fault
         Every fault that was found; at least one.
+
+    Examples
+    --------
+    >>> print(InputError("cohort.csv", [Fault("patient P07", "no time", "Give it")]))
+    cohort.csv: 1 fault
+      - patient P07: no time. Give it.
     """
 
     def __init__(self, subject: str, faults: Iterable[Fault]) -> None:
@@ -63,19 +80,51 @@ class InputError(BayesIhlrtError):
 
 
 class DataError(InputError):
-    """The cohort file or frame cannot be analysed as it is."""
+    """The cohort file or frame cannot be analysed as it is.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.data.datasets import csv_path
+    >>> try:
+    ...     csv_path("hart")
+    ... except DataError as error:
+    ...     print(error.faults[0].remedy)
+    Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic
+    """
 
 
 class SpecificationError(InputError):
-    """The analysis specification cannot be run as it is."""
+    """The analysis specification cannot be run as it is.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.data.simulate import simulate_cohort
+    >>> try:
+    ...     simulate_cohort(1, seed=0)
+    ... except SpecificationError as error:
+    ...     print(error.faults[0])
+    simulate_cohort, n: 1 is out of range. Give 2 patients or more.
+    """
 
 
 class RefusedError(InputError):
-    """The request is understood and would mislead, so it is not carried out."""
+    """The request is understood and would mislead, so it is not carried out.
+
+    Examples
+    --------
+    >>> issubclass(RefusedError, InputError)
+    True
+    """
 
 
 class ConvergenceError(BayesIhlrtError):
-    """The chains did not converge: the posterior is not to be trusted."""
+    """The chains did not converge: the posterior is not to be trusted.
+
+    Examples
+    --------
+    >>> issubclass(ConvergenceError, InputError)
+    False
+    """
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):
@@ -87,6 +136,12 @@ class MissingExtraError(BayesIhlrtError, ImportError):
         Name of the optional extra, e.g. ``"gpu"``.
     needed_for : str
         What the user asked for.
+
+    Examples
+    --------
+    >>> print(MissingExtraError("gpu", "engine on a GPU"))
+    engine on a GPU needs the optional extra 'gpu': install it with `python3 -m pip install
+    'bayes-ihlrt[gpu]'`.
     """
 
     def __init__(self, extra: str, needed_for: str) -> None:

@@ -41,6 +41,15 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
         (with coefficients), ``prior_posterior``, ``trace`` (of Markov chains), and of propensities
         ``love``, ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones).
         Attributes tell the title and whether the data are synthetic.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> sorted(figure_data(result))
+    ['forest', 'hazard_ratio', 'prior_posterior', 'survival', 'trace']
+    >>> figure_data(result)["survival"]["median"].dims
+    ('strategy', 'time')
     """
     found = {"survival": survival_data(result)}
     if result.spec.treatment is not None and result.spec.modifier is not None:

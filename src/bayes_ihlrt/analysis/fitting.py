@@ -88,6 +88,15 @@ def run_fit(
         There are fewer events than parameters.
     SeparationWarning
         Covariates tell some treated patients from the others without error.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> result.converged
+    True
+    >>> -1.5 < result.parameters["ihlrt"]["mean"] < 0.5
+    True
     """
     checked = check_analysis(spec, data)
     warn_if_sparse(checked.person_time.events, checked.n_parameters)

@@ -46,6 +46,15 @@ class LadderResult:
         What the naive rung shows without an effect; None with delayed entry.
     horizon : float
         Months of the restricted mean times.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> [rung.plan.rung for rung in ladder.rungs]
+    ['ever-never', 'landmark-3', 'landmark-3', 'split', 'split']
+    >>> round(ladder.naive_rows.provenance.immortal_months)
+    88
     """
 
     spec: AnalysisSpec
@@ -123,6 +132,14 @@ def bias_ladder(
         There is no treatment that starts during follow-up, or the naive design cannot be made.
     ConvergenceError
         The draws of the naive rung are not to be trusted.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> naive, *_, split = ladder.to_dict()["rungs"]
+    >>> naive["log_hr"]["q97.5"] < 0.0 < split["log_hr"]["q97.5"]
+    True
     """
     tell = stage or _silent
     cohort = read_cohort(spec, data)

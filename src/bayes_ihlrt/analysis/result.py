@@ -43,6 +43,17 @@ class FitResult:
         Leave-one-patient-out cross-validation.
     propensity : PropensityResult or None
         Weights, balance and overlap; None without ``[propensity]``.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> result.converged, result.synthetic
+    (True, True)
+    >>> sorted(result.parameters["ihlrt"])
+    ['ess_bulk', 'ess_tail', 'mcse_mean', 'mean', 'median', 'q2.5', 'q97.5', 'r_hat', 'sd']
+    >>> result.to_dict()["data"]["patients"]
+    80
     """
 
     checked: CheckedAnalysis

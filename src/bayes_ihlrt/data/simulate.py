@@ -45,6 +45,12 @@ class SimulatedCohort:
     attrs : mapping of str to object
         ``synthetic`` (True), ``title``, ``seed`` and, where there are centres,
         ``centre_effects``: the log hazard ratio of each centre that was drawn.
+
+    Examples
+    --------
+    >>> cohort = simulate_cohort(80, seed=1)
+    >>> cohort.truth.log_hr_ihlrt, cohort.frame.shape
+    (-0.29, (80, 13))
     """
 
     columns: Mapping[str, NDArray[Any]]

@@ -66,6 +66,23 @@ class PersonTime:
         histories, which overlap in time, where there is a column ``trial`` or ``clone``.
     provenance : Provenance
         How the rows came about.
+
+    Examples
+    --------
+    A patient treated from month 4 on, who died in month 9:
+
+    >>> from bayes_ihlrt.names import DesignKind
+    >>> columns = {
+    ...     "patient": np.array(["a", "a"], dtype=object),
+    ...     "start": np.array([0.0, 4.0]),
+    ...     "stop": np.array([4.0, 9.0]),
+    ...     "event": np.array([0.0, 1.0]),
+    ...     "weight": np.ones(2),
+    ...     "ihlrt": np.array([0.0, 1.0]),
+    ... }
+    >>> rows = PersonTime(columns, Provenance(DesignKind.SPLIT, {}, 0.0, {}, {}))
+    >>> rows.patients.tolist(), rows.exit_time.tolist(), rows.events
+    (['a'], [9.0], 1)
     """
 
     columns: Columns

@@ -98,6 +98,11 @@ def survival(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``; probabilities.
+
+    Examples
+    --------
+    >>> survival(fit, [12.0], [NEVER, treated_from(0)]).dims
+    ('chain', 'draw', 'strategy', 'time')
     """
     grid = np.asarray(times, dtype=np.float64)
     patients = population or sample_population(fit, modifier_at=modifier_at)
@@ -139,6 +144,11 @@ def rmst(
     References
     ----------
     Royston P, Parmar MKB. BMC Med Res Methodol 2013;13:152, doi 10.1186/1471-2288-13-152.
+
+    Examples
+    --------
+    >>> bool((rmst(fit, 24.0, [NEVER]) < 24.0).all())
+    True
     """
     cuts = getattr(fit.prepared.hazard, "cuts", ())
     starts = [s.start for s in strategies]
@@ -177,6 +187,11 @@ def median_survival(
     xarray.DataArray
         Dimensions ``chain, draw, strategy``; months, infinite where S stays above one half
         through month 600. Medians beyond the cohort's follow-up are extrapolated by the model.
+
+    Examples
+    --------
+    >>> median_survival(fit, [NEVER]).dims
+    ('chain', 'draw', 'strategy')
     """
     coarse = np.concatenate([[0.0], np.geomspace(_FIRST_MONTH, _LAST_MONTH, _COARSE)])
     patients = population or sample_population(fit, modifier_at=modifier_at)

@@ -38,6 +38,16 @@ def log_hazard_ratio(fit: FittedModel, at: Sequence[float] | Floats | None = Non
     ------
     SpecificationError
         When the model has no treatment, or `at` is given for a model without modifier.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")`` and ``fit = result.fit``:
+
+    >>> log_hazard_ratio(fit, at=[2.0, 3.0, 5.0]).dims
+    ('chain', 'draw', 'nlr')
+    >>> at_reference = log_hazard_ratio(fit, at=[3.0]).squeeze("nlr")
+    >>> bool(abs(at_reference - fit.posterior["ihlrt"]).max() < 1e-12)
+    True
     """
     spec = fit.prepared.spec
     if spec.treatment is None or (at is not None and spec.modifier is None):

@@ -23,6 +23,12 @@ def summarise(draws: xr.DataArray) -> xr.Dataset:
         ``mean, sd, median, q2.5, q97.5`` over the remaining dimensions. Mean and sd are NaN
         where a draw is infinite (a median survival that is not reached), and quantiles next to
         infinite draws are order statistics.
+
+    Examples
+    --------
+    >>> log_hr = xr.DataArray([[-0.4, -0.2], [-0.3, 0.1]], dims=("chain", "draw"))
+    >>> {name: round(float(value), 2) for name, value in summarise(log_hr).items()}
+    {'mean': -0.2, 'sd': 0.22, 'median': -0.25, 'q2.5': -0.39, 'q97.5': 0.08}
     """
     finite = xr.apply_ufunc(np.isfinite, draws).all(_SAMPLE)
     low, middle, high = (_quantile(draws, q) for q in (0.025, 0.5, 0.975))
@@ -59,6 +65,12 @@ def probability(statement: xr.DataArray) -> xr.DataArray:
     -------
     xarray.DataArray
         Over the remaining dimensions.
+
+    Examples
+    --------
+    >>> log_hr = xr.DataArray([[-0.4, -0.2], [-0.3, 0.1]], dims=("chain", "draw"))
+    >>> float(probability(log_hr < 0.0))
+    0.75
     """
     return statement.mean(_SAMPLE)
 

@@ -16,7 +16,7 @@ from bayes_ihlrt.names import HazardFamily
 class Piecewise:
     r"""Piecewise constant hazard: :math:`h(t) = \exp(a_j)` for :math:`c_{j-1} < t \le c_j`.
 
-    ``theta`` holds ``log_hazard`` = :math:`(a_1, \dots, a_J)`, the log hazard per month in each of
+    ``theta`` holds ``log_hazard`` = :math:`(a_1, \ldots, a_J)`, the log hazard per month in each of
     the ``J = len(cuts) + 1`` intervals ``(0, cuts[0]], ..., (cuts[-1], inf)``. An event at a cut
     point belongs to the interval that ends there; time 0 belongs to the first.
 

@@ -50,6 +50,17 @@ class BatchEngine:
     ----------
     density : JaxDensity
         The graph in JAX.
+
+    Examples
+    --------
+    The modes under three vectors of patient weights, with ``prepared`` a constant hazard of the
+    heart transplants (see `prepare`):
+
+    >>> from bayes_ihlrt.inference.jax_density import prepared_density
+    >>> engine = BatchEngine(prepared_density(prepared))
+    >>> weight = np.random.default_rng(1).exponential(size=(3, 103))
+    >>> engine.modes({"weight": weight}).parameters["transplant"].shape
+    (3,)
     """
 
     density: JaxDensity

@@ -40,6 +40,15 @@ def summarise_batch(
     ------
     SpecificationError
         The draws were reduced, or there is no such parameter.
+
+    Examples
+    --------
+    With ``engine``, of a constant hazard of the heart transplants (see `BatchEngine`):
+
+    >>> posterior = engine.posteriors({"weight": np.ones((2, 103))}, draws=500)
+    >>> table = summarise_batch(posterior, ["transplant"])
+    >>> table["mean"].dims, table["quantile"].shape
+    (('member', 'parameter'), (2, 1, 3))
     """
     summary = summarise_draws(posterior.draws, names, quantiles=quantiles)
     failed = posterior.failed.tolist()

@@ -30,6 +30,15 @@ class FittedModel:
         Draws and their diagnostics.
     convergence : Convergence, Approximation or WeightedDiagnosis
         Worst diagnostics, by the engine that drew.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")`` and ``fit = result.fit``:
+
+    >>> fit.posterior["ihlrt"].dims, fit.coefficients.shape
+    (('chain', 'draw'), (4000, 5))
+    >>> sorted(fit.baseline)
+    ['log_rate', 'log_shape']
     """
 
     prepared: PreparedModel
@@ -96,6 +105,16 @@ def fit_model(
         When specification and data do not fit together.
     ConvergenceError
         When the draws are not to be trusted.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.analysis.checking import check_analysis
+    >>> from bayes_ihlrt.analysis.reading import load_spec
+    >>> checked = check_analysis(load_spec("heart"), "heart")
+    >>> quick = SamplerSpec(engine="laplace", draws=250)
+    >>> fit = fit_model(checked.spec.model, checked.person_time, quick)
+    >>> fit.posterior["transplant"].shape
+    (4, 250)
     """
     prepared = prepare(spec, person_time)
     tree = sample(build_graph(prepared), settings, progress=progress)

@@ -168,6 +168,13 @@ def prepared_density(prepared: PreparedModel) -> JaxDensity:
     -------
     JaxDensity
         Ready for `fit_batch`.
+
+    Examples
+    --------
+    With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
+
+    >>> prepared_density(prepared).names
+    ('transplant', 'log_rate_centred')
     """
     _, slots = pack(prepared.arrays.data)
     return jax_density(build_graph(prepared), slots)

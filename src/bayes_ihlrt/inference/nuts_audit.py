@@ -60,6 +60,16 @@ class Audit:
         Monte Carlo standard error of ``mean``.
     not_converged : mapping of int to tuple of str
         Members whose chains did not converge, with the reasons: their differences say little.
+
+    Examples
+    --------
+    >>> table = {"mean": [[0.02, -0.1]], "mcse": [[0.03, 0.03]]}
+    >>> differences = xr.Dataset(
+    ...     {name: (("member", "parameter"), values) for name, values in table.items()},
+    ...     coords={"member": [4], "parameter": ["ihlrt", "nlr"]},
+    ... )
+    >>> Audit(differences, {}).worst
+    Difference(member=4, parameter='nlr', mean=-0.1, mcse=0.03)
     """
 
     differences: xr.Dataset
@@ -132,6 +142,16 @@ def audit(
     ------
     SpecificationError
         No member succeeded, or the draws were reduced.
+
+    Examples
+    --------
+    With ``prepared`` and ``engine``, of a constant hazard of the heart transplants:
+
+    >>> members = {"weight": np.ones((2, 103))}
+    >>> posterior = engine.posteriors(members, draws=1000)
+    >>> found = audit(prepared, members, posterior, n=1, seed=1)
+    >>> abs(found.worst.mean) < 0.2, found.not_converged
+    (True, {})
     """
     succeeded = np.flatnonzero(posterior.diagnostics["converged"].to_numpy())
     if not len(succeeded) or n < 1:

@@ -49,6 +49,15 @@ def sample(
     See Also
     --------
     bayes_ihlrt.inference.gate.check_convergence : Refuses draws that are not to be trusted.
+
+    Examples
+    --------
+    With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
+
+    >>> from bayes_ihlrt.model.build import build_graph
+    >>> tree = sample(build_graph(prepared), SamplerSpec(engine="laplace", draws=250))
+    >>> tree["log_likelihood"]["time"].dims
+    ('chain', 'draw', 'patient')
     """
     settings = settings or SamplerSpec()
     match settings.engine:

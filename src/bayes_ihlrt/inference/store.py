@@ -14,6 +14,15 @@ def save(tree: xr.DataTree, path: Path) -> None:
         The result.
     path : pathlib.Path
         File to write; an existing file is replaced.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tree = xr.DataTree(xr.Dataset({"ihlrt": (("chain", "draw"), [[-0.3, -0.2]])}))
+    >>> with TemporaryDirectory() as folder:
+    ...     save(tree, Path(folder) / "posterior.nc")
+    ...     print([path.name for path in Path(folder).iterdir()])
+    ['posterior.nc']
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
     tree.to_netcdf(unfinished, engine="netcdf4")
@@ -32,5 +41,14 @@ def load(path: Path) -> xr.DataTree:
     -------
     xarray.DataTree
         Equal to what was saved; the file is closed again.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> tree = xr.DataTree(xr.Dataset({"ihlrt": (("chain", "draw"), [[-0.3, -0.2]])}))
+    >>> with TemporaryDirectory() as folder:
+    ...     save(tree, Path(folder) / "posterior.nc")
+    ...     load(Path(folder) / "posterior.nc").equals(tree)
+    True
     """
     return xr.load_datatree(path, engine="netcdf4")

@@ -70,6 +70,15 @@ def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) ->
     ------
     SpecificationError
         When specification and data do not fit together.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.analysis.checking import check_analysis
+    >>> from bayes_ihlrt.analysis.reading import load_spec
+    >>> checked = check_analysis(load_spec("heart"), "heart")
+    >>> prepared = prepare(checked.spec.model, checked.person_time)
+    >>> prepared.encoder.columns, prepared.hazard.parameters
+    (('transplant', 'age', 'surgery', 'transplant:age'), ('log_rate', 'log_shape'))
     """
     encoder = build_encoder(spec, person_time)
     died = person_time.columns["event"].astype(np.float64) == 1.0
@@ -103,6 +112,15 @@ def build_model(spec: ModelSpec, person_time: PersonTime) -> pm.Model:
     ------
     SpecificationError
         When specification and data do not fit together.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.analysis.checking import check_analysis
+    >>> from bayes_ihlrt.analysis.reading import load_spec
+    >>> checked = check_analysis(load_spec("heart"), "heart")
+    >>> model = build_model(checked.spec.model, checked.person_time)
+    >>> [variable.name for variable in model.observed_RVs], len(model.coords["patient"])
+    (['time'], 103)
     """
     return build_graph(prepare(spec, person_time))
 

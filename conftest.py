@@ -1,0 +1,104 @@
+"""One fit for all tests, and for the examples in docstrings that begin from a fit."""
+
+import ast
+from types import SimpleNamespace
+
+import pytest
+
+EXAMPLES = ("result", "fit", "ladder", "prepared", "engine")
+"""What examples may use without making it: the values of the fixtures `example_<name>`."""
+
+
+@pytest.fixture(autouse=True)
+def _names_of_examples(request, doctest_namespace):
+    """Give an example the fitted objects that it uses and does not make itself."""
+    if isinstance(request.node, pytest.DoctestItem):
+        for name in free_names(request.node.dtest.examples).intersection(EXAMPLES):
+            doctest_namespace[name] = request.getfixturevalue(f"example_{name}")
+
+
+def free_names(examples):
+    """Return the names that examples read before they set them."""
+    code = ast.parse("".join(example.source for example in examples))
+    names = [node for node in ast.walk(code) if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return {node.id for node in names} - stored
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory):
+    """Return what `bayes-ihlrt demo` prints, its folder and its result; sampled in earnest."""
+    # Imported here: these take seconds, which tests of the lower floors do not need.
+    from typer.testing import CliRunner
+
+    from bayes_ihlrt import analysis
+    from bayes_ihlrt.cli import app
+
+    results, run_fit = [], analysis.run_fit
+
+    def recording(*arguments, **options):
+        results.append(run_fit(*arguments, **options))
+        return results[-1]
+
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(analysis, "run_fit", recording)
+        printed = CliRunner().invoke(app, ["demo", "--out", str(out)])
+    if printed.exception is not None and not isinstance(printed.exception, SystemExit):
+        raise printed.exception
+    return SimpleNamespace(printed=printed, out=out, result=results[0])
+
+
+@pytest.fixture(scope="session")
+def synthetic_fit(demo_run):
+    """Return the packaged synthetic cohort fitted with `models/primary.toml`, seed and all."""
+    return demo_run.result.fit
+
+
+@pytest.fixture(scope="session")
+def example_result(demo_run):
+    """Return `run_fit(load_spec("primary"), "ihlrt_synthetic")`."""
+    return demo_run.result
+
+
+@pytest.fixture(scope="session")
+def example_fit(demo_run):
+    """Return the posterior of `example_result`."""
+    return demo_run.result.fit
+
+
+@pytest.fixture(scope="session")
+def example_ladder():
+    """Return a crude ladder of the heart transplants."""
+    import bayes_ihlrt as bi
+
+    spec = bi.load_spec("heart")
+    crude = {
+        "modifier": None,
+        "outcome": spec.outcome.model_copy(update={"formula": "transplant"}),
+        "priors": {name: spec.priors[name] for name in ("transplant", "baseline")},
+        "estimands": bi.EstimandSpec(),
+        "ladder": spec.ladder.model_copy(update={"draws": 1000, "null_replicates": 100}),
+    }
+    return bi.bias_ladder(spec.model_copy(update=crude), "heart")
+
+
+@pytest.fixture(scope="session")
+def example_prepared():
+    """Return a constant hazard of the heart transplants, bound to its data."""
+    import bayes_ihlrt as bi
+
+    spec = bi.load_spec("heart")
+    model = spec.model.model_dump(exclude_none=True) | {"modifier": None}
+    model["outcome"] = {"formula": "transplant", "hazard": {"family": "exponential"}}
+    model["priors"] = {name: spec.priors[name] for name in ("transplant", "baseline")}
+    rows = bi.check_analysis(spec, "heart").person_time
+    return bi.prepare(bi.ModelSpec.model_validate(model), rows)
+
+
+@pytest.fixture(scope="session")
+def example_engine(example_prepared):
+    """Return the batched engine of `example_prepared`."""
+    import bayes_ihlrt as bi
+
+    return bi.BatchEngine(bi.prepared_density(example_prepared))

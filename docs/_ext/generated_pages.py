@@ -1,0 +1,240 @@
+"""Pages made from the package itself, so that they cannot fall behind it.
+
+Public names by the part of the package that defines them, the command line's help, the tables of a
+specification, and the notebooks. All go to folders that git ignores.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import bayes_ihlrt
+
+PARTS = {
+    "analysis": "Analyses: from a specification to a result",
+    "data": "Data",
+    "designs": "Designs: from a cohort to person-time",
+    "model": "Models",
+    "hazards": "Baseline hazards",
+    "propensity": "Propensities and weights",
+    "priors": "Priors",
+    "inference": "Inference",
+    "estimands": "Estimands",
+    "checks": "Checks",
+    "sensitivity": "Sensitivity",
+    "trials": "Trials",
+    "report": "Reports",
+    "clinical": "Clinical scores",
+    "plots": "Figures",
+    "errors": "Errors",
+    "names": "Vocabulary",
+}
+MODULES = ("clinical", "datasets", "hazards", "plots", "propensity", "estimands")
+
+
+def public_names() -> dict[str, list[str]]:
+    """Return the package's public names by part, as ``import bayes_ihlrt`` offers them."""
+    found: dict[str, list[str]] = {}
+    for name in bayes_ihlrt.__all__:
+        value = getattr(bayes_ihlrt, name)
+        if hasattr(value, "__path__") or type(value).__name__ == "module":
+            continue
+        home = _home(name, value)
+        found.setdefault(home.split(".")[1], []).append(f"bayes_ihlrt.{name}")
+    return found
+
+
+def module_names(module: str) -> list[str]:
+    """Return the names that a public module offers and documents itself."""
+    value = getattr(bayes_ihlrt, module, None) or __import__(
+        f"bayes_ihlrt.{module}", fromlist=["__all__"]
+    )
+    names = getattr(value, "__all__", None) or [
+        name
+        for name, item in vars(value).items()
+        if not name.startswith("_") and getattr(item, "__module__", None) == value.__name__
+    ]
+    return [f"{value.__name__}.{name}" for name in names if callable(getattr(value, name))]
+
+
+def _home(name: str, value: object) -> str:
+    return getattr(value, "__module__", None) or type(value).__module__ or name
+
+
+def reference_pages() -> dict[str, str]:
+    """Return the pages of the reference by file name."""
+    parts = public_names()
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        message = f"no title in PARTS for: {', '.join(unknown)}"
+        raise KeyError(message)
+    pages = {}
+    for part, title in PARTS.items():
+        own = parts.get(part, [])
+        named = {name.rpartition(".")[2] for name in own}
+        further = [
+            name
+            for module in MODULES
+            if (module if module != "datasets" else "data") == part
+            for name in module_names(module)
+            if name.rpartition(".")[2] not in named
+        ]
+        if own or further:
+            pages[f"{part}.rst"] = "\n".join(_page(title, own, further))
+    return pages
+
+
+def _page(title: str, own: list[str], further: list[str]) -> Iterator[str]:
+    yield from (title, "=" * len(title), "")
+    for heading, names in (("", own), (f"In ``{_module_of(further)}``", further)):
+        if not names:
+            continue
+        if heading and own:
+            yield from (heading, "-" * len(heading), "")
+        yield from (".. autosummary::", "   :toctree: api", "   :nosignatures:", "")
+        yield from (f"   {name}" for name in sorted(names))
+        yield ""
+
+
+def _module_of(names: list[str]) -> str:
+    return names[0].rpartition(".")[0] if names else ""
+
+
+def command_page() -> str:
+    """Return the help of every command."""
+    from typer.main import get_command
+    from typer.testing import CliRunner
+
+    from bayes_ihlrt.cli import app
+
+    runner, wide = CliRunner(), {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
+    lines = ["# Command line", ""]
+    for arguments in ([], *([name] for name in sorted(get_command(app).commands))):
+        text = runner.invoke(app, [*arguments, "--help"], env=wide, prog_name="bayes-ihlrt").output
+        title = " ".join(["bayes-ihlrt", *arguments])
+        lines += [f"## `{title}`", "", "```text", text.strip(), "```", ""]
+    lines += [
+        "Exit status: 0 done, 1 a fault in the input (told in words), 2 wrong usage,",
+        "3 the draws are not to be trusted.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def specification_page() -> str:
+    """Return the tables of a specification file from its JSON schema."""
+    schema = bayes_ihlrt.json_schema()
+    lines = [
+        "# The specification file",
+        "",
+        "An analysis is one TOML file. Unknown keys, wrong types and contradictions are all",
+        "told at once, with the nearest valid name. Times are in months unless said otherwise.",
+        "",
+    ]
+    lines += _table("Top level", schema, schema)
+    for name, field in schema["properties"].items():
+        table = _resolved(field, schema)
+        if "properties" in table:
+            lines += _table(f"[{name}]", table, schema)
+            for inner, value in table["properties"].items():
+                nested = _resolved(value, schema)
+                if "properties" in nested:
+                    lines += _table(f"[{name}.{inner}]", nested, schema)
+    return "\n".join(lines)
+
+
+def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow the first reference of a field."""
+    for part in (field, *field.get("anyOf", []), *field.get("allOf", [])):
+        if "$ref" in part:
+            return schema["$defs"][part["$ref"].rpartition("/")[2]]
+    return field
+
+
+def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    lines = [f"## `{title}`" if title.startswith("[") else f"## {title}", ""]
+    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+    documented = _documented(table)
+    for key, field in table["properties"].items():
+        meaning = field.get("description") or documented.get(key, "")
+        required = key in table.get("required", [])
+        default = "required" if required else _default(field)
+        cells = (f"`{key}`", _value(field, schema), default, meaning)
+        shown = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+        lines.append("| " + " | ".join(shown) + " |")
+    return [*lines, ""]
+
+
+def _documented(table: Mapping[str, Any]) -> dict[str, str]:
+    """Read the Parameters section of a class whose fields are described in its docstring."""
+    found: dict[str, str] = {}
+    _, _, section = table.get("description", "").partition("Parameters\n----------\n")
+    key = ""
+    for line in section.split("\n\n")[0].splitlines():
+        if line.startswith(" "):
+            found[key] = f"{found[key]} {line.strip()}".strip()
+        else:
+            key = line.partition(" :")[0]
+            found[key] = ""
+    return found
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    value = field.get("default")
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, dict):
+        return "see its table"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _value(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    named = _resolved(field, schema)
+    if "enum" in named:
+        return ", ".join(f"`{value}`" for value in named["enum"])
+    if "properties" in named:
+        return "table"
+    return " or ".join(sorted(_kinds(field)))
+
+
+def _kinds(field: Mapping[str, Any]) -> set[str]:
+    """Return the types that a field may have, in words."""
+    words = {"array": "list", "object": "table", "string": "text", "boolean": "true or false"}
+    kind = field.get("type")
+    own = {words.get(kind, kind)} - {None, "null"}
+    return own.union(*(_kinds(part) for part in field.get("anyOf", [])))
+
+
+def write(docs: Path) -> None:
+    """Write the generated pages under the source folder; one that is the same stays untouched."""
+    texts = {
+        **reference_pages(),
+        "command_line.md": command_page(),
+        "specification.md": specification_page(),
+    }
+    pages = {name: f"{text}\n".encode() for name, text in texts.items()}
+    notebooks = (docs.parent / "notebooks").glob("*.ipynb")
+    _fill(docs / "reference" / "generated", pages)
+    _fill(docs / "tutorials" / "notebooks", {file.name: file.read_bytes() for file in notebooks})
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make the files of a folder these and no others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if file.is_file() and file.name not in files:
+            file.unlink()
+    for name, content in files.items():
+        file = folder / name
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the pages before autosummary looks for its directives."""
+    os.environ.setdefault("MPLBACKEND", "agg")
+    write(Path(app.srcdir))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,62 @@
+"""The notebooks as they are committed; `.ci/run` executes them."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LARGEST = 1_000_000
+OF_A_MACHINE = re.compile(
+    r"(?<![\w.])/(?:root|home|work|tmp|usr|Users)/|site-packages|\w:\\\\Users"
+)
+
+
+def cells(path, kind):
+    """Return the cells of one kind with their source as one text."""
+    found = json.loads(path.read_text("utf-8"))["cells"]
+    chosen = (cell for cell in found if cell["cell_type"] == kind)
+    return [{**cell, "source": "".join(cell["source"])} for cell in chosen]
+
+
+def python_of(path):
+    """Parse the code of all cells."""
+    lines = "\n".join(cell["source"] for cell in cells(path, "code")).splitlines()
+    return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+
+
+def test_there_are_notebooks():
+    assert len(NOTEBOOKS) >= 7
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebook:
+    def test_it_is_small(self, path):
+        assert path.stat().st_size < LARGEST
+
+    def test_it_defines_nothing(self, path):
+        defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        assert not [node for node in ast.walk(python_of(path)) if isinstance(node, defining)]
+
+    def test_it_was_executed_from_top_to_bottom(self, path):
+        counts = [cell["execution_count"] for cell in cells(path, "code")]
+        assert counts == list(range(1, len(counts) + 1))
+
+    def test_no_cell_failed_or_warned(self, path):
+        outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
+        assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+
+    def test_no_output_names_a_machine(self, path):
+        outputs = [cell["outputs"] for cell in cells(path, "code")]
+        assert not OF_A_MACHINE.findall(json.dumps(outputs))
+
+    def test_it_opens_with_a_title(self, path):
+        first = json.loads(path.read_text("utf-8"))["cells"][0]
+        assert first["cell_type"] == "markdown"
+        assert "".join(first["source"]).startswith("# ")
+
+    def test_the_site_lists_it(self, path):
+        assert f"notebooks/{path.stem}\n" in (ROOT / "docs/tutorials/index.md").read_text("utf-8")
