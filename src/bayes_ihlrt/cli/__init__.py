@@ -5,10 +5,10 @@ Exit status 0: done. 1: something is wrong with what was given, told in plain wo
 output.
 """
 
-from bayes_ihlrt.cli import check, fit, init, ladder
+from bayes_ihlrt.cli import check, fit, init, ladder, plan
 from bayes_ihlrt.cli.app import app
 
-__all__ = ["app", "check", "fit", "init", "ladder", "main"]
+__all__ = ["app", "check", "fit", "init", "ladder", "main", "plan"]
 
 
 def main() -> None:

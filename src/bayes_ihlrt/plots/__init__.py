@@ -20,6 +20,14 @@ from bayes_ihlrt.plots.balance import (
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
+from bayes_ihlrt.plots.trials import (
+    plot_trial_conduct,
+    plot_trial_convergence,
+    plot_trial_curves,
+    plot_trial_decisions,
+    plot_trial_stopping,
+    plot_trial_success,
+)
 
 __all__ = [
     "PLOTS",
@@ -32,6 +40,12 @@ __all__ = [
     "plot_prior_posterior",
     "plot_survival",
     "plot_trace",
+    "plot_trial_conduct",
+    "plot_trial_convergence",
+    "plot_trial_curves",
+    "plot_trial_decisions",
+    "plot_trial_stopping",
+    "plot_trial_success",
     "plot_weight_sums",
 ]
 
@@ -46,5 +60,11 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "connect_s": plot_connect_s,
     "overlap": plot_overlap,
     "weight_sums": plot_weight_sums,
+    "trial_success": plot_trial_success,
+    "trial_curves": plot_trial_curves,
+    "trial_stopping": plot_trial_stopping,
+    "trial_convergence": plot_trial_convergence,
+    "trial_conduct": plot_trial_conduct,
+    "trial_decisions": plot_trial_decisions,
 }
 """The function that draws each dataset, by the name of the figure."""

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.folder import check_folder as check_folder
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
+    from bayes_ihlrt.report.plan_table import TrialProgress as TrialProgress
+    from bayes_ihlrt.report.plan_table import check_plan_folder as check_plan_folder
+    from bayes_ihlrt.report.plan_table import print_plan as print_plan
+    from bayes_ihlrt.report.plan_table import write_plan as write_plan
     from bayes_ihlrt.report.progress import Stages as Stages
     from bayes_ihlrt.report.terminal import print_fit as print_fit
     from bayes_ihlrt.report.words import summary_sentences as summary_sentences
@@ -23,6 +27,10 @@ else:
         "print_fit": "bayes_ihlrt.report.terminal",
         "summary_sentences": "bayes_ihlrt.report.words",
         "write_fit": "bayes_ihlrt.report.writing",
+        "TrialProgress": "bayes_ihlrt.report.plan_table",
+        "check_plan_folder": "bayes_ihlrt.report.plan_table",
+        "print_plan": "bayes_ihlrt.report.plan_table",
+        "write_plan": "bayes_ihlrt.report.plan_table",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)
