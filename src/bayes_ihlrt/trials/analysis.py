@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import jax
@@ -16,7 +17,7 @@ from bayes_ihlrt.inference.jax_density import prepared_density
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind, ModifierTransform
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.design import ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import (
     Read,
@@ -84,7 +85,7 @@ class TrialAnalysis:
             By the names of the graph's data.
         """
         hazard = self.prepared.hazard
-        z = model_modifier(self.design, self.prepared, patients.modifier)
+        z = model_modifier(self.prepared, patients.modifier)
         zero = jnp.zeros_like(seen.stop)
         return {
             "design": product_columns(self.prepared, patients.arm, z),
@@ -95,9 +96,9 @@ class TrialAnalysis:
         }
 
 
-def model_modifier(design: TrialDesign, prepared: PreparedModel, values: jax.Array) -> jax.Array:
+def model_modifier(prepared: PreparedModel, values: jax.Array) -> jax.Array:
     """Return the modifier on the scale of the model; zeros where the model has none."""
-    modifier = design.modifier
+    modifier = prepared.spec.modifier
     if modifier is None:
         return jnp.zeros_like(values)
     match modifier.transform:
@@ -137,17 +138,30 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
     SpecificationError
         The model does not fit the simulated columns.
     """
-    rows = _template(design)
-    prepared = prepare(model_spec(design), rows)
-    _check_products(design, prepared, rows)
-    density = prepared_density(prepared)
-    engine = BatchEngine(density)
+    prepared, engine, start = _engine(
+        design.patients,
+        design.population.model_dump_json(),
+        model_spec(design).model_dump_json(exclude_none=True),
+    )
     wanted = targets(design)
     read = reader(design, prepared, wanted)
+    summarise = gaussian_reader(read, engine.density)
+    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise)
+
+
+@lru_cache(maxsize=16)
+def _engine(
+    patients: int, population: str, model: str
+) -> tuple[PreparedModel, BatchEngine, Floats]:
+    """Return what designs share that differ in looks, accrual and the like alone."""
+    people = ModifierPopulation.model_validate_json(population)
+    spec = ModelSpec.model_validate_json(model)
+    rows = _template(patients, people, spec)
+    prepared = prepare(spec, rows)
+    _check_products(prepared, rows)
+    engine = BatchEngine(prepared_density(prepared))
     modes = engine.modes({"weight": np.asarray(prepared.arrays.data["weight"])[None]})
-    return TrialAnalysis(
-        design, prepared, engine, wanted, modes.positions[0], read, gaussian_reader(read, density)
-    )
+    return prepared, engine, modes.positions[0]
 
 
 def product_columns(prepared: PreparedModel, arm: jax.Array, z: jax.Array) -> jax.Array:
@@ -178,34 +192,34 @@ def product_columns(prepared: PreparedModel, arm: jax.Array, z: jax.Array) -> ja
     return jnp.stack(columns, axis=-1)
 
 
-def _template(design: TrialDesign) -> PersonTime:
+def _template(count: int, population: ModifierPopulation, spec: ModelSpec) -> PersonTime:
     """Return a typical trial of the design's size."""
-    half = design.patients // 2
+    half = count // 2
     share = (np.arange(half) + 0.5) / half
-    people = population_values(design.population)
+    people = population_values(population)
     modifier = np.interp(share, (np.arange(len(people)) + 0.5) / len(people), people)
     order = np.random.default_rng(half).permutation(half)
     times = -_TYPICAL_MEDIAN / np.log(2.0) * np.log1p(-share[order])
-    rest = design.patients - 2 * half
+    rest = count - 2 * half
     pairs = [np.repeat(values, 2) for values in (modifier, times)]
     modifier, times = (np.append(values, values[:rest]) for values in pairs)
     arm = np.append(np.tile([0.0, 1.0], half), np.zeros(rest))
-    count = design.patients
     rows: dict[str, NDArray[np.generic]] = {
         "patient": np.asarray([f"patient {number}" for number in range(count)], dtype=object),
         "start": np.zeros(count),
         "stop": np.minimum(times, 2.0 * _TYPICAL_MEDIAN),
         "event": (times <= 2.0 * _TYPICAL_MEDIAN).astype(np.float64),
         "weight": np.ones(count),
-        design.treatment.name: arm,
+        str(spec.treatment): arm,
     }
-    if design.modifier is not None:
-        rows[design.modifier.column] = modifier
+    if spec.modifier is not None:
+        rows[spec.modifier.column] = modifier
     return PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
 
 
-def _check_products(design: TrialDesign, prepared: PreparedModel, rows: PersonTime) -> None:
-    known = {design.treatment.name, *([design.modifier.name] if design.modifier else [])}
+def _check_products(prepared: PreparedModel, rows: PersonTime) -> None:
+    spec = prepared.spec
+    known = {spec.treatment, *([spec.modifier.name] if spec.modifier else [])}
     faults = [
         Fault(f"term '{name}'", "it is no product of arm and modifier", "Write the terms plainly")
         for name in prepared.encoder.columns
@@ -213,17 +227,16 @@ def _check_products(design: TrialDesign, prepared: PreparedModel, rows: PersonTi
     ]
     if faults:
         raise SpecificationError("[design.outcome] formula", faults)
-    ours = _own_columns(design, prepared, rows.columns)
+    ours = _own_columns(prepared, rows.columns)
     if not np.allclose(ours, prepared.arrays.data["design"], rtol=0.0, atol=1e-12):
         fault = Fault("formula", "its columns are not the products that their names say", "Report")
         raise SpecificationError("[design.outcome]", [fault])
 
 
-def _own_columns(
-    design: TrialDesign, prepared: PreparedModel, columns: Mapping[str, NDArray[np.generic]]
-) -> Floats:
-    arm = jnp.asarray(columns[design.treatment.name].astype(np.float64))
+def _own_columns(prepared: PreparedModel, columns: Mapping[str, NDArray[np.generic]]) -> Floats:
+    spec = prepared.spec
+    arm = jnp.asarray(columns[str(spec.treatment)].astype(np.float64))
     raw = jnp.zeros_like(arm)
-    if design.modifier is not None:
-        raw = jnp.asarray(columns[design.modifier.column].astype(np.float64))
-    return np.asarray(product_columns(prepared, arm, model_modifier(design, prepared, raw)))
+    if spec.modifier is not None:
+        raw = jnp.asarray(columns[spec.modifier.column].astype(np.float64))
+    return np.asarray(product_columns(prepared, arm, model_modifier(prepared, raw)))

@@ -184,6 +184,9 @@ def _look_problems(design: TrialDesign) -> list[str]:
     enriches = any(look.enrich for look in design.looks)
     if enriches != (population.switch_to is not None):
         found.append("enrich rules and [population] switch_to belong together")
+    future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
+    if future and design.approximation is not Approximation.LAPLACE:
+        found.append("rules about the future need approximation = 'laplace'")
     for number, look in enumerate(design.looks, 1):
         if look.events is not None and look.events > design.patients:
             found.append(f"look {number} waits for {look.events} events of {design.patients}")

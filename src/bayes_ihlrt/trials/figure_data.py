@@ -226,7 +226,7 @@ def decision_data(cell: Cell) -> xr.Dataset | None:
             _bound(look.efficacy, float(s)) for look, s in zip(design.looks, spread, strict=True)
         ],
         "futility_above": [
-            _bound(look.futility, float(s)) for look, s in zip(design.looks, spread)
+            _bound(look.futility, float(s)) for look, s in zip(design.looks, spread, strict=True)
         ],
     }
     events = (cell.table["events_control"] + cell.table["events_treated"])[:, :looks]

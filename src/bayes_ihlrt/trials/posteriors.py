@@ -39,7 +39,8 @@ def posteriors(
     -------
     dict of str to ndarray, leading axis data sets
         ``mean`` and ``sd`` of each target, ``probability`` of each statement (NaN for those about
-        the future), ``converged``.
+        the future), ``converged``; for plain Laplace also ``position`` and ``factor`` of the
+        normal approximation, unconstrained.
     """
     if analysis.design.approximation is Approximation.LAPLACE:
         return _gaussian(analysis, members, chunk=chunk)
@@ -54,6 +55,7 @@ def _gaussian(
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     mean, sd = np.asarray(means), np.asarray(sds)
     table: Posteriors = {"mean": mean, "sd": sd, "converged": found.converged}
+    table |= {"position": found.mean, "factor": found.factor}
     return table | {"probability": _probabilities(analysis, mean, sd)}
 
 

@@ -1,7 +1,8 @@
 """Simulate blocks of trials and analyse every stage of them: one fixed shape, compiled once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import jax
@@ -9,9 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.trials.analysis import TrialAnalysis
 from bayes_ihlrt.trials.patients import Patients, screen, screened_count
 from bayes_ihlrt.trials.posteriors import posteriors
+from bayes_ihlrt.trials.predictive import AtStage, future_probability
+from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.stages import Seen, run_stages, stages
 from bayes_ihlrt.trials.streams import trial_key
 from bayes_ihlrt.trials.true_targets import true_values
@@ -65,22 +69,13 @@ class Simulator:
     analysis: TrialAnalysis
     source: TruthSource
     seed: int
-    _run: Any = field(init=False, repr=False)
-    _true: Any = field(init=False, repr=False)
+    _kernel: "_Kernel" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Wrap the simulation of a block; JAX compiles it on first use."""
-        value = true_values(self.analysis.design, self.source, self.analysis.targets)
-        object.__setattr__(self, "_run", jax.jit(jax.vmap(self._one)))
-        object.__setattr__(self, "_true", jax.jit(jax.vmap(value)))
-
-    def _one(self, trial: jax.Array) -> tuple[Truth, Patients, Seen, dict[str, jax.Array]]:
-        design = self.analysis.design
-        key = trial_key(self.seed, trial)
-        truth = self.source.of_trial(key)
-        people = screen(key, design, screened_count(design))
-        patients, seen = run_stages(key, people, truth, design=design, source=self.source)
-        return truth, patients, seen, jax.vmap(self.analysis.members)(patients, seen)
+        """Find the compiled simulation; scenarios that differ in numbers alone share it."""
+        source = self.source
+        kernel = _kernel(self.analysis, source.hazard, source.cuts, drawn=source.drawn)
+        object.__setattr__(self, "_kernel", kernel)
 
     def block(self, number: int) -> Block:
         """Simulate one block.
@@ -96,7 +91,9 @@ class Simulator:
             The same whatever else is simulated.
         """
         trials = number * BLOCK + np.arange(BLOCK)
-        truth, patients, seen, members = self._run(jnp.asarray(trials))
+        truth, patients, seen, members = self._kernel.run(
+            jnp.asarray(trials), self.seed, self.source.numbers
+        )
         flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in members.items()}
         return Block(trials, truth, patients, seen, flat)
 
@@ -125,6 +122,8 @@ class Simulator:
             chunk=BLOCK,
         )
         arrays = {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
+        self._foresee(block, arrays)
+        arrays = {name: arrays[name] for name in ("mean", "sd", "probability", "converged")}
         seen, arm = block.seen, np.asarray(block.patients.arm)
         event = np.asarray(seen.event)
         return arrays | {
@@ -135,9 +134,55 @@ class Simulator:
             "events_treated": (event * (arm == 1.0)).sum(axis=-1).astype(np.int64),
         }
 
+    def _foresee(self, block: Block, arrays: dict[str, NDArray[Any]]) -> None:
+        """Fill in the probabilities of rules about the future, where their looks are."""
+        design = self.analysis.design
+        known = statements(design)
+        for number, stage in enumerate(stages(design)):
+            look = design.looks[stage.look]
+            for rule in {r.statement for r in look.rules if r.quantity.of_future}:
+                here = AtStage(
+                    block.trials,
+                    jax.tree.map(lambda values: values[:, number], block.patients),  # noqa: B023
+                    jax.tree.map(lambda values: values[:, number], block.seen),  # noqa: B023
+                    arrays["position"][:, number],
+                    arrays["factor"][:, number],
+                )
+                arrays["probability"][:, number, known.index(rule)] = future_probability(
+                    self.analysis, stage, rule, here, seed=self.seed
+                )
+
     def _truths(self, truth: Truth) -> Floats:
         """True targets of each trial; found once where every trial has the same parameters."""
         if self.source.varies:
-            return np.asarray(self._true(truth))
-        only = np.asarray(self._true(jax.tree.map(lambda values: values[:1], truth)))
+            return np.asarray(self._kernel.true(truth))
+        only = np.asarray(self._kernel.true(jax.tree.map(lambda values: values[:1], truth)))
         return np.repeat(only, len(truth.modifier), axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kernel:
+    """Compiled functions of a design and the kind of a scenario."""
+
+    run: Callable[..., tuple[Truth, Patients, Seen, dict[str, jax.Array]]]
+    true: Callable[[Truth], jax.Array]
+
+
+@lru_cache(maxsize=32)
+def _kernel(
+    analysis: TrialAnalysis, hazard: Hazard, cuts: tuple[float, ...], *, drawn: bool
+) -> _Kernel:
+    design = analysis.design
+    source = TruthSource(hazard, cuts, Truth({}, *(jnp.zeros(1),) * 3), drawn=drawn)
+
+    def one(
+        trial: jax.Array, seed: jax.Array, numbers: tuple[Truth, jax.Array, jax.Array]
+    ) -> tuple[Truth, Patients, Seen, dict[str, jax.Array]]:
+        key = trial_key(seed, trial)
+        truth = source.of_trial(key, numbers)
+        people = screen(key, design, screened_count(design))
+        patients, seen = run_stages(key, people, truth, design=design, source=source)
+        return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
+
+    run = jax.jit(jax.vmap(one, in_axes=(0, None, None)))
+    return _Kernel(run, jax.jit(jax.vmap(true_values(design, source, analysis.targets))))

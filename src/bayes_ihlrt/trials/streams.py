@@ -23,12 +23,12 @@ class Stream(IntEnum):
     FUTURE = 7
 
 
-def trial_key(seed: int, trial: jax.Array) -> jax.Array:
+def trial_key(seed: int | jax.Array, trial: jax.Array) -> jax.Array:
     """Return the random key of one trial.
 
     Parameters
     ----------
-    seed : int
+    seed : int or array
         The plan's seed.
     trial : array, scalar int
         Number of the trial.

@@ -64,6 +64,8 @@ class DesignPrior:
 class TruthSource:
     """Where the parameters of each trial come from.
 
+    `hazard`, `cuts` and `drawn` are compiled in; `numbers` may change without compiling again.
+
     Parameters
     ----------
     hazard : Hazard
@@ -90,28 +92,35 @@ class TruthSource:
         """Whether trials differ in their parameters."""
         return self.drawn or self.log_hr_sd > 0.0 or self.interaction_sd > 0.0
 
-    def of_trial(self, key: jax.Array) -> Truth:
+    @property
+    def numbers(self) -> "tuple[Truth, jax.Array, jax.Array]":
+        """What `of_trial` reads: parameters, and the standard deviations of a design prior."""
+        return self.fixed, jnp.asarray(self.log_hr_sd), jnp.asarray(self.interaction_sd)
+
+    def of_trial(self, key: jax.Array, numbers: "tuple[Truth, jax.Array, jax.Array]") -> Truth:
         """Return the parameters of one trial.
 
         Parameters
         ----------
         key : array
             The trial's random key.
+        numbers : tuple
+            `numbers` of this source, or of one that differs in nothing else.
 
         Returns
         -------
         Truth
             Without leading axis.
         """
+        fixed, log_hr_sd, interaction_sd = numbers
         of_draw, of_effect, of_interaction = jax.random.split(jax.random.fold_in(key, _OF_TRUTH), 3)
         if self.drawn:
-            index = jax.random.randint(of_draw, (), 0, len(self.fixed.modifier))
-            drawn: Truth = jax.tree.map(lambda values: values[index], self.fixed)
+            index = jax.random.randint(of_draw, (), 0, len(fixed.modifier))
+            drawn: Truth = jax.tree.map(lambda values: values[index], fixed)
             return drawn
-        fixed = self.fixed
-        acts = jnp.asarray(_acts(np.asarray(self.fixed.effect)))
-        shift = self.log_hr_sd * jax.random.normal(of_effect)
-        tilt = self.interaction_sd * jax.random.normal(of_interaction)
+        acts = _acts(fixed.effect)
+        shift = log_hr_sd * jax.random.normal(of_effect)
+        tilt = interaction_sd * jax.random.normal(of_interaction)
         return fixed._replace(
             effect=fixed.effect + acts * shift, interaction=fixed.interaction + acts * tilt
         )
@@ -157,7 +166,7 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
         {name: jnp.asarray(value) for name, value in scenario.control.parameters().items()},
         jnp.asarray(np.log(effect.modifier_hr)),
         jnp.asarray(np.log(effect.hr)),
-        jnp.asarray(np.log(effect.interaction_hr) * _acts(np.log(effect.hr))),
+        np.log(effect.interaction_hr) * _acts(jnp.asarray(np.log(effect.hr))),
     )
     return TruthSource(
         scenario.control.hazard,
@@ -168,8 +177,7 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
     )
 
 
-def _acts(log_hr: Floats) -> Floats:
+def _acts(log_hr: jax.Array) -> jax.Array:
     """Periods in which treatment acts: those with an effect, or all if none has."""
     acting = log_hr != 0.0
-    whole: Floats = (acting if acting.any() else np.ones_like(acting)).astype(np.float64)
-    return whole
+    return jnp.where(acting.any(), acting, True).astype(float)  # noqa: FBT003 - every period acts
