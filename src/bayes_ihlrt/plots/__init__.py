@@ -20,6 +20,7 @@ from bayes_ihlrt.plots.balance import (
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
+from bayes_ihlrt.plots.trial_replay import plot_trial_replay
 from bayes_ihlrt.plots.trials import (
     plot_trial_conduct,
     plot_trial_convergence,
@@ -44,6 +45,7 @@ __all__ = [
     "plot_trial_convergence",
     "plot_trial_curves",
     "plot_trial_decisions",
+    "plot_trial_replay",
     "plot_trial_stopping",
     "plot_trial_success",
     "plot_weight_sums",
@@ -66,5 +68,6 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "trial_convergence": plot_trial_convergence,
     "trial_conduct": plot_trial_conduct,
     "trial_decisions": plot_trial_decisions,
+    "trial_replay": plot_trial_replay,
 }
 """The function that draws each dataset, by the name of the figure."""

@@ -59,6 +59,7 @@ def plot_trial_success(data: xr.Dataset) -> Figure:
         axes.set_xticks(places, [str(name) for name in data["scenario"].to_numpy()], fontsize=8)
         axes.margins(x=0.15)
     axes.axhline(0.025, color=GREY, linewidth=0.8, linestyle="dotted")
+    axes.annotate("2.5 %", (0.0, 0.03), xycoords=("axes fraction", "data"), fontsize=7, color=GREY)
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("Trials that succeed")

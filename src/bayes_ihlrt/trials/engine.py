@@ -90,12 +90,12 @@ class DaskPool:
         """
         from dask.distributed import as_completed as as_finished
 
-        sent = self.client.scatter(task, broadcast=False, hash=False)
+        # The task travels with every unit: data scattered to one worker would die with it.
         waiting = {
-            self.client.submit(run_unit, sent, unit, pure=False, retries=10): unit for unit in units
+            self.client.submit(run_unit, task, unit, pure=False, retries=10): unit for unit in units
         }
         try:
-            for done in as_finished(list(waiting)):
+            for done in as_finished(list(waiting), loop=self.client.loop):
                 unit, found = waiting.pop(done), done.result()
                 done.release()
                 yield unit, found

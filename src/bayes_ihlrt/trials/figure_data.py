@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayes_ihlrt.trials.decide import Verdict, decide
+from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.operating import Estimated, share
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target

@@ -14,7 +14,7 @@ from bayes_ihlrt.inference import nuts
 from bayes_ihlrt.inference.gate import Convergence, convergence
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.trials.analysis import TrialAnalysis
-from bayes_ihlrt.trials.decide import holds
+from bayes_ihlrt.trials.decisions import holds
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.posteriors import statement_holds
 from bayes_ihlrt.trials.quantities import Target, statements

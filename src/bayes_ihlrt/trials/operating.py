@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.trials.decide import Decisions, Table, Verdict, decide
+from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.quantities import Target
 

@@ -1,9 +1,9 @@
 """Predictive probability of success and conditional power, by simulating the remaining data.
 
-A continuation keeps what a look has seen and simulates the rest from the analysis model: event times
-of those still followed, given that they were event-free so far; patients who are yet to come, from
-the design; losses, from the design. The last look's efficacy rule is applied to the whole. Looks
-in between are not asked: it is the probability of success at the end.
+A continuation keeps what a look has seen and simulates the rest from the analysis model: event
+times of those still followed, given that they were event-free so far; from the design, patients who
+are yet to come and losses. The last look's efficacy rule is applied to the whole. Looks in between
+are not asked: it is the probability of success at the end.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayes_ihlrt.trials.analysis import TrialAnalysis
-from bayes_ihlrt.trials.decide import holds
+from bayes_ihlrt.trials.decisions import holds
 from bayes_ihlrt.trials.design import Pattern, TrialDesign
 from bayes_ihlrt.trials.patients import Patients, invert_accrual, randomise
 from bayes_ihlrt.trials.posteriors import posteriors

@@ -74,7 +74,8 @@ class Simulator:
     def __post_init__(self) -> None:
         """Find the compiled simulation; scenarios that differ in numbers alone share it."""
         source = self.source
-        kernel = _kernel(self.analysis, source.hazard, source.cuts, drawn=source.drawn)
+        hazard: Any = source.hazard
+        kernel = _kernel(self.analysis, hazard, source.cuts, drawn=source.drawn)
         object.__setattr__(self, "_kernel", kernel)
 
     def block(self, number: int) -> Block:

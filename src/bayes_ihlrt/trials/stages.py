@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bayes_ihlrt.data.starts import SAME_TIME
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import Patients, Screened, enrol
 from bayes_ihlrt.trials.rules import Combine, LookSpec
@@ -141,14 +142,15 @@ def see(patients: Patients, time: jax.Array) -> Seen:
         Follow-up cut at `time`.
     """
     room = jnp.maximum(time - patients.arrival, 0.0)
-    left = jnp.minimum(room, patients.dropout)
     enrolled = patients.arrival < time
-    # The same sum as that of `look_times`: the event that the look waited for is seen by it.
-    happened = patients.arrival + patients.event <= time
+    # The compiler rounds one sum in two ways: the event that a look waited for is to be seen by it.
+    happened = patients.arrival + patients.event <= time + SAME_TIME
+    seen = enrolled & happened & (patients.event <= patients.dropout)
+    followed = jnp.minimum(jnp.minimum(patients.event, patients.dropout), room)
     return Seen(
         time=time,
-        stop=jnp.where(enrolled, jnp.minimum(patients.event, left), 0.0),
-        event=(enrolled & happened & (patients.event <= patients.dropout)).astype(float),
+        stop=jnp.where(enrolled, jnp.where(seen, patients.event, followed), 0.0),
+        event=seen.astype(float),
         exposure=enrolled.astype(float),
     )
 

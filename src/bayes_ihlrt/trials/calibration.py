@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.trials.decide import Table, Verdict, decide, with_thresholds
+from bayes_ihlrt.trials.decisions import Table, Verdict, decide, with_thresholds
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
 from bayes_ihlrt.trials.operating import (
@@ -43,7 +43,7 @@ class Calibrated:
     success: Estimated
 
 
-def calibrate(
+def calibrate_threshold(
     design: TrialDesign, table: Table, *, alpha: float, looks: Sequence[int] | None = None
 ) -> Calibrated:
     """Find the lowest threshold of efficacy that keeps a type I error, without simulating again.
@@ -106,7 +106,7 @@ class Simulated:
     design : TrialDesign
         The design.
     table : dict of str to ndarray
-        Statistics of its trials: apply other thresholds to them by `decide` or `calibrate`.
+        Statistics of its trials, for other thresholds by `decide` or `calibrate_threshold`.
     found : OperatingCharacteristics
         With Monte Carlo error.
     """

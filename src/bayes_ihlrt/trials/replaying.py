@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.trials.decide import Verdict, decide
+from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.rules import Rule
 from bayes_ihlrt.trials.simulator import BLOCK
@@ -76,7 +76,7 @@ class Replay:
     trace: tuple[Trace, ...]
 
 
-def replay(task: Task, trial: int) -> Replay:
+def replay_trial(task: Task, trial: int) -> Replay:
     """Simulate one trial again.
 
     Parameters
