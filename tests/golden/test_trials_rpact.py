@@ -3,8 +3,8 @@
 rpact's numbers are asymptotic: the log-rank statistic is taken as normal with variance 4 / events
 under the alternative too, looks happen at expected times, patients arrive at even distances.
 Simulation knows the arms' unequal shares of events, so that power differs by a little more than
-Monte Carlo error: at hazard ratio .7 and 300 patients the arms have 41 and 59 % of the events at the
-first look, and 1 / d1 + 1 / d0 is 3 % above 4 / d.
+Monte Carlo error: at hazard ratio .7 and 300 patients the arms have 41 and 59 % of the events at
+the first look, and 1 / d1 + 1 / d0 is 3 % above 4 / d.
 """
 
 import json

@@ -27,7 +27,7 @@ def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Targe
     """Return the function from a trial's parameters to the true values of its targets.
 
     A hazard ratio has a true value where one number describes the effect of assignment: treatment
-    from randomisation on, its effect not depending on time. Elsewhere it is NaN.
+    from randomisation on, its effect not depending on time; or no effect. Elsewhere it is NaN.
 
     Parameters
     ----------
@@ -56,7 +56,9 @@ def _true_value(design: TrialDesign, source: TruthSource, target: Target) -> Tru
         proportional = design.treatment.start is TreatmentStart.RANDOMISATION and not source.cuts
         z = transformed(jnp.asarray(target.at or design.reference), design)
         return lambda truth: jnp.where(
-            proportional, truth.effect[0] + truth.interaction[0] * z, jnp.nan
+            proportional | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
+            truth.effect[0] + truth.interaction[0] * z,
+            jnp.nan,
         )
     values = population_values(design.population) if target.at is None else np.array([target.at])
     z = transformed(jnp.asarray(values), design)
