@@ -16,8 +16,10 @@ from bayes_ihlrt.trials.closed_forms import (
 )
 from bayes_ihlrt.trials.decisions import decide
 from bayes_ihlrt.trials.engine import LocalPool, run_trials
-from bayes_ihlrt.trials.patients import Patients, event_times, randomise
+from bayes_ihlrt.trials.event_times import event_times
+from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import Target, targets
+from bayes_ihlrt.trials.randomisation import randomise
 from bayes_ihlrt.trials.replaying import replay_trial
 from bayes_ihlrt.trials.stages import look_times, see
 from bayes_ihlrt.trials.store import Store

@@ -74,6 +74,18 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     assert "result of another plan" in " ".join(other.stderr.split())
 
 
+def test_one_trial_is_shown_again(plan_file, tmp_path):
+    figure = tmp_path / "trial.png"
+    arguments = ["replay-trial", str(plan_file), "3", "--scenario", "hr 0.6", "--out", str(figure)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "P(hazard-ratio < 1) > 0.975" in done.stdout
+    assert figure.stat().st_size > 10_000
+    wrong = CliRunner().invoke(app, ["replay-trial", str(plan_file), "3", "--scenario", "hr"])
+    assert wrong.exit_code == 1
+    assert "Allowed: hr 0.6, no effect" in " ".join(wrong.stderr.split())
+
+
 def test_what_cannot_be_run_is_told_plainly(plan_file, tmp_path, monkeypatch):
     assert run("no-such-plan").exit_code == 1
     faulty = tmp_path / "faulty.toml"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
     from bayes_ihlrt.analysis.trial_plan import TrialPlanResult as TrialPlanResult
+    from bayes_ihlrt.analysis.trial_plan import replay_planned as replay_planned
     from bayes_ihlrt.analysis.trial_plan import run_trial_plan as run_trial_plan
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
     from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
@@ -51,6 +52,7 @@ else:
         "load_plan": "bayes_ihlrt.analysis.plan_reading",
         "run_trial_plan": "bayes_ihlrt.analysis.trial_plan",
         "TrialPlanResult": "bayes_ihlrt.analysis.trial_plan",
+        "replay_planned": "bayes_ihlrt.analysis.trial_plan",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

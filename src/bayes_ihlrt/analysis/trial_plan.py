@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bayes_ihlrt.analysis.design_prior import design_priors
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.engine import open_pool
 from bayes_ihlrt.trials.nuts_audit import PlanAudit, audit_plan
-from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
+from bayes_ihlrt.trials.plan import PlanResult, plan_dict, plan_tasks, run_plan
+from bayes_ihlrt.trials.replaying import Replay, replay_trial
 from bayes_ihlrt.trials.store import FOLDER, Store
 
 
@@ -99,3 +101,45 @@ def run_trial_plan(
         progress=lambda done, total: progress("audit by NUTS", done, total),
     )
     return TrialPlanResult(result, audit)
+
+
+def replay_planned(
+    plan: TrialPlan, trial: int, *, scenario: str, design: str | None = None
+) -> Replay:
+    """Simulate one trial of a plan again.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    trial : int
+        Number of the trial.
+    scenario : str
+        Name of the scenario.
+    design : str, optional
+        Name of a variant; the plan's own design without it.
+
+    Returns
+    -------
+    Replay
+        The same trial as in any run of the plan.
+
+    Raises
+    ------
+    SpecificationError
+        The plan has no such design or scenario.
+    """
+    name = plan.name if design is None else design
+    faults = []
+    scenarios = [one.name for one in plan.scenarios]
+    if scenario not in scenarios:
+        faults.append(
+            Fault(f"scenario '{scenario}'", "there is none", nearest(scenario, scenarios))
+        )
+    if name not in plan.designs:
+        faults.append(Fault(f"design '{name}'", "there is none", nearest(name, plan.designs)))
+    if faults:
+        raise SpecificationError(plan.name, faults)
+    only = tuple(one for one in plan.scenarios if one.name == scenario)
+    chosen = plan.model_copy(update={"scenarios": only})
+    return replay_trial(plan_tasks(chosen, design_priors(chosen))[name, scenario], trial)

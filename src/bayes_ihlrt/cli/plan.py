@@ -1,5 +1,6 @@
 """`bayes-ihlrt plan`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,11 +35,7 @@ def plan(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Simulate a randomised trial: how often it succeeds, how long it takes.
-
-    A run that was killed goes on where it was when the same command is given again, and so does one
-    that is asked for more trials.
-    """
+    """Simulate a randomised trial; given again, a killed run goes on where it was."""
     with told_plainly():
         read = analysis.load_plan(source)
         if seed is not None:
@@ -59,3 +56,26 @@ def plan(
             print_json(found.to_dict())
         elif not quiet:
             report.print_plan(console(), found, written=written)
+
+
+@app.command("replay-trial")
+def replay_trial(
+    source: Plan,
+    trial: Annotated[int, typer.Argument(min=0, help="Number of the trial, from 0.")],
+    *,
+    scenario: Annotated[str, typer.Option("--scenario", help="Name of the scenario.")],
+    design: Annotated[
+        str | None, typer.Option("--design", help="Name of a variant; the plan's own without it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PNG", help="Figure; none without it.")
+    ] = None,
+    seed: Seed = None,
+) -> None:
+    """Show one simulated trial: its looks, posteriors and decisions."""
+    with told_plainly():
+        read = analysis.load_plan(source)
+        if seed is not None:
+            read = read.model_copy(update={"seed": seed})
+        found = analysis.replay_planned(read, trial, scenario=scenario, design=design)
+        report.print_replay(console(), found, out=out)

@@ -248,7 +248,7 @@ class BatchEngine:
         Raises
         ------
         RefusedError
-            The model has group or smoothing scales, which no Gaussian can follow.
+            The model has group or smoothing scales.
         SpecificationError
             When a name is unknown or lengths or shapes differ.
         """
@@ -256,8 +256,7 @@ class BatchEngine:
         roster, begin, size = self._plan(members, start, chunk)
         found = BatchGaussians.empty(roster.total, begin.shape[-1])
         for turn in roster.turns(begin, chunk=size, seed=seed):
-            overrides = take(members, turn.members)
-            centre = self.kernels.gaussian(self._inputs, overrides, turn.starts)
+            centre = self.kernels.gaussian(self._inputs, take(members, turn.members), turn.starts)
             places = roster.record(turn, np.isfinite(np.asarray(centre.log_marginal)))
             found.put(turn.members[places], centre, places)
         return found.with_tries(roster.tries)

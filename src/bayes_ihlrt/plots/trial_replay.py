@@ -42,7 +42,7 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
     left.set_xlim(0.0)
     left.set_xlabel("Months since the trial opened")
     left.set_ylabel("Patients, by enrolment")
-    left.legend(frameon=False, fontsize=8, loc="lower right")
+    left.legend(frameon=False, fontsize=8, loc="upper left")
     middle = data["median"].to_numpy()
     error = [middle - data["q2.5"].to_numpy(), data["q97.5"].to_numpy() - middle]
     right.errorbar(data["look"], middle, error, color=DARK, marker="o", capsize=3, linestyle="none")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -14,11 +15,14 @@ from rich.text import Text
 from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.folder import RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
 from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.figure_data import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.replay_data import replay_data
+from bayes_ihlrt.trials.replaying import Replay
 from bayes_ihlrt.trials.store import FOLDER
 
 _OWN: Final = (RESULT_FILES - {"posterior.nc", "specification.toml"}) | {"plan.toml", FOLDER}
@@ -229,3 +233,44 @@ def _looks(design: str, scenario: str, found: TrialPlanResult) -> str:
             f"{look.futility.estimate:.1%}"
         )
     return f"{design} / {scenario}: " + "; ".join(parts)
+
+
+def print_replay(console: Console, replay: Replay, *, out: Path | None = None) -> None:
+    """Print one trial and draw it.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    replay : Replay
+        The trial.
+    out : Path, optional
+        File of the figure.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
+    for place in range(replay.look):
+        look = replay.looks.isel(look=place)
+        events = int(look["events_control"]) + int(look["events_treated"])
+        mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
+        console.print(
+            Text(
+                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
+                f"patients, {events} events, hazard ratio {np.exp(mean):.2f} "
+                f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
+            )
+        )
+    for rule in replay.trace:
+        console.print(Text(str(rule)))
+    if out is None:
+        return
+    try:
+        PLOTS["trial_replay"](replay_data(replay)).savefig(out, dpi=DPI)
+    except OSError as error:
+        problem = f"it cannot be written ({(error.strerror or type(error).__name__).lower()})"
+        raise InputError("--out", [Fault(str(out), problem, "Name another file")]) from error
+    console.print(Text(f"Written: {out}"))

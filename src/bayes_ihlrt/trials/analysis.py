@@ -17,7 +17,8 @@ from bayes_ihlrt.inference.jax_density import prepared_density
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind, ModifierTransform
-from bayes_ihlrt.trials.design import ModifierPopulation, TrialDesign
+from bayes_ihlrt.trials.conduct import ModifierPopulation
+from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import (
     Read,

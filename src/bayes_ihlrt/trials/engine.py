@@ -67,7 +67,7 @@ class DaskPool:
 
     Parameters
     ----------
-    client : dask.distributed.Client
+    client : distributed.Client
         Connected.
     """
 
@@ -88,7 +88,7 @@ class DaskPool:
         tuple of int and dict
             Number of the unit and its statistics.
         """
-        from dask.distributed import as_completed as as_finished
+        from distributed import as_completed as as_finished
 
         # The task travels with every unit: data scattered to one worker would die with it.
         waiting = {
@@ -129,9 +129,9 @@ def open_pool(scheduler: str | None = None, *, workers: int | None = None) -> It
     if scheduler is None:
         yield LocalPool(workers or len(os.sched_getaffinity(0)))
         return
-    if find_spec("dask") is None or find_spec("distributed") is None:
+    if find_spec("distributed") is None:
         raise MissingExtraError("distributed", "a run on a Dask cluster (--scheduler)")
-    from dask.distributed import Client
+    from distributed import Client
 
     try:
         client = Client(scheduler, timeout="20s", set_as_default=False)

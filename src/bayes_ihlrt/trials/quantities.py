@@ -17,7 +17,8 @@ from scipy.special import ndtr, ndtri
 
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.trials.design import ModifierPopulation, TrialDesign
+from bayes_ihlrt.trials.conduct import ModifierPopulation
+from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.rules import Quantity, Rule
 
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.rules import Rule
 from bayes_ihlrt.trials.simulator import BLOCK
+from bayes_ihlrt.trials.stages import stages
 from bayes_ihlrt.trials.units import Task, simulator
 
 
@@ -117,14 +118,14 @@ def replay_trial(task: Task, trial: int) -> Replay:
         coords={"look": np.arange(end + 1) + 1, "target": names},
         attrs={"title": f"Trial {trial}: {_ended(done.verdict[0], end)}", "synthetic": True},
     )
-    probability = table["probability"][0][done.places[0, : end + 1]]
+    path = stages(task.design)[stage].path
     return Replay(
         trial,
         Verdict(int(done.verdict[0])),
         end + 1,
         {name: values[here] for name, values in patients.items()},
         looks,
-        tuple(_trace(task, probability)),
+        tuple(_trace(task, table["probability"][0][done.places[0, : end + 1]], path)),
     )
 
 
@@ -135,11 +136,14 @@ def _ended(verdict: int, look: int) -> str:
     return f"{Verdict(int(verdict)).name.lower()} at look {look + 1}"
 
 
-def _trace(task: Task, probability: NDArray[np.float64]) -> list[Trace]:
+def _trace(task: Task, probability: NDArray[np.float64], path: int | None) -> list[Trace]:
+    """Return the rules that were asked: those of enriched trials after the switch alone."""
     known, traced = statements(task.design), []
     for number, row in enumerate(probability):
         look = task.design.looks[number]
-        for purpose in ("efficacy", "futility", "enrich", "efficacy_enriched"):
+        after = path is not None and number > path
+        success = "efficacy_enriched" if after and look.efficacy_enriched else "efficacy"
+        for purpose in (success, "futility") if after else (success, "futility", "enrich"):
             for rule in getattr(look, purpose):
                 value = float(row[known.index(rule.statement)])
                 less = rule.more_than is None

@@ -106,8 +106,7 @@ class Rule(Frozen):
                 "assumed_hr belongs to conditional-power",
             ),
         ]
-        found = [text for wrong, text in problems if wrong]
-        if found:
+        if found := [text for wrong, text in problems if wrong]:
             raise ValueError("; ".join(found))
         return self
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards import Hazard
-from bayes_ihlrt.trials.design import TreatmentStart, TrialDesign
+from bayes_ihlrt.trials.conduct import TreatmentStart
+from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import transformed
 from bayes_ihlrt.trials.quantities import Target, population_values, time_nodes
 from bayes_ihlrt.trials.rules import Quantity
