@@ -8,7 +8,9 @@ from scipy.special import ndtr
 from scipy.stats import kstest
 
 import trial_cases as cases
-from bayes_ihlrt.trials.calibration import calibrate_threshold, simulate_design
+from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.trials.analysis import build_analysis
+from bayes_ihlrt.trials.calibration import calibrate_threshold, sample_size, simulate_design
 from bayes_ihlrt.trials.closed_forms import (
     exact_threshold,
     schoenfeld_power,
@@ -18,6 +20,7 @@ from bayes_ihlrt.trials.decisions import decide
 from bayes_ihlrt.trials.engine import LocalPool, run_trials
 from bayes_ihlrt.trials.event_times import event_times
 from bayes_ihlrt.trials.patients import Patients
+from bayes_ihlrt.trials.posteriors import posteriors
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.randomisation import randomise
 from bayes_ihlrt.trials.replaying import replay_trial
@@ -126,6 +129,7 @@ def test_replay_is_the_same_trial(effective):
     assert "P(hazard-ratio < 1) > 0.975" in str(found.trace[0])
 
 
+@pytest.mark.slow
 def test_predictive_probability_against_its_closed_form():
     rule = {"quantity": "predictive-probability", "less_than": 0.1, "draws": 40}
     looks = [{"events": 50, "futility": [rule]}, cases.content()["looks"][1]]
@@ -220,3 +224,49 @@ def test_targets_by_name():
     names = [target.name for target in targets(cases.by_modifier(looks=looks))]
     assert names == ["log_hr", "rmst_24[5]"]
     assert Target(targets(cases.design())[0].kind).name == "log_hr"
+
+
+@pytest.mark.slow
+def test_plain_laplace_against_corrected_posteriors():
+    """Probabilities of 40 interim fits with 50 events agree within what 4,000 draws can tell."""
+    rmst = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.9}
+    looks = [{"events": 50, "efficacy": [cases.SUCCESS, rmst]}]
+    plain = simulator(Task(cases.by_modifier(looks=looks), cases.scenario(hr=[0.7]), 5))
+    block = plain.block(0)
+    members = {name: np.asarray(values)[:40] for name, values in block.members.items()}
+    fast = posteriors(plain.analysis, members, seed=1, chunk=40)
+    design = cases.by_modifier(looks=looks, approximation="corrected", draws=4_000)
+    exact = posteriors(build_analysis(design), members, seed=1, chunk=40)
+    assert exact["converged"].all()
+    assert fast["converged"].all()
+    gap = fast["probability"] - exact["probability"]
+    p = exact["probability"]
+    noise = np.sqrt(p * (1.0 - p) / 3_000)
+    # The bias of a Laplace approximation at 50 events, a tenth of what would move a decision.
+    assert (np.abs(gap) < 3.0 * noise + 0.015).all()
+    shift = (fast["mean"] - exact["mean"]) / exact["sd"]
+    assert np.abs(shift).max() < 0.15
+
+
+def test_a_smoothed_hazard_is_refused_by_plain_laplace():
+    design = cases.design(
+        outcome={"formula": "arm", "hazard": {"family": "piecewise", "cuts": [6.0, 12.0]}},
+        priors={},
+        looks=[{"events": 50, "efficacy": [cases.SUCCESS]}],
+    )
+    engine = build_analysis(design).engine
+    weight = np.asarray(engine.data["weight"])
+    with pytest.raises(RefusedError, match="smoothing_sd"):
+        engine.gaussians({"weight": weight[None]})
+
+
+def test_the_smallest_sufficient_size():
+    found = sample_size(
+        cases.design(), cases.scenario(hr=[0.5]), success=0.8, sizes=[110], trials=512
+    )
+    assert found.smallest == 110
+    nothing = sample_size(
+        cases.design(), cases.scenario(hr=[1.0]), success=0.8, sizes=[110], trials=512
+    )
+    assert nothing.smallest is None
+    assert nothing.sizes == (110,)

@@ -181,7 +181,7 @@ def average_hazard_ratio(
     Examples
     --------
     >>> round(average_hazard_ratio(hazard=0.05, hr=[1.0, 0.6], cuts=[3.0], follow_up=24.0), 4)
-    0.6887
+    0.6688
     """
     edges = [0.0, *(cut for cut in cuts if cut < follow_up), follow_up]
     alive, months, events = 1.0, 0.0, 0.0

@@ -52,7 +52,7 @@ def share(hits: NDArray[np.bool_]) -> Estimated:
     --------
     >>> found = share(np.arange(1000) < 25)
     >>> round(found.estimate, 4), round(found.mcse, 4), round(found.low, 4), round(found.high, 4)
-    (0.025, 0.0049, 0.017, 0.0367)
+    (0.025, 0.0049, 0.017, 0.0366)
     """
     n = len(hits)
     p = float(np.mean(hits))
