@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import trial_figures
 from bayes_ihlrt.plots import (
     PLOTS,
     plot_connect_s,
@@ -176,6 +177,7 @@ DATASETS = {
     "connect_s": balance_dataset,
     "overlap": overlap_dataset,
     "weight_sums": weight_sum_dataset,
+    **trial_figures.DATASETS,
 }
 
 
