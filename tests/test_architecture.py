@@ -33,7 +33,9 @@ def package():
 
 def declared_imports():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = [re.match(r"[\w-]+", line)[0] for line in project["dependencies"]]
+    extras = project["optional-dependencies"].values()
+    stated = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    names = [re.match(r"[\w-]+", line)[0] for line in stated]
     return [name for written in names for name in PROVIDED.get(written, [written])]
 
 

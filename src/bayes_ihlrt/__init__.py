@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
     from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.plan_reading import load_plan as load_plan
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
@@ -74,6 +75,11 @@ if TYPE_CHECKING:
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
     from bayes_ihlrt.priors import MedianSurvivalPrior as MedianSurvivalPrior
     from bayes_ihlrt.priors import Prior as Prior
+    from bayes_ihlrt.trials.calibration import simulate_design as simulate_design
+    from bayes_ihlrt.trials.design import TrialDesign as TrialDesign
+    from bayes_ihlrt.trials.design import TrialPlan as TrialPlan
+    from bayes_ihlrt.trials.plan import run_plan as run_plan
+    from bayes_ihlrt.trials.scenario import ScenarioSpec as ScenarioSpec
 
     __version__: str
 else:
@@ -138,6 +144,12 @@ else:
         "HazardRatioPrior": "bayes_ihlrt.priors",
         "MedianSurvivalPrior": "bayes_ihlrt.priors",
         "Prior": "bayes_ihlrt.priors",
+        "TrialDesign": "bayes_ihlrt.trials.design",
+        "TrialPlan": "bayes_ihlrt.trials.design",
+        "ScenarioSpec": "bayes_ihlrt.trials.scenario",
+        "simulate_design": "bayes_ihlrt.trials.calibration",
+        "run_plan": "bayes_ihlrt.trials.plan",
+        "load_plan": "bayes_ihlrt.analysis.plan_reading",
     }
     _MODULES = {
         "clinical": "bayes_ihlrt.clinical",

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.text import Text
 
 import sensitivity_figures
+import trial_figures
 from bayes_ihlrt.plots import (
     PLOTS,
     plot_connect_s,
@@ -179,6 +180,7 @@ DATASETS = {
     "connect_s": balance_dataset,
     "overlap": overlap_dataset,
     "weight_sums": weight_sum_dataset,
+    **trial_figures.DATASETS,
 }
 
 

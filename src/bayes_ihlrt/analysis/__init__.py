@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
     from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
     from bayes_ihlrt.analysis.library_versions import versions as versions
+    from bayes_ihlrt.analysis.plan_reading import load_plan as load_plan
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
+    from bayes_ihlrt.analysis.trial_plan import TrialPlanResult as TrialPlanResult
+    from bayes_ihlrt.analysis.trial_plan import replay_planned as replay_planned
+    from bayes_ihlrt.analysis.trial_plan import run_trial_plan as run_trial_plan
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
     from bayes_ihlrt.propensity.separation import SeparationWarning as SeparationWarning
 else:
@@ -63,6 +67,10 @@ else:
         "versions": "bayes_ihlrt.analysis.library_versions",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",
         "SeparationWarning": "bayes_ihlrt.propensity.separation",
+        "load_plan": "bayes_ihlrt.analysis.plan_reading",
+        "run_trial_plan": "bayes_ihlrt.analysis.trial_plan",
+        "TrialPlanResult": "bayes_ihlrt.analysis.trial_plan",
+        "replay_planned": "bayes_ihlrt.analysis.trial_plan",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

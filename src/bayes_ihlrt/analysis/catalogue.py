@@ -79,5 +79,39 @@ def find_specification(source: str | Path) -> Path:
     raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
 
 
+def packaged_plans() -> tuple[str, ...]:
+    """Return the names of the packaged trial plans, in alphabetical order."""
+    return tuple(sorted(file.stem for file in (_folder() / "trials").glob("*.toml")))
+
+
+def find_plan(source: str | Path) -> Path:
+    """Return the file of a trial plan.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged plan.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SpecificationError
+        There is no such file and no packaged plan of this name.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if str(source) in packaged_plans():
+        return _folder() / "trials" / f"{source}.toml"
+    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    hint = nearest(path.stem, packaged_plans())
+    remedy = f"Check the path of the TOML file, or name a packaged plan. {hint}"
+    raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
+
+
 def _folder() -> Path:
     return next(place for place in _PLACES if place.is_dir())

@@ -68,7 +68,7 @@ def parse_spec(text: str, *, subject: str = "specification") -> AnalysisSpec:
       - [data]: it is missing. Add the table (columns of the data file and their units).
       - [outcome]: it is missing. Add the table (linear predictor, group effects, baseline hazard).
     """
-    found = read_tables(_document(text, subject))
+    found = read_tables(document(text, subject))
     if found.faults:
         raise SpecificationError(subject, found.faults)
     return found.spec
@@ -95,10 +95,11 @@ def read_file(source: str | Path) -> tuple[str, Reading]:
         The file cannot be read at all.
     """
     path = find_specification(source)
-    return path.name, read_tables(_document(_text(path), path.name))
+    return path.name, read_tables(document(read_text(path), path.name))
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file, or tell why it cannot be read."""
     try:
         return path.read_text("utf-8")
     except OSError as error:
@@ -110,7 +111,8 @@ def _text(path: Path) -> str:
         raise SpecificationError(path.name, [fault]) from error
 
 
-def _document(text: str, subject: str) -> dict[str, object]:
+def document(text: str, subject: str) -> dict[str, object]:
+    """Return what TOML text holds, or tell where it is no TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -5,10 +5,21 @@ Exit status 0: done. 1: something is wrong with what was given, told in plain wo
 output.
 """
 
-from bayes_ihlrt.cli import check, diagnose, fit, init, ladder, report, sensitivity
+from bayes_ihlrt.cli import check, diagnose, fit, init, ladder, plan, report, sensitivity
 from bayes_ihlrt.cli.app import app
 
-__all__ = ["app", "check", "diagnose", "fit", "init", "ladder", "main", "report", "sensitivity"]
+__all__ = [
+    "app",
+    "check",
+    "diagnose",
+    "fit",
+    "init",
+    "ladder",
+    "main",
+    "plan",
+    "report",
+    "sensitivity",
+]
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.inference.batch_gaussian import BatchGaussians, check_gaussian, check_precision
 from bayes_ihlrt.inference.batch_result import (
     DRAW,
     MEMBER,
@@ -27,6 +28,7 @@ from bayes_ihlrt.inference.batch_result import (
     WEIGHT,
     BatchModes,
     BatchPosterior,
+    joined,
 )
 from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
@@ -134,7 +136,7 @@ class BatchEngine:
             values = self.kernels.own_scale(self._inputs, overrides, found.position)
             parts.append(self._dataset(values, turn.members, places, (MEMBER,)))
         flags = member_flags(self.density, self.data, members, total=roster.total)
-        return BatchModes(_joined(parts), positions, roster.tries, flags)
+        return BatchModes(joined(parts), positions, roster.tries, flags)
 
     def centres(self, members: Members) -> Floats:
         """Return where each posterior lies: scales at their median, all else at its mode there.
@@ -238,7 +240,45 @@ class BatchEngine:
         table = {"k_hat": k_hat, "ess": ess, **dict(zip(_EVIDENCE, evidence, strict=True))}
         table |= {"converged": roster.converged, "tries": roster.tries}
         flags = member_flags(self.density, self.data, members, total=roster.total)
-        return BatchPosterior.make(_joined(parts), table, flags)
+        return BatchPosterior.make(joined(parts), table, flags)
+
+    def gaussians(
+        self,
+        members: Members,
+        *,
+        start: Floats | None = None,
+        chunk: int | None = None,
+        seed: int = 0,
+    ) -> BatchGaussians:
+        """Return the plain Laplace approximation of each member's posterior, unchecked: audit it.
+
+        Parameters
+        ----------
+        members : mapping of str to array, shape (members, ...)
+            Data that vary; JAX arrays stay on their device.
+        start, chunk, seed : optional
+            As for `modes`.
+
+        Returns
+        -------
+        BatchGaussians
+            With NaN where no start led to a mode.
+
+        Raises
+        ------
+        RefusedError
+            The model has group or smoothing scales.
+        SpecificationError
+            When a name is unknown or lengths or shapes differ.
+        """
+        check_gaussian(self.density)
+        roster, begin, size = self._plan(members, start, chunk)
+        found = BatchGaussians.empty(roster.total, begin.shape[-1])
+        for turn in roster.turns(begin, chunk=size, seed=seed):
+            centre = self.kernels.gaussian(self._inputs, take(members, turn.members), turn.starts)
+            places = roster.record(turn, np.isfinite(np.asarray(centre.log_marginal)))
+            found.put(turn.members[places], centre, places)
+        return found.with_tries(roster.tries)
 
     @property
     def _inputs(self) -> Mapping[str, NDArray[np.generic]] | None:
@@ -248,7 +288,7 @@ class BatchEngine:
     def _plan(
         self, members: Members, start: Floats | None, chunk: int | None
     ) -> tuple[Roster, Floats, int]:
-        _check_precision()
+        check_precision()
         shapes = {name: np.shape(values) for name, values in self.density.arrays(self.data).items()}
         total = count_members(members, shapes)
         begin = self.density.start if start is None else start
@@ -278,15 +318,3 @@ class BatchEngine:
         chosen = {name: np.asarray(array)[places] for name, array in values.items()}
         found = labelled(self.density.model, chosen, leading)
         return found.assign_coords({MEMBER: members[places]})
-
-
-def _check_precision() -> None:
-    if not jax.config.jax_enable_x64:
-        problem = "it is switched off, and in single precision modes and weights are wrong"
-        remedy = "Call jax.config.update('jax_enable_x64', True)"
-        raise RefusedError("batch", [Fault("jax_enable_x64", problem, remedy)])
-
-
-def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
-    filled = [part for part in parts if part.sizes[MEMBER]]
-    return xr.concat(filled, dim=MEMBER).sortby(MEMBER) if filled else parts[0]

@@ -172,3 +172,9 @@ def _told(flags: MemberFlags | None, others: Iterable[tuple[int, str]]) -> tuple
     of_data = [] if flags is None else list(flags.messages())
     found = sorted([*of_data, *others], key=lambda pair: pair[0])
     return tuple(f"member {member}: {words}" for member, words in found)
+
+
+def joined(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Return chunks of members as one dataset, by the number of the member."""
+    filled = [part for part in parts if part.sizes[MEMBER]]
+    return xr.concat(filled, dim=MEMBER).sortby(MEMBER) if filled else parts[0]

@@ -133,7 +133,10 @@ def _jitter(member: int, attempt: int, seed: int, start: Floats) -> Floats:
 
 
 def take(members: Members, chosen: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
-    """Return the data of some members."""
+    """Return the data of some members; those of neighbours without a copy."""
+    first, last = int(chosen[0]), int(chosen[-1])
+    if np.array_equal(chosen, np.arange(first, last + 1)):
+        return {name: values[first : last + 1] for name, values in members.items()}
     return {name: values[chosen] for name, values in members.items()}
 
 

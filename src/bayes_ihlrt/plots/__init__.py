@@ -38,6 +38,15 @@ from bayes_ihlrt.plots.sensitivity import (
     plot_specification_curve,
     plot_tipping_points,
 )
+from bayes_ihlrt.plots.trial_replay import plot_trial_replay
+from bayes_ihlrt.plots.trials import (
+    plot_trial_conduct,
+    plot_trial_convergence,
+    plot_trial_curves,
+    plot_trial_decisions,
+    plot_trial_stopping,
+    plot_trial_success,
+)
 
 __all__ = [
     "PLOTS",
@@ -62,6 +71,13 @@ __all__ = [
     "plot_survival_check",
     "plot_tipping_points",
     "plot_trace",
+    "plot_trial_conduct",
+    "plot_trial_convergence",
+    "plot_trial_curves",
+    "plot_trial_decisions",
+    "plot_trial_replay",
+    "plot_trial_stopping",
+    "plot_trial_success",
     "plot_weight_sums",
 ]
 
@@ -88,5 +104,12 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "tipping_points": plot_tipping_points,
     "confounding_contour": plot_confounding_contour,
     "specification_curve": plot_specification_curve,
+    "trial_success": plot_trial_success,
+    "trial_curves": plot_trial_curves,
+    "trial_stopping": plot_trial_stopping,
+    "trial_convergence": plot_trial_convergence,
+    "trial_conduct": plot_trial_conduct,
+    "trial_decisions": plot_trial_decisions,
+    "trial_replay": plot_trial_replay,
 }
 """The function that draws each dataset, by the name of the figure."""

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.inputs import read_results as read_results
     from bayes_ihlrt.report.ladder_table import print_ladder as print_ladder
     from bayes_ihlrt.report.ladder_table import write_ladder as write_ladder
+    from bayes_ihlrt.report.plan_table import TrialProgress as TrialProgress
+    from bayes_ihlrt.report.plan_table import check_plan_folder as check_plan_folder
+    from bayes_ihlrt.report.plan_table import print_plan as print_plan
+    from bayes_ihlrt.report.plan_table import print_replay as print_replay
+    from bayes_ihlrt.report.plan_table import write_plan as write_plan
     from bayes_ihlrt.report.progress import Stages as Stages
     from bayes_ihlrt.report.sensitivity_page import print_sensitivity as print_sensitivity
     from bayes_ihlrt.report.sensitivity_page import write_sensitivity as write_sensitivity
@@ -37,6 +42,11 @@ else:
         "print_fit": "bayes_ihlrt.report.terminal",
         "summary_sentences": "bayes_ihlrt.report.words",
         "write_fit": "bayes_ihlrt.report.writing",
+        "TrialProgress": "bayes_ihlrt.report.plan_table",
+        "check_plan_folder": "bayes_ihlrt.report.plan_table",
+        "print_plan": "bayes_ihlrt.report.plan_table",
+        "write_plan": "bayes_ihlrt.report.plan_table",
+        "print_replay": "bayes_ihlrt.report.plan_table",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

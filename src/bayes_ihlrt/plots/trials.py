@@ -1,0 +1,267 @@
+"""Figures of simulated trials."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from bayes_ihlrt.plots.frame import BRIGHT, DARK, GREY, framed_figure
+
+_LINES: Final = ("solid", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
+_MARKS: Final = ("o", "s", "^", "D", "v")
+_SHADES: Final = ("#16324f", "#c8553d", "#6b6b6b", "#3f8f8b", "#b58a2b")
+_VERDICTS: Final = {
+    "success": (DARK, ""),
+    "futility": (BRIGHT, "///"),
+    "inconclusive": ("#d9d9d9", ""),
+}
+
+
+def plot_trial_success(data: xr.Dataset) -> Figure:
+    """Draw the share of successful trials with its Monte Carlo interval.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.success_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        By hazard ratio where scenarios differ in it alone, else by scenario.
+    """
+    figure = framed_figure(data, width=7.5, height=3.8)
+    axes = figure.subplots()
+    by_effect = "hr" in data.coords
+    places = data["hr"].to_numpy() if by_effect else np.arange(data.sizes["scenario"])
+    order = np.argsort(places)
+    for number, design in enumerate(data["design"].to_numpy().tolist()):
+        row = data.sel(design=design).isel(scenario=order)
+        middle = row["estimate"].to_numpy()
+        error = [middle - row["low"].to_numpy(), row["high"].to_numpy() - middle]
+        shift = 0.0 if by_effect else 0.08 * number
+        axes.errorbar(
+            places[order] + shift,
+            middle,
+            error,
+            color=_SHADES[number % 5],
+            linestyle=_LINES[number % 5] if by_effect else "none",
+            marker=_MARKS[number % 5],
+            markersize=5,
+            capsize=3,
+            label=design,
+        )
+    if by_effect:
+        axes.set_xlabel("True hazard ratio (below 1: better with treatment)")
+    else:
+        axes.set_xticks(places, [str(name) for name in data["scenario"].to_numpy()], fontsize=8)
+        axes.margins(x=0.15)
+    axes.axhline(0.025, color=GREY, linewidth=0.8, linestyle="dotted")
+    axes.annotate("2.5 %", (0.0, 0.03), xycoords=("axes fraction", "data"), fontsize=7, color=GREY)
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_ylabel("Trials that succeed")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def plot_trial_curves(data: xr.Dataset) -> Figure:
+    """Draw operating characteristics along an axis, with bands of Monte Carlo error.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.curve_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One line for each of ``line``.
+    """
+    figure = framed_figure(data, width=7.0, height=3.8)
+    axes = figure.subplots()
+    x = data["x"].to_numpy()
+    for number, line in enumerate(data["line"].to_numpy().tolist()):
+        row, shade = data.sel(line=line), _SHADES[number % 5]
+        axes.fill_between(x, row["low"], row["high"], color=shade, alpha=0.2, linewidth=0)
+        axes.plot(
+            x,
+            row["estimate"],
+            color=shade,
+            linestyle=_LINES[number % 5],
+            marker=_MARKS[number % 5],
+            markersize=4,
+            label=line,
+        )
+    axes.set_xlabel(str(data.attrs["label"]))
+    axes.set_ylabel("Trials that succeed")
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def plot_trial_stopping(data: xr.Dataset) -> Figure:
+    """Draw at which look trials end, and how.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.stopping_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One bar for each look of each design under each scenario.
+    """
+    cells, looks = data["cell"].to_numpy().tolist(), data["look"].to_numpy().tolist()
+    figure = framed_figure(data, width=8.0, height=1.2 + 0.26 * len(cells) * (len(looks) + 1))
+    axes = figure.subplots()
+    labels, place = [], 0.0
+    for cell in cells:
+        for look in looks:
+            left = 0.0
+            for verdict, (colour, hatch) in _VERDICTS.items():
+                width = float(data["share"].sel(cell=cell, look=look, verdict=verdict))
+                axes.barh(
+                    place,
+                    width,
+                    left=left,
+                    color=colour,
+                    hatch=hatch,
+                    edgecolor="white",
+                    height=0.8,
+                )
+                left += width
+            labels.append((place, f"{cell}, look {look}"))
+            place -= 1.0
+        place -= 0.6
+    for verdict, (colour, hatch) in _VERDICTS.items():
+        axes.barh(np.nan, 0.0, color=colour, hatch=hatch, edgecolor="white", label=verdict)
+    axes.set_yticks([at for at, _ in labels], [text for _, text in labels], fontsize=7)
+    axes.set_xlim(0.0, 1.0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("Share of all trials that end there")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def plot_trial_convergence(data: xr.Dataset) -> Figure:
+    """Draw how the share of successes settles as trials are added.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.convergence_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With Wilson bands; the axis of trials is logarithmic.
+    """
+    figure = framed_figure(data, width=7.5, height=3.8)
+    axes = figure.subplots()
+    for number, cell in enumerate(data["cell"].to_numpy().tolist()):
+        row, shade = data.sel(cell=cell), _SHADES[number % 5]
+        axes.fill_between(
+            data["trials"], row["low"], row["high"], color=shade, alpha=0.15, linewidth=0
+        )
+        style = _LINES[number % 5]
+        axes.plot(data["trials"], row["estimate"], color=shade, linestyle=style, label=cell)
+    axes.set_xscale("log")
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("Simulated trials")
+    axes.set_ylabel("Trials that succeed, 95 % band")
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def plot_trial_conduct(data: xr.Dataset) -> Figure:
+    """Draw patients enrolled and events over calendar time, with the looks.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.conduct_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Medians and 90 % ranges over trials.
+    """
+    figure = framed_figure(data, width=7.0, height=3.8)
+    axes = figure.subplots()
+    month = data["month"].to_numpy()
+    for name, colour, style in (("enrolled", DARK, "solid"), ("events", BRIGHT, (0, (5, 1.5)))):
+        rows = data[name]
+        axes.fill_between(
+            month,
+            rows.sel(quantile=0.05),
+            rows.sel(quantile=0.95),
+            color=colour,
+            alpha=0.2,
+            linewidth=0,
+        )
+        axes.plot(month, rows.sel(quantile=0.5), color=colour, linestyle=style, label=name)
+    for look, at in zip(data["look"].to_numpy(), data["look_month"].to_numpy(), strict=True):
+        axes.axvline(float(at), color=GREY, linewidth=0.8, linestyle="dotted")
+        axes.annotate(
+            f"look {look}",
+            (float(at), 1.0),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            ha="right",
+            va="top",
+            fontsize=7,
+            color=GREY,
+        )
+    axes.set_xlim(0.0)
+    axes.set_ylim(0.0)
+    axes.set_xlabel("Months since the trial opened")
+    axes.set_ylabel("Patients, events (median, 90 % of trials)")
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return figure
+
+
+def plot_trial_decisions(data: xr.Dataset) -> Figure:
+    """Draw which hazard ratios lead to which decision, and where trials lie.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `trials.figure_data.decision_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        By number of events.
+    """
+    figure = framed_figure(data, width=7.0, height=3.8)
+    axes = figure.subplots()
+    events = data["events"].to_numpy()
+    middle = data["hazard_ratio"].sel(quantile=0.5).to_numpy()
+    low, high = (data["hazard_ratio"].sel(quantile=q).to_numpy() for q in (0.05, 0.95))
+    axes.errorbar(
+        events,
+        middle,
+        [middle - low, high - middle],
+        color=GREY,
+        marker="o",
+        capsize=3,
+        linestyle="none",
+        label="posterior mean, 90 % of trials",
+    )
+    for name, colour, mark, text in (
+        ("success_below", DARK, "v", "success below"),
+        ("futility_above", BRIGHT, "^", "futility above"),
+    ):
+        if np.isfinite(data[name].to_numpy()).any():
+            axes.plot(events, data[name], color=colour, marker=mark, linestyle="dashed", label=text)
+    axes.axhline(1.0, color=GREY, linewidth=0.8, linestyle="dotted")
+    axes.set_xlabel("Events at the look (mean)")
+    axes.set_ylabel("Hazard ratio, treated / control")
+    axes.legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,276 @@
+"""A trial plan on the terminal and in a folder."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
+from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.report.folder import RESULT_FILES
+from bayes_ihlrt.report.writing import DPI, staged
+from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.figure_data import plan_figures
+from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.replay_data import replay_data
+from bayes_ihlrt.trials.replaying import Replay
+from bayes_ihlrt.trials.store import FOLDER
+
+_OWN: Final = (RESULT_FILES - {"posterior.nc", "specification.toml"}) | {"plan.toml", FOLDER}
+
+
+def check_plan_folder(out: Path, plan: TrialPlan) -> None:
+    """Raise when a plan cannot be written to a folder.
+
+    Finished trials and results of the same plan may be there: the run goes on from them.
+
+    Parameters
+    ----------
+    out : Path
+        The folder; it need not exist.
+    plan : TrialPlan
+        The plan that is to be run.
+
+    Raises
+    ------
+    InputError
+        It is a file, or holds the results of another plan or other files.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError("--out", [Fault(f"folder {out}", "it is a file", "Name a folder")])
+    held = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    held -= {name for name in held if name.startswith(".unfinished-")}
+    if foreign := sorted(held - _OWN):
+        problem = f"it holds files that are no results: {', '.join(foreign[:5])}"
+        raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
+    if "plan.toml" in held and (out / "plan.toml").read_text("utf-8") != plan.to_toml():
+        problem = "it holds the result of another plan, or of this one before it was changed"
+        raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
+
+
+class TrialProgress:
+    """Progress of a plan on standard error: a bar on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._what: str | None = None
+        self._task = self._bar.add_task("", total=1, visible=False)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Tell that `done` of `total` are done."""
+        if what != self._what:
+            self._what = what
+            if not self._console.is_terminal:
+                self._console.print(f"{what} ...", markup=False)
+            self._task = self._bar.add_task(what, total=total)
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
+def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Path] = ()) -> None:
+    """Print a plan.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    found : TrialPlanResult
+        The plan.
+    written : iterable of Path
+        Files that were written.
+    """
+    result = found.result
+    console.print(Text("Simulated trials: no patient is in them.", style="bold"))
+    console.print(
+        Text(result.plan.name + (f": {result.plan.description}" if result.plan.description else ""))
+    )
+    console.print()
+    console.print(_characteristics(found))
+    console.print()
+    for cell in result.cells:
+        console.print(Text(_looks(cell.design, cell.scenario, found)))
+    for sentence in plan_sentences(found):
+        console.print(Text(sentence))
+    files = [str(path) for path in written]
+    told = (
+        "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
+    )
+    console.print(Text(told))
+
+
+def plan_sentences(found: TrialPlanResult) -> list[str]:
+    """Return what a reader has to know beside the table."""
+    result, audit = found.result, found.audit.to_dict()
+    told = [
+        "+/- is one Monte Carlo standard error. Success is the type I error where nothing works, "
+        "power where the truth is fixed, assurance where it is drawn.",
+    ]
+    failed = sum(cell.found.failed for cell in result.cells)
+    if failed:
+        causes = sorted({cause for cell in result.cells for cause in cell.found.causes})
+        told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
+    if audit["fits"]:
+        told.append(
+            f"Audit: {audit['fits']} fits redone by NUTS; probabilities differ by "
+            f"{audit['mean_difference']:.4f} on average and {audit['max_difference']:.4f} at most "
+            f"(Monte Carlo error {audit['max_difference_mcse']:.4f}); "
+            f"{audit['decisions_changed']} decisions changed."
+        )
+    else:
+        told.append("No fit was audited by NUTS.")
+    speed = result.simulated / result.seconds
+    told.append(f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second).")
+    return told
+
+
+def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
+    """Write ``result.json``, the plan and the figures; finished trials are there already.
+
+    Parameters
+    ----------
+    found : TrialPlanResult
+        The plan.
+    out : Path
+        Folder; made if it is not there.
+
+    Returns
+    -------
+    tuple of Path
+        Files that were written.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    with staged(out) as stage:
+        (stage / "plan.toml").write_text(found.result.plan.to_toml(), "utf-8")
+        (stage / "figures").mkdir()
+        for name, (kind, data) in plan_figures(found.result).items():
+            PLOTS[kind](data).savefig(stage / "figures" / f"{name}.png", dpi=DPI)
+        text = json.dumps(found.to_dict(), indent=2, allow_nan=False)
+        (stage / "result.json").write_text(f"{text}\n", "utf-8")
+        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    return tuple(out / name for name in names)
+
+
+def _characteristics(found: TrialPlanResult) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("design / scenario")
+    columns = (
+        "trials",
+        "success",
+        "95 %",
+        "futility",
+        "patients",
+        "events",
+        "months",
+        "bias",
+        "cover",
+    )
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for cell in found.result.cells:
+        one = cell.found
+        first = one.targets[0]
+        table.add_row(
+            f"{cell.design} / {cell.scenario}",
+            f"{one.trials:,}",
+            f"{one.success.estimate:.1%} +/- {one.success.mcse:.1%}",
+            f"{one.success.low:.1%}-{one.success.high:.1%}",
+            f"{one.futility.estimate:.1%}",
+            *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
+            "-" if first.bias is None else f"{first.bias.estimate:+.3f}",
+            "-" if first.coverage is None else f"{first.coverage.estimate:.1%}",
+        )
+    return table
+
+
+def _mean(value: Estimated | None) -> str:
+    return "-" if value is None else f"{value.estimate:.1f}"
+
+
+def _looks(design: str, scenario: str, found: TrialPlanResult) -> str:
+    parts = []
+    for look in found.result.cell(design, scenario).found.by_look:
+        months = "" if look.months is None else f" at month {look.months.estimate:.1f}"
+        parts.append(
+            f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
+            f"{look.futility.estimate:.1%}"
+        )
+    return f"{design} / {scenario}: " + "; ".join(parts)
+
+
+def print_replay(console: Console, replay: Replay, *, out: Path | None = None) -> None:
+    """Print one trial and draw it.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    replay : Replay
+        The trial.
+    out : Path, optional
+        File of the figure.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
+    for place in range(replay.look):
+        look = replay.looks.isel(look=place)
+        events = int(look["events_control"]) + int(look["events_treated"])
+        mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
+        console.print(
+            Text(
+                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
+                f"patients, {events} events, hazard ratio {np.exp(mean):.2f} "
+                f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
+            )
+        )
+    for rule in replay.trace:
+        console.print(Text(str(rule)))
+    if out is None:
+        return
+    try:
+        PLOTS["trial_replay"](replay_data(replay)).savefig(out, dpi=DPI)
+    except OSError as error:
+        problem = f"it cannot be written ({(error.strerror or type(error).__name__).lower()})"
+        raise InputError("--out", [Fault(str(out), problem, "Name another file")]) from error
+    console.print(Text(f"Written: {out}"))

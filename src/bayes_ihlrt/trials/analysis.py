@@ -1,0 +1,243 @@
+"""The package's own model of a trial, ready for batches: template, engine, what is read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.inference.batch import BatchEngine
+from bayes_ihlrt.inference.jax_density import prepared_density
+from bayes_ihlrt.model.build import PreparedModel, prepare
+from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.names import DesignKind, ModifierTransform
+from bayes_ihlrt.trials.conduct import ModifierPopulation
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.patients import Patients
+from bayes_ihlrt.trials.quantities import (
+    Read,
+    Target,
+    gaussian_reader,
+    population_values,
+    reader,
+    targets,
+)
+from bayes_ihlrt.trials.stages import Seen
+
+Floats = NDArray[np.float64]
+_TYPICAL_MEDIAN: Final = 19.2
+"""Median (months) of the event times of the template: that of the default baseline prior."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrialAnalysis:
+    """A design's model, compiled once for every trial of the design.
+
+    The model is bound to a template: patients at even shares of the population, half of them in
+    each arm, with typical event times. It fixes the untreated average patient that the baseline
+    prior speaks of, the scale of priors stated per standard deviation and the knots of a spline;
+    all else is each trial's own.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    prepared : PreparedModel
+        The model bound to the template.
+    engine : BatchEngine
+        The batched engine of its graph.
+    targets : tuple of Target
+        What is read from each posterior.
+    start : ndarray, shape (dims,)
+        The template's own mode, where each search begins.
+    read : callable
+        Reads the targets from parameters on their own scale.
+    summarise : callable
+        Means and sds of the targets of normal approximations.
+    """
+
+    design: TrialDesign
+    prepared: PreparedModel
+    engine: BatchEngine
+    targets: tuple[Target, ...]
+    start: Floats
+    read: Read
+    summarise: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+    def members(self, patients: Patients, seen: Seen) -> dict[str, jax.Array]:
+        """Return the graph's arrays of one trial at one stage.
+
+        Parameters
+        ----------
+        patients : Patients
+            The trial's patients.
+        seen : Seen
+            What the stage sees of them.
+
+        Returns
+        -------
+        dict of str to array, each of leading shape (N,)
+            By the names of the graph's data.
+        """
+        hazard = self.prepared.hazard
+        z = model_modifier(self.prepared, patients.modifier)
+        zero = jnp.zeros_like(seen.stop)
+        return {
+            "design": product_columns(self.prepared, patients.arm, z),
+            "increment_basis": hazard.increment_basis(jnp, zero, seen.stop),
+            "hazard_basis": hazard.log_hazard_basis(jnp, seen.stop),
+            "event": seen.event,
+            "exposure": seen.exposure,
+        }
+
+
+def model_modifier(prepared: PreparedModel, values: jax.Array) -> jax.Array:
+    """Return the modifier on the scale of the model; zeros where the model has none."""
+    modifier = prepared.spec.modifier
+    if modifier is None:
+        return jnp.zeros_like(values)
+    match modifier.transform:
+        case ModifierTransform.LOG2:
+            return jnp.log2(values / modifier.reference)
+        case ModifierTransform.IDENTITY:
+            return values - modifier.reference
+        case ModifierTransform.STANDARDISE:
+            return (values - modifier.reference) / prepared.encoder.modifier_sd
+
+
+def model_spec(design: TrialDesign) -> ModelSpec:
+    """Return the survival model that analyses a trial."""
+    return ModelSpec(
+        treatment=design.treatment.name,
+        modifier=design.modifier,
+        outcome=design.outcome,
+        priors=design.priors,
+    )
+
+
+def build_analysis(design: TrialDesign) -> TrialAnalysis:
+    """Build and convert the model of a design.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    TrialAnalysis
+        JAX compiles it at the first fit.
+
+    Raises
+    ------
+    SpecificationError
+        The model does not fit the simulated columns.
+    """
+    prepared, engine, start = _engine(
+        design.patients,
+        design.population.model_dump_json(),
+        model_spec(design).model_dump_json(exclude_none=True),
+    )
+    wanted = targets(design)
+    read = reader(design, prepared, wanted)
+    summarise = gaussian_reader(read, engine.density)
+    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise)
+
+
+@lru_cache(maxsize=16)
+def _engine(
+    patients: int, population: str, model: str
+) -> tuple[PreparedModel, BatchEngine, Floats]:
+    """Return what designs share that differ in looks, accrual and the like alone."""
+    people = ModifierPopulation.model_validate_json(population)
+    spec = ModelSpec.model_validate_json(model)
+    rows = _template(patients, people, spec)
+    prepared = prepare(spec, rows)
+    _check_products(prepared, rows)
+    engine = BatchEngine(prepared_density(prepared))
+    modes = engine.modes({"weight": np.asarray(prepared.arrays.data["weight"])[None]})
+    return prepared, engine, modes.positions[0]
+
+
+def product_columns(prepared: PreparedModel, arm: jax.Array, z: jax.Array) -> jax.Array:
+    """Return the design matrix of columns that are products of arm and modifier.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    arm, z : array, shape (N,)
+        The arm, and the modifier on the model's scale.
+
+    Returns
+    -------
+    array, shape (N, columns)
+        As the encoder makes it.
+    """
+    spec = prepared.spec
+    values = {spec.treatment: arm}
+    if spec.modifier is not None:
+        values[spec.modifier.name] = z
+    columns = []
+    for name in prepared.encoder.columns:
+        column = jnp.ones_like(arm)
+        for factor in name.split(":"):
+            column = column * values[factor]
+        columns.append(column)
+    return jnp.stack(columns, axis=-1)
+
+
+def _template(count: int, population: ModifierPopulation, spec: ModelSpec) -> PersonTime:
+    """Return a typical trial of the design's size."""
+    half = count // 2
+    share = (np.arange(half) + 0.5) / half
+    people = population_values(population)
+    modifier = np.interp(share, (np.arange(len(people)) + 0.5) / len(people), people)
+    order = np.random.default_rng(half).permutation(half)
+    times = -_TYPICAL_MEDIAN / np.log(2.0) * np.log1p(-share[order])
+    rest = count - 2 * half
+    pairs = [np.repeat(values, 2) for values in (modifier, times)]
+    modifier, times = (np.append(values, values[:rest]) for values in pairs)
+    arm = np.append(np.tile([0.0, 1.0], half), np.zeros(rest))
+    rows: dict[str, NDArray[np.generic]] = {
+        "patient": np.asarray([f"patient {number}" for number in range(count)], dtype=object),
+        "start": np.zeros(count),
+        "stop": np.minimum(times, 2.0 * _TYPICAL_MEDIAN),
+        "event": (times <= 2.0 * _TYPICAL_MEDIAN).astype(np.float64),
+        "weight": np.ones(count),
+        str(spec.treatment): arm,
+    }
+    if spec.modifier is not None:
+        rows[spec.modifier.column] = modifier
+    return PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
+
+
+def _check_products(prepared: PreparedModel, rows: PersonTime) -> None:
+    spec = prepared.spec
+    known = {spec.treatment, *([spec.modifier.name] if spec.modifier else [])}
+    faults = [
+        Fault(f"term '{name}'", "it is no product of arm and modifier", "Write the terms plainly")
+        for name in prepared.encoder.columns
+        if not set(name.split(":")) <= known
+    ]
+    if faults:
+        raise SpecificationError("[design.outcome] formula", faults)
+    ours = _own_columns(prepared, rows.columns)
+    if not np.allclose(ours, prepared.arrays.data["design"], rtol=0.0, atol=1e-12):
+        fault = Fault("formula", "its columns are not the products that their names say", "Report")
+        raise SpecificationError("[design.outcome]", [fault])
+
+
+def _own_columns(prepared: PreparedModel, columns: Mapping[str, NDArray[np.generic]]) -> Floats:
+    spec = prepared.spec
+    arm = jnp.asarray(columns[str(spec.treatment)].astype(np.float64))
+    raw = jnp.zeros_like(arm)
+    if spec.modifier is not None:
+        raw = jnp.asarray(columns[spec.modifier.column].astype(np.float64))
+    return np.asarray(product_columns(prepared, arm, model_modifier(prepared, raw)))

@@ -1,0 +1,219 @@
+"""`TrialPlan`: a randomised trial, its analysis and the truths it is tried under; one TOML each."""
+
+import tomllib
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import ConfigDict, Field, model_validator
+
+from bayes_ihlrt.model.spec import ModifierSpec, OutcomeSpec
+from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.trials.conduct import (
+    AccrualSpec,
+    ArmsSpec,
+    DropoutSpec,
+    ModifierPopulation,
+    TreatmentSpec,
+)
+from bayes_ihlrt.trials.rules import Frozen, LookSpec, Positive
+from bayes_ihlrt.trials.scenario import ScenarioSpec
+
+
+class Endpoint(StrEnum):
+    """What an event is; the scenarios' hazards are those of this endpoint."""
+
+    OS = "os"
+    PFS = "pfs"
+
+
+class Approximation(StrEnum):
+    """How the posterior at each look is found."""
+
+    LAPLACE = "laplace"
+    """Normal approximation at the mode: fastest; audited by NUTS in every run."""
+    CORRECTED = "corrected"
+    """Importance-weighted draws: for models with group effects or smoothing too."""
+
+
+class TrialDesign(Frozen):
+    """Everything that is fixed before the first patient: the trial and its analysis.
+
+    Times are in months. Two designs that differ only in size see the same patients in the same
+    order (common random numbers).
+    """
+
+    patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")
+    max_months: Positive = Field(default=120.0, description="Longest duration of the trial.")
+    endpoint: Endpoint = Field(default=Endpoint.OS, description="os | pfs.")
+    arms: ArmsSpec = Field(default=ArmsSpec(), description="Allocation.")
+    accrual: AccrualSpec = Field(description="Arrival of patients who are screened.")
+    dropout: DropoutSpec = Field(default=DropoutSpec(), description="Loss to follow-up.")
+    population: ModifierPopulation = Field(
+        default=ModifierPopulation(), description="Distribution of the modifier; enrichment."
+    )
+    treatment: TreatmentSpec = Field(description="What the treated arm gets.")
+    modifier: ModifierSpec | None = Field(default=None, description="The effect modifier.")
+    outcome: OutcomeSpec = Field(description="The model that analyses the trial.")
+    priors: dict[str, AnyPrior] = Field(default={}, description="Analysis priors.")
+    approximation: Approximation = Field(
+        default=Approximation.LAPLACE, description="laplace | corrected."
+    )
+    draws: Annotated[int, Field(ge=100)] = Field(
+        default=1000, description="Draws of a corrected posterior."
+    )
+    looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)] = Field(
+        description="Looks, in order; the last one is final."
+    )
+    report_at: tuple[Positive, ...] = Field(
+        default=(), description="Values of the modifier at which estimates are also reported."
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        problems = [*_look_problems(self), *_name_problems(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def reference(self) -> float:
+        """Value of the modifier at which the effect is read."""
+        return self.population.median if self.modifier is None else self.modifier.reference
+
+
+def _look_problems(design: TrialDesign) -> list[str]:
+    found = []
+    last, population = design.looks[-1], design.population
+    if not last.efficacy:
+        found.append("the last look needs efficacy rules")
+    if last.futility or last.enrich:
+        found.append("the last look is final: it has neither futility nor enrich rules")
+    if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
+        found.append("the last look has no future: predictive rules belong to earlier looks")
+    enriches = any(look.enrich for look in design.looks)
+    if enriches != (population.switch_to is not None):
+        found.append("enrich rules and [population] switch_to belong together")
+    future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
+    if future and design.approximation is not Approximation.LAPLACE:
+        found.append("rules about the future need approximation = 'laplace'")
+    for number, look in enumerate(design.looks, 1):
+        if look.events is not None and look.events > design.patients:
+            found.append(f"look {number} waits for {look.events} events of {design.patients}")
+        if look.patients is not None and look.patients > design.patients:
+            found.append(f"look {number} waits for patient {look.patients} of {design.patients}")
+    return found
+
+
+def _name_problems(design: TrialDesign) -> list[str]:
+    known = {design.treatment.name, *([design.modifier.name] if design.modifier else [])}
+    read = set(design.outcome.parsed.columns)
+    found = []
+    if strange := sorted(read - known):
+        found.append(f"the formula names {', '.join(strange)}, which no simulated patient has")
+    if missing := sorted(known - read):
+        found.append(f"the formula lacks {', '.join(missing)}")
+    if design.outcome.groups:
+        found.append("group effects are not simulated: remove `group`")
+    if design.modifier is None:
+        at = [rule for look in design.looks for rule in look.rules if rule.at is not None]
+        if at or design.report_at:
+            found.append("a value of the modifier is asked for, and there is no [modifier]")
+    return found
+
+
+class TrialPlan(Frozen):
+    """A design, its variants and the scenarios it is simulated under.
+
+    Examples
+    --------
+    >>> plan = TrialPlan.from_toml('''
+    ... schema = 1
+    ... name = "small"
+    ... [design]
+    ... patients = 100
+    ... accrual = { rates = [10.0] }
+    ... treatment = { name = "ihlrt" }
+    ... outcome = { formula = "ihlrt" }
+    ... [[design.looks]]
+    ... events = 60
+    ... efficacy = [{ quantity = "hazard-ratio", below = 1.0, more_than = 0.975 }]
+    ... [[scenarios]]
+    ... name = "null"
+    ... control = { median = 19.2 }
+    ... ''')
+    >>> plan.designs["small"].looks[0].events
+    60
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema", description="Version: 1.")
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the plan.")
+    description: str = Field(default="", description="What it is for, in one line.")
+    seed: Annotated[int, Field(ge=0)] = Field(default=20_260_101, description="Seed.")
+    design: TrialDesign = Field(description="The trial.")
+    variants: dict[str, dict[str, Any]] = Field(
+        default={}, description="Further designs by name: what differs from `design`."
+    )
+    scenarios: Annotated[tuple[ScenarioSpec, ...], Field(min_length=1)] = Field(
+        description="Truths."
+    )
+
+    @model_validator(mode="after")
+    def _reads_variants(self) -> Self:
+        names = [scenario.name for scenario in self.scenarios]
+        if len(set(names)) != len(names):
+            message = f"scenarios need different names; found {', '.join(names)}"
+            raise ValueError(message)
+        if self.name in self.variants:
+            message = f"the variant '{self.name}' has the name of the plan"
+            raise ValueError(message)
+        self.designs  # noqa: B018 - every variant is a valid design, or this raises
+        return self
+
+    @property
+    def designs(self) -> dict[str, TrialDesign]:
+        """The design under the plan's name, and its variants."""
+        base = self.design.model_dump(mode="json", exclude_none=True)
+        others = {
+            name: TrialDesign.model_validate(_merged(base, changes))
+            for name, changes in self.variants.items()
+        }
+        return {self.name: self.design, **others}
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a plan from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            TOML with the keys of this class.
+
+        Returns
+        -------
+        TrialPlan
+            The validated plan.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            With pydantic's wording; `load_plan` tells the same in plain words.
+        """
+        return cls.model_validate(tomllib.loads(text))
+
+    def to_toml(self) -> str:
+        """Return the plan as TOML text that `from_toml` reads back equal."""
+        return tomli_w.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Put changes into nested tables; lists are replaced as a whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged[key] if key in merged else None
+        merged[key] = (
+            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged

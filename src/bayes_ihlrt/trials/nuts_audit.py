@@ -1,0 +1,223 @@
+"""Audit of a plan: some of its fits redone by NUTS, probabilities and decisions compared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from bayes_ihlrt.inference import nuts
+from bayes_ihlrt.inference.gate import Convergence, convergence
+from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.trials.analysis import TrialAnalysis
+from bayes_ihlrt.trials.decisions import holds
+from bayes_ihlrt.trials.plan import Cell, PlanResult
+from bayes_ihlrt.trials.posteriors import statement_holds
+from bayes_ihlrt.trials.quantities import Target, statements
+from bayes_ihlrt.trials.rules import LookSpec, Rule
+from bayes_ihlrt.trials.simulator import BLOCK
+from bayes_ihlrt.trials.stages import stages
+from bayes_ihlrt.trials.units import simulator
+
+Floats = NDArray[np.float64]
+LEAST: Final = 20
+SHARE: Final = 0.01
+MOST: Final = 200
+"""Fits that are redone unless more are asked for: half a second each."""
+SETTINGS: Final = SamplerSpec(draws=1000, tune=500, chains=4, target_accept=0.9)
+
+
+@dataclass(frozen=True)
+class AuditedFit:
+    """One fit done twice.
+
+    Parameters
+    ----------
+    design, scenario : str
+        Names.
+    trial, look : int
+        Number of the trial, and of the look from 1.
+    difference : float
+        Largest difference of a probability, batch minus NUTS, among the rules' statements.
+    mcse : float
+        Monte Carlo standard error of that probability by NUTS.
+    mean : float
+        Largest difference of a posterior mean, in posterior standard deviations.
+    changed : bool
+        Whether a rule of the look is met by one and not by the other.
+    converged : bool
+        Whether the chains may be trusted.
+    """
+
+    design: str
+    scenario: str
+    trial: int
+    look: int
+    difference: float
+    mcse: float
+    mean: float
+    changed: bool
+    converged: bool
+
+
+@dataclass(frozen=True)
+class PlanAudit:
+    """All fits that were done twice.
+
+    Parameters
+    ----------
+    fits : tuple of AuditedFit
+        In random order.
+    """
+
+    fits: tuple[AuditedFit, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and largest differences; differences are None without fits."""
+        sizes = np.array([abs(fit.difference) for fit in self.fits])
+        worst = self.fits[int(sizes.argmax())] if self.fits else None
+        return {
+            "fits": len(self.fits),
+            "max_difference": None if worst is None else abs(worst.difference),
+            "max_difference_mcse": None if worst is None else worst.mcse,
+            "mean_difference": float(sizes.mean()) if self.fits else None,
+            "max_mean_in_sd": max((abs(fit.mean) for fit in self.fits), default=None),
+            "decisions_changed": sum(fit.changed for fit in self.fits),
+            "not_converged": sum(not fit.converged for fit in self.fits),
+        }
+
+
+def audit_size(result: PlanResult) -> int:
+    """Return how many fits to redo: 1 %, at least 20 and at most 200."""
+    fits = sum(cell.table["months"].size for cell in result.cells)
+    return min(max(LEAST, int(np.ceil(SHARE * fits))), MOST, fits)
+
+
+def audit_plan(
+    result: PlanResult,
+    *,
+    fits: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PlanAudit:
+    """Redo some fits of a plan by NUTS.
+
+    Parameters
+    ----------
+    result : PlanResult
+        The plan.
+    fits : int, optional
+        How many, drawn at random from those that succeeded; `audit_size` by default.
+    progress : callable, optional
+        Told how many are done.
+
+    Returns
+    -------
+    PlanAudit
+        Differences by fit.
+    """
+    wanted = audit_size(result) if fits is None else fits
+    rng = np.random.default_rng([result.plan.seed, 77])
+    places = [
+        (cell, trial, stage) for cell in result.cells for trial, stage in _sample(rng, cell, wanted)
+    ]
+    chosen = [places[i] for i in rng.permutation(len(places))[:wanted].tolist()]
+    found = []
+    for number, (cell, trial, stage) in enumerate(chosen):
+        found.append(_redo(cell, trial, stage, seed=result.plan.seed + number))
+        if progress is not None:
+            progress(number + 1, len(chosen))
+    return PlanAudit(tuple(found))
+
+
+def _sample(rng: np.random.Generator, cell: Cell, wanted: int) -> list[tuple[int, int]]:
+    """Return places of a cell, as many as could be needed: all cells have equally many fits."""
+    good = np.argwhere(cell.table["converged"])
+    picked = rng.choice(len(good), size=min(wanted, len(good)), replace=False)
+    return [(int(trial), int(stage)) for trial, stage in good[np.sort(picked)]]
+
+
+def _redo(cell: Cell, trial: int, stage: int, *, seed: int) -> AuditedFit:
+    found = simulator(cell.task)
+    analysis, design = found.analysis, cell.task.design
+    block, place = found.block(trial // BLOCK), trial % BLOCK
+    member = place * len(stages(design)) + stage
+    data = {name: jnp.asarray(values[member]) for name, values in block.members.items()}
+    values, good, ess = nuts_targets(analysis, data, seed=seed)
+    known = statements(design)
+    batch = cell.table["probability"][trial, stage]
+    exact = np.array([_probability(analysis, rule, values) for rule in known])
+    gap = np.where(np.isfinite(exact), batch - exact, 0.0)
+    worst = int(np.abs(gap).argmax())
+    p = float(np.nan_to_num(exact[worst], nan=0.0))
+    scaled = (cell.table["mean"][trial, stage] - values.mean(axis=0)) / values.std(axis=0)
+    look = stages(design)[stage].look
+    changed = _met(design.looks[look], batch, known) != _met(design.looks[look], exact, known)
+    return AuditedFit(
+        cell.design,
+        cell.scenario,
+        trial,
+        look + 1,
+        difference=float(gap[worst]),
+        mcse=float(np.sqrt(p * (1.0 - p) / ess)),
+        mean=float(scaled[np.abs(scaled).argmax()]),
+        changed=changed,
+        converged=good,
+    )
+
+
+def nuts_targets(
+    analysis: TrialAnalysis, data: Mapping[str, jax.Array], *, seed: int
+) -> tuple[Floats, bool, float]:
+    """Draw one trial's posterior by NUTS.
+
+    Parameters
+    ----------
+    analysis : TrialAnalysis
+        The design's model; compiled once.
+    data : mapping of str to array
+        The graph's arrays of one data set.
+    seed : int
+        Seed of the chains.
+
+    Returns
+    -------
+    values : ndarray, shape (draws, targets)
+        Draws of the targets.
+    converged : bool
+        Whether the chains may be trusted.
+    ess : float
+        Smallest bulk effective sample size.
+    """
+    density = analysis.engine.density
+    whole = density.with_overrides(data)
+    pm.set_data({name: np.asarray(value) for name, value in whole.items()}, model=density.model)
+    tree = nuts.sample(density.model, SETTINGS.model_copy(update={"seed": seed}))
+    found = convergence(tree)
+    names = [*analysis.prepared.encoder.columns, *analysis.prepared.hazard.parameters]
+    chains = tree["posterior"].to_dataset()
+    draws = {
+        name: jnp.asarray(chains[name].to_numpy().reshape(-1, *chains[name].shape[2:]))
+        for name in names
+    }
+    values = np.asarray(jax.vmap(analysis.read)(draws))
+    if not isinstance(found, Convergence):
+        raise TypeError(type(found).__name__)
+    return values, not found.failures, found.ess_bulk
+
+
+def _probability(analysis: TrialAnalysis, rule: Rule, values: Floats) -> float:
+    if rule.quantity.of_future:
+        return float("nan")
+    column = values[:, analysis.targets.index(Target.of_rule(rule))]
+    return float(statement_holds(rule, column).mean())
+
+
+def _met(look: LookSpec, probability: Floats, known: Sequence[Rule]) -> list[bool]:
+    """Which lists of a look's rules hold, those about the future left out."""
+    lists = (look.efficacy, look.futility, look.enrich, look.efficacy_enriched)
+    kept = [tuple(rule for rule in rules if not rule.quantity.of_future) for rules in lists]
+    return [bool(holds(rules, probability[None], known)[0]) for rules in kept]

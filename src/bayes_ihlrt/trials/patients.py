@@ -1,0 +1,206 @@
+"""Patients of one simulated trial, on arrays; every function is for one trial and is vmapped."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, norm
+
+from bayes_ihlrt.names import ModifierTransform
+from bayes_ihlrt.trials.accrual import arrivals
+from bayes_ihlrt.trials.conduct import TreatmentStart
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.event_times import event_times
+from bayes_ihlrt.trials.randomisation import randomise
+from bayes_ihlrt.trials.streams import Stream, stream
+from bayes_ihlrt.trials.truth import Truth, TruthSource
+
+Floats = NDArray[np.float64]
+_TOO_FEW = 1e-9
+"""Probability, at most, that a trial does not find its patients among those simulated."""
+
+
+class Screened(NamedTuple):
+    """People who are screened, in order; all but `arrival` and `modifier` are standard variates.
+
+    Parameters
+    ----------
+    arrival : array, shape (M,)
+        Months since the trial opened.
+    modifier : array, shape (M,)
+        Value of the modifier.
+    survival, dropout, start : array, shape (M,)
+        Standard exponential.
+    ever : array, shape (M,)
+        Uniform.
+    """
+
+    arrival: jax.Array
+    modifier: jax.Array
+    survival: jax.Array
+    dropout: jax.Array
+    start: jax.Array
+    ever: jax.Array
+
+
+class Patients(NamedTuple):
+    """Patients of one trial, in the order of enrolment.
+
+    Parameters
+    ----------
+    arrival : array, shape (N,)
+        Months since the trial opened; infinite where nobody was left to enrol.
+    modifier, arm : array, shape (N,)
+        Value of the modifier; 1 in the treated arm.
+    start : array, shape (N,)
+        Months from randomisation to treatment; infinite for never.
+    event, dropout : array, shape (N,)
+        Months from randomisation to the event and to loss, had nothing else come first.
+    """
+
+    arrival: jax.Array
+    modifier: jax.Array
+    arm: jax.Array
+    start: jax.Array
+    event: jax.Array
+    dropout: jax.Array
+
+
+def screened_count(design: TrialDesign) -> int:
+    """Return how many people to simulate so that enough can be enrolled.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    int
+        Too few in less than one of 1e9 trials.
+    """
+    population = design.population
+    cuts = [cut for cut in (population.enrol_from, population.switch_to) if cut is not None]
+    if not cuts:
+        return design.patients
+    share = _share_above(max(cuts), population.median, population.log_sd)
+    count = int(np.ceil(design.patients / share))
+    while binom.cdf(design.patients - 1, count, share) > _TOO_FEW:
+        count = int(np.ceil(1.05 * count))
+    return count
+
+
+def _share_above(cut: float, median: float, log_sd: float) -> float:
+    if log_sd == 0.0:
+        return float(median >= cut)
+    return float(norm.sf((np.log(cut) - np.log(median)) / log_sd))
+
+
+def screen(key: jax.Array, design: TrialDesign, count: int) -> Screened:
+    """Simulate the people who are screened for one trial.
+
+    Parameters
+    ----------
+    key : array
+        The trial's key.
+    design : TrialDesign
+        The design.
+    count : int
+        From `screened_count`.
+
+    Returns
+    -------
+    Screened
+        In order of arrival.
+    """
+    population = design.population
+    normal = jax.random.normal(stream(key, Stream.MODIFIER), (count,))
+    exponential = {
+        which: jax.random.exponential(stream(key, which), (count,))
+        for which in (Stream.SURVIVAL, Stream.DROPOUT, Stream.START)
+    }
+    return Screened(
+        arrival=arrivals(stream(key, Stream.ARRIVAL), design.accrual, count),
+        modifier=population.median * jnp.exp(population.log_sd * normal),
+        survival=exponential[Stream.SURVIVAL],
+        dropout=exponential[Stream.DROPOUT],
+        start=exponential[Stream.START],
+        ever=jax.random.uniform(stream(key, Stream.EVER), (count,)),
+    )
+
+
+def enrol(
+    key: jax.Array,
+    people: Screened,
+    truth: Truth,
+    *,
+    design: TrialDesign,
+    source: TruthSource,
+    switch: jax.Array,
+) -> Patients:
+    """Enrol, randomise and follow the patients of one trial.
+
+    Parameters
+    ----------
+    key : array
+        The trial's key.
+    people : Screened
+        Who is screened.
+    truth : Truth
+        Parameters of the trial.
+    design : TrialDesign
+        The design.
+    source : TruthSource
+        Hazard and periods of the effect.
+    switch : array, scalar
+        Month from which only patients above `switch_to` are enrolled; infinite for never.
+
+    Returns
+    -------
+    Patients
+        In order of enrolment.
+    """
+    chosen = _chosen(people, design, switch)
+    arm = randomise(stream(key, Stream.BLOCKS), chosen.modifier, design.arms)
+    start = jnp.where(arm == 1.0, _treatment_start(chosen, design), jnp.inf)
+    z = transformed(chosen.modifier, design)
+    event = event_times(source.hazard, source.cuts, truth, z=z, start=start, target=chosen.survival)
+    rates = -np.log1p(-np.array([design.dropout.control, design.dropout.treated]))
+    rate = jnp.where(arm == 1.0, rates[1], rates[0]) / design.dropout.by
+    lost = chosen.dropout / jnp.where(rate > 0.0, rate, 1.0)
+    dropout = jnp.where(rate > 0.0, lost, jnp.inf)
+    return Patients(chosen.arrival, chosen.modifier, arm, start, event, dropout)
+
+
+def transformed(modifier: jax.Array, design: TrialDesign) -> jax.Array:
+    """Return the modifier on the scale of the effects: the model's, else doublings."""
+    kind = ModifierTransform.LOG2 if design.modifier is None else design.modifier.transform
+    if kind is ModifierTransform.LOG2:
+        return jnp.log2(modifier / design.reference)
+    return modifier - design.reference
+
+
+def _chosen(people: Screened, design: TrialDesign, switch: jax.Array) -> Screened:
+    """Return the first people who may be enrolled."""
+    population = design.population
+    if population.enrol_from is None and population.switch_to is None:
+        return people
+    cut = jnp.asarray(0.0 if population.enrol_from is None else population.enrol_from)
+    if population.switch_to is not None:
+        cut = jnp.where(people.arrival < switch, cut, jnp.maximum(cut, population.switch_to))
+    may = people.modifier >= cut
+    index = jnp.nonzero(may, size=design.patients, fill_value=len(may) - 1)[0]
+    chosen = jax.tree.map(lambda values: values[index], people)
+    there = jnp.arange(design.patients) < may.sum()
+    found: Screened = chosen._replace(arrival=jnp.where(there, chosen.arrival, jnp.inf))
+    return found
+
+
+def _treatment_start(people: Screened, design: TrialDesign) -> jax.Array:
+    treatment = design.treatment
+    if treatment.start is TreatmentStart.RANDOMISATION or treatment.median_months is None:
+        return jnp.zeros(len(people.start))
+    months = treatment.after + people.start * treatment.median_months / np.log(2.0)
+    return jnp.where(people.ever < treatment.share, months, jnp.inf)

@@ -1,0 +1,203 @@
+"""Run a plan: every design under every scenario, audited."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
+from bayes_ihlrt.trials.operating import OperatingCharacteristics, operating_characteristics
+from bayes_ihlrt.trials.quantities import Target, targets
+from bayes_ihlrt.trials.store import Store
+from bayes_ihlrt.trials.truth import DesignPrior
+from bayes_ihlrt.trials.units import Statistics, Task
+
+type Stage = Callable[[str, int, int], None]
+"""Called with what is running, the trials that are done, and the trials in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One design under one scenario, simulated.
+
+    Parameters
+    ----------
+    design, scenario : str
+        Names.
+    task : Task
+        What was simulated.
+    table : dict of str to ndarray
+        Statistics of its trials.
+    targets : tuple of Target
+        What ``mean`` and ``sd`` are of.
+    found : OperatingCharacteristics
+        With Monte Carlo error.
+    """
+
+    design: str
+    scenario: str
+    task: Task
+    table: Statistics
+    targets: tuple[Target, ...]
+    found: OperatingCharacteristics
+
+
+@dataclass(frozen=True, eq=False)
+class PlanResult:
+    """A plan that was run.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    cells : tuple of Cell
+        By design, then by scenario.
+    seconds : float
+        Wall time of simulation and analysis, compilation included.
+    simulated : int
+        Trials simulated in that time; those read from an earlier run do not count.
+    """
+
+    plan: TrialPlan
+    cells: tuple[Cell, ...]
+    seconds: float
+    simulated: int
+
+    def cell(self, design: str, scenario: str) -> Cell:
+        """Return one design under one scenario.
+
+        Parameters
+        ----------
+        design, scenario : str
+            Names.
+
+        Returns
+        -------
+        Cell
+            With its statistics.
+
+        Raises
+        ------
+        SpecificationError
+            There is none of these names.
+        """
+        found = {(cell.design, cell.scenario): cell for cell in self.cells}
+        if (design, scenario) not in found:
+            names = [f"{one} / {other}" for one, other in found]
+            problem = "the plan has no such design and scenario"
+            fault = Fault(
+                f"'{design} / {scenario}'", problem, nearest(f"{design} / {scenario}", names)
+            )
+            raise SpecificationError(self.plan.name, [fault])
+        return found[design, scenario]
+
+
+def plan_tasks(
+    plan: TrialPlan, design_priors: Mapping[str, DesignPrior] | None = None
+) -> dict[tuple[str, str], Task]:
+    """Return the tasks of a plan by names of design and scenario.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    design_priors : mapping of str to DesignPrior, optional
+        Draws for scenarios whose truth is a posterior, by the scenario's name.
+
+    Returns
+    -------
+    dict of tuple to Task
+        Every design under every scenario.
+
+    Raises
+    ------
+    SpecificationError
+        A scenario's truth is a posterior that was not given; all of them are listed.
+    """
+    given = design_priors or {}
+    faults = [
+        Fault(
+            f"scenario {scenario.name}",
+            "its truth is a fitted cohort's posterior, and no draws were given",
+            "Pass them as design_priors, or run the plan from the command line",
+        )
+        for scenario in plan.scenarios
+        if scenario.posterior is not None and scenario.name not in given
+    ]
+    if faults:
+        raise SpecificationError(plan.name, faults)
+    return {
+        (name, scenario.name): Task(
+            design, scenario, plan.seed, given[scenario.name] if scenario.posterior else None
+        )
+        for name, design in plan.designs.items()
+        for scenario in plan.scenarios
+    }
+
+
+def run_plan(
+    plan: TrialPlan,
+    trials: int,
+    *,
+    design_priors: Mapping[str, DesignPrior] | None = None,
+    pool: Pool | None = None,
+    store: Store | None = None,
+    stage: Stage | None = None,
+) -> PlanResult:
+    """Simulate every design of a plan under every scenario.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    trials : int
+        Trials of each design under each scenario.
+    design_priors : mapping of str to DesignPrior, optional
+        Draws for scenarios whose truth is a posterior, by the scenario's name.
+    pool : Pool, optional
+        Where trials run; this process by default.
+    store : Store, optional
+        Where finished trials are kept; a later run of the same plan resumes.
+    stage : callable, optional
+        Told what is running.
+
+    Returns
+    -------
+    PlanResult
+        With operating characteristics and statistics.
+
+    Raises
+    ------
+    SpecificationError
+        The plan cannot be run as it is.
+    """
+    began, cells, simulated = perf_counter(), [], 0
+    place = pool or LocalPool(1)
+    for (name, scenario), task in plan_tasks(plan, design_priors).items():
+        counts: list[int] = []
+
+        def tell(done: int, total: int, *, what: str = f"{name} / {scenario}") -> None:
+            counts.append(done)  # noqa: B023 - called within this turn of the loop
+            if stage is not None:
+                stage(what, done, total)
+
+        table = run_trials(task, trials, pool=place, store=store, progress=tell)
+        simulated += trials - counts[0]
+        wanted = targets(task.design)
+        found = operating_characteristics(task.design, table, wanted, names=(name, scenario))
+        cells.append(Cell(name, scenario, task, table, wanted, found))
+    return PlanResult(plan, tuple(cells), perf_counter() - began, simulated)
+
+
+def plan_dict(result: PlanResult) -> dict[str, Any]:
+    """Return the part of ``result.json`` that simulation makes."""
+    return {
+        "schema": 1,
+        "name": result.plan.name,
+        "seed": result.plan.seed,
+        "results": [cell.found.to_dict() for cell in result.cells],
+        "seconds": result.seconds,
+        "trials_per_second": result.simulated / result.seconds,
+    }

@@ -1,0 +1,187 @@
+"""Predictive probability of success and conditional power, by simulating the remaining data.
+
+A continuation keeps what a look has seen and simulates the rest from the analysis model: event
+times of those still followed, given that they were event-free so far; from the design, patients who
+are yet to come and losses. The last look's efficacy rule is applied to the whole. Looks in between
+are not asked: it is the probability of success at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from bayes_ihlrt.trials.accrual import invert_accrual
+from bayes_ihlrt.trials.analysis import TrialAnalysis
+from bayes_ihlrt.trials.conduct import Pattern
+from bayes_ihlrt.trials.decisions import holds
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.patients import Patients
+from bayes_ihlrt.trials.posteriors import posteriors
+from bayes_ihlrt.trials.quantities import statements
+from bayes_ihlrt.trials.randomisation import randomise
+from bayes_ihlrt.trials.rules import Quantity, Rule
+from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see
+from bayes_ihlrt.trials.streams import Stream, stream, trial_key
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class AtStage:
+    """What a stage knows of a block of trials.
+
+    Parameters
+    ----------
+    trials : ndarray of int, shape (trials,)
+        Their numbers.
+    patients : Patients, leading axis trials
+        On the path of the stage.
+    seen : Seen, leading axis trials
+        What the stage sees of them.
+    mean, factor : ndarray, leading axis trials
+        Normal approximations of their posteriors, unconstrained.
+    """
+
+    trials: NDArray[np.int64]
+    patients: Patients
+    seen: Seen
+    mean: Floats
+    factor: Floats
+
+
+def future_probability(
+    analysis: TrialAnalysis, stage: Stage, rule: Rule, known: AtStage, *, seed: int
+) -> Floats:
+    """Return the share of continuations that succeed.
+
+    Parameters
+    ----------
+    analysis : TrialAnalysis
+        The design and its model.
+    stage : Stage
+        Where the trials are.
+    rule : Rule
+        Predictive probability or conditional power.
+    known : AtStage
+        What is known there.
+    seed : int
+        The plan's seed.
+
+    Returns
+    -------
+    ndarray, shape (trials,)
+        NaN where the stage's own fit failed.
+    """
+    design = analysis.design
+    last = design.looks[-1]
+    enriched = stage.path is not None and last.efficacy_enriched
+    rules = last.efficacy_enriched if enriched else last.efficacy
+    continuation = _continuation(analysis, stage, rule.quantity, rule.assumed_hr)
+    won = np.zeros(len(known.trials))
+    for draw in range(rule.draws):
+        members = continuation(
+            jnp.asarray(known.trials),
+            jnp.asarray(draw),
+            jnp.asarray(seed),
+            (known.patients, known.seen, jnp.asarray(known.mean), jnp.asarray(known.factor)),
+        )
+        found = posteriors(analysis, members, seed=seed, chunk=len(known.trials))
+        won += holds(rules, found["probability"], statements(design))
+    lost = ~np.isfinite(known.mean).all(axis=1)
+    return np.where(lost, np.nan, won / rule.draws)
+
+
+type _Known = tuple[Patients, Seen, jax.Array, jax.Array]
+
+
+@lru_cache(maxsize=32)
+def _continuation(
+    analysis: TrialAnalysis, stage: Stage, quantity: Quantity, assumed_hr: float | None
+) -> Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]]:
+    design = analysis.design
+    last = len(design.looks) - 1
+
+    def one(
+        trial: jax.Array, draw: jax.Array, seed: jax.Array, known: _Known
+    ) -> dict[str, jax.Array]:
+        patients, seen, mean, factor = known
+        key = jax.random.fold_in(stream(trial_key(seed, trial), Stream.FUTURE), draw)
+        of_position, of_rest = jax.random.split(jax.random.fold_in(key, stage.look))
+        position = mean
+        if quantity is Quantity.PREDICTIVE:
+            position = mean + factor @ jax.random.normal(of_position, mean.shape)
+        values = analysis.engine.density.constrained(
+            position, analysis.engine.density.with_overrides({})
+        )
+        if assumed_hr is not None:
+            values = {**values, design.treatment.name: jnp.log(assumed_hr)}
+        everybody = _others(of_rest, design, patients, seen, enriched=stage.path is not None)
+        whole = _followed(of_rest, analysis, everybody, seen, values)
+        time = jnp.maximum(look_times(whole, design)[last], seen.time)
+        return analysis.members(whole, see(whole, time))
+
+    found: Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]] = jax.jit(
+        jax.vmap(one, in_axes=(0, None, None, 0))
+    )
+    return found
+
+
+def _others(
+    key: jax.Array, design: TrialDesign, patients: Patients, seen: Seen, *, enriched: bool
+) -> Patients:
+    """Replace patients who are yet to come by others from the design."""
+    of_arrival, of_modifier = jax.random.split(stream(key, Stream.ARRIVAL))
+    population, count = design.population, len(patients.arrival)
+    cuts = [population.enrol_from, population.switch_to if enriched else None]
+    cut = max((value for value in cuts if value is not None), default=0.0)
+    low = 0.0
+    if cut > 0.0 and population.log_sd > 0.0:
+        low = float(ndtr(np.log(cut / population.median) / population.log_sd))
+    here = seen.exposure == 1.0
+    steps = jnp.where(here, 0.0, jax.random.exponential(of_arrival, (count,)))
+    if design.accrual.pattern is Pattern.EVEN:
+        steps = jnp.where(here, 0.0, 1.0)
+    arrival = invert_accrual(design.accrual, jnp.cumsum(steps) / (1.0 - low), after=seen.time)
+    uniform = low + jax.random.uniform(of_modifier, (count,)) * (1.0 - low)
+    modifier = population.median * jnp.exp(population.log_sd * jax.scipy.special.ndtri(uniform))
+    modifier = jnp.where(here, patients.modifier, modifier)
+    arm = randomise(stream(key, Stream.BLOCKS), modifier, design.arms)
+    return patients._replace(
+        arrival=jnp.where(here, patients.arrival, arrival),
+        modifier=modifier,
+        arm=jnp.where(here, patients.arm, arm),
+    )
+
+
+def _followed(
+    key: jax.Array,
+    analysis: TrialAnalysis,
+    patients: Patients,
+    seen: Seen,
+    values: dict[str, jax.Array],
+) -> Patients:
+    """Keep what was seen and simulate the rest of every follow-up."""
+    design, hazard = analysis.design, analysis.prepared.hazard
+    columns = analysis.prepared.encoder.columns
+    theta = {name: values[name] for name in hazard.parameters}
+    coefficients = jnp.stack([jnp.asarray(values[name]) for name in columns])
+    eta = analysis.members(patients, seen)["design"] @ coefficients
+    target = jax.random.exponential(stream(key, Stream.SURVIVAL), patients.arrival.shape)
+    event = hazard.time_at(jnp, seen.stop, target * jnp.exp(-eta), theta)
+    rates = -np.log1p(-np.array([design.dropout.control, design.dropout.treated]))
+    rate = jnp.where(patients.arm == 1.0, rates[1], rates[0]) / design.dropout.by
+    wait = jax.random.exponential(stream(key, Stream.DROPOUT), patients.arrival.shape)
+    dropout = jnp.where(rate > 0.0, seen.stop + wait / jnp.where(rate > 0.0, rate, 1.0), jnp.inf)
+    here = seen.exposure == 1.0
+    happened = seen.event == 1.0
+    lost = here & ~happened & (patients.dropout <= seen.time - patients.arrival)
+    return patients._replace(
+        event=jnp.where(happened, patients.event, jnp.where(lost, jnp.inf, event)),
+        dropout=jnp.where(happened | lost, patients.dropout, dropout),
+    )

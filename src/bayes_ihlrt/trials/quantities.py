@@ -1,0 +1,237 @@
+"""What is read from each posterior: hazard ratios, differences in survival, as functions of it.
+
+A quantity g of the parameters has, under a normal approximation N(m, V) of the posterior in
+unconstrained coordinates, mean g(m) and variance g'(m)' V g'(m) (exact for log hazard ratios, the
+delta method for survival and restricted mean survival).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from bayes_ihlrt.inference.jax_density import JaxDensity
+from bayes_ihlrt.model.build import PreparedModel
+from bayes_ihlrt.trials.conduct import ModifierPopulation
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.rules import Quantity, Rule
+
+Floats = NDArray[np.float64]
+_PEOPLE: Final = 20
+"""Values of the modifier, at equal shares of the population, that curves are averaged over."""
+_NODES: Final = 24
+"""Gauss-Legendre nodes between month 0 and the horizon."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One quantity of a trial's posterior.
+
+    Parameters
+    ----------
+    kind : Quantity
+        Hazard ratio (told as its log), survival or restricted mean survival.
+    at : float or None
+        Value of the modifier; None for the reference (hazard ratio) or the population.
+    horizon : float or None
+        Months, for survival and restricted mean survival.
+    """
+
+    kind: Quantity
+    at: float | None = None
+    horizon: float | None = None
+
+    @classmethod
+    def of_rule(cls, rule: Rule) -> "Target":
+        """Return what a rule is about."""
+        return cls(rule.quantity, rule.at, rule.horizon)
+
+    @property
+    def name(self) -> str:
+        """Short name, e.g. ``"log_hr[5]"`` or ``"rmst_24"``."""
+        stem = "log_hr" if self.kind is Quantity.HAZARD_RATIO else self.kind.value
+        stem += "" if self.horizon is None else f"_{self.horizon:g}"
+        return stem + ("" if self.at is None else f"[{self.at:g}]")
+
+
+def targets(design: TrialDesign) -> tuple[Target, ...]:
+    """Return every quantity that a design's rules and reports need.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    tuple of Target
+        The log hazard ratio at the reference first.
+    """
+    found = [Target(Quantity.HAZARD_RATIO)]
+    found += [Target(Quantity.HAZARD_RATIO, at) for at in design.report_at]
+    rules = [rule for look in design.looks for rule in look.rules]
+    found += [Target.of_rule(rule) for rule in rules if not rule.quantity.of_future]
+    return tuple(dict.fromkeys(found))
+
+
+def statement_probability(rule: Rule, mean: Floats, sd: Floats) -> Floats:
+    """Return the probability of a rule's statement under a normal posterior.
+
+    Parameters
+    ----------
+    rule : Rule
+        Not about the future.
+    mean, sd : ndarray
+        Posterior mean and standard deviation of its target.
+
+    Returns
+    -------
+    ndarray
+        NaN where the posterior is not known.
+    """
+    bound = rule.below if rule.below is not None else rule.above
+    value = float(bound if bound is not None else 0.0)
+    if rule.quantity is Quantity.HAZARD_RATIO:
+        value = float(np.log(value))
+    below = np.asarray(ndtr((value - mean) / sd))
+    return below if rule.below is not None else 1.0 - below
+
+
+def population_values(population: ModifierPopulation) -> Floats:
+    """Return values of the modifier at equal shares of those who may be enrolled.
+
+    Parameters
+    ----------
+    population : ModifierPopulation
+        Who is screened, and from which value on they are enrolled.
+
+    Returns
+    -------
+    ndarray, shape (20,)
+        Increasing.
+    """
+    share = (np.arange(_PEOPLE) + 0.5) / _PEOPLE
+    if population.log_sd == 0.0:
+        return np.full(_PEOPLE, population.median)
+    low = 0.0
+    if population.enrol_from is not None:
+        low = float(ndtr(np.log(population.enrol_from / population.median) / population.log_sd))
+    values = population.median * np.exp(population.log_sd * ndtri(low + share * (1.0 - low)))
+    return np.asarray(values)
+
+
+def time_nodes(horizon: float) -> tuple[Floats, Floats]:
+    """Return Gauss-Legendre nodes and weights between month 0 and a horizon."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return 0.5 * horizon * (nodes + 1.0), 0.5 * horizon * weights
+
+
+type Read = Callable[[Mapping[str, jax.Array]], jax.Array]
+"""Parameters on their own scale, by name, to targets of shape (targets,)."""
+
+
+def statements(design: TrialDesign) -> tuple[Rule, ...]:
+    """Return the statements whose probabilities a design's rules are about, each once."""
+    rules = [rule.statement for look in design.looks for rule in look.rules]
+    return tuple(dict.fromkeys(rules))
+
+
+def reader(design: TrialDesign, prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
+    """Return the function that reads targets from parameters.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    prepared : PreparedModel
+        Its model.
+    wanted : sequence of Target
+        What is read.
+
+    Returns
+    -------
+    callable
+        Differentiable.
+    """
+    parts = [_reading(design, prepared, target) for target in wanted]
+
+    def read(values: Mapping[str, jax.Array]) -> jax.Array:
+        columns = [values[name] for name in prepared.encoder.columns]
+        coefficients = jnp.stack(columns) if columns else jnp.zeros(0)
+        theta = {name: values[name] for name in prepared.hazard.parameters}
+        return jnp.stack([part(coefficients, theta) for part in parts])
+
+    return read
+
+
+type _Part = Callable[[jax.Array, dict[str, jax.Array]], jax.Array]
+
+
+def _reading(design: TrialDesign, prepared: PreparedModel, target: Target) -> _Part:
+    if target.kind is Quantity.HAZARD_RATIO:
+        at = design.reference if target.at is None else target.at
+        one, other = (_rows(design, prepared, np.array([at]), arm)[0] for arm in (1.0, 0.0))
+        contrast = jnp.asarray(one - other)
+        return lambda coefficients, _: contrast @ coefficients
+    values = population_values(design.population) if target.at is None else np.array([target.at])
+    arms = [jnp.asarray(_rows(design, prepared, values, arm)) for arm in (1.0, 0.0)]
+    horizon = float(target.horizon or 0.0)
+    times, weights = (np.array([horizon]), np.ones(1))
+    if target.kind is Quantity.RMST:
+        times, weights = time_nodes(horizon)
+    hazard = prepared.hazard
+    basis = jnp.asarray(hazard.increment_basis(np, np.zeros_like(times), times))
+
+    def difference(coefficients: jax.Array, theta: dict[str, jax.Array]) -> jax.Array:
+        cumulative = hazard.cumulative_hazard(jnp, basis, theta)
+        treated, control = (
+            jnp.exp(-jnp.exp(rows @ coefficients)[:, None] * cumulative).mean(axis=0)
+            for rows in arms
+        )
+        return jnp.asarray(weights) @ (treated - control)
+
+    return difference
+
+
+def _rows(
+    design: TrialDesign, prepared: PreparedModel, values: Floats, arm: float
+) -> NDArray[np.float64]:
+    columns = {design.treatment.name: np.full(len(values), arm)}
+    if design.modifier is not None:
+        columns[design.modifier.column] = values
+    return prepared.encoder.design(columns)
+
+
+def gaussian_reader(
+    read: Read, density: JaxDensity
+) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    """Return the function from normal approximations to means and sds of targets.
+
+    Parameters
+    ----------
+    read : callable
+        From `reader`.
+    density : JaxDensity
+        The model in JAX, whose unconstrained coordinates are normal.
+
+    Returns
+    -------
+    callable
+        Modes (members, dims) and Cholesky factors (members, dims, dims) to two arrays of shape
+        (members, targets).
+    """
+
+    def at(position: jax.Array) -> jax.Array:
+        return read(density.constrained(position, density.with_overrides({})))
+
+    def one(mean: jax.Array, factor: jax.Array) -> tuple[jax.Array, jax.Array]:
+        slopes = jax.jacfwd(at)(mean) @ factor
+        return at(mean), jnp.sqrt(jnp.sum(slopes**2, axis=1))
+
+    found: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]] = jax.jit(jax.vmap(one))
+    return found

@@ -1,0 +1,187 @@
+"""Looks at the data of a trial and the rules that are applied there, as plain frozen data."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """A table of a trial's file: no unknown keys, no changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Quantity(StrEnum):
+    """What a rule is about."""
+
+    HAZARD_RATIO = "hazard-ratio"
+    """Hazard ratio, treated against control, at one value of the modifier."""
+    RMST = "rmst"
+    """Difference in restricted mean survival, treated minus control, months."""
+    SURVIVAL = "survival"
+    """Difference in survival probability at a horizon, treated minus control."""
+    PREDICTIVE = "predictive-probability"
+    """Probability of success at the last look, given the data so far: parameters from the
+    posterior, the remaining data simulated, the last look's rule applied."""
+    CONDITIONAL_POWER = "conditional-power"
+    """The same with the parameters at the posterior mode, or the effect as assumed."""
+
+    @property
+    def of_future(self) -> bool:
+        """Whether the remaining data are simulated."""
+        return self in {Quantity.PREDICTIVE, Quantity.CONDITIONAL_POWER}
+
+
+class Rule(Frozen):
+    """One criterion: the posterior probability of a statement against a threshold.
+
+    ``P(quantity < below)`` or ``P(quantity > above)`` is more than ``more_than``, or less than
+    ``less_than``. Predictive probability and conditional power are themselves the probability.
+
+    Examples
+    --------
+    >>> str(Rule(quantity="hazard-ratio", below=1.0, more_than=0.975))
+    'P(hazard-ratio < 1) > 0.975'
+    """
+
+    quantity: Quantity = Field(description="What the statement is about.")
+    below: float | None = Field(default=None, description="The quantity is below this value.")
+    above: float | None = Field(default=None, description="The quantity is above this value.")
+    at: Positive | None = Field(
+        default=None,
+        description="Value of the modifier; without it the reference (hazard ratio) or the mean "
+        "over the trial's population (survival, rmst).",
+    )
+    horizon: Positive | None = Field(default=None, description="Months, for survival and rmst.")
+    more_than: Probability | None = Field(default=None, description="Lower threshold.")
+    less_than: Probability | None = Field(default=None, description="Upper threshold.")
+    draws: Annotated[int, Field(ge=10, le=10_000)] = Field(
+        default=100, description="Simulated continuations, for predictive and conditional power."
+    )
+    assumed_hr: Positive | None = Field(
+        default=None,
+        description="Effect that conditional power assumes; the posterior mode without it.",
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        problems = [
+            (
+                (self.more_than is None) == (self.less_than is None),
+                "give one of more_than and less_than",
+            ),
+            (
+                not self.quantity.of_future and (self.below is None) == (self.above is None),
+                "give one of below and above",
+            ),
+            (
+                self.quantity.of_future and not (self.below is None and self.above is None),
+                f"'{self.quantity}' is a probability itself: leave out below and above",
+            ),
+            (
+                self.quantity in {Quantity.RMST, Quantity.SURVIVAL} and self.horizon is None,
+                f"'{self.quantity}' needs a horizon in months",
+            ),
+            (
+                self.quantity not in {Quantity.RMST, Quantity.SURVIVAL}
+                and self.horizon is not None,
+                f"'{self.quantity}' has no horizon",
+            ),
+            (
+                self.quantity.of_future and self.at is not None,
+                f"'{self.quantity}' takes no value of the modifier",
+            ),
+            (
+                self.quantity is Quantity.HAZARD_RATIO
+                and min(self.below or 1.0, self.above or 1.0) <= 0.0,
+                "a hazard ratio is positive",
+            ),
+            (
+                self.assumed_hr is not None and self.quantity is not Quantity.CONDITIONAL_POWER,
+                "assumed_hr belongs to conditional-power",
+            ),
+        ]
+        if found := [text for wrong, text in problems if wrong]:
+            raise ValueError("; ".join(found))
+        return self
+
+    @property
+    def statement(self) -> "Rule":
+        """The rule without its threshold: two rules about one probability share it."""
+        return self.model_copy(update={"more_than": 0.0, "less_than": None})
+
+    @property
+    def threshold(self) -> float:
+        """The threshold."""
+        found = self.more_than if self.more_than is not None else self.less_than
+        return float(found if found is not None else 0.0)
+
+    @property
+    def about(self) -> str:
+        """The probability in words, e.g. ``"P(rmst to 24 > 1 at 5)"``."""
+        if self.quantity.of_future:
+            assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
+            return f"{self.quantity}{assumed}"
+        to = "" if self.horizon is None else f" to {self.horizon:g}"
+        bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
+        at = "" if self.at is None else f" at {self.at:g}"
+        return f"P({self.quantity}{to} {bound}{at})"
+
+    def __str__(self) -> str:
+        """Return the rule as it is read aloud."""
+        return f"{self.about} {'<' if self.more_than is None else '>'} {self.threshold:g}"
+
+
+class Combine(StrEnum):
+    """When a look with several conditions happens."""
+
+    ALL = "all"
+    """When the last of them is met."""
+    ANY = "any"
+    """When the first of them is met."""
+
+
+class LookSpec(Frozen):
+    """When the data are looked at, and what follows.
+
+    Within a list all rules have to hold. Efficacy is asked first, then futility, then enrichment.
+    A look happens no later than the trial's maximum duration, and no earlier than the one before.
+    """
+
+    events: Count | None = Field(default=None, description="Number of events, both arms.")
+    calendar: Positive | None = Field(default=None, description="Months since the trial opened.")
+    min_follow_up: Annotated[float, Field(ge=0.0)] | None = Field(
+        default=None, description="Months of follow-up of the last of `patients`."
+    )
+    patients: Count | None = Field(
+        default=None, description="For min_follow_up: of the first so many patients; all without."
+    )
+    combine: Combine = Field(default=Combine.ALL, description="all | any of these conditions.")
+    efficacy: tuple[Rule, ...] = Field(default=(), description="Stop for success.")
+    futility: tuple[Rule, ...] = Field(default=(), description="Stop without success.")
+    enrich: tuple[Rule, ...] = Field(
+        default=(), description="From here on enrol only patients above [enrichment] switch_to."
+    )
+    efficacy_enriched: tuple[Rule, ...] = Field(
+        default=(), description="Success in a trial that was enriched; `efficacy` without."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_time(self) -> Self:
+        if self.events is None and self.calendar is None and self.min_follow_up is None:
+            message = "say when: give events, calendar or min_follow_up"
+            raise ValueError(message)
+        if self.patients is not None and self.min_follow_up is None:
+            message = "patients belongs to min_follow_up"
+            raise ValueError(message)
+        return self
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule of the look."""
+        return (*self.efficacy, *self.futility, *self.enrich, *self.efficacy_enriched)

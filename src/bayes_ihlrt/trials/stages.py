@@ -1,0 +1,202 @@
+"""What a look sees: when it happens and the data that are there, on arrays of one trial.
+
+A stage is a look on a path. Without enrichment there is one path. With it there is one more path
+for each look that may switch the enrolment, so that every decision, whatever its threshold, finds
+its data simulated and analysed.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bayes_ihlrt.data.starts import SAME_TIME
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.patients import Patients, Screened, enrol
+from bayes_ihlrt.trials.rules import Combine, LookSpec
+from bayes_ihlrt.trials.truth import Truth, TruthSource
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A look on a path.
+
+    Parameters
+    ----------
+    look : int
+        Number of the look, from 0.
+    path : int or None
+        The look that switched the enrolment; None where none did.
+    """
+
+    look: int
+    path: int | None = None
+
+
+class Seen(NamedTuple):
+    """What a look sees of one trial.
+
+    Parameters
+    ----------
+    time : array, scalar
+        Months since the trial opened.
+    stop : array, shape (N,)
+        Months of follow-up; 0 for those not yet enrolled.
+    event, exposure : array, shape (N,)
+        1 where the event was seen, and where the patient was enrolled.
+    """
+
+    time: jax.Array
+    stop: jax.Array
+    event: jax.Array
+    exposure: jax.Array
+
+
+def stages(design: TrialDesign) -> tuple[Stage, ...]:
+    """Return the stages of a design: looks without a switch, then those after each switch.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    tuple of Stage
+        By path, then by look.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.trials.design import TrialDesign
+    >>> rule = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
+    >>> design = TrialDesign.model_validate({
+    ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "arm"},
+    ...     "outcome": {"formula": "arm"}, "population": {"switch_to": 3.0},
+    ...     "looks": [{"events": 30, "enrich": [rule]}, {"events": 60, "efficacy": [rule]}]})
+    >>> [(stage.look, stage.path) for stage in stages(design)]
+    [(0, None), (1, None), (1, 0)]
+    """
+    looks = range(len(design.looks))
+    plain = [Stage(look) for look in looks]
+    switches = [look for look in looks if design.looks[look].enrich]
+    return tuple(plain + [Stage(look, path) for path in switches for look in looks if look > path])
+
+
+def look_times(patients: Patients, design: TrialDesign) -> jax.Array:
+    """Return when the looks of one trial happen.
+
+    Parameters
+    ----------
+    patients : Patients
+        The trial's patients.
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    array, shape (looks,)
+        Months since the trial opened, never decreasing. A number of events that is never reached
+        counts as reached when nobody is followed any more.
+    """
+    seen = patients.event <= patients.dropout
+    exits = patients.arrival + jnp.minimum(patients.event, patients.dropout)
+    everybody = jnp.max(jnp.where(jnp.isfinite(exits), exits, 0.0))
+    events = jnp.sort(jnp.where(seen, exits, jnp.inf))
+    latest = jnp.asarray(design.max_months)
+    times, before = [], jnp.asarray(0.0)
+    for look in design.looks:
+        due = _due(look, patients, events)
+        due = jnp.where(jnp.isfinite(due), due, everybody)
+        before = jnp.maximum(before, jnp.minimum(due, latest))
+        times.append(before)
+    return jnp.stack(times)
+
+
+def _due(look: LookSpec, patients: Patients, events: jax.Array) -> jax.Array:
+    conditions = []
+    if look.events is not None:
+        conditions.append(events[look.events - 1])
+    if look.calendar is not None:
+        conditions.append(jnp.asarray(look.calendar))
+    if look.min_follow_up is not None:
+        number = len(patients.arrival) if look.patients is None else look.patients
+        conditions.append(patients.arrival[number - 1] + look.min_follow_up)
+    together = jnp.stack(conditions)
+    return together.max() if look.combine is Combine.ALL else together.min()
+
+
+def see(patients: Patients, time: jax.Array) -> Seen:
+    """Return what is known of a trial's patients at one time.
+
+    Parameters
+    ----------
+    patients : Patients
+        The trial's patients.
+    time : array, scalar
+        Months since the trial opened.
+
+    Returns
+    -------
+    Seen
+        Follow-up cut at `time`.
+    """
+    room = jnp.maximum(time - patients.arrival, 0.0)
+    enrolled = patients.arrival < time
+    # The compiler rounds one sum in two ways: the event that a look waited for is to be seen by it.
+    happened = patients.arrival + patients.event <= time + SAME_TIME
+    seen = enrolled & happened & (patients.event <= patients.dropout)
+    followed = jnp.minimum(jnp.minimum(patients.event, patients.dropout), room)
+    return Seen(
+        time=time,
+        stop=jnp.where(enrolled, jnp.where(seen, patients.event, followed), 0.0),
+        event=seen.astype(float),
+        exposure=enrolled.astype(float),
+    )
+
+
+def run_stages(
+    key: jax.Array,
+    people: Screened,
+    truth: Truth,
+    *,
+    design: TrialDesign,
+    source: TruthSource,
+) -> tuple[Patients, Seen]:
+    """Simulate one trial along all its paths.
+
+    Parameters
+    ----------
+    key : array
+        The trial's key.
+    people : Screened
+        Who is screened.
+    truth : Truth
+        Parameters of the trial.
+    design : TrialDesign
+        The design.
+    source : TruthSource
+        Hazard and periods of the effect.
+
+    Returns
+    -------
+    patients : Patients, leading axis stages
+        Those of the stage's path.
+    seen : Seen, leading axis stages
+        What each stage sees.
+    """
+    never = enrol(key, people, truth, design=design, source=source, switch=jnp.asarray(jnp.inf))
+    times = look_times(never, design)
+    paths: dict[int | None, tuple[Patients, jax.Array]] = {None: (never, times)}
+    for path in {stage.path for stage in stages(design)} - {None}:
+        if path is not None:
+            after = enrol(key, people, truth, design=design, source=source, switch=times[path])
+            later = jnp.maximum(look_times(after, design), times[path])
+            paths[path] = (after, later)
+    each = [(paths[stage.path][0], paths[stage.path][1][stage.look]) for stage in stages(design)]
+    cut = [see(patients, time) for patients, time in each]
+    together = [patients for patients, _ in each]
+    return (
+        jax.tree.map(lambda *parts: jnp.stack(parts), *together),
+        jax.tree.map(lambda *parts: jnp.stack(parts), *cut),
+    )

@@ -1,0 +1,135 @@
+"""True values of the targets in each simulated trial, from its parameters."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.trials.conduct import TreatmentStart
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.patients import transformed
+from bayes_ihlrt.trials.quantities import Target, population_values, time_nodes
+from bayes_ihlrt.trials.rules import Quantity
+from bayes_ihlrt.trials.truth import Truth, TruthSource
+
+Floats = NDArray[np.float64]
+_STARTS: Final = 40
+"""Times of an on-demand start, at equal shares, that survival is averaged over."""
+
+type TrueValues = Callable[[Truth], jax.Array]
+"""Parameters of one trial to its true targets, shape (targets,)."""
+
+
+def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Target]) -> TrueValues:
+    """Return the function from a trial's parameters to the true values of its targets.
+
+    A hazard ratio has a true value where one number describes the effect of assignment: treatment
+    from randomisation on, its effect not depending on time; or no effect. Elsewhere it is NaN.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    source : TruthSource
+        The scenario.
+    wanted : sequence of Target
+        The targets.
+
+    Returns
+    -------
+    callable
+        For one trial.
+    """
+    parts = [_true_value(design, source, target) for target in wanted]
+
+    def found(truth: Truth) -> jax.Array:
+        return jnp.stack([part(truth) for part in parts])
+
+    return found
+
+
+def _true_value(design: TrialDesign, source: TruthSource, target: Target) -> TrueValues:
+    if target.kind is Quantity.HAZARD_RATIO:
+        proportional = design.treatment.start is TreatmentStart.RANDOMISATION and not source.cuts
+        z = transformed(jnp.asarray(target.at or design.reference), design)
+        return lambda truth: jnp.where(
+            proportional | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
+            truth.effect[0] + truth.interaction[0] * z,
+            jnp.nan,
+        )
+    values = population_values(design.population) if target.at is None else np.array([target.at])
+    z = transformed(jnp.asarray(values), design)
+    horizon = float(target.horizon or 0.0)
+    times, weights = np.array([horizon]), np.ones(1)
+    if target.kind is Quantity.RMST:
+        times, weights = time_nodes(horizon)
+    starts, shares = _starts(design)
+
+    def difference(truth: Truth) -> jax.Array:
+        treated = true_survival(source.hazard, source.cuts, truth, z=z, starts=starts, times=times)
+        control = true_survival(
+            source.hazard, source.cuts, truth, z=z, starts=np.array([np.inf]), times=times
+        )
+        gained = jnp.asarray(shares) @ treated.mean(axis=1) - control[0].mean(axis=0)
+        return jnp.asarray(weights) @ gained
+
+    return difference
+
+
+def _starts(design: TrialDesign) -> tuple[Floats, Floats]:
+    """Times from randomisation to treatment and their shares."""
+    treatment = design.treatment
+    if treatment.start is TreatmentStart.RANDOMISATION or treatment.median_months is None:
+        return np.zeros(1), np.ones(1)
+    share = (np.arange(_STARTS) + 0.5) / _STARTS
+    months = treatment.after - treatment.median_months / np.log(2.0) * np.log1p(-share)
+    shares = np.full(_STARTS, treatment.share / _STARTS)
+    return np.append(months, np.inf), np.append(shares, 1.0 - treatment.share)
+
+
+def true_survival(
+    hazard: Hazard,
+    cuts: tuple[float, ...],
+    truth: Truth,
+    *,
+    z: jax.Array,
+    starts: Floats,
+    times: Floats,
+) -> jax.Array:
+    """Return survival of patients who start treatment at given times.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        Control hazard at z = 0.
+    cuts : tuple of float
+        Ends of the periods of the effect but the last, months since treatment began.
+    truth : Truth
+        Parameters of one trial.
+    z : array, shape (Z,)
+        Modifier on the scale of the effects.
+    starts : ndarray, shape (U,)
+        Months from randomisation to treatment; infinite for never.
+    times : ndarray, shape (T,)
+        Months since randomisation.
+
+    Returns
+    -------
+    array, shape (U, Z, T)
+        Survival probabilities.
+    """
+    ends = np.stack([starts + cut for cut in (0.0, *cuts)])
+    edges = np.concatenate([np.zeros((1, len(starts))), ends, np.full((1, len(starts)), np.inf)])
+    effects = truth.effect[:, None] + truth.interaction[:, None] * z
+    log_ratios = jnp.concatenate([jnp.zeros((1, len(z))), effects])
+    total = jnp.zeros((len(starts), len(z), len(times)))
+    for piece in range(len(edges) - 1):
+        low, high = (np.minimum(edges[piece + k][:, None], times) for k in (0, 1))
+        basis = hazard.increment_basis(jnp, jnp.asarray(low.ravel()), jnp.asarray(high.ravel()))
+        spent = hazard.cumulative_hazard(jnp, basis, truth.theta).reshape(len(starts), 1, -1)
+        total = total + jnp.exp(log_ratios[piece] + truth.modifier * z)[:, None] * spent
+    return jnp.exp(-total)

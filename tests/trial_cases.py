@@ -1,0 +1,59 @@
+"""Small trial designs that tests share: one compiled model serves most of them."""
+
+from bayes_ihlrt.trials.design import TrialDesign, TrialPlan
+from bayes_ihlrt.trials.scenario import ScenarioSpec
+
+SUCCESS = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
+FLAT = {"default": {"dist": "Normal", "mu": 0.0, "sigma": 100.0}}
+
+
+def content(**changes):
+    """Return a design of 110 patients, exponential model by arm, two looks, flat priors."""
+    return {
+        "patients": 110,
+        "max_months": 600.0,
+        "accrual": {"rates": [20.0]},
+        "treatment": {"name": "arm"},
+        "outcome": {"formula": "arm", "hazard": {"family": "exponential"}},
+        "priors": FLAT,
+        "looks": [{"events": 50, "efficacy": [SUCCESS]}, {"events": 100, "efficacy": [SUCCESS]}],
+    } | changes
+
+
+def design(**changes):
+    return TrialDesign.model_validate(content(**changes))
+
+
+def by_modifier(**changes):
+    """Return a design whose model has an interaction with NLR."""
+    return design(
+        modifier={"name": "nlr", "column": "nlr", "reference": 3.0},
+        outcome={"formula": "arm * nlr", "hazard": {"family": "weibull"}},
+        priors={
+            "arm": {"dist": "Normal", "mu": 0.0, "sigma": 10.0},
+            "arm:nlr": {"dist": "Normal", "mu": 0.0, "sigma": 10.0},
+            "nlr": {"dist": "Normal", "mu": 0.0, "sigma": 10.0},
+            "baseline": {"median_survival": 12.0, "upper": 60.0},
+        },
+        **changes,
+    )
+
+
+def scenario(name="truth", *, median=12.0, shape=1.0, **effect):
+    control = {"median": median, "shape": shape}
+    return ScenarioSpec.model_validate({"name": name, "control": control, "effect": effect})
+
+
+def plan(**changes):
+    return TrialPlan.model_validate(
+        {
+            "schema": 1,
+            "name": "small",
+            "design": content(),
+            "scenarios": [
+                scenario("no effect").model_dump(mode="json", exclude_none=True),
+                scenario("hr 0.6", hr=[0.6]).model_dump(mode="json", exclude_none=True),
+            ],
+        }
+        | changes
+    )

@@ -1,0 +1,51 @@
+"""Closed forms against published numbers and against each other."""
+
+import numpy as np
+import pytest
+
+from bayes_ihlrt.trials.closed_forms import (
+    average_hazard_ratio,
+    exact_threshold,
+    normal_assurance,
+    schoenfeld_events,
+    schoenfeld_power,
+    sequential_rejection,
+)
+
+
+@pytest.mark.parametrize(
+    ("hr", "at_80", "at_90"),
+    [(0.5, 65.346, 87.479), (0.6, 120.316, 161.069), (0.7, 246.787, 330.378)],
+)
+def test_schoenfeld_events(hr, at_80, at_90):
+    assert schoenfeld_events(hr, power=0.8, alpha=0.025) == pytest.approx(at_80, abs=5e-4)
+    assert schoenfeld_events(hr, power=0.9, alpha=0.025) == pytest.approx(at_90, abs=5e-4)
+
+
+def test_powers():
+    assert schoenfeld_power(0.7, events=100, alpha=0.025) == pytest.approx(0.429916, abs=5e-7)
+    assert schoenfeld_power(0.72, events=155, alpha=0.05) == pytest.approx(0.6554, abs=5e-5)
+    found = normal_assurance(0.75, log_hr_sd=0.2, events=379, alpha=0.025)
+    assert found == pytest.approx(0.649493, abs=5e-7)
+    certain = normal_assurance(0.7, log_hr_sd=0.0, events=100, alpha=0.025)
+    assert certain == pytest.approx(schoenfeld_power(0.7, events=100, alpha=0.025))
+
+
+def test_sequential_rejection():
+    assert sequential_rejection([1.959964], [100]) == pytest.approx([0.025], abs=1e-6)
+    # O'Brien-Fleming bounds of rpact keep 2.5 % over three looks: see tests/golden.
+    bounds = [3.47109144, 2.45443230, 2.00403558]
+    assert sum(sequential_rejection(bounds, [60, 120, 180])) == pytest.approx(0.025, abs=2e-6)
+    threshold = exact_threshold(0.025, [100, 200])
+    assert 0.975 < threshold < 0.9875
+
+
+def test_the_average_hazard_ratio_weighs_periods():
+    constant = average_hazard_ratio(hazard=0.05, hr=[0.7], cuts=[], follow_up=24.0)
+    assert constant == pytest.approx(0.7)
+    delayed = average_hazard_ratio(hazard=0.05, hr=[1.0, 0.6], cuts=[3.0], follow_up=24.0)
+    grid = np.linspace(0.0, 24.0, 200_001)
+    rate = np.where(grid < 3.0, 0.05, 0.03)
+    alive = np.exp(-np.concatenate([[0.0], np.cumsum(rate[:-1] * np.diff(grid))]))
+    events, months = np.trapezoid(alive * rate, grid), np.trapezoid(alive, grid)
+    assert delayed == pytest.approx(events / months / 0.05, rel=1e-4)

@@ -1,0 +1,151 @@
+"""Designs, rules and scenarios as data: what is accepted, what is refused and how it is told."""
+
+import tomllib
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+import trial_cases as cases
+from bayes_ihlrt.analysis.catalogue import find_plan, packaged_plans
+from bayes_ihlrt.analysis.plan_reading import load_plan, parse_plan
+from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.trials.calibration import scaled_design
+from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
+from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.patients import screened_count
+from bayes_ihlrt.trials.quantities import population_values, statements, targets
+from bayes_ihlrt.trials.rules import Rule
+from bayes_ihlrt.trials.stages import stages
+
+PREDICTIVE = {"quantity": "predictive-probability", "less_than": 0.1}
+
+
+def test_four_plans_are_packaged_and_read_back_equal():
+    assert {"fixed_os", "group_sequential", "enriched", "on_demand"} <= set(packaged_plans())
+    for name in packaged_plans():
+        plan = load_plan(name)
+        assert TrialPlan.from_toml(plan.to_toml()) == plan
+        assert find_plan(name).stem == name
+
+
+def test_a_variant_is_the_design_with_its_changes():
+    plan = load_plan("enriched")
+    base, other = plan.designs[plan.name], plan.designs["high NLR only"]
+    assert base.population.enrol_from is None
+    assert other.population.enrol_from == 3.0
+    assert other.population.switch_to == base.population.switch_to
+    assert other.looks == base.looks
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"looks": [{"events": 50}]}, "last look needs efficacy rules"),
+        ({"looks": [{"efficacy": [cases.SUCCESS]}]}, "say when"),
+        ({"looks": [{"events": 200, "efficacy": [cases.SUCCESS]}]}, "200 events of 110"),
+        ({"outcome": {"formula": "arm + albi"}}, "albi, which no simulated patient has"),
+        ({"outcome": {"formula": "arm", "group": "(1 | centre)"}}, "group effects"),
+        ({"outcome": {"formula": ""}}, "the formula lacks arm"),
+        ({"report_at": [2.0]}, "there is no [modifier]"),
+        ({"arms": {"block": 5}}, "block must be a multiple of 2"),
+        ({"accrual": {"rates": [1.0, 2.0]}}, "rates needs one more value"),
+        ({"treatment": {"name": "arm", "start": "on-demand"}}, "median_months"),
+        ({"population": {"switch_to": 3.0}}, "enrich rules and [population] switch_to"),
+        (
+            {
+                "approximation": "corrected",
+                "looks": [
+                    {"events": 50, "futility": [PREDICTIVE]},
+                    {"events": 100, "efficacy": [cases.SUCCESS]},
+                ],
+            },
+            "approximation = 'laplace'",
+        ),
+    ],
+)
+def test_a_faulty_design_is_refused(changes, told):
+    with pytest.raises(ValidationError, match=told.replace("[", r"\[").replace("(", r"\(")):
+        cases.design(**changes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"quantity": "hazard-ratio", "below": 1.0}, "more_than and less_than"),
+        ({"quantity": "hazard-ratio", "more_than": 0.9}, "below and above"),
+        ({"quantity": "rmst", "above": 0.0, "more_than": 0.9}, "needs a horizon"),
+        ({"quantity": "hazard-ratio", "below": -1.0, "more_than": 0.9}, "positive"),
+        ({**PREDICTIVE, "below": 1.0}, "is a probability itself"),
+        ({**PREDICTIVE, "assumed_hr": 0.7}, "belongs to conditional-power"),
+    ],
+)
+def test_a_faulty_rule_is_refused(rule, told):
+    with pytest.raises(ValidationError, match=told):
+        Rule.model_validate(rule)
+
+
+def test_every_fault_of_a_file_is_told_at_once():
+    content = tomllib.loads(find_plan("fixed_os").read_text("utf-8"))
+    content["desing"] = content.pop("design")
+    content["scenarios"][0]["control"] = {"median": -1.0}
+    with pytest.raises(SpecificationError) as caught:
+        parse_plan(content, subject="plan.toml")
+    assert len(caught.value.faults) == 3
+    assert "plan.toml: 3 faults" in str(caught.value)
+    with pytest.raises(SpecificationError, match="Did you mean 'fixed_os'"):
+        load_plan("fixed_o")
+
+
+def table(probability):
+    """Statistics of trials without enrichment, from probabilities (trials, looks)."""
+    values = np.asarray(probability, dtype=float)[:, :, None]
+    return {"probability": values}
+
+
+def test_decisions_follow_the_rules_in_order():
+    futile = {"quantity": "hazard-ratio", "below": 1.0, "less_than": 0.3}
+    design = cases.design(
+        looks=[
+            {"events": 50, "efficacy": [cases.SUCCESS], "futility": [futile]},
+            {"events": 100, "efficacy": [cases.SUCCESS]},
+        ]
+    )
+    assert len(statements(design)) == 1
+    found = table([[0.99, 0.5], [0.1, 0.99], [0.5, 0.98], [0.5, 0.9], [np.nan, np.nan]])
+    done = decide(design, found)
+    won, lost, open_end = Verdict.SUCCESS, Verdict.FUTILITY, Verdict.INCONCLUSIVE
+    assert done.verdict.tolist() == [won, lost, won, open_end, open_end]
+    assert done.look.tolist() == [0, 0, 1, 1, 1]
+    ignored = decide(design, found, futility=False)
+    assert ignored.verdict.tolist() == [won, won, won, open_end, open_end]
+    stricter = with_thresholds(design, [None, 0.985])
+    assert decide(stricter, found).verdict.tolist() == [won, lost, open_end, open_end, open_end]
+
+
+def test_enrichment_switches_the_path():
+    design = load_plan("enriched").design
+    known, where = statements(design), stages(design)
+    assert [(stage.look, stage.path) for stage in where] == [(0, None), (1, None), (1, 0)]
+    probability = np.full((2, len(where), len(known)), 0.5)
+    names = {str(rule.about): number for number, rule in enumerate(known)}
+    high, low = names["P(hazard-ratio < 1 at 5)"], names["P(hazard-ratio < 1 at 2)"]
+    probability[0, 0, [high, low]] = 0.9, 0.4
+    probability[0, 2, high] = 0.99
+    probability[1, 0, [high, low]] = 0.9, 0.9
+    probability[1, 1, names["P(hazard-ratio < 1)"]] = 0.98
+    done = decide(design, {"probability": probability})
+    assert done.enriched.tolist() == [True, False]
+    assert done.verdict.tolist() == [Verdict.SUCCESS, Verdict.SUCCESS]
+    assert done.stage.tolist() == [2, 1]
+
+
+def test_people_and_targets():
+    design = cases.by_modifier(report_at=[2.0])
+    assert [target.name for target in targets(design)] == ["log_hr", "log_hr[2]"]
+    assert screened_count(design) == 110
+    enriched = cases.by_modifier(population={"enrol_from": 3.0})
+    assert population_values(enriched.population).min() > 3.0
+    assert screened_count(enriched) > 2 * 110
+    half = scaled_design(cases.design(), 55)
+    assert (half.patients, [look.events for look in half.looks]) == (55, [25, 50])
