@@ -22,8 +22,8 @@ from bayes_ihlrt.estimands import (
     survival,
     treated_from,
 )
-from bayes_ihlrt.estimands.curves import quadrature
-from bayes_ihlrt.estimands.population import condense
+from bayes_ihlrt.estimands.condense import condense
+from bayes_ihlrt.estimands.quadrature import quadrature
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.model.build import prepare
