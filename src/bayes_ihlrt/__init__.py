@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt import hazards as hazards
     from bayes_ihlrt import plots as plots
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
+    from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
-    from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.data import datasets as datasets
     from bayes_ihlrt.data.cohort import Cohort as Cohort
@@ -86,7 +86,7 @@ else:
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
-        "EstimandSpec": "bayes_ihlrt.analysis.spec",
+        "EstimandSpec": "bayes_ihlrt.analysis.estimand_spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "Cohort": "bayes_ihlrt.data.cohort",
         "load_cohort": "bayes_ihlrt.data.cohort",

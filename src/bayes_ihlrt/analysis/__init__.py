@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.checking import CheckedAnalysis as CheckedAnalysis
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
     from bayes_ihlrt.analysis.checking import read_inputs as read_inputs
+    from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.estimates import Estimate as Estimate
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
-    from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
     from bayes_ihlrt.data.validate import SparseEventsWarning as SparseEventsWarning
@@ -40,7 +40,7 @@ else:
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
-        "EstimandSpec": "bayes_ihlrt.analysis.spec",
+        "EstimandSpec": "bayes_ihlrt.analysis.estimand_spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
         "SparseEventsWarning": "bayes_ihlrt.data.validate",

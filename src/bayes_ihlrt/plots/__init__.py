@@ -18,6 +18,7 @@ from bayes_ihlrt.plots.balance import (
     plot_weight_sums,
 )
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.gain import plot_gain, plot_subgroups
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
 
@@ -25,11 +26,13 @@ __all__ = [
     "PLOTS",
     "plot_connect_s",
     "plot_forest",
+    "plot_gain",
     "plot_hazard_ratio",
     "plot_ladder",
     "plot_love",
     "plot_overlap",
     "plot_prior_posterior",
+    "plot_subgroups",
     "plot_survival",
     "plot_trace",
     "plot_weight_sums",
@@ -39,6 +42,8 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "survival": plot_survival,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
+    "gain": plot_gain,
+    "subgroups": plot_subgroups,
     "prior_posterior": plot_prior_posterior,
     "trace": plot_trace,
     "ladder": plot_ladder,

@@ -12,6 +12,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
@@ -54,6 +55,11 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
         console.print()
     console.print(survival_panel(result))
     console.print()
+    if result.interaction is not None:
+        modifier = "" if result.spec.modifier is None else result.spec.modifier.name
+        console.print(interaction_panel(result.interaction))
+        console.print(Text(crossing_sentence(result.interaction, modifier)))
+        console.print()
     balance = None if result.propensity is None else balance_panel(result.propensity)
     if balance is not None:
         console.print(balance)
@@ -156,7 +162,8 @@ def survival_panel(result: FitResult) -> Table:
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
     contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
     setting = [] if modifier is None else [modifier.name]
-    table = _table("Survival, averaged over the cohort", "", *setting, *names, *contrast)
+    who = result.spec.estimands.population.words
+    table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
     groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
     for found in standardised:
         groups.setdefault((found.estimand, found.horizon, found.at), []).append(found)

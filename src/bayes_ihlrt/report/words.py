@@ -179,6 +179,7 @@ def _effect(result: FitResult) -> str:
 
 def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
+    who = result.spec.estimands.population.words
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
@@ -193,13 +194,13 @@ def _survival_time(result: FitResult) -> list[str]:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
-            f"{number(middle, 1)} months (95 % interval {limits}), averaged over the cohort."
+            f"{number(middle, 1)} months (95 % interval {limits}), averaged over {who}."
         ]
     more = "more" if chance >= SETTLED else "FEWER"
     return [
         f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
         f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
-        "averaged over the cohort."
+        f"averaged over {who}."
     ]
 
 
