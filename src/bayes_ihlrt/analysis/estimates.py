@@ -12,13 +12,14 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.curves import (
     NEVER,
     Strategy,
+    labelled,
     rmst,
     survival,
     survival_quantile,
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
@@ -232,20 +233,27 @@ def _standardised(
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
     start = compared[-1].start
-    patients = sample_population(fit, modifier_at=at, weights=weights)
-    curves = survival(fit, horizons, compared, population=patients)
-    rows = []
-    for horizon in horizons:
-        at_horizon = curves.sel({TIME: horizon}, drop=True)
-        rows += _compared("survival", at_horizon, start=start, horizon=horizon, at=at)
-    for horizon in horizons:
-        area = rmst(fit, horizon, compared, population=patients)
-        rows += _compared("rmst", area, start=start, horizon=horizon, at=at)
-    named = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
-    for name, share in {"median_survival": 0.5, **named}.items():
-        months = survival_quantile(fit, share, compared, population=patients)
-        rows += _compared(name, months, start=start, horizon=None, at=at)
-    return rows
+    shares = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
+    shares = {"median_survival": 0.5, **shares}
+    draws: dict[tuple[str, float | None], xr.DataArray] = {}
+    if changing_covariates(fit):
+        # Nobody's survival is known without a model of the change: the rows stay, without values.
+        samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+        nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
+        asked = [(name, horizon) for name in ("survival", "rmst") for horizon in horizons]
+        draws = dict.fromkeys([*asked, *((name, None) for name in shares)], nothing)
+    else:
+        patients = sample_population(fit, modifier_at=at, weights=weights)
+        curves = survival(fit, horizons, compared, population=patients)
+        draws |= {("survival", h): curves.sel({TIME: h}, drop=True) for h in horizons}
+        draws |= {("rmst", h): rmst(fit, h, compared, population=patients) for h in horizons}
+        for name, share in shares.items():
+            draws[name, None] = survival_quantile(fit, share, compared, population=patients)
+    return [
+        row
+        for (name, horizon), values in draws.items()
+        for row in _compared(name, values, start=start, horizon=horizon, at=at)
+    ]
 
 
 def _compared(

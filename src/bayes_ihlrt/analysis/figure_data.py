@@ -15,7 +15,7 @@ from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.summaries import flat_draws, unit_of
 from bayes_ihlrt.estimands.curves import survival
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.inference.gate import Convergence
@@ -39,13 +39,15 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
         By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``gain`` (with
         a treatment), ``subgroups`` (where there are any), ``forest`` (with coefficients),
         ``prior_posterior``, ``trace`` (of Markov chains), and of propensities ``love``,
-        ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones). Attributes tell
-        the title and whether the data are synthetic.
+        ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones). No ``survival``
+        and ``gain`` where covariates change during follow-up. Attributes tell the title and
+        whether the data are synthetic.
     """
-    found = {"survival": survival_data(result)}
+    defined = not changing_covariates(result.fit)
+    found = {"survival": survival_data(result)} if defined else {}
     if result.interaction is not None:
         found["hazard_ratio"] = hazard_ratio_data(result, result.interaction)
-    if result.spec.treatment is not None:
+    if result.spec.treatment is not None and defined:
         found["gain"] = gain_data(result)
     if result.spec.estimands.subgroups:
         found["subgroups"] = subgroup_data(result)
@@ -159,7 +161,7 @@ def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.D
     crossed = [
         (number, each.level, each.at)
         for number, name in enumerate(("prob_benefit", "prob_gain"))
-        for each in interaction.crossings[name]
+        for each in interaction.crossings.get(name, ())
         if each.at is not None
     ]
     columns = np.array(crossed, dtype=np.float64).reshape(-1, 3).T

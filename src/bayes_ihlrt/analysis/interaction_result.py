@@ -21,7 +21,7 @@ from bayes_ihlrt.estimands.mitigation import (
     modifier_step,
     multiplicative_interaction,
 )
-from bayes_ihlrt.estimands.population import cohort_rows
+from bayes_ihlrt.estimands.population import changing_covariates, cohort_rows
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.spec import ModifierSpec
@@ -47,7 +47,8 @@ class InteractionResult:
     additive : dict
         ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``.
     contrasts : dict
-        Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``.
+        Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``. None, like
+        ``prob_gain``, where covariates change during follow-up.
     statements : tuple of Statement
         Statements with prior and posterior probability.
     curve : xarray.Dataset
@@ -61,7 +62,7 @@ class InteractionResult:
     step: str
     multiplicative: dict[str, Any]
     additive: dict[str, Any]
-    contrasts: dict[str, dict[str, Any]]
+    contrasts: dict[str, dict[str, Any] | None]
     statements: tuple[Statement, ...]
     curve: xr.Dataset
     crossings: dict[str, tuple[Crossing, ...]]
@@ -135,15 +136,13 @@ def describe_interaction(
             "prob_below_1": float(probability(ratio < 0.0)),
         },
         additive=_additive(fit, question),
-        contrasts={
-            str(name): {**_summary(draws), "prob_above_0": float(probability(draws > 0.0))}
-            for name, draws in interaction_contrasts(fit, question).items()
-        },
+        contrasts=_contrasts(fit, question),
         statements=mitigation_statements(fit, prior, question),
         curve=curve,
         crossings={
             name: crossings(values, curve[name].to_numpy(), spec.estimands.levels, log=log)
             for name in ("prob_benefit", "prob_gain")
+            if bool(np.isfinite(curve[name]).all())
         },
     )
 
@@ -164,13 +163,23 @@ def _curve(
     # Rounding must not carry the ends beyond the cohort, where splines are not defined.
     values[[0, -1]] = observed.min(), observed.max()
     log_hr = log_hazard_ratio(fit, values).rename({modifier.name: "value"})
+    found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
+    found = found.assign(prob_benefit=probability(log_hr < 0.0))
+    if changing_covariates(fit):
+        return found.assign(prob_gain=xr.full_like(found["prob_benefit"], np.nan))
     gained = gain_by_modifier(
         fit, values, question.horizon, question.treated, weights=question.weigh(fit)
     ).rename({modifier.name: "value"})
-    found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
-    return found.assign(
-        prob_benefit=probability(log_hr < 0.0), prob_gain=probability(gained > question.gain)
-    )
+    return found.assign(prob_gain=probability(gained > question.gain))
+
+
+def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any] | None]:
+    if changing_covariates(fit):
+        return {"survival": None, "rmst": None}
+    return {
+        str(name): {**_summary(draws), "prob_above_0": float(probability(draws > 0.0))}
+        for name, draws in interaction_contrasts(fit, question).items()
+    }
 
 
 def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:

@@ -111,9 +111,11 @@ class AnalysisSpec(BaseModel):
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Columns of the data file that the model reads beside follow-up and treatment."""
+        """Columns of the data file that the analysis reads beside follow-up and treatment."""
         read = covariates(self.treatment, self.modifier, self.outcome)
-        return tuple(dict.fromkeys(read + decided_on(self.propensity, self.modifier)))
+        read += decided_on(self.propensity, self.modifier)
+        read += tuple(name for name in self.estimands.subgroups if name != "centre")
+        return tuple(dict.fromkeys(read))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.curves import survival as survival
     from bayes_ihlrt.estimands.curves import survival_quantile as survival_quantile
     from bayes_ihlrt.estimands.curves import treated_from as treated_from
+    from bayes_ihlrt.estimands.external import external_population as external_population
     from bayes_ihlrt.estimands.interaction import joint_log_hazard as joint_log_hazard
     from bayes_ihlrt.estimands.interaction import log_hazard_ratio as log_hazard_ratio
     from bayes_ihlrt.estimands.measures import cumulative_hazard as cumulative_hazard
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.patients import subgroup_weights as subgroup_weights
     from bayes_ihlrt.estimands.patients import treated_weights as treated_weights
     from bayes_ihlrt.estimands.population import Population as Population
-    from bayes_ihlrt.estimands.population import external_population as external_population
     from bayes_ihlrt.estimands.population import sample_population as sample_population
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
+    from bayes_ihlrt.estimands.product_limit import restricted_area as restricted_area
     from bayes_ihlrt.estimands.proportions import Counts as Counts
     from bayes_ihlrt.estimands.proportions import compare_proportions as compare_proportions
     from bayes_ihlrt.estimands.strategies import AS_OBSERVED as AS_OBSERVED
@@ -80,7 +81,7 @@ else:
         "interval_event_probability": "bayes_ihlrt.estimands.measures",
         "time_lost": "bayes_ihlrt.estimands.measures",
         "Population": "bayes_ihlrt.estimands.population",
-        "external_population": "bayes_ihlrt.estimands.population",
+        "external_population": "bayes_ihlrt.estimands.external",
         "sample_population": "bayes_ihlrt.estimands.population",
         "bootstrap_weights": "bayes_ihlrt.estimands.patients",
         "overlap_weights": "bayes_ihlrt.estimands.patients",
@@ -124,6 +125,7 @@ else:
         "diagnostics": "bayes_ihlrt.estimands.summary",
         "probability": "bayes_ihlrt.estimands.summary",
         "kaplan_meier": "bayes_ihlrt.estimands.product_limit",
+        "restricted_area": "bayes_ihlrt.estimands.product_limit",
         "summarise": "bayes_ihlrt.estimands.summary",
     }
     __all__ = list(_NAMES)

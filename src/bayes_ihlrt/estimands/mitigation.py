@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import joint_log_hazard
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.spec import ModifierSpec
@@ -163,7 +163,8 @@ def mitigation_statements(
     -------
     tuple of Statement
         Treatment lowers the hazard more at higher values; among the treated the modifier hardly
-        matters; treatment gains that many more months at the high value.
+        matters; treatment gains that many more months at the high value. The last is left out
+        where covariates change during follow-up: see `changing_covariates`.
     """
     _, _, step = modifier_step(fit, question)
     name = "" if fit.prepared.spec.modifier is None else fit.prepared.spec.modifier.name
@@ -179,7 +180,7 @@ def mitigation_statements(
         ),
     }
     before, after = (_probabilities(each, question) for each in (prior, fit))
-    return tuple(Statement(key, text, before[key], after[key]) for key, text in words.items())
+    return tuple(Statement(key, words[key], before[key], after[key]) for key in after)
 
 
 def _probabilities(fit: FittedModel, question: Question) -> dict[str, float]:
@@ -187,12 +188,13 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float]:
     treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
     log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
     low, high = np.log(question.irrelevant)
-    months = interaction_contrasts(fit, question)["rmst"]
     statements = {
         "hazard-ratio-falls": multiplicative_interaction(fit, question) < 0.0,
         "modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high),
-        "gains-more-at-high": months > question.gain,
     }
+    if not changing_covariates(fit):
+        months = interaction_contrasts(fit, question)["rmst"]
+        statements["gains-more-at-high"] = months > question.gain
     return {name: float(probability(draws)) for name, draws in statements.items()}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.estimands.condense import condense
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.encode import group_labels
@@ -72,63 +72,18 @@ def sample_population(
     ------
     SpecificationError
         When the weights are not one a patient.
+    RefusedError
+        When covariates of the model change during follow-up: see `changing_covariates`.
     """
+    changing = changing_covariates(fit)
+    if changing:
+        problem = (
+            f"{', '.join(changing)} change(s) during follow-up, and survival of patients who keep "
+            "their first value (nobody ever responds, say) is nobody's survival"
+        )
+        remedy = "Model the change as well: states and the g-formula, as in `bayes-ihlrt ladder`"
+        raise RefusedError("population", [Fault("covariates", problem, remedy)])
     return population_of(fit, cohort_rows(fit, modifier_at=modifier_at), weights=weights)
-
-
-def external_population(
-    fit: FittedModel,
-    columns: Columns,
-    *,
-    modifier_at: float | None = None,
-    weights: Floats | None = None,
-    seed: int = 0,
-) -> Population:
-    """Return other patients than those of the cohort, for example of another register.
-
-    The effect of a group, such as a centre, that the cohort does not have is drawn from the
-    distribution of groups, Normal(0, sd), in each draw: nothing else is known of it.
-
-    Parameters
-    ----------
-    fit : FittedModel
-        The posterior.
-    columns : mapping of str to ndarray, shape (patients,)
-        Every covariate that the model reads, on the scale of the data; without the treatment.
-    modifier_at : float, optional
-        Give every patient this value of the modifier.
-    weights : ndarray, shape (patients,) or (samples, patients), optional
-        What each patient weighs; equal weights by default.
-    seed : int
-        Seed of the effects of unknown groups.
-
-    Returns
-    -------
-    Population
-        Covariate patterns with their shares.
-
-    Raises
-    ------
-    SpecificationError
-        When a column is missing, a category is unknown, or the weights are not one a patient.
-    """
-    rows = {name: np.asarray(values) for name, values in columns.items()}
-    spec = fit.prepared.spec
-    read = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
-    if spec.modifier is not None:
-        read = [spec.modifier.column if name == spec.modifier.name else name for name in read]
-    known = {*rows, spec.treatment}
-    if modifier_at is not None and spec.modifier is not None and rows:
-        rows[spec.modifier.column] = np.full(len(next(iter(rows.values()))), modifier_at)
-        known.add(spec.modifier.column)
-    faults = [
-        Fault(f"column {name}", "the population lacks it", nearest(name, set(rows)))
-        for name in dict.fromkeys(read)
-        if name not in known
-    ]
-    if faults:
-        raise SpecificationError("external population", faults)
-    return population_of(fit, rows, weights=weights, seed=seed)
 
 
 def population_of(
@@ -200,6 +155,38 @@ def _shares(pattern: NDArray[np.intp], patterns: int, weights: Floats | None) ->
         return shares
     each = [np.bincount(pattern, row, patterns) for row in np.atleast_2d(shares)]
     return np.stack(each) if weights.ndim == 2 else each[0]
+
+
+def changing_covariates(fit: FittedModel) -> tuple[str, ...]:
+    """Return the covariates of a model that change during follow-up, but for the treatment.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+
+    Returns
+    -------
+    tuple of str
+        Columns of the person-time of which some patient, within one trial or clone, has several
+        values.
+    """
+    spec, rows = fit.prepared.spec, fit.person_time
+    history = rows.patient_index
+    for name in ("trial", "clone"):
+        if name in rows.columns:
+            _, own = np.unique(rows.columns[name], return_inverse=True)
+            history = history * (own.max() + 1) + own
+    follows = history[1:] == history[:-1]
+    read = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
+    if spec.modifier is not None:
+        read = [spec.modifier.column if name == spec.modifier.name else name for name in read]
+    return tuple(
+        name
+        for name in dict.fromkeys(read)
+        if name != spec.treatment
+        and bool((follows & (rows.columns[name][1:] != rows.columns[name][:-1])).any())
+    )
 
 
 def cohort_rows(

@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
-from bayes_ihlrt.report.words import number
+from bayes_ihlrt.report.numbers import number
 
 
 def interaction_panel(found: InteractionResult) -> Table:

@@ -12,14 +12,14 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.estimands.population import changing_covariates
 from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
+from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
-    interval,
     loo_sentence,
-    number,
     summary_sentences,
 )
 
@@ -53,8 +53,9 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     if result.spec.treatment is not None:
         console.print(hazard_ratio_panel(result))
         console.print()
-    console.print(survival_panel(result))
-    console.print()
+    if not changing_covariates(result.fit):
+        console.print(survival_panel(result))
+        console.print()
     if result.interaction is not None:
         modifier = "" if result.spec.modifier is None else result.spec.modifier.name
         console.print(interaction_panel(result.interaction))

@@ -6,8 +6,10 @@ from typing import Final
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.estimands.population import changing_covariates
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.report.numbers import interval, number
 
 SETTLED: Final = 0.95
 """Posterior probability from which a direction is called settled."""
@@ -101,58 +103,6 @@ def loo_sentence(result: FitResult) -> str:
     )
 
 
-def interval(
-    low: float | None, high: float | None, *, digits: int, missing: str = "not reached"
-) -> str:
-    """Return an interval in words.
-
-    Parameters
-    ----------
-    low, high : float or None
-        Its ends; None where infinite or not defined.
-    digits : int
-        Decimals.
-    missing : str
-        What to say for None.
-
-    Returns
-    -------
-    str
-        For example ``"0.35 to 1.03"``.
-
-    Examples
-    --------
-    >>> interval(0.354, 1.031, digits=2), interval(12.0, None, digits=1)
-    ('0.35 to 1.03', '12.0 to not reached')
-    """
-    return f"{number(low, digits, missing=missing)} to {number(high, digits, missing=missing)}"
-
-
-def number(value: float | None, digits: int, *, missing: str = "not reached") -> str:
-    """Return a number with fixed decimals and without a negative zero.
-
-    Parameters
-    ----------
-    value : float or None
-        None where infinite or not defined.
-    digits : int
-        Decimals.
-    missing : str
-        What to say for None.
-
-    Returns
-    -------
-    str
-        The number, or `missing`.
-
-    Examples
-    --------
-    >>> number(-0.004, 2), number(None, 1)
-    ('0.00', 'not reached')
-    """
-    return missing if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
-
-
 def _effect(result: FitResult) -> str:
     modifier, treatment = result.spec.modifier, result.spec.treatment
     reference = None if modifier is None else modifier.reference
@@ -183,6 +133,12 @@ def _survival_time(result: FitResult) -> list[str]:
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
+    if found.summary["median"] is None:
+        changing = ", ".join(changing_covariates(result.fit))
+        return [
+            f"Survival by strategy is not reported: {changing} changes during follow-up, and has "
+            "to be modelled as well (see `bayes-ihlrt ladder`)."
+        ]
     if chance is None:
         return [
             f"Treatment {strategy} and never are the same within {horizon:g} months: there is no "

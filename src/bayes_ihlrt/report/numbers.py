@@ -1,0 +1,53 @@
+"""Numbers and intervals in words."""
+
+
+def interval(
+    low: float | None, high: float | None, *, digits: int, missing: str = "not reached"
+) -> str:
+    """Return an interval in words.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Its ends; None where infinite or not defined.
+    digits : int
+        Decimals.
+    missing : str
+        What to say for None.
+
+    Returns
+    -------
+    str
+        For example ``"0.35 to 1.03"``.
+
+    Examples
+    --------
+    >>> interval(0.354, 1.031, digits=2), interval(12.0, None, digits=1)
+    ('0.35 to 1.03', '12.0 to not reached')
+    """
+    return f"{number(low, digits, missing=missing)} to {number(high, digits, missing=missing)}"
+
+
+def number(value: float | None, digits: int, *, missing: str = "not reached") -> str:
+    """Return a number with fixed decimals and without a negative zero.
+
+    Parameters
+    ----------
+    value : float or None
+        None where infinite or not defined.
+    digits : int
+        Decimals.
+    missing : str
+        What to say for None.
+
+    Returns
+    -------
+    str
+        The number, or `missing`.
+
+    Examples
+    --------
+    >>> number(-0.004, 2), number(None, 1)
+    ('0.00', 'not reached')
+    """
+    return missing if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
