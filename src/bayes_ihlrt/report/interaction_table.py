@@ -6,20 +6,22 @@ from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.report.numbers import number
 
 
-def interaction_panel(found: InteractionResult) -> Table:
+def interaction_panel(found: InteractionResult, modifier: str) -> Table:
     """Return the table of statements about the interaction.
 
     Parameters
     ----------
     found : InteractionResult
         Of a fitted analysis.
+    modifier : str
+        Name of the modifier.
 
     Returns
     -------
     rich.table.Table
         One row a statement.
     """
-    title = "Does the effect depend on it? Probability before and given the data"
+    title = f"Does the effect depend on {modifier}? Probability before and given the data"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in ("prior", "posterior"):
@@ -55,6 +57,9 @@ def crossing_sentence(found: InteractionResult, modifier: str) -> str:
             "nowhere": f"at no {modifier} of the cohort",
         }[here[0].above]
         return f"{chance} {where} ({low:.3g} to {high:.3g})."
+    if [each.above for each in here] == ["higher", "lower"]:
+        between = " and ".join(f"{each.at:.2g}" for each in here)
+        return f"{chance} between {modifier} {between} (cohort: {low:.3g} to {high:.3g})."
     way = {"higher": "above", "lower": "below"}
     parts = [f"{way[each.above]} {modifier} {each.at:.2g}" for each in here]
     return f"{chance} {' and '.join(parts)} (cohort: {low:.3g} to {high:.3g})."
