@@ -32,7 +32,8 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
     Returns
     -------
     xarray.DataArray
-        Dimensions ``chain, draw, subgroup``; subgroups are named ``"afp_high 1"``.
+        Dimensions ``chain, draw, subgroup``; subgroups are named ``"afp_high 1"``, or
+        ``"centre-1"`` where the level says the column.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
         for level in sorted(set(subgroup_labels(fit, column))):
             weights = subgroup_weights(fit, column, level)
             parts.append(log_hazard_ratio(fit, weights=weights))
-            names.append(f"{column} {level}")
+            names.append(_name(column, level))
     joined: xr.DataArray = xr.concat(parts, dim=xr.Variable(SUBGROUP, names))
     return joined.transpose("chain", "draw", SUBGROUP)
 
@@ -85,13 +86,18 @@ def crude_rate_ratios(fit: FittedModel, columns: Sequence[str]) -> xr.Dataset:
             counts = [float(event[here & arm].sum()) for arm in (treated, ~treated)]
             spent = [float(months[here & arm].sum()) for arm in (treated, ~treated)]
             table.append((*_ratio(counts, spent), float((labels == level).sum()), *counts))
-            names.append(f"{column} {level}")
+            names.append(_name(column, level))
     values = np.array(table).T
     labels_of = ("ratio", "low", "high", "patients", "events_treated", "events_untreated")
     return xr.Dataset(
         {name: (SUBGROUP, row) for name, row in zip(labels_of, values, strict=True)},
         coords={SUBGROUP: names},
     )
+
+
+def _name(column: str, level: str) -> str:
+    """Column and level; the level alone where it says the column, as ``centre-1``."""
+    return level if level.startswith(column) else f"{column} {level}"
 
 
 def _ratio(events: list[float], months: list[float]) -> tuple[float, float, float]:

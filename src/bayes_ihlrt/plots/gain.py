@@ -93,7 +93,14 @@ def plot_subgroups(data: xr.Dataset) -> Figure:
     ]
     axes.set_yticks(position, labels, fontsize=8)
     axes.set_ylim(-0.7, count - 0.3)
-    ratio_axis(axes, data, axis="x")
+    # Intervals of small subgroups run out of the picture; their dots do not.
+    widest = data.assign(
+        {
+            "q2.5": np.fmin(data["q2.5"], np.fmax(data["low"], 0.1)),
+            "q97.5": np.fmax(data["q97.5"], np.fmin(data["high"], 5.0)),
+        }
+    )
+    ratio_axis(axes, widest, axis="x")
     axes.set_xlabel(
         "Hazard ratio, treated / untreated (log scale), median and 95 % interval\n"
         "(patients; events treated + untreated); dotted: all patients",
