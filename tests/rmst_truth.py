@@ -154,10 +154,10 @@ def report(found):
         "Written by `tests/rmst_truth.py`; checked by `tests/slow/test_rmst_truth.py`.",
         "",
         f"{cohorts} synthetic cohorts of {PATIENTS} patients (seeds {FIRST_SEED} and on),",
-        "treatment on demand, Weibull model with treatment by NLR, ALBI and AFP, wide priors. Months",
-        f"gained of {HORIZON:g} by treatment from month 0. Posteriors of the batched engine;",
-        f"{found.nuts} of {cohorts} needed NUTS. True difference in the population: {value:.3f}",
-        f"months (Monte Carlo standard error {mcse:.3f}).",
+        "treatment on demand, Weibull model with treatment by NLR, ALBI and AFP, wide priors.",
+        f"Months gained of {HORIZON:g} by treatment from month 0. Posteriors of the batched",
+        f"engine; {found.nuts} of {cohorts} needed NUTS. True difference in the population:",
+        f"{value:.3f} months (Monte Carlo standard error {mcse:.3f}).",
         "",
         "| average over | bias | Monte Carlo SE | mean posterior sd | sd of error | coverage |",
         "|---|---|---|---|---|---|",
@@ -170,8 +170,8 @@ def report(found):
         )
     lines += [
         "",
-        "Bias in months, coverage of central 95 % intervals. Asked for: bias within two Monte Carlo",
-        "standard errors, coverage between 90 and 98 %.",
+        "Bias in months, coverage of central 95 % intervals. Asked for: bias within two Monte",
+        "Carlo standard errors, coverage between 90 and 98 %.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,7 @@
 """How `[estimands]` reaches a result: populations, quantiles, subgroups, interaction."""
 
 import json
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -26,9 +27,9 @@ def fitted(name, **estimands):
 
 
 def printed(result):
-    console = Console(width=110, record=True, quiet=True)
-    print_fit(console, result)
-    return console.export_text()
+    text = StringIO()
+    print_fit(Console(width=110, file=text), result)
+    return text.getvalue()
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_response_rates_of_the_synthetic_cohort():
     assert orr.counts.patients == dcr.counts.patients == (20, 60)
     assert "conditions on the future" in best.note
     initial = response_table(findings["initial_response"], treated, best=False, seed=1)
-    assert all(a.counts.events <= b.counts.events for a, b in zip(initial.rows, best.rows))
+    for first, ever in zip(initial.rows, best.rows, strict=True):
+        assert first.counts.events <= ever.counts.events
     events = adverse_event_table({"severe": findings["severe_adverse_event"]}, treated, seed=1)
     (row,) = events.rows
     low, high = row.difference["q2.5"], row.difference["q97.5"]

@@ -100,8 +100,10 @@ def density(values: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    x, density : ndarray, shape (points,)
-        Where, and how dense.
+    x : ndarray, shape (points,)
+        Where.
+    density : ndarray, shape (points,)
+        How dense.
     """
     low, high = np.quantile(values, [0.0005, 0.9995])
     inside = values[(values >= low) & (values <= high)]
