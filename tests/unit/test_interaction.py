@@ -111,6 +111,22 @@ def test_statements_have_the_prior_beside_them(fit):
     assert found[0].words == "ihlrt lowers the hazard more at higher nlr"
 
 
+def test_without_an_interaction_nothing_is_said_of_it():
+    draws = weibull(1.3, ihlrt=normal(-0.5), nlr=normal(0.4))
+    plain = fabricate({"family": "weibull"}, draws, "ihlrt + nlr")
+    found = mitigation_statements(plain, plain, QUESTION)
+    assert [each.name for each in found] == ["modifier-irrelevant-if-treated", "gains-more-at-high"]
+
+
+def test_a_prior_without_bounds_has_no_probability(fit):
+    extreme = {"log_rate": normal(1e4), "ihlrt": normal(-2e4)}
+    draws = {**weibull(1.3, **effects()), **extreme}
+    flat = fabricate({"family": "weibull"}, draws, "ihlrt * nlr")
+    found = mitigation_statements(fit, flat, QUESTION)
+    assert found[-1].prior is None
+    assert found[-1].posterior is not None
+
+
 def test_contrasts_on_survival_and_months(fit):
     found = interaction_contrasts(fit, QUESTION)
     gains = gain_by_modifier(fit, [1.5, 6.0], 24.0, TREATED)

@@ -133,8 +133,12 @@ def _interaction(result: FitResult) -> list[Line]:
         (
             f"Interaction: {each.words}",
             _PUBLISHED["interaction"],
-            f"probability {each.posterior:.2f}",
-            f"prior probability {each.prior:.2f}",
+            f"probability {_chance(each.posterior)}",
+            f"prior probability {_chance(each.prior)}",
         )
         for each in result.interaction.statements
     ]
+
+
+def _chance(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"

@@ -128,16 +128,19 @@ def describe_interaction(
     log = modifier.transform is ModifierTransform.LOG2
     values = curve["value"].to_numpy()
     ratio = multiplicative_interaction(fit, question)
+    statements = mitigation_statements(fit, prior, question)
     return InteractionResult(
         question=question,
         step=modifier_step(fit, question)[2],
         multiplicative={
             **_summary(xr.apply_ufunc(np.exp, ratio)),
-            "prob_below_1": float(probability(ratio < 0.0)),
+            "prob_below_1": next(
+                (s.posterior for s in statements if s.name == "hazard-ratio-falls"), None
+            ),
         },
         additive=_additive(fit, question),
         contrasts=_contrasts(fit, question),
-        statements=mitigation_statements(fit, prior, question),
+        statements=statements,
         curve=curve,
         crossings={
             name: crossings(values, curve[name].to_numpy(), spec.estimands.levels, log=log)

@@ -5,6 +5,7 @@ Nobody intervenes on the modifier: these are statements about whom treatment hel
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -19,6 +20,8 @@ from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
+_NOTHING: Final = 1e-12
+"""Log ratios of hazard ratios below this are rounding: the model has no interaction."""
 type Weigh = Callable[[FittedModel], Floats | None]
 
 
@@ -78,16 +81,17 @@ class Statement:
         Short name.
     words : str
         The statement.
-    prior : float
-        Probability before the data: what the prior alone says.
+    prior : float or None
+        Probability before the data: what the prior alone says; None where the prior allows hazards
+        that no computer holds.
     posterior : float
         Probability given the data.
     """
 
     name: str
     words: str
-    prior: float
-    posterior: float
+    prior: float | None
+    posterior: float | None
 
 
 def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
@@ -162,9 +166,9 @@ def mitigation_statements(
     Returns
     -------
     tuple of Statement
-        Treatment lowers the hazard more at higher values; among the treated the modifier hardly
-        matters; treatment gains that many more months at the high value. The last is left out
-        where covariates change during follow-up: see `changing_covariates`.
+        Treatment lowers the hazard more at higher values (left out where the model has no
+        interaction); among the treated the modifier hardly matters; treatment gains that many more
+        months at the high value (left out where covariates change during follow-up).
     """
     _, _, step = modifier_step(fit, question)
     name = "" if fit.prepared.spec.modifier is None else fit.prepared.spec.modifier.name
@@ -183,19 +187,23 @@ def mitigation_statements(
     return tuple(Statement(key, words[key], before[key], after[key]) for key in after)
 
 
-def _probabilities(fit: FittedModel, question: Question) -> dict[str, float]:
+def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | None]:
     begin, end, _ = modifier_step(fit, question)
     treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
     log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
     low, high = np.log(question.irrelevant)
-    statements = {
-        "hazard-ratio-falls": multiplicative_interaction(fit, question) < 0.0,
-        "modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high),
-    }
+    ratio = multiplicative_interaction(fit, question)
+    statements = {"modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high)}
+    if bool((abs(ratio) > _NOTHING).any()):
+        statements = {"hazard-ratio-falls": ratio < 0.0, **statements}
+    found: dict[str, float | None] = {n: float(probability(s)) for n, s in statements.items()}
     if not changing_covariates(fit):
-        months = interaction_contrasts(fit, question)["rmst"]
-        statements["gains-more-at-high"] = months > question.gain
-    return {name: float(probability(draws)) for name, draws in statements.items()}
+        with np.errstate(over="ignore", invalid="ignore"):
+            months = interaction_contrasts(fit, question)["rmst"]
+        sound = bool(np.isfinite(months).all())
+        chance = float(probability(months > question.gain))
+        found["gains-more-at-high"] = chance if sound else None
+    return found
 
 
 def modifier_step(fit: FittedModel, question: Question) -> tuple[float, float, str]:

@@ -27,7 +27,8 @@ def interaction_panel(found: InteractionResult, modifier: str) -> Table:
     for name in ("prior", "posterior"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in found.statements:
-        table.add_row(each.words, number(each.prior, 2), number(each.posterior, 2))
+        cells = (number(chance, 2, missing="-") for chance in (each.prior, each.posterior))
+        table.add_row(each.words, *cells)
     return table
 
 

@@ -20,6 +20,7 @@ from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
     loo_sentence,
+    says_something,
     summary_sentences,
 )
 
@@ -56,7 +57,7 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     if not changing_covariates(result.fit):
         console.print(survival_panel(result))
         console.print()
-    if result.interaction is not None:
+    if result.interaction is not None and says_something(result):
         modifier = "" if result.spec.modifier is None else result.spec.modifier.name
         console.print(interaction_panel(result.interaction, modifier))
         console.print(Text(crossing_sentence(result.interaction, modifier)))

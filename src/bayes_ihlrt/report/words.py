@@ -41,6 +41,23 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     return (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
 
 
+def says_something(result: FitResult) -> bool:
+    """Return whether anything may be said of the effect: converged, and no immortal time.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    bool
+        False where `summary_sentences` only warns.
+    """
+    design = result.checked.person_time.provenance.design
+    return result.converged and design is not DesignKind.EVER_NEVER
+
+
 def headline(result: FitResult) -> str:
     """Return what was fitted, in one line.
 
