@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
+from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.figure_data import figure_data
 from bayes_ihlrt.analysis.outcome_table import adverse_event_table
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
@@ -97,8 +98,8 @@ def test_a_spline_of_the_modifier(sampler):
 
 def test_populations(sampler):
     own = fitted("primary")
-    treated = fitted("primary", population="att")
-    drawn = fitted("primary", population="bootstrap")
+    treated = fitted("primary", population=PopulationKind.ATT)
+    drawn = fitted("primary", population=PopulationKind.BOOTSTRAP)
     rows = own.checked.person_time
     ever = np.bincount(rows.patient_index, rows.columns["ihlrt"].astype(float)) > 0
     patients = sample_population(treated.fit, weights=ever.astype(float))

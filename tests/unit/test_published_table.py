@@ -16,7 +16,7 @@ FRAME = {
     "start": [2.0, 5.0, None, None, None],
     "age": AGE,
     "male": [1, 0, 1, 1, 0],
-    "grade": ["1", "2a", "1", "1", "2a"],
+    "grade": ["A", "B", "A", "A", "B"],
 }
 
 
@@ -35,7 +35,7 @@ def test_table_one_by_hand(cohort):
     assert found.patients == (2, 3)
     assert found.note == HINDSIGHT
     rows = {row.name: row for row in found.rows}
-    assert list(rows) == ["age", "male", "grade: 1", "grade: 2a"]
+    assert list(rows) == ["age", "male", "grade: A", "grade: B"]
     assert (rows["age"].treated, rows["age"].untreated) == ("72 (71 to 73)", "64 (62 to 65)")
     assert (rows["male"].treated, rows["male"].untreated) == ("1 (50 %)", "2 (67 %)")
     one, zero = AGE[:2], AGE[2:]

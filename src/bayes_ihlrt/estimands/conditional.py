@@ -113,4 +113,4 @@ def residual_life(
         alive_at=alive_at,
         population=population or sample_population(fit, modifier_at=modifier_at),
     )
-    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME)
+    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME, skipna=False)

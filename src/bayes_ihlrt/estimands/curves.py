@@ -139,7 +139,7 @@ def rmst(
     nodes, weights = quadrature(pieces(fit, [each.start for each in strategies], 0.0, horizon))
     patients = population or sample_population(fit, modifier_at=modifier_at)
     curve = survival(fit, nodes, strategies, population=patients)
-    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME)
+    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME, skipna=False)
 
 
 def median_survival(
