@@ -127,17 +127,11 @@ def describe_interaction(
     curve = _curve(fit, modifier, question, observed)
     log = modifier.transform is ModifierTransform.LOG2
     values = curve["value"].to_numpy()
-    ratio = multiplicative_interaction(fit, question)
     statements = mitigation_statements(fit, prior, question)
     return InteractionResult(
         question=question,
         step=modifier_step(fit, question)[2],
-        multiplicative={
-            **_summary(xr.apply_ufunc(np.exp, ratio)),
-            "prob_below_1": next(
-                (s.posterior for s in statements if s.name == "hazard-ratio-falls"), None
-            ),
-        },
+        multiplicative=_multiplicative(fit, question, statements),
         additive=_additive(fit, question),
         contrasts=_contrasts(fit, question),
         statements=statements,
@@ -174,6 +168,14 @@ def _curve(
         fit, values, question.horizon, question.treated, weights=question.weigh(fit)
     ).rename({modifier.name: "value"})
     return found.assign(prob_gain=probability(gained > question.gain))
+
+
+def _multiplicative(
+    fit: FittedModel, question: Question, statements: tuple[Statement, ...]
+) -> dict[str, Any]:
+    ratio = xr.apply_ufunc(np.exp, multiplicative_interaction(fit, question))
+    falls = (s.posterior for s in statements if s.name == "hazard-ratio-falls")
+    return {**_summary(ratio), "prob_below_1": next(falls, None)}
 
 
 def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any] | None]:

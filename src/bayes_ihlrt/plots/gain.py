@@ -81,48 +81,16 @@ def plot_subgroups(data: xr.Dataset) -> Figure:
     axes.plot(data["median"], position + 0.1, "o", color=DARK, markersize=6, label="model")
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
     axes.axvline(float(data.attrs["overall"]), color=DARK, linewidth=0.8, linestyle="dotted")
-    labels = [
-        f"{name}  ({int(n)}; {int(d1)}+{int(d0)})"
-        for name, n, d1, d0 in zip(
-            *(
-                data[name].to_numpy()
-                for name in ("subgroup", "patients", "events_treated", "events_untreated")
-            ),
-            strict=True,
-        )
-    ]
-    axes.set_yticks(position, labels, fontsize=8)
+    axes.set_yticks(position, _subgroup_labels(data), fontsize=8)
     axes.set_ylim(-0.7, count - 0.3)
-    # Intervals of small subgroups run out of the picture; their dots do not.
-    widest = data.assign(
-        {
-            "q2.5": np.fmin(data["q2.5"], np.fmax(data["low"], 0.1)),
-            "q97.5": np.fmax(data["q97.5"], np.fmin(data["high"], 5.0)),
-        }
-    )
-    ratio_axis(axes, widest, axis="x")
+    ratio_axis(axes, _widest(data), axis="x")
     axes.set_xlabel(
         "Hazard ratio, treated / untreated (log scale), median and 95 % interval\n"
         "(patients; events treated + untreated); dotted: all patients",
         fontsize=9,
     )
     axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
-    for place, name in zip(position, data["subgroup"].to_numpy(), strict=True):
-        row = data.sel(subgroup=name)
-        text = (
-            f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})  "
-            f"P {float(row['prob_benefit']):.2f}"
-        )
-        axes.annotate(
-            text,
-            (1.02, place + 0.1),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8,
-        )
-    axes.annotate(
-        "HR (95 %)  P(HR < 1)", (1.02, count - 0.4), xycoords=("axes fraction", "data"), fontsize=8
-    )
+    _subgroup_numbers(axes, data, position)
     return figure
 
 
@@ -146,3 +114,37 @@ def _regions(axes: Axes, part: xr.Dataset, gain: float) -> None:
     axes.plot(x, height, color="black", linewidth=0.9)
     for edge in (0.0, gain):
         axes.axvline(edge, color=GREY, linewidth=0.8, linestyle="dashed" if edge else "solid")
+
+
+def _subgroup_labels(data: xr.Dataset) -> list[str]:
+    names = ("subgroup", "patients", "events_treated", "events_untreated")
+    columns = (data[name].to_numpy() for name in names)
+    return [
+        f"{name}  ({int(n)}; {int(d1)}+{int(d0)})" for name, n, d1, d0 in zip(*columns, strict=True)
+    ]
+
+
+def _widest(data: xr.Dataset) -> xr.Dataset:
+    """What the axis shows: intervals of small subgroups run out of the picture, dots do not."""
+    return data.assign(
+        {
+            "q2.5": np.fmin(data["q2.5"], np.fmax(data["low"], 0.1)),
+            "q97.5": np.fmax(data["q97.5"], np.fmin(data["high"], 5.0)),
+        }
+    )
+
+
+def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
+    top = data.sizes["subgroup"] - 0.4
+    words = [(top, "HR (95 %)  P(HR < 1)")]
+    for place, name in zip(position, data["subgroup"].to_numpy(), strict=True):
+        row = data.sel(subgroup=name)
+        text = (
+            f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})  "
+            f"P {float(row['prob_benefit']):.2f}"
+        )
+        words.append((float(place) + 0.1, text))
+    for height, text in words:
+        axes.annotate(
+            text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8
+        )
