@@ -14,20 +14,24 @@ if TYPE_CHECKING:
     from bayes_ihlrt import hazards as hazards
     from bayes_ihlrt import plots as plots
     from bayes_ihlrt.analysis.checking import check_analysis as check_analysis
+    from bayes_ihlrt.analysis.counterparts import published_counterparts as published_counterparts
     from bayes_ihlrt.analysis.diagnosing import Diagnosis as Diagnosis
     from bayes_ihlrt.analysis.diagnosing import diagnose as diagnose
+    from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
     from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.outcome_table import adverse_event_table as adverse_event_table
+    from bayes_ihlrt.analysis.outcome_table import response_table as response_table
     from bayes_ihlrt.analysis.plan_reading import load_plan as load_plan
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
     from bayes_ihlrt.analysis.reading import parse_spec as parse_spec
     from bayes_ihlrt.analysis.result import FitResult as FitResult
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
-    from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
+    from bayes_ihlrt.analysis.table_one import table_one as table_one
     from bayes_ihlrt.data import datasets as datasets
     from bayes_ihlrt.data.cohort import Cohort as Cohort
     from bayes_ihlrt.data.cohort import load_cohort as load_cohort
@@ -47,13 +51,38 @@ if TYPE_CHECKING:
     from bayes_ihlrt.errors import MissingExtraError as MissingExtraError
     from bayes_ihlrt.errors import RefusedError as RefusedError
     from bayes_ihlrt.errors import SpecificationError as SpecificationError
+    from bayes_ihlrt.estimands.additive import additive_interaction as additive_interaction
+    from bayes_ihlrt.estimands.conditional import conditional_survival as conditional_survival
+    from bayes_ihlrt.estimands.conditional import residual_life as residual_life
+    from bayes_ihlrt.estimands.contrasts import contrast as contrast
+    from bayes_ihlrt.estimands.contrasts import number_needed_to_treat as number_needed_to_treat
+    from bayes_ihlrt.estimands.crossings import crossings as crossings
     from bayes_ihlrt.estimands.curves import NEVER as NEVER
     from bayes_ihlrt.estimands.curves import median_survival as median_survival
     from bayes_ihlrt.estimands.curves import rmst as rmst
     from bayes_ihlrt.estimands.curves import survival as survival
+    from bayes_ihlrt.estimands.curves import survival_quantile as survival_quantile
     from bayes_ihlrt.estimands.curves import treated_from as treated_from
+    from bayes_ihlrt.estimands.external import external_population as external_population
     from bayes_ihlrt.estimands.interaction import log_hazard_ratio as log_hazard_ratio
+    from bayes_ihlrt.estimands.measures import cumulative_hazard as cumulative_hazard
+    from bayes_ihlrt.estimands.measures import event_probability as event_probability
+    from bayes_ihlrt.estimands.measures import hazard as hazard
+    from bayes_ihlrt.estimands.measures import (
+        interval_event_probability as interval_event_probability,
+    )
+    from bayes_ihlrt.estimands.measures import time_lost as time_lost
+    from bayes_ihlrt.estimands.mitigation import interaction_contrasts as interaction_contrasts
+    from bayes_ihlrt.estimands.patients import bootstrap_weights as bootstrap_weights
+    from bayes_ihlrt.estimands.patients import overlap_weights as overlap_weights
+    from bayes_ihlrt.estimands.patients import subgroup_weights as subgroup_weights
+    from bayes_ihlrt.estimands.patients import treated_weights as treated_weights
+    from bayes_ihlrt.estimands.population import sample_population as sample_population
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
+    from bayes_ihlrt.estimands.proportions import compare_proportions as compare_proportions
+    from bayes_ihlrt.estimands.subgroups import (
+        subgroup_log_hazard_ratio as subgroup_log_hazard_ratio,
+    )
     from bayes_ihlrt.estimands.summary import probability as probability
     from bayes_ihlrt.estimands.summary import summarise as summarise
     from bayes_ihlrt.inference.batch import BatchEngine as BatchEngine
@@ -84,6 +113,31 @@ if TYPE_CHECKING:
     __version__: str
 else:
     _NAMES = {
+        "published_counterparts": "bayes_ihlrt.analysis.counterparts",
+        "adverse_event_table": "bayes_ihlrt.analysis.outcome_table",
+        "response_table": "bayes_ihlrt.analysis.outcome_table",
+        "table_one": "bayes_ihlrt.analysis.table_one",
+        "additive_interaction": "bayes_ihlrt.estimands.additive",
+        "conditional_survival": "bayes_ihlrt.estimands.conditional",
+        "residual_life": "bayes_ihlrt.estimands.conditional",
+        "contrast": "bayes_ihlrt.estimands.contrasts",
+        "number_needed_to_treat": "bayes_ihlrt.estimands.contrasts",
+        "crossings": "bayes_ihlrt.estimands.crossings",
+        "survival_quantile": "bayes_ihlrt.estimands.curves",
+        "external_population": "bayes_ihlrt.estimands.external",
+        "cumulative_hazard": "bayes_ihlrt.estimands.measures",
+        "event_probability": "bayes_ihlrt.estimands.measures",
+        "hazard": "bayes_ihlrt.estimands.measures",
+        "interval_event_probability": "bayes_ihlrt.estimands.measures",
+        "time_lost": "bayes_ihlrt.estimands.measures",
+        "interaction_contrasts": "bayes_ihlrt.estimands.mitigation",
+        "bootstrap_weights": "bayes_ihlrt.estimands.patients",
+        "overlap_weights": "bayes_ihlrt.estimands.patients",
+        "subgroup_weights": "bayes_ihlrt.estimands.patients",
+        "treated_weights": "bayes_ihlrt.estimands.patients",
+        "sample_population": "bayes_ihlrt.estimands.population",
+        "compare_proportions": "bayes_ihlrt.estimands.proportions",
+        "subgroup_log_hazard_ratio": "bayes_ihlrt.estimands.subgroups",
         "check_analysis": "bayes_ihlrt.analysis.checking",
         "Diagnosis": "bayes_ihlrt.analysis.diagnosing",
         "diagnose": "bayes_ihlrt.analysis.diagnosing",
@@ -96,7 +150,7 @@ else:
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
-        "EstimandSpec": "bayes_ihlrt.analysis.spec",
+        "EstimandSpec": "bayes_ihlrt.analysis.estimand_spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "Cohort": "bayes_ihlrt.data.cohort",
         "load_cohort": "bayes_ihlrt.data.cohort",

@@ -123,7 +123,12 @@ def test_only_the_synthetic_data_say_that_they_are(name: str) -> None:
 
 
 def test_the_data_sets_of_the_documentation_are_there() -> None:
-    assert datasets.names() == ("heart", "hepatocellular", "ihlrt_synthetic")
+    assert datasets.names() == (
+        "heart",
+        "hepatocellular",
+        "ihlrt_synthetic",
+        "ihlrt_synthetic_findings",
+    )
 
 
 def test_a_data_frame_carries_its_source() -> None:
@@ -153,5 +158,6 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones() -> None:
     assert str(told.value) == (
         "packaged data: 1 fault\n"
         "  - the name: no packaged data set is called 'hepatocelular'. Did you mean "
-        "'hepatocellular'? Allowed: heart, hepatocellular, ihlrt_synthetic."
+        "'hepatocellular'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
+        "ihlrt_synthetic_findings."
     )

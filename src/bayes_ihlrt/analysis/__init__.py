@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.diagnosing import Diagnosis as Diagnosis
     from bayes_ihlrt.analysis.diagnosing import diagnose as diagnose
     from bayes_ihlrt.analysis.diagnosing import read_observed_from as read_observed_from
+    from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.estimates import Estimate as Estimate
     from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         sensitivity_figures as sensitivity_figures,
     )
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
-    from bayes_ihlrt.analysis.spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.spec import json_schema as json_schema
     from bayes_ihlrt.analysis.templates import write_templates as write_templates
     from bayes_ihlrt.analysis.trial_plan import TrialPlanResult as TrialPlanResult
@@ -61,7 +61,7 @@ else:
         "sensitivity_study": "bayes_ihlrt.analysis.sensitivity",
         "sensitivity_figures": "bayes_ihlrt.analysis.sensitivity_figures",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
-        "EstimandSpec": "bayes_ihlrt.analysis.spec",
+        "EstimandSpec": "bayes_ihlrt.analysis.estimand_spec",
         "json_schema": "bayes_ihlrt.analysis.spec",
         "write_templates": "bayes_ihlrt.analysis.templates",
         "versions": "bayes_ihlrt.analysis.library_versions",

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.analysis.result import FitResult, versions
+from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.checks.examine import examine
 from bayes_ihlrt.checks.result import ModelChecks

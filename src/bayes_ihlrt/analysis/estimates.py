@@ -1,7 +1,7 @@
 """Every estimand of an analysis: draws first, reduced together at the end."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +12,14 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.curves import (
     NEVER,
     Strategy,
-    median_survival,
+    labelled,
     rmst,
     survival,
+    survival_quantile,
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
@@ -36,7 +37,9 @@ class Estimate:
     Parameters
     ----------
     estimand : str
-        ``hazard_ratio``, ``survival``, ``rmst`` (months) or ``median_survival`` (months).
+        ``hazard_ratio``, ``survival``, ``rmst`` (months), ``median_survival`` (months),
+        ``survival_quantile_0.25`` and the like (months by which that share has had the event), or
+        ``number_needed_to_treat``.
     strategy : str or None
         The strategy that it describes; None for a contrast.
     contrast : str or None
@@ -109,12 +112,15 @@ def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
     return NEVER, treated_from(spec.estimands.treat_from)
 
 
-def estimate_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[Estimate, ...]:
+def estimate_all(
+    fit: FittedModel, spec: AnalysisSpec, *, weights: Floats | None = None
+) -> tuple[Estimate, ...]:
     """Return every estimand that a specification asks for.
 
     Hazard ratios at each value of the modifier and at its reference; survival, restricted mean
-    survival and median survival of each strategy and their difference, for the cohort's own
-    modifier values and with everybody's modifier set to each value.
+    survival, median and other quantiles of survival under each strategy and their difference, and
+    the number needed to treat, for the cohort's own modifier values and with everybody's modifier
+    set to each value.
 
     Parameters
     ----------
@@ -122,6 +128,8 @@ def estimate_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[Estimate, ...]:
         The posterior.
     spec : AnalysisSpec
         Horizons, modifier values, strategies.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs in the averages; equal weights by default.
 
     Returns
     -------
@@ -130,12 +138,12 @@ def estimate_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[Estimate, ...]:
     """
     rows = [] if spec.treatment is None else _hazard_ratios(fit, spec)
     for at in (None, *spec.estimands.at):
-        rows += _standardised(fit, spec, at)
+        rows += _standardised(fit, spec, at, weights)
     summary = summarise(_stacked([row.draws for row in rows]))
     benefit = probability(
         _stacked([np.isnan(row.draws) if row.benefit is None else row.benefit for row in rows])
     )
-    return tuple(
+    found = tuple(
         Estimate(
             row.estimand,
             row.strategy,
@@ -148,6 +156,33 @@ def estimate_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[Estimate, ...]:
         )
         for i, row in enumerate(rows)
     )
+    return found + tuple(needed_to_treat(each) for each in found if _is_gain(each))
+
+
+def _is_gain(found: Estimate) -> bool:
+    return found.estimand == "survival" and found.prob_benefit is not None
+
+
+def needed_to_treat(found: Estimate) -> Estimate:
+    """Return the number needed to treat that belongs to a difference in survival.
+
+    Parameters
+    ----------
+    found : Estimate
+        Difference in survival at a month.
+
+    Returns
+    -------
+    Estimate
+        1 over the difference's median and 95 % limits, turned round: ``q2.5`` belongs to the upper
+        limit. Negative numbers harm; where the limits have different signs the interval runs
+        through infinity. No mean and no standard deviation: draws of it have none.
+    """
+    parts = {name: found.summary[name] for name in ("median", "q2.5", "q97.5")}
+    over = {name: finite_or_none(1.0 / v) if v else None for name, v in parts.items()}
+    summary = {"mean": None, "sd": None, "median": over["median"]}
+    summary |= {"q2.5": over["q97.5"], "q97.5": over["q2.5"]}
+    return replace(found, estimand="number_needed_to_treat", summary=summary)
 
 
 def finite_or_none(value: object) -> float | None:
@@ -192,21 +227,33 @@ def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec) -> list[_Row]:
     ]
 
 
-def _standardised(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[_Row]:
+def _standardised(
+    fit: FittedModel, spec: AnalysisSpec, at: float | None, weights: Floats | None
+) -> list[_Row]:
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
     start = compared[-1].start
-    patients = sample_population(fit, modifier_at=at)
-    curves = survival(fit, horizons, compared, population=patients)
-    rows = []
-    for horizon in horizons:
-        at_horizon = curves.sel({TIME: horizon}, drop=True)
-        rows += _compared("survival", at_horizon, start=start, horizon=horizon, at=at)
-    for horizon in horizons:
-        area = rmst(fit, horizon, compared, population=patients)
-        rows += _compared("rmst", area, start=start, horizon=horizon, at=at)
-    median = median_survival(fit, compared, population=patients)
-    return rows + _compared("median_survival", median, start=start, horizon=None, at=at)
+    shares = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
+    shares = {"median_survival": 0.5, **shares}
+    draws: dict[tuple[str, float | None], xr.DataArray] = {}
+    if changing_covariates(fit):
+        # Nobody's survival is known without a model of the change: the rows stay, without values.
+        samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+        nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
+        asked = [(name, horizon) for name in ("survival", "rmst") for horizon in horizons]
+        draws = dict.fromkeys([*asked, *((name, None) for name in shares)], nothing)
+    else:
+        patients = sample_population(fit, modifier_at=at, weights=weights)
+        curves = survival(fit, horizons, compared, population=patients)
+        draws |= {("survival", h): curves.sel({TIME: h}, drop=True) for h in horizons}
+        draws |= {("rmst", h): rmst(fit, h, compared, population=patients) for h in horizons}
+        for name, share in shares.items():
+            draws[name, None] = survival_quantile(fit, share, compared, population=patients)
+    return [
+        row
+        for (name, horizon), values in draws.items()
+        for row in _compared(name, values, start=start, horizon=horizon, at=at)
+    ]
 
 
 def _compared(

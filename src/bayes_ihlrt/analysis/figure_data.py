@@ -5,25 +5,25 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import strategies
+from bayes_ihlrt.analysis.figure_draws import prior_posterior_data, trace_data
+from bayes_ihlrt.analysis.figure_gain import gain_data, subgroup_data
+from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.marks import round_times
+from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
-from bayes_ihlrt.analysis.summaries import flat_draws, result_names, unit_of
+from bayes_ihlrt.analysis.summaries import flat_draws, unit_of
 from bayes_ihlrt.estimands.curves import survival
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.names import TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
 _TIMES: Final = 81
-_MODIFIER_VALUES: Final = 21
-_DENSITY_POINTS: Final = 200
-_RANK_BINS: Final = 20
 
 
 def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
@@ -37,10 +37,12 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     Returns
     -------
     dict of str to xarray.Dataset
-        By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``forest``
-        (with coefficients), ``prior_posterior``, ``trace`` (of Markov chains), and of propensities
-        ``love``, ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones).
-        Attributes tell the title and whether the data are synthetic.
+        By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``gain`` (with
+        a treatment), ``subgroups`` (where there are any), ``forest`` (with coefficients),
+        ``prior_posterior``, ``trace`` (of Markov chains), and of propensities ``love``,
+        ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones). No ``survival``
+        and ``gain`` where covariates change during follow-up. Attributes tell the title and
+        whether the data are synthetic.
 
     Examples
     --------
@@ -51,9 +53,14 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     >>> figure_data(result)["survival"]["median"].dims
     ('strategy', 'time')
     """
-    found = {"survival": survival_data(result)}
-    if result.spec.treatment is not None and result.spec.modifier is not None:
-        found["hazard_ratio"] = hazard_ratio_data(result)
+    defined = not changing_covariates(result.fit)
+    found = {"survival": survival_data(result)} if defined else {}
+    if result.interaction is not None:
+        found["hazard_ratio"] = hazard_ratio_data(result, result.interaction)
+    if result.spec.treatment is not None and defined:
+        found["gain"] = gain_data(result)
+    if result.spec.estimands.subgroups:
+        found["subgroups"] = subgroup_data(result)
     if result.fit.prepared.encoder.columns:
         found["forest"] = forest_data(result)
     found["prior_posterior"] = prior_posterior_data(result)
@@ -86,16 +93,19 @@ def survival_data(result: FitResult) -> xr.Dataset:
     rows = result.checked.person_time
     end = float(rows.exit_time.max())
     times = np.linspace(0.0, end, _TIMES)
-    summary = summarise(survival(result.fit, times, strategies(result.spec)))
+    weights = weigher(result.spec, result.propensity)(result.fit)
+    patients = sample_population(result.fit, weights=weights)
+    curves_of = survival(result.fit, times, strategies(result.spec), population=patients)
+    summary = summarise(curves_of)
     marks = round_times(end)
     curves, at_risk = [], []
-    weights = None if result.propensity is None else result.propensity.row_weights
+    row_weights = None if result.propensity is None else result.propensity.row_weights
     states = _states(result)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
         )
-        weight = None if weights is None else weights[mask]
+        weight = None if row_weights is None else row_weights[mask]
         curves.append(_product_limit(start, stop, event, weight))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
     longest = max(len(times) for times, _ in curves)
@@ -113,32 +123,47 @@ def survival_data(result: FitResult) -> xr.Dataset:
     )
 
 
-def hazard_ratio_data(result: FitResult) -> xr.Dataset:
-    """Return the hazard ratio of treatment over the modifier.
+def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.Dataset:
+    """Return the hazard ratio of treatment over the modifier, and the chance of benefit.
 
     Parameters
     ----------
     result : FitResult
         A fitted analysis with a treatment and a modifier.
+    interaction : InteractionResult
+        What it says of the interaction.
 
     Returns
     -------
     xarray.Dataset
-        ``median, q2.5, q97.5, prob_benefit`` over the modifier's ``value``; ``patients`` holds
-        each patient's value. Attributes: the modifier's ``label``, its ``reference`` and ``log``.
+        ``median, q2.5, q97.5, prob_benefit, prob_gain`` over the modifier's ``value``;
+        ``patients`` holds each patient's value; ``cross_at`` and ``cross_level`` over ``crossing``
+        where ``cross_of`` (0: prob_benefit, 1: prob_gain) passes a level. Attributes: the
+        modifier's ``label``, its ``reference`` and ``log``; ``gain`` and ``horizon`` (months);
+        ``levels``.
     """
     modifier, observed = result.spec.modifier, modifier_of_patients(result)
     if modifier is None:
         message = "the analysis has no modifier"
         raise ValueError(message)
-    log = modifier.transform is ModifierTransform.LOG2
-    space = np.geomspace if log else np.linspace
-    values = space(observed.min(), observed.max(), _MODIFIER_VALUES)
-    draws = log_hazard_ratio(result.fit, values).rename({modifier.name: "value"})
-    summary = summarise(xr.apply_ufunc(np.exp, draws))[["median", "q2.5", "q97.5"]]
-    return summary.assign(
-        prob_benefit=probability(draws < 0.0), patients=("patient", np.sort(observed))
-    ).assign_attrs(label=modifier.name, reference=modifier.reference, log=log)
+    crossed = [
+        (number, each.level, each.at)
+        for number, name in enumerate(("prob_benefit", "prob_gain"))
+        for each in interaction.crossings.get(name, ())
+        if each.at is not None
+    ]
+    columns = np.array(crossed, dtype=np.float64).reshape(-1, 3).T
+    named = zip(("cross_of", "cross_level", "cross_at"), columns, strict=True)
+    crossing = xr.Dataset({name: ("crossing", values) for name, values in named})
+    found = interaction.curve.assign(patients=("patient", np.sort(observed)))
+    return found.merge(crossing).assign_attrs(
+        label=modifier.name,
+        reference=modifier.reference,
+        log=modifier.transform is ModifierTransform.LOG2,
+        gain=interaction.question.gain,
+        horizon=interaction.question.horizon,
+        levels=list(result.spec.estimands.levels),
+    )
 
 
 def forest_data(result: FitResult) -> xr.Dataset:
@@ -165,72 +190,6 @@ def forest_data(result: FitResult) -> xr.Dataset:
     return summary.assign(label=("coefficient", labels))
 
 
-def prior_posterior_data(result: FitResult) -> xr.Dataset:
-    """Return the prior and posterior density of every top-level parameter.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``x`` and ``density`` over (source, parameter, point); ``low`` and ``high`` over parameter,
-        the range that holds the posterior and the central 95 % of the prior.
-    """
-    names = [name for name in result_names(result.fit) if name in result.prior]
-    posterior = flat_draws(result.fit, tuple(names))
-    labels = [str(label) for label in posterior["parameter"].to_numpy()]
-    prior = _flat_prior(result.prior, names, len(labels))
-    grids, densities = [], []
-    for values in (prior, posterior.to_numpy().reshape(-1, len(labels))):
-        pairs = [_density(values[:, i]) for i in range(len(labels))]
-        grids.append([x for x, _ in pairs])
-        densities.append([y for _, y in pairs])
-    dims = ("source", "parameter", "point")
-    low, high = np.quantile(prior, [0.025, 0.975], axis=0)
-    return xr.Dataset(
-        {
-            "x": (dims, np.array(grids)),
-            "density": (dims, np.array(densities)),
-            "low": ("parameter", np.minimum(low, np.min(grids[1], axis=1))),
-            "high": ("parameter", np.maximum(high, np.max(grids[1], axis=1))),
-        },
-        coords={"source": ["prior", "posterior"], "parameter": labels},
-    )
-
-
-def trace_data(result: FitResult) -> xr.Dataset:
-    """Return the draws and the rank histogram of each chain, for every top-level parameter.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``draws`` over (chain, draw, parameter); ``ranks``, the share of each chain's draws by bin
-        of their rank among all draws, over (chain, parameter, bin). Uniform when chains agree.
-    """
-    names = tuple(name for name in result_names(result.fit) if name in result.prior)
-    draws = flat_draws(result.fit, names)
-    values = draws.to_numpy()
-    chains, length, count = values.shape
-    ranks = values.reshape(-1, count).argsort(axis=0).argsort(axis=0).reshape(values.shape)
-    bins = ranks * _RANK_BINS // (chains * length)
-    shares = [
-        [np.bincount(bins[c, :, p], minlength=_RANK_BINS) / length for p in range(count)]
-        for c in range(chains)
-    ]
-    return xr.Dataset(
-        {"draws": draws, "ranks": (("chain", "parameter", "bin"), np.array(shares))},
-        coords={"chain": np.arange(chains), "draw": np.arange(length)},
-    )
-
-
 def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:
     """Rows by treatment state; of a model without treatment all rows."""
     treatment, rows = result.spec.treatment, result.checked.person_time
@@ -248,19 +207,3 @@ def _product_limit(
     times, alive = curve[TIME].to_numpy(), curve["survival"].to_numpy()
     first, last = (start.min(), stop.max()) if len(start) else (np.nan, np.nan)
     return np.array([first, *times[1:], last]), np.append(alive, alive[-1])
-
-
-def _flat_prior(prior: xr.Dataset, names: list[str], count: int) -> Floats:
-    parts = [prior[name].to_numpy().reshape(prior.sizes["draw"], -1) for name in names]
-    flat = np.concatenate(parts, axis=-1)
-    if flat.shape[1] != count:
-        message = f"prior and posterior do not match: {flat.shape[1]} and {count} parameters"
-        raise AssertionError(message)
-    return flat
-
-
-def _density(values: Floats) -> tuple[Floats, Floats]:
-    low, high = np.quantile(values, [0.0005, 0.9995])
-    inside = values[(values >= low) & (values <= high)]
-    grid, density, _ = array_stats.kde(inside, grid_len=_DENSITY_POINTS)
-    return np.asarray(grid), np.asarray(density)

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.estimates import estimate_all
+from bayes_ihlrt.analysis.interaction_result import describe_interaction
 from bayes_ihlrt.analysis.notes import analysis_notes
+from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.prior_draws import prior_draws
+from bayes_ihlrt.analysis.prior_fit import prior_fit
 from bayes_ihlrt.analysis.propensity_description import describe_propensity
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.result import FitResult
@@ -173,18 +176,24 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     FitResult
         The result.
     """
-    tell, fit = stage or _silent, fitted.fit
+    tell, fit, spec = stage or _silent, fitted.fit, fitted.checked.spec
     tell("averaging over patients")
-    estimates = estimate_all(fit, fitted.checked.spec)
+    weigh = weigher(spec, fitted.propensity)
+    estimates = estimate_all(fit, spec, weights=weigh(fit))
+    tell("comparing with the prior")
+    prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
+    before = prior_fit(fit, prior, seed=spec.sampler.seed)
+    interaction = describe_interaction(fit, before, spec, weigh)
     tell("summarising")
     return FitResult(
         checked=fitted.checked,
         fit=fit,
-        prior=prior_draws(fit.prepared, seed=fitted.checked.spec.sampler.seed),
+        prior=prior,
         parameters=parameter_table(fit),
         estimates=estimates,
         loo=leave_one_out(fit),
         propensity=fitted.propensity,
+        interaction=interaction,
     )
 
 

@@ -13,6 +13,7 @@ from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.data.starts import SAME_TIME, follow_up
 from bayes_ihlrt.designs.decisions import Decisions
 from bayes_ihlrt.designs.person_time import Columns
+from bayes_ihlrt.estimands.patients import overlap_weights
 from bayes_ihlrt.inference.weighted_models import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
 from bayes_ihlrt.model.formula import parse_formula
@@ -96,7 +97,17 @@ def describe_propensity(
         overlap=overlap_data(chance if clones else chance[decision], decided.arm, decided.weight),
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
+        patient_overlap=_patient_overlap(analysis, chance),
     )
+
+
+def _patient_overlap(analysis: WeightedAnalysis, chance: Floats) -> Floats:
+    """How open the decisions of each patient of the person-time were, summed."""
+    decisions, rows = analysis.emulation.decisions, analysis.emulation.person_time
+    total = np.bincount(
+        decisions.patient_index, overlap_weights(chance), minlength=len(decisions.patients)
+    )
+    return np.asarray(total[positions(rows.patients, decisions.patients)])
 
 
 def _at_entry(analysis: WeightedAnalysis, weights: Floats) -> _Compared:

@@ -49,6 +49,8 @@ class PropensityResult:
         From `weight_sum_data`, of clones.
     row_weights : ndarray, shape (rows,), or None
         Weights of the person-time; None where nothing was weighted.
+    patient_overlap : ndarray, shape (patients,)
+        Sum of e (1 - e) over each patient's decisions.
     """
 
     spec: PropensitySpec
@@ -61,6 +63,7 @@ class PropensityResult:
     overlap: xr.Dataset
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
+    patient_overlap: Floats
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -43,6 +44,8 @@ class FitResult:
         Leave-one-patient-out cross-validation.
     propensity : PropensityResult or None
         Weights, balance and overlap; None without ``[propensity]``.
+    interaction : InteractionResult or None
+        Whether the effect depends on the modifier; None without a treatment and a modifier.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class FitResult:
     estimates: tuple[Estimate, ...]
     loo: Loo
     propensity: PropensityResult | None = None
+    interaction: InteractionResult | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -117,6 +121,7 @@ class FitResult:
             },
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
+            "interaction": None if self.interaction is None else self.interaction.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),

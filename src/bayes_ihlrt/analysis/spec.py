@@ -2,13 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.analysis.columns import covariates, decided_on
+from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
@@ -16,45 +16,8 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
-from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.propensity.spec import PropensitySpec
-
-Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class PopulationKind(StrEnum):
-    """Who an estimand averages over."""
-
-    SAMPLE = "sample"
-    """The patients of the cohort, each with the covariates of the first row."""
-
-
-class EstimandSpec(BaseModel):
-    """What is read from the posterior: when, at which values of the modifier, for whom.
-
-    Examples
-    --------
-    >>> EstimandSpec(at=[2.0, 3.0, 5.0]).horizons
-    (12.0, 24.0)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    horizons: Annotated[tuple[Months, ...], Field(min_length=1)] = Field(
-        default=(12.0, 24.0),
-        description="Months at which survival and restricted mean survival are read.",
-    )
-    at: tuple[Finite, ...] = Field(
-        default=(), description="Values of the effect modifier, on the scale of the data."
-    )
-    treat_from: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(
-        default=0.0, description="Month from which the treated strategy treats."
-    )
-    population: PopulationKind = Field(
-        default=PopulationKind.SAMPLE, description="Whose covariates are averaged over."
-    )
 
 
 class AnalysisSpec(BaseModel):
@@ -129,7 +92,12 @@ class AnalysisSpec(BaseModel):
         parts = {"treatment": self.treatment, "modifier": self.modifier}
         named = {table: part.name for table, part in parts.items() if part is not None}
         faults = contradictions(self.data, named, self.outcome)
-        faults += estimand_faults(self.estimands, self.treatment, self.modifier)
+        faults += estimand_faults(
+            self.estimands,
+            self.treatment,
+            self.modifier,
+            has_propensity=self.propensity is not None,
+        )
         faults += ladder_faults(self.ladder, self.visits)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
@@ -148,9 +116,11 @@ class AnalysisSpec(BaseModel):
 
     @property
     def covariates(self) -> tuple[str, ...]:
-        """Columns of the data file that the model reads beside follow-up and treatment."""
+        """Columns of the data file that the analysis reads beside follow-up and treatment."""
         read = covariates(self.treatment, self.modifier, self.outcome)
-        return tuple(dict.fromkeys(read + decided_on(self.propensity, self.modifier)))
+        read += decided_on(self.propensity, self.modifier)
+        read += tuple(name for name in self.estimands.subgroups if name != "centre")
+        return tuple(dict.fromkeys(read))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -232,48 +202,4 @@ def contradictions(
         problem = "it names 'centre', and [data] does not say which column that is"
         remedy = 'Add the line centre = "..." to [data], with the name of the column'
         faults.append(Fault("[outcome]", problem, remedy))
-    return faults
-
-
-def estimand_faults(
-    estimands: EstimandSpec, treatment: TreatmentSpec | None, modifier: ModifierSpec | None
-) -> list[Fault]:
-    """Return where the estimands do not fit the treatment and the modifier.
-
-    Parameters
-    ----------
-    estimands : EstimandSpec
-        What is to be read from the posterior.
-    treatment : TreatmentSpec or None
-        The treatment.
-    modifier : ModifierSpec or None
-        The effect modifier.
-
-    Returns
-    -------
-    list of Fault
-        Values of a modifier that is not there or has no logarithm, a start of treatment that
-        the design cannot follow.
-    """
-    faults = []
-    where = "[estimands] at"
-    if estimands.at and modifier is None:
-        problem = "it gives values of the effect modifier, and the analysis has none"
-        faults.append(Fault(where, problem, "Add a [modifier] table, or remove `at`"))
-    elif modifier is not None and modifier.transform is ModifierTransform.LOG2:
-        low = [f"{value:g}" for value in estimands.at if value <= 0.0]
-        if low:
-            problem = f"transform 'log2' needs positive values; found {', '.join(low)}"
-            faults.append(Fault(where, problem, "Correct the values"))
-    start = estimands.treat_from
-    where = "[estimands] treat_from"
-    if start > 0.0 and treatment is None:
-        problem = f"treatment starts in month {start:g}, and the analysis has no treatment"
-        faults.append(Fault(where, problem, "Add a [treatment] table, or remove `treat_from`"))
-    elif start > 0.0 and treatment is not None and treatment.design is not DesignKind.SPLIT:
-        problem = f"design '{treatment.design.value}' knows no start in month {start:g}"
-        faults.append(Fault(where, problem, "Use design 'split', or remove `treat_from`"))
-    if start >= max(estimands.horizons):
-        problem = f"month {start:g} is not before the last horizon, {max(estimands.horizons):g}"
-        faults.append(Fault(where, problem, "Start treatment earlier, or add a later horizon"))
     return faults

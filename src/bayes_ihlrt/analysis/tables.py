@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.sensitivity_spec import (
@@ -18,7 +19,7 @@ from bayes_ihlrt.analysis.sensitivity_spec import (
     StructureSpec,
     sensitivity_faults,
 )
-from bayes_ihlrt.analysis.spec import AnalysisSpec, EstimandSpec, contradictions, estimand_faults
+from bayes_ihlrt.analysis.spec import AnalysisSpec, contradictions
 from bayes_ihlrt.analysis.translate import described, place, shown, translated
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
@@ -250,7 +251,10 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             found.faults += sensitivity_faults(tables["sensitivity"], model)
     if "estimands" in tables and all(name in tables for name in named):
         found.faults += estimand_faults(
-            tables["estimands"], tables.get("treatment"), tables.get("modifier")
+            tables["estimands"],
+            tables.get("treatment"),
+            tables.get("modifier"),
+            has_propensity="propensity" in found.given,
         )
     if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
         found.faults += ladder_faults(tables["ladder"], tables.get("visits"))

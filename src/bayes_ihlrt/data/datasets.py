@@ -1,12 +1,13 @@
 """The data sets that come with the package, each with its source and licence.
 
-=================  =========  ==========================================================
-name               real?      what it is
-=================  =========  ==========================================================
-heart              real       Stanford heart transplants, start-stop rows, in days
-hepatocellular     real       resected hepatocellular carcinoma, in months
-ihlrt_synthetic    synthetic  drawn from a model with known truth; no patient is in it
-=================  =========  ==========================================================
+========================  =========  ==========================================================
+name                      real?      what it is
+========================  =========  ==========================================================
+heart                     real       Stanford heart transplants, start-stop rows, in days
+hepatocellular            real       resected hepatocellular carcinoma, in months
+ihlrt_synthetic           synthetic  drawn from a model with known truth; no patient is in it
+ihlrt_synthetic_findings  synthetic  response by RECIST and adverse events of the same patients
+========================  =========  ==========================================================
 """
 
 import tomllib

@@ -1,4 +1,4 @@
-"""The treatment's hazard ratio as a function of the modifier."""
+"""The treatment's hazard ratio as a function of the modifier, and the hazards it is made of."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.population import cohort_rows
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.spec import ModifierSpec
 
 Floats = NDArray[np.float64]
 
 
-def log_hazard_ratio(fit: FittedModel, at: Sequence[float] | Floats | None = None) -> xr.DataArray:
+def log_hazard_ratio(
+    fit: FittedModel,
+    at: Sequence[float] | Floats | None = None,
+    *,
+    weights: Floats | None = None,
+) -> xr.DataArray:
     """Return the conditional log hazard ratio of treatment, by modifier value.
 
     b_A + b_Az z(m) for modifier value m; where treatment interacts with further covariates, their
@@ -27,6 +34,8 @@ def log_hazard_ratio(fit: FittedModel, at: Sequence[float] | Floats | None = Non
         The posterior.
     at : sequence of float, optional
         Modifier values on the scale of the data; without them the cohort's own values.
+    weights : ndarray, shape (patients,), optional
+        What each patient weighs, e.g. `subgroup_weights`; equal weights by default.
 
     Returns
     -------
@@ -49,37 +58,116 @@ def log_hazard_ratio(fit: FittedModel, at: Sequence[float] | Floats | None = Non
     >>> bool(abs(at_reference - fit.posterior["ihlrt"]).max() < 1e-12)
     True
     """
+    treatment, modifier = _parts(fit, modifier=at is not None)
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    if at is None or modifier is None:
+        values = _contrast(fit, treatment, None, weights)
+        return xr.DataArray(values.reshape(chains, draws), dims=("chain", "draw"))
+    each = [_contrast(fit, treatment, float(value), weights) for value in at]
+    return xr.DataArray(
+        np.stack(each, axis=-1).reshape(chains, draws, len(at)),
+        dims=("chain", "draw", modifier.name),
+        coords={modifier.name: np.asarray(at, dtype=np.float64)},
+    )
+
+
+def joint_log_hazard(fit: FittedModel, at: Sequence[float]) -> xr.DataArray:
+    """Return the log hazard of untreated and treated patients at values of the modifier.
+
+    Relative to untreated patients at the first value. All else is as in the cohort, averaged over
+    its patients within each draw.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    at : sequence of float
+        Modifier values on the scale of the data.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw``, the treatment's name (``"untreated"``, ``"treated"``) and the
+        modifier's name; log hazard ratios.
+
+    Raises
+    ------
+    SpecificationError
+        When the model has no treatment or no modifier.
+    """
+    treatment, modifier = _parts(fit, modifier=True)
+    name = "" if modifier is None else modifier.name
+    strata = []
+    for state in (0.0, 1.0):
+        for value in at:
+            rows = _in_state(cohort_rows(fit, modifier_at=float(value)), treatment, state)
+            strata.append(mean_predictor(fit, rows))
+    values = np.stack(strata, axis=-1)
+    values = values - values[:, :1]
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    return xr.DataArray(
+        values.reshape(chains, draws, 2, len(at)),
+        dims=("chain", "draw", treatment, name),
+        coords={treatment: ["untreated", "treated"], name: np.asarray(at, dtype=np.float64)},
+    )
+
+
+def mean_predictor(fit: FittedModel, columns: Columns, *, weights: Floats | None = None) -> Floats:
+    """Return the average linear predictor of some patients.
+
+    Being linear, it is that of their average design: the draws are not taken patient by patient.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    columns : mapping of str to ndarray, shape (patients,)
+        Covariates on the scale of the data, and the treatment.
+    weights : ndarray, shape (patients,), optional
+        What each patient weighs; equal weights by default.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        Log hazard ratios against the baseline hazard.
+    """
+    encoder = fit.prepared.encoder
+    patients = len(columns["patient"])
+    shares = np.full(patients, 1.0 / patients) if weights is None else weights / weights.sum()
+    mean: Floats = fit.coefficients @ (shares @ encoder.design(columns))
+    for term in encoder.spec.outcome.groups:
+        effects = fit.draws(f"{term.group}_effect")
+        level, size = encoder.group_index(columns, term.group), effects.shape[1]
+        mean = mean + effects @ np.bincount(level, shares, minlength=size)
+        if term.slope is not None:
+            of_slope = np.bincount(
+                level, shares * encoder.slope_values(columns, term.slope), minlength=size
+            )
+            mean = mean + fit.draws(f"{term.group}_effect:{term.slope}") @ of_slope
+    return mean
+
+
+def _parts(fit: FittedModel, *, modifier: bool) -> tuple[str, ModifierSpec | None]:
     spec = fit.prepared.spec
-    if spec.treatment is None or (at is not None and spec.modifier is None):
+    if spec.treatment is None or (modifier and spec.modifier is None):
         missing = "treatment" if spec.treatment is None else "modifier"
         raise SpecificationError(
             "hazard ratio",
             [Fault("model", f"it has no {missing}", f"Add [{missing}] to the specification")],
         )
-    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    if at is None or spec.modifier is None:
-        return xr.DataArray(_contrast(fit, None).reshape(chains, draws), dims=("chain", "draw"))
-    values = np.stack([_contrast(fit, float(value)) for value in at], axis=-1)
-    return xr.DataArray(
-        values.reshape(chains, draws, len(at)),
-        dims=("chain", "draw", spec.modifier.name),
-        coords={spec.modifier.name: np.asarray(at, dtype=np.float64)},
-    )
+    return spec.treatment, spec.modifier
 
 
-def _contrast(fit: FittedModel, modifier_at: float | None) -> Floats:
-    """Average over patients, shape (samples,); being linear, of the design and not of the draws."""
-    encoder, treatment = fit.prepared.encoder, str(fit.prepared.spec.treatment)
+def _in_state(columns: Columns, treatment: str, state: float) -> Columns:
+    return {**columns, treatment: np.full(len(columns["patient"]), state)}
+
+
+def _contrast(
+    fit: FittedModel, treatment: str, modifier_at: float | None, weights: Floats | None
+) -> Floats:
     rows = cohort_rows(fit, modifier_at=modifier_at)
-    patients = len(rows["patient"])
-    states = [{**rows, treatment: np.full(patients, state)} for state in (0.0, 1.0)]
-    untreated, treated = (encoder.design(state) for state in states)
-    contrast = fit.coefficients @ (treated - untreated).mean(axis=0)
-    for term in encoder.spec.outcome.groups:
-        if term.slope is not None:
-            before, after = (encoder.slope_values(state, term.slope) for state in states)
-            slopes = fit.draws(f"{term.group}_effect:{term.slope}")
-            level = encoder.group_index(rows, term.group)
-            shares = np.bincount(level, after - before, minlength=slopes.shape[1]) / patients
-            contrast = contrast + slopes @ shares
-    return np.asarray(contrast)
+    treated, untreated = (
+        mean_predictor(fit, _in_state(rows, treatment, state), weights=weights)
+        for state in (1.0, 0.0)
+    )
+    return treated - untreated

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
+from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.estimands.condense import condense
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.encode import group_labels
 from bayes_ihlrt.model.patterns import covariate_patterns
 
 Floats = NDArray[np.float64]
-_BINS: Final = 200
-_CHUNK: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Population:
     untreated, treated : ndarray, shape (samples, patterns)
         Linear predictor (log hazard ratio) without and with treatment. Equal in a model without
         treatment.
-    weights : ndarray, shape (patterns,)
-        Share of the population in each pattern; sums to 1.
+    weights : ndarray, shape (patterns,) or (samples, patterns)
+        Share of the population in each pattern, the same in every draw or not; sums to 1.
     """
 
     untreated: Floats
@@ -43,8 +43,14 @@ class Population:
         """The treated linear predictor in few values a draw, and their shares: `condense`."""
         return condense(self.treated, self.weights)
 
+    def weights_of(self, draws: slice) -> Floats:
+        """Return the shares in some draws, shape (1, patterns) or (draws, patterns)."""
+        return self.weights[None] if self.weights.ndim == 1 else self.weights[draws]
 
-def sample_population(fit: FittedModel, *, modifier_at: float | None = None) -> Population:
+
+def sample_population(
+    fit: FittedModel, *, modifier_at: float | None = None, weights: Floats | None = None
+) -> Population:
     """Return the patients of the cohort, each with the covariates of the first row.
 
     Parameters
@@ -53,24 +59,134 @@ def sample_population(fit: FittedModel, *, modifier_at: float | None = None) -> 
         The posterior.
     modifier_at : float, optional
         Give every patient this value of the modifier (on the scale of the data).
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs, 0 or more, in every draw or draw by draw: see
+        `bayes_ihlrt.estimands.patients`. Equal weights by default.
 
     Returns
     -------
     Population
         Covariate patterns with their shares.
+
+    Raises
+    ------
+    SpecificationError
+        When the weights are not one a patient.
+    RefusedError
+        When covariates of the model change during follow-up: see `changing_covariates`.
     """
-    spec = fit.prepared.spec
-    rows = cohort_rows(fit, modifier_at=modifier_at)
-    has_treatment = spec.treatment is not None and spec.treatment in rows
+    changing = changing_covariates(fit)
+    if changing:
+        problem = (
+            f"{', '.join(changing)} change(s) during follow-up, and survival of patients who keep "
+            "their first value (nobody ever responds, say) is nobody's survival"
+        )
+        remedy = "Model the change as well: states and the g-formula, as in `bayes-ihlrt ladder`"
+        raise RefusedError("population", [Fault("covariates", problem, remedy)])
+    return population_of(fit, cohort_rows(fit, modifier_at=modifier_at), weights=weights)
+
+
+def population_of(
+    fit: FittedModel, columns: Columns, *, weights: Floats | None = None, seed: int = 0
+) -> Population:
+    """Return patients with given covariates, untreated and treated.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    columns : mapping of str to ndarray, shape (patients,)
+        Covariates on the scale of the data.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs; equal weights by default.
+    seed : int
+        Seed of the effects of groups that the cohort does not have.
+
+    Returns
+    -------
+    Population
+        Covariate patterns with their shares.
+
+    Raises
+    ------
+    SpecificationError
+        When the weights are not one a patient, or a category is unknown.
+    """
+    spec, rows = fit.prepared.spec, dict(columns)
+    patients = len(next(iter(rows.values())))
+    samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    if weights is not None:
+        _check_weights(weights, samples=samples, patients=patients)
+    has_treatment = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
     if has_treatment:
-        rows[str(spec.treatment)] = np.zeros(len(rows["patient"]))
+        rows[str(spec.treatment)] = np.zeros(patients)
     pattern, kept = covariate_patterns(spec, rows)
     distinct = {name: values[kept] for name, values in rows.items()}
-    untreated = _linear_predictor(fit, distinct)
+    untreated = _linear_predictor(fit, distinct, seed=seed)
     if has_treatment:
         distinct[str(spec.treatment)] = np.ones(len(kept))
-    treated = _linear_predictor(fit, distinct)
-    return Population(untreated, treated, np.bincount(pattern) / len(pattern))
+        treated = _linear_predictor(fit, distinct, seed=seed)
+    else:
+        treated = untreated
+    return Population(untreated, treated, _shares(pattern, len(kept), weights))
+
+
+def _check_weights(weights: Floats, *, samples: int, patients: int) -> None:
+    sound = weights.shape in {(patients,), (samples, patients)}
+    if sound and np.isfinite(weights).all() and (weights >= 0.0).all():
+        if (weights.sum(axis=-1) > 0.0).all():
+            return
+        problem = "nobody has a weight above 0"
+    else:
+        problem = (
+            f"they are not {patients} numbers of 0 or more, one a patient (or {samples} times "
+            f"{patients}, one a draw and patient); found shape {weights.shape}"
+        )
+    raise SpecificationError(
+        "population", [Fault("weights", problem, "Give one weight for each patient")]
+    )
+
+
+def _shares(pattern: NDArray[np.intp], patterns: int, weights: Floats | None) -> Floats:
+    if weights is None:
+        return np.bincount(pattern) / len(pattern)
+    shares = weights / weights.sum(axis=-1, keepdims=True)
+    if patterns == len(pattern):
+        return shares
+    each = [np.bincount(pattern, row, patterns) for row in np.atleast_2d(shares)]
+    return np.stack(each) if weights.ndim == 2 else each[0]
+
+
+def changing_covariates(fit: FittedModel) -> tuple[str, ...]:
+    """Return the covariates of a model that change during follow-up, but for the treatment.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+
+    Returns
+    -------
+    tuple of str
+        Columns of the person-time of which some patient, within one trial or clone, has several
+        values.
+    """
+    spec, rows = fit.prepared.spec, fit.person_time
+    history = rows.patient_index
+    for name in ("trial", "clone"):
+        if name in rows.columns:
+            _, own = np.unique(rows.columns[name], return_inverse=True)
+            history = history * (own.max() + 1) + own
+    follows = history[1:] == history[:-1]
+    read = [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
+    if spec.modifier is not None:
+        read = [spec.modifier.column if name == spec.modifier.name else name for name in read]
+    return tuple(
+        name
+        for name in dict.fromkeys(read)
+        if name != spec.treatment
+        and bool((follows & (rows.columns[name][1:] != rows.columns[name][:-1])).any())
+    )
 
 
 def cohort_rows(
@@ -98,55 +214,34 @@ def cohort_rows(
     return rows
 
 
-def condense(eta: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Put the linear predictors of many patients into bins, draw by draw.
-
-    An average over patients of a function of the linear predictor alone, such as survival under
-    one treatment state, is then one over 200 bins. Each bin stands at its mean, so that the error
-    is of second order in its width: below 1e-4 in a survival probability when the predictors of a
-    draw lie within 15 of each other.
-
-    Parameters
-    ----------
-    eta : ndarray, shape (samples, patterns)
-        Linear predictors.
-    weights : ndarray, shape (patterns,)
-        Shares of the patterns.
-
-    Returns
-    -------
-    eta : ndarray, shape (samples, bins)
-        Mean of each bin; as given where there are few patterns.
-    weights : ndarray, shape (samples, bins) or (1, patterns)
-        Share of each bin.
-    """
-    samples, patterns = eta.shape
-    if patterns <= 2 * _BINS:
-        return eta, weights[None, :]
-    means, shares = np.zeros((samples, _BINS)), np.zeros((samples, _BINS))
-    rows = max(1, _CHUNK // patterns)
-    for top in range(0, samples, rows):
-        part = eta[top : top + rows]
-        low = part.min(axis=1, keepdims=True)
-        width = (part.max(axis=1, keepdims=True) - low) / _BINS
-        place = ((part - low) / np.where(width > 0.0, width, 1.0)).astype(np.intp)
-        place = np.minimum(place, _BINS - 1) + _BINS * np.arange(len(part))[:, None]
-        share = np.broadcast_to(weights, part.shape)
-        size = len(part) * _BINS
-        mass = np.bincount(place.ravel(), share.ravel(), size)
-        total = np.bincount(place.ravel(), (share * part).ravel(), size)
-        shares[top : top + rows] = mass.reshape(-1, _BINS)
-        means[top : top + rows] = (total / np.where(mass > 0.0, mass, 1.0)).reshape(-1, _BINS)
-    return means, shares
-
-
-def _linear_predictor(fit: FittedModel, columns: Columns) -> Floats:
+def _linear_predictor(fit: FittedModel, columns: Columns, *, seed: int) -> Floats:
     encoder = fit.prepared.encoder
-    eta = fit.coefficients @ encoder.design(columns).T
+    eta: Floats = fit.coefficients @ encoder.design(columns).T
     for term in encoder.spec.outcome.groups:
-        level = encoder.group_index(columns, term.group)
-        eta = eta + fit.draws(f"{term.group}_effect")[:, level]
+        # In place: with many patients each array of this shape is a large part of the memory.
+        eta += _group_effect(fit, columns, (term.group, ""), seed=seed)
         if term.slope is not None:
-            slope = fit.draws(f"{term.group}_effect:{term.slope}")[:, level]
-            eta = eta + slope * encoder.slope_values(columns, term.slope)
+            slope = _group_effect(fit, columns, (term.group, f":{term.slope}"), seed=seed)
+            eta += slope * encoder.slope_values(columns, term.slope)
     return eta
+
+
+def _group_effect(
+    fit: FittedModel, columns: Columns, term: tuple[str, str], *, seed: int
+) -> Floats:
+    """Each row's group effect, shape (samples, rows); of unknown groups drawn from Normal(0, sd).
+
+    The seed belongs to the term, so that untreated and treated get the same effect.
+    """
+    group, suffix = term
+    effects = fit.draws(f"{group}_effect{suffix}")
+    known = fit.prepared.encoder.levels[group]
+    labels = group_labels(columns[group])
+    unseen = sorted(set(labels) - set(known))
+    if unseen:
+        rng = np.random.default_rng([seed, *f"{group}{suffix}".encode()])
+        sd = fit.draws(f"sd_{group}{suffix}")[:, None]
+        effects = np.concatenate([effects, sd * rng.standard_normal((len(sd), len(unseen)))], 1)
+    place = {label: number for number, label in enumerate((*known, *unseen))}
+    chosen: Floats = effects[:, [place[label] for label in labels]]
+    return chosen

@@ -58,6 +58,35 @@ def kaplan_meier(
     )
 
 
+def restricted_area(curve: xr.Dataset, horizon: float) -> float:
+    """Return the area under a Kaplan-Meier curve up to a horizon.
+
+    Parameters
+    ----------
+    curve : xarray.Dataset
+        From `kaplan_meier`.
+    horizon : float
+        Months; within follow-up, since the curve is level beyond its last event.
+
+    Returns
+    -------
+    float
+        Restricted mean survival time, months.
+
+    References
+    ----------
+    Irwin JO. J Hyg 1949;47:188-189, doi 10.1017/S0022172400014443.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier(np.zeros(2), np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    >>> restricted_area(curve, 2.0)
+    1.5
+    """
+    edges = np.minimum(np.append(curve[TIME].to_numpy(), np.inf), horizon)
+    return float((curve["survival"].to_numpy() * np.diff(edges)).sum())
+
+
 def _weight_at_or_after(values: Floats, weight: Floats, times: Floats) -> Floats:
     """Total weight of the values >= each time."""
     order = np.argsort(values)

@@ -19,7 +19,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.inference.batch_gaussian import BatchGaussians, check_gaussian, check_precision
 from bayes_ihlrt.inference.batch_result import (
     DRAW,
@@ -33,7 +32,7 @@ from bayes_ihlrt.inference.batch_result import (
 from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.inference.kernels import Kernels, make_kernels
-from bayes_ihlrt.inference.labels import labelled
+from bayes_ihlrt.inference.labels import kept_names, labelled
 from bayes_ihlrt.inference.marginal import approximate
 from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
@@ -197,10 +196,8 @@ class BatchEngine:
             The same seed gives the same draws, whatever the chunk.
         reduce : callable, optional
             Applied to the draws of each chunk, so that memory stays bounded.
-        start : ndarray, shape (dims,) or (members, dims), optional
-            Unconstrained start; the graph's initial point by default.
-        chunk : int, optional
-            Members at a time; chosen from the shapes by default. Results do not depend on it.
+        start, chunk : optional
+            As for `modes`.
 
         Returns
         -------
@@ -212,7 +209,7 @@ class BatchEngine:
         SpecificationError
             When a name is unknown or lengths or shapes differ.
         """
-        names = self._kept(keep)
+        names = kept_names(self.density.model, [name for name in keep if name != POSITION])
         roster, begin, size = self._plan(members, start, chunk)
         k_hat, ess = np.full(roster.total, np.inf), np.zeros(roster.total)
         evidence = np.full((2, roster.total), -np.inf)
@@ -295,18 +292,6 @@ class BatchEngine:
         rows = max(max(shape, default=1) for shape in shapes.values())
         size = chunk or chunk_size(total, rows=rows, dims=len(self.density.names))
         return Roster(total, self.density.start), begin, min(size, total)
-
-    def _kept(self, keep: Sequence[str]) -> tuple[str, ...]:
-        known = [str(variable.name) for variable in self.density.model.unobserved_RVs]
-        wanted = [name for name in keep if name != POSITION]
-        faults = [
-            Fault(f"'{name}'", "the model has no such parameter", nearest(name, known))
-            for name in wanted
-            if name not in known
-        ]
-        if faults:
-            raise SpecificationError("batch, keep", faults)
-        return tuple(wanted) or tuple(known)
 
     def _dataset(
         self,

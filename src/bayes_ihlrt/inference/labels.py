@@ -1,11 +1,13 @@
 """Arrays of a graph's parameters with the graph's own dimensions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike
+
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 
 
 def labelled(
@@ -37,3 +39,34 @@ def labelled(
     used = {dim for dims, _ in arrays.values() for dim in dims}
     coords = {dim: list(model.coords[dim]) for dim in used & set(model.coords)}
     return xr.Dataset(arrays, coords=coords)
+
+
+def kept_names(model: pm.Model, keep: Sequence[str]) -> tuple[str, ...]:
+    """Return the parameters whose draws are kept.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The graph.
+    keep : sequence of str
+        Names; all when empty.
+
+    Returns
+    -------
+    tuple of str
+        Names of the graph.
+
+    Raises
+    ------
+    SpecificationError
+        The graph has no such parameter.
+    """
+    known = [str(variable.name) for variable in model.unobserved_RVs]
+    faults = [
+        Fault(f"'{name}'", "the model has no such parameter", nearest(name, known))
+        for name in keep
+        if name not in known
+    ]
+    if faults:
+        raise SpecificationError("batch, keep", faults)
+    return tuple(keep) or tuple(known)

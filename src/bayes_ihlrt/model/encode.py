@@ -76,7 +76,7 @@ class Encoder:
     def group_index(self, columns: Columns, group: str) -> NDArray[np.int64]:
         """Return the position of each row's group level, shape (rows,)."""
         levels = np.asarray(self.levels[group], dtype=object)
-        labels = _labels(columns[group])
+        labels = group_labels(columns[group])
         unseen = sorted(set(labels) - set(levels))
         if unseen:
             self._refuse_levels(group, unseen, self.levels[group])
@@ -140,7 +140,7 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     outcome = spec.outcome
     _check_columns(spec, rows, predictor)
     levels = {
-        group.group: tuple(sorted(set(_labels(rows.columns[group.group]))))
+        group.group: tuple(sorted(set(group_labels(rows.columns[group.group]))))
         for group in outcome.groups
     }
     sd = _modifier_sd(spec.modifier, rows)
@@ -188,8 +188,24 @@ def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats
             return (values - modifier.reference) / sd
 
 
-def _labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
-    """Group labels as text; whole numbers lose their decimal point."""
+def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
+    """Return the labels of a group column as text; whole numbers lose their decimal point.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows,)
+        Text or numbers.
+
+    Returns
+    -------
+    ndarray of str, shape (rows,)
+        Labels.
+
+    Examples
+    --------
+    >>> group_labels(np.array([1.0, 2.0])).tolist()
+    ['1', '2']
+    """
     if values.dtype == object:
         return values.astype(object)
     return np.asarray(

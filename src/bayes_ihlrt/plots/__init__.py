@@ -25,6 +25,7 @@ from bayes_ihlrt.plots.checks import (
     plot_survival_check,
 )
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.gain import plot_gain, plot_subgroups
 from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.posterior import plot_prior_posterior, plot_trace
 from bayes_ihlrt.plots.predictions import (
@@ -54,6 +55,7 @@ __all__ = [
     "plot_connect_s",
     "plot_effect_by_period",
     "plot_forest",
+    "plot_gain",
     "plot_hazard_check",
     "plot_hazard_families",
     "plot_hazard_ratio",
@@ -67,6 +69,7 @@ __all__ = [
     "plot_residuals",
     "plot_risk_calibration",
     "plot_specification_curve",
+    "plot_subgroups",
     "plot_survival",
     "plot_survival_check",
     "plot_tipping_points",
@@ -85,6 +88,8 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "survival": plot_survival,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
+    "gain": plot_gain,
+    "subgroups": plot_subgroups,
     "prior_posterior": plot_prior_posterior,
     "trace": plot_trace,
     "ladder": plot_ladder,

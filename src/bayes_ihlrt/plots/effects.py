@@ -77,10 +77,11 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
         Posterior median and 95 % interval, the patients' values as ticks, the reference, and
-        the probability that the hazard is lowered in the panel below.
+        in the panel below the probabilities that the hazard is lowered and that treatment gains
+        the months that matter, with dots where they pass a level.
     """
-    figure = framed_figure(data, width=7.0, height=5.2)
-    axes, below = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
+    figure = framed_figure(data, width=7.0, height=5.8)
+    axes, below = figure.subplots(2, 1, height_ratios=[3, 2], sharex=True)
     value = data["value"]
     axes.fill_between(value, data["q2.5"], data["q97.5"], color=DARK, alpha=0.18, linewidth=0)
     axes.plot(value, data["median"], color=DARK, label="posterior median and 95 % interval")
@@ -99,9 +100,7 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
     ratio_axis(axes, data, axis="y")
     axes.set_ylabel("Hazard ratio, treated / untreated")
     axes.legend(frameon=False, fontsize=8, loc="best")
-    below.plot(value, data["prob_benefit"], color=DARK)
-    below.axhline(0.5, color=GREY, linewidth=0.8, linestyle="dashed")
-    below.set(ylim=(0.0, 1.0), ylabel="P(HR < 1)")
+    _chances(below, data)
     below.plot(
         data["patients"],
         np.zeros(data.sizes["patient"]),
@@ -168,6 +167,30 @@ def _risk_table(axes: Axes, data: xr.Dataset) -> None:
         for time in data["risk_time"].to_numpy():
             count = int(data["at_risk"].sel(state=state, risk_time=time))
             axes.text(time, len(states) - 1 - i, str(count), fontsize=8, ha="center", va="center")
+
+
+def _chances(axes: Axes, data: xr.Dataset) -> None:
+    """Probability of benefit over the modifier, in two senses."""
+    attrs = data.attrs
+    gained = f"P(gain > {attrs['gain']:g} mo of {attrs['horizon']:g})"
+    curves = {"prob_benefit": "P(HR < 1)", "prob_gain": gained}
+    for number, (name, label) in enumerate(curves.items()):
+        colour = COLOURS[number]
+        axes.plot(data["value"], data[name], color=colour, linestyle=STYLES[number], label=label)
+        own = data["cross_of"].to_numpy() == number
+        axes.plot(
+            data["cross_at"][own],
+            data["cross_level"][own],
+            linestyle="none",
+            marker="o" if number == 0 else "s",
+            color=colour,
+            markersize=5,
+        )
+    for level in attrs["levels"]:
+        axes.axhline(level, color=GREY, linewidth=0.6, linestyle="dotted")
+    axes.set(ylim=(0.0, 1.0), ylabel="Probability", yticks=[0.0, *attrs["levels"], 1.0])
+    axes.tick_params(axis="y", labelsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="best")
 
 
 def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:

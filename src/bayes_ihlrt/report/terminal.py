@@ -12,12 +12,15 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.estimands.population import changing_covariates
+from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
 from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
     loo_sentence,
+    says_something,
     summary_sentences,
 )
 
@@ -51,8 +54,14 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     if result.spec.treatment is not None:
         console.print(hazard_ratio_panel(result))
         console.print()
-    console.print(survival_panel(result))
-    console.print()
+    if not changing_covariates(result.fit):
+        console.print(survival_panel(result))
+        console.print()
+    if result.interaction is not None and says_something(result):
+        modifier = "" if result.spec.modifier is None else result.spec.modifier.name
+        console.print(interaction_panel(result.interaction, modifier))
+        console.print(Text(crossing_sentence(result.interaction, modifier)))
+        console.print()
     balance = None if result.propensity is None else balance_panel(result.propensity)
     if balance is not None:
         console.print(balance)
@@ -155,7 +164,8 @@ def survival_panel(result: FitResult) -> Table:
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
     contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
     setting = [] if modifier is None else [modifier.name]
-    table = _table("Survival, averaged over the cohort", "", *setting, *names, *contrast)
+    who = result.spec.estimands.population.words
+    table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
     groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
     for found in standardised:
         groups.setdefault((found.estimand, found.horizon, found.at), []).append(found)

@@ -6,18 +6,10 @@ from typing import Final
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.estimands.population import changing_covariates
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.report.numbers import interval, number
-
-__all__ = [
-    "convergence_sentence",
-    "headline",
-    "interval",
-    "loo_sentence",
-    "number",
-    "summary_sentences",
-]
 
 SETTLED: Final = 0.95
 """Posterior probability from which a direction is called settled."""
@@ -47,6 +39,23 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     if result.spec.treatment is None:
         return _prognostic(result)
     return (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
+
+
+def says_something(result: FitResult) -> bool:
+    """Return whether anything may be said of the effect: converged, and no immortal time.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    bool
+        False where `summary_sentences` only warns.
+    """
+    design = result.checked.person_time.provenance.design
+    return result.converged and design is not DesignKind.EVER_NEVER
 
 
 def headline(result: FitResult) -> str:
@@ -137,9 +146,16 @@ def _effect(result: FitResult) -> str:
 
 def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
+    who = result.spec.estimands.population.words
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
+    if found.summary["median"] is None:
+        changing = ", ".join(changing_covariates(result.fit))
+        return [
+            f"Survival by strategy is not reported: {changing} changes during follow-up, and has "
+            "to be modelled as well (see `bayes-ihlrt ladder`)."
+        ]
     if chance is None:
         return [
             f"Treatment {strategy} and never are the same within {horizon:g} months: there is no "
@@ -151,13 +167,13 @@ def _survival_time(result: FitResult) -> list[str]:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
-            f"{number(middle, 1)} months (95 % interval {limits}), averaged over the cohort."
+            f"{number(middle, 1)} months (95 % interval {limits}), averaged over {who}."
         ]
     more = "more" if chance >= SETTLED else "FEWER"
     return [
         f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
         f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
-        "averaged over the cohort."
+        f"averaged over {who}."
     ]
 
 

@@ -1,0 +1,144 @@
+"""Every result line of the motivating study beside its Bayesian counterpart.
+
+Tajiri et al. 2026 (doi 10.3390/cancers18061021): 80 patients under atezolizumab and bevacizumab, 20
+of them with on-demand IHLRT. Its patients are not public; the counterparts are those of whatever
+cohort is given, for example the synthetic one.
+"""
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from bayes_ihlrt.analysis.outcome_table import ProportionTable
+from bayes_ihlrt.analysis.result import FitResult
+from bayes_ihlrt.analysis.table_one import TableOne
+from bayes_ihlrt.errors import Fault, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Line = tuple[str, str, str, str]
+
+_PUBLISHED: Final = {
+    "baseline": "comparable",
+    "Initial response": "better with IHLRT",
+    "Best response": "better with IHLRT",
+    "Adverse events": "comparable",
+    "median": "PFS 16.2 and 8.4 months, p = 0.019",
+    "ihlrt": "1 / HR 1.62, p = 0.03",
+    "response": "1 / HR 3.13, p < 0.01",
+    "albi": "1 / HR 2.17 (hepatic reserve), p = 0.02",
+    "nlr": "1 / HR 0.58 (high NLR), p = 0.03",
+    "interaction": "IHLRT appeared to mitigate a high NLR",
+}
+_TERMS: Final = ("ihlrt", "response", "albi", "nlr")
+
+
+def published_counterparts(
+    baseline: TableOne, outcomes: tuple[ProportionTable, ...], *, os: FitResult, pfs: FitResult
+) -> "pd.DataFrame":
+    """Return the lines of the published study and what a cohort says in their place.
+
+    Parameters
+    ----------
+    baseline : TableOne
+        Patients at time zero.
+    outcomes : tuple of ProportionTable
+        Response, initial and best, and adverse events.
+    os : FitResult
+        Overall survival with response as a covariate that changes: ``published_os``.
+    pfs : FitResult
+        Progression-free survival: ``published_pfs``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``line``, ``published``, ``here`` and ``how``, one row a line.
+
+    Raises
+    ------
+    SpecificationError
+        The analysis of overall survival lacks a term.
+    """
+    import pandas as pd
+
+    missing = [name for name in _TERMS if name not in os.parameters]
+    if missing:
+        problem = f"the formula of '{os.spec.name}' has no {', '.join(missing)}"
+        fault = Fault("os", problem, "Fit the specification `published_os`")
+        raise SpecificationError("published counterparts", [fault])
+    lines = [_baseline(baseline)]
+    lines += [line for table in outcomes for line in _proportions(table)]
+    lines += [*_medians(pfs), *(_ratio(os, name) for name in _TERMS), *_interaction(os)]
+    return pd.DataFrame(lines, columns=["line", "published", "here", "how"])
+
+
+def _baseline(table: TableOne) -> Line:
+    here = f"largest SMD {table.largest_smd:.2f} (below 0.1 is balanced)"
+    return "Patients at baseline", _PUBLISHED["baseline"], here, table.note
+
+
+def _proportions(table: ProportionTable) -> list[Line]:
+    lines = []
+    for row in table.rows:
+        gap = {name: 100.0 * value for name, value in row.difference.items()}
+        one, zero = (100.0 * share for share in row.counts.shares)
+        here = (
+            f"{one:.0f} % and {zero:.0f} %; difference {gap['median']:.0f} points (95 % "
+            f"{gap['q2.5']:.0f} to {gap['q97.5']:.0f}), P(higher if treated) {row.prob_higher:.2f}"
+        )
+        lines.append((f"{table.title}: {row.name}", _PUBLISHED[table.title], here, table.note))
+    return lines
+
+
+def _medians(result: FitResult) -> list[Line]:
+    rows = [e for e in result.estimates if (e.estimand, e.at) == ("median_survival", None)]
+    how = "the same patients under both strategies; time before treatment counts as untreated"
+    return [
+        (
+            f"Median, {found.strategy or found.contrast}",
+            _PUBLISHED["median"],
+            _months(found.summary),
+            how,
+        )
+        for found in rows
+    ]
+
+
+def _months(summary: dict[str, float | None]) -> str:
+    middle, low, high = (
+        "not reached" if summary[name] is None else f"{summary[name]:.1f}"
+        for name in ("median", "q2.5", "q97.5")
+    )
+    return f"{middle} months (95 % {low} to {high})"
+
+
+def _ratio(result: FitResult, name: str) -> Line:
+    row = result.parameters[name]
+    middle, low, high = (
+        math.exp(value) if value is not None else math.nan
+        for value in (row["median"], row["q2.5"], row["q97.5"])
+    )
+    here = (
+        f"HR {middle:.2f} (95 % {low:.2f} to {high:.2f}); 1 / HR {1 / middle:.2f} "
+        f"({1 / high:.2f} to {1 / low:.2f})"
+    )
+    how = "all factors together; treatment and response count from the month they begin"
+    return f"Overall survival: {name}", _PUBLISHED[name], here, how
+
+
+def _interaction(result: FitResult) -> list[Line]:
+    if result.interaction is None:
+        return []
+    return [
+        (
+            f"Interaction: {each.words}",
+            _PUBLISHED["interaction"],
+            f"probability {_chance(each.posterior)}",
+            f"prior probability {_chance(each.prior)}",
+        )
+        for each in result.interaction.statements
+    ]
+
+
+def _chance(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"

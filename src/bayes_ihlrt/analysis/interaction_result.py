@@ -1,0 +1,202 @@
+"""What a result says of the interaction: measures, statements with their prior, crossings."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.estimands.additive import additive_interaction
+from bayes_ihlrt.estimands.crossings import Crossing, crossings, gain_by_modifier
+from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
+from bayes_ihlrt.estimands.mitigation import (
+    Question,
+    Statement,
+    Weigh,
+    interaction_contrasts,
+    mitigation_statements,
+    modifier_step,
+    multiplicative_interaction,
+)
+from bayes_ihlrt.estimands.population import changing_covariates, cohort_rows
+from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.names import ModifierTransform
+
+Floats = NDArray[np.float64]
+type Summary = dict[str, float | None]
+_VALUES: Final = 21
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionResult:
+    """Whether the effect of treatment depends on the modifier.
+
+    Parameters
+    ----------
+    question : Question
+        Values of the modifier that were compared, horizon, gain that matters.
+    step : str
+        Step of the modifier that `multiplicative` refers to.
+    multiplicative : dict
+        Summary of the ratio of hazard ratios per step; ``prob_below_1``.
+    additive : dict
+        ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``.
+    contrasts : dict
+        Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``. None, like
+        ``prob_gain``, where covariates change during follow-up.
+    statements : tuple of Statement
+        Statements with prior and posterior probability.
+    curve : xarray.Dataset
+        Over the modifier's ``value``: ``median, q2.5, q97.5`` of the hazard ratio, ``prob_benefit``
+        (hazard ratio below 1) and ``prob_gain`` (more than that many months gained).
+    crossings : dict of str to tuple of Crossing
+        Where ``prob_benefit`` and ``prob_gain`` pass the levels.
+    """
+
+    question: Question
+    step: str
+    multiplicative: dict[str, Any]
+    additive: dict[str, Any]
+    contrasts: dict[str, dict[str, Any] | None]
+    statements: tuple[Statement, ...]
+    curve: xr.Dataset
+    crossings: dict[str, tuple[Crossing, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the part of ``result.json``: what is not defined is None, never absent."""
+        values = self.curve["value"].to_numpy()
+        return {
+            "low": self.question.low,
+            "high": self.question.high,
+            "horizon": self.question.horizon,
+            "gain": self.question.gain,
+            "multiplicative": {"step": self.step, **self.multiplicative},
+            "additive": self.additive,
+            "contrasts": self.contrasts,
+            "statements": [vars(statement) for statement in self.statements],
+            "searched": [float(values[0]), float(values[-1])],
+            "crossings": [
+                {"probability": name, **vars(crossing)}
+                for name, found in self.crossings.items()
+                for crossing in found
+            ],
+        }
+
+
+def describe_interaction(
+    fit: FittedModel, prior: FittedModel, spec: AnalysisSpec, weigh: Weigh
+) -> InteractionResult | None:
+    """Return what a posterior says of the interaction of treatment and modifier.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    prior : FittedModel
+        The same model with draws of its prior: `prior_fit`.
+    spec : AnalysisSpec
+        Values of the modifier, horizons, gain and levels.
+    weigh : callable
+        From a fit to the weights of its patients.
+
+    Returns
+    -------
+    InteractionResult or None
+        None without a treatment, a modifier, or more than one value of it.
+    """
+    modifier = spec.modifier
+    if spec.treatment is None or modifier is None:
+        return None
+    observed = cohort_rows(fit)[modifier.column].astype(np.float64)
+    low, high = _compared(spec.estimands.at, observed)
+    if not low < high:
+        return None
+    question = Question(
+        low=low,
+        high=high,
+        horizon=max(spec.estimands.horizons),
+        treated=strategies(spec)[-1],
+        gain=spec.estimands.gain,
+        weigh=weigh,
+    )
+    curve = _curve(fit, modifier, question, observed)
+    log = modifier.transform is ModifierTransform.LOG2
+    values = curve["value"].to_numpy()
+    statements = mitigation_statements(fit, prior, question)
+    return InteractionResult(
+        question=question,
+        step=modifier_step(fit, question)[2],
+        multiplicative=_multiplicative(fit, question, statements),
+        additive=_additive(fit, question),
+        contrasts=_contrasts(fit, question),
+        statements=statements,
+        curve=curve,
+        crossings={
+            name: crossings(values, curve[name].to_numpy(), spec.estimands.levels, log=log)
+            for name in ("prob_benefit", "prob_gain")
+            if bool(np.isfinite(curve[name]).all())
+        },
+    )
+
+
+def _compared(at: tuple[float, ...], observed: Floats) -> tuple[float, float]:
+    """The lowest and highest value asked for; the cohort's quartiles where there is only one."""
+    if len(set(at)) > 1:
+        return min(at), max(at)
+    low, high = np.quantile(observed, [0.25, 0.75])
+    return float(low), float(high)
+
+
+def _curve(
+    fit: FittedModel, modifier: ModifierSpec, question: Question, observed: Floats
+) -> xr.Dataset:
+    space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
+    values = space(observed.min(), observed.max(), _VALUES)
+    # Rounding must not carry the ends beyond the cohort, where splines are not defined.
+    values[[0, -1]] = observed.min(), observed.max()
+    log_hr = log_hazard_ratio(fit, values).rename({modifier.name: "value"})
+    found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
+    found = found.assign(prob_benefit=probability(log_hr < 0.0))
+    if changing_covariates(fit):
+        return found.assign(prob_gain=xr.full_like(found["prob_benefit"], np.nan))
+    gained = gain_by_modifier(
+        fit, values, question.horizon, question.treated, weights=question.weigh(fit)
+    ).rename({modifier.name: "value"})
+    return found.assign(prob_gain=probability(gained > question.gain))
+
+
+def _multiplicative(
+    fit: FittedModel, question: Question, statements: tuple[Statement, ...]
+) -> dict[str, Any]:
+    ratio = xr.apply_ufunc(np.exp, multiplicative_interaction(fit, question))
+    falls = (s.posterior for s in statements if s.name == "hazard-ratio-falls")
+    return {**_summary(ratio), "prob_below_1": next(falls, None)}
+
+
+def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any] | None]:
+    if changing_covariates(fit):
+        return {"survival": None, "rmst": None}
+    return {
+        str(name): {**_summary(draws), "prob_above_0": float(probability(draws > 0.0))}
+        for name, draws in interaction_contrasts(fit, question).items()
+    }
+
+
+def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:
+    strata = joint_log_hazard(fit, [question.low, question.high])
+    found = additive_interaction(strata)
+    return {
+        "reference": found.attrs["reference"],
+        "prob_reference": found.attrs["prob_reference"],
+        **{name: _summary(found[name]) for name in ("reri", "ap", "synergy")},
+        "prob_reri_above_0": float(probability(found["reri"] > 0.0)),
+    }
+
+
+def _summary(draws: xr.DataArray) -> Summary:
+    return {str(name): finite_or_none(value) for name, value in summarise(draws).items()}

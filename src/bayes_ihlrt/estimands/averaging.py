@@ -1,0 +1,223 @@
+r"""Averages over patients inside each draw, as sums over few values of the linear predictor.
+
+Under one treatment state a patient's survival depends on the patient through the linear predictor
+alone, so that an average over patients is one over the linear predictor's values. A strategy that
+switches to treatment in month s has two such stretches: in the second each patient weighs what is
+left at s,
+
+.. math::
+
+    S(t) = \sum_i w_i e^{-e^{\eta_i} H(t)}, \quad t \le s; \qquad
+    S(t) = \sum_i w_i e^{-e^{\eta_i} H(s)} \; e^{-e^{\eta_i'} \{H(t) - H(s)\}}, \quad t > s.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.estimands.condense import condense
+from bayes_ihlrt.estimands.population import Population
+from bayes_ihlrt.inference.fitted import FittedModel
+
+Floats = NDArray[np.float64]
+_CHUNK: Final = 100_000
+"""Elements of the largest temporary array: they stay in the processor's cache, which is 15 times
+faster than arrays that have to be fetched from memory."""
+_BLOCK: Final = 2_000_000
+_NEWTON: Final = 500
+_TOLERANCE: Final = 1e-9
+"""Relative length of the last step: convergence being quadratic, the error is then its square."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of follow-up in one treatment state.
+
+    Parameters
+    ----------
+    begin : float
+        Month.
+    eta : ndarray, shape (samples, values)
+        Values of the linear predictor.
+    weights : ndarray, shape (samples, values) or (1, values)
+        Share of the population with each value, times its survival to `begin`.
+    """
+
+    begin: float
+    eta: Floats
+    weights: Floats
+
+
+def stretches(fit: FittedModel, population: Population, start: float) -> tuple[Stretch, ...]:
+    """Return the stretches of a strategy.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    population : Population
+        Who is averaged over.
+    start : float
+        Month from which everybody is treated; infinite for never.
+
+    Returns
+    -------
+    tuple of Stretch
+        One, or two where treatment starts later than month 0.
+    """
+    if start <= 0.0:
+        return (Stretch(0.0, *population.condensed_treated),)
+    first = Stretch(0.0, *population.condensed_untreated)
+    if np.isinf(start):
+        return (first,)
+    hazard = spent(fit, 0.0, np.array([start]))
+    remaining = np.empty(population.untreated.shape)
+    rows = max(1, _BLOCK // population.untreated.shape[1])
+    for top in range(0, len(remaining), rows):
+        part = slice(top, top + rows)
+        decline = np.exp(population.untreated[part]) * -hazard[part]
+        np.multiply(population.weights_of(part), np.exp(decline), out=remaining[part])
+    return first, Stretch(start, *condense(population.treated, remaining))
+
+
+def spent(fit: FittedModel, begin: float, times: Floats) -> Floats:
+    """Return the baseline cumulative hazard from a month on.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    begin : float
+        Month.
+    times : ndarray, shape (times,)
+        Months; 0 is returned for those before `begin`.
+
+    Returns
+    -------
+    ndarray, shape (samples, times)
+        H(t) - H(begin).
+    """
+    hazard, theta = fit.prepared.hazard, fit.baseline
+    low = np.full_like(times, begin)
+    basis = hazard.increment_basis(np, low, np.maximum(times, low))
+    found = hazard.cumulative_hazard(np, basis, theta)
+    return np.broadcast_to(found, (len(next(iter(theta.values()))), len(times)))
+
+
+def averaged(
+    fit: FittedModel,
+    population: Population,
+    times: Floats,
+    start: float,
+    *,
+    deaths: bool = False,
+) -> Floats:
+    """Return the average over patients of survival, or of what the hazard takes from it.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    population : Population
+        Who is averaged over.
+    times : ndarray, shape (times,)
+        Months.
+    start : float
+        Month from which everybody is treated; infinite for never.
+    deaths : bool
+        Average exp(eta_i) S_i(t), which times the baseline hazard is the density of the event,
+        instead of S_i(t).
+
+    Returns
+    -------
+    ndarray, shape (samples, times)
+        One curve a draw. At the month of a switch it is the curve before it.
+    """
+    parts = stretches(fit, population, start)
+    ends = [*(part.begin for part in parts[1:]), np.inf]
+    result = np.empty((parts[0].eta.shape[0], len(times)))
+    begun = np.full(len(times), fill_value=False)
+    for part, end in zip(parts, ends, strict=True):
+        here = ~begun & (times <= end)
+        begun |= here
+        if here.any():
+            hazard = spent(fit, part.begin, times[here])
+            result[:, here] = _sums(part, hazard, deaths=deaths)
+    return result
+
+
+def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
+    samples, values = part.eta.shape
+    times = hazard.shape[1]
+    total = np.zeros((samples, times))
+    width = max(1, min(values, _CHUNK // times))
+    height = max(1, _CHUNK // (width * times))
+    for left in range(0, values, width):
+        some = slice(left, left + width)
+        for top in range(0, samples, height):
+            draw = slice(top, top + height)
+            ratio = np.exp(part.eta[draw, some])
+            curve: Floats = ratio[..., None] * -hazard[draw, None]
+            np.exp(curve, out=curve)
+            share = (part.weights if len(part.weights) == 1 else part.weights[draw])[:, some]
+            mass = share * ratio if deaths else np.broadcast_to(share, ratio.shape)
+            total[draw] += np.matmul(mass[:, None], curve)[:, 0]
+    return total
+
+
+def time_to_level(
+    fit: FittedModel, population: Population, start: float, *, level: float
+) -> Floats:
+    """Return the month in which the average survival falls to a level.
+
+    Newton's method in the cumulative hazard, in which log S is convex: it approaches the root from
+    the left and cannot pass it. The month follows from the hazard's own inverse, so that there is
+    no error of interpolation.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    population : Population
+        Who is averaged over.
+    start : float
+        Month from which everybody is treated; infinite for never.
+    level : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        Months; infinite where the hazard never spends enough.
+    """
+    parts = stretches(fit, population, start)
+    result = np.zeros(parts[0].eta.shape[0])
+    for part in parts:
+        left = np.broadcast_to(part.weights.sum(axis=-1), result.shape)
+        # In the first stretch everybody is alive; of later ones those draws count in which the
+        # level has not been reached by its begin.
+        open_ = left > level
+        target = _hazard_to_level(part, open_, level=level)
+        begin = np.array([part.begin])
+        found = fit.prepared.hazard.time_at(np, begin, target[:, None], fit.baseline)[:, 0]
+        result = np.where(open_, found, result)
+    return result
+
+
+def _hazard_to_level(part: Stretch, open_: NDArray[np.bool_], *, level: float) -> Floats:
+    """Baseline cumulative hazard at which a stretch's survival is at the level; 0 if not open."""
+    ratio, hazard = np.exp(part.eta), np.zeros(len(part.eta))
+    weights = np.broadcast_to(part.weights, ratio.shape)
+    active = np.flatnonzero(open_)
+    for _ in range(_NEWTON):
+        if not active.size:
+            return hazard
+        mass = weights[active] * np.exp(ratio[active] * -hazard[active, None])
+        alive = mass.sum(axis=1)
+        step = np.log(alive / level) * alive / (mass * ratio[active]).sum(axis=1)
+        hazard[active] += step
+        active = active[step > _TOLERANCE * hazard[active]]
+    message = f"the hazard at survival {level:g} was not found in {_NEWTON} steps"
+    raise ArithmeticError(message)

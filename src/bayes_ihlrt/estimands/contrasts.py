@@ -1,0 +1,128 @@
+"""Strategies against a reference, inside each draw."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.estimands.curves import NEVER
+from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.names import STRATEGY
+
+type Comparison = Callable[[xr.DataArray, xr.DataArray], xr.DataArray]
+
+
+class Contrast(StrEnum):
+    """How a strategy is compared with the reference."""
+
+    DIFFERENCE = "difference"
+    RATIO = "ratio"
+    LOG_RATIO = "log-ratio"
+
+
+_COMPARE: Final[dict[Contrast, Comparison]] = {
+    Contrast.DIFFERENCE: lambda strategy, reference: strategy - reference,
+    Contrast.RATIO: lambda strategy, reference: strategy / reference,
+    Contrast.LOG_RATIO: lambda strategy, reference: xr.apply_ufunc(np.log, strategy / reference),
+}
+
+
+def contrast(
+    draws: xr.DataArray,
+    how: str | Comparison = Contrast.DIFFERENCE,
+    *,
+    reference: str = NEVER.name,
+) -> xr.DataArray:
+    """Compare strategies with a reference inside each draw.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dimensions ``chain, draw, strategy, ...``, from any estimand.
+    how : str or callable
+        ``"difference"``, ``"ratio"``, ``"log-ratio"``, or a function of a strategy's draws and the
+        reference's.
+    reference : str
+        Name of the strategy that the others are compared with.
+
+    Returns
+    -------
+    xarray.DataArray
+        As `draws`, for the other strategies.
+
+    Raises
+    ------
+    SpecificationError
+        When the reference is not among the strategies, is the only one, or `how` is unknown.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(
+    ...     [[[0.4, 0.5]]], dims=("chain", "draw", "strategy"),
+    ...     coords={"strategy": ["never", "from month 0"]})
+    >>> contrast(draws, "ratio").round(3).values.ravel().tolist()
+    [1.25]
+    >>> contrast(draws, lambda a, b: (1 - a) / (1 - b)).round(3).values.ravel().tolist()
+    [0.833]
+    """
+    names = [str(name) for name in draws[STRATEGY].to_numpy()]
+    others = [name for name in names if name != reference]
+    faults = []
+    if reference not in names or not others:
+        problem = f"found '{reference}' against {', '.join(names)}"
+        remedy = f"Name one of at least two strategies. {nearest(reference, names)}"
+        faults.append(Fault("reference", problem, remedy))
+    if isinstance(how, str) and how not in set(Contrast):
+        faults.append(Fault("how", f"there is no contrast '{how}'", nearest(how, set(Contrast))))
+    if faults:
+        raise SpecificationError("contrast", faults)
+    compare = _COMPARE[Contrast(how)] if isinstance(how, str) else how
+    base = draws.sel({STRATEGY: reference}, drop=True)
+    return compare(draws.sel({STRATEGY: others}), base)
+
+
+def number_needed_to_treat(difference: xr.DataArray) -> xr.Dataset:
+    """Return how many have to be treated for one more to be event-free at a month.
+
+    NNT = 1 / difference in survival. Where the interval of the difference holds 0, that of the NNT
+    runs through infinity: from ``nnt_low`` to benefit in infinitely many, and on to harm in one of
+    ``-nnt_high``. So the difference is summarised and its limits are inverted: means and quantiles
+    of draws of 1 / difference have no meaning.
+
+    Parameters
+    ----------
+    difference : xarray.DataArray
+        Draws of S^a(t) - S^never(t), dimensions ``chain, draw, ...``.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``nnt`` at the median difference, ``nnt_low`` and ``nnt_high`` at the upper and the lower
+        95 % limit of the difference (negative: number needed to harm), ``through_infinity``, and
+        ``prob_benefit``.
+
+    References
+    ----------
+    Altman DG. Confidence intervals for the number needed to treat. BMJ 1998;317:1309-1312,
+    doi 10.1136/bmj.317.7168.1309.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray(np.full((1, 50), 0.125), dims=("chain", "draw"))
+    >>> float(number_needed_to_treat(draws)["nnt"])
+    8.0
+    """
+    found = summarise(difference)
+    with np.errstate(divide="ignore"):
+        return xr.Dataset(
+            {
+                "nnt": 1.0 / found["median"],
+                "nnt_low": 1.0 / found["q97.5"],
+                "nnt_high": 1.0 / found["q2.5"],
+                "through_infinity": (found["q2.5"] < 0.0) & (found["q97.5"] > 0.0),
+                "prob_benefit": probability(difference > 0.0),
+            }
+        )

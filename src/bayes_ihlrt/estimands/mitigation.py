@@ -1,0 +1,229 @@
+"""Does treatment take away what the modifier does? Statements with their prior probability.
+
+Nobody intervenes on the modifier: these are statements about whom treatment helps more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
+from bayes_ihlrt.estimands.interaction import joint_log_hazard
+from bayes_ihlrt.estimands.population import changing_covariates, sample_population
+from bayes_ihlrt.estimands.summary import probability
+from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+
+Floats = NDArray[np.float64]
+_NOTHING: Final = 1e-12
+"""Log ratios of hazard ratios below this are rounding: the model has no interaction."""
+type Weigh = Callable[[FittedModel], Floats | None]
+
+
+def equally(fit: FittedModel) -> Floats | None:
+    """Return None: the patients of a fit weigh the same.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        A fit.
+
+    Returns
+    -------
+    None
+        No weights.
+    """
+    del fit
+    return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the interaction.
+
+    Parameters
+    ----------
+    low, high : float
+        Values of the modifier that are compared, on the scale of the data.
+    horizon : float
+        Months up to which time counts.
+    treated : Strategy
+        The strategy that treats.
+    gain : float
+        Months of restricted mean survival that matter.
+    irrelevant : tuple of float
+        Hazard ratios between which the modifier hardly matters.
+    weigh : callable
+        Returns what each patient of a fit weighs in averages, None for equal weights.
+    """
+
+    low: float
+    high: float
+    horizon: float
+    treated: Strategy
+    gain: float = 1.0
+    irrelevant: tuple[float, float] = (0.8, 1.25)
+    weigh: Weigh = equally
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement and how probable it is.
+
+    Parameters
+    ----------
+    name : str
+        Short name.
+    words : str
+        The statement.
+    prior : float or None
+        Probability before the data: what the prior alone says; None where the prior allows hazards
+        that no computer holds.
+    posterior : float
+        Probability given the data.
+    """
+
+    name: str
+    words: str
+    prior: float | None
+    posterior: float | None
+
+
+def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
+    """Return how much more treatment gains at the high than at the low value of the modifier.
+
+    [S^treated(t) - S^never(t)] at high less the same at low, and likewise for the restricted mean
+    survival time: interaction on the scales that count patients and months.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    question : Question
+        Values of the modifier, horizon, strategy.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``survival`` (probability) and ``rmst`` (months) over ``chain, draw``; above 0 where
+        treatment gains more at the high value.
+    """
+    found: dict[str, list[xr.DataArray]] = {"survival": [], "rmst": []}
+    strategies, weights = [NEVER, question.treated], question.weigh(fit)
+    for value in (question.low, question.high):
+        patients = sample_population(fit, modifier_at=value, weights=weights)
+        alive = survival(fit, [question.horizon], strategies, population=patients)
+        months = rmst(fit, question.horizon, strategies, population=patients)
+        for name, draws in (("survival", alive.isel({TIME: 0}, drop=True)), ("rmst", months)):
+            gain = draws.isel({STRATEGY: 1}, drop=True) - draws.isel({STRATEGY: 0}, drop=True)
+            found[name].append(gain)
+    return xr.Dataset({name: high - low for name, (low, high) in found.items()})
+
+
+def multiplicative_interaction(fit: FittedModel, question: Question) -> xr.DataArray:
+    """Return the log ratio of treatment's hazard ratios, per step of the modifier.
+
+    log HR(high end of the step) - log HR(low end): with a linear modifier on the log2 scale and
+    steps of one doubling it is the coefficient of the product term.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    question : Question
+        Values that make the step where the modifier is not on the log2 scale.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw``; below 0 where treatment helps more at higher values.
+    """
+    begin, end, _ = modifier_step(fit, question)
+    strata = joint_log_hazard(fit, [begin, end]).to_numpy()
+    effect = strata[:, :, 1] - strata[:, :, 0]
+    return xr.DataArray(effect[..., 1] - effect[..., 0], dims=("chain", "draw"))
+
+
+def mitigation_statements(
+    fit: FittedModel, prior: FittedModel, question: Question
+) -> tuple[Statement, ...]:
+    """Return statements about the interaction with their prior and posterior probability.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    prior : FittedModel
+        The same model with draws of its prior.
+    question : Question
+        What is asked.
+
+    Returns
+    -------
+    tuple of Statement
+        Treatment lowers the hazard more at higher values (left out where the model has no
+        interaction); among the treated the modifier hardly matters; treatment gains that many more
+        months at the high value (left out where covariates change during follow-up).
+    """
+    _, _, step = modifier_step(fit, question)
+    name = "" if fit.prepared.spec.modifier is None else fit.prepared.spec.modifier.name
+    treatment, (low, high) = fit.prepared.spec.treatment, question.irrelevant
+    words = {
+        "hazard-ratio-falls": f"{treatment} lowers the hazard more at higher {name}",
+        "modifier-irrelevant-if-treated": (
+            f"under {treatment}, HR of {name} {step} between {low:g} and {high:g}"
+        ),
+        "gains-more-at-high": (
+            f"{treatment} gains {question.gain:g} more month(s) of {question.horizon:g} at {name} "
+            f"{question.high:g} than at {question.low:g}"
+        ),
+    }
+    before, after = (_probabilities(each, question) for each in (prior, fit))
+    return tuple(Statement(key, words[key], before[key], after[key]) for key in after)
+
+
+def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | None]:
+    begin, end, _ = modifier_step(fit, question)
+    treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
+    log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
+    low, high = np.log(question.irrelevant)
+    ratio = multiplicative_interaction(fit, question)
+    statements = {"modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high)}
+    if bool((abs(ratio) > _NOTHING).any()):
+        statements = {"hazard-ratio-falls": ratio < 0.0, **statements}
+    found: dict[str, float | None] = {n: float(probability(s)) for n, s in statements.items()}
+    if not changing_covariates(fit):
+        with np.errstate(over="ignore", invalid="ignore"):
+            months = interaction_contrasts(fit, question)["rmst"]
+        sound = bool(np.isfinite(months).all())
+        chance = float(probability(months > question.gain))
+        found["gains-more-at-high"] = chance if sound else None
+    return found
+
+
+def modifier_step(fit: FittedModel, question: Question) -> tuple[float, float, str]:
+    """Return the step of the modifier that a hazard ratio refers to.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior of a model with a modifier.
+    question : Question
+        Values that make the step where the modifier is not on the log2 scale.
+
+    Returns
+    -------
+    begin, end : float
+        Values on the scale of the data.
+    words : str
+        ``"per doubling"`` or, for example, ``"58 against 38"``.
+    """
+    modifier: ModifierSpec | None = fit.prepared.spec.modifier
+    if modifier is not None and modifier.transform is ModifierTransform.LOG2:
+        return modifier.reference, 2.0 * modifier.reference, "per doubling"
+    return question.low, question.high, f"{question.high:g} against {question.low:g}"

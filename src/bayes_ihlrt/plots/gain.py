@@ -1,0 +1,150 @@
+"""Figures of decisions: densities of the months gained, and subgroups."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bayes_ihlrt.plots.frame import BRIGHT, DARK, GREY, framed_figure, ratio_axis
+
+_SHADES: Final = (BRIGHT, "0.75", DARK)
+_HATCHES: Final = ("////", "", "")
+
+
+def plot_gain(data: xr.Dataset) -> Figure:
+    """Draw the posterior density of the months gained, cut into decision regions.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `gain_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a setting; the probability of each region is written in its panel.
+    """
+    settings = data["setting"].to_numpy()
+    figure = framed_figure(data, width=7.0, height=1.1 + 1.35 * len(settings))
+    grid = figure.subplots(len(settings), 1, sharex=True, squeeze=False).ravel()
+    gain, horizon = float(data.attrs["gain"]), float(data.attrs["horizon"])
+    for axes, setting in zip(grid, settings, strict=True):
+        part = data.sel(setting=setting)
+        _regions(axes, part, gain)
+        chance = part["probability"].to_numpy()
+        words = (
+            f"harm {chance[0]:.2f}\n0 to {gain:g} months {chance[1]:.2f}\n"
+            f"> {gain:g} months {chance[2]:.2f}"
+        )
+        axes.text(0.99, 0.95, words, transform=axes.transAxes, ha="right", va="top", fontsize=8)
+        axes.set_title(str(setting), fontsize=9, loc="left")
+        axes.set_yticks([])
+        axes.set_ylim(bottom=0.0)
+    grid[-1].set_xlabel(
+        f"Event-free months gained of {horizon:g}: {data.attrs['treated']} less never", fontsize=9
+    )
+    figure.supylabel("Posterior density", fontsize=9)
+    return figure
+
+
+def plot_subgroups(data: xr.Dataset) -> Figure:
+    """Draw the hazard ratio in each subgroup, as the model shrinks it and by itself.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From `subgroup_data`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Filled dots: the model's posterior median and 95 % interval; open squares: events per
+        month of the subgroup alone, treated over untreated, without a model.
+    """
+    count = data.sizes["subgroup"]
+    figure = framed_figure(data, width=7.5, height=1.5 + 0.5 * count)
+    axes = figure.subplots()
+    position = np.arange(count)[::-1].astype(np.float64)
+    axes.hlines(position - 0.2, data["low"], data["high"], color=GREY, linewidth=0.9)
+    axes.plot(
+        data["ratio"],
+        position - 0.2,
+        "s",
+        color=GREY,
+        markerfacecolor="white",
+        markersize=5,
+        label="rates of the subgroup alone",
+    )
+    axes.hlines(position + 0.1, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
+    axes.plot(data["median"], position + 0.1, "o", color=DARK, markersize=6, label="model")
+    axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
+    axes.axvline(float(data.attrs["overall"]), color=DARK, linewidth=0.8, linestyle="dotted")
+    axes.set_yticks(position, _subgroup_labels(data), fontsize=8)
+    axes.set_ylim(-0.7, count - 0.3)
+    ratio_axis(axes, _widest(data), axis="x")
+    axes.set_xlabel(
+        "Hazard ratio, treated / untreated (log scale), median and 95 % interval\n"
+        "(patients; events treated + untreated); dotted: all patients",
+        fontsize=9,
+    )
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    _subgroup_numbers(axes, data, position)
+    return figure
+
+
+def _regions(axes: Axes, part: xr.Dataset, gain: float) -> None:
+    x, height = part["x"].to_numpy(), part["density"].to_numpy()
+    edges = (-np.inf, 0.0, gain, np.inf)
+    for number, shade in enumerate(_SHADES):
+        low, high = max(edges[number], x[0]), min(edges[number + 1], x[-1])
+        if not low < high:
+            continue
+        inside = np.unique([low, *x[(x > low) & (x < high)], high])
+        axes.fill_between(
+            inside,
+            np.interp(inside, x, height),
+            color=shade,
+            alpha=0.45,
+            hatch=_HATCHES[number],
+            edgecolor="white",
+            linewidth=0.0,
+        )
+    axes.plot(x, height, color="black", linewidth=0.9)
+    for edge in (0.0, gain):
+        axes.axvline(edge, color=GREY, linewidth=0.8, linestyle="dashed" if edge else "solid")
+
+
+def _subgroup_labels(data: xr.Dataset) -> list[str]:
+    names = ("subgroup", "patients", "events_treated", "events_untreated")
+    columns = (data[name].to_numpy() for name in names)
+    return [
+        f"{name}  ({int(n)}; {int(d1)}+{int(d0)})" for name, n, d1, d0 in zip(*columns, strict=True)
+    ]
+
+
+def _widest(data: xr.Dataset) -> xr.Dataset:
+    """What the axis shows: intervals of small subgroups run out of the picture, dots do not."""
+    return data.assign(
+        {
+            "q2.5": np.fmin(data["q2.5"], np.fmax(data["low"], 0.1)),
+            "q97.5": np.fmax(data["q97.5"], np.fmin(data["high"], 5.0)),
+        }
+    )
+
+
+def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
+    top = data.sizes["subgroup"] - 0.4
+    words = [(top, "HR (95 %)  P(HR < 1)")]
+    for place, name in zip(position, data["subgroup"].to_numpy(), strict=True):
+        row = data.sel(subgroup=name)
+        text = (
+            f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})  "
+            f"P {float(row['prob_benefit']):.2f}"
+        )
+        words.append((float(place) + 0.1, text))
+    for height, text in words:
+        axes.annotate(
+            text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8
+        )

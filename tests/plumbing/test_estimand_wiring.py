@@ -1,0 +1,163 @@
+"""How `[estimands]` reaches a result: populations, quantiles, subgroups, interaction."""
+
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bayes_ihlrt import run_fit
+from bayes_ihlrt.analysis.counterparts import published_counterparts
+from bayes_ihlrt.analysis.estimand_spec import PopulationKind
+from bayes_ihlrt.analysis.figure_data import figure_data
+from bayes_ihlrt.analysis.outcome_table import adverse_event_table
+from bayes_ihlrt.analysis.reading import load_spec, parse_spec
+from bayes_ihlrt.analysis.table_one import table_one
+from bayes_ihlrt.data import datasets
+from bayes_ihlrt.errors import RefusedError, SpecificationError
+from bayes_ihlrt.estimands import NEVER, sample_population, survival
+from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report import print_fit
+
+
+def fitted(name, **estimands):
+    spec = load_spec(name)
+    changed = spec.estimands.model_copy(update=estimands)
+    return run_fit(spec.model_copy(update={"estimands": changed}), "ihlrt_synthetic")
+
+
+def printed(result):
+    text = StringIO()
+    print_fit(Console(width=110, file=text), result)
+    return text.getvalue()
+
+
+@pytest.fixture
+def primary(sampler):
+    return fitted("primary", quantiles=(0.25,), subgroups=("afp_high", "centre"))
+
+
+def test_result_of_the_primary_analysis(primary):
+    found = json.loads(json.dumps(primary.to_dict(), allow_nan=False))
+    about = found["interaction"]
+    assert (about["low"], about["high"], about["horizon"], about["gain"]) == (2.0, 5.0, 24.0, 1.0)
+    assert [statement["name"] for statement in about["statements"]] == [
+        "hazard-ratio-falls",
+        "modifier-irrelevant-if-treated",
+        "gains-more-at-high",
+    ]
+    # The prior of the interaction is symmetric about 0: Monte Carlo error of 4,000 draws.
+    assert about["statements"][0]["prior"] == pytest.approx(0.5, abs=0.03)
+    assert {c["level"] for c in about["crossings"]} == {0.5, 0.8, 0.95}
+    names = {row["estimand"] for row in found["estimands"]}
+    assert {"survival_quantile_0.25", "number_needed_to_treat"} <= names
+    rows = [row for row in found["estimands"] if (row["horizon"], row["at"]) == (24.0, None)]
+    (gain,) = (r for r in rows if r["estimand"] == "survival" and r["contrast"])
+    (nnt,) = (r for r in rows if r["estimand"] == "number_needed_to_treat")
+    assert nnt["median"] == pytest.approx(1 / gain["median"])
+    assert nnt["q2.5"] == pytest.approx(1 / gain["q97.5"])
+    text = printed(primary)
+    assert "Does the effect depend on nlr?" in text
+    assert "The probability that the hazard is lowered reaches 0.95" in text
+
+
+def test_figures_of_gain_and_subgroups(primary):
+    data = figure_data(primary)
+    chances = data["gain"]["probability"]
+    np.testing.assert_allclose(chances.sum("region"), 1.0)
+    assert data["subgroups"].sizes["subgroup"] == 7
+    for name in ("gain", "subgroups", "hazard_ratio"):
+        assert PLOTS[name](data[name]).axes
+
+
+def test_response_that_changes_leaves_no_survival(sampler):
+    """Averaging with everybody's first value would say that nobody ever responds."""
+    result = fitted("published_os")
+    survivals = [e for e in result.estimates if e.estimand != "hazard_ratio"]
+    assert survivals
+    assert all(e.summary["median"] is None for e in survivals)
+    assert "survival" not in figure_data(result)
+    assert len(result.interaction.statements) == 2
+    text = printed(result)
+    assert "Survival by strategy is not reported: response changes" in text
+    with pytest.raises(RefusedError, match="response change"):
+        sample_population(result.fit)
+    json.dumps(result.to_dict(), allow_nan=False)
+    for name, data in figure_data(result).items():
+        assert PLOTS[name](data).axes
+
+
+def test_a_spline_of_the_modifier(sampler):
+    result = fitted("nlr_spline")
+    curve = result.interaction.curve["median"].to_numpy()
+    # Three basis functions: the log hazard ratio is no straight line over log NLR.
+    assert np.abs(np.diff(np.log(curve), 2)).max() > 1e-3
+    assert result.interaction.statements
+
+
+def test_populations(sampler):
+    own = fitted("primary")
+    treated = fitted("primary", population=PopulationKind.ATT)
+    drawn = fitted("primary", population=PopulationKind.BOOTSTRAP)
+    rows = own.checked.person_time
+    ever = np.bincount(rows.patient_index, rows.columns["ihlrt"].astype(float)) > 0
+    patients = sample_population(treated.fit, weights=ever.astype(float))
+    expected = survival(treated.fit, [12.0], [NEVER], population=patients).median()
+    (found,) = (
+        e
+        for e in treated.estimates
+        if (e.estimand, e.strategy, e.horizon, e.at) == ("survival", "never", 12.0, None)
+    )
+    assert found.population == "att"
+    assert found.summary["median"] == pytest.approx(float(expected))
+    sds = [
+        next(e for e in r.estimates if e.strategy == "never" and e.horizon == 12.0).summary["sd"]
+        for r in (own, drawn)
+    ]
+    assert sds[1] > sds[0]
+    assert "averaged over the treated" in printed(treated)
+
+
+def test_overlap_population(sampler):
+    text = load_spec("primary").to_toml()
+    text += '\n[propensity]\nformula = "nlr + albi"\nadjust = "none"\n'
+    text = text.replace('design = "split"', 'design = "landmark"\nlandmark = 3.0')
+    text = text.replace('population = "sample"', 'population = "ato"').replace(
+        "treat_from = 0.0", ""
+    )
+    result = run_fit(parse_spec(text), "ihlrt_synthetic")
+    weights = result.propensity.patient_overlap
+    assert weights.shape == (len(result.checked.person_time.patients),)
+    assert ((weights > 0.0) & (weights <= 0.25)).all()
+    patients = sample_population(result.fit, weights=weights)
+    expected = survival(result.fit, [12.0], [NEVER], population=patients).median()
+    (found,) = (
+        e
+        for e in result.estimates
+        if (e.estimand, e.strategy, e.horizon, e.at) == ("survival", "never", 12.0, None)
+    )
+    assert found.summary["median"] == pytest.approx(float(expected))
+
+
+def test_populations_that_need_more():
+    text = load_spec("primary").to_toml()
+    with pytest.raises(SpecificationError, match="needs to know how probable treatment was"):
+        parse_spec(text.replace('population = "sample"', 'population = "ato"'))
+
+
+def test_every_published_line_has_a_counterpart(sampler):
+    os, pfs = fitted("published_os"), fitted("published_pfs")
+    treated = np.isfinite(datasets.columns("ihlrt_synthetic")["ihlrt_months"])
+    findings = datasets.columns("ihlrt_synthetic_findings")
+    events = adverse_event_table({"severe": findings["severe_adverse_event"]}, treated, seed=1)
+    baseline = table_one(os.checked.cohort, "ihlrt", covariates=["nlr", "albi", "afp_high"])
+    found = published_counterparts(baseline, (events,), os=os, pfs=pfs)
+    lines = found["line"].tolist()
+    for line in ("Patients at baseline", "Adverse events: severe", "Median, never"):
+        assert line in lines
+    for term in ("ihlrt", "response", "albi", "nlr"):
+        assert f"Overall survival: {term}" in lines
+    assert sum(line.startswith("Interaction") for line in lines) == 2
+    with pytest.raises(SpecificationError, match="no response"):
+        published_counterparts(baseline, (), os=pfs, pfs=pfs)
