@@ -32,7 +32,7 @@ from bayes_ihlrt.inference.batch_result import (
 from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.inference.kernels import Kernels, make_kernels
-from bayes_ihlrt.inference.labels import kept_names, labelled
+from bayes_ihlrt.inference.labels import kept_names, of_members
 from bayes_ihlrt.inference.marginal import approximate
 from bayes_ihlrt.inference.member_flags import member_flags
 from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
@@ -133,7 +133,7 @@ class BatchEngine:
             places = roster.record(turn, np.asarray(found.converged))
             positions[turn.members[places]] = np.asarray(found.position)[places]
             values = self.kernels.own_scale(self._inputs, overrides, found.position)
-            parts.append(self._dataset(values, turn.members, places, (MEMBER,)))
+            parts.append(of_members(self.density.model, values, turn.members[places], places))
         flags = member_flags(self.density, self.data, members, total=roster.total)
         return BatchModes(joined(parts), positions, roster.tries, flags)
 
@@ -229,7 +229,7 @@ class BatchEngine:
             weights, k_hat[done], ess[done] = smooth(raw[places])
             corrected = logsumexp(raw[places], axis=-1) - np.log(draws)
             evidence[:, done] = np.asarray(proposal.log_evidence)[places], corrected
-            part = self._dataset(values, turn.members, places, (MEMBER, DRAW))
+            part = of_members(self.density.model, values, turn.members[places], places, DRAW)
             part[WEIGHT] = ((MEMBER, DRAW), weights)
             if POSITION in keep:
                 part[POSITION] = (_POSITION_DIMS, np.asarray(sample.positions)[places])
@@ -292,14 +292,3 @@ class BatchEngine:
         rows = max(max(shape, default=1) for shape in shapes.values())
         size = chunk or chunk_size(total, rows=rows, dims=len(self.density.names))
         return Roster(total, self.density.start), begin, min(size, total)
-
-    def _dataset(
-        self,
-        values: Mapping[str, jax.Array],
-        members: NDArray[np.int64],
-        places: NDArray[np.int64],
-        leading: tuple[str, ...],
-    ) -> xr.Dataset:
-        chosen = {name: np.asarray(array)[places] for name, array in values.items()}
-        found = labelled(self.density.model, chosen, leading)
-        return found.assign_coords({MEMBER: members[places]})

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.inference.batch_result import MEMBER
 
 
 def labelled(
@@ -39,6 +40,37 @@ def labelled(
     used = {dim for dims, _ in arrays.values() for dim in dims}
     coords = {dim: list(model.coords[dim]) for dim in used & set(model.coords)}
     return xr.Dataset(arrays, coords=coords)
+
+
+def of_members(
+    model: pm.Model,
+    values: Mapping[str, ArrayLike],
+    members: NDArray[np.int64],
+    places: NDArray[np.int64],
+    *dims: str,
+) -> xr.Dataset:
+    """Return parameters of those members of a batch that succeeded.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        The graph.
+    values : mapping of str to array_like, shape (turn, ...)
+        Parameters on their own scale, by name.
+    members : ndarray, shape (succeeded,)
+        Numbers of the members.
+    places : ndarray, shape (succeeded,)
+        Their places in `values`.
+    *dims : str
+        Dimensions between ``member`` and those of the parameter.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimension ``member``, `dims` and those of the graph.
+    """
+    chosen = {name: np.asarray(array)[places] for name, array in values.items()}
+    return labelled(model, chosen, (MEMBER, *dims)).assign_coords({MEMBER: members})
 
 
 def kept_names(model: pm.Model, keep: Sequence[str]) -> tuple[str, ...]:
