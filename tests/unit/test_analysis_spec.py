@@ -20,6 +20,10 @@ DATA_OF = {
     "heart": "heart",
     "hepatocellular": "hepatocellular",
     "ladder": "ihlrt_synthetic",
+    "subgroups": "ihlrt_synthetic",
+    "nlr_spline": "ihlrt_synthetic",
+    "published_os": "ihlrt_synthetic",
+    "published_pfs": "ihlrt_synthetic",
 }
 # Specifications of data that are not part of the package.
 WITHOUT_DATA = {"embolisation"}
