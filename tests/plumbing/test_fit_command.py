@@ -23,6 +23,7 @@ FILES = {
     "manifest.json",
     "figures/survival.png",
     "figures/hazard_ratio.png",
+    "figures/gain.png",
     "figures/forest.png",
     "figures/prior_posterior.png",
     "figures/trace.png",
@@ -297,7 +298,7 @@ def test_a_model_without_treatment(sampler, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("126 patients of 227 left out: tissue_nlr is missing.\n")
     assert "There is no treatment in this analysis" in result.stdout
-    assert files_in(out) == FILES - {"figures/hazard_ratio.png"}
+    assert files_in(out) == FILES - {"figures/hazard_ratio.png", "figures/gain.png"}
     found = json.loads((out / "result.json").read_text())
     assert {row["strategy"] for row in found["estimands"]} == {"as observed"}
     assert len(found["data"]["dropped"]) == 126

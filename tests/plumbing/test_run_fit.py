@@ -54,6 +54,7 @@ def test_stages_are_told_in_order(sampler):
         "compiling the model",
         "sampling 4 chains of 1000 + 1000 draws",
         "averaging over patients",
+        "comparing with the prior",
         "summarising",
     ]
 
@@ -93,7 +94,14 @@ def test_a_model_reduced_to_sufficient_statistics_has_no_loo(sampler):
 def test_what_figures_show_can_be_had_without_them(sampler):
     result = run_fit(load_spec("primary"), "ihlrt_synthetic")
     found = figure_data(result)
-    assert list(found) == ["survival", "hazard_ratio", "forest", "prior_posterior", "trace"]
+    assert list(found) == [
+        "survival",
+        "hazard_ratio",
+        "gain",
+        "forest",
+        "prior_posterior",
+        "trace",
+    ]
     assert all(data.attrs["synthetic"] for data in found.values())
     survival = found["survival"]
     assert survival["median"].sizes == {"strategy": 2, "time": 81}

@@ -21,6 +21,10 @@ DATA_OF = {
     "hepatocellular": "hepatocellular",
     "ladder": "ihlrt_synthetic",
     "sensitivity/primary": "ihlrt_synthetic",
+    "subgroups": "ihlrt_synthetic",
+    "nlr_spline": "ihlrt_synthetic",
+    "published_os": "ihlrt_synthetic",
+    "published_pfs": "ihlrt_synthetic",
 }
 # Specifications of data that are not part of the package.
 WITHOUT_DATA = {"embolisation"}

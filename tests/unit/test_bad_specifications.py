@@ -384,7 +384,8 @@ def test_a_specification_that_is_not_there(tmp_path):
         "hart.toml: 1 fault\n"
         "  - the file: it does not exist. Check the path of the TOML file, or name a packaged "
         "specification. Did you mean 'heart'? Allowed: embolisation, heart, hepatocellular, "
-        "ladder, pfs_piecewise, primary, sensitivity/primary.",
+        "ladder, nlr_spline, pfs_piecewise, primary, published_os, published_pfs, "
+        "sensitivity/primary, subgroups.",
     )
 
 
@@ -394,8 +395,8 @@ def test_a_folder_instead_of_a_specification(tmp_path):
         result,
         f"{tmp_path.name}: 1 fault\n"
         "  - the file: it is a folder. Check the path of the TOML file, or name a packaged "
-        "specification. Allowed: embolisation, heart, hepatocellular, ladder, pfs_piecewise, "
-        "primary, sensitivity/primary.",
+        "specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
+        "pfs_piecewise, primary, published_os, published_pfs, sensitivity/primary, subgroups.",
     )
 
 

@@ -13,10 +13,12 @@ from bayes_ihlrt.plots import (
     PLOTS,
     plot_connect_s,
     plot_forest,
+    plot_gain,
     plot_hazard_ratio,
     plot_love,
     plot_overlap,
     plot_prior_posterior,
+    plot_subgroups,
     plot_survival,
     plot_trace,
     plot_weight_sums,
@@ -54,10 +56,52 @@ def hazard_ratio_dataset():
             "q2.5": ("value", np.linspace(0.5, 0.2, 5)),
             "q97.5": ("value", np.linspace(1.6, 1.1, 5)),
             "prob_benefit": ("value", np.linspace(0.6, 0.95, 5)),
+            "prob_gain": ("value", np.linspace(0.3, 0.7, 5)),
             "patients": ("patient", [1.0, 2.5, 8.0]),
+            "cross_of": ("crossing", [0.0, 1.0]),
+            "cross_level": ("crossing", [0.8, 0.5]),
+            "cross_at": ("crossing", [3.3, 2.8]),
         },
         coords={"value": value},
-        attrs={"label": "nlr", "reference": 3.0, "log": True},
+        attrs={
+            **{"label": "nlr", "reference": 3.0, "log": True},
+            **{"gain": 1.0, "horizon": 24.0, "levels": [0.5, 0.8, 0.95]},
+        },
+    )
+
+
+def gain_dataset():
+    x = np.linspace(-1.0, 4.0, 50)
+    dims = ("setting", "point")
+    return xr.Dataset(
+        {
+            "x": (dims, np.tile(x, (2, 1))),
+            "density": (dims, np.tile(np.exp(-((x - 1.5) ** 2)), (2, 1))),
+            "probability": (("setting", "region"), [[0.02, 0.22, 0.76], [0.5, 0.25, 0.25]]),
+        },
+        coords={"setting": ["the cohort", "nlr 2"], "region": ["harm", "gain too small", "gain"]},
+        attrs={"gain": 1.0, "horizon": 24.0, "treated": "from month 0"},
+    )
+
+
+def subgroups_dataset():
+    """Two subgroups, of which one has no events under treatment."""
+    columns = {
+        "median": [0.6, 0.7],
+        "q2.5": [0.4, 0.3],
+        "q97.5": [1.1, 1.4],
+        "prob_benefit": [0.93, 0.8],
+        "ratio": [0.5, np.nan],
+        "low": [0.01, np.nan],
+        "high": [20.0, np.nan],
+        "patients": [48.0, 32.0],
+        "events_treated": [6.0, 0.0],
+        "events_untreated": [26.0, 16.0],
+    }
+    return xr.Dataset(
+        {name: ("subgroup", values) for name, values in columns.items()},
+        coords={"subgroup": ["afp_high 0", "afp_high 1"]},
+        attrs={"overall": 0.65},
     )
 
 
@@ -173,6 +217,8 @@ DATASETS = {
     "ladder": ladder_dataset,
     "survival": survival_dataset,
     "hazard_ratio": hazard_ratio_dataset,
+    "gain": gain_dataset,
+    "subgroups": subgroups_dataset,
     "forest": forest_dataset,
     "prior_posterior": prior_posterior_dataset,
     "trace": trace_dataset,
@@ -235,7 +281,10 @@ def test_hazard_ratio_has_reference_lines_and_patients():
     assert ratio.get_ylabel() == "Hazard ratio, treated / untreated"
     assert chance.get_xlabel() == "nlr (ticks: patients)"
     assert (ratio.get_xscale(), ratio.get_yscale()) == ("log", "log")
-    assert chance.get_ylabel() == "P(HR < 1)"
+    labels = [line.get_label() for line in chance.lines]
+    assert {"P(HR < 1)", "P(gain > 1 mo of 24)"} <= set(labels)
+    (dot,) = (line for line in chance.lines if line.get_marker() == "o")
+    assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([3.3], [0.8])
     horizontal = [line for line in ratio.lines if list(line.get_ydata()) == [1.0, 1.0]]
     vertical = [line for line in ratio.lines if list(line.get_xdata()) == [3.0, 3.0]]
     assert len(horizontal) == len(vertical) == 1
@@ -246,6 +295,23 @@ def test_hazard_ratio_has_reference_lines_and_patients():
 def test_hazard_ratio_over_a_modifier_on_its_own_scale():
     data = made("hazard_ratio").assign_attrs(log=False)
     assert plot_hazard_ratio(data).axes[0].get_xscale() == "linear"
+
+
+def test_gain_writes_the_probability_of_each_region():
+    figure = plot_gain(made("gain"))
+    assert figure.axes[-1].get_xlabel() == "Event-free months gained of 24: from month 0 less never"
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words == ["harm 0.02\n0 to 1 months 0.22\n> 1 months 0.76"]
+
+
+def test_subgroups_show_who_they_are_and_what_they_say_alone():
+    axes = plot_subgroups(made("subgroups")).axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["afp_high 0  (48; 6+26)", "afp_high 1  (32; 0+16)"]
+    assert [line.get_label() for line in axes.lines[:2]] == ["rates of the subgroup alone", "model"]
+    low, high = axes.get_xlim()
+    assert 0.05 < low < 0.11
+    assert 4.9 < high < 6.0
 
 
 def test_forest_shows_numbers_on_a_ratio_scale():

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import check_analysis
+from bayes_ihlrt.analysis.estimand_spec import EstimandSpec
 from bayes_ihlrt.analysis.estimates import Estimate, _compared
 from bayes_ihlrt.analysis.figure_data import _product_limit
 from bayes_ihlrt.analysis.reading import load_spec
@@ -62,7 +63,7 @@ def made(found=None, *, converged=True, design=DesignKind.SPLIT):
         checked=SimpleNamespace(
             person_time=SimpleNamespace(provenance=SimpleNamespace(design=design))
         ),
-        spec=SimpleNamespace(estimands=SimpleNamespace(horizons=(12.0, 24.0))),
+        spec=SimpleNamespace(estimands=EstimandSpec()),
         estimates=(found,),
     )
 
