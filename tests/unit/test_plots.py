@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from matplotlib.text import Text
 
+import check_figures
 import sensitivity_figures
 import trial_figures
 from bayes_ihlrt.plots import (
@@ -213,6 +214,7 @@ def ladder_dataset():
 
 
 DATASETS = {
+    **check_figures.DATASETS,
     **sensitivity_figures.DATASETS,
     "ladder": ladder_dataset,
     "survival": survival_dataset,

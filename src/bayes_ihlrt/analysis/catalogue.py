@@ -9,10 +9,11 @@ from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 _PACKAGE: Final = Path(__file__).parents[1]
 _PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
 """Inside an installed package, and at the top of a checkout."""
+_PLANS: Final = "trials"
 
 
 def packaged_specifications() -> tuple[str, ...]:
-    """Return the names of the packaged specifications.
+    """Return the names of the packaged specifications, plans of trials apart.
 
     Returns
     -------
@@ -26,7 +27,7 @@ def packaged_specifications() -> tuple[str, ...]:
     """
     folder = _folder()
     files = (file.relative_to(folder).with_suffix("") for file in folder.rglob("*.toml"))
-    return tuple(sorted(file.as_posix() for file in files))
+    return tuple(sorted(file.as_posix() for file in files if file.parts[0] != _PLANS))
 
 
 def packaged_data() -> tuple[str, ...]:
@@ -81,7 +82,7 @@ def find_specification(source: str | Path) -> Path:
 
 def packaged_plans() -> tuple[str, ...]:
     """Return the names of the packaged trial plans, in alphabetical order."""
-    return tuple(sorted(file.stem for file in (_folder() / "trials").glob("*.toml")))
+    return tuple(sorted(file.stem for file in (_folder() / _PLANS).glob("*.toml")))
 
 
 def find_plan(source: str | Path) -> Path:
@@ -106,7 +107,7 @@ def find_plan(source: str | Path) -> Path:
     if path.is_file():
         return path
     if str(source) in packaged_plans():
-        return _folder() / "trials" / f"{source}.toml"
+        return _folder() / _PLANS / f"{source}.toml"
     problem = "it is a folder" if path.is_dir() else "it does not exist"
     hint = nearest(path.stem, packaged_plans())
     remedy = f"Check the path of the TOML file, or name a packaged plan. {hint}"
