@@ -30,7 +30,7 @@ def small():
     return simulated(60, 4, at_visit=True)
 
 
-def slow_never(found, chance, share=None):
+def slow_never(found, chance):
     """Multiply one factor after another over each patient's own decisions."""
     columns, table = found.person_time.columns, found.decisions
     weights = []
@@ -41,8 +41,7 @@ def slow_never(found, chance, share=None):
             after = table.settled[decision] <= columns["start"][row] + 1e-9
             if columns["clone"][row] == 0 and after:
                 assert table.initiated[decision] == 0.0
-                kept = 1.0 if share is None else 1.0 - share[decision]
-                weight *= kept / (1.0 - chance[decision])
+                weight /= 1.0 - chance[decision]
         weights.append(weight)
     return np.array(weights)
 
@@ -52,22 +51,28 @@ def shares(table):
     return np.array([table.initiated[number == k].mean() for k in number])
 
 
-@pytest.mark.parametrize("stabilise", [False, True])
-def test_clones_are_weighted_by_what_they_passed_and_earned(small, stabilise):
+def test_clones_are_weighted_by_what_they_passed_and_earned(small):
     found = designed(small, "clone-censor-weight", grace=2 * STEP)
     chance = true_propensity(found.decisions)
     grace = np.linspace(0.1, 0.9, found.grace.n_rows)
-    share = shares(found.decisions) if stabilise else None
-    expected = slow_never(found, chance, share)
+    expected = slow_never(found, chance)
     late = found.person_time.columns["start"] >= 2 * STEP - 1e-9
     within = found.person_time.columns["clone"] == 1
     names = found.grace.columns["patient"].tolist()
-    top = found.grace.initiated.mean() if stabilise else 1.0
     for row in np.flatnonzero(late & within):
-        expected[row] = top / grace[names.index(found.person_time.columns["patient"][row])]
-    got = row_weights(found, chance, target=ATE, grace=grace, stabilise=stabilise)
+        expected[row] = 1.0 / grace[names.index(found.person_time.columns["patient"][row])]
+    got = row_weights(found, chance, target=ATE, grace=grace)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     assert got[within & ~late].tolist() == [1.0] * int((within & ~late).sum())
+
+
+def test_clones_have_no_stabilised_weights(small):
+    """Those who start late stand for all who could have; a share would give it to early ones."""
+    found = designed(small, "clone-censor-weight", grace=2 * STEP)
+    chance = true_propensity(found.decisions)
+    grace = np.full(found.grace.n_rows, 0.5)
+    with pytest.raises(SpecificationError, match="clones have no stabilised weights"):
+        row_weights(found, chance, target=ATE, grace=grace, stabilise=True)
 
 
 @pytest.mark.parametrize("target", [ATO, ATE, EstimandTarget.ATT])
@@ -89,18 +94,21 @@ def test_sequential_weights_are_those_of_the_decision_and_of_crossing_over(small
     np.testing.assert_allclose(row_weights(found, chance, target=target), expected, rtol=1e-12)
 
 
-def test_many_draws_are_weighted_at_once(small):
-    found = designed(small, "clone-censor-weight", grace=2 * STEP)
+@pytest.mark.parametrize("design", ["clone-censor-weight", "sequential"])
+def test_many_draws_are_weighted_at_once(small, design):
+    clones = design == "clone-censor-weight"
+    found = designed(small, design, **({"grace": 2 * STEP} if clones else {}))
     rng = np.random.default_rng(1)
-    chance = rng.uniform(0.05, 0.9, (3, 2, found.decisions.n_rows))
-    grace = rng.uniform(0.05, 0.9, (3, 2, found.grace.n_rows))
-    patients = rng.dirichlet(np.ones(len(found.decisions.patients)), (3, 2))
-    options = {"target": ATE, "stabilise": True}
-    got = row_weights(found, chance, grace=grace, patient_weight=patients, **options)
+    options = {
+        "propensity": rng.uniform(0.05, 0.9, (3, 2, found.decisions.n_rows)),
+        "patient_weight": rng.dirichlet(np.ones(len(found.decisions.patients)), (3, 2)),
+    }
+    if clones:
+        options["grace"] = rng.uniform(0.05, 0.9, (3, 2, found.grace.n_rows))
+    fixed = {"target": ATE, "stabilise": not clones}
+    got = row_weights(found, **options, **fixed)
     assert got.shape == (3, 2, found.person_time.n_rows)
-    one = row_weights(
-        found, chance[2, 1], grace=grace[2, 1], patient_weight=patients[2, 1], **options
-    )
+    one = row_weights(found, **{name: draws[2, 1] for name, draws in options.items()}, **fixed)
     np.testing.assert_allclose(got[2, 1], one, rtol=1e-12)
 
 

@@ -123,8 +123,12 @@ class WeightedAnalysis:
             target=self.target,
             grace=earned,
             patient_weight=patient_weight,
-            stabilise=True,
+            stabilise=self._design is not DesignKind.CLONE_CENSOR_WEIGHT,
         )
+
+    @property
+    def _design(self) -> DesignKind:
+        return self.emulation.person_time.provenance.design
 
     @cached_property
     def arm(self) -> Floats:

@@ -61,7 +61,8 @@ def row_weights(
         which stabilising shares are averaged; 1 each if left out.
     stabilise : bool
         Stabilised weights: of the decisions passed untreated, and for target ``ate`` of the
-        decision itself. Other balancing weights are bounded and have no stabilised form.
+        decision itself. Other balancing weights are bounded and have no stabilised form, and those
+        of clones have to sum to the number naturally at risk.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def row_weights(
     >>> row_weights(found, [0.25, 0.25], target=EstimandTarget.ATE).round(3).tolist()
     [4.0, 1.333]
     """
-    clones = _check(emulation, target, grace=grace)
+    clones = _check(emulation, target, grace=grace, stabilise=stabilise)
     chance = _probabilities(propensity, emulation.decisions)
     share = _shares(emulation.decisions, patient_weight) if stabilise else None
     columns = emulation.person_time.columns
@@ -100,13 +101,12 @@ def row_weights(
     table, earning = emulation.decisions, chance
     if emulation.grace is not None and grace is not None:
         table, earning = emulation.grace, _probabilities(grace, emulation.grace)
-        share = _shares(table, patient_weight) if stabilise else None
     earned = columns["earned"].astype(np.intp)
     rows = np.flatnonzero(earned >= 0)
     pointer, inverse = np.unique(earned[rows], return_inverse=True)
     received = earning[..., pointer]
     _refuse_impossible(received == 0.0, "treated", table, pointer)
-    factor = (1.0 if share is None else share[..., pointer]) / received
+    factor = 1.0 / received
     leading = np.broadcast_shapes(weight.shape[:-1], factor.shape[:-1])
     result = np.array(np.broadcast_to(weight, (*leading, weight.shape[-1])))
     result[..., rows] *= factor[..., inverse]
@@ -145,7 +145,9 @@ def _shares(table: Decisions, patient_weight: ArrayLike | None) -> Floats:
     return np.asarray(share[..., number])
 
 
-def _check(emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None) -> bool:
+def _check(
+    emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None, stabilise: bool
+) -> bool:
     """Refuse what does not go together; return whether the design has clones."""
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
     faults = []
@@ -153,6 +155,10 @@ def _check(emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | N
         problem = f"clones follow their strategies in the whole cohort, and it is '{target.value}'"
         remedy = "Use estimand 'ate', or design 'sequential' for other populations"
         faults.append(Fault("estimand", problem, remedy))
+    if clones and stabilise:
+        # A share of one time would shift weight between those who started at different times.
+        problem = "clones have no stabilised weights"
+        faults.append(Fault("stabilise", problem, "Leave it out"))
     if (emulation.grace is None) != (grace is None):
         needed = emulation.grace is not None
         problem = "it is missing" if needed else "the design has no baseline model of the grace"

@@ -43,7 +43,7 @@ _DESIGNS: Final = {
 _TARGETS: Final = {
     EstimandTarget.ATO: "overlap weights [@li2018]",
     EstimandTarget.ATT: "weights to the treated [@li2018]",
-    EstimandTarget.ATE: "stabilised inverse probability weights [@austin2015]",
+    EstimandTarget.ATE: "inverse probability weights, stabilised except for clones [@austin2015]",
     EstimandTarget.ATM: "matching weights [@li2018]",
     EstimandTarget.ENTROPY: "entropy weights [@li2018]",
 }
