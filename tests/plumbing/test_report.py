@@ -15,6 +15,7 @@ from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.report.html import report_content, report_page
 from bayes_ihlrt.report.inputs import Kind, read_results
 from bayes_ihlrt.report.methods import methods_paragraph
+from bayes_ihlrt.report.needed_table import needed_words
 from bayes_ihlrt.report.references import cited
 from report_cases import write_everything, write_output
 
@@ -82,6 +83,9 @@ def test_tables_hold_the_numbers_of_the_result(everything):
     for row in result_of(everything / "fit")["estimands"]:
         digits = {"hazard_ratio": 2, "survival": 2}.get(row["estimand"], 1)
         middle, low, high = (row[name] for name in ("median", "q2.5", "q97.5"))
+        if row["estimand"] == "number_needed_to_treat":
+            assert needed_words(middle, low, high) in shown
+            continue
         text = f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
         assert re.sub(r"-(0\.0+)\b", r"\1", text) in shown
 
@@ -263,7 +267,8 @@ def test_exports(everything, tmp_path):
     assert run("export", everything, "--out", out).exit_code == 0
     rows = list(csv.DictReader((out / "tables" / "survival.csv").read_text().splitlines()))
     estimands = result_of(everything / "fit")["estimands"]
-    expected = [found["median"] for found in estimands if found["estimand"] != "hazard_ratio"]
+    named = {"survival", "rmst", "median_survival"}
+    expected = [found["median"] for found in estimands if found["estimand"] in named]
     assert [float(row["median"]) for row in rows] == expected
     assert {row["synthetic"] for row in rows} == {"True"}
     document = docx.Document(str(out / "tables.docx"))

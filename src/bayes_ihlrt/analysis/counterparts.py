@@ -58,6 +58,17 @@ def published_counterparts(
     ------
     SpecificationError
         The analysis of overall survival lacks a term.
+
+    Examples
+    --------
+    The primary analysis has no term for response, which ``published_os`` has:
+
+    >>> from bayes_ihlrt.analysis.table_one import table_one
+    >>> cohort = result.checked.cohort
+    >>> patients = table_one(cohort, "ihlrt", covariates=["albi"])
+    >>> published_counterparts(patients, (), os=result, pfs=result)
+    Traceback (most recent call last):
+    bayes_ihlrt.errors.SpecificationError: ...
     """
     import pandas as pd
 

@@ -29,6 +29,14 @@ class Diagnosis:
         What was checked.
     checks : ModelChecks
         Verdicts and the data of the figures.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> from bayes_ihlrt.checks.result import ModelChecks
+    >>> Diagnosis(result, ModelChecks((), {}, loo=None, centres=None)).to_dict()["converged"]
+    True
     """
 
     result: FitResult
@@ -81,6 +89,14 @@ def diagnose(
     ------
     SpecificationError
         `observed_from` lacks patients, or holds a time that is not finite.
+
+    Examples
+    --------
+    Every patient needs the month from which he was observed:
+
+    >>> diagnose(result, observed_from={"P01": 0.0})
+    Traceback (most recent call last):
+    bayes_ihlrt.errors.SpecificationError: ...
     """
     patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights

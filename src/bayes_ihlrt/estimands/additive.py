@@ -57,7 +57,7 @@ def additive_interaction(log_hazard: xr.DataArray, *, recode: bool = True) -> xr
     >>> odds = np.log([[3 / 20, 8 / 18], [6 / 12, 225 / 166]])
     >>> strata = xr.DataArray(odds[None, None], dims=("chain", "draw", "smoker", "drinker"))
     >>> found = additive_interaction(strata)
-    >>> [round(float(found[name]), 3) for name in ("reri", "ap", "synergy")]
+    >>> [round(found[name].item(), 3) for name in ("reri", "ap", "synergy")]
     [3.74, 0.414, 1.87]
     """
     exposures = [str(dim) for dim in log_hazard.dims if dim not in _SAMPLE]

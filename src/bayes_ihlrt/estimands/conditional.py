@@ -55,6 +55,13 @@ def conditional_survival(
     ------
     SpecificationError
         When a month lies before `alive_at`, or that before 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> alive = conditional_survival(fit, [12.0], [NEVER, treated_from(6)], alive_at=6.0)
+    >>> bool((alive > survival(fit, [12.0], [NEVER, treated_from(6)])).all())
+    True
     """
     grid = np.asarray(times, dtype=np.float64)
     increasing("times", alive_at, float(grid.min(initial=np.inf)), equal=True)
@@ -102,6 +109,12 @@ def residual_life(
     ------
     SpecificationError
         When the horizon does not lie after `alive_at`, or that before 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> bool((residual_life(fit, 24.0, [NEVER], alive_at=6.0) < 18.0).all())
+    True
     """
     increasing("horizon", alive_at, horizon)
     starts = [strategy.start for strategy in strategies]

@@ -221,6 +221,12 @@ def survival_quantile(
     ------
     SpecificationError
         When the share is not between 0 and 1.
+
+    Examples
+    --------
+    >>> quartiles = [survival_quantile(fit, share, [NEVER]) for share in (0.25, 0.75)]
+    >>> bool((quartiles[0] < quartiles[1]).all())
+    True
     """
     if not 0.0 < share < 1.0:
         fault = Fault("share", f"it must lie between 0 and 1; found {share:g}", "Give 0.5, say")

@@ -46,6 +46,15 @@ def external_population(
     ------
     SpecificationError
         When a column is missing, a category is unknown, or the weights are not one a patient.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, survival
+    >>> register = {"nlr": [2.0, 6.0], "albi": [-2.6, -2.1], "afp_high": [0, 1],
+    ...             "centre": ["centre-1", "elsewhere"]}
+    >>> patients = external_population(fit, register, seed=1)
+    >>> survival(fit, [12.0], [NEVER], population=patients).sizes["draw"]
+    1000
     """
     rows = {name: np.asarray(values) for name, values in columns.items()}
     spec = fit.prepared.spec

@@ -51,6 +51,12 @@ def hazard(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``; events per person-month.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> hazard(fit, [6.0, 12.0], [NEVER]).sizes["time"]
+    2
     """
     grid = np.asarray(times, dtype=np.float64)
     family, patients = fit.prepared.hazard, population or _patients(fit, modifier_at)
@@ -89,6 +95,13 @@ def cumulative_hazard(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> spent = cumulative_hazard(fit, [6.0, 12.0], [NEVER])
+    >>> bool((spent.diff("time") > 0.0).all())
+    True
     """
     patients = population or _patients(fit, modifier_at)
     alive = survival(fit, times, strategies, population=patients)
@@ -123,6 +136,12 @@ def event_probability(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> event_probability(fit, [12.0], [NEVER, treated_from(3)]).dims
+    ('chain', 'draw', 'strategy', 'time')
     """
     patients = population or _patients(fit, modifier_at)
     return 1.0 - survival(fit, times, strategies, population=patients)
@@ -160,6 +179,13 @@ def interval_event_probability(
     ------
     SpecificationError
         When the interval is empty or begins before month 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> second_year = interval_event_probability(fit, (12.0, 24.0), [NEVER])
+    >>> bool(((second_year > 0.0) & (second_year < 1.0)).all())
+    True
     """
     low, high = increasing("interval", *interval)
     patients = population or _patients(fit, modifier_at)
@@ -194,6 +220,13 @@ def time_lost(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy``; months.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, rmst
+    >>> months = time_lost(fit, 24.0, [NEVER]) + rmst(fit, 24.0, [NEVER])
+    >>> bool(np.allclose(months, 24.0))
+    True
     """
     patients = population or _patients(fit, modifier_at)
     return horizon - rmst(fit, horizon, strategies, population=patients)

@@ -37,6 +37,12 @@ def bootstrap_weights(fit: FittedModel, *, seed: int) -> Floats:
     References
     ----------
     Rubin DB. The Bayesian bootstrap. Ann Stat 1981;9:130-134, doi 10.1214/aos/1176345338.
+
+    Examples
+    --------
+    >>> weights = bootstrap_weights(fit, seed=1)
+    >>> weights.shape, bool(np.allclose(weights.sum(axis=1), 1.0))
+    ((4000, 80), True)
     """
     patients = len(cohort_rows(fit)["patient"])
     samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
@@ -62,6 +68,11 @@ def treated_weights(fit: FittedModel) -> Floats:
     ------
     SpecificationError
         When there is no treatment, or nobody was treated.
+
+    Examples
+    --------
+    >>> float(treated_weights(fit).sum())
+    20.0
     """
     treatment, rows = fit.prepared.spec.treatment, fit.person_time
     if treatment is None or treatment not in rows.columns:
@@ -131,6 +142,12 @@ def subgroup_weights(fit: FittedModel, column: str, level: str) -> Floats:
     ------
     SpecificationError
         When there is no such column or level.
+
+    Examples
+    --------
+    >>> high, low = (subgroup_weights(fit, "afp_high", level) for level in ("1", "0"))
+    >>> float((high + low).sum())
+    80.0
     """
     labels = subgroup_labels(fit, column)
     if level not in set(labels):

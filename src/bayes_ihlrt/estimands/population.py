@@ -74,6 +74,13 @@ def sample_population(
         When the weights are not one a patient.
     RefusedError
         When covariates of the model change during follow-up: see `changing_covariates`.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, survival
+    >>> high_nlr = sample_population(fit, modifier_at=5.0)
+    >>> survival(fit, [12.0], [NEVER], population=high_nlr).dims
+    ('chain', 'draw', 'strategy', 'time')
     """
     changing = changing_covariates(fit)
     if changing:

@@ -206,7 +206,7 @@ def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
     >>> group_labels(np.array([1.0, 2.0])).tolist()
     ['1', '2']
     """
-    if values.dtype == object:
+    if values.dtype.kind in "OU":
         return values.astype(object)
     return np.asarray(
         [str(value).removesuffix(".0") for value in values.astype(np.float64).tolist()],

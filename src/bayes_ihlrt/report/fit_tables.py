@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.report.inputs import Output
+from bayes_ihlrt.report.needed_table import NEEDED, needed_table
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table
 from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, figure, text
 
@@ -38,8 +39,12 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     found = [_hazard_ratios(rows, name)] if output.spec.treatment is not None else []
     if output.brief["curves"]["values"]:
         found.append(_by_modifier(output.brief["curves"], name))
-    further = [row for row in rows if row["estimand"] not in {*_QUANTITIES, "hazard_ratio"}]
+    needed = [row for row in rows if row["estimand"] == NEEDED]
+    known = {*_QUANTITIES, "hazard_ratio", NEEDED}
+    further = [row for row in rows if row["estimand"] not in known]
     found.append(_survival(rows, name))
+    if needed:
+        found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
     return (*found, *_interaction(output.result.get("interaction") or {}), _parameters(output))

@@ -41,6 +41,16 @@ class TrialDesign(Frozen):
 
     Times are in months. Two designs that differ only in size see the same patients in the same
     order (common random numbers).
+
+    Examples
+    --------
+    >>> design = TrialDesign.model_validate({
+    ...     "patients": 200, "accrual": {"rates": [10.0]}, "treatment": {"name": "ihlrt"},
+    ...     "outcome": {"formula": "ihlrt", "hazard": {"family": "exponential"}},
+    ...     "looks": [{"events": 100, "efficacy": [
+    ...         {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}]}]})
+    >>> design.endpoint.value, design.looks[0].events
+    ('os', 100)
     """
 
     patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")

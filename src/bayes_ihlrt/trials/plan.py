@@ -172,6 +172,20 @@ def run_plan(
     ------
     SpecificationError
         The plan cannot be run as it is.
+
+    Examples
+    --------
+    >>> plan = TrialPlan.model_validate({
+    ...     "schema": 1, "name": "small", "seed": 1,
+    ...     "design": {
+    ...         "patients": 120, "accrual": {"rates": [20.0]}, "treatment": {"name": "ihlrt"},
+    ...         "outcome": {"formula": "ihlrt", "hazard": {"family": "exponential"}},
+    ...         "looks": [{"events": 60, "efficacy": [
+    ...             {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}]}]},
+    ...     "scenarios": [
+    ...         {"name": "hr 0.50", "control": {"median": 12.0}, "effect": {"hr": [0.5]}}]})
+    >>> len(run_plan(plan, 64).cells)
+    1
     """
     began, cells, simulated = perf_counter(), [], 0
     place = pool or LocalPool(1)

@@ -106,7 +106,15 @@ class PosteriorSpec(Frozen):
 
 
 class ScenarioSpec(Frozen):
-    """One truth under which trials are simulated."""
+    """One truth under which trials are simulated.
+
+    Examples
+    --------
+    >>> half = ScenarioSpec.model_validate(
+    ...     {"name": "hr 0.50", "control": {"median": 19.2}, "effect": {"hr": [0.5]}})
+    >>> half.effect.hr
+    (0.5,)
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$")] = Field(
         description="Short name."
