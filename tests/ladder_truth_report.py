@@ -219,7 +219,9 @@ mean of a log hazard ratio from few events lies below its target; in cohorts of 
 Where treatment starts between the visits, a response that came after the last visit leads to it and
 is not known to the propensity: sequential trials and clones keep that part of the confounding.
 Sequential trials lose it where treatment is given at the visits. Clones remain off by a few
-hundredths of log hazard there too; why is not established.
+hundredths of log hazard there too. With propensities saturated in time and response, their weighted
+survival curves agree with the potential outcomes to within 0.006 at 6, 12 and 24 months (three cohorts of
+60,000); why the log hazard ratio of the Weibull model stays off is not established.
 
 ## Ever against never, closed form
 Exponential survival with hazard 0.05 and initiation 0.03 a month, all followed to death:
