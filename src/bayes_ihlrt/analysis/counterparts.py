@@ -58,6 +58,20 @@ def published_counterparts(
     ------
     SpecificationError
         The analysis of overall survival lacks a term.
+
+    Examples
+    --------
+    The lines come from ``published_counterparts(baseline, outcomes, os=os, pfs=pfs)`` with
+    ``os = run_fit(load_spec("published_os"), "ihlrt_synthetic")`` and ``pfs`` of
+    ``published_pfs``. An analysis whose formula lacks a factor of the study, such as ``result`` of
+    ``primary``, has no line to set beside it and is refused:
+
+    >>> from bayes_ihlrt.analysis.table_one import table_one
+    >>> baseline = table_one(result.checked.cohort, "ihlrt", covariates=["nlr", "albi"])
+    >>> published_counterparts(baseline, (), os=result, pfs=result)
+    Traceback (most recent call last):
+        ...
+    bayes_ihlrt.errors.SpecificationError: ...'os-weibull-ihlrt-nlr' has no response...
     """
     import pandas as pd
 

@@ -29,6 +29,16 @@ class Diagnosis:
         What was checked.
     checks : ModelChecks
         Verdicts and the data of the figures.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")`` and one check by hand:
+
+    >>> from bayes_ihlrt.checks.verdict import cannot_tell
+    >>> verdict = cannot_tell("delayed entry", "Follow-up begins at time zero.")
+    >>> found = Diagnosis(result, ModelChecks((verdict,), figures={}, loo=None, centres=None))
+    >>> found.checks.flagged, found.to_dict()["converged"]
+    ((), True)
     """
 
     result: FitResult
@@ -81,6 +91,17 @@ def diagnose(
     ------
     SpecificationError
         `observed_from` lacks patients, or holds a time that is not finite.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``, ``diagnose(result)`` takes
+    more than a minute, because other models are fitted; ``diagnose(result).checks.flagged`` names
+    what is flagged. Times of observation are asked of every patient before anything is computed:
+
+    >>> diagnose(result, observed_from={"synthetic-01": 2.0})
+    Traceback (most recent call last):
+        ...
+    bayes_ihlrt.errors.SpecificationError: ...observed_from: ...Give one finite value...
     """
     patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights

@@ -221,6 +221,14 @@ def survival_quantile(
     ------
     SpecificationError
         When the share is not between 0 and 1.
+
+    Examples
+    --------
+    >>> first_quarter = survival_quantile(fit, 0.25, [NEVER])
+    >>> first_quarter.dims
+    ('chain', 'draw', 'strategy')
+    >>> bool((first_quarter < median_survival(fit, [NEVER])).all())
+    True
     """
     if not 0.0 < share < 1.0:
         fault = Fault("share", f"it must lie between 0 and 1; found {share:g}", "Give 0.5, say")

@@ -46,6 +46,19 @@ def external_population(
     ------
     SpecificationError
         When a column is missing, a category is unknown, or the weights are not one a patient.
+
+    Examples
+    --------
+    Three patients of a centre that the cohort does not have:
+
+    >>> from bayes_ihlrt.estimands.curves import NEVER, survival
+    >>> register = {"nlr": np.array([2.0, 3.0, 6.0]), "albi": np.array([-2.8, -2.2, -1.6]),
+    ...     "afp_high": np.array([0.0, 0.0, 1.0]), "centre": np.repeat("elsewhere", 3)}
+    >>> population = external_population(fit, register, seed=1)
+    >>> population.weights.round(3).tolist()
+    [0.333, 0.333, 0.333]
+    >>> survival(fit, [12.0], [NEVER], population=population).dims
+    ('chain', 'draw', 'strategy', 'time')
     """
     rows = {name: np.asarray(values) for name, values in columns.items()}
     spec = fit.prepared.spec

@@ -51,6 +51,15 @@ def hazard(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``; events per person-month.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> per_month = hazard(fit, [6.0, 12.0], [NEVER, treated_from(0)])
+    >>> per_month.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((per_month > 0.0).all())
+    True
     """
     grid = np.asarray(times, dtype=np.float64)
     family, patients = fit.prepared.hazard, population or _patients(fit, modifier_at)
@@ -89,6 +98,13 @@ def cumulative_hazard(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> spent = cumulative_hazard(fit, [12.0, 24.0], [NEVER])
+    >>> bool((abs(np.exp(-spent) - survival(fit, [12.0, 24.0], [NEVER])) < 1e-12).all())
+    True
     """
     patients = population or _patients(fit, modifier_at)
     alive = survival(fit, times, strategies, population=patients)
@@ -123,6 +139,15 @@ def event_probability(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> by_month = event_probability(fit, [0.0, 12.0, 24.0], [NEVER])
+    >>> by_month.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((by_month.diff("time") > 0.0).all()), bool((by_month < 1.0).all())
+    (True, True)
     """
     patients = population or _patients(fit, modifier_at)
     return 1.0 - survival(fit, times, strategies, population=patients)
@@ -160,6 +185,16 @@ def interval_event_probability(
     ------
     SpecificationError
         When the interval is empty or begins before month 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> second_year = interval_event_probability(fit, (12.0, 24.0), [NEVER])
+    >>> second_year.dims
+    ('chain', 'draw', 'strategy')
+    >>> by_month = event_probability(fit, [12.0, 24.0], [NEVER])
+    >>> bool((abs(by_month.diff("time").squeeze("time") - second_year) < 1e-12).all())
+    True
     """
     low, high = increasing("interval", *interval)
     patients = population or _patients(fit, modifier_at)
@@ -194,6 +229,13 @@ def time_lost(
     -------
     xarray.DataArray
         Dimensions ``chain, draw, strategy``; months.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> lost, lived = time_lost(fit, 24.0, [NEVER]), rmst(fit, 24.0, [NEVER])
+    >>> bool((abs(lost + lived - 24.0) < 1e-9).all())
+    True
     """
     patients = population or _patients(fit, modifier_at)
     return horizon - rmst(fit, horizon, strategies, population=patients)

@@ -37,6 +37,14 @@ def bootstrap_weights(fit: FittedModel, *, seed: int) -> Floats:
     References
     ----------
     Rubin DB. The Bayesian bootstrap. Ann Stat 1981;9:130-134, doi 10.1214/aos/1176345338.
+
+    Examples
+    --------
+    >>> weights = bootstrap_weights(fit, seed=1)
+    >>> weights.shape
+    (4000, 80)
+    >>> bool(np.allclose(weights.sum(axis=1), 1.0))
+    True
     """
     patients = len(cohort_rows(fit)["patient"])
     samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
@@ -62,6 +70,14 @@ def treated_weights(fit: FittedModel) -> Floats:
     ------
     SpecificationError
         When there is no treatment, or nobody was treated.
+
+    Examples
+    --------
+    >>> weights = treated_weights(fit)
+    >>> weights.shape
+    (80,)
+    >>> int(weights.sum())
+    20
     """
     treatment, rows = fit.prepared.spec.treatment, fit.person_time
     if treatment is None or treatment not in rows.columns:
@@ -131,6 +147,12 @@ def subgroup_weights(fit: FittedModel, column: str, level: str) -> Floats:
     ------
     SpecificationError
         When there is no such column or level.
+
+    Examples
+    --------
+    >>> high, low = (subgroup_weights(fit, "afp_high", level) for level in ("1", "0"))
+    >>> high.shape, bool((high + low == 1.0).all())
+    ((80,), True)
     """
     labels = subgroup_labels(fit, column)
     if level not in set(labels):

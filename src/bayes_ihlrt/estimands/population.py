@@ -74,6 +74,18 @@ def sample_population(
         When the weights are not one a patient.
     RefusedError
         When covariates of the model change during follow-up: see `changing_covariates`.
+
+    Examples
+    --------
+    The cohort, and its patients with a raised alpha-fetoprotein, all with an NLR of 5:
+
+    >>> from bayes_ihlrt.estimands.patients import subgroup_weights
+    >>> bool(np.isclose(sample_population(fit).weights.sum(), 1.0))
+    True
+    >>> chosen = subgroup_weights(fit, "afp_high", "1")
+    >>> patients = sample_population(fit, modifier_at=5.0, weights=chosen)
+    >>> patients.untreated.shape == (4000, len(patients.weights))
+    True
     """
     changing = changing_covariates(fit)
     if changing:

@@ -39,6 +39,14 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
     ------
     SpecificationError
         When there is no such column, or the model has no treatment.
+
+    Examples
+    --------
+    >>> found = subgroup_log_hazard_ratio(fit, ["afp_high"])
+    >>> found.dims
+    ('chain', 'draw', 'subgroup')
+    >>> found["subgroup"].values.tolist()
+    ['afp_high 0', 'afp_high 1']
     """
     parts, names = [], []
     for column in columns:

@@ -150,6 +150,14 @@ def simulate_design(
     -------
     Simulated
         Operating characteristics with Monte Carlo error, and statistics.
+
+    Examples
+    --------
+    Type I error, with a ``plan`` of a small trial whose first scenario has no effect:
+
+    >>> found = simulate_design(plan.design, plan.scenarios[0], trials=1024).found
+    >>> found.scenario, found.trials, found.success.high < 0.1
+    ('no effect', 1024, True)
     """
     task = Task(design, scenario, seed, prior)
     table = run_trials(task, trials, pool=pool or LocalPool(1))

@@ -172,6 +172,15 @@ def run_plan(
     ------
     SpecificationError
         The plan cannot be run as it is.
+
+    Examples
+    --------
+    With the ``plan`` of a small trial, as `load_plan` reads it from a file:
+
+    >>> result = run_plan(plan, trials=1024)
+    >>> null, better = (result.cell("small", name).found for name in ("no effect", "hr 0.6"))
+    >>> null.success.high < better.success.low
+    True
     """
     began, cells, simulated = perf_counter(), [], 0
     place = pool or LocalPool(1)
