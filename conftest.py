@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-EXAMPLES = ("result", "fit", "ladder", "prepared", "engine")
+EXAMPLES = ("result", "fit", "ladder", "prepared", "engine", "plan")
 """What examples may use without making it: the values of the fixtures `example_<name>`."""
 
 
@@ -102,3 +102,11 @@ def example_engine(example_prepared):
     import bayes_ihlrt as bi
 
     return bi.BatchEngine(bi.prepared_density(example_prepared))
+
+
+@pytest.fixture(scope="session")
+def example_plan():
+    """Return the small trial that tests share, so that its model is compiled once."""
+    import trial_cases
+
+    return trial_cases.plan()

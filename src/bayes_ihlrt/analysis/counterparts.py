@@ -61,14 +61,17 @@ def published_counterparts(
 
     Examples
     --------
-    The primary analysis has no term for response, which ``published_os`` has:
+    The lines come from ``published_counterparts(baseline, outcomes, os=os, pfs=pfs)`` with
+    ``os = run_fit(load_spec("published_os"), "ihlrt_synthetic")`` and ``pfs`` of
+    ``published_pfs``. An analysis whose formula lacks a factor of the study, such as ``result`` of
+    ``primary``, has no line to set beside it and is refused:
 
     >>> from bayes_ihlrt.analysis.table_one import table_one
-    >>> cohort = result.checked.cohort
-    >>> patients = table_one(cohort, "ihlrt", covariates=["albi"])
-    >>> published_counterparts(patients, (), os=result, pfs=result)
+    >>> baseline = table_one(result.checked.cohort, "ihlrt", covariates=["nlr", "albi"])
+    >>> published_counterparts(baseline, (), os=result, pfs=result)
     Traceback (most recent call last):
-    bayes_ihlrt.errors.SpecificationError: ...
+        ...
+    bayes_ihlrt.errors.SpecificationError: ...'os-weibull-ihlrt-nlr' has no response...
     """
     import pandas as pd
 

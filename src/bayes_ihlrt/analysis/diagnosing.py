@@ -32,11 +32,13 @@ class Diagnosis:
 
     Examples
     --------
-    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")`` and one check by hand:
 
-    >>> from bayes_ihlrt.checks.result import ModelChecks
-    >>> Diagnosis(result, ModelChecks((), {}, loo=None, centres=None)).to_dict()["converged"]
-    True
+    >>> from bayes_ihlrt.checks.verdict import cannot_tell
+    >>> verdict = cannot_tell("delayed entry", "Follow-up begins at time zero.")
+    >>> found = Diagnosis(result, ModelChecks((verdict,), figures={}, loo=None, centres=None))
+    >>> found.checks.flagged, found.to_dict()["converged"]
+    ((), True)
     """
 
     result: FitResult
@@ -92,11 +94,14 @@ def diagnose(
 
     Examples
     --------
-    Every patient needs the month from which he was observed:
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``, ``diagnose(result)`` takes
+    more than a minute, because other models are fitted; ``diagnose(result).checks.flagged`` names
+    what is flagged. Times of observation are asked of every patient before anything is computed:
 
-    >>> diagnose(result, observed_from={"P01": 0.0})
+    >>> diagnose(result, observed_from={"synthetic-01": 2.0})
     Traceback (most recent call last):
-    bayes_ihlrt.errors.SpecificationError: ...
+        ...
+    bayes_ihlrt.errors.SpecificationError: ...observed_from: ...Give one finite value...
     """
     patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights

@@ -58,10 +58,15 @@ def conditional_survival(
 
     Examples
     --------
+    Of those who are alive and untreated at month 6, treated from then on or never:
+
     >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
-    >>> alive = conditional_survival(fit, [12.0], [NEVER, treated_from(6)], alive_at=6.0)
-    >>> bool((alive > survival(fit, [12.0], [NEVER, treated_from(6)])).all())
-    True
+    >>> strategies = [NEVER, treated_from(6)]
+    >>> alive = conditional_survival(fit, [6.0, 18.0], strategies, alive_at=6.0)
+    >>> alive.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((alive.sel(time=6.0) == 1.0).all()), bool((alive.sel(time=18.0) < 1.0).all())
+    (True, True)
     """
     grid = np.asarray(times, dtype=np.float64)
     increasing("times", alive_at, float(grid.min(initial=np.inf)), equal=True)
@@ -112,8 +117,11 @@ def residual_life(
 
     Examples
     --------
-    >>> from bayes_ihlrt.estimands.curves import NEVER
-    >>> bool((residual_life(fit, 24.0, [NEVER], alive_at=6.0) < 18.0).all())
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> months = residual_life(fit, 24.0, [NEVER, treated_from(6)], alive_at=6.0)
+    >>> months.dims
+    ('chain', 'draw', 'strategy')
+    >>> bool((months < 18.0).all())
     True
     """
     increasing("horizon", alive_at, horizon)

@@ -224,8 +224,10 @@ def survival_quantile(
 
     Examples
     --------
-    >>> quartiles = [survival_quantile(fit, share, [NEVER]) for share in (0.25, 0.75)]
-    >>> bool((quartiles[0] < quartiles[1]).all())
+    >>> first_quarter = survival_quantile(fit, 0.25, [NEVER])
+    >>> first_quarter.dims
+    ('chain', 'draw', 'strategy')
+    >>> bool((first_quarter < median_survival(fit, [NEVER])).all())
     True
     """
     if not 0.0 < share < 1.0:

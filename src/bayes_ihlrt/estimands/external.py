@@ -49,12 +49,16 @@ def external_population(
 
     Examples
     --------
+    Three patients of a centre that the cohort does not have:
+
     >>> from bayes_ihlrt.estimands.curves import NEVER, survival
-    >>> register = {"nlr": [2.0, 6.0], "albi": [-2.6, -2.1], "afp_high": [0, 1],
-    ...             "centre": ["centre-1", "elsewhere"]}
-    >>> patients = external_population(fit, register, seed=1)
-    >>> survival(fit, [12.0], [NEVER], population=patients).sizes["draw"]
-    1000
+    >>> register = {"nlr": np.array([2.0, 3.0, 6.0]), "albi": np.array([-2.8, -2.2, -1.6]),
+    ...     "afp_high": np.array([0.0, 0.0, 1.0]), "centre": np.repeat("elsewhere", 3)}
+    >>> population = external_population(fit, register, seed=1)
+    >>> population.weights.round(3).tolist()
+    [0.333, 0.333, 0.333]
+    >>> survival(fit, [12.0], [NEVER], population=population).dims
+    ('chain', 'draw', 'strategy', 'time')
     """
     rows = {name: np.asarray(values) for name, values in columns.items()}
     spec = fit.prepared.spec

@@ -116,9 +116,12 @@ def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
     Examples
     --------
     >>> from bayes_ihlrt.estimands.curves import treated_from
-    >>> asked = Question(low=2.0, high=5.0, horizon=24.0, treated=treated_from(0))
-    >>> interaction_contrasts(fit, asked)["rmst"].dims
+    >>> question = Question(low=2.0, high=5.0, horizon=24.0, treated=treated_from(0))
+    >>> gains = interaction_contrasts(fit, question)
+    >>> gains["rmst"].dims
     ('chain', 'draw')
+    >>> bool((abs(gains["survival"]) <= 2.0).all()), bool((abs(gains["rmst"]) <= 48.0).all())
+    (True, True)
     """
     found: dict[str, list[xr.DataArray]] = {"survival": [], "rmst": []}
     strategies, weights = [NEVER, question.treated], question.weigh(fit)

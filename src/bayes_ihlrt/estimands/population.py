@@ -77,10 +77,15 @@ def sample_population(
 
     Examples
     --------
-    >>> from bayes_ihlrt.estimands.curves import NEVER, survival
-    >>> high_nlr = sample_population(fit, modifier_at=5.0)
-    >>> survival(fit, [12.0], [NEVER], population=high_nlr).dims
-    ('chain', 'draw', 'strategy', 'time')
+    The cohort, and its patients with a raised alpha-fetoprotein, all with an NLR of 5:
+
+    >>> from bayes_ihlrt.estimands.patients import subgroup_weights
+    >>> bool(np.isclose(sample_population(fit).weights.sum(), 1.0))
+    True
+    >>> chosen = subgroup_weights(fit, "afp_high", "1")
+    >>> patients = sample_population(fit, modifier_at=5.0, weights=chosen)
+    >>> patients.untreated.shape == (4000, len(patients.weights))
+    True
     """
     changing = changing_covariates(fit)
     if changing:

@@ -42,7 +42,10 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
 
     Examples
     --------
-    >>> subgroup_log_hazard_ratio(fit, ["afp_high"])["subgroup"].values.tolist()
+    >>> found = subgroup_log_hazard_ratio(fit, ["afp_high"])
+    >>> found.dims
+    ('chain', 'draw', 'subgroup')
+    >>> found["subgroup"].values.tolist()
     ['afp_high 0', 'afp_high 1']
     """
     parts, names = [], []

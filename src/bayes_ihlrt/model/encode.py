@@ -205,8 +205,10 @@ def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
     --------
     >>> group_labels(np.array([1.0, 2.0])).tolist()
     ['1', '2']
+    >>> group_labels(np.array(["north", "south"])).tolist()
+    ['north', 'south']
     """
-    if values.dtype.kind in "OU":
+    if values.dtype == object or np.issubdtype(values.dtype, np.str_):
         return values.astype(object)
     return np.asarray(
         [str(value).removesuffix(".0") for value in values.astype(np.float64).tolist()],

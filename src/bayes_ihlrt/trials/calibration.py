@@ -153,16 +153,11 @@ def simulate_design(
 
     Examples
     --------
-    >>> design = TrialDesign.model_validate({
-    ...     "patients": 120, "accrual": {"rates": [20.0]}, "treatment": {"name": "ihlrt"},
-    ...     "outcome": {"formula": "ihlrt", "hazard": {"family": "exponential"}},
-    ...     "looks": [{"events": 60, "efficacy": [
-    ...         {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}]}]})
-    >>> half = ScenarioSpec.model_validate(
-    ...     {"name": "hr 0.50", "control": {"median": 12.0}, "effect": {"hr": [0.5]}})
-    >>> found = simulate_design(design, half, trials=64)
-    >>> found.found.trials
-    64
+    Type I error, with a ``plan`` of a small trial whose first scenario has no effect:
+
+    >>> found = simulate_design(plan.design, plan.scenarios[0], trials=1024).found
+    >>> found.scenario, found.trials, found.success.high < 0.1
+    ('no effect', 1024, True)
     """
     task = Task(design, scenario, seed, prior)
     table = run_trials(task, trials, pool=pool or LocalPool(1))

@@ -65,8 +65,12 @@ class AccrualSpec(Frozen):
 class DropoutSpec(Frozen):
     """Loss to follow-up at a constant rate, told as the share lost by a month."""
 
-    control: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(default=0.0)
-    treated: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(default=0.0)
+    control: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="Share of the control arm."
+    )
+    treated: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="Share of the treated arm."
+    )
     by: Positive = Field(default=12.0, description="Month by which that share is lost.")
 
 

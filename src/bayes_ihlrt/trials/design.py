@@ -42,15 +42,48 @@ class TrialDesign(Frozen):
     Times are in months. Two designs that differ only in size see the same patients in the same
     order (common random numbers).
 
+    Parameters
+    ----------
+    patients : int
+        Maximum sample size, both arms.
+    max_months : float
+        Months after its opening at which the trial ends, whatever has happened.
+    endpoint : Endpoint
+        What an event is, ``"os"`` or ``"pfs"``; the scenarios' hazards are those of this endpoint.
+    arms : ArmsSpec
+        Allocation of patients to the two arms, in permuted blocks.
+    accrual : AccrualSpec
+        Patients screened per month.
+    dropout : DropoutSpec
+        Share of each arm lost to follow-up by a month.
+    population : ModifierPopulation
+        Distribution of the modifier, on the scale of the data, and who of it is enrolled.
+    treatment : TreatmentSpec
+        Name of the treated arm's 0/1 term, and when treatment begins.
+    modifier : ModifierSpec, optional
+        How the model reads the modifier; without it the model has none.
+    outcome : OutcomeSpec
+        The model that analyses the trial; its formula names treatment and modifier, nothing else.
+    priors : dict of str to prior
+        Priors of the analysis, by parameter; coefficients are log hazard ratios.
+    approximation : Approximation
+        How the posterior at each look is found.
+    draws : int
+        Draws of a corrected posterior; a Laplace posterior has none.
+    looks : tuple of LookSpec
+        When the data are looked at and what follows, in order; the last one is final.
+    report_at : tuple of float
+        Values of the modifier, on the scale of the data, at which the log hazard ratio is also
+        reported.
+
     Examples
     --------
+    >>> success = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
     >>> design = TrialDesign.model_validate({
-    ...     "patients": 200, "accrual": {"rates": [10.0]}, "treatment": {"name": "ihlrt"},
-    ...     "outcome": {"formula": "ihlrt", "hazard": {"family": "exponential"}},
-    ...     "looks": [{"events": 100, "efficacy": [
-    ...         {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}]}]})
-    >>> design.endpoint.value, design.looks[0].events
-    ('os', 100)
+    ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "ihlrt"},
+    ...     "outcome": {"formula": "ihlrt"}, "looks": [{"events": 60, "efficacy": [success]}]})
+    >>> str(design.looks[0].efficacy[0]), design.max_months
+    ('P(hazard-ratio < 1) > 0.975', 120.0)
     """
 
     patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")

@@ -175,17 +175,12 @@ def run_plan(
 
     Examples
     --------
-    >>> plan = TrialPlan.model_validate({
-    ...     "schema": 1, "name": "small", "seed": 1,
-    ...     "design": {
-    ...         "patients": 120, "accrual": {"rates": [20.0]}, "treatment": {"name": "ihlrt"},
-    ...         "outcome": {"formula": "ihlrt", "hazard": {"family": "exponential"}},
-    ...         "looks": [{"events": 60, "efficacy": [
-    ...             {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}]}]},
-    ...     "scenarios": [
-    ...         {"name": "hr 0.50", "control": {"median": 12.0}, "effect": {"hr": [0.5]}}]})
-    >>> len(run_plan(plan, 64).cells)
-    1
+    With the ``plan`` of a small trial, as `load_plan` reads it from a file:
+
+    >>> result = run_plan(plan, trials=1024)
+    >>> null, better = (result.cell("small", name).found for name in ("no effect", "hr 0.6"))
+    >>> null.success.high < better.success.low
+    True
     """
     began, cells, simulated = perf_counter(), [], 0
     place = pool or LocalPool(1)

@@ -108,12 +108,28 @@ class PosteriorSpec(Frozen):
 class ScenarioSpec(Frozen):
     """One truth under which trials are simulated.
 
+    Either control and effect, or the posterior of a fitted cohort. Times are in months.
+
+    Parameters
+    ----------
+    name : str
+        Short name in results: letters, digits, blanks and ``. _ + -``.
+    control : ControlSpec, optional
+        Survival of a control patient at the reference value of the modifier.
+    effect : EffectSpec
+        Hazard ratios of treatment and modifier; by default all are 1.
+    posterior : PosteriorSpec, optional
+        A fitted cohort whose posterior draws are the truths, one a trial.
+
     Examples
     --------
-    >>> half = ScenarioSpec.model_validate(
-    ...     {"name": "hr 0.50", "control": {"median": 19.2}, "effect": {"hr": [0.5]}})
-    >>> half.effect.hr
-    (0.5,)
+    A hazard ratio of 0.7 that begins three months after treatment:
+
+    >>> truth = ScenarioSpec.model_validate({
+    ...     "name": "delayed", "control": {"median": 19.2},
+    ...     "effect": {"hr": [1.0, 0.7], "cuts": [3.0]}})
+    >>> truth.is_null, truth.control.parameters()["log_shape"]
+    (False, 0.0)
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+-]*$")] = Field(
