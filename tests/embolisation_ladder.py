@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bayes_ihlrt.analysis.ladder import LadderResult, bias_ladder
-from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences, rung_label
+from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences, rung_label
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data import Cohort

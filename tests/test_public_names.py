@@ -45,6 +45,27 @@ def test_an_unknown_name_is_refused_as_python_does():
         bayes_ihlrt.Cohrt  # noqa: B018
 
 
+LAZY = [
+    file.parent
+    for file in Path(bayes_ihlrt.__file__).parent.rglob("__init__.py")
+    if "lazy_names(" in file.read_text()
+]
+
+
+@pytest.mark.parametrize("package", LAZY, ids=lambda folder: folder.name)
+def test_no_lazy_name_is_that_of_a_module_of_its_package(package):
+    """Importing the module would put it in the place of what it defines."""
+    tree = ast.parse((package / "__init__.py").read_text())
+    tables = [
+        {key.value for key in node.value.keys}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_NAMES"
+    ]
+    assert tables
+    modules = {file.stem for file in package.iterdir() if file.suffix == ".py" or file.is_dir()}
+    assert not set.union(*tables) & modules
+
+
 def undocumented(value):
     """Return what numpydoc misses; a described pydantic field is a documented parameter."""
     fields = getattr(value, "model_fields", {}).values()

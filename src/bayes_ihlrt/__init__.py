@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.diagnosing import Diagnosis as Diagnosis
     from bayes_ihlrt.analysis.diagnosing import diagnose as diagnose
     from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
-    from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
+    from bayes_ihlrt.analysis.figures import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
-    from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.ladder_figure import ladder_data as ladder_data
     from bayes_ihlrt.analysis.outcome_table import adverse_event_table as adverse_event_table
     from bayes_ihlrt.analysis.outcome_table import response_table as response_table
     from bayes_ihlrt.analysis.plan_reading import load_plan as load_plan
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.conditional import residual_life as residual_life
     from bayes_ihlrt.estimands.contrasts import contrast as contrast
     from bayes_ihlrt.estimands.contrasts import number_needed_to_treat as number_needed_to_treat
-    from bayes_ihlrt.estimands.crossings import crossings as crossings
+    from bayes_ihlrt.estimands.crossing_values import crossings as crossings
     from bayes_ihlrt.estimands.curves import NEVER as NEVER
     from bayes_ihlrt.estimands.curves import median_survival as median_survival
     from bayes_ihlrt.estimands.curves import rmst as rmst
@@ -122,7 +122,7 @@ else:
         "residual_life": "bayes_ihlrt.estimands.conditional",
         "contrast": "bayes_ihlrt.estimands.contrasts",
         "number_needed_to_treat": "bayes_ihlrt.estimands.contrasts",
-        "crossings": "bayes_ihlrt.estimands.crossings",
+        "crossings": "bayes_ihlrt.estimands.crossing_values",
         "survival_quantile": "bayes_ihlrt.estimands.curves",
         "external_population": "bayes_ihlrt.estimands.external",
         "cumulative_hazard": "bayes_ihlrt.estimands.measures",
@@ -141,11 +141,11 @@ else:
         "check_analysis": "bayes_ihlrt.analysis.checking",
         "Diagnosis": "bayes_ihlrt.analysis.diagnosing",
         "diagnose": "bayes_ihlrt.analysis.diagnosing",
-        "figure_data": "bayes_ihlrt.analysis.figure_data",
+        "figure_data": "bayes_ihlrt.analysis.figures",
         "run_fit": "bayes_ihlrt.analysis.fitting",
         "LadderResult": "bayes_ihlrt.analysis.ladder",
         "bias_ladder": "bayes_ihlrt.analysis.ladder",
-        "ladder_data": "bayes_ihlrt.analysis.ladder_data",
+        "ladder_data": "bayes_ihlrt.analysis.ladder_figure",
         "load_spec": "bayes_ihlrt.analysis.reading",
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",

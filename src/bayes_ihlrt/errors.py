@@ -89,7 +89,7 @@ class DataError(InputError):
     ...     csv_path("hart")
     ... except DataError as error:
     ...     print(error.faults[0].remedy)
-    Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic
+    Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, ihlrt_synthetic_findings
     """
 
 

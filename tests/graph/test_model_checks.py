@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from bayes_ihlrt.checks.examine import examine
+from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.hazard_terms import by_rows, cut_at, hazard_terms, values_of
 from bayes_ihlrt.checks.leave_out import leave_one_out
 from bayes_ihlrt.checks.refits import refit

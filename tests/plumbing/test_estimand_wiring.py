@@ -10,7 +10,7 @@ from rich.console import Console
 from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
-from bayes_ihlrt.analysis.figure_data import figure_data
+from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.outcome_table import adverse_event_table
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.analysis.table_one import table_one

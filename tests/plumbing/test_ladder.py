@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bayes_ihlrt.analysis import ladder, rung_fit
 from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences
+from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.rung_fit import Rung

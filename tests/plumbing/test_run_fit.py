@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayes_ihlrt
-from bayes_ihlrt.analysis.figure_data import figure_data
+from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fitting import run_fit
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.data import SparseEventsWarning, datasets

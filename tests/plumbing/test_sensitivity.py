@@ -17,7 +17,7 @@ from bayes_ihlrt.analysis import (
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.analysis.sensitivity import sensitivity_study
-from bayes_ihlrt.analysis.sensitivity_figures import sensitivity_figures
+from bayes_ihlrt.analysis.sensitivity_datasets import sensitivity_figures
 from bayes_ihlrt.analysis.sensitivity_spec import ExternalSpec, NegativeControlSpec
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.inference.fitted import FittedModel

@@ -23,7 +23,7 @@ from bayes_ihlrt.estimands import (
     subgroup_log_hazard_ratio,
     treated_from,
 )
-from bayes_ihlrt.estimands.crossings import Crossing
+from bayes_ihlrt.estimands.crossing_values import Crossing
 from bayes_ihlrt.estimands.curves import NEVER
 from bayes_ihlrt.estimands.proportions import Counts, compare_proportions
 from fabricated import CENTRE, effects, fabricate, normal, weibull

@@ -9,7 +9,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec
 from bayes_ihlrt.analysis.estimates import Estimate, _compared
-from bayes_ihlrt.analysis.figure_data import _product_limit
+from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.report.terminal import _cells

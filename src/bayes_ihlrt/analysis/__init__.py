@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.diagnosing import read_observed_from as read_observed_from
     from bayes_ihlrt.analysis.estimand_spec import EstimandSpec as EstimandSpec
     from bayes_ihlrt.analysis.estimates import Estimate as Estimate
-    from bayes_ihlrt.analysis.figure_data import figure_data as figure_data
+    from bayes_ihlrt.analysis.figures import figure_data as figure_data
     from bayes_ihlrt.analysis.fitting import run_fit as run_fit
     from bayes_ihlrt.analysis.ladder import LadderResult as LadderResult
     from bayes_ihlrt.analysis.ladder import bias_ladder as bias_ladder
-    from bayes_ihlrt.analysis.ladder_data import ladder_data as ladder_data
+    from bayes_ihlrt.analysis.ladder_figure import ladder_data as ladder_data
     from bayes_ihlrt.analysis.library_versions import versions as versions
     from bayes_ihlrt.analysis.plan_reading import load_plan as load_plan
     from bayes_ihlrt.analysis.reading import load_spec as load_spec
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.result import FitResult as FitResult
     from bayes_ihlrt.analysis.sensitivity import SensitivityResult as SensitivityResult
     from bayes_ihlrt.analysis.sensitivity import sensitivity_study as sensitivity_study
-    from bayes_ihlrt.analysis.sensitivity_figures import (
+    from bayes_ihlrt.analysis.sensitivity_datasets import (
         sensitivity_figures as sensitivity_figures,
     )
     from bayes_ihlrt.analysis.spec import AnalysisSpec as AnalysisSpec
@@ -49,17 +49,17 @@ else:
         "Diagnosis": "bayes_ihlrt.analysis.diagnosing",
         "diagnose": "bayes_ihlrt.analysis.diagnosing",
         "read_observed_from": "bayes_ihlrt.analysis.diagnosing",
-        "figure_data": "bayes_ihlrt.analysis.figure_data",
+        "figure_data": "bayes_ihlrt.analysis.figures",
         "run_fit": "bayes_ihlrt.analysis.fitting",
         "LadderResult": "bayes_ihlrt.analysis.ladder",
         "bias_ladder": "bayes_ihlrt.analysis.ladder",
-        "ladder_data": "bayes_ihlrt.analysis.ladder_data",
+        "ladder_data": "bayes_ihlrt.analysis.ladder_figure",
         "load_spec": "bayes_ihlrt.analysis.reading",
         "parse_spec": "bayes_ihlrt.analysis.reading",
         "FitResult": "bayes_ihlrt.analysis.result",
         "SensitivityResult": "bayes_ihlrt.analysis.sensitivity",
         "sensitivity_study": "bayes_ihlrt.analysis.sensitivity",
-        "sensitivity_figures": "bayes_ihlrt.analysis.sensitivity_figures",
+        "sensitivity_figures": "bayes_ihlrt.analysis.sensitivity_datasets",
         "AnalysisSpec": "bayes_ihlrt.analysis.spec",
         "EstimandSpec": "bayes_ihlrt.analysis.estimand_spec",
         "json_schema": "bayes_ihlrt.analysis.spec",

@@ -11,7 +11,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.checks.examine import examine
+from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.data.cohort import load_cohort
 from bayes_ihlrt.errors import Fault, SpecificationError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.additive import additive_interaction
-from bayes_ihlrt.estimands.crossings import Crossing, crossings, gain_by_modifier
+from bayes_ihlrt.estimands.crossing_values import Crossing, crossings, gain_by_modifier
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import (
     Question,

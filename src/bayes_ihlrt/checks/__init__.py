@@ -6,13 +6,13 @@ from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
     from bayes_ihlrt.checks.cross_validation import cross_validate as cross_validate
-    from bayes_ihlrt.checks.examine import examine as examine
+    from bayes_ihlrt.checks.examination import examine as examine
     from bayes_ihlrt.checks.families import compare_hazards as compare_hazards
     from bayes_ihlrt.checks.families import stacking_weights as stacking_weights
     from bayes_ihlrt.checks.leave_out import LeaveOut as LeaveOut
     from bayes_ihlrt.checks.leave_out import leave_one_out as leave_one_out
     from bayes_ihlrt.checks.periods import effect_by_period as effect_by_period
-    from bayes_ihlrt.checks.prior_survival import prior_survival as prior_survival
+    from bayes_ihlrt.checks.prior_curves import prior_survival as prior_survival
     from bayes_ihlrt.checks.residuals import residual_check as residual_check
     from bayes_ihlrt.checks.result import ModelChecks as ModelChecks
     from bayes_ihlrt.checks.risk_sets import hazard_check as hazard_check
@@ -36,13 +36,13 @@ else:
         "Verdict": "bayes_ihlrt.checks.verdict",
         "LeaveOut": "bayes_ihlrt.checks.leave_out",
         "leave_one_out": "bayes_ihlrt.checks.leave_out",
-        "examine": "bayes_ihlrt.checks.examine",
+        "examine": "bayes_ihlrt.checks.examination",
         "stacking_weights": "bayes_ihlrt.checks.families",
         "compare_hazards": "bayes_ihlrt.checks.families",
         "survival_check": "bayes_ihlrt.checks.risk_sets",
         "hazard_check": "bayes_ihlrt.checks.risk_sets",
         "residual_check": "bayes_ihlrt.checks.residuals",
-        "prior_survival": "bayes_ihlrt.checks.prior_survival",
+        "prior_survival": "bayes_ihlrt.checks.prior_curves",
         "cross_validate": "bayes_ihlrt.checks.cross_validation",
         "effect_by_period": "bayes_ihlrt.checks.periods",
     }

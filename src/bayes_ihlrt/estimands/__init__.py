@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.courses import natural_course as natural_course
     from bayes_ihlrt.estimands.courses import strategy_contrasts as strategy_contrasts
     from bayes_ihlrt.estimands.courses import strategy_survival as strategy_survival
-    from bayes_ihlrt.estimands.crossings import crossings as crossings
-    from bayes_ihlrt.estimands.crossings import gain_by_modifier as gain_by_modifier
+    from bayes_ihlrt.estimands.crossing_values import crossings as crossings
+    from bayes_ihlrt.estimands.crossing_values import gain_by_modifier as gain_by_modifier
     from bayes_ihlrt.estimands.curves import NEVER as NEVER
     from bayes_ihlrt.estimands.curves import Strategy as Strategy
     from bayes_ihlrt.estimands.curves import median_survival as median_survival
@@ -88,8 +88,8 @@ else:
         "subgroup_weights": "bayes_ihlrt.estimands.patients",
         "treated_weights": "bayes_ihlrt.estimands.patients",
         "additive_interaction": "bayes_ihlrt.estimands.additive",
-        "crossings": "bayes_ihlrt.estimands.crossings",
-        "gain_by_modifier": "bayes_ihlrt.estimands.crossings",
+        "crossings": "bayes_ihlrt.estimands.crossing_values",
+        "gain_by_modifier": "bayes_ihlrt.estimands.crossing_values",
         "joint_log_hazard": "bayes_ihlrt.estimands.interaction",
         "Question": "bayes_ihlrt.estimands.mitigation",
         "Statement": "bayes_ihlrt.estimands.mitigation",

@@ -2,7 +2,7 @@
 
 Readable in black and white (line styles and shades differ), units on every axis, and "Synthetic
 data" across every figure whose data were simulated. The datasets are those of
-`bayes_ihlrt.analysis.figure_data` and, for comparability, of `bayes_ihlrt.propensity`.
+`bayes_ihlrt.analysis.figures` and, for comparability, of `bayes_ihlrt.propensity`.
 """
 
 from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ report is laid out later from what was kept, and computes nothing.
 from typing import Any
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.ladder_data import ladder_sentences, rung_label
+from bayes_ihlrt.analysis.ladder_figure import ladder_sentences, rung_label
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.ladder_data import ladder_data, ladder_sentences, rung_label
+from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences, rung_label
 from bayes_ihlrt.analysis.rung_fit import Rung
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.sensitivity import TITLES, SensitivityResult
-from bayes_ihlrt.analysis.sensitivity_figures import sensitivity_figures
+from bayes_ihlrt.analysis.sensitivity_datasets import sensitivity_figures
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.writing import DPI, staged

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from bayes_ihlrt.analysis.figure_data import figure_data
+from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS

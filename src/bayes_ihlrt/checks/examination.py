@@ -22,7 +22,7 @@ from bayes_ihlrt.checks.prediction_verdicts import (
     influence_verdict,
     prior_verdict,
 )
-from bayes_ihlrt.checks.prior_survival import prior_survival
+from bayes_ihlrt.checks.prior_curves import prior_survival
 from bayes_ihlrt.checks.residual_verdicts import is_weighted, residual_verdicts
 from bayes_ihlrt.checks.residuals import residual_check
 from bayes_ihlrt.checks.result import ModelChecks

@@ -49,7 +49,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
 
     >>> sorted(figure_data(result))
-    ['forest', 'hazard_ratio', 'prior_posterior', 'survival', 'trace']
+    ['forest', 'gain', 'hazard_ratio', 'prior_posterior', 'survival', 'trace']
     >>> figure_data(result)["survival"]["median"].dims
     ('strategy', 'time')
     """
