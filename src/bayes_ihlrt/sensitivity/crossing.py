@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 _NEAR: Final = 9
+_CUBIC: Final = 3
 _CERTAIN: Final = 2.0
 _SLACK: Final = 0.5
 """Steps beyond its bracket that a root fitted to noisy probabilities may lie."""
@@ -41,7 +42,8 @@ def crossings(
 
     Where the probability is on one side of the threshold by two Monte Carlo errors and then on the
     other, a cubic in the position is fitted to the probits of the
-    nine nearest, weighted by their Monte Carlo errors, and its root between the two is taken.
+    nine nearest, weighted by their Monte Carlo errors, and its root between the two is taken. Where
+    noise makes the cubic turn the other way there, a straight line takes its place.
 
     Parameters
     ----------
@@ -86,33 +88,37 @@ def crossings(
         first = int(np.clip(i - _NEAR // 2 + 1, 0, len(place) - _NEAR))
         near = slice(first, first + _NEAR)
         points = (place[near], height[near], error[near])
-        at, spread, slope = _root(points, (place[i], place[i + 1]))
+        falling = bool(height[left] > 0.0)
+        at, spread, slope = _root(points, (place[i], place[i + 1]), degree=_CUBIC)
+        if (slope < 0.0) is not falling:
+            # Noise bends the cubic against the sides that are beyond doubt; a line has no bends.
+            at, spread, _ = _root(points, (place[i], place[i + 1]), degree=1)
         value = float(np.exp(at)) if log else at
-        found.append(Crossing(value, spread * value if log else spread, slope < 0.0))
+        found.append(Crossing(value, spread * value if log else spread, falling))
     return tuple(found)
 
 
 def _root(
-    points: tuple[Floats, Floats, Floats], bracket: tuple[float, float]
+    points: tuple[Floats, Floats, Floats], bracket: tuple[float, float], *, degree: int
 ) -> tuple[float, float, float]:
-    """Root of a weighted cubic between two positions, its standard error and the slope there."""
+    """Root of a weighted polynomial between two positions, its standard error, the slope there."""
     middle, width = float(np.mean(bracket)), float(bracket[1] - bracket[0])
-    design = np.vander((points[0] - middle) / width, 4)
+    design = np.vander((points[0] - middle) / width, degree + 1)
     scaled = design / points[2][:, None]
     covariance = np.linalg.inv(scaled.T @ scaled)
-    cubic = covariance @ (scaled.T @ (points[1] / points[2]))
-    roots = np.roots(cubic)
+    curve = covariance @ (scaled.T @ (points[1] / points[2]))
+    roots = np.roots(curve)
     real = roots[np.abs(roots.imag) < 1e-9].real
     inner = real[np.abs(real) <= 0.5 + _SLACK]
     # Noise may move the fitted root out of the bracket: the straight line between the two then.
-    left, right = np.polyval(cubic, [-0.5, 0.5])
+    left, right = np.polyval(curve, [-0.5, 0.5])
     at = (
         float(inner[np.argmin(np.abs(inner))])
         if len(inner)
         else float(0.5 * (left + right) / (left - right))
     )
     at = float(np.clip(at, -0.5 - _SLACK, 0.5 + _SLACK))
-    slope = float(np.polyval(np.polyder(cubic), at))
-    terms = np.vander([at], 4)[0]
+    slope = float(np.polyval(np.polyder(curve), at))
+    terms = np.vander([at], degree + 1)[0]
     spread = float(np.sqrt(terms @ covariance @ terms) / max(abs(slope), 1e-12))
     return middle + at * width, spread * width, slope / width
