@@ -22,7 +22,7 @@ FLOORS = (
     ("inference",),
     ("estimands", "checks"),
     ("sensitivity", "trials"),
-    ("analysis", "report", "cli"),
+    ("analysis", "report", "explorer", "cli"),
 )
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 
@@ -39,6 +39,8 @@ BESIDE = {
     ("checks", "estimands"),
     ("cli", "analysis"),
     ("cli", "report"),
+    ("cli", "explorer"),
+    ("explorer", "analysis"),
 }
 
 LEAF = "plots"

@@ -24,6 +24,7 @@ from bayes_ihlrt.trials.posteriors import posteriors
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.randomisation import randomise
 from bayes_ihlrt.trials.replaying import replay_trial
+from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import look_times, see
 from bayes_ihlrt.trials.store import Store
 from bayes_ihlrt.trials.true_targets import true_survival
@@ -196,7 +197,7 @@ def test_look_times_and_what_they_see():
     none = jnp.zeros(10)
     patients = Patients(arrival, none, none, none, event, dropout)
     # Events at months 5 and 6; a third never comes, so the last look is at the longest duration.
-    assert look_times(patients, design).tolist() == [5.0, 9.0, 50.0]
+    assert look_times(patients, design, schedule(design)).tolist() == [5.0, 9.0, 50.0]
     seen = see(patients, jnp.asarray(5.0))
     assert seen.exposure.tolist() == [1.0] * 5 + [0.0] * 5
     assert seen.stop.tolist() == [5.0, 4.0, 1.0, 2.0, 1.0] + [0.0] * 5

@@ -5,13 +5,14 @@ Exit status 0: done. 1: something is wrong with what was given, told in plain wo
 output.
 """
 
-from bayes_ihlrt.cli import check, diagnose, fit, init, ladder, plan, report, sensitivity
+from bayes_ihlrt.cli import check, diagnose, explore, fit, init, ladder, plan, report, sensitivity
 from bayes_ihlrt.cli.app import app
 
 __all__ = [
     "app",
     "check",
     "diagnose",
+    "explore",
     "fit",
     "init",
     "ladder",

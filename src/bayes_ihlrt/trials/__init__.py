@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.trials.engine import LocalPool as LocalPool
     from bayes_ihlrt.trials.engine import open_pool as open_pool
     from bayes_ihlrt.trials.engine import run_trials as run_trials
+    from bayes_ihlrt.trials.frames import Frames as Frames
     from bayes_ihlrt.trials.nuts_audit import PlanAudit as PlanAudit
     from bayes_ihlrt.trials.nuts_audit import audit_plan as audit_plan
     from bayes_ihlrt.trials.operating import OperatingCharacteristics as OperatingCharacteristics
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "DesignPrior": "bayes_ihlrt.trials.truth",
+        "Frames": "bayes_ihlrt.trials.frames",
         "LocalPool": "bayes_ihlrt.trials.engine",
         "LookSpec": "bayes_ihlrt.trials.rules",
         "OperatingCharacteristics": "bayes_ihlrt.trials.operating",

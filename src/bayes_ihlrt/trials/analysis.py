@@ -1,7 +1,7 @@
 """The package's own model of a trial, ready for batches: template, engine, what is read."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +15,8 @@ from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.inference.batch import BatchEngine
 from bayes_ihlrt.inference.jax_density import prepared_density
 from bayes_ihlrt.model.build import PreparedModel, prepare
+from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
+from bayes_ihlrt.model.pack import CENTRE_POINTS, pack
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.trials.conduct import ModifierPopulation
@@ -22,10 +24,13 @@ from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import (
     Read,
+    Reading,
+    Summarise,
     Target,
     gaussian_reader,
     population_values,
     reader,
+    readings,
     targets,
 )
 from bayes_ihlrt.trials.stages import Seen
@@ -56,10 +61,14 @@ class TrialAnalysis:
         What is read from each posterior.
     start : ndarray, shape (dims,)
         The template's own mode, where each search begins.
-    read : callable
-        Reads the targets from parameters on their own scale.
-    summarise : callable
-        Means and sds of the targets of normal approximations.
+    reader : callable
+        Reads targets from parameters on their own scale.
+    summariser : callable
+        Means and sds of targets of normal approximations.
+    readings : tuple of Reading
+        Where the targets are read.
+    graph : mapping of str to ndarray
+        Data of the graph, shared by all trials, that differ from those it was built with.
     """
 
     design: TrialDesign
@@ -67,8 +76,19 @@ class TrialAnalysis:
     engine: BatchEngine
     targets: tuple[Target, ...]
     start: Floats
-    read: Read
-    summarise: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+    reader: Read
+    summariser: Summarise
+    readings: tuple[Reading, ...]
+    graph: Mapping[str, Floats] = field(default_factory=dict)
+
+    def read(self, values: Mapping[str, jax.Array]) -> jax.Array:
+        """Return the targets, shape (targets,), from parameters on their own scale, by name."""
+        return self.reader(values, self.readings)
+
+    def summarise(self, mean: jax.Array, factor: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return means and sds of the targets, shape (members, targets), of normal posteriors."""
+        graph = {name: jnp.asarray(values) for name, values in self.graph.items()}
+        return self.summariser(mean, factor, graph, self.readings)
 
     def members(self, patients: Patients, seen: Seen) -> dict[str, jax.Array]:
         """Return the graph's arrays of one trial at one stage.
@@ -145,9 +165,42 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
         model_spec(design).model_dump_json(exclude_none=True),
     )
     wanted = targets(design)
-    read = reader(design, prepared, wanted)
+    read = reader(prepared, wanted)
     summarise = gaussian_reader(read, engine.density)
-    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise)
+    where = readings(design, prepared, wanted)
+    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise, where)
+
+
+def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis:
+    """Return the analysis of a design by the compiled functions of a larger one.
+
+    Parameters
+    ----------
+    frame : TrialAnalysis
+        Of a design that differs in numbers alone and has at least as many patients.
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    TrialAnalysis
+        With the design's own prior, template and targets.
+    """
+    spec = model_spec(design)
+    prepared = prepare(spec, _template(design.patients, design.population, spec))
+    packed, _ = pack(prepared.arrays.data)
+    wanted = targets(design)
+    return replace(
+        frame,
+        design=design,
+        prepared=prepared,
+        targets=wanted,
+        readings=readings(design, prepared, wanted),
+        graph={
+            CENTRE_POINTS: packed[CENTRE_POINTS].astype(np.float64),
+            HYPERPARAMETERS: hyperparameter_vector(prepared.priors),
+        },
+    )
 
 
 @lru_cache(maxsize=16)

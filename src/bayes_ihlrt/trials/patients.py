@@ -14,6 +14,7 @@ from bayes_ihlrt.trials.conduct import TreatmentStart
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.event_times import event_times
 from bayes_ihlrt.trials.randomisation import randomise
+from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.streams import Stream, stream
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
@@ -137,6 +138,7 @@ def enrol(
     truth: Truth,
     *,
     design: TrialDesign,
+    numbers: Schedule,
     source: TruthSource,
     switch: jax.Array,
 ) -> Patients:
@@ -151,7 +153,9 @@ def enrol(
     truth : Truth
         Parameters of the trial.
     design : TrialDesign
-        The design.
+        The design, of as many patients as were compiled for.
+    numbers : Schedule
+        Its size and entry.
     source : TruthSource
         Hazard and periods of the effect.
     switch : array, scalar
@@ -162,7 +166,7 @@ def enrol(
     Patients
         In order of enrolment.
     """
-    chosen = _chosen(people, design, switch)
+    chosen = _chosen(people, design, numbers, switch)
     arm = randomise(stream(key, Stream.BLOCKS), chosen.modifier, design.arms)
     start = jnp.where(arm == 1.0, _treatment_start(chosen, design), jnp.inf)
     z = transformed(chosen.modifier, design)
@@ -182,19 +186,26 @@ def transformed(modifier: jax.Array, design: TrialDesign) -> jax.Array:
     return modifier - design.reference
 
 
-def _chosen(people: Screened, design: TrialDesign, switch: jax.Array) -> Screened:
+def _chosen(
+    people: Screened, design: TrialDesign, numbers: Schedule, switch: jax.Array
+) -> Screened:
     """Return the first people who may be enrolled."""
     population = design.population
     if population.enrol_from is None and population.switch_to is None:
-        return people
-    cut = jnp.asarray(0.0 if population.enrol_from is None else population.enrol_from)
+        return _first(people, numbers.patients)
+    cut = numbers.enrol_from
     if population.switch_to is not None:
         cut = jnp.where(people.arrival < switch, cut, jnp.maximum(cut, population.switch_to))
     may = people.modifier >= cut
     index = jnp.nonzero(may, size=design.patients, fill_value=len(may) - 1)[0]
     chosen = jax.tree.map(lambda values: values[index], people)
-    there = jnp.arange(design.patients) < may.sum()
-    found: Screened = chosen._replace(arrival=jnp.where(there, chosen.arrival, jnp.inf))
+    return _first(chosen, jnp.minimum(may.sum(), numbers.patients))
+
+
+def _first(people: Screened, count: jax.Array) -> Screened:
+    """Let nobody arrive after the first so many."""
+    there = jnp.arange(len(people.arrival)) < count
+    found: Screened = people._replace(arrival=jnp.where(there, people.arrival, jnp.inf))
     return found
 
 

@@ -50,7 +50,12 @@ def posteriors(
 def _gaussian(
     analysis: TrialAnalysis, members: Mapping[str, jax.Array], *, chunk: int
 ) -> Posteriors:
-    arrays: Mapping[str, Any] = members
+    count = len(next(iter(members.values())))
+    shared = {
+        name: np.broadcast_to(values, (count, *values.shape))
+        for name, values in analysis.graph.items()
+    }
+    arrays: Mapping[str, Any] = {**members, **shared}
     found = analysis.engine.gaussians(arrays, start=analysis.start, chunk=chunk)
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     mean, sd = np.asarray(means), np.asarray(sds)

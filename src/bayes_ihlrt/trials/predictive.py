@@ -26,6 +26,7 @@ from bayes_ihlrt.trials.posteriors import posteriors
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.randomisation import randomise
 from bayes_ihlrt.trials.rules import Quantity, Rule
+from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see
 from bayes_ihlrt.trials.streams import Stream, stream, trial_key
 
@@ -105,7 +106,7 @@ def _continuation(
     analysis: TrialAnalysis, stage: Stage, quantity: Quantity, assumed_hr: float | None
 ) -> Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]]:
     design = analysis.design
-    last = len(design.looks) - 1
+    last, numbers = len(design.looks) - 1, schedule(design)
 
     def one(
         trial: jax.Array, draw: jax.Array, seed: jax.Array, known: _Known
@@ -123,7 +124,7 @@ def _continuation(
             values = {**values, design.treatment.name: jnp.log(assumed_hr)}
         everybody = _others(of_rest, design, patients, seen, enriched=stage.path is not None)
         whole = _followed(of_rest, analysis, everybody, seen, values)
-        time = jnp.maximum(look_times(whole, design)[last], seen.time)
+        time = jnp.maximum(look_times(whole, design, numbers)[last], seen.time)
         return analysis.members(whole, see(whole, time))
 
     found: Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]] = jax.jit(

@@ -7,7 +7,7 @@ delta method for survival and restricted mean survival).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.trials.conduct import ModifierPopulation
@@ -131,8 +132,28 @@ def time_nodes(horizon: float) -> tuple[Floats, Floats]:
     return 0.5 * horizon * (nodes + 1.0), 0.5 * horizon * weights
 
 
-type Read = Callable[[Mapping[str, jax.Array]], jax.Array]
-"""Parameters on their own scale, by name, to targets of shape (targets,)."""
+class Reading(NamedTuple):
+    """Where one target is read: numbers alone, so that no other value compiles anything again.
+
+    Parameters
+    ----------
+    treated, control : array, shape (K, columns)
+        Rows of the design matrix, at the values of the modifier that are averaged over.
+    modifier : array, shape (K,)
+        Those values.
+    times, weights : array, shape (T,)
+        Months and weights of survival; empty for a hazard ratio.
+    """
+
+    treated: jax.Array
+    control: jax.Array
+    modifier: jax.Array
+    times: jax.Array
+    weights: jax.Array
+
+
+type Read = Callable[[Mapping[str, jax.Array], Sequence[Reading]], jax.Array]
+"""Parameters on their own scale, by name, and where targets are read, to shape (targets,)."""
 
 
 def statements(design: TrialDesign) -> tuple[Rule, ...]:
@@ -141,8 +162,10 @@ def statements(design: TrialDesign) -> tuple[Rule, ...]:
     return tuple(dict.fromkeys(rules))
 
 
-def reader(design: TrialDesign, prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
-    """Return the function that reads targets from parameters.
+def readings(
+    design: TrialDesign, prepared: PreparedModel, wanted: Sequence[Target]
+) -> tuple[Reading, ...]:
+    """Return where targets are read.
 
     Parameters
     ----------
@@ -155,47 +178,74 @@ def reader(design: TrialDesign, prepared: PreparedModel, wanted: Sequence[Target
 
     Returns
     -------
+    tuple of Reading
+        One for each target.
+    """
+    return tuple(_reading(design, prepared, target) for target in wanted)
+
+
+def _reading(design: TrialDesign, prepared: PreparedModel, target: Target) -> Reading:
+    if target.at is not None:
+        values = np.array([target.at])
+    elif target.kind is Quantity.HAZARD_RATIO:
+        values = np.array([design.reference])
+    else:
+        values = population_values(design.population)
+    rows = (_rows(design, prepared, values, arm) for arm in (1.0, 0.0))
+    return Reading(*map(jnp.asarray, (*rows, values, *_times(target))))
+
+
+def _times(target: Target) -> tuple[Floats, Floats]:
+    if target.horizon is None:
+        return np.zeros(0), np.zeros(0)
+    if target.kind is Quantity.RMST:
+        return time_nodes(target.horizon)
+    return np.array([target.horizon]), np.ones(1)
+
+
+def reader(prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
+    """Return the function that reads targets from parameters.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    wanted : sequence of Target
+        What is read; of each the kind alone.
+
+    Returns
+    -------
     callable
         Differentiable.
     """
-    parts = [_reading(design, prepared, target) for target in wanted]
+    ratios = [target.kind is Quantity.HAZARD_RATIO for target in wanted]
+    hazard, names = prepared.hazard, prepared.encoder.columns
 
-    def read(values: Mapping[str, jax.Array]) -> jax.Array:
-        columns = [values[name] for name in prepared.encoder.columns]
-        coefficients = jnp.stack(columns) if columns else jnp.zeros(0)
-        theta = {name: values[name] for name in prepared.hazard.parameters}
-        return jnp.stack([part(coefficients, theta) for part in parts])
+    def read(values: Mapping[str, jax.Array], where: Sequence[Reading]) -> jax.Array:
+        coefficients = jnp.stack([values[name] for name in names]) if names else jnp.zeros(0)
+        theta = {name: values[name] for name in hazard.parameters}
+        return jnp.stack(
+            [
+                (at.treated[0] - at.control[0]) @ coefficients
+                if ratio
+                else _survival_difference(hazard, at, coefficients, theta)
+                for ratio, at in zip(ratios, where, strict=True)
+            ]
+        )
 
     return read
 
 
-type _Part = Callable[[jax.Array, dict[str, jax.Array]], jax.Array]
-
-
-def _reading(design: TrialDesign, prepared: PreparedModel, target: Target) -> _Part:
-    if target.kind is Quantity.HAZARD_RATIO:
-        at = design.reference if target.at is None else target.at
-        one, other = (_rows(design, prepared, np.array([at]), arm)[0] for arm in (1.0, 0.0))
-        contrast = jnp.asarray(one - other)
-        return lambda coefficients, _: contrast @ coefficients
-    values = population_values(design.population) if target.at is None else np.array([target.at])
-    arms = [jnp.asarray(_rows(design, prepared, values, arm)) for arm in (1.0, 0.0)]
-    horizon = float(target.horizon or 0.0)
-    times, weights = (np.array([horizon]), np.ones(1))
-    if target.kind is Quantity.RMST:
-        times, weights = time_nodes(horizon)
-    hazard = prepared.hazard
-    basis = jnp.asarray(hazard.increment_basis(np, np.zeros_like(times), times))
-
-    def difference(coefficients: jax.Array, theta: dict[str, jax.Array]) -> jax.Array:
-        cumulative = hazard.cumulative_hazard(jnp, basis, theta)
-        treated, control = (
-            jnp.exp(-jnp.exp(rows @ coefficients)[:, None] * cumulative).mean(axis=0)
-            for rows in arms
-        )
-        return jnp.asarray(weights) @ (treated - control)
-
-    return difference
+def _survival_difference(
+    hazard: Hazard, at: Reading, coefficients: jax.Array, theta: Mapping[str, jax.Array]
+) -> jax.Array:
+    basis = hazard.increment_basis(jnp, jnp.zeros_like(at.times), at.times)
+    cumulative = hazard.cumulative_hazard(jnp, basis, theta)
+    treated, control = (
+        jnp.exp(-jnp.exp(rows @ coefficients)[:, None] * cumulative).mean(axis=0)
+        for rows in (at.treated, at.control)
+    )
+    return at.weights @ (treated - control)
 
 
 def _rows(
@@ -207,9 +257,14 @@ def _rows(
     return prepared.encoder.design(columns)
 
 
-def gaussian_reader(
-    read: Read, density: JaxDensity
-) -> Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+type Summarise = Callable[
+    [jax.Array, jax.Array, Mapping[str, jax.Array], Sequence[Reading]], tuple[jax.Array, jax.Array]
+]
+"""Modes (members, dims), Cholesky factors (members, dims, dims), data of the graph that differ from
+its own and readings, to means and standard deviations of shape (members, targets)."""
+
+
+def gaussian_reader(read: Read, density: JaxDensity) -> Summarise:
     """Return the function from normal approximations to means and sds of targets.
 
     Parameters
@@ -222,16 +277,22 @@ def gaussian_reader(
     Returns
     -------
     callable
-        Modes (members, dims) and Cholesky factors (members, dims, dims) to two arrays of shape
-        (members, targets).
+        See `Summarise`.
     """
 
-    def at(position: jax.Array) -> jax.Array:
-        return read(density.constrained(position, density.with_overrides({})))
+    def one(
+        mean: jax.Array,
+        factor: jax.Array,
+        graph: Mapping[str, jax.Array],
+        where: Sequence[Reading],
+    ) -> tuple[jax.Array, jax.Array]:
+        data = density.with_overrides(graph)
 
-    def one(mean: jax.Array, factor: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def at(position: jax.Array) -> jax.Array:
+            return read(density.constrained(position, data), where)
+
         slopes = jax.jacfwd(at)(mean) @ factor
         return at(mean), jnp.sqrt(jnp.sum(slopes**2, axis=1))
 
-    found: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]] = jax.jit(jax.vmap(one))
+    found: Summarise = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
     return found

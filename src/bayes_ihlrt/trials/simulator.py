@@ -1,6 +1,6 @@
 """Simulate blocks of trials and analyse every stage of them: one fixed shape, compiled once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -15,7 +15,8 @@ from bayes_ihlrt.trials.analysis import TrialAnalysis
 from bayes_ihlrt.trials.patients import Patients, screen, screened_count
 from bayes_ihlrt.trials.posteriors import posteriors
 from bayes_ihlrt.trials.predictive import AtStage, future_probability
-from bayes_ihlrt.trials.quantities import statements
+from bayes_ihlrt.trials.quantities import Reading, statements
+from bayes_ihlrt.trials.schedule import Schedule, schedule
 from bayes_ihlrt.trials.stages import Seen, run_stages, stages
 from bayes_ihlrt.trials.streams import trial_key
 from bayes_ihlrt.trials.true_targets import true_values
@@ -64,18 +65,21 @@ class Simulator:
         The scenario on arrays.
     seed : int
         Seed of all streams.
+    frame : TrialAnalysis, optional
+        Whose compiled simulation serves this design too (`rebuild_analysis`); its own by default.
     """
 
     analysis: TrialAnalysis
     source: TruthSource
     seed: int
+    frame: TrialAnalysis | None = None
     _kernel: "_Kernel" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the compiled simulation; scenarios that differ in numbers alone share it."""
         source = self.source
         hazard: Any = source.hazard
-        kernel = _kernel(self.analysis, hazard, source.cuts, drawn=source.drawn)
+        kernel = _kernel(self.frame or self.analysis, hazard, source.cuts, drawn=source.drawn)
         object.__setattr__(self, "_kernel", kernel)
 
     def block(self, number: int) -> Block:
@@ -93,7 +97,7 @@ class Simulator:
         """
         trials = number * BLOCK + np.arange(BLOCK)
         truth, patients, seen, members = self._kernel.run(
-            jnp.asarray(trials), self.seed, self.source.numbers
+            jnp.asarray(trials), self.seed, self.source.numbers, schedule(self.analysis.design)
         )
         flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in members.items()}
         return Block(trials, truth, patients, seen, flat)
@@ -156,8 +160,9 @@ class Simulator:
     def _truths(self, truth: Truth) -> Floats:
         """True targets of each trial; found once where every trial has the same parameters."""
         if self.source.varies:
-            return np.asarray(self._kernel.true(truth))
-        only = np.asarray(self._kernel.true(jax.tree.map(lambda values: values[:1], truth)))
+            return np.asarray(self._kernel.true(truth, self.analysis.readings))
+        first = jax.tree.map(lambda values: values[:1], truth)
+        only = np.asarray(self._kernel.true(first, self.analysis.readings))
         return np.repeat(only, len(truth.modifier), axis=0)
 
 
@@ -166,7 +171,7 @@ class _Kernel:
     """Compiled functions of a design and the kind of a scenario."""
 
     run: Callable[..., tuple[Truth, Patients, Seen, dict[str, jax.Array]]]
-    true: Callable[[Truth], jax.Array]
+    true: Callable[[Truth, Sequence[Reading]], jax.Array]
 
 
 @lru_cache(maxsize=32)
@@ -177,13 +182,17 @@ def _kernel(
     source = TruthSource(hazard, cuts, Truth({}, *(jnp.zeros(1),) * 3), drawn=drawn)
 
     def one(
-        trial: jax.Array, seed: jax.Array, numbers: tuple[Truth, jax.Array, jax.Array]
+        trial: jax.Array,
+        seed: jax.Array,
+        numbers: tuple[Truth, jax.Array, jax.Array],
+        sizes: Schedule,
     ) -> tuple[Truth, Patients, Seen, dict[str, jax.Array]]:
         key = trial_key(seed, trial)
         truth = source.of_trial(key, numbers)
         people = screen(key, design, screened_count(design))
-        patients, seen = run_stages(key, people, truth, design=design, source=source)
+        patients, seen = run_stages(key, people, truth, design=design, numbers=sizes, source=source)
         return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
 
-    run = jax.jit(jax.vmap(one, in_axes=(0, None, None)))
-    return _Kernel(run, jax.jit(jax.vmap(true_values(design, source, analysis.targets))))
+    run = jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
+    true = true_values(design, source, analysis.targets)
+    return _Kernel(run, jax.jit(jax.vmap(true, in_axes=(0, None))))

@@ -5,7 +5,9 @@ for each look that may switch the enrolment, so that every decision, whatever it
 its data simulated and analysed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,6 +17,7 @@ from bayes_ihlrt.data.starts import SAME_TIME
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import Patients, Screened, enrol
 from bayes_ihlrt.trials.rules import Combine, LookSpec
+from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
 
@@ -83,7 +86,7 @@ def stages(design: TrialDesign) -> tuple[Stage, ...]:
     return tuple(plain + [Stage(look, path) for path in switches for look in looks if look > path])
 
 
-def look_times(patients: Patients, design: TrialDesign) -> jax.Array:
+def look_times(patients: Patients, design: TrialDesign, numbers: Schedule) -> jax.Array:
     """Return when the looks of one trial happen.
 
     Parameters
@@ -91,7 +94,9 @@ def look_times(patients: Patients, design: TrialDesign) -> jax.Array:
     patients : Patients
         The trial's patients.
     design : TrialDesign
-        The design.
+        Which conditions its looks have.
+    numbers : Schedule
+        Their numbers.
 
     Returns
     -------
@@ -103,25 +108,28 @@ def look_times(patients: Patients, design: TrialDesign) -> jax.Array:
     exits = patients.arrival + jnp.minimum(patients.event, patients.dropout)
     everybody = jnp.max(jnp.where(jnp.isfinite(exits), exits, 0.0))
     events = jnp.sort(jnp.where(seen, exits, jnp.inf))
-    latest = jnp.asarray(design.max_months)
     times, before = [], jnp.asarray(0.0)
-    for look in design.looks:
-        due = _due(look, patients, events)
+    for number, look in enumerate(design.looks):
+        due = _due(look, patients, events, jax.tree.map(_entry(number), numbers))
         due = jnp.where(jnp.isfinite(due), due, everybody)
-        before = jnp.maximum(before, jnp.minimum(due, latest))
+        before = jnp.maximum(before, jnp.minimum(due, numbers.max_months))
         times.append(before)
     return jnp.stack(times)
 
 
-def _due(look: LookSpec, patients: Patients, events: jax.Array) -> jax.Array:
+def _entry(number: int) -> Callable[[jax.Array], jax.Array]:
+    return lambda values: values[number] if values.ndim else values
+
+
+def _due(look: LookSpec, patients: Patients, events: jax.Array, own: Schedule) -> jax.Array:
+    """Return when a look's conditions are met; `own` holds the numbers of this look alone."""
     conditions = []
     if look.events is not None:
-        conditions.append(events[look.events - 1])
+        conditions.append(events[own.events - 1])
     if look.calendar is not None:
-        conditions.append(jnp.asarray(look.calendar))
+        conditions.append(own.calendar)
     if look.min_follow_up is not None:
-        number = len(patients.arrival) if look.patients is None else look.patients
-        conditions.append(patients.arrival[number - 1] + look.min_follow_up)
+        conditions.append(patients.arrival[own.of_patients - 1] + own.min_follow_up)
     together = jnp.stack(conditions)
     return together.max() if look.combine is Combine.ALL else together.min()
 
@@ -161,6 +169,7 @@ def run_stages(
     truth: Truth,
     *,
     design: TrialDesign,
+    numbers: Schedule,
     source: TruthSource,
 ) -> tuple[Patients, Seen]:
     """Simulate one trial along all its paths.
@@ -174,7 +183,9 @@ def run_stages(
     truth : Truth
         Parameters of the trial.
     design : TrialDesign
-        The design.
+        The design, of as many patients as were compiled for.
+    numbers : Schedule
+        Its size, timing and entry.
     source : TruthSource
         Hazard and periods of the effect.
 
@@ -185,13 +196,14 @@ def run_stages(
     seen : Seen, leading axis stages
         What each stage sees.
     """
-    never = enrol(key, people, truth, design=design, source=source, switch=jnp.asarray(jnp.inf))
-    times = look_times(never, design)
+    enrolled = partial(enrol, key, people, truth, design=design, numbers=numbers, source=source)
+    never = enrolled(switch=jnp.asarray(jnp.inf))
+    times = look_times(never, design, numbers)
     paths: dict[int | None, tuple[Patients, jax.Array]] = {None: (never, times)}
     for path in {stage.path for stage in stages(design)} - {None}:
         if path is not None:
-            after = enrol(key, people, truth, design=design, source=source, switch=times[path])
-            later = jnp.maximum(look_times(after, design), times[path])
+            after = enrolled(switch=times[path])
+            later = jnp.maximum(look_times(after, design, numbers), times[path])
             paths[path] = (after, later)
     each = [(paths[stage.path][0], paths[stage.path][1][stage.look]) for stage in stages(design)]
     cut = [see(patients, time) for patients, time in each]

@@ -12,7 +12,7 @@ from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.trials.conduct import TreatmentStart
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import transformed
-from bayes_ihlrt.trials.quantities import Target, population_values, time_nodes
+from bayes_ihlrt.trials.quantities import Reading, Target
 from bayes_ihlrt.trials.rules import Quantity
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 _STARTS: Final = 40
 """Times of an on-demand start, at equal shares, that survival is averaged over."""
 
-type TrueValues = Callable[[Truth], jax.Array]
-"""Parameters of one trial to its true targets, shape (targets,)."""
+type TrueValues = Callable[[Truth, Sequence[Reading]], jax.Array]
+"""Parameters of one trial, and where targets are read, to their true values, shape (targets,)."""
 
 
 def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Target]) -> TrueValues:
@@ -37,47 +37,48 @@ def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Targe
     source : TruthSource
         The scenario.
     wanted : sequence of Target
-        The targets.
+        The targets; of each the kind alone.
 
     Returns
     -------
     callable
         For one trial.
     """
-    parts = [_true_value(design, source, target) for target in wanted]
+    ratios = [target.kind is Quantity.HAZARD_RATIO for target in wanted]
 
-    def found(truth: Truth) -> jax.Array:
-        return jnp.stack([part(truth) for part in parts])
+    def found(truth: Truth, where: Sequence[Reading]) -> jax.Array:
+        return jnp.stack(
+            [
+                (_true_log_ratio if ratio else _true_difference)(design, source, truth, at)
+                for ratio, at in zip(ratios, where, strict=True)
+            ]
+        )
 
     return found
 
 
-def _true_value(design: TrialDesign, source: TruthSource, target: Target) -> TrueValues:
-    if target.kind is Quantity.HAZARD_RATIO:
-        proportional = design.treatment.start is TreatmentStart.RANDOMISATION and not source.cuts
-        z = transformed(jnp.asarray(target.at or design.reference), design)
-        return lambda truth: jnp.where(
-            proportional | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
-            truth.effect[0] + truth.interaction[0] * z,
-            jnp.nan,
-        )
-    values = population_values(design.population) if target.at is None else np.array([target.at])
-    z = transformed(jnp.asarray(values), design)
-    horizon = float(target.horizon or 0.0)
-    times, weights = np.array([horizon]), np.ones(1)
-    if target.kind is Quantity.RMST:
-        times, weights = time_nodes(horizon)
+def _true_log_ratio(
+    design: TrialDesign, source: TruthSource, truth: Truth, at: Reading
+) -> jax.Array:
+    proportional = design.treatment.start is TreatmentStart.RANDOMISATION and not source.cuts
+    z = transformed(at.modifier[0], design)
+    return jnp.where(
+        proportional | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
+        truth.effect[0] + truth.interaction[0] * z,
+        jnp.nan,
+    )
+
+
+def _true_difference(
+    design: TrialDesign, source: TruthSource, truth: Truth, at: Reading
+) -> jax.Array:
     starts, shares = _starts(design)
-
-    def difference(truth: Truth) -> jax.Array:
-        treated = true_survival(source.hazard, source.cuts, truth, z=z, starts=starts, times=times)
-        control = true_survival(
-            source.hazard, source.cuts, truth, z=z, starts=np.array([np.inf]), times=times
-        )
-        gained = jnp.asarray(shares) @ treated.mean(axis=1) - control[0].mean(axis=0)
-        return jnp.asarray(weights) @ gained
-
-    return difference
+    z = transformed(at.modifier, design)
+    treated = true_survival(source.hazard, source.cuts, truth, z=z, starts=starts, times=at.times)
+    never = np.array([np.inf])
+    control = true_survival(source.hazard, source.cuts, truth, z=z, starts=never, times=at.times)
+    gained = jnp.asarray(shares) @ treated.mean(axis=1) - control[0].mean(axis=0)
+    return at.weights @ gained
 
 
 def _starts(design: TrialDesign) -> tuple[Floats, Floats]:
@@ -98,7 +99,7 @@ def true_survival(
     *,
     z: jax.Array,
     starts: Floats,
-    times: Floats,
+    times: jax.Array | Floats,
 ) -> jax.Array:
     """Return survival of patients who start treatment at given times.
 
@@ -114,7 +115,7 @@ def true_survival(
         Modifier on the scale of the effects.
     starts : ndarray, shape (U,)
         Months from randomisation to treatment; infinite for never.
-    times : ndarray, shape (T,)
+    times : array, shape (T,)
         Months since randomisation.
 
     Returns
@@ -128,8 +129,8 @@ def true_survival(
     log_ratios = jnp.concatenate([jnp.zeros((1, len(z))), effects])
     total = jnp.zeros((len(starts), len(z), len(times)))
     for piece in range(len(edges) - 1):
-        low, high = (np.minimum(edges[piece + k][:, None], times) for k in (0, 1))
-        basis = hazard.increment_basis(jnp, jnp.asarray(low.ravel()), jnp.asarray(high.ravel()))
+        low, high = (jnp.minimum(edges[piece + k][:, None], times) for k in (0, 1))
+        basis = hazard.increment_basis(jnp, low.ravel(), high.ravel())
         spent = hazard.cumulative_hazard(jnp, basis, truth.theta).reshape(len(starts), 1, -1)
         total = total + jnp.exp(log_ratios[piece] + truth.modifier * z)[:, None] * spent
     return jnp.exp(-total)

@@ -112,7 +112,24 @@ def run_unit(task: Task, unit: int) -> Statistics:
     dict of str to ndarray, leading axis trials
         See `Simulator.statistics`.
     """
-    found = simulator(task)
+    return unit_statistics(simulator(task), unit)
+
+
+def unit_statistics(found: Simulator, unit: int) -> Statistics:
+    """Simulate and analyse one unit of trials.
+
+    Parameters
+    ----------
+    found : Simulator
+        Of the task.
+    unit : int
+        Number of the unit.
+
+    Returns
+    -------
+    dict of str to ndarray, leading axis trials
+        See `Simulator.statistics`.
+    """
     blocks = range(unit * UNIT_BLOCKS, (unit + 1) * UNIT_BLOCKS)
     return joined([found.statistics(found.block(number)) for number in blocks])
 

@@ -1,0 +1,122 @@
+"""The page's server: four files, and two questions that it answers."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.explorer.session import NO_EFFECT, Question, Session
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+_FILES: Final = {
+    "/": ("explore.html", "text/html"),
+    "/explore.js": ("explore.js", "text/javascript"),
+    "/explore.css": ("explore.css", "text/css"),
+}
+_HEADERS: Final = {
+    # Nothing but this server may be asked, and nobody may frame the page.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+_INVALID: Final = 422
+_UNSUPPORTED: Final = 415
+
+
+def build_app(session: Session) -> "Starlette":
+    """Return the application of a session.
+
+    Parameters
+    ----------
+    session : Session
+        The plan that is explored.
+
+    Returns
+    -------
+    starlette.applications.Starlette
+        It answers to this machine's own names alone, so that no other site can reach it through
+        the reader's browser.
+    """
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    async def file(request: "Request") -> "Response":
+        name, kind = _FILES[request.url.path]
+        return Response((_ASSETS / name).read_bytes(), media_type=kind, headers=_HEADERS)
+
+    async def start(_: "Request") -> "Response":
+        return JSONResponse(session.describe(), headers=_HEADERS)
+
+    async def simulate(request: "Request") -> "Response":
+        found = await run_in_threadpool(session.answer, _question(await _read(request)))
+        return JSONResponse(found, headers=_HEADERS)
+
+    async def save(request: "Request") -> "Response":
+        text = session.changed(_question(await _read(request))).to_toml()
+        return Response(text, media_type="application/toml", headers=_HEADERS)
+
+    async def refuse(_: "Request", error: Exception) -> "Response":
+        return JSONResponse(_faults(error), status_code=_INVALID, headers=_HEADERS)
+
+    return Starlette(
+        routes=[
+            *(Route(path, file) for path in _FILES),
+            Route("/start", start),
+            Route("/simulate", simulate, methods=["POST"]),
+            Route("/plan.toml", save, methods=["POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        exception_handlers={InputError: refuse},
+    )
+
+
+async def _read(request: "Request") -> Any:
+    """Return the JSON of a request; of JSON alone, which other sites cannot send unasked."""
+    from starlette.exceptions import HTTPException
+
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise HTTPException(_UNSUPPORTED, "send application/json")
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise InputError("request", [Fault("body", f"no JSON ({error})", "Send JSON")]) from error
+
+
+def _question(body: Any) -> Question:
+    """Check what was sent: a faulty page is told so, not guessed at."""
+    content = body if isinstance(body, dict) else {}
+    scenario, values, looks, at = (content.get(k) for k in ("scenario", "values", "looks", "at"))
+    faults = []
+    if not isinstance(scenario, str):
+        faults.append(Fault("scenario", "it must be text", "Name a scenario of the plan"))
+    if not isinstance(values, dict) or not all(map(_is_number, values.values())):
+        faults.append(Fault("values", "every value must be a number", "Fill in every field"))
+    if not isinstance(looks, list) or not all(isinstance(one, bool) for one in looks):
+        faults.append(Fault("looks", "it must be a list of true and false", "One for each look"))
+    if not (at is None or at == NO_EFFECT or (_is_number(at) and at > 0.0)):
+        remedy = f"Give a hazard ratio, '{NO_EFFECT}' or nothing"
+        faults.append(Fault("at", f"{at!r} is no truth", remedy))
+    if faults or not (isinstance(scenario, str) and values is not None and looks is not None):
+        raise InputError("request", faults)
+    return Question(scenario, values, looks, at if at is None or at == NO_EFFECT else float(at))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _faults(error: Exception) -> dict[str, Any]:
+    found = error.faults if isinstance(error, InputError) else ()
+    return {"faults": [str(fault) for fault in found]}
