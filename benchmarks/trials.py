@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from bayes_ihlrt.trials.calibration import simulate_design
+from bayes_ihlrt.trials.cores import available_cores
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.engine import LocalPool
 from bayes_ihlrt.trials.scenario import ScenarioSpec
@@ -63,12 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=16_384)
     parser.add_argument("--large", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=available_cores())
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     first = run(1_024, 1)
     found = {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": available_cores(),
         "load": os.getloadavg()[0],
         "compile_cpu_seconds": first["cpu_seconds"],
         "scaling": [run(2_048 * factor, 1) for factor in (1, 2, 4, 8)],

@@ -1,6 +1,5 @@
 """Run units here, on this machine's cores, or on a Dask cluster; resume what was finished."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
+from bayes_ihlrt.trials.cores import available_cores
 from bayes_ihlrt.trials.store import Store
 from bayes_ihlrt.trials.units import UNIT, Statistics, Task, joined, run_unit, simulator
 
@@ -127,7 +127,7 @@ def open_pool(scheduler: str | None = None, *, workers: int | None = None) -> It
         The scheduler does not answer.
     """
     if scheduler is None:
-        yield LocalPool(workers or len(os.sched_getaffinity(0)))
+        yield LocalPool(workers or available_cores())
         return
     if find_spec("distributed") is None:
         raise MissingExtraError("distributed", "a run on a Dask cluster (--scheduler)")

@@ -6,7 +6,6 @@ by the modifier and the scenario as numbers. Trials are those of a run without f
 patients, analysed with the design's own prior and template.
 """
 
-import os
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, rebuild_analysis
 from bayes_ihlrt.trials.conduct import ModifierPopulation
+from bayes_ihlrt.trials.cores import available_cores
 from bayes_ihlrt.trials.design import Approximation, TrialDesign
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.simulator import Simulator
@@ -38,7 +38,16 @@ _TABLES: Final = 64
 def has_frames(design: TrialDesign) -> bool:
     """Whether designs that differ in numbers share what is compiled.
 
-    Rules about the future and corrected posteriors are compiled for each design.
+    Parameters
+    ----------
+    design : TrialDesign
+        A design of the form.
+
+    Returns
+    -------
+    bool
+        False for rules about the future and for corrected posteriors: they are compiled for each
+        design.
     """
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
     return design.approximation is Approximation.LAPLACE and not future
@@ -60,6 +69,11 @@ def _without_thresholds(design: TrialDesign) -> TrialDesign:
 class Frames:
     """A place to run trials that compiles once for all designs of a form.
 
+    Notes
+    -----
+    `run` makes it a `Pool`. Units run on as many threads as there are cores. The last statistics
+    are kept: designs that differ in thresholds alone are decided without a simulation.
+
     Examples
     --------
     Three sizes, compiled once, with ``plan`` a `TrialPlan`:
@@ -69,11 +83,6 @@ class Frames:
     >>> for patients in (200, 250, 300):  # doctest: +SKIP
     ...     design = scaled_design(plan.design, patients)
     ...     simulate_design(design, plan.scenarios[1], pool=frames).found.success
-
-    Notes
-    -----
-    `run` makes it a `Pool`. Units run on as many threads as there are cores. The last statistics
-    are kept: designs that differ in thresholds alone are decided without a simulation.
     """
 
     _kept: dict[str, list[TrialAnalysis]] = field(default_factory=dict, init=False)
@@ -101,7 +110,7 @@ class Frames:
         missing = [unit for unit in wanted if (key, unit) not in self._tables]
         if missing:
             found = self.simulator(task)
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            with ThreadPoolExecutor(available_cores()) as threads:
                 tables = threads.map(lambda unit: unit_statistics(found, unit), missing)
                 self._tables |= {(key, unit): t for unit, t in zip(missing, tables, strict=True)}
         yield from [(unit, self._tables[key, unit]) for unit in wanted]
