@@ -1,31 +1,13 @@
 """The report in a browser: the slider moves, tables sort, nothing is asked of the network."""
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
 from bayes_ihlrt.report.html import write_report
 from bayes_ihlrt.report.inputs import read_results
+from browsing import SIZES, Visit, chromium, needs_axe, needs_chromium
 from report_cases import write_everything
 
-CHROMIUM = shutil.which("chromium")
-AXE = os.environ.get("AXE_CORE", "")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no chromium: apt-get install chromium"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +20,8 @@ def address(first_results, tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser():
     """Return a headless browser."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with chromium() as found:
         yield found
-        found.close()
-
-
-class Visit:
-    """A page with everything that it said and asked for."""
-
-    def __init__(self, browser, address, *, size="desktop", **options):
-        width, height = SIZES[size]
-        self.page = browser.new_page(viewport={"width": width, "height": height}, **options)
-        self.said, self.asked = [], []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
 
 
 @pytest.fixture
@@ -132,9 +98,9 @@ def test_designs_sort_and_filter(visit):
 @pytest.mark.parametrize("size", SIZES)
 def test_page_fits_the_width(browser, address, size):
     visit = Visit(browser, address, size=size)
-    width = visit.page.evaluate("document.documentElement.scrollWidth")
+    overflow = visit.overflow()
     visit.page.close()
-    assert width <= SIZES[size][0]
+    assert overflow <= 0
 
 
 def test_readable_without_a_script(browser, address):
@@ -156,11 +122,10 @@ def test_prints_without_controls(visit):
     assert len(page.pdf(format="A4")) > 10_000
 
 
-@pytest.mark.skipif(not Path(AXE).is_file(), reason="AXE_CORE names no axe.min.js of axe-core")
+@needs_axe
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_finds_nothing_serious(browser, address, size):
     visit = Visit(browser, address, size=size, bypass_csp=True)
-    visit.page.add_script_tag(path=AXE)
-    found = visit.page.evaluate("axe.run()")["violations"]
+    found = visit.violations()
     visit.page.close()
-    assert [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found] == []
+    assert found == []

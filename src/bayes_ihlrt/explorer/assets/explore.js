@@ -257,8 +257,7 @@ function table(target, head, rows) {
 
 function showTried(current) {
   table(byId("tried"), HEAD, tried.map((entry) => {
-    const back = make("button", { type: "button", "aria-label": `Back to design ${entry.number}` },
-      "Back to it");
+    const back = make("button", { type: "button" }, `Back to design ${entry.number}`);
     back.addEventListener("click", () => restore(entry));
     const { found, none } = entry;
     return make("tr", entry === current ? { class: "current" } : {},
@@ -343,7 +342,7 @@ function draw(entry) {
   byId("curve-words").textContent = own.posterior
     ? "The truth is a cohort's posterior: there is no curve by one hazard ratio."
     : (points.length ? points.map(([hr, p, lower, upper]) =>
-      `hazard ratio ${hr}: ${percent(p)} (${between(lower, upper, percent)})`).join("; ") + ". " : "")
+      `Hazard ratio ${hr}: ${percent(p)} (${between(lower, upper, percent)})`).join("; ") + ". " : "")
     + `Band: 95 % Monte Carlo interval, ${whole(about.curve_trials)} trials a point, without ` +
     "uncertainty of the effect. Large point: this truth.";
 }
