@@ -62,8 +62,13 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     units = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/*.npz")}
     assert len(units) == 2
 
+    reported = CliRunner().invoke(app, ["report", str(out)])
+    assert reported.exit_code == 0, reported.output
+    assert (out / "report.html").is_file()
+
     again = run(plan_file, "--trials", 300, "--out", out, "--audit", 0)
     assert again.exit_code == 0, again.output
+    assert not (out / "report.html").exists()
     assert "No fit was audited by NUTS" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in units} == units
     resumed = json.loads((out / "result.json").read_text("utf-8"))

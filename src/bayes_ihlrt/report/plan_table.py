@@ -16,7 +16,7 @@ from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.priors import Z_975
-from bayes_ihlrt.report.folder import RESULT_FILES
+from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
 from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.figure_data import plan_figures
@@ -25,7 +25,9 @@ from bayes_ihlrt.trials.replay_data import replay_data
 from bayes_ihlrt.trials.replaying import Replay
 from bayes_ihlrt.trials.store import FOLDER
 
-_OWN: Final = (RESULT_FILES - {"posterior.nc", "specification.toml"}) | {"plan.toml", FOLDER}
+_OWN: Final = (
+    (RESULT_FILES - {"posterior.nc", "specification.toml"}) | DERIVED_FILES | {"plan.toml", FOLDER}
+)
 
 
 def check_plan_folder(out: Path, plan: TrialPlan) -> None:
