@@ -1,6 +1,7 @@
 """How `[estimands]` reaches a result: populations, quantiles, subgroups, interaction."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.console import Console
 from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
+from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.outcome_table import adverse_event_table
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
@@ -17,6 +19,7 @@ from bayes_ihlrt.analysis.table_one import table_one
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.estimands import NEVER, bootstrap_weights, sample_population, survival
+from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report import print_fit
 
@@ -86,6 +89,20 @@ def test_response_that_changes_leaves_no_survival(sampler):
     json.dumps(result.to_dict(), allow_nan=False)
     for name, data in figure_data(result).items():
         assert PLOTS[name](data).axes
+
+
+def test_clones_have_a_hazard_ratio_and_no_survival(primary):
+    """Both clones of a patient live the same months until the grace period ends."""
+    story = replace(primary.fit.person_time.provenance, design=DesignKind.CLONE_CENSOR_WEIGHT)
+    rows = replace(primary.fit.person_time, provenance=story)
+    result = replace(primary, fit=replace(primary.fit, person_time=rows))
+    with pytest.raises(RefusedError, match="clones of both strategies are alike"):
+        sample_population(result.fit)
+    found = estimate_all(result.fit, result.spec)
+    assert all((e.summary["median"] is None) == (e.estimand != "hazard_ratio") for e in found)
+    text = printed(replace(result, estimates=found))
+    assert "Survival by strategy is not reported: clones of both strategies are alike" in text
+    assert "survival" not in figure_data(result)
 
 
 def test_a_spline_of_the_modifier(sampler):

@@ -171,6 +171,20 @@ BAD = [
         {"[sampler]": '[propensity]\nformula = "nlr"\n\n[sampler]'},
     ),
     Bad(
+        "options that a propensity would ignore",
+        "specification.toml: 2 faults\n"
+        "  - [propensity] estimand: 'ato' was found, and clones are weighted by the probability of "
+        "keeping to their strategy, which stands for everybody. Write estimand = 'ate' for this "
+        "design.\n"
+        "  - [sampler]: tune would be ignored: with adjust 'weights' the batched engine fits every "
+        "draw of the propensity. Leave it out; draws, chains and seed are used.",
+        {
+            'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "clone-censor-weight"\n'
+            "grace = 3.0",
+            "[sampler]": '[propensity]\nformula = "nlr"\n\n[sampler]\ntune = 500',
+        },
+    ),
+    Bad(
         "formula and group that cannot be read",
         "specification.toml: 2 faults\n"
         "  - [outcome] formula: cannot read 'ihlrt * nlr +'. Write, for example, "

@@ -12,8 +12,9 @@ from bayes_ihlrt.analysis.estimates import Estimate, _compared
 from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.report.terminal import _cells
-from bayes_ihlrt.report.words import _survival_time, summary_sentences
+from bayes_ihlrt.report.words import _adjustment, _survival_time, summary_sentences
 
 INF = np.inf
 
@@ -113,6 +114,21 @@ def test_survival_time_claims_what_is_settled(found, told):
 )
 def test_only_a_warning_where_the_effect_cannot_be_read(result, told):
     assert summary_sentences(result) == (told,)
+
+
+@pytest.mark.parametrize(
+    ("adjust", "told"),
+    [
+        ("weights", "Weighted by the probability of treatment given albi; the outcome model also"),
+        ("covariate", "Adjusted for a smooth function of the probability of treatment given albi;"),
+        ("strata", "Adjusted for fifths of the probability of treatment given albi; the outcome"),
+        ("none", "Adjusted for nlr, albi, afp_high, centre. Unless treatment was randomised"),
+    ],
+)
+def test_how_a_propensity_was_used(adjust, told):
+    spec = load_spec("primary")
+    chances = SimpleNamespace(spec=PropensitySpec(formula="albi", adjust=adjust), ess=None)
+    assert _adjustment(SimpleNamespace(spec=spec, propensity=chances)).startswith(told)
 
 
 def test_treatment_before_anybody_was_treated_is_told():

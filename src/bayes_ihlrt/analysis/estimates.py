@@ -19,7 +19,7 @@ from bayes_ihlrt.estimands.curves import (
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import changing_covariates, sample_population
+from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
@@ -236,8 +236,8 @@ def _standardised(
     shares = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
     shares = {"median_survival": 0.5, **shares}
     draws: dict[tuple[str, float | None], xr.DataArray] = {}
-    if changing_covariates(fit):
-        # Nobody's survival is known without a model of the change: the rows stay, without values.
+    if undefined_survival(fit):
+        # The rows stay, without values, so that a reader sees what is not told.
         samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
         nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
         asked = [(name, horizon) for name in ("survival", "rmst") for horizon in horizons]

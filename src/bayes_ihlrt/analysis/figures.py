@@ -16,7 +16,7 @@ from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.summaries import flat_draws, unit_of
 from bayes_ihlrt.estimands.curves import survival
-from bayes_ihlrt.estimands.population import changing_covariates, sample_population
+from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.inference.gate import Convergence
@@ -41,7 +41,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
         a treatment), ``subgroups`` (where there are any), ``forest`` (with coefficients),
         ``prior_posterior``, ``trace`` (of Markov chains), and of propensities ``love``,
         ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones). No ``survival``
-        and ``gain`` where covariates change during follow-up. Attributes tell the title and
+        and ``gain`` where survival by strategy is not defined. Attributes tell the title and
         whether the data are synthetic.
 
     Examples
@@ -53,7 +53,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     >>> figure_data(result)["survival"]["median"].dims
     ('strategy', 'time')
     """
-    defined = not changing_covariates(result.fit)
+    defined = not undefined_survival(result.fit)
     found = {"survival": survival_data(result)} if defined else {}
     if result.interaction is not None:
         found["hazard_ratio"] = hazard_ratio_data(result, result.interaction)

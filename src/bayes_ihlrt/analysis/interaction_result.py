@@ -21,7 +21,7 @@ from bayes_ihlrt.estimands.mitigation import (
     modifier_step,
     multiplicative_interaction,
 )
-from bayes_ihlrt.estimands.population import changing_covariates, cohort_rows
+from bayes_ihlrt.estimands.population import cohort_rows, undefined_survival
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.spec import ModifierSpec
@@ -162,7 +162,7 @@ def _curve(
     log_hr = log_hazard_ratio(fit, values).rename({modifier.name: "value"})
     found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
     found = found.assign(prob_benefit=probability(log_hr < 0.0))
-    if changing_covariates(fit):
+    if undefined_survival(fit):
         return found.assign(prob_gain=xr.full_like(found["prob_benefit"], np.nan))
     gained = gain_by_modifier(
         fit, values, question.horizon, question.treated, weights=question.weigh(fit)
@@ -179,7 +179,7 @@ def _multiplicative(
 
 
 def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any] | None]:
-    if changing_covariates(fit):
+    if undefined_survival(fit):
         return {"survival": None, "rmst": None}
     return {
         str(name): {**_summary(draws), "prob_above_0": float(probability(draws > 0.0))}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
@@ -98,6 +99,7 @@ class AnalysisSpec(BaseModel):
             self.modifier,
             has_propensity=self.propensity is not None,
         )
+        faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
         faults += ladder_faults(self.ladder, self.visits)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:

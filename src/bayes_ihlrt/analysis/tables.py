@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
@@ -255,6 +256,10 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             tables.get("treatment"),
             tables.get("modifier"),
             has_propensity="propensity" in found.given,
+        )
+    if "sampler" in tables:
+        found.faults += adjustment_faults(
+            tables.get("propensity"), tables.get("treatment"), tables["sampler"]
         )
     if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
         found.faults += ladder_faults(tables["ladder"], tables.get("visits"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import joint_log_hazard
-from bayes_ihlrt.estimands.population import changing_covariates, sample_population
+from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.spec import ModifierSpec
@@ -207,7 +207,7 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | No
     if bool((abs(ratio) > _NOTHING).any()):
         statements = {"hazard-ratio-falls": ratio < 0.0, **statements}
     found: dict[str, float | None] = {n: float(probability(s)) for n, s in statements.items()}
-    if not changing_covariates(fit):
+    if not undefined_survival(fit):
         with np.errstate(over="ignore", invalid="ignore"):
             months = interaction_contrasts(fit, question)["rmst"]
         sound = bool(np.isfinite(months).all())

@@ -12,6 +12,7 @@ from bayes_ihlrt.estimands.condense import condense
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.encode import group_labels
 from bayes_ihlrt.model.patterns import covariate_patterns
+from bayes_ihlrt.names import DesignKind
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +74,7 @@ def sample_population(
     SpecificationError
         When the weights are not one a patient.
     RefusedError
-        When covariates of the model change during follow-up: see `changing_covariates`.
+        When survival of a strategy does not follow from the model: see `undefined_survival`.
 
     Examples
     --------
@@ -87,14 +88,9 @@ def sample_population(
     >>> patients.untreated.shape == (4000, len(patients.weights))
     True
     """
-    changing = changing_covariates(fit)
-    if changing:
-        problem = (
-            f"{', '.join(changing)} change(s) during follow-up, and survival of patients who keep "
-            "their first value (nobody ever responds, say) is nobody's survival"
-        )
-        remedy = "Model the change as well: states and the g-formula, as in `bayes-ihlrt ladder`"
-        raise RefusedError("population", [Fault("covariates", problem, remedy)])
+    if reason := undefined_survival(fit):
+        remedy = "Read the hazard ratio, or simulate strategies by the g-formula of the ladder"
+        raise RefusedError("population", [Fault("survival by strategy", reason, remedy)])
     return population_of(fit, cohort_rows(fit, modifier_at=modifier_at), weights=weights)
 
 
@@ -167,6 +163,34 @@ def _shares(pattern: NDArray[np.intp], patterns: int, weights: Floats | None) ->
         return shares
     each = [np.bincount(pattern, row, patterns) for row in np.atleast_2d(shares)]
     return np.stack(each) if weights.ndim == 2 else each[0]
+
+
+def undefined_survival(fit: FittedModel) -> str:
+    """Return why survival by strategy does not follow from a model; empty where it does.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+
+    Returns
+    -------
+    str
+        The reason, for a sentence: covariates change during follow-up and are not modelled, or the
+        rows are clones.
+    """
+    if changing := changing_covariates(fit):
+        verb = "changes" if len(changing) == 1 else "change"
+        return (
+            f"{', '.join(changing)} {verb} during follow-up, and survival of patients who keep "
+            "their first value (nobody ever responds, say) is nobody's survival"
+        )
+    if fit.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT:
+        return (
+            "clones of both strategies are alike until the end of the grace period, so that "
+            "survival does not follow from one hazard ratio between them"
+        )
+    return ""
 
 
 def changing_covariates(fit: FittedModel) -> tuple[str, ...]:

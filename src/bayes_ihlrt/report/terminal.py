@@ -12,7 +12,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
-from bayes_ihlrt.estimands.population import changing_covariates
+from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
 from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.propensity_table import balance_panel
@@ -54,7 +54,7 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     if result.spec.treatment is not None:
         console.print(hazard_ratio_panel(result))
         console.print()
-    if not changing_covariates(result.fit):
+    if not undefined_survival(result.fit):
         console.print(survival_panel(result))
         console.print()
     if result.interaction is not None and says_something(result):

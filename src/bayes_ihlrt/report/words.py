@@ -6,9 +6,9 @@ from typing import Final
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
-from bayes_ihlrt.estimands.population import changing_covariates
+from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.report.numbers import interval, number
 
 SETTLED: Final = 0.95
@@ -151,11 +151,8 @@ def _survival_time(result: FitResult) -> list[str]:
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
     if found.summary["median"] is None:
-        changing = ", ".join(changing_covariates(result.fit))
-        return [
-            f"Survival by strategy is not reported: {changing} changes during follow-up, and has "
-            "to be modelled as well (see `bayes-ihlrt ladder`)."
-        ]
+        reason = undefined_survival(result.fit)
+        return [f"Survival by strategy is not reported: {reason} (see `bayes-ihlrt ladder`)."]
     if chance is None:
         return [
             f"Treatment {strategy} and never are the same within {horizon:g} months: there is no "
@@ -203,6 +200,13 @@ def _dependence(result: FitResult) -> list[str]:
     ]
 
 
+_USE: Final = {
+    Adjustment.WEIGHTS: "Weighted by",
+    Adjustment.COVARIATE: "Adjusted for a smooth function of",
+    Adjustment.STRATA: "Adjusted for fifths of",
+}
+
+
 def _adjustment(result: FitResult) -> str:
     treatment, modifier = result.spec.treatment, result.spec.modifier
     own = {part.name for part in (treatment, modifier) if part is not None}
@@ -210,12 +214,12 @@ def _adjustment(result: FitResult) -> str:
     named = [*([] if modifier is None else [modifier.name]), *others]
     groups = [term.group for term in result.spec.outcome.groups]
     by = ", ".join([*named, *groups]) or "nothing"
-    if result.propensity is not None and result.propensity.ess is not None:
+    if result.propensity is not None and result.propensity.spec.adjust is not Adjustment.NONE:
         decided = result.propensity.spec.formula or "nothing"
         return (
-            f"Weighted by the probability of treatment given {decided}; the outcome model also "
-            f"holds {by}. What else led to treatment, and was not measured, may explain part of "
-            "this."
+            f"{_USE[result.propensity.spec.adjust]} the probability of treatment given {decided}; "
+            f"the outcome model also holds {by}. What else led to treatment, and was not measured, "
+            "may explain part of this."
         )
     return (
         f"Adjusted for {by}. Unless treatment was randomised, whatever else led to it may explain "
