@@ -1,13 +1,28 @@
 """Outputs of every command in one folder: a fit as it was written, the others from their schema."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
-import tomli_w
+import numpy as np
 
+import trial_cases
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.report.files import staged, write_json
+from bayes_ihlrt.trials.nuts_audit import AuditedFit, PlanAudit
+from bayes_ihlrt.trials.operating import operating_characteristics
+from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict
+from bayes_ihlrt.trials.quantities import targets
+from bayes_ihlrt.trials.units import Task
+
+LOOKS = [{"events": events, "efficacy": [trial_cases.SUCCESS]} for events in (50, 100)]
+PRIOR = {
+    "scenario": "effect",
+    "data": "ihlrt_synthetic",
+    "synthetic": True,
+    "fingerprint": "5" * 64,
+}
 
 
 def write_output(folder, result, *, brief=None, specification="", name="specification.toml"):
@@ -77,18 +92,12 @@ def ladder_output(data, versions):
 
 
 def sensitivity_output(name, data, versions):
+    def numbers(mean):
+        return {"mean": mean, "sd": 0.2, "q2.5": mean - 0.3, "q97.5": mean + 0.4}
+
     def row(prior, mean, decision):
-        return {
-            "prior": prior,
-            "priors": {"ihlrt": prior},
-            "estimand": "hazard_ratio at 3",
-            "mean": mean,
-            "sd": 0.2,
-            "q2.5": mean - 0.3,
-            "q97.5": mean + 0.4,
-            "decision": decision,
-            "k_hat": 0.21,
-        }
+        about = {"prior": prior, "priors": {"ihlrt": prior}, "estimand": "hazard_ratio at 3"}
+        return about | numbers(mean) | {"decision": decision, "k_hat": 0.21, "engine": "laplace"}
 
     return {
         "schema": 1,
@@ -96,53 +105,87 @@ def sensitivity_output(name, data, versions):
         "versions": versions,
         "seed": 1,
         "data": data,
+        "threshold": 0.95,
         "summary": ["Hazard ratio below 1 at nlr 3? It depends on the prior."],
-        "grid": [row("default", 0.61, "benefit"), row("sceptical", 0.78, "not settled")],
+        "grid": [row("default", 0.61, "yes"), row("sceptical", 0.78, "cannot tell")],
         "power_scaling": [{"parameter": "ihlrt", "prior": 0.08, "likelihood": 0.11, "k_hat": 0.1}],
         "tipping": [{"quantity": "prior mean", "value": 0.12}],
+        "evidence": [{"prior": "robust mixture", "prior_events": 12.0, **numbers(0.6)}],
         "confounding": {
             "e_value": {"median": 2.35, "q2.5": 1.0, "q97.5": 4.1},
+            "bias_prior": {"hazard_ratio": 0.7},
             "tipping_factor": 0.95,
             "grid": [{"strength": 1.25, "treated": 0.2, "hazard_ratio": 0.63}],
-            "latent": None,
+            "latent": [{"prior": "bias prior as stated", **numbers(0.7)}],
+            "negative_control": [{"control": "fall_months, fall", "control_hazard_ratio": 0.9}],
         },
-        "structure": None,
+        "external": [
+            {"borrowing": borrowing, **numbers(0.6)}
+            for borrowing in ("nothing borrowed", "power prior 0.5", "commensurate prior, sd 0.3")
+        ],
+        "structure": [{"analysis": "as stated", "quantity": "hazard ratio", **numbers(0.6)}],
         "audit": {"fits": 3, "max_difference": 0.01},
     }
 
 
-def plan_output(versions):
-    def measure(value):
-        return {"estimate": value, "mcse": 0.01, "low": value - 0.02, "high": value + 0.02}
+def small_plan():
+    """Return a plan of four sizes under no effect and under a cohort's posterior."""
+    control = {"median": 12.0}
+    posterior = {"analysis": "primary", "data": "ihlrt_synthetic"}
+    return trial_cases.plan(
+        name="n-100",
+        description="How large a trial has to be",
+        design=trial_cases.content(patients=100, looks=LOOKS),
+        variants={f"n-{size}": {"patients": size} for size in (200, 300, 1000)},
+        scenarios=[
+            {"name": "null", "control": control},
+            {"name": "effect", "posterior": posterior},
+        ],
+    )
 
-    rows = [
-        {
-            "design": f"n-{size}",
-            "scenario": scenario,
-            "trials": 1000,
-            "failed": 2,
-            "causes": {"no events": 2},
-            "targets": [{"target": "log_hr", "truth": 0.0, "bias": measure(-0.01), "rmse": None}],
-            "success": measure(success),
-            "futility": measure(0.1),
-            "expected_n": measure(float(size)),
-            "bias": measure(-0.01),
-            "coverage": measure(0.95),
-            "by_look": [{"look": 1, "stopped": measure(0.2)}],
-        }
-        for size in (100, 200, 300, 1000)
-        for scenario, success in (("null", 0.03), ("effect", 0.5 + size / 3000))
-    ]
+
+def statistics(design, *, share, trials=1000):
+    """Return statistics of trials, `share` of which succeed at the first look; two fits failed."""
+    rng = np.random.default_rng(design.patients)
+    wanted, shape = targets(design), (trials, len(design.looks))
+    probability = np.full((*shape, 1), 0.5)
+    probability[: int(share * trials), 0] = 0.99
+    events = np.tile([25.0, 50.0], (trials, 1))
+    events_control = events.copy()
+    converged = np.ones(shape, dtype=bool)
+    converged[-2:, 0], events_control[-2:, 0], probability[-2:, 0] = False, 0.0, np.nan
     return {
-        "schema": 1,
-        "name": "ihlrt-trial",
-        "versions": versions,
-        "seed": 1,
-        "results": rows,
-        "audit": {"fits": 20, "max_difference": 0.004, "decisions_changed": 0},
-        "seconds": 12.0,
-        "trials_per_second": 666.0,
+        "probability": probability,
+        "mean": rng.normal(0.0, 0.2, (*shape, len(wanted))),
+        "sd": np.full((*shape, len(wanted)), 0.2),
+        "truth": np.zeros((trials, len(wanted))),
+        "converged": converged,
+        "enrolled": np.full(shape, design.patients),
+        "events_control": events_control,
+        "events_treated": events,
+        "months": np.tile([12.0, 24.0], (trials, 1)),
     }
+
+
+def plan_output(versions, plan=None):
+    """Return what `plan` writes, from made-up statistics."""
+    plan = plan or small_plan()
+    cells = []
+    for name, design in plan.designs.items():
+        for scenario in plan.scenarios:
+            share = 0.03 if scenario.is_null else 0.5 + design.patients / 3000
+            table, wanted = statistics(design, share=share), targets(design)
+            found = operating_characteristics(design, table, wanted, names=(name, scenario.name))
+            task = Task(design, scenario, plan.seed)
+            cells.append(Cell(name, scenario.name, task, table, wanted, found))
+    fits = [AuditedFit("n-100", "null", 7, 1, 0.004, 0.002, 0.05, False, True)] * 20
+    strayed = replace(fits[0], converged=False)
+    audit = PlanAudit((*fits[1:], strayed)).to_dict()
+    found = plan_dict(PlanResult(plan, tuple(cells), seconds=12.0, simulated=8000))
+    # Written by the command itself.
+    found |= {"audit": {**audit, "left_out": ["predictive-probability > 0.9"]}}
+    found |= {"versions": versions, "design_priors": [PRIOR]}
+    return found
 
 
 def write_everything(fit, folder):
@@ -155,6 +198,13 @@ def write_everything(fit, folder):
     own = (Path(fit) / "specification.toml").read_text()
     sensitivity = sensitivity_output(result["name"], data, versions)
     write_output(folder / "sensitivity", sensitivity, specification=own)
-    design = tomli_w.dumps({"name": "ihlrt-trial", "trials": 1000})
-    write_output(folder / "plan", plan_output(versions), specification=design, name="plan.toml")
+    write_plan_output(folder / "plan", versions)
+    return folder
+
+
+def write_plan_output(folder, versions, plan=None, **changes):
+    """Write a plan's output, some of its keys changed."""
+    plan = plan or small_plan()
+    result = plan_output(versions, plan) | changes
+    write_output(folder, result, specification=plan.to_toml(), name="plan.toml")
     return folder

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from bayes_ihlrt.cli import app
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.report.html import report_content, report_page
-from bayes_ihlrt.report.inputs import Kind, read_results
+from bayes_ihlrt.report.inputs import read_results
 from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.needed_table import needed_words
+from bayes_ihlrt.report.outputs import Kind
 from bayes_ihlrt.report.references import cited
 from report_cases import write_everything, write_output
 
@@ -121,8 +122,8 @@ def test_sensitivity_and_plan_are_told(everything):
     assert "Hazard ratio below 1 at nlr 3? It depends on the prior." in page
     assert "4 designs under 2 scenarios, 8,000 simulated trials; the analysis of 16" in page
     shown = cells(page)
-    assert "0.03 (0.01 to 0.05)" in shown
-    assert {"no events 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
+    assert "0.03 (0.0211 to 0.0425)" in shown
+    assert {"no event in the control arm 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
     assert "Not estimated: nobody was treated at a visit" in shown
 
 

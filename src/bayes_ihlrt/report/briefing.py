@@ -11,6 +11,7 @@ from bayes_ihlrt.analysis.ladder_figure import ladder_sentences, rung_label
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.report.characteristics import brief_characteristics
 from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.words import (
     convergence_sentence,
@@ -32,8 +33,8 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
     -------
     dict
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
-        source; ``units`` of the coefficients; ``treated`` and ``untreated`` person-time; and the
-        ``curves`` of `modifier_curves`.
+        source; ``units`` of the coefficients; ``treated`` and ``untreated`` person-time; the
+        ``curves`` of `modifier_curves`; ``table_one`` of `brief_characteristics`.
     """
     priors = dict(result.checked.priors)
     found = result.checked.propensity
@@ -56,6 +57,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "treated": dict(provenance.treated) if treated else None,
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
+        "table_one": brief_characteristics(result),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.report.document import Section
-from bayes_ihlrt.report.inputs import Kind, Output, Results
+from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plain_tables import plain_table, significant
 from bayes_ihlrt.report.table_model import Column, Table, text
 
@@ -110,8 +110,12 @@ def _provenance(results: Results) -> Section:
     turned = [
         {"item": key, **{row["command"]: _plain(row.get(key)) for row in rows}} for key in keys
     ]
-    table = plain_table("provenance", "Versions, seeds and checksums", turned)
-    return Section("provenance", "Versions and seeds", tables=(table,))
+    tables = [plain_table("provenance", "Versions, seeds and checksums", turned)]
+    cohorts = [prior for output in results.outputs for prior in output.design_priors]
+    if cohorts:
+        title = "Cohorts whose posterior is the truth of a scenario"
+        tables.append(plain_table("design-priors", title, cohorts))
+    return Section("provenance", "Versions and seeds", tables=tuple(tables))
 
 
 def _plain(value: object) -> str | None:

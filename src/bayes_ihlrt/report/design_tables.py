@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bayes_ihlrt.report.inputs import Output
+from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table, significant
 from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, text
 
@@ -137,7 +137,7 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         ]
         if parts:
             tables.append(_operating(name, title, parts))
-    if output.result.get("audit"):
+    if output.result["audit"]["fits"]:
         tables.append(
             facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
         )

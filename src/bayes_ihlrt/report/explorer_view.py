@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.report.inputs import Output
 from bayes_ihlrt.report.numbers import interval, number
+from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.svg import ratio_chart, survival_chart
 
 _OWN: Final = "cohort's own values"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.report.closing import closing_sections
-from bayes_ihlrt.report.inputs import Results
 from bayes_ihlrt.report.methods import methods_paragraph
+from bayes_ihlrt.report.outputs import Results
 from bayes_ihlrt.report.references import cited, numbered, pieces, references
 from bayes_ihlrt.report.sections import result_sections
 from bayes_ihlrt.report.table_model import Table

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bayes_ihlrt.report.inputs import Output
 from bayes_ihlrt.report.needed_table import NEEDED, needed_table
+from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table
 from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, figure, text
 

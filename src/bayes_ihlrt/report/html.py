@@ -13,8 +13,8 @@ from bayes_ihlrt.report.checklists import Checklist, checklists, judge
 from bayes_ihlrt.report.closing import closing_sections
 from bayes_ihlrt.report.document import anchors
 from bayes_ihlrt.report.explorer_view import effect_view
-from bayes_ihlrt.report.inputs import Kind, Results
 from bayes_ihlrt.report.methods import methods_paragraph
+from bayes_ihlrt.report.outputs import Kind, Results
 from bayes_ihlrt.report.references import cited, pieces, references
 from bayes_ihlrt.report.sections import result_sections, summary_section
 from bayes_ihlrt.report.table_model import Column, Record
@@ -107,7 +107,7 @@ def report_content(results: Results) -> dict[str, Any]:
     methods = methods_paragraph(results)
     wanted = checklists(patients=results.of_patients, plan=results.of(Kind.PLAN) is not None)
     keys = cited([*methods, *(f"[@{checklist.cite}]" for checklist in wanted)])
-    known = anchors([*body, *closing]) | {"methods"} | _said_by_plan(results)
+    known = known_anchors(results)
     fit = results.of(Kind.FIT)
     view = None if fit is None else effect_view(fit)
     name = results.first.result["name"]
@@ -118,7 +118,12 @@ def report_content(results: Results) -> dict[str, Any]:
         "commands": [output.kind.value for output in results.outputs],
         "body": body,
         "closing": closing,
-        "methods": [_linked(paragraph, keys) for paragraph in methods],
+        "methods": [
+            (anchor, _linked(paragraph, keys))
+            for anchor, paragraph in zip(
+                [*_methods_anchors(results), "methods-software"], methods, strict=True
+            )
+        ],
         "checklists": [_judged(found, known, facts_of(results), keys) for found in wanted],
         "references": [(key, references()[key]) for key in keys],
         "view": view,
@@ -126,6 +131,24 @@ def report_content(results: Results) -> dict[str, Any]:
         "style": Markup((_ASSETS / "report.css").read_text("utf-8")),
         "script": Markup((_ASSETS / "report.js").read_text("utf-8")),
     }
+
+
+def known_anchors(results: Results) -> frozenset[str]:
+    """Return the parts of a report that an item of a checklist can be reported in.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs that belong together.
+
+    Returns
+    -------
+    frozenset of str
+        Anchors of sections, tables, figures and methods; ``title`` where the analysis has one.
+    """
+    sections = (summary_section(results), *result_sections(results), *closing_sections(results))
+    titled = {"title"} if _title(results) else set()
+    return anchors(sections) | {*_methods_anchors(results), *titled}
 
 
 def facts_of(results: Results) -> frozenset[str]:
@@ -166,15 +189,9 @@ def _title(results: Results) -> str:
     return first.spec.description if first.specification and first.kind is not Kind.PLAN else ""
 
 
-def _said_by_plan(results: Results) -> frozenset[str]:
-    """What checklists ask of a plan beyond its sections."""
-    plan = results.of(Kind.PLAN)
-    if plan is None:
-        return frozenset()
-    found = {"plan-description"} if plan.result.get("description") else set()
-    if any("assurance" in row for row in plan.result["results"]):
-        found.add("assurance")
-    return frozenset(found)
+def _methods_anchors(results: Results) -> list[str]:
+    """One a paragraph of methods, that of the software left out."""
+    return [f"methods-{output.kind.value}" for output in results.outputs]
 
 
 def _judged(

@@ -2,29 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
 from bayes_ihlrt.report.files import checksum
 from bayes_ihlrt.report.folder import MANIFEST
+from bayes_ihlrt.report.outputs import Kind, Output, Results
 
 _AGAIN: Final = "Run the command again"
-
-
-class Kind(StrEnum):
-    """The command that wrote a result."""
-
-    FIT = "fit"
-    LADDER = "ladder"
-    SENSITIVITY = "sensitivity"
-    PLAN = "plan"
-
-
 _TELLS: Final = {
     Kind.FIT: "parameters",
     Kind.LADDER: "rungs",
@@ -35,94 +21,11 @@ _TELLS: Final = {
 _BRIEFED: Final = (Kind.FIT, Kind.LADDER)
 _SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
 """Where a specification is kept, other than in ``specification.toml``."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What one command wrote.
-
-    Parameters
-    ----------
-    kind : Kind
-        The command.
-    folder : Path
-        Where it lies.
-    result : dict
-        Content of ``result.json``.
-    brief : dict
-        Content of ``report.json``; empty where the command writes none.
-    checks : dict
-        Content of ``checks.json``; empty where the model was not checked.
-    specification : str
-        Text of ``specification.toml``, of a plan ``plan.toml``.
-    figures : tuple of Path
-        PNG files, by name.
-    checksum : str
-        SHA-256 of ``result.json``.
-    """
-
-    kind: Kind
-    folder: Path
-    result: Mapping[str, Any]
-    brief: Mapping[str, Any]
-    checks: Mapping[str, Any]
-    specification: str
-    figures: tuple[Path, ...]
-    checksum: str
-
-    @property
-    def spec(self) -> AnalysisSpec:
-        """The specification of an analysis of patients."""
-        return load_spec(self.folder / "specification.toml")
-
-    @property
-    def data(self) -> Mapping[str, Any] | None:
-        """Counts and fingerprints of the cohort; None where a command reads no cohort."""
-        found: Mapping[str, Any] | None = self.result.get("data")
-        return found
-
-
-@dataclass(frozen=True)
-class Results:
-    """Outputs that belong together, at most one of each command.
-
-    Parameters
-    ----------
-    outputs : tuple of Output
-        In the order fit, ladder, sensitivity, plan.
-    """
-
-    outputs: tuple[Output, ...]
-
-    def of(self, kind: Kind) -> Output | None:
-        """Return what one command wrote.
-
-        Parameters
-        ----------
-        kind : Kind
-            The command.
-
-        Returns
-        -------
-        Output or None
-            None where it was not run.
-        """
-        return next((output for output in self.outputs if output.kind is kind), None)
-
-    @property
-    def first(self) -> Output:
-        """The output that names the report."""
-        return self.outputs[0]
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether any of the data were simulated."""
-        return any(bool(output.data and output.data["synthetic"]) for output in self.outputs)
-
-    @property
-    def of_patients(self) -> bool:
-        """Whether any output analyses patients, as against simulated trials."""
-        return any(output.kind is not Kind.PLAN for output in self.outputs)
+_LATER: Final = {
+    Kind.FIT: ("report.json", "table_one"),
+    Kind.PLAN: ("result.json", "design_priors"),
+}
+"""A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
 
 
 def read_results(folder: Path) -> Results:
@@ -200,6 +103,7 @@ def _read(place: Path) -> Output:
         figures=tuple(sorted((place / "figures").glob("*.png"))),
         checksum=checksum(place / "result.json"),
     )
+    _check_version(output)
     _check_names(output)
     return output
 
@@ -236,16 +140,28 @@ def _check_manifest(place: Path) -> None:
         raise InputError("report", faults)
 
 
+def _check_version(output: Output) -> None:
+    """Refuse what an earlier version wrote and this one cannot read rightly."""
+    if output.kind not in _LATER:
+        return
+    name, key = _LATER[output.kind]
+    if key not in (output.result if name == "result.json" else output.brief):
+        problem = f"it lacks '{key}': an earlier version of the package wrote it"
+        raise InputError("report", [Fault(f"file {output.folder / name}", problem, _AGAIN)])
+
+
 def _check_names(output: Output) -> None:
     """Result, brief and specification carry one name."""
     name = output.result["name"]
     named = {"report.json": output.brief.get("name", name)}
     named["checks.json"] = output.checks.get("name", name)
-    if output.kind is not Kind.PLAN:
-        try:
+    try:
+        if output.kind is Kind.PLAN:
+            named["plan.toml"] = output.plan.name
+        else:
             named["specification.toml"] = output.spec.name
-        except SpecificationError as error:
-            raise InputError("report", error.faults) from error
+    except SpecificationError as error:
+        raise InputError("report", error.faults) from error
     faults = [
         Fault(
             f"file {output.folder / file}",

@@ -7,26 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import (
     Adjustment,
     DesignKind,
     Engine,
-    EstimandTarget,
-    HazardFamily,
-    ModifierTransform,
-    PropensityUncertainty,
-    Smoothing,
 )
-from bayes_ihlrt.report.inputs import Kind, Output, Results
+from bayes_ihlrt.report.methods_checks import check_methods
+from bayes_ihlrt.report.methods_model import UNCERTAINTY, WEIGHTS, hazard_words, modifier_words
+from bayes_ihlrt.report.methods_plan import plan_methods
+from bayes_ihlrt.report.methods_studies import ladder_methods, sensitivity_methods
+from bayes_ihlrt.report.outputs import Kind, Output, Results
 
-_HAZARDS: Final = {
-    HazardFamily.EXPONENTIAL: "a constant (exponential) baseline hazard [@kalbfleisch2002]",
-    HazardFamily.WEIBULL: "a Weibull baseline hazard [@kalbfleisch2002]",
-    HazardFamily.GOMPERTZ: "a Gompertz baseline hazard [@kalbfleisch2002]",
-    HazardFamily.PIECEWISE: "a piecewise constant baseline hazard [@friedman1982]",
-    HazardFamily.MSPLINE: "a baseline hazard of M-splines [@ramsay1988]",
-}
 _DESIGNS: Final = {
     DesignKind.SPLIT: "The treatment {name} was analysed as time-varying: person-time before its "
     "start counted as untreated, person-time after it as treated [@mantel1974]",
@@ -40,37 +31,10 @@ _DESIGNS: Final = {
     DesignKind.EVER_NEVER: "Patients ever treated with {name} were compared with those never "
     "treated, which credits treatment with the time before it (immortal time) [@suissa2008]",
 }
-_TARGETS: Final = {
-    EstimandTarget.ATO: "overlap weights [@li2018]",
-    EstimandTarget.ATT: "weights to the treated [@li2018]",
-    EstimandTarget.ATE: "inverse probability weights, stabilised except for clones [@austin2015]",
-    EstimandTarget.ATM: "matching weights [@li2018]",
-    EstimandTarget.ENTROPY: "entropy weights [@li2018]",
-}
 _ADJUSTED: Final = {
     Adjustment.COVARIATE: "entered the outcome model as a spline of the logit of the propensity",
     Adjustment.STRATA: "entered the outcome model as fifths of the propensity [@rosenbaum1984]",
     Adjustment.NONE: "described balance and adjusted nothing",
-}
-_UNCERTAINTY: Final = {
-    PropensityUncertainty.LINKED_BOOTSTRAP: "a linked Bayesian bootstrap, in which one set of "
-    "patient weights serves propensity and outcome model [@stephens2023]",
-    PropensityUncertainty.CUT: "cut draws: an outcome posterior for each draw of the propensity "
-    "[@plummer2015]",
-    PropensityUncertainty.SANDWICH: "a sandwich correction of the weighted posterior "
-    "[@williams2021]",
-    PropensityUncertainty.PLUGIN: "weights at the mode of the propensity, whose uncertainty was "
-    "left out: intervals are not calibrated",
-}
-_RUNG_ENGINES: Final = {
-    Engine.LAPLACE.value: "Rungs without weights were drawn by Laplace's method inside a grid over "
-    "scales [@tierney1986; @rue2009], corrected by Pareto-smoothed importance sampling "
-    "[@vehtari2024].",
-    Engine.NUTS.value: "Rungs that this did not fit were drawn by the No-U-Turn sampler "
-    "[@hoffman2014].",
-    PropensityUncertainty.LINKED_BOOTSTRAP.value: "Rungs that a propensity adjusts were drawn by "
-    + _UNCERTAINTY[PropensityUncertainty.LINKED_BOOTSTRAP]
-    + ".",
 }
 
 
@@ -99,6 +63,7 @@ def _fit(output: Output) -> list[str]:
         *_propensity(spec),
         _computation(spec, result),
         *_estimands(spec, result),
+        *check_methods(output),
     ]
 
 
@@ -110,33 +75,15 @@ def _design(spec: AnalysisSpec) -> list[str]:
 
 
 def _model(spec: AnalysisSpec) -> str:
-    hazard = spec.outcome.hazard
     told = f"Time to {spec.data.event} (months) was modelled by a Bayesian proportional hazards "
-    told += f"model with {_HAZARDS[hazard.family]}"
-    if hazard.family is HazardFamily.PIECEWISE:
-        tied = "independent" if hazard.smoothing is Smoothing.INDEPENDENT else "random-walk"
-        cuts = ", ".join(f"{cut:g}" for cut in hazard.cuts or ())
-        told += f" cut at {cuts} months with a {tied} prior"
+    told += f"model with {hazard_words(spec.outcome.hazard)}"
     told += f" and the linear predictor {spec.outcome.formula or 'of no covariates'}"
     groups = [term.group for term in spec.outcome.groups]
     if groups:
         told += f", with hierarchical effects of {' and '.join(groups)}"
     if spec.modifier is not None:
-        told += f"; {spec.modifier.name} entered {_transform(spec)}"
+        told += f"; {spec.modifier.name} entered {modifier_words(spec.modifier)}"
     return told + ". Priors are listed with their sources in the table of priors."
-
-
-def _transform(spec: AnalysisSpec) -> str:
-    modifier = spec.modifier
-    if modifier is None:
-        return ""
-    return {
-        ModifierTransform.LOG2: f"as log2({modifier.name} / {modifier.reference:g}), so that a "
-        "coefficient is per doubling",
-        ModifierTransform.IDENTITY: f"as its difference from {modifier.reference:g}",
-        ModifierTransform.STANDARDISE: f"as its difference from {modifier.reference:g} in standard "
-        "deviations",
-    }[modifier.transform]
 
 
 def _propensity(spec: AnalysisSpec) -> list[str]:
@@ -146,7 +93,7 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     told = "The probability of treatment at a decision was modelled by a regularised logistic "
     told += f"regression on {found.formula or 'a constant'}"
     if found.adjust is Adjustment.WEIGHTS:
-        told += f" and used as {_TARGETS[found.estimand]}"
+        told += f" and used as {WEIGHTS[found.estimand]}"
     else:
         told += f"; it {_ADJUSTED[found.adjust]}"
     if found.trim is not None:
@@ -157,7 +104,7 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     sentences = [f"{told}."]
     if found.adjust is not Adjustment.NONE:
         sentences.append(
-            f"Its uncertainty reached the effect of treatment by {_UNCERTAINTY[found.uncertainty]}."
+            f"Its uncertainty reached the effect of treatment by {UNCERTAINTY[found.uncertainty]}."
         )
     sentences.append(
         "Balance was judged by standardised mean differences before and after weighting "
@@ -205,63 +152,6 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _ladder(output: Output) -> list[str]:
-    rungs = output.result["rungs"]
-    designs = {rung["rung"].partition("-")[0]: rung["rung"] for rung in rungs}
-    cites = {
-        "ever": "ever against never treated [@suissa2008]",
-        "landmark": "landmarks [@anderson1983]",
-        "split": "treatment as time-varying [@mantel1974]",
-        "sequential": "sequential trials [@hernan2008]",
-        "clone": "clones, censored and weighted [@hernan2018]",
-        "g": "the g-formula [@robins1986]",
-    }
-    named = "; ".join(cites[key] for key in designs)
-    told = [
-        f"To show immortal time bias, one cohort was analysed under {len(rungs)} combinations of "
-        f"design and adjustment: {named}."
-    ]
-    propensity = output.spec.propensity
-    if propensity is not None and any(rung["adjustment"] == "weights" for rung in rungs):
-        told.append(f"Weighted rungs use {_TARGETS[propensity.estimand]}.")
-    engines = {rung["engine"] for rung in rungs}
-    told += [words for engine, words in _RUNG_ENGINES.items() if engine in engines]
-    null = output.result["null_simulation"]
-    if null is not None:
-        told.append(
-            f"The naive contrast was repeated on {null['replicates']:,} simulated cohorts in which "
-            "treatment does nothing."
-        )
-    return told
-
-
-def _sensitivity(output: Output) -> list[str]:
-    result = output.result
-    told = [f"The analysis was repeated under {_different(result['grid'], 'prior')} priors."]
-    if result.get("power_scaling"):
-        told.append("Priors and likelihood were power-scaled [@kallioinen2024].")
-    if result.get("tipping"):
-        told.append("Tipping points say how sceptical a prior has to be to change the decision.")
-    if (result.get("confounding") or {}).get("e_value"):
-        told.append("Unmeasured confounding was judged by E-values [@vanderweele2017].")
-    return told
-
-
-def _plan(output: Output) -> list[str]:
-    rows, audit = output.result["results"], output.result.get("audit") or {}
-    told = [
-        f"{counted(_different(rows, 'design'), 'design was', 'designs were')} simulated under "
-        f"{counted(_different(rows, 'scenario'), 'scenario', 'scenarios')}; operating "
-        "characteristics are given with their Monte Carlo error [@morris2019]."
-    ]
-    if audit.get("fits"):
-        told.append(
-            f"The batched approximation was checked against Markov chains on {audit['fits']} of "
-            "the simulated trials."
-        )
-    return told
-
-
 def _software(results: Results) -> str:
     versions = results.first.result["versions"]
     own = versions["bayes-ihlrt"]
@@ -275,13 +165,9 @@ def _software(results: Results) -> str:
     return f"{told}."
 
 
-def _different(rows: list[Mapping[str, Any]], key: str) -> int:
-    return len({str(row.get(key)) for row in rows})
-
-
 _WRITERS: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit,
-    Kind.LADDER: _ladder,
-    Kind.SENSITIVITY: _sensitivity,
-    Kind.PLAN: _plan,
+    Kind.LADDER: ladder_methods,
+    Kind.SENSITIVITY: sensitivity_methods,
+    Kind.PLAN: plan_methods,
 }

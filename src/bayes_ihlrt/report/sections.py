@@ -1,14 +1,15 @@
 """The sections of a report, from what the commands wrote."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from bayes_ihlrt.data.listing import counted
-from bayes_ihlrt.report.design_tables import ladder_tables, plan_tables, sensitivity_tables
+from bayes_ihlrt.report.characteristics import characteristics_table
+from bayes_ihlrt.report.design_tables import ladder_tables, sensitivity_tables
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit_tables import fit_tables, prior_table, propensity_tables
-from bayes_ihlrt.report.inputs import Kind, Output, Results
+from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plain_tables import plain_table
+from bayes_ihlrt.report.plan_sections import plan_sections, plan_summary
 from bayes_ihlrt.report.table_model import Table, text
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
@@ -17,7 +18,7 @@ _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
 _CHECK_FIGURES: Final = frozenset(
     {
         *("survival_check", "hazard_check", "hazard_families"),
-        *("influence", "residuals", "risk_calibration"),
+        *("influence", "residuals", "risk_calibration", "effect_by_period"),
     }
 )
 _DIAGNOSTICS: Final = {
@@ -76,24 +77,22 @@ def _fit(output: Output) -> list[Section]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
+    patients = characteristics_table(output)
     found: list[Section] = []
     treatment, modifier = output.spec.treatment, output.spec.modifier
     if treatment is not None and modifier is not None and brief["curves"]["values"]:
         found.append(Section("effect", f"Effect of {treatment.name} over {modifier.name}"))
+    if patients is not None:
+        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
     found += [
         Section("results", "Results", tables=fit_tables(output), figures=own),
         Section("priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)),
     ]
     comparability = propensity_tables(output)
     if comparability:
-        found.append(
-            Section(
-                "propensity",
-                "Comparability of treated and untreated",
-                tables=comparability,
-                figures=figures(_PROPENSITY_FIGURES),
-            )
-        )
+        title = "Comparability of treated and untreated"
+        drawn = figures(_PROPENSITY_FIGURES)
+        found.append(Section("propensity", title, tables=comparability, figures=drawn))
     found.append(
         Section(
             "diagnostics",
@@ -152,18 +151,6 @@ def _sensitivity(output: Output) -> list[Section]:
     ]
 
 
-def _plan(output: Output) -> list[Section]:
-    return [
-        Section(
-            "plan",
-            "Trial designs, simulated",
-            tuple(_plan_summary(output)),
-            tables=plan_tables(output),
-            figures=embedded(output.figures),
-        )
-    ]
-
-
 def _fit_summary(output: Output) -> list[str]:
     return [f"{output.brief['headline']}.", *output.brief["sentences"]]
 
@@ -176,33 +163,15 @@ def _sensitivity_summary(output: Output) -> list[str]:
     return list(output.result["summary"])
 
 
-def _plan_summary(output: Output) -> list[str]:
-    rows: list[Mapping[str, Any]] = output.result["results"]
-    designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
-    trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
-    told = [
-        f"{counted(len(designs), 'design', 'designs')} under "
-        f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
-        f"the analysis of {failed:,} of them failed."
-    ]
-    audit = output.result.get("audit") or {}
-    if audit.get("fits"):
-        told.append(
-            f"Of {audit['fits']:,} trials analysed again by Markov chains, "
-            f"{audit['decisions_changed']:,} decisions changed."
-        )
-    return told
-
-
 _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit_summary,
     Kind.LADDER: _ladder_summary,
     Kind.SENSITIVITY: _sensitivity_summary,
-    Kind.PLAN: _plan_summary,
+    Kind.PLAN: plan_summary,
 }
 _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.FIT: _fit,
     Kind.LADDER: _ladder,
     Kind.SENSITIVITY: _sensitivity,
-    Kind.PLAN: _plan,
+    Kind.PLAN: plan_sections,
 }

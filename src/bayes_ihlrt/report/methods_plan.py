@@ -1,0 +1,167 @@
+"""How simulated trials were made and analysed: the methods of `plan`, from its specification."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bayes_ihlrt.data.listing import counted
+from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
+from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.plan_sections import is_drawn
+from bayes_ihlrt.trials.design import Approximation, TrialDesign, TrialPlan
+from bayes_ihlrt.trials.rules import Combine, LookSpec, Quantity, Rule
+
+_CURVES: Final = frozenset({Quantity.RMST, Quantity.SURVIVAL})
+_FUTURE: Final = {
+    Quantity.PREDICTIVE: "Predictive probability of success was found by simulating the remaining "
+    "data from the posterior and applying the last look's rule.",
+    Quantity.CONDITIONAL_POWER: "Conditional power was found by simulating the remaining data at "
+    "the posterior mode, or at the effect that the rule assumes, and applying the last look's "
+    "rule.",
+}
+
+
+def plan_methods(output: Output) -> list[str]:
+    """Return the methods of a plan, in sentences.
+
+    Parameters
+    ----------
+    output : Output
+        What `plan` wrote.
+
+    Returns
+    -------
+    list of str
+        Simulation, truths, model, approximation, rules, audit; with marks for what they cite.
+    """
+    plan = output.plan
+    return [
+        *_simulation(output, plan),
+        *_truths(output, plan),
+        _model(plan.design),
+        *_approximations(list(plan.designs.values())),
+        *_rules(plan),
+        *_audit(output.result["audit"]),
+    ]
+
+
+def _simulation(output: Output, plan: TrialPlan) -> list[str]:
+    rows = output.result["results"]
+    trials = sorted({row["trials"] for row in rows})
+    each = " or ".join(f"{number:,}" for number in trials)
+    return [
+        f"{counted(len(plan.designs), 'design was', 'designs were')} simulated under "
+        f"{counted(len(plan.scenarios), 'scenario', 'scenarios')}, {each} trials of each; "
+        "operating characteristics are given with their Monte Carlo error [@morris2019].",
+        f"Random numbers of a trial depend on the seed ({output.result['seed']}) and the trial's "
+        "number alone, so that all designs see the same patients in the same order (common random "
+        "numbers).",
+    ]
+
+
+def _truths(output: Output, plan: TrialPlan) -> list[str]:
+    drawn = [scenario.name for scenario in plan.scenarios if is_drawn(scenario)]
+    if not drawn:
+        return []
+    names = " and ".join(f"'{name}'" for name in drawn)
+    told = [
+        f"In {names} the truth of each trial was drawn from a design prior, so that success there "
+        "is assurance [@ohagan2005]."
+    ]
+    cohorts = {(prior["data"], bool(prior["synthetic"])) for prior in output.design_priors}
+    told += [
+        f"The posterior of the cohort {data}{' (synthetic data)' if synthetic else ''}, drawn by "
+        "Laplace's method with importance weights [@tierney1986; @vehtari2024], was a design prior."
+        for data, synthetic in sorted(cohorts)
+    ]
+    return told
+
+
+def _model(design: TrialDesign) -> str:
+    told = (
+        "Each simulated trial was analysed, patients as assigned to their arms, by a Bayesian "
+        f"proportional hazards model with {hazard_words(design.outcome.hazard)} and the linear "
+        f"predictor {design.outcome.formula or 'of no covariates'}"
+    )
+    if design.modifier is not None:
+        told += f"; {design.modifier.name} entered {modifier_words(design.modifier)}"
+    return told + ". Its priors are listed in the table of analysis priors."
+
+
+def _approximations(designs: Sequence[TrialDesign]) -> list[str]:
+    found = {design.approximation for design in designs}
+    draws = " or ".join(f"{number:,}" for number in sorted({design.draws for design in designs}))
+    told = {
+        Approximation.LAPLACE: "Posteriors at the looks were approximated by normal distributions "
+        f"at the mode (Laplace's method) [@tierney1986]{_delta(designs)}.",
+        Approximation.CORRECTED: "Posteriors at the looks were drawn by Laplace's method inside a "
+        "grid over scales [@tierney1986; @rue2009], corrected by Pareto-smoothed importance "
+        f"sampling [@vehtari2024], {draws} draws each.",
+    }
+    return [words for approximation, words in told.items() if approximation in found]
+
+
+def _delta(designs: Sequence[TrialDesign]) -> str:
+    if _CURVES & _asked(designs):
+        return ", differences in survival by the delta method"
+    return ""
+
+
+def _asked(designs: Sequence[TrialDesign]) -> set[Quantity]:
+    looks = [look for design in designs for look in design.looks]
+    return {rule.quantity for look in looks for rule in look.rules}
+
+
+def _rules(plan: TrialPlan) -> list[str]:
+    looks = plan.design.looks
+    told = [
+        f"{'The only look' if len(looks) == 1 else f'Look {number}'} was {_time(look)}: "
+        f"{'; '.join(_consequences(look))}."
+        for number, look in enumerate(looks, start=1)
+    ]
+    if plan.variants:
+        names = ", ".join(f"'{name}'" for name in plan.variants)
+        told.append(
+            f"These are the looks of '{plan.name}'; what differs in {names} is in the "
+            "specification."
+        )
+    asked = _asked(list(plan.designs.values()))
+    return told + [words for quantity, words in _FUTURE.items() if quantity in asked]
+
+
+def _time(look: LookSpec) -> str:
+    conditions = []
+    if look.events is not None:
+        conditions.append(f"{look.events:,} events")
+    if look.calendar is not None:
+        conditions.append(f"month {look.calendar:g} of the trial")
+    if look.min_follow_up is not None:
+        whom = "all patients" if look.patients is None else f"the first {look.patients:,} patients"
+        conditions.append(f"{look.min_follow_up:g} months of follow-up of {whom}")
+    joined = (" and " if look.combine is Combine.ALL else " or ").join(conditions)
+    first = ", whichever came first" if look.combine is Combine.ANY and len(conditions) > 1 else ""
+    return f"at {joined}{first}"
+
+
+def _consequences(look: LookSpec) -> list[str]:
+    lists = {
+        "success": look.efficacy,
+        "success in a trial that was enriched": look.efficacy_enriched,
+        "stop for futility": look.futility,
+        "enrolment restricted": look.enrich,
+    }
+    told = [f"{name} if {_all(rules)}" for name, rules in lists.items() if rules]
+    return told or ["no rule was asked"]
+
+
+def _all(rules: Sequence[Rule]) -> str:
+    return " and ".join(str(rule) for rule in rules)
+
+
+def _audit(audit: Mapping[str, Any]) -> list[str]:
+    if not audit["fits"]:
+        return []
+    fits = counted(audit["fits"], "fit", "fits")
+    return [
+        f"The approximation was checked against the No-U-Turn sampler [@hoffman2014] on {fits} of "
+        "the simulated trials, drawn at random."
+    ]
