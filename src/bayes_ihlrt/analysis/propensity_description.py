@@ -22,7 +22,7 @@ from bayes_ihlrt.propensity.balance import balance_data
 from bayes_ihlrt.propensity.graph import propensity
 from bayes_ihlrt.propensity.overlap import overlap_data
 from bayes_ihlrt.propensity.spec import PropensitySpec
-from bayes_ihlrt.propensity.subsets import covariate_columns, intervals_of
+from bayes_ihlrt.propensity.subsets import Mask, covariate_columns, intervals_of, levels_of
 from bayes_ihlrt.propensity.targets import balancing_weight
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import row_weights
@@ -84,6 +84,7 @@ def describe_propensity(
     compared = (
         _at_end_of_grace(analysis, weights, treatment) if clones else _at_entry(analysis, weights)
     )
+    trials = _trials(compared)
     decided = _decided(emulation.decisions, chance) if clones else compared
     decision = emulation.person_time.columns["decision"].astype(np.intp)[analysis.entries]
     return PropensityResult(
@@ -93,7 +94,8 @@ def describe_propensity(
         ess=ess,
         trimmed=tuple(story.trimmed),
         separated=analysis.initiation.separated,
-        balance=_balance(compared, analysis, spec),
+        balance=_balance(compared, analysis, spec, _thirds(compared, analysis)),
+        by_trial=_balance(compared, analysis, spec, trials) if trials else None,
         overlap=overlap_data(chance if clones else chance[decision], decided.arm, decided.weight),
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
@@ -115,6 +117,9 @@ def _at_entry(analysis: WeightedAnalysis, weights: Floats) -> _Compared:
     rows = np.flatnonzero(analysis.entries)
     decision = analysis.emulation.person_time.columns["decision"].astype(np.intp)[rows]
     columns = {name: v[decision] for name, v in analysis.emulation.decisions.columns.items()}
+    trial = analysis.emulation.person_time.columns.get("trial")
+    if trial is not None:
+        columns["trial"] = trial[rows]
     return _Compared(columns, analysis.arm[rows], weights[rows])
 
 
@@ -136,10 +141,26 @@ def _decided(decisions: Decisions, chance: Floats) -> _Compared:
     return _Compared(decisions.columns, decisions.initiated, weight)
 
 
+def _thirds(compared: _Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
+    """Thirds of the modifier; empty without one."""
+    modifier = analysis.outcome.spec.modifier
+    if modifier is None or modifier.column not in compared.columns:
+        return {}
+    return intervals_of(modifier.name, compared.columns[modifier.column])
+
+
+def _trials(compared: _Compared) -> dict[str, Mask]:
+    """Trials in which somebody starts and somebody waits; empty for other designs."""
+    if "trial" not in compared.columns:
+        return {}
+    each = levels_of("trial", compared.columns["trial"])
+    return {name: own for name, own in each.items() if len(set(compared.arm[own].tolist())) > 1}
+
+
 def _balance(
-    compared: _Compared, analysis: WeightedAnalysis, spec: PropensitySpec
+    compared: _Compared, analysis: WeightedAnalysis, spec: PropensitySpec, subsets: dict[str, Mask]
 ) -> xr.Dataset | None:
-    """Balance of what either model reads; within thirds of the modifier as well."""
+    """Balance of what either model reads, over everybody and within subsets."""
     outcome = analysis.outcome.spec
     modifier = outcome.modifier
     read = [*parse_formula(spec.formula).columns] if spec.formula else []
@@ -150,9 +171,6 @@ def _balance(
     names = [name for name in dict.fromkeys(read) if name in compared.columns and name not in own]
     if not names:
         return None
-    subsets = None
-    if modifier is not None and modifier.column in compared.columns:
-        subsets = intervals_of(modifier.name, compared.columns[modifier.column])
     return balance_data(
         covariate_columns(compared.columns, names),
         compared.arm,

@@ -43,6 +43,9 @@ class PropensityResult:
     balance : xarray.Dataset or None
         From `balance_data`: at the decisions; of clones among those followed at the end of the
         grace period, by covariates at time zero. None without covariates.
+    by_trial : xarray.Dataset or None
+        The same within each trial of a sequential design in which somebody starts and somebody
+        waits; None for other designs.
     overlap : xarray.Dataset
         From `overlap_data`, at the decisions.
     weight_sums : xarray.Dataset or None
@@ -60,6 +63,7 @@ class PropensityResult:
     trimmed: tuple[str, ...]
     separated: tuple[str, ...]
     balance: xr.Dataset | None
+    by_trial: xr.Dataset | None
     overlap: xr.Dataset
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
@@ -97,6 +101,8 @@ class PropensityResult:
             "separated": list(self.separated),
             "balance": _smd_rows(self.balance),
             "sizes": _size_rows(self.balance),
+            "balance_by_trial": _smd_rows(self.by_trial),
+            "sizes_by_trial": _size_rows(self.by_trial),
             "overlap": [
                 {
                     "arm": str(arm),
