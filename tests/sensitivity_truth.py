@@ -167,7 +167,7 @@ def latent():
 
 def limits():
     """Return sceptical limits of the published effects."""
-    from bayes_ihlrt.sensitivity.evidence import EVIDENCE
+    from bayes_ihlrt.sensitivity.effects import EVIDENCE
 
     return [each for each in EVIDENCE if np.isfinite(each.effect.sceptical_limit)]
 
