@@ -86,9 +86,10 @@ def published_priors(
     fits = fit_cells(prepared, cells, draws=size[0], seed=size[1])
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
     shares = mixture.posterior_weights(fits.log_evidence)
-    alone = summarise_quantities(quantities, fits.weights).isel({MEMBER: [0]})
+    alone = summarise_quantities(quantities, fits.weights, fits.ess).isel({MEMBER: [0]})
     pooled = _pooled(quantities)
-    both = summarise_quantities(pooled, (shares[:, None] * fits.weights).reshape(1, -1))
+    weights = (shares[:, None] * fits.weights).reshape(1, -1)
+    both = summarise_quantities(pooled, weights, np.array([1.0 / (shares**2 / fits.ess).sum()]))
     first = evidence_prior(selection.effects, selection.discount)
     worth = {"published": MixturePrior((1.0,), (first,)).events, "robust mixture": mixture.events}
     rows: list[Row] = []
