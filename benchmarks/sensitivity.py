@@ -77,7 +77,7 @@ def main() -> None:
         quantities = read_quantities(
             as_fit(prepared, checked.person_time, fits.draws), Wanted(at=spec.estimands.at)
         )
-        return summarise_quantities(quantities, fits.weights)
+        return summarise_quantities(quantities, fits.weights, fits.ess)
 
     table, read_wall, read_cpu = timed(read)
     model = build_graph(prepared)

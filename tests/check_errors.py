@@ -125,7 +125,9 @@ def _reading(counts):
         f"{fading[1]}: few events fall into these months, and no flag is no proof of a constant "
         "effect. Look at the interval of each period in `effect_by_period`.\n\n"
         "Not measured here: influence, centres, hazard family, calibration, discrimination and "
-        "prior, which need further posteriors for every cohort."
+        "prior, which need further posteriors for every cohort. Influence and hazard family flag "
+        "by size, not where p < 0.01, so that nothing says that they flag a right model in 1 % of "
+        "cohorts."
     )
 
 

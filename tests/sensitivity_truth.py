@@ -50,7 +50,7 @@ def power_scaling():
     cells = scaled_cells(prepared)
     fits = fit_cells(prepared, list(cells.values()), draws=draws, seed=12)
     refits = summarise_quantities(
-        read_quantities(as_fit(prepared, rows, fits.draws), wanted), fits.weights
+        read_quantities(as_fit(prepared, rows, fits.draws), wanted), fits.weights, fits.ess
     )
     found = []
     for number, each in enumerate(scaled):
@@ -167,7 +167,7 @@ def latent():
 
 def limits():
     """Return sceptical limits of the published effects."""
-    from bayes_ihlrt.sensitivity.evidence import EVIDENCE
+    from bayes_ihlrt.sensitivity.effects import EVIDENCE
 
     return [each for each in EVIDENCE if np.isfinite(each.effect.sceptical_limit)]
 

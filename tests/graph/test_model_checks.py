@@ -173,3 +173,9 @@ def test_a_weighted_analysis_gets_the_checks_that_weights_allow(right):
 def test_weights_have_to_belong_to_the_rows(right):
     with pytest.raises(SpecificationError, match="2 faults"):
         examine(right, row_weights=np.ones(3), observed_from=np.full(LARGE, np.nan))
+    first, *_ = right.person_time.patients
+    entry = np.where(np.arange(LARGE) == 0, np.nan, 0.0)
+    with pytest.raises(SpecificationError, match=rf"no finite value for 1 of {LARGE}: {first}\."):
+        examine(right, observed_from=entry)
+    with pytest.raises(SpecificationError, match=rf"{first}, .* and {LARGE - 3} more\."):
+        examine(right, observed_from=np.full(LARGE, np.nan))

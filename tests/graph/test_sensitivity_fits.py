@@ -13,6 +13,7 @@ from bayes_ihlrt.inference.batch_result import POSITION
 from bayes_ihlrt.inference.jax_density import jax_density
 from bayes_ihlrt.model.build import build_graph
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.sensitivity import power as study_of_powers
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.latent import latent_confounding
 from bayes_ihlrt.sensitivity.latent_graph import (
@@ -21,7 +22,7 @@ from bayes_ihlrt.sensitivity.latent_graph import (
     initiation_data,
     no_confounder,
 )
-from bayes_ihlrt.sensitivity.power_fit import LIKELIHOOD, log_ratios, scaled_cells
+from bayes_ihlrt.sensitivity.power_fit import LIKELIHOOD, log_ratios, scaled_cells, unscaled
 from bayes_ihlrt.sensitivity.quantities import Wanted
 from bayes_ihlrt.sensitivity.scaling import power_scaled
 from sensitivity_cases import ALPHA, BETA, EVENTS, MONTHS, confounded, conjugate
@@ -90,6 +91,18 @@ def test_power_weights_are_powers_of_the_stated_densities(model, fits):
         density = likelihood if component == LIKELIHOOD else prior
         difference = ratio - (power - 1.0) * density
         assert np.ptp(difference) < 1e-9
+
+
+def test_an_improper_power_is_told(model):
+    assert unscaled(model) == {}
+    stated = model.priors["log_rate"]
+    # A Gamma density with a pole at 0 to the power 1.25 has no finite integral.
+    steep = replace(stated, prior=stated.prior.model_copy(update={"alpha": 0.1}))
+    other = replace(model, priors={"log_rate": steep})
+    assert unscaled(other) == {1.25: ("log_rate",)}
+    assert scaled_cells(other)["all priors", 1.25].priors == {}
+    (words,) = study_of_powers._left_out(unscaled(other))
+    assert "To the power 1.25 the prior of log_rate is improper" in words
 
 
 @pytest.fixture(scope="module")

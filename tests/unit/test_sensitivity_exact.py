@@ -2,21 +2,18 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 
+from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.bias import bias_factor, e_value, risk_ratio, tipping_prevalence
 from bayes_ihlrt.sensitivity.crossing import crossings
 from bayes_ihlrt.sensitivity.decisions import decide
 from bayes_ihlrt.sensitivity.divergence import cumulative_js_distance
-from bayes_ihlrt.sensitivity.evidence import (
-    EVIDENCE,
-    Discount,
-    Question,
-    evidence_prior,
-    published,
-)
+from bayes_ihlrt.sensitivity.effects import EVIDENCE, Question
+from bayes_ihlrt.sensitivity.evidence import Discount, evidence_faults, evidence_prior, published
 from bayes_ihlrt.sensitivity.mixture import MixturePrior, robust_prior
 from bayes_ihlrt.sensitivity.reverse_bayes import (
     Published,
@@ -284,12 +281,72 @@ def test_evidence_has_sources_and_directions():
     assert len({each.name for each in EVIDENCE}) == len(EVIDENCE)
     for each in EVIDENCE:
         assert each.source
+        assert each.studies
         assert " over " in each.comparison
         assert each.doi is None or each.doi.startswith("10.")
         # Whoever prints the effect of treatment as above 1 was turned round.
         assert (each.effect.ratio > 1.0) == (each.question is Question.PROGNOSIS)
     with pytest.raises(SpecificationError, match="Did you mean 'LAUNCH OS'"):
         published(["LAUNCH"])
+
+
+PROGNOSIS = {
+    "NLR 5 OS": (2.01, 1.22, 3.56),
+    "NLR OS": (1.80, 1.59, 2.04),
+    "mALBI OS": (2.36, 1.37, 4.05),
+    "AFP 100 OS": (2.61, 1.49, 4.55),
+    "CRAFITY 1 OS": (2.0, 1.1, 3.4),
+    "CRAFITY 2 OS": (3.6, 2.1, 6.2),
+}
+"""Hazard ratios of adverse factors, above 1, with 95 % intervals."""
+
+
+def test_prognosis_is_that_of_the_literature():
+    found = {each.name: each.effect for each in EVIDENCE if each.question is Question.PROGNOSIS}
+    assert {n: (e.ratio, e.low, e.high) for n, e in found.items()} == PROGNOSIS
+
+
+REFUSED = {
+    ("NLR OS",): ["'NLR OS'"],
+    ("NLR OS", "triple therapy PFS"): ["'NLR OS'", "outcomes"],
+    ("ABC-HCC TTFS",): ["'ABC-HCC TTFS'"],
+    ("IMbrave150 OS",): ["'IMbrave150 OS'"],
+    ("LAUNCH OS", "LAUNCH OS"): ["'LAUNCH OS' and 'LAUNCH OS'"],
+    ("LAUNCH OS", "LEAP-012 OS"): ["comparisons"],
+    ("LEAP-012 PFS", "systemic added PFS"): ["'LEAP-012 PFS' and 'systemic added PFS'"],
+    ("TALENTACE PFS", "systemic added PFS"): [
+        "outcomes",
+        "'TALENTACE PFS' and 'systemic added PFS'",
+    ],
+    ("LAUNCH", "NLR OS", "LEAP-012 OS", "triple therapy PFS"): [
+        "'LAUNCH'",
+        "'NLR OS'",
+        "outcomes",
+        "comparisons",
+    ],
+}
+"""Selections that are no prior for a treatment, and every fault of each."""
+
+
+@pytest.mark.parametrize("names", REFUSED)
+def test_what_is_no_prior_for_a_treatment_is_refused(names):
+    assert [fault.where for fault in evidence_faults(names)] == REFUSED[names]
+    with pytest.raises(ValidationError, match=r"'|outcomes|comparisons"):
+        SensitivitySpec(evidence=names)
+    if "LAUNCH" not in names:
+        with pytest.raises(SpecificationError, match="evidence"):
+            evidence_prior(published(names), Discount())
+
+
+def test_only_effects_of_added_treatments_are_priors():
+    allowed = [each.name for each in EVIDENCE if not evidence_faults([each.name])]
+    assert allowed == [
+        *("LAUNCH OS", "triple therapy OS", "triple therapy PFS"),
+        *("LEAP-012 PFS", "LEAP-012 OS", "TALENTACE PFS", "systemic added PFS"),
+    ]
+    assert SensitivitySpec(evidence=("LAUNCH OS", "triple therapy OS")).evidence
+    with pytest.raises(SpecificationError, match="nothing is selected"):
+        evidence_prior((), Discount())
 
 
 def test_evidence_prior_is_the_predictive_distribution():

@@ -28,7 +28,7 @@ from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide
+from bayes_ihlrt.sensitivity.decisions import changed_answers, decide
 from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
 from bayes_ihlrt.sensitivity.quantities import (
     Wanted,
@@ -84,7 +84,7 @@ def borrow(
     fits = fit_cells(prepared, cells, draws=spec.sensitivity.draws, seed=spec.sampler.seed)
     people = remaining(rows, Exclusion(EXTERNAL, outside=(-0.5, 0.5)))
     quantities = read_quantities(as_fit(prepared, people, fits.draws), wanted)
-    data = summarise_quantities(quantities, fits.weights)
+    data = summarise_quantities(quantities, fits.weights, fits.ess)
     data = data.assign_coords(borrowing=(MEMBER, [cell.name for cell in cells]))
     found: list[Row] = []
     for number, cell in enumerate(cells):
@@ -95,7 +95,8 @@ def borrow(
             about: dict[str, Any] = {"estimand": each.estimand, "at": each.at}
             said = {"statement": each.statement, "decision": decision.value}
             found.append({"borrowing": cell.name, **about, **numbers, **said})
-    stable = len({(row["statement"], row["decision"]) for row in found}) == len(quantities)
+    chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
+    stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
     return CheckResult("external", tuple(found), data, _sentences(found), stable)
 
 

@@ -15,7 +15,8 @@ from bayes_ihlrt.analysis.checking import (
 from bayes_ihlrt.analysis.external import borrow
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.negative_control import negative_control
-from bayes_ihlrt.analysis.sensitivity_parts import Study, audit_grid, grid, measured_effect
+from bayes_ihlrt.analysis.sensitivity_audit import audit_grid
+from bayes_ihlrt.analysis.sensitivity_parts import Study, grid, measured_effect
 from bayes_ihlrt.analysis.sensitivity_words import verdict
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.structure import structure

@@ -5,22 +5,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis
-from bayes_ihlrt.inference.batch_result import MEMBER, BatchPosterior
+from bayes_ihlrt.inference.batch_result import MEMBER
 from bayes_ihlrt.inference.importance import resample
-from bayes_ihlrt.inference.nuts_audit import Audit, audit
 from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
-from bayes_ihlrt.names import Engine
 from bayes_ihlrt.priors import HazardRatioPrior, Prior
 from bayes_ihlrt.sensitivity.bias import BiasPrior
-from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, cell_priors, fit_cells, per_unit
+from bayes_ihlrt.sensitivity.cells import CellFits, fit_cells, per_unit
 from bayes_ihlrt.sensitivity.check import CheckResult
 from bayes_ihlrt.sensitivity.confounding import ConfounderGrid, Effect
 from bayes_ihlrt.sensitivity.evidence import Discount, evidence_prior, published
 from bayes_ihlrt.sensitivity.latent_graph import LatentPrior
 from bayes_ihlrt.sensitivity.prior_grid import (
     Alternatives,
-    corner_cells,
     grid_cells,
     main_parameters,
     named_priors,
@@ -156,49 +152,6 @@ def grid(study: Study) -> tuple[CellFits, CheckResult]:
     return fits, table
 
 
-def audit_grid(study: Study, fits: CellFits) -> CheckResult:
-    """Refit the corners of a grid by NUTS and compare.
-
-    Parameters
-    ----------
-    study : Study
-        The analysis.
-    fits : CellFits
-        The grid.
-
-    Returns
-    -------
-    CheckResult
-        One row: fits, largest difference of a posterior mean (in posterior sds) and of P(log hazard
-        ratio < 0), with Monte Carlo errors, and decisions that NUTS would change.
-    """
-    prepared, own = study.prepared, study.checked.spec.sensitivity
-    corners = [
-        number
-        for number in corner_cells(fits.cells, limit=own.audit)
-        if fits.engine[number] == Engine.LAPLACE.value
-    ]
-    cells = [fits.cells[number] for number in corners]
-    members = np.stack([hyperparameter_vector(cell_priors(prepared, cell)) for cell in cells])
-    posterior = BatchPosterior.make(
-        fits.draws.sel({MEMBER: corners}).assign_coords({MEMBER: np.arange(len(corners))}),
-        {
-            "converged": np.ones(len(corners), dtype=bool),
-            "k_hat": fits.k_hat[corners],
-            "ess": fits.ess[corners],
-        },
-        None,
-    )
-    found = audit(
-        prepared,
-        {HYPERPARAMETERS: members},
-        posterior,
-        n=len(corners),
-        seed=study.checked.spec.sampler.seed,
-    )
-    return _audit_result(study, found, cells)
-
-
 def measured_effect(study: Study, fits: CellFits) -> Effect:
     """Return equally weighted draws of the log hazard ratio as stated, at the reference.
 
@@ -212,7 +165,7 @@ def measured_effect(study: Study, fits: CellFits) -> Effect:
     Returns
     -------
     Effect
-        Draws, share of patients with the event, threshold.
+        Draws, share of patients with the event, threshold, effective sample size.
     """
     rows = study.checked.person_time
     fit = as_fit(study.prepared, rows, fits.draws.isel({MEMBER: [0]}))
@@ -223,27 +176,6 @@ def measured_effect(study: Study, fits: CellFits) -> Effect:
         first.values[0, picked],
         rows.events / len(rows.patients),
         study.checked.spec.sensitivity.threshold,
+        # Drawn by weights, and then picked from these draws.
+        1.0 / (1.0 / float(fits.ess[0]) + 1.0 / size),
     )
-
-
-def _audit_result(study: Study, found: Audit, cells: list[PriorCell]) -> CheckResult:
-    worst = found.worst
-    treatment = str(study.prepared.spec.treatment)
-    chance = found.differences["prob_below_zero"].sel(parameter=treatment)
-    row = {
-        "fits": len(cells),
-        "priors": [cell.name for cell in cells],
-        "max_difference": abs(worst.mean),
-        "mcse": worst.mcse,
-        "parameter": worst.parameter,
-        "prior": cells[worst.member].name,
-        "max_probability_difference": float(np.abs(chance).max()),
-        "not_converged": len(found.not_converged),
-    }
-    numeric = found.differences.assign_coords(prior=(MEMBER, [cell.name for cell in cells]))
-    words = (
-        f"NUTS refitted {len(cells)} choices of priors: posterior means differ by at most "
-        f"{abs(worst.mean):.2f} posterior sd (Monte Carlo error {worst.mcse:.2f}), P({treatment} "
-        f"< 0) by at most {row['max_probability_difference']:.3f}.",
-    )
-    return CheckResult("audit", (row,), numeric, words, None)

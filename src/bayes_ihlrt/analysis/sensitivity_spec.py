@@ -5,11 +5,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.analysis.prior_names import prior_faults, term_priors
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.inference.limits import MIN_ESS
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.priors import AnyPrior, HazardRatioPrior
-from bayes_ihlrt.sensitivity.evidence import published
+from bayes_ihlrt.sensitivity.evidence import evidence_faults
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -145,7 +145,8 @@ class SensitivitySpec(BaseModel):
     Raises
     ------
     pydantic.ValidationError
-        A value is out of range, or a published effect does not exist.
+        A value is out of range, or published effects do not exist or are no prior for a treatment
+        (`evidence_faults`).
 
     Examples
     --------
@@ -177,7 +178,9 @@ class SensitivitySpec(BaseModel):
         default={}, description="Further priors of the grid: by parameter, then by name."
     )
     evidence: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        default=("LAUNCH OS",), description="Published effects that a prior is made of."
+        default=("LAUNCH OS",),
+        description="Published effects that a prior is made of: of a treatment that is added, on "
+        "one outcome, from different patients.",
     )
     between_sd: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
         default=0.3, description="Sd of true log hazard ratios between studies."
@@ -210,11 +213,10 @@ class SensitivitySpec(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _evidence_exists(self) -> Self:
-        try:
-            published(self.evidence)
-        except SpecificationError as error:
-            raise ValueError("; ".join(str(fault) for fault in error.faults)) from None
+    def _evidence_is_of_a_treatment(self) -> Self:
+        faults = evidence_faults(self.evidence)
+        if faults:
+            raise ValueError("; ".join(str(fault) for fault in faults))
         return self
 
 

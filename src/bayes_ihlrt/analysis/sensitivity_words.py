@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 
 from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.inference.batch_result import MEMBER
 from bayes_ihlrt.sensitivity.check import CheckResult
-from bayes_ihlrt.sensitivity.decisions import Decision
+from bayes_ihlrt.sensitivity.decisions import Decision, differ
 
 _ANSWER: Final = {
     Decision.YES.value: "yes",
@@ -51,6 +52,11 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
         if no:
             sentence += f" It does not depend on {_listed(no)}."
         found.append(sentence)
+    if "latent" not in checks and spec.treatment is not None:
+        found.append(
+            f"A latent confounder was not modelled: design '{spec.treatment.design.value}' does "
+            "not follow every patient until treatment, which that model needs."
+        )
     found.append("Changes within Monte Carlo error (two standard errors) are not counted.")
     found.append(
         "An answer that does not change under these alternatives can still be wrong for reasons "
@@ -77,8 +83,11 @@ def _confounder(
         return []
     check = checks["confounding"]
     rows = check.rows
-    stated = checks["grid"].data.sel(quantity=first)["decision"].to_numpy()[0]
-    other = [row for row in rows if row["decision"] != stated]
+    data = checks["grid"].data
+    stated = data.sel(quantity=first).isel({MEMBER: 0})
+    pair = (float(stated["probability"]), float(stated["mcse"]))
+    threshold = float(data.attrs["threshold"])
+    other = [row for row in rows if differ(pair, (row["probability"], row["mcse"]), threshold)]
     if not other:
         return [(False, f"any of {len(rows)} unmeasured confounders")]
     weakest = min(other, key=lambda row: (row["strength"], row["untreated"]))

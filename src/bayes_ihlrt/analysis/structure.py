@@ -27,6 +27,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.inference.batch_result import MEMBER
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.build import PreparedModel, prepare
@@ -128,7 +129,15 @@ def _table(fit: FittedModel, spec: AnalysisSpec) -> xr.Dataset:
         for q in read_quantities(fit, _wanted(spec))
     ]
     size = found[0].values.shape[1]
-    return summarise_quantities(found, np.full((1, size), 1.0 / size)).isel({MEMBER: 0})
+    weights = np.full((1, size), 1.0 / size)
+    effective = np.array([_effective(fit)])
+    return summarise_quantities(found, weights, effective).isel({MEMBER: 0})
+
+
+def _effective(fit: FittedModel) -> float:
+    """Return the effective sample size: of chains, or of draws picked by their weights."""
+    found = fit.convergence
+    return found.ess_bulk if isinstance(found, Convergence) else found.error**-2
 
 
 def _wanted(spec: AnalysisSpec) -> Wanted:
@@ -159,7 +168,8 @@ def _fit_populations(
         draws = fits.draws.isel({MEMBER: [number]})
         fit = as_fit(prepared, remaining(rows, each), draws)
         quantities = read_quantities(fit, _wanted(spec))
-        table = summarise_quantities(quantities, fits.weights[[number]]).isel({MEMBER: 0})
+        sizes = fits.ess[[number]]
+        table = summarise_quantities(quantities, fits.weights[[number]], sizes).isel({MEMBER: 0})
         done.append((variant, table, None))
     return done
 

@@ -36,6 +36,7 @@ from bayes_ihlrt.inference.fitted import FittedModel
 Floats = NDArray[np.float64]
 type Stage = Callable[[str], None]
 _FEWEST: Final = 10
+_NAMED: Final = 3
 _LEFT_OUT: Final = ("influence", "centres", "hazard family", "calibration", "discrimination")
 
 
@@ -184,17 +185,30 @@ def _check_lengths(
     fit: FittedModel, row_weights: Floats | None, observed_from: Floats | None
 ) -> None:
     rows = fit.person_time
+    places = [f"number {number}" for number in range(rows.n_rows)]
     wanted = {
-        "row_weights": (row_weights, rows.n_rows, "row of the person-time"),
-        "observed_from": (observed_from, len(rows.patients), "patient"),
+        "row_weights": (row_weights, places, "row of the person-time"),
+        "observed_from": (observed_from, [str(name) for name in rows.patients], "patient"),
     }
     faults = [
-        Fault(name, f"{len(found)} values for {count}", f"Give one finite value for each {unit}")
-        for name, (found, count, unit) in wanted.items()
-        if found is not None and (len(found) != count or not np.isfinite(found).all())
+        Fault(name, problem, f"Give one finite value for each {unit}")
+        for name, (found, names, unit) in wanted.items()
+        if found is not None and (problem := _problem(np.asarray(found), names))
     ]
     if faults:
         raise SpecificationError("checks", faults)
+
+
+def _problem(found: Floats, names: Sequence[str]) -> str | None:
+    """Tell how many values there are, or for whom there is none that is finite."""
+    if len(found) != len(names):
+        return f"{len(found)} values, and {len(names)} are needed"
+    missing = [name for name, known in zip(names, np.isfinite(found), strict=True) if not known]
+    if not missing:
+        return None
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    shown = ", ".join(missing[:_NAMED])
+    return f"no finite value for {len(missing)} of {len(names)}: {shown}{more}"
 
 
 def _silent(_: str) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.sensitivity.bias import e_value as e_value
     from bayes_ihlrt.sensitivity.bias import risk_ratio as risk_ratio
     from bayes_ihlrt.sensitivity.check import CheckResult as CheckResult
-    from bayes_ihlrt.sensitivity.evidence import EVIDENCE as EVIDENCE
+    from bayes_ihlrt.sensitivity.effects import EVIDENCE as EVIDENCE
     from bayes_ihlrt.sensitivity.evidence import Discount as Discount
     from bayes_ihlrt.sensitivity.evidence import evidence_prior as evidence_prior
     from bayes_ihlrt.sensitivity.evidence import published as published
@@ -27,7 +27,7 @@ else:
         "e_value": "bayes_ihlrt.sensitivity.bias",
         "risk_ratio": "bayes_ihlrt.sensitivity.bias",
         "CheckResult": "bayes_ihlrt.sensitivity.check",
-        "EVIDENCE": "bayes_ihlrt.sensitivity.evidence",
+        "EVIDENCE": "bayes_ihlrt.sensitivity.effects",
         "Discount": "bayes_ihlrt.sensitivity.evidence",
         "evidence_prior": "bayes_ihlrt.sensitivity.evidence",
         "published": "bayes_ihlrt.sensitivity.evidence",

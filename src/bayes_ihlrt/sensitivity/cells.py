@@ -9,6 +9,7 @@ NUTS.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import arviz_stats
 import numpy as np
 import pymc as pm
 import xarray as xr
@@ -65,7 +66,8 @@ class CellFits:
     draws : xarray.Dataset
         Dimensions ``member, draw, ...`` with the normalised ``weight``.
     k_hat, ess : ndarray, shape (cells,)
-        Pareto k-hat of the approximation, and effective sample size of the draws that are kept.
+        Pareto k-hat of the approximation, and effective sample size of the draws that are kept: of
+        their weights, or of the chains where NUTS drew them.
     log_evidence : ndarray, shape (cells,)
         Log normalising constant: the mean importance weight.
     engine : tuple of str
@@ -238,7 +240,8 @@ def mended(
     draws : xarray.Dataset
         Of every member.
     ess : ndarray, shape (members,)
-        Effective sample size of each.
+        Effective sample size of each: that of the weights; of chains the smallest bulk effective
+        sample size, at most the number of draws that are kept.
 
     Raises
     ------
@@ -261,9 +264,15 @@ def mended(
                 f"be trusted: {'; '.join(checked.failures)}. {checked.remedy}"
             )
             raise ConvergenceError(message)
-        parts.append(_equal(tree["posterior"].to_dataset()[wanted], member, length))
-        sizes[member] = length
+        chains = tree["posterior"].to_dataset()[wanted]
+        parts.append(_equal(chains, member, length))
+        sizes[member] = min(_bulk_size(chains), length)
     return xr.concat(parts, dim=MEMBER, join="exact").sortby(MEMBER), sizes
+
+
+def _bulk_size(chains: xr.Dataset) -> float:
+    """Return the smallest bulk effective sample size: draws of a chain repeat each other."""
+    return min(float(size.min()) for size in arviz_stats.ess(chains, method="bulk").values())
 
 
 def _equal(chains: xr.Dataset, member: int, length: int) -> xr.Dataset:

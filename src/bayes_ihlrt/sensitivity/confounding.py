@@ -16,7 +16,7 @@ from bayes_ihlrt.sensitivity.bias import (
     tipping_prevalence,
 )
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide
+from bayes_ihlrt.sensitivity.decisions import decide, differ, probability_error
 
 Floats = NDArray[np.float64]
 COMMON: Final = 0.15
@@ -35,11 +35,14 @@ class Effect:
         Share of the patients with the event, which says whether the outcome is common.
     threshold : float
         Probability from which "hazard ratio below 1" holds.
+    ess : float, optional
+        Effective sample size of the draws; their number where they are independent.
     """
 
     draws: Floats
     events: float
     threshold: float
+    ess: float | None = None
 
     @property
     def common(self) -> bool:
@@ -108,7 +111,7 @@ def adjusted_grid(effect: Effect, grid: ConfounderGrid) -> tuple[Row, ...]:
     -------
     tuple of mapping
         By strength and share of the untreated: hazard ratio (median and 95 % interval),
-        probability that it is below 1, decision.
+        probability that it is below 1 with its Monte Carlo standard error, decision.
     """
     return tuple(
         {
@@ -170,8 +173,9 @@ def confounding(
     factors = prior.log_factors(len(effect.draws), seed)
     shifted = {"median_factor": float(np.exp(np.median(factors))), **describe(effect, factors)}
     factor = tipping_factor(effect)
-    stated = decide(float((effect.draws < 0.0).mean()), effect.threshold)
-    stable = all(row["decision"] == stated.value for row in rows)
+    stated = describe(effect, 0.0)
+    pairs = [(each["probability"], each["mcse"]) for each in (stated, *rows)]
+    stable = not any(differ(pairs[0], pair, effect.threshold) for pair in pairs[1:])
     data, words = _surface(effect, grid, factor), _sentences(effect, found, shifted, factor)
     result = CheckResult("confounding", rows, data, words, stable)
     summary = {
@@ -221,7 +225,8 @@ def describe(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``hazard_ratio`` (median), ``q2.5``, ``q97.5``, ``probability`` below 1, ``decision``.
+        ``hazard_ratio`` (median), ``q2.5``, ``q97.5``, ``probability`` below 1 with its Monte
+        Carlo standard error ``mcse``, ``decision``.
     """
     shifted = effect.draws - log_factor
     low, middle, high = np.exp(np.quantile(shifted, QUANTILES))
@@ -231,6 +236,7 @@ def describe(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
         "q2.5": float(low),
         "q97.5": float(high),
         "probability": chance,
+        "mcse": probability_error(chance, effect.ess or float(len(effect.draws))),
         "decision": decide(chance, effect.threshold).value,
     }
 

@@ -15,7 +15,7 @@ from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.sensitivity.cells import mended
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide
+from bayes_ihlrt.sensitivity.decisions import changed_answers, decide
 from bayes_ihlrt.sensitivity.latent_graph import BIAS, LatentPrior, build_latent, no_confounder
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
@@ -69,14 +69,16 @@ def latent_confounding(
     first = next(iter(priors.values()))
     tried = {"no confounder": no_confounder(first), **priors}
     model = build_latent(prepared, person_time, first)
-    draws, k_hat, engines = _fit(model, list(tried.values()), list(tried), size=size)
+    draws, about, engines = _fit(model, list(tried.values()), list(tried), size=size)
     # Survival time would have to be averaged over the confounder too: only hazard ratios are read.
     fit = as_fit(prepared, person_time, draws)
     ratios = tuple(q for q in read_quantities(fit, wanted) if q.estimand == "log_hazard_ratio")
     weights = draws[WEIGHT].transpose(MEMBER, "draw").to_numpy()
-    data = summarise_quantities(ratios, weights).assign_coords(prior=(MEMBER, list(tried)))
-    rows = _rows(tried, ratios, data, threshold=threshold, fitted=(k_hat, engines))
-    stable = len({(row["at"], row["decision"]) for row in rows}) == len(ratios)
+    data = summarise_quantities(ratios, weights, about["ess"])
+    data = data.assign_coords(prior=(MEMBER, list(tried)))
+    rows = _rows(tried, ratios, data, threshold=threshold, fitted=(about["k_hat"], engines))
+    chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
+    stable = not changed_answers(chance, errors, threshold).any()
     return CheckResult("latent", tuple(rows), data, _sentences(rows), stable)
 
 
@@ -86,17 +88,18 @@ def _fit(
     names: Sequence[str],
     *,
     size: tuple[int, int],
-) -> tuple[xr.Dataset, Floats, list[str]]:
+) -> tuple[xr.Dataset, dict[str, Floats], list[str]]:
     members = {BIAS: np.stack([prior.vector for prior in priors])}
     engine = BatchEngine(jax_density(model))
     found = engine.posteriors(members, draws=size[0], seed=size[1])
     draws = found.draws.sortby(MEMBER)
+    about = {name: found.diagnostics[name].to_numpy() for name in ("k_hat", "ess")}
     if len(found.flagged):
-        draws, _ = mended(model, members, found, names)
+        draws, about["ess"] = mended(model, members, found, names)
     engines = [Engine.LAPLACE.value] * len(priors)
     for member in found.flagged.tolist():
         engines[member] = Engine.NUTS.value
-    return draws, found.diagnostics["k_hat"].to_numpy(), engines
+    return draws, about, engines
 
 
 def _rows(

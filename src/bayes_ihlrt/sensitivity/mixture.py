@@ -25,7 +25,8 @@ from scipy.stats import norm
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Z_975, Prior
-from bayes_ihlrt.sensitivity.evidence import Discount, PublishedEffect, evidence_prior
+from bayes_ihlrt.sensitivity.effects import PublishedEffect
+from bayes_ihlrt.sensitivity.evidence import Discount, evidence_prior
 from bayes_ihlrt.sensitivity.reverse_bayes import UNIT_INFORMATION
 
 Floats = NDArray[np.float64]
@@ -126,7 +127,7 @@ def robust_prior(
     Parameters
     ----------
     selection : sequence of PublishedEffect
-        Of one outcome, in one direction.
+        Of a treatment that is added, on one outcome, from different patients.
     discount : Discount
         Between-study sd and bias.
     weight : float

@@ -25,7 +25,14 @@ from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
 from bayes_ihlrt.sensitivity.divergence import cumulative_js_distance
-from bayes_ihlrt.sensitivity.power_fit import ALL_PRIORS, LIKELIHOOD, POWERS, Scaled, power_scale
+from bayes_ihlrt.sensitivity.power_fit import (
+    ALL_PRIORS,
+    LIKELIHOOD,
+    POWERS,
+    Scaled,
+    power_scale,
+    unscaled,
+)
 from bayes_ihlrt.sensitivity.quantities import Quantity, Wanted
 
 Floats = NDArray[np.float64]
@@ -152,7 +159,16 @@ def power_scaling(
     data = _dataset(table, k_hat, refitted, labels=[each.label for each in quantities])
     top = [name for name in components if name not in {LIKELIHOOD, ALL_PRIORS}]
     sensitive = any((table[name] >= SENSITIVE).any() for name in (*top, ALL_PRIORS))
-    return CheckResult("power_scaling", tuple(rows), data, _sentences(data, top), not sensitive)
+    words = (*_sentences(data, top), *_left_out(unscaled(prepared)))
+    return CheckResult("power_scaling", tuple(rows), data, words, not sensitive)
+
+
+def _left_out(lost: Mapping[float, Sequence[str]]) -> list[str]:
+    return [
+        f"To the power {power:g} the prior of {', '.join(names)} is improper: it was not scaled to "
+        "that power, and stays as stated where all priors are scaled to it together."
+        for power, names in lost.items()
+    ]
 
 
 def _dataset(

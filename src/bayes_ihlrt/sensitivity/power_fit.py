@@ -59,6 +59,8 @@ class Scaled:
 def scaled_cells(prepared: PreparedModel) -> dict[tuple[str, float], PriorCell]:
     """Return the cell of every component and power; improper powers are left out.
 
+    Among all priors together, a prior whose power is improper stays as stated: see `unscaled`.
+
     Parameters
     ----------
     prepared : PreparedModel
@@ -83,6 +85,27 @@ def scaled_cells(prepared: PreparedModel) -> dict[tuple[str, float], PriorCell]:
         found[ALL_PRIORS, power] = PriorCell(f"priors ^ {power:g}", scaled)
         found[LIKELIHOOD, power] = PriorCell(f"likelihood ^ {power:g}", weight=power * weight)
     return found
+
+
+def unscaled(prepared: PreparedModel) -> dict[float, tuple[str, ...]]:
+    """Return the parameters whose priors are improper to a power.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model as stated.
+
+    Returns
+    -------
+    dict of float to tuple of str
+        By power; powers to which every prior can be scaled are left out.
+    """
+    cells = scaled_cells(prepared)
+    lost = {
+        power: tuple(name for name in prepared.priors if (name, power) not in cells)
+        for power in POWERS
+    }
+    return {power: names for power, names in lost.items() if names}
 
 
 def power_scale(

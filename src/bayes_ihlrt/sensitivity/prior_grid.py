@@ -179,7 +179,7 @@ def read_grid(
         Rows by cell and estimand.
     """
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
-    data = summarise_quantities(quantities, fits.weights)
+    data = summarise_quantities(quantities, fits.weights, fits.ess)
     decisions = np.vectorize(lambda p: decide(p, threshold).value)(data["probability"].to_numpy())
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     changed = changed_answers(chance, errors, threshold)

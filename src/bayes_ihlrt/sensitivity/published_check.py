@@ -13,7 +13,8 @@ from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.check import CheckResult, Row
 from bayes_ihlrt.sensitivity.decisions import decide
-from bayes_ihlrt.sensitivity.evidence import Discount, PublishedEffect, evidence_prior
+from bayes_ihlrt.sensitivity.effects import PublishedEffect, Question
+from bayes_ihlrt.sensitivity.evidence import Discount, evidence_prior
 from bayes_ihlrt.sensitivity.mixture import MixturePrior, robust_prior
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
@@ -31,7 +32,7 @@ class Selection:
     Parameters
     ----------
     effects : tuple of PublishedEffect
-        Of one question, in one direction.
+        Of one comparison and outcome.
     discount : Discount
         Between-study sd and bias.
     weight : float
@@ -85,9 +86,10 @@ def published_priors(
     fits = fit_cells(prepared, cells, draws=size[0], seed=size[1])
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
     shares = mixture.posterior_weights(fits.log_evidence)
-    alone = summarise_quantities(quantities, fits.weights).isel({MEMBER: [0]})
+    alone = summarise_quantities(quantities, fits.weights, fits.ess).isel({MEMBER: [0]})
     pooled = _pooled(quantities)
-    both = summarise_quantities(pooled, (shares[:, None] * fits.weights).reshape(1, -1))
+    weights = (shares[:, None] * fits.weights).reshape(1, -1)
+    both = summarise_quantities(pooled, weights, np.array([1.0 / (shares**2 / fits.ess).sum()]))
     first = evidence_prior(selection.effects, selection.discount)
     worth = {"published": MixturePrior((1.0,), (first,)).events, "robust mixture": mixture.events}
     rows: list[Row] = []
@@ -170,8 +172,9 @@ def _sentences(
     mu, sigma = float(prior.mu or 0.0), float(prior.sigma or 1.0)
     low, middle, high = np.exp(mu + sigma * np.array([-1.96, 0.0, 1.96]))
     found = [
-        f"Published effects ({names}), discounted, amount to a prior hazard ratio of {middle:.2f} "
-        f"({low:.2f} to {high:.2f}), worth {worth['published']:.0f} events.",
+        f"Published effects on {selection.effects[0].outcome} ({names}), discounted, amount to a "
+        f"prior hazard ratio of {middle:.2f} ({low:.2f} to {high:.2f}), worth "
+        f"{worth['published']:.0f} events.",
         f"As half of a robust mixture they keep weight {share:.2f} after the data."
         if selection.weight == 0.5
         else f"Of weight {selection.weight:g} in a robust mixture they keep {share:.2f}.",
@@ -182,9 +185,9 @@ def _sentences(
         for row in rows
         if row["estimand"] in {"log_hazard_ratio", "rmst_difference"}
     ]
-    others = sorted({each.question.value for each in selection.effects})
-    if others != ["local added to systemic"]:
-        found.append(f"Note what they compare: {'; '.join(others)}.")
+    question = selection.effects[0].question
+    if question is not Question.LOCAL_ADDED:
+        found.append(f"Note what they compare: {question.value}.")
     unchecked = [each.name for each in selection.effects if not each.checked]
     if unchecked:
         found.append(f"Not compared with their publication: {', '.join(unchecked)}.")

@@ -168,7 +168,9 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
     return (*found, *_mitigation(fit, wanted, ends=(at[0], at[-1])))
 
 
-def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.Dataset:
+def summarise_quantities(
+    quantities: Sequence[Quantity], weights: Floats, sizes: Floats
+) -> xr.Dataset:
     """Summarise weighted draws, member by member.
 
     Parameters
@@ -177,12 +179,14 @@ def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.
         Draws.
     weights : ndarray, shape (members, draws)
         Normalised weights.
+    sizes : ndarray, shape (members,)
+        Effective sample sizes, which weights alone do not tell where the draws are of chains.
 
     Returns
     -------
     xarray.Dataset
         ``mean, sd, q2.5, median, q97.5``, ``probability`` of the statement and its Monte Carlo
-        standard error ``mcse`` (from the weights alone), over ``member, quantity``.
+        standard error ``mcse``, over ``member, quantity``.
     """
     dims = (MEMBER, DRAW)
     count = len(weights)
@@ -203,9 +207,8 @@ def summarise_quantities(quantities: Sequence[Quantity], weights: Floats) -> xr.
         "q97.5": quantile.sel(probability=0.975),
         "probability": truth["mean"],
     }
-    ess = 1.0 / np.square(weights).sum(axis=-1)
     chance = truth["mean"].sel(parameter=labels).to_numpy()
-    error = np.vectorize(probability_error)(chance, ess[:, None])
+    error = np.vectorize(probability_error)(chance, np.asarray(sizes)[:, None])
     return xr.Dataset(
         {"mcse": (over, error)}
         | {name: (over, array.sel(parameter=labels).to_numpy()) for name, array in columns.items()},

@@ -151,7 +151,8 @@ def _walk(
     ]
     fits = fit_cells(prepared, cells, draws=size[0], seed=size[1])
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
-    table = summarise_quantities(quantities, fits.weights).assign(ess=(MEMBER, fits.ess))
+    table = summarise_quantities(quantities, fits.weights, fits.ess)
+    table = table.assign(ess=(MEMBER, fits.ess))
     found, first = {}, 0
     for path, values in steps.items():
         part = table.isel({MEMBER: slice(first, first + len(values))})
