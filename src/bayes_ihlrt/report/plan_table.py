@@ -19,7 +19,7 @@ from bayes_ihlrt.report.writing import DPI, staged
 from bayes_ihlrt.trials.design import Endpoint, TrialPlan
 from bayes_ihlrt.trials.figure_data import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.plan import prior_sources
+from bayes_ihlrt.trials.plan import Cell, prior_sources
 from bayes_ihlrt.trials.store import FOLDER
 
 _OWN: Final = (
@@ -123,7 +123,7 @@ def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Pa
     console.print(_characteristics(found))
     console.print()
     for cell in result.cells:
-        console.print(Text(_looks(cell.design, cell.scenario, found)))
+        console.print(Text(_looks(cell)))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
     files = [str(path) for path in written]
@@ -245,12 +245,17 @@ def _mean(value: Estimated | None) -> str:
     return "-" if value is None else f"{value.estimate:.1f}"
 
 
-def _looks(design: str, scenario: str, found: TrialPlanResult) -> str:
+def _looks(cell: Cell) -> str:
     parts = []
-    for look in found.result.cell(design, scenario).found.by_look:
+    for look in cell.found.by_look:
         months = "" if look.months is None else f" at month {look.months.estimate:.1f}"
         parts.append(
             f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
             f"{look.futility.estimate:.1%}"
         )
-    return f"{design} / {scenario}: " + "; ".join(parts)
+    modifier = cell.task.design.modifier
+    if modifier is not None and cell.found.at_values:
+        shown = (f"{one.shown.estimate:.1%} at {one.at:g}" for one in cell.found.at_values)
+        bound = cell.found.at_values[0].threshold
+        parts.append(f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}")
+    return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)
