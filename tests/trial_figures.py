@@ -42,6 +42,7 @@ def conduct():
     return xr.Dataset(
         {"enrolled": (dims, 8 * rows), "events": (dims, 4 * rows), "look_month": ("look", [20.0])},
         coords={"quantile": QUANTILES, "month": month, "look": [1]},
+        attrs={"events": "deaths"},
     )
 
 
@@ -54,6 +55,7 @@ def decisions():
             "events": ("look", [100.0, 200.0]),
         },
         coords={"quantile": QUANTILES, "look": [1, 2]},
+        attrs={"events": "progressions or deaths"},
     )
 
 
@@ -70,7 +72,10 @@ def replay():
             "q97.5": ("look", [1.3]),
         },
         coords={"look": [1]},
-        attrs={"trace": ["look 1, efficacy: P(hazard-ratio < 1) > 0.975: 0.8, not met"]},
+        attrs={
+            "trace": ["look 1, efficacy: P(hazard-ratio < 1) > 0.975: 0.8, not met"],
+            "events": "deaths",
+        },
     )
 
 

@@ -131,17 +131,56 @@ def test_replay_is_the_same_trial(effective):
 
 
 @pytest.mark.slow
-def test_predictive_probability_against_its_closed_form():
-    rule = {"quantity": "predictive-probability", "less_than": 0.1, "draws": 40}
-    looks = [{"events": 50, "futility": [rule]}, cases.content()["looks"][1]]
+def test_probabilities_of_success_against_their_closed_forms():
+    """Flat prior: with information I1 of I2, z at the end is normal given z now."""
+    draws, least = 40, {"less_than": 0.1, "draws": 40}
+    power = {"quantity": "conditional-power", **least}
+    rules = [{"quantity": "predictive-probability", **least}, power, power | {"assumed_hr": 0.6}]
+    looks = [{"events": 50, "futility": rules}, cases.content()["looks"][1]]
     found = simulate_design(cases.design(looks=looks), cases.scenario(hr=[0.7]), trials=256).table
-    z = -found["mean"][:256, 0, 0] / found["sd"][:256, 0, 0]
-    # Flat prior, half of the information: z at the end is normal around z / sqrt(.5).
-    exact = ndtr((z - 1.959964 * np.sqrt(0.5)) / np.sqrt(0.5))
-    error = found["probability"][:256, 0, 0] - exact
-    noise = np.sqrt(np.mean(exact * (1.0 - exact) / 40))
-    assert abs(error.mean()) < 0.02
-    assert np.sqrt(np.mean(error**2)) < 1.25 * noise
+    mean, sd = found["mean"][:, 0, 0], found["sd"][:, 0, 0]
+    z, now, end = -mean / sd, 1.0 / sd**2, 100.0 / 4.0
+    done = now / end
+    assumed = np.sqrt(done) * z - np.log(0.6) * (end - now) / np.sqrt(end)
+    for column, (centre, spread) in enumerate(
+        (
+            (z / np.sqrt(done), np.sqrt((1.0 - done) / done)),
+            (z / np.sqrt(done), np.sqrt(1.0 - done)),
+            (assumed, np.sqrt(1.0 - done)),
+        )
+    ):
+        exact = ndtr((centre - 1.959964) / spread)
+        error = found["probability"][:, 0, column] - exact
+        noise = np.sqrt(np.mean(exact * (1.0 - exact) / draws))
+        # 1/d1 + 1/d0 = 4/d is not exact; this is a fifth of the rules' threshold.
+        assert abs(error.mean()) < 0.02
+        assert np.sqrt(np.mean(error**2)) < 1.25 * noise
+
+
+@pytest.mark.parametrize(
+    ("hr", "cuts"), [([0.5, 0.8, 1.0], [3.0, 9.0]), ([1.5, 0.6], [4.0])], ids=["waning", "crossing"]
+)
+def test_event_times_use_up_the_hazard_of_waning_and_crossing_effects(hr, cuts):
+    """Hazards integrated here, over periods since each patient's own start."""
+    source = truth_source(cases.scenario(hr=hr, cuts=cuts, interaction_hr=0.8, modifier_hr=1.3))
+    rng = np.random.default_rng(6)
+    start = np.where(np.arange(2_000) % 2 == 0, rng.uniform(0.0, 20.0, 2_000), np.inf)
+    z, target = rng.normal(size=2_000), rng.exponential(size=2_000)
+    drawn = event_times(
+        source.hazard,
+        source.cuts,
+        Truth(*source.fixed),
+        z=jnp.asarray(z),
+        start=jnp.asarray(start),
+        target=jnp.asarray(target),
+    )
+    times, rate = np.asarray(drawn), np.log(2.0) / 12.0 * 1.3**z
+    spent = rate * np.minimum(times, start)
+    for ratio, begin, end in zip(hr, [0.0, *cuts], [*cuts, np.inf], strict=True):
+        months = np.clip(times - start, begin, end) - begin
+        spent += rate * ratio * np.where(ratio == 1.0, 1.0, 0.8**z) * months
+    np.testing.assert_allclose(spent, target, rtol=1e-9)
+    assert min(np.mean(times > start + cut) for cut in (0.0, *cuts)) > 0.02
 
 
 def test_event_times_follow_a_delayed_effect_from_an_on_demand_start():

@@ -1,18 +1,24 @@
 """`bayes-ihlrt plan`: what is written, resumed, refused and printed."""
 
 import json
+from dataclasses import replace
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import trial_cases as cases
 from bayes_ihlrt.analysis import design_prior, trial_plan
 from bayes_ihlrt.cli import app
 from bayes_ihlrt.hazards import Weibull
+from bayes_ihlrt.report import plan_table
 from bayes_ihlrt.trials import nuts_audit
-from bayes_ihlrt.trials.truth import DesignPrior
+from bayes_ihlrt.trials.design import Endpoint
+from bayes_ihlrt.trials.plan import plan_dict, run_plan
+from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
 
 FIGURES = {"success", "stopping", "convergence", "conduct_1", "decisions_1"}
 
@@ -54,10 +60,15 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     for cell in told["results"]:
         assert cell["trials"] == 300
         assert cell["failed"] == 0
+        assert cell["endpoint"] == "os"
         success = cell["success"]
         assert success["low"] < success["estimate"] < success["high"]
         assert len(cell["by_look"]) == 2
+    assert told["design_priors"] == []
     assert told["audit"]["fits"] == 5
+    assert told["audit"]["of"] == 2 * 2 * 300
+    assert told["audit"]["not_converged"] == 0
+    assert told["audit"]["left_out"] == []
     assert told["audit"]["max_difference"] < 5.0 * told["audit"]["max_difference_mcse"] + 0.02
     units = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/*.npz")}
     assert len(units) == 2
@@ -79,13 +90,53 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     assert "result of another plan" in " ".join(other.stderr.split())
 
 
+def test_an_audit_tells_what_it_did_not_check():
+    future = {"quantity": "predictive-probability", "less_than": 0.1}
+    looks = [{"events": 50, "futility": [future]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
+    cell = SimpleNamespace(design="small", task=SimpleNamespace(design=cases.design(looks=looks)))
+    rules = nuts_audit.left_out(SimpleNamespace(cells=[cell, cell]))
+    assert rules == ("small, look 1: predictive-probability < 0.1",)
+    fit = nuts_audit.AuditedFit("small", "null", 1, 1, 0.01, 0.002, 0.1, False, False)
+    audit = nuts_audit.PlanAudit((fit,), 900, rules).to_dict()
+    assert (audit["not_converged"], audit["left_out"]) == (1, list(rules))
+    done, missing = plan_table.audit_sentences(audit)
+    assert "1 of 900 fits" in done
+    assert "the chains of 1 of them DID NOT CONVERGE" in done
+    assert missing.endswith("yet to come: small, look 1: predictive-probability < 0.1.")
+    nothing = nuts_audit.PlanAudit((), 900, ()).to_dict()
+    assert plan_table.audit_sentences(nothing) == ["No fit was audited by NUTS."]
+
+
+def test_events_are_named_after_the_endpoint():
+    """The plan of the first test, said to be about progression."""
+    result = run_plan(cases.plan(), 300)
+    design = cases.design().model_copy(update={"endpoint": Endpoint.PFS})
+    cells = [replace(one, task=replace(one.task, design=design)) for one in result.cells]
+    other = replace(result, cells=tuple(cells))
+    none = nuts_audit.PlanAudit((), 0, ())
+    for found, told, column in (
+        (result, "overall survival; events are deaths", " deaths "),
+        (other, "progression-free survival; events are progressions or deaths", " events "),
+    ):
+        console = Console(file=StringIO(), width=110)
+        plan_table.print_plan(console, trial_plan.TrialPlanResult(found, none))
+        text = console.file.getvalue()
+        assert f"Endpoint: {told}." in text
+        assert column in text[text.index("design / scenario") :].splitlines()[0]
+    assert plan_dict(other)["results"][0]["endpoint"] == "pfs"
+
+
 def test_one_trial_is_shown_again(plan_file, tmp_path):
     figure = tmp_path / "trial.png"
     arguments = ["replay-trial", str(plan_file), "3", "--scenario", "hr 0.6", "--out", str(figure)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "P(hazard-ratio < 1) > 0.975" in done.stdout
+    assert "deaths, hazard ratio" in done.stdout
+    assert "compiling and simulating the trial ..." in done.stderr
     assert figure.stat().st_size > 10_000
+    quiet = CliRunner().invoke(app, [*arguments, "--quiet"])
+    assert (quiet.exit_code, quiet.output) == (0, "")
     wrong = CliRunner().invoke(app, ["replay-trial", str(plan_file), "3", "--scenario", "hr"])
     assert wrong.exit_code == 1
     assert "Allowed: hr 0.6, no effect" in " ".join(wrong.stderr.split())
@@ -113,6 +164,7 @@ def test_the_truth_may_be_a_fitted_cohort(tmp_path, monkeypatch):
         np.zeros(draws),
         rng.normal(-0.4, 0.1, draws),
         np.zeros(draws),
+        PriorSource("ihlrt_synthetic", synthetic=True, fingerprint="a2"),
     )
     monkeypatch.setattr(trial_plan, "design_priors", lambda plan: {"cohort": prior})
     posterior = {"analysis": "primary", "data": "ihlrt_synthetic"}
@@ -121,7 +173,12 @@ def test_the_truth_may_be_a_fitted_cohort(tmp_path, monkeypatch):
     path.write_text(plan.to_toml(), "utf-8")
     done = run(path, "--trials", 300, "--audit", 0, "--json")
     assert done.exit_code == 0, done.output
-    cell = json.loads(done.stdout)["results"][0]
+    told = json.loads(done.stdout)
+    source = {"data": "ihlrt_synthetic", "synthetic": True, "fingerprint": "a2"}
+    assert told["design_priors"] == [{"scenario": "cohort", **source}]
+    shown = " ".join(run(path, "--trials", 300, "--audit", 0).stdout.split())
+    assert "The effect of scenario 'cohort' comes from SYNTHETIC DATA (ihlrt_synthetic)" in shown
+    cell = told["results"][0]
     assert cell["targets"][0]["truth"] == pytest.approx(-0.4, abs=0.05)
     assert abs(cell["bias"]["estimate"]) < 4.0 * cell["bias"]["mcse"] + 0.03
 

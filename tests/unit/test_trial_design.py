@@ -13,6 +13,7 @@ from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.trials.calibration import scaled_design
 from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
 from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.patients import screened_count
 from bayes_ihlrt.trials.quantities import population_values, statements, targets
 from bayes_ihlrt.trials.rules import Rule
@@ -138,6 +139,41 @@ def test_enrichment_switches_the_path():
     assert done.enriched.tolist() == [True, False]
     assert done.verdict.tolist() == [Verdict.SUCCESS, Verdict.SUCCESS]
     assert done.stage.tolist() == [2, 1]
+
+
+def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_moments():
+    """Three trials: above the threshold at NLR 2, below it, and one whose fit failed."""
+    design = cases.by_modifier(report_at=[2.0])
+    moments = np.full((3, 2, 2), np.nan)
+    moments[:2, :, 1] = np.array([-0.5, -0.3])[:, None]
+    found = operating_characteristics(
+        design,
+        {
+            **table([[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan]]),
+            "mean": moments,
+            "sd": np.full_like(moments, 0.2),
+            "truth": np.zeros((3, 2)),
+            "converged": np.array([[True, True], [True, True], [False, False]]),
+            "months": np.ones((3, 2)),
+            **dict.fromkeys(
+                ("enrolled", "events_control", "events_treated"), np.ones((3, 2), dtype=int)
+            ),
+        },
+        targets(design),
+    )
+    # P(HR < 1) is .994 and .933, the threshold .975.
+    [one] = found.at_values
+    assert (one.at, one.threshold) == (2.0, 0.975)
+    assert one.shown.estimate == pytest.approx(1.0 / 3.0)
+    assert found.to_dict()["at_values"][0]["shown"]["estimate"] == one.shown.estimate
+
+
+def test_the_sceptics_variant_differs_in_one_prior():
+    plan = load_plan("fixed_os")
+    base, other = plan.designs[plan.name], plan.designs["sceptical prior"]
+    assert (base.priors["ihlrt"].sigma, other.priors["ihlrt"].sigma) == (10.0, 0.29)
+    changed = {"priors": {**other.priors, "ihlrt": base.priors["ihlrt"]}}
+    assert other.model_copy(update=changed) == base
 
 
 def test_people_and_targets():

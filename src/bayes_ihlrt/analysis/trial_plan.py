@@ -1,6 +1,6 @@
 """A trial plan from file to result: design priors, simulation, audit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -104,7 +104,12 @@ def run_trial_plan(
 
 
 def replay_planned(
-    plan: TrialPlan, trial: int, *, scenario: str, design: str | None = None
+    plan: TrialPlan,
+    trial: int,
+    *,
+    scenario: str,
+    design: str | None = None,
+    stage: Callable[[str], None] | None = None,
 ) -> Replay:
     """Simulate one trial of a plan again.
 
@@ -118,6 +123,8 @@ def replay_planned(
         Name of the scenario.
     design : str, optional
         Name of a variant; the plan's own design without it.
+    stage : callable, optional
+        Told what begins, in a few words.
 
     Returns
     -------
@@ -142,4 +149,13 @@ def replay_planned(
         raise SpecificationError(plan.name, faults)
     only = tuple(one for one in plan.scenarios if one.name == scenario)
     chosen = plan.model_copy(update={"scenarios": only})
-    return replay_trial(plan_tasks(chosen, design_priors(chosen))[name, scenario], trial)
+    tell = stage or _silent
+    if only[0].posterior is not None:
+        tell("fitting the cohort of the design prior")
+    task = plan_tasks(chosen, design_priors(chosen))[name, scenario]
+    tell("compiling and simulating the trial")
+    return replay_trial(task, trial)
+
+
+def _silent(_: str) -> None:
+    return None

@@ -29,7 +29,11 @@ def plan(
     ] = None,
     audited: Annotated[
         int | None,
-        typer.Option("--audit", min=0, help="Fits redone by NUTS [default: 1 %, at least 20]."),
+        typer.Option(
+            "--audit",
+            min=0,
+            help="Fits redone by NUTS [default: 1 %, at least 20 and at most 200].",
+        ),
     ] = None,
     seed: Seed = None,
     quiet: Quiet = False,
@@ -71,11 +75,18 @@ def replay_trial(
         Path | None, typer.Option("--out", metavar="PNG", help="Figure; none without it.")
     ] = None,
     seed: Seed = None,
+    quiet: Quiet = False,
 ) -> None:
     """Show one simulated trial: its looks, posteriors and decisions."""
     with told_plainly():
         read = analysis.load_plan(source)
         if seed is not None:
             read = read.model_copy(update={"seed": seed})
-        found = analysis.replay_planned(read, trial, scenario=scenario, design=design)
-        report.print_replay(console(), found, out=out)
+        with report.Stages(quiet=quiet) as stages:
+            found = analysis.replay_planned(
+                read, trial, scenario=scenario, design=design, stage=stages.tell
+            )
+            if out is not None:
+                report.draw_replay(found, out)
+        if not quiet:
+            report.print_replay(console(), found, written=out)

@@ -35,7 +35,12 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
         )
     died = data["observed"].to_numpy() == 1.0
     left.plot(
-        data["end"].to_numpy()[died], place[died], ".", color=BRIGHT, markersize=3, label="event"
+        data["end"].to_numpy()[died],
+        place[died],
+        ".",
+        color=BRIGHT,
+        markersize=3,
+        label=data.attrs["events"],
     )
     for month in data["months"].to_numpy():
         left.axvline(float(month), color="black", linewidth=0.9, linestyle="dashed")

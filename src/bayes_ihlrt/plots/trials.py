@@ -195,7 +195,10 @@ def plot_trial_conduct(data: xr.Dataset) -> Figure:
     figure = framed_figure(data, width=7.0, height=3.8)
     axes = figure.subplots()
     month = data["month"].to_numpy()
-    for name, colour, style in (("enrolled", DARK, "solid"), ("events", BRIGHT, (0, (5, 1.5)))):
+    for name, label, colour, style in (
+        ("enrolled", "enrolled", DARK, "solid"),
+        ("events", data.attrs["events"], BRIGHT, (0, (5, 1.5))),
+    ):
         rows = data[name]
         axes.fill_between(
             month,
@@ -205,7 +208,7 @@ def plot_trial_conduct(data: xr.Dataset) -> Figure:
             alpha=0.2,
             linewidth=0,
         )
-        axes.plot(month, rows.sel(quantile=0.5), color=colour, linestyle=style, label=name)
+        axes.plot(month, rows.sel(quantile=0.5), color=colour, linestyle=style, label=label)
     for look, at in zip(data["look"].to_numpy(), data["look_month"].to_numpy(), strict=True):
         axes.axvline(float(at), color=GREY, linewidth=0.8, linestyle="dotted")
         axes.annotate(
@@ -221,7 +224,7 @@ def plot_trial_conduct(data: xr.Dataset) -> Figure:
     axes.set_xlim(0.0)
     axes.set_ylim(0.0)
     axes.set_xlabel("Months since the trial opened")
-    axes.set_ylabel("Patients, events (median, 90 % of trials)")
+    axes.set_ylabel(f"Patients, {data.attrs['events']} (median, 90 % of trials)")
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 
@@ -261,7 +264,7 @@ def plot_trial_decisions(data: xr.Dataset) -> Figure:
         if np.isfinite(data[name].to_numpy()).any():
             axes.plot(events, data[name], color=colour, marker=mark, linestyle="dashed", label=text)
     axes.axhline(1.0, color=GREY, linewidth=0.8, linestyle="dotted")
-    axes.set_xlabel("Events at the look (mean)")
+    axes.set_xlabel(f"{data.attrs['events'].capitalize()} at the look (mean)")
     axes.set_ylabel("Hazard ratio, treated / control")
     axes.legend(frameon=False, fontsize=8)
     return figure

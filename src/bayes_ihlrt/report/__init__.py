@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.plan_table import TrialProgress as TrialProgress
     from bayes_ihlrt.report.plan_table import check_plan_folder as check_plan_folder
     from bayes_ihlrt.report.plan_table import print_plan as print_plan
-    from bayes_ihlrt.report.plan_table import print_replay as print_replay
     from bayes_ihlrt.report.plan_table import write_plan as write_plan
     from bayes_ihlrt.report.progress import Stages as Stages
+    from bayes_ihlrt.report.replay_table import draw_replay as draw_replay
+    from bayes_ihlrt.report.replay_table import print_replay as print_replay
     from bayes_ihlrt.report.sensitivity_page import print_sensitivity as print_sensitivity
     from bayes_ihlrt.report.sensitivity_page import write_sensitivity as write_sensitivity
     from bayes_ihlrt.report.terminal import print_fit as print_fit
@@ -46,7 +47,8 @@ else:
         "check_plan_folder": "bayes_ihlrt.report.plan_table",
         "print_plan": "bayes_ihlrt.report.plan_table",
         "write_plan": "bayes_ihlrt.report.plan_table",
-        "print_replay": "bayes_ihlrt.report.plan_table",
+        "draw_replay": "bayes_ihlrt.report.replay_table",
+        "print_replay": "bayes_ihlrt.report.replay_table",
     }
     __all__ = list(_NAMES)
     __getattr__, __dir__ = lazy_names(__name__, _NAMES)

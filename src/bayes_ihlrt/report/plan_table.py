@@ -1,12 +1,11 @@
 """A trial plan on the terminal and in a folder."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -15,14 +14,12 @@ from rich.text import Text
 from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.design import Endpoint, TrialPlan
 from bayes_ihlrt.trials.figure_data import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.replay_data import replay_data
-from bayes_ihlrt.trials.replaying import Replay
+from bayes_ihlrt.trials.plan import Cell, prior_sources
 from bayes_ihlrt.trials.store import FOLDER
 
 _OWN: Final = (
@@ -120,11 +117,13 @@ def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Pa
     console.print(
         Text(result.plan.name + (f": {result.plan.description}" if result.plan.description else ""))
     )
+    for endpoint in result.endpoints:
+        console.print(Text(f"Endpoint: {endpoint.label}; events are {endpoint.events}."))
     console.print()
     console.print(_characteristics(found))
     console.print()
     for cell in result.cells:
-        console.print(Text(_looks(cell.design, cell.scenario, found)))
+        console.print(Text(_looks(cell)))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
     files = [str(path) for path in written]
@@ -141,21 +140,39 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
         "+/- is one Monte Carlo standard error. Success is the type I error where nothing works, "
         "power where the truth is fixed, assurance where it is drawn.",
     ]
+    told += [
+        f"The effect of scenario '{one['scenario']}' comes from SYNTHETIC DATA ({one['data']}): no "
+        "patient is in them."
+        for one in prior_sources(result)
+        if one["synthetic"]
+    ]
     failed = sum(cell.found.failed for cell in result.cells)
     if failed:
         causes = sorted({cause for cell in result.cells for cause in cell.found.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
-    if audit["fits"]:
-        told.append(
-            f"Audit: {audit['fits']} fits redone by NUTS; probabilities differ by "
-            f"{audit['mean_difference']:.4f} on average and {audit['max_difference']:.4f} at most "
-            f"(Monte Carlo error {audit['max_difference_mcse']:.4f}); "
-            f"{audit['decisions_changed']} decisions changed."
-        )
-    else:
-        told.append("No fit was audited by NUTS.")
+    told += audit_sentences(audit)
     speed = result.simulated / result.seconds
     told.append(f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second).")
+    return told
+
+
+def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
+    """Return what was found by NUTS, and what was not looked at."""
+    told = ["No fit was audited by NUTS."]
+    if audit["fits"]:
+        chains = "all chains converged"
+        if audit["not_converged"]:
+            chains = f"the chains of {audit['not_converged']} of them DID NOT CONVERGE"
+        told = [
+            f"Audit: {audit['fits']:,} of {audit['of']:,} fits, drawn at random (1 %, at least 20 "
+            "and at most 200, unless --audit says otherwise), redone by NUTS; "
+            f"{chains}; probabilities differ by {audit['mean_difference']:.4f} on average and "
+            f"{audit['max_difference']:.4f} at most (Monte Carlo error "
+            f"{audit['max_difference_mcse']:.4f}); {audit['decisions_changed']} decisions changed."
+        ]
+    if audit["left_out"]:
+        rules = "; ".join(audit["left_out"])
+        told.append(f"Not audited, being about data that are yet to come: {rules}.")
     return told
 
 
@@ -193,13 +210,15 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
 def _characteristics(found: TrialPlanResult) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("design / scenario")
+    # Two endpoints, or one whose events have a long name, have them told above the table.
+    deaths = found.result.endpoints == (Endpoint.OS,)
     columns = (
         "trials",
         "success",
         "95 %",
         "futility",
         "patients",
-        "events",
+        "deaths" if deaths else "events",
         "months",
         "bias",
         "cover",
@@ -226,53 +245,17 @@ def _mean(value: Estimated | None) -> str:
     return "-" if value is None else f"{value.estimate:.1f}"
 
 
-def _looks(design: str, scenario: str, found: TrialPlanResult) -> str:
+def _looks(cell: Cell) -> str:
     parts = []
-    for look in found.result.cell(design, scenario).found.by_look:
+    for look in cell.found.by_look:
         months = "" if look.months is None else f" at month {look.months.estimate:.1f}"
         parts.append(
             f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
             f"{look.futility.estimate:.1%}"
         )
-    return f"{design} / {scenario}: " + "; ".join(parts)
-
-
-def print_replay(console: Console, replay: Replay, *, out: Path | None = None) -> None:
-    """Print one trial and draw it.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to.
-    replay : Replay
-        The trial.
-    out : Path, optional
-        File of the figure.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
-    console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
-    for place in range(replay.look):
-        look = replay.looks.isel(look=place)
-        events = int(look["events_control"]) + int(look["events_treated"])
-        mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
-        console.print(
-            Text(
-                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
-                f"patients, {events} events, hazard ratio {np.exp(mean):.2f} "
-                f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
-            )
-        )
-    for rule in replay.trace:
-        console.print(Text(str(rule)))
-    if out is None:
-        return
-    try:
-        PLOTS["trial_replay"](replay_data(replay)).savefig(out, dpi=DPI)
-    except OSError as error:
-        problem = f"it cannot be written ({(error.strerror or type(error).__name__).lower()})"
-        raise InputError("--out", [Fault(str(out), problem, "Name another file")]) from error
-    console.print(Text(f"Written: {out}"))
+    modifier = cell.task.design.modifier
+    if modifier is not None and cell.found.at_values:
+        shown = (f"{one.shown.estimate:.1%} at {one.at:g}" for one in cell.found.at_values)
+        bound = cell.found.at_values[0].threshold
+        parts.append(f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}")
+    return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)

@@ -26,6 +26,16 @@ class Endpoint(StrEnum):
     OS = "os"
     PFS = "pfs"
 
+    @property
+    def label(self) -> str:
+        """Its name in full."""
+        return "overall survival" if self is Endpoint.OS else "progression-free survival"
+
+    @property
+    def events(self) -> str:
+        """What its events are called, in the plural."""
+        return "deaths" if self is Endpoint.OS else "progressions or deaths"
+
 
 class Approximation(StrEnum):
     """How the posterior at each look is found."""

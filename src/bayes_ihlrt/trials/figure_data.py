@@ -36,7 +36,7 @@ def plan_figures(result: PlanResult) -> Figures:
     dict of str to tuple
         Name of the figure to its kind and dataset.
     """
-    title = result.plan.name
+    title = f"{result.plan.name}, {' and '.join(one.label for one in result.endpoints)}"
     found: Figures = {
         "success": ("trial_success", _named(success_data(result), f"{title}: share of trials")),
         "stopping": ("trial_stopping", _named(stopping_data(result), f"{title}: where trials end")),
@@ -46,10 +46,11 @@ def plan_figures(result: PlanResult) -> Figures:
         ),
     }
     for number, cell in enumerate(_one_of_each_design(result)):
-        where = f"{title}: {cell.design}, scenario {cell.scenario}"
+        endpoint = cell.task.design.endpoint
+        where = f"{result.plan.name}, {endpoint.label}: {cell.design}, scenario {cell.scenario}"
         found[f"conduct_{number + 1}"] = (
             "trial_conduct",
-            _named(conduct_data(cell), f"{where}: patients and events"),
+            _named(conduct_data(cell), f"{where}: patients and {endpoint.events}"),
         )
         regions = decision_data(cell)
         if regions is not None:
@@ -179,6 +180,7 @@ def conduct_data(cell: Cell) -> xr.Dataset:
             "look_month": ("look", np.median(np.asarray(block.seen.time)[:, :looks], axis=0)),
         },
         coords={"quantile": quantiles, "month": months, "look": np.arange(looks) + 1},
+        attrs={"events": cell.task.design.endpoint.events},
     )
 
 
@@ -241,6 +243,7 @@ def decision_data(cell: Cell) -> xr.Dataset | None:
             "events": ("look", events.mean(axis=0)),
         },
         coords={"quantile": quantiles, "look": np.arange(looks) + 1},
+        attrs={"events": design.endpoint.events},
     )
 
 

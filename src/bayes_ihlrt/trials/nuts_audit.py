@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 LEAST: Final = 20
 SHARE: Final = 0.01
 MOST: Final = 200
-"""Fits that are redone unless more are asked for: half a second each."""
+"""Fits that are redone unless more are asked for: 1.5 s of CPU each, so five minutes."""
 SETTINGS: Final = SamplerSpec(draws=1000, tune=500, chains=4, target_accept=0.9)
 
 
@@ -71,10 +71,16 @@ class PlanAudit:
     Parameters
     ----------
     fits : tuple of AuditedFit
-        In random order.
+        By design and scenario, then by trial and look.
+    of : int
+        Fits that were to choose from: those of the plan that succeeded.
+    left_out : tuple of str
+        Rules about the future, whose probability is no posterior's: they are not compared.
     """
 
     fits: tuple[AuditedFit, ...]
+    of: int
+    left_out: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and largest differences; differences are None without fits."""
@@ -82,19 +88,38 @@ class PlanAudit:
         worst = self.fits[int(sizes.argmax())] if self.fits else None
         return {
             "fits": len(self.fits),
+            "of": self.of,
             "max_difference": None if worst is None else abs(worst.difference),
             "max_difference_mcse": None if worst is None else worst.mcse,
             "mean_difference": float(sizes.mean()) if self.fits else None,
             "max_mean_in_sd": max((abs(fit.mean) for fit in self.fits), default=None),
             "decisions_changed": sum(fit.changed for fit in self.fits),
             "not_converged": sum(not fit.converged for fit in self.fits),
+            "left_out": list(self.left_out),
         }
 
 
-def audit_size(result: PlanResult) -> int:
-    """Return how many fits to redo: 1 %, at least 20 and at most 200."""
-    fits = sum(cell.table["months"].size for cell in result.cells)
+def audit_size(fits: int) -> int:
+    """Return how many of so many fits to redo: 1 %, at least 20 and at most 200.
+
+    Examples
+    --------
+    >>> audit_size(60_000), audit_size(6_000), audit_size(300), audit_size(12)
+    (200, 60, 20, 12)
+    """
     return min(max(LEAST, int(np.ceil(SHARE * fits))), MOST, fits)
+
+
+def left_out(result: PlanResult) -> tuple[str, ...]:
+    """Return the rules of a plan that an audit cannot compare, each with its design and look."""
+    designs = {cell.design: cell.task.design for cell in result.cells}
+    return tuple(
+        f"{name}, look {number}: {rule}"
+        for name, design in designs.items()
+        for number, look in enumerate(design.looks, 1)
+        for rule in look.rules
+        if rule.quantity.of_future
+    )
 
 
 def audit_plan(
@@ -119,25 +144,20 @@ def audit_plan(
     PlanAudit
         Differences by fit.
     """
-    wanted = audit_size(result) if fits is None else fits
+    good = [np.argwhere(cell.table["converged"]) for cell in result.cells]
+    ends = np.cumsum([len(places) for places in good])
+    wanted = min(audit_size(int(ends[-1])) if fits is None else fits, int(ends[-1]))
     rng = np.random.default_rng([result.plan.seed, 77])
-    places = [
-        (cell, trial, stage) for cell in result.cells for trial, stage in _sample(rng, cell, wanted)
-    ]
-    chosen = [places[i] for i in rng.permutation(len(places))[:wanted].tolist()]
+    # By cell: a plan may have more of them than stay compiled.
+    picked = np.sort(rng.choice(int(ends[-1]), size=wanted, replace=False))
     found = []
-    for number, (cell, trial, stage) in enumerate(chosen):
-        found.append(_redo(cell, trial, stage, seed=result.plan.seed + number))
+    for number, place in enumerate(picked.tolist()):
+        cell = int(np.searchsorted(ends, place, side="right"))
+        trial, stage = good[cell][place - ends[cell]].tolist()
+        found.append(_redo(result.cells[cell], trial, stage, seed=result.plan.seed + number))
         if progress is not None:
-            progress(number + 1, len(chosen))
-    return PlanAudit(tuple(found))
-
-
-def _sample(rng: np.random.Generator, cell: Cell, wanted: int) -> list[tuple[int, int]]:
-    """Return places of a cell, as many as could be needed: all cells have equally many fits."""
-    good = np.argwhere(cell.table["converged"])
-    picked = rng.choice(len(good), size=min(wanted, len(good)), replace=False)
-    return [(int(trial), int(stage)) for trial, stage in good[np.sort(picked)]]
+            progress(number + 1, wanted)
+    return PlanAudit(tuple(found), int(ends[-1]), left_out(result))
 
 
 def _redo(cell: Cell, trial: int, stage: int, *, seed: int) -> AuditedFit:

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.quantities import Target
+from bayes_ihlrt.trials.rules import Quantity
 
 Floats = NDArray[np.float64]
 _Z: Final = 1.959963984540054
@@ -133,6 +135,25 @@ class OnTarget:
 
 
 @dataclass(frozen=True)
+class AtValue:
+    """What is shown of patients with one value of the modifier, where each trial ended.
+
+    Parameters
+    ----------
+    at : float
+        Value of the modifier, on the scale of the data.
+    threshold : float
+        Of the last look's first efficacy rule on a hazard ratio.
+    shown : Estimated
+        Share of trials with P(hazard ratio < 1) above it at that value.
+    """
+
+    at: float
+    threshold: float
+    shown: Estimated
+
+
+@dataclass(frozen=True)
 class OperatingCharacteristics:
     """Operating characteristics of one design under one scenario.
 
@@ -156,6 +177,9 @@ class OperatingCharacteristics:
         Estimates; the first is the log hazard ratio at the reference.
     by_look : tuple of AtLook
         Looks in order.
+    at_values : tuple of AtValue
+        One for each of the design's `report_at`; none without an efficacy rule on a hazard ratio at
+        the last look.
     """
 
     design: str
@@ -172,6 +196,7 @@ class OperatingCharacteristics:
     expected_months: Estimated | None
     targets: tuple[OnTarget, ...]
     by_look: tuple[AtLook, ...]
+    at_values: tuple[AtValue, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, with ``bias`` and ``coverage`` of the first target on top."""
@@ -226,6 +251,7 @@ def operating_characteristics(
             _on_target(target, number, table, done) for number, target in enumerate(targets)
         ),
         by_look=tuple(_at_look(look, table, done) for look in range(len(design.looks))),
+        at_values=_at_values(design, table, done, targets),
     )
 
 
@@ -247,6 +273,27 @@ def _at_look(look: int, table: Table, done: Decisions) -> AtLook:
         share(ended & (done.verdict == Verdict.FUTILITY)),
         **means,
     )
+
+
+def _at_values(
+    design: TrialDesign, table: Table, done: Decisions, targets: tuple[Target, ...]
+) -> tuple[AtValue, ...]:
+    thresholds = [
+        rule.more_than
+        for rule in design.looks[-1].efficacy
+        if rule.quantity is Quantity.HAZARD_RATIO and rule.more_than is not None
+    ]
+    if not thresholds:
+        return ()
+    mean, sd = done.at(table["mean"]), done.at(table["sd"])
+    found = []
+    for at in design.report_at:
+        place = targets.index(Target(Quantity.HAZARD_RATIO, at))
+        # A failed fit has no probability, which is above nothing.
+        with np.errstate(invalid="ignore"):
+            above = ndtr(-mean[:, place] / sd[:, place]) > thresholds[0]
+        found.append(AtValue(at, thresholds[0], share(above)))
+    return tuple(found)
 
 
 def _on_target(target: Target, number: int, table: Table, done: Decisions) -> OnTarget:

@@ -1,12 +1,12 @@
 """Run a plan: every design under every scenario, audited."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.design import Endpoint, TrialPlan
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
 from bayes_ihlrt.trials.operating import OperatingCharacteristics, operating_characteristics
 from bayes_ihlrt.trials.quantities import Target, targets
@@ -64,6 +64,11 @@ class PlanResult:
     cells: tuple[Cell, ...]
     seconds: float
     simulated: int
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What events are, in the plan's own design first; variants may have another endpoint."""
+        return tuple(dict.fromkeys(cell.task.design.endpoint for cell in self.cells))
 
     def cell(self, design: str, scenario: str) -> Cell:
         """Return one design under one scenario.
@@ -200,13 +205,40 @@ def run_plan(
     return PlanResult(plan, tuple(cells), perf_counter() - began, simulated)
 
 
+def prior_sources(result: PlanResult) -> list[dict[str, Any]]:
+    """Return which cohort the truth of a scenario comes from, for scenarios that have one.
+
+    Parameters
+    ----------
+    result : PlanResult
+        The plan.
+
+    Returns
+    -------
+    list of dict
+        ``scenario, data, synthetic, fingerprint``; all but the first None where the draws were
+        given without their source.
+    """
+    nothing = dict.fromkeys(("data", "synthetic", "fingerprint"))
+    priors = {cell.scenario: cell.task.prior for cell in result.cells}
+    return [
+        {"scenario": name, **(nothing if prior.source is None else asdict(prior.source))}
+        for name, prior in priors.items()
+        if prior is not None
+    ]
+
+
 def plan_dict(result: PlanResult) -> dict[str, Any]:
     """Return the part of ``result.json`` that simulation makes."""
     return {
         "schema": 1,
         "name": result.plan.name,
         "seed": result.plan.seed,
-        "results": [cell.found.to_dict() for cell in result.cells],
+        "design_priors": prior_sources(result),
+        "results": [
+            {**cell.found.to_dict(), "endpoint": cell.task.design.endpoint.value}
+            for cell in result.cells
+        ],
         "seconds": result.seconds,
         "trials_per_second": result.simulated / result.seconds,
     }

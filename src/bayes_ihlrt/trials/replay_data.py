@@ -22,7 +22,8 @@ def replay_data(replay: Replay) -> xr.Dataset:
     xarray.Dataset
         Over ``patient``: ``arrival`` and ``end`` (months since the trial opened), ``arm``,
         ``observed``; over ``look``: ``months``, ``median``, ``q2.5`` and ``q97.5`` of the hazard
-        ratio at the reference; attribute ``trace`` with a line for each rule.
+        ratio at the reference; attributes ``trace`` with a line for each rule and ``events``, what
+        events are.
     """
     patients, looks = replay.patients, replay.looks
     mean, sd = (looks[name].isel(target=0).to_numpy() for name in ("mean", "sd"))
@@ -40,6 +41,7 @@ def replay_data(replay: Replay) -> xr.Dataset:
         coords={"look": looks["look"].to_numpy()},
         attrs={
             "title": looks.attrs["title"],
+            "events": looks.attrs["events"],
             "synthetic": True,
             "trace": [str(rule) for rule in replay.trace],
         },

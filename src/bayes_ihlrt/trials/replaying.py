@@ -64,7 +64,8 @@ class Replay:
         follow-up at the end had seen of it as ``stop`` and ``observed``.
     looks : xarray.Dataset
         ``months``, ``enrolled``, ``events_control``, ``events_treated`` over ``look`` up to the
-        end, posterior ``mean`` and ``sd`` over ``look, target``.
+        end, posterior ``mean`` and ``sd`` over ``look, target``; attribute ``events`` says what
+        events are.
     trace : tuple of Trace
         Every rule that was asked.
     """
@@ -116,7 +117,11 @@ def replay_trial(task: Task, trial: int) -> Replay:
         {name: ("look", values) for name, values in along.items()}
         | {name: (("look", "target"), values) for name, values in moments.items()},
         coords={"look": np.arange(end + 1) + 1, "target": names},
-        attrs={"title": f"Trial {trial}: {_ended(done.verdict[0], end)}", "synthetic": True},
+        attrs={
+            "title": f"Trial {trial}, {task.design.endpoint.label}: {_ended(done.verdict[0], end)}",
+            "events": task.design.endpoint.events,
+            "synthetic": True,
+        },
     )
     path = stages(task.design)[stage].path
     return Replay(

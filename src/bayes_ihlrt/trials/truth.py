@@ -39,6 +39,25 @@ class Truth(NamedTuple):
     interaction: jax.Array
 
 
+@dataclass(frozen=True)
+class PriorSource:
+    """The cohort that a design prior was fitted to.
+
+    Parameters
+    ----------
+    data : str
+        CSV file, or name of a packaged data set.
+    synthetic : bool
+        Whether it was simulated: no patient is in it.
+    fingerprint : str
+        Of the cohort.
+    """
+
+    data: str
+    synthetic: bool
+    fingerprint: str
+
+
 @dataclass(frozen=True, eq=False)
 class DesignPrior:
     """Draws of a posterior that serve as truths.
@@ -51,6 +70,8 @@ class DesignPrior:
         Its parameters, for an average untreated patient at the reference.
     modifier, effect, interaction : ndarray, shape (draws,)
         Log hazard ratios.
+    source : PriorSource, optional
+        Where the draws come from; None where nobody said.
     """
 
     hazard: Hazard
@@ -58,6 +79,7 @@ class DesignPrior:
     modifier: Floats
     effect: Floats
     interaction: Floats
+    source: PriorSource | None = None
 
 
 @dataclass(frozen=True, eq=False)
