@@ -13,7 +13,13 @@ from bayes_ihlrt.names import (
     Engine,
 )
 from bayes_ihlrt.report.methods_checks import check_methods
-from bayes_ihlrt.report.methods_model import UNCERTAINTY, WEIGHTS, hazard_words, modifier_words
+from bayes_ihlrt.report.methods_model import (
+    CLONE_WEIGHTS,
+    UNCERTAINTY,
+    WEIGHTS,
+    hazard_words,
+    modifier_words,
+)
 from bayes_ihlrt.report.methods_plan import plan_methods
 from bayes_ihlrt.report.methods_studies import ladder_methods, sensitivity_methods
 from bayes_ihlrt.report.outputs import Kind, Output, Results
@@ -93,7 +99,10 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     told = "The probability of treatment at a decision was modelled by a regularised logistic "
     told += f"regression on {found.formula or 'a constant'}"
     if found.adjust is Adjustment.WEIGHTS:
-        told += f" and used as {WEIGHTS[found.estimand]}"
+        clones = (
+            spec.treatment is not None and spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+        )
+        told += f" and used as {CLONE_WEIGHTS if clones else WEIGHTS[found.estimand]}"
     else:
         told += f"; it {_ADJUSTED[found.adjust]}"
     if found.trim is not None:

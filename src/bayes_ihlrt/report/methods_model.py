@@ -21,10 +21,13 @@ _HAZARDS: Final = {
 WEIGHTS: Final = {
     EstimandTarget.ATO: "overlap weights [@li2018]",
     EstimandTarget.ATT: "weights to the treated [@li2018]",
-    EstimandTarget.ATE: "inverse probability weights, stabilised except for clones [@austin2015]",
+    EstimandTarget.ATE: "stabilised inverse probability weights [@austin2015]",
     EstimandTarget.ATM: "matching weights [@li2018]",
     EstimandTarget.ENTROPY: "entropy weights [@li2018]",
 }
+CLONE_WEIGHTS: Final = (
+    "inverse probability weights of keeping to the strategy, not stabilised [@austin2015]"
+)
 UNCERTAINTY: Final = {
     PropensityUncertainty.LINKED_BOOTSTRAP: "a linked Bayesian bootstrap, in which one set of "
     "patient weights serves propensity and outcome model [@stephens2023]",

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.data.listing import counted
-from bayes_ihlrt.names import Engine, PropensityUncertainty
-from bayes_ihlrt.report.methods_model import UNCERTAINTY, WEIGHTS
+from bayes_ihlrt.names import DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.report.methods_model import CLONE_WEIGHTS, UNCERTAINTY, WEIGHTS
 from bayes_ihlrt.report.outputs import Output
 
+_CLONES: Final = DesignKind.CLONE_CENSOR_WEIGHT.value
 _RUNG_ENGINES: Final = {
     Engine.LAPLACE.value: "Rungs without weights were drawn by Laplace's method inside a grid over "
     "scales [@tierney1986; @rue2009], corrected by Pareto-smoothed importance sampling "
@@ -82,8 +83,11 @@ def ladder_methods(output: Output) -> list[str]:
         f"design and adjustment: {named}."
     ]
     propensity = output.spec.propensity
-    if propensity is not None and any(rung["adjustment"] == "weights" for rung in rungs):
+    weighted = {rung["rung"] for rung in rungs if rung["adjustment"] == "weights"}
+    if propensity is not None and weighted - {_CLONES}:
         told.append(f"Weighted rungs use {WEIGHTS[propensity.estimand]}.")
+    if _CLONES in weighted:
+        told.append(f"Clones use {CLONE_WEIGHTS}.")
     engines = {rung["engine"] for rung in rungs}
     told += [words for engine, words in _RUNG_ENGINES.items() if engine in engines]
     null = output.result["null_simulation"]
