@@ -161,17 +161,27 @@ def test_populations_that_need_more():
 
 
 def test_every_published_line_has_a_counterpart(sampler):
-    os, pfs = fitted("published_os"), fitted("published_pfs")
+    os, pfs, survival = map(fitted, ("published_os", "published_pfs", "primary"))
     treated = np.isfinite(datasets.columns("ihlrt_synthetic")["ihlrt_months"])
     findings = datasets.columns("ihlrt_synthetic_findings")
     events = adverse_event_table({"severe": findings["severe_adverse_event"]}, treated, seed=1)
     baseline = table_one(os.checked.cohort, "ihlrt", covariates=["nlr", "albi", "afp_high"])
-    found = published_counterparts(baseline, (events,), os=os, pfs=pfs)
+    found = published_counterparts(baseline, (events,), os=os, pfs=pfs, survival=survival)
     lines = found["line"].tolist()
-    for line in ("Patients at baseline", "Adverse events: severe", "Median, never"):
+    for line in ("Patients at baseline", "Adverse events: severe"):
         assert line in lines
+    for result, kind in ((pfs, "progression-free"), (survival, "overall")):
+        (here,) = found.loc[found["line"] == f"Median {kind} survival, never", "here"]
+        (exact,) = (
+            e.summary["median"]
+            for e in result.estimates
+            if (e.estimand, e.strategy, e.at) == ("median_survival", "never", None)
+        )
+        assert here.startswith("not reached" if exact is None else f"{exact:.1f} months")
     for term in ("ihlrt", "response", "albi", "nlr"):
         assert f"Overall survival: {term}" in lines
     assert sum(line.startswith("Interaction") for line in lines) == 2
-    with pytest.raises(SpecificationError, match="no response"):
-        published_counterparts(baseline, (), os=pfs, pfs=pfs)
+    with pytest.raises(SpecificationError, match="2 faults") as caught:
+        published_counterparts(baseline, (), os=pfs, pfs=pfs, survival=os)
+    assert "no response" in str(caught.value)
+    assert "'published-os' gives no median survival" in str(caught.value)

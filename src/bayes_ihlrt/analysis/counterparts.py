@@ -8,6 +8,7 @@ cohort is given, for example the synthetic one.
 import math
 from typing import TYPE_CHECKING, Final
 
+from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.outcome_table import ProportionTable
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.table_one import TableOne
@@ -23,7 +24,8 @@ _PUBLISHED: Final = {
     "Initial response": "better with IHLRT",
     "Best response": "better with IHLRT",
     "Adverse events": "comparable",
-    "median": "PFS 16.2 and 8.4 months, p = 0.019",
+    "progression-free": "PFS 16.2 and 8.4 months, p = 0.019",
+    "overall": "medians of overall survival: not known to us",
     "ihlrt": "1 / HR 1.62, p = 0.03",
     "response": "1 / HR 3.13, p < 0.01",
     "albi": "1 / HR 2.17 (hepatic reserve), p = 0.02",
@@ -34,7 +36,12 @@ _TERMS: Final = ("ihlrt", "response", "albi", "nlr")
 
 
 def published_counterparts(
-    baseline: TableOne, outcomes: tuple[ProportionTable, ...], *, os: FitResult, pfs: FitResult
+    baseline: TableOne,
+    outcomes: tuple[ProportionTable, ...],
+    *,
+    os: FitResult,
+    pfs: FitResult,
+    survival: FitResult,
 ) -> "pd.DataFrame":
     """Return the lines of the published study and what a cohort says in their place.
 
@@ -48,6 +55,9 @@ def published_counterparts(
         Overall survival with response as a covariate that changes: ``published_os``.
     pfs : FitResult
         Progression-free survival: ``published_pfs``.
+    survival : FitResult
+        Overall survival for its medians: ``primary``. Where response changes during follow-up there
+        is no survival curve, because nobody knows who would respond: `os` has none.
 
     Returns
     -------
@@ -57,32 +67,33 @@ def published_counterparts(
     Raises
     ------
     SpecificationError
-        The analysis of overall survival lacks a term.
+        The analysis of overall survival lacks a term, or one of the other two has no medians;
+        every fault is listed.
 
     Examples
     --------
-    The lines come from ``published_counterparts(baseline, outcomes, os=os, pfs=pfs)`` with
-    ``os = run_fit(load_spec("published_os"), "ihlrt_synthetic")`` and ``pfs`` of
-    ``published_pfs``. An analysis whose formula lacks a factor of the study, such as ``result`` of
-    ``primary``, has no line to set beside it and is refused:
+    The lines come from ``published_counterparts(baseline, outcomes, os=os, pfs=pfs,
+    survival=survival)`` with ``os = run_fit(load_spec("published_os"), "ihlrt_synthetic")``,
+    ``pfs`` of ``published_pfs`` and ``survival`` of ``primary``. An analysis whose formula lacks a
+    factor of the study, such as ``result`` of ``primary``, has no line to set beside it and is
+    refused:
 
     >>> from bayes_ihlrt.analysis.table_one import table_one
     >>> baseline = table_one(result.checked.cohort, "ihlrt", covariates=["nlr", "albi"])
-    >>> published_counterparts(baseline, (), os=result, pfs=result)
+    >>> published_counterparts(baseline, (), os=result, pfs=result, survival=result)
     Traceback (most recent call last):
         ...
     bayes_ihlrt.errors.SpecificationError: ...'os-weibull-ihlrt-nlr' has no response...
     """
     import pandas as pd
 
-    missing = [name for name in _TERMS if name not in os.parameters]
-    if missing:
-        problem = f"the formula of '{os.spec.name}' has no {', '.join(missing)}"
-        fault = Fault("os", problem, "Fit the specification `published_os`")
-        raise SpecificationError("published counterparts", [fault])
+    faults = [*_missing_terms(os), *_missing_medians(pfs=pfs, survival=survival)]
+    if faults:
+        raise SpecificationError("published counterparts", faults)
     lines = [_baseline(baseline)]
     lines += [line for table in outcomes for line in _proportions(table)]
-    lines += [*_medians(pfs), *(_ratio(os, name) for name in _TERMS), *_interaction(os)]
+    lines += [*_medians(pfs, "progression-free"), *_medians(survival, "overall")]
+    lines += [*(_ratio(os, name) for name in _TERMS), *_interaction(os)]
     return pd.DataFrame(lines, columns=["line", "published", "here", "how"])
 
 
@@ -104,17 +115,37 @@ def _proportions(table: ProportionTable) -> list[Line]:
     return lines
 
 
-def _medians(result: FitResult) -> list[Line]:
-    rows = [e for e in result.estimates if (e.estimand, e.at) == ("median_survival", None)]
+def _missing_terms(os: FitResult) -> list[Fault]:
+    missing = [name for name in _TERMS if name not in os.parameters]
+    if not missing:
+        return []
+    problem = f"the formula of '{os.spec.name}' has no {', '.join(missing)}"
+    return [Fault("os", problem, "Fit the specification `published_os`")]
+
+
+def _missing_medians(**results: FitResult) -> list[Fault]:
+    remedy = "Fit an analysis without covariates that change after treatment starts"
+    return [
+        Fault(name, f"'{result.spec.name}' gives no median survival", remedy)
+        for name, result in results.items()
+        if not _median_rows(result)
+    ]
+
+
+def _median_rows(result: FitResult) -> list[Estimate]:
+    return [e for e in result.estimates if (e.estimand, e.at) == ("median_survival", None)]
+
+
+def _medians(result: FitResult, kind: str) -> list[Line]:
     how = "the same patients under both strategies; time before treatment counts as untreated"
     return [
         (
-            f"Median, {found.strategy or found.contrast}",
-            _PUBLISHED["median"],
+            f"Median {kind} survival, {found.strategy or found.contrast}",
+            _PUBLISHED[kind],
             _months(found.summary),
             how,
         )
-        for found in rows
+        for found in _median_rows(result)
     ]
 
 
