@@ -17,8 +17,8 @@ from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
 from bayes_ihlrt.trials.design import Endpoint, TrialPlan
+from bayes_ihlrt.trials.estimated import Estimated
 from bayes_ihlrt.trials.figure_data import plan_figures
-from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell, prior_sources
 from bayes_ihlrt.trials.store import FOLDER
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated, share
+from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target
 from bayes_ihlrt.trials.rules import Quantity, Rule
