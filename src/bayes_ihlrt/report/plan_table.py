@@ -168,7 +168,8 @@ def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
             "and at most 200, unless --audit says otherwise), redone by NUTS; "
             f"{chains}; probabilities differ by {audit['mean_difference']:.4f} on average and "
             f"{audit['max_difference']:.4f} at most (Monte Carlo error "
-            f"{audit['max_difference_mcse']:.4f}); decisions changed in {audit['decisions_changed']}."
+            f"{audit['max_difference_mcse']:.4f}); decisions changed in "
+            f"{audit['decisions_changed']}."
         ]
     if audit["left_out"]:
         rules = "; ".join(audit["left_out"])
