@@ -104,6 +104,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
     from bayes_ihlrt.priors import MedianSurvivalPrior as MedianSurvivalPrior
     from bayes_ihlrt.priors import Prior as Prior
+    from bayes_ihlrt.trials.calibration import calibrate_threshold as calibrate_threshold
+    from bayes_ihlrt.trials.calibration import sample_size as sample_size
     from bayes_ihlrt.trials.calibration import simulate_design as simulate_design
     from bayes_ihlrt.trials.design import TrialDesign as TrialDesign
     from bayes_ihlrt.trials.design import TrialPlan as TrialPlan
@@ -201,6 +203,8 @@ else:
         "TrialDesign": "bayes_ihlrt.trials.design",
         "TrialPlan": "bayes_ihlrt.trials.design",
         "ScenarioSpec": "bayes_ihlrt.trials.scenario",
+        "calibrate_threshold": "bayes_ihlrt.trials.calibration",
+        "sample_size": "bayes_ihlrt.trials.calibration",
         "simulate_design": "bayes_ihlrt.trials.calibration",
         "run_plan": "bayes_ihlrt.trials.plan",
         "load_plan": "bayes_ihlrt.analysis.plan_reading",

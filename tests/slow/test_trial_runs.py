@@ -67,7 +67,6 @@ def test_a_killed_run_resumes_and_ends_identical(undisturbed, tmp_path):
 
 @pytest.fixture
 def cluster(tmp_path):
-    pytest.importorskip("distributed")
     address, file = "tcp://127.0.0.1", tmp_path / "scheduler.json"
     common = ("--no-dashboard", "--scheduler-file", file)
     scheduler = start("-m", "distributed.cli.dask_scheduler", "--host", address, *common)

@@ -1,7 +1,7 @@
 """`bayes-ihlrt plan`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,7 @@ from bayes_ihlrt.cli.telling import console, print_json, told_plainly
 Plan = Annotated[
     str, typer.Argument(metavar="PLAN", help="TOML file, or name of a packaged trial plan.")
 ]
+_AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]."
 
 
 @app.command()
@@ -29,11 +30,7 @@ def plan(
     ] = None,
     audited: Annotated[
         int | None,
-        typer.Option(
-            "--audit",
-            min=0,
-            help="Fits redone by NUTS [default: 1 %, at least 20 and at most 200].",
-        ),
+        typer.Option("--audit", min=0, help=_AUDIT),
     ] = None,
     seed: Seed = None,
     quiet: Quiet = False,

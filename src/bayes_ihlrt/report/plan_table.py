@@ -17,8 +17,8 @@ from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
 from bayes_ihlrt.trials.design import Endpoint, TrialPlan
+from bayes_ihlrt.trials.estimated import Estimated
 from bayes_ihlrt.trials.figure_data import plan_figures
-from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell, prior_sources
 from bayes_ihlrt.trials.store import FOLDER
 
@@ -168,7 +168,8 @@ def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
             "and at most 200, unless --audit says otherwise), redone by NUTS; "
             f"{chains}; probabilities differ by {audit['mean_difference']:.4f} on average and "
             f"{audit['max_difference']:.4f} at most (Monte Carlo error "
-            f"{audit['max_difference_mcse']:.4f}); {audit['decisions_changed']} decisions changed."
+            f"{audit['max_difference_mcse']:.4f}); decisions changed in "
+            f"{audit['decisions_changed']}."
         ]
     if audit["left_out"]:
         rules = "; ".join(audit["left_out"])

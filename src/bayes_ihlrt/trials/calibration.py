@@ -10,11 +10,10 @@ from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide, with_thresholds
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
+from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.operating import (
-    Estimated,
     OperatingCharacteristics,
     operating_characteristics,
-    share,
 )
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.scenario import ScenarioSpec
@@ -69,6 +68,16 @@ def calibrate_threshold(
     SpecificationError
         A look has no efficacy rule, its rule is met by small probabilities, or other looks spend
         more than `alpha` already.
+
+    Examples
+    --------
+    With a ``plan`` of a small trial whose first scenario has no effect; both looks ask for more
+    than .975 and so spend more than 2.5 %:
+
+    >>> null = simulate_design(plan.design, plan.scenarios[0], trials=1024)
+    >>> found = calibrate_threshold(plan.design, null.table, alpha=0.025)
+    >>> found.threshold > 0.975, found.success.estimate <= 0.025
+    (True, True)
     """
     chosen = set(looks or [n for n, look in enumerate(design.looks, 1) if look.efficacy])
     faults = []
@@ -221,6 +230,16 @@ def sample_size(
     -------
     SampleSize
         With the curve of success by size.
+
+    Examples
+    --------
+    With a ``plan`` of a small trial of 110 patients whose second scenario has a hazard ratio of
+    0.6 (each further size compiles for some seconds):
+
+    >>> better = plan.scenarios[1]
+    >>> found = sample_size(plan.design, better, success=0.5, sizes=[110], trials=1024)
+    >>> found.smallest, found.success[0].low > 0.5
+    (110, True)
     """
     ordered, found = tuple(sorted(set(sizes))), []
     for size in ordered:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated, share
+from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target
 from bayes_ihlrt.trials.rules import Quantity, Rule
@@ -47,7 +47,7 @@ def plan_figures(result: PlanResult) -> Figures:
     }
     for number, cell in enumerate(_one_of_each_design(result)):
         endpoint = cell.task.design.endpoint
-        where = f"{result.plan.name}, {endpoint.label}: {cell.design}, scenario {cell.scenario}"
+        where = f"{cell.design}, {cell.scenario}"
         found[f"conduct_{number + 1}"] = (
             "trial_conduct",
             _named(conduct_data(cell), f"{where}: patients and {endpoint.events}"),
@@ -56,7 +56,7 @@ def plan_figures(result: PlanResult) -> Figures:
         if regions is not None:
             found[f"decisions_{number + 1}"] = (
                 "trial_decisions",
-                _named(regions, f"{where}: decisions"),
+                _named(regions, f"{where}: decisions on {endpoint.label}"),
             )
     return found
 

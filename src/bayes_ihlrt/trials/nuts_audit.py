@@ -100,7 +100,17 @@ class PlanAudit:
 
 
 def audit_size(fits: int) -> int:
-    """Return how many of so many fits to redo: 1 %, at least 20 and at most 200.
+    """Return how many fits to redo: 1 %, at least 20 and at most 200.
+
+    Parameters
+    ----------
+    fits : int
+        Fits that there are.
+
+    Returns
+    -------
+    int
+        No more than there are.
 
     Examples
     --------
@@ -111,7 +121,18 @@ def audit_size(fits: int) -> int:
 
 
 def left_out(result: PlanResult) -> tuple[str, ...]:
-    """Return the rules of a plan that an audit cannot compare, each with its design and look."""
+    """Return the rules of a plan that an audit cannot compare.
+
+    Parameters
+    ----------
+    result : PlanResult
+        The plan.
+
+    Returns
+    -------
+    tuple of str
+        Rules about the future, each with its design and look.
+    """
     designs = {cell.design: cell.task.design for cell in result.cells}
     return tuple(
         f"{name}, look {number}: {rule}"

@@ -2,85 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
 from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.estimated import Estimated, average, share
 from bayes_ihlrt.trials.quantities import Target
 from bayes_ihlrt.trials.rules import Quantity
 
 Floats = NDArray[np.float64]
-_Z: Final = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class Estimated:
-    """A number that was found by simulation.
-
-    Parameters
-    ----------
-    estimate : float
-        The mean over trials.
-    mcse : float
-        Its Monte Carlo standard error.
-    low, high : float
-        95 % interval of the Monte Carlo error: Wilson's for a share.
-    """
-
-    estimate: float
-    mcse: float
-    low: float
-    high: float
-
-
-def share(hits: NDArray[np.bool_]) -> Estimated:
-    """Return a share of trials with its Wilson interval.
-
-    Parameters
-    ----------
-    hits : ndarray of bool, shape (trials,)
-        Whether it happened.
-
-    Returns
-    -------
-    Estimated
-        The standard error is 0 where it always or never happened; the interval is not.
-
-    Examples
-    --------
-    >>> found = share(np.arange(1000) < 25)
-    >>> round(found.estimate, 4), round(found.mcse, 4), round(found.low, 4), round(found.high, 4)
-    (0.025, 0.0049, 0.017, 0.0366)
-    """
-    n = len(hits)
-    p = float(np.mean(hits))
-    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-    return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(centre - half), float(centre + half))
-
-
-def average(values: Floats) -> Estimated | None:
-    """Return a mean over trials with its Monte Carlo standard error; None without two values.
-
-    Parameters
-    ----------
-    values : ndarray, shape (trials,)
-        NaN where a trial has none.
-
-    Returns
-    -------
-    Estimated or None
-        Mean, standard error and the interval of 1.96 standard errors.
-    """
-    known = values[np.isfinite(values)]
-    if len(known) < 2:
-        return None
-    mean, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
-    return Estimated(mean, error, mean - _Z * error, mean + _Z * error)
 
 
 @dataclass(frozen=True)
@@ -308,8 +243,8 @@ def _on_target(target: Target, number: int, table: Table, done: Decisions) -> On
     if squared is not None and squared.estimate > 0.0:
         root = float(np.sqrt(squared.estimate))
         mcse = squared.mcse / (2.0 * root)
-        rmse = Estimated(root, mcse, root - _Z * mcse, root + _Z * mcse)
-    covered = share(np.abs(error[known]) <= _Z * sd[known])
+        rmse = Estimated(root, mcse, root - Z_975 * mcse, root + Z_975 * mcse)
+    covered = share(np.abs(error[known]) <= Z_975 * sd[known])
     mean_truth = float(truth[known].mean())
     return OnTarget(target.name, mean_truth, average(mean), average(error), rmse, covered)
 
