@@ -7,11 +7,13 @@ from shutil import copytree
 import pytest
 
 from bayes_ihlrt.analysis.plan_reading import load_plan
+from bayes_ihlrt.analysis.prior_names import term_priors
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.checks.verdict import Status as Found
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.checklists import ALWAYS, checklists
 from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page
@@ -20,6 +22,7 @@ from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind
 from bayes_ihlrt.report.plan_sections import plan_summary, truth_words
 from bayes_ihlrt.report.references import cited
+from bayes_ihlrt.trials.analysis import model_spec
 from report_cases import PRIOR, small_plan, write_everything, write_plan_output
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}
@@ -159,6 +162,21 @@ def test_patients_at_time_zero(everything, first_results):
     assert f"never ihlrt (n = {untreated})" in page
     assert all(row["treated"] in page for row in brief["rows"])
     assert "known in hindsight only" in page
+
+
+def test_priors_of_a_plan_are_those_of_its_analysis(tmp_path):
+    plan = load_plan("group_sequential")
+    (section,) = [
+        s
+        for s in report_content(plan_of(tmp_path, plan, design_priors=[]))["body"]
+        if s.anchor == "plan"
+    ]
+    (table,) = [table for table in section.tables if table.name == "plan-priors"]
+    expected = term_priors(model_spec(plan.design))
+    assert [row["prior"] for row in table.records] == [
+        prior_words(stated.prior) for stated in expected.values()
+    ]
+    assert [row["parameter"] for row in table.records] == list(expected)
 
 
 def test_methods_of_a_plan(everything):
