@@ -13,7 +13,7 @@ from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.trials.nuts_audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict
-from bayes_ihlrt.trials.quantities import targets
+from bayes_ihlrt.trials.quantities import statements, targets
 from bayes_ihlrt.trials.units import Task
 
 LOOKS = [{"events": events, "efficacy": [trial_cases.SUCCESS]} for events in (50, 100)]
@@ -148,9 +148,10 @@ def statistics(design, *, share, trials=1000):
     """Return statistics of trials, `share` of which succeed at the first look; two fits failed."""
     rng = np.random.default_rng(design.patients)
     wanted, shape = targets(design), (trials, len(design.looks))
-    probability = np.full((*shape, 1), 0.5)
+    probability = np.full((*shape, len(statements(design))), 0.5)
     probability[: int(share * trials), 0] = 0.99
-    events = np.tile([25.0, 50.0], (trials, 1))
+    number = np.arange(1.0, len(design.looks) + 1.0)
+    events = np.tile(25.0 * number, (trials, 1))
     events_control = events.copy()
     converged = np.ones(shape, dtype=bool)
     converged[-2:, 0], events_control[-2:, 0], probability[-2:, 0] = False, 0.0, np.nan
@@ -163,7 +164,7 @@ def statistics(design, *, share, trials=1000):
         "enrolled": np.full(shape, design.patients),
         "events_control": events_control,
         "events_treated": events,
-        "months": np.tile([12.0, 24.0], (trials, 1)),
+        "months": np.tile(12.0 * number, (trials, 1)),
     }
 
 

@@ -7,10 +7,13 @@ from shutil import copytree
 import pytest
 
 from bayes_ihlrt.analysis.plan_reading import load_plan
+from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.checks.verdict import Status as Found
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.checklists import ALWAYS, checklists
 from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page
@@ -19,6 +22,7 @@ from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind
 from bayes_ihlrt.report.plan_sections import plan_summary, truth_words
 from bayes_ihlrt.report.references import cited
+from bayes_ihlrt.trials.analysis import model_spec
 from report_cases import PRIOR, small_plan, write_everything, write_plan_output
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}
@@ -37,7 +41,7 @@ def everything(first_results, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examined(first_results, tmp_path_factory):
-    """Return a fit with every check and figure, adjusted by a propensity, without treatment."""
+    """Return a fit with every check and figure, adjusted by a propensity."""
     return rewritten(first_results, tmp_path_factory.mktemp("examined") / "out", checks=CHECKS)
 
 
@@ -54,18 +58,14 @@ CHECKS = {
 }
 
 
-def rewritten(fit, out, *, checks, engine=Engine.LAPLACE.value, drop=()):
-    """Write a fit again with checks, their figures and a propensity; tables of `drop` left out."""
+def rewritten(fit, out, *, checks, engine=Engine.LAPLACE.value, text=None):
+    """Write a fit again with checks, their figures and a propensity."""
     result = json.loads((fit / "result.json").read_text())
     result["propensity"] = PROPENSITY
     result["diagnostics"]["engine"] = engine
-    text = (fit / "specification.toml").read_text()
-    for table in drop:
-        head, _, tail = text.partition(f"[{table}]\n")
-        text = head + tail[tail.find("\n[") + 1 :]
     picture = next((fit / "figures").glob("*.png")).read_bytes()
     with staged(out) as stage:
-        (stage / "specification.toml").write_text(text)
+        (stage / "specification.toml").write_text(text or (fit / "specification.toml").read_text())
         (stage / "figures").mkdir()
         for name in PLOTS if checks else ():
             (stage / "figures" / f"{name}.png").write_bytes(picture)
@@ -87,14 +87,13 @@ def status(results, cite, item):
 
 
 def test_every_evidence_can_be_produced_and_every_fact_can_hold(everything, examined, tmp_path):
-    nuts = rewritten(examined, tmp_path / "nuts", checks=None, engine="nuts", drop=["modifier"])
-    untreated = rewritten(
-        examined, tmp_path / "untreated", checks=None, drop=["modifier", "treatment"]
+    untreated = load_spec("hepatocellular").model_copy(update={"name": load_spec("primary").name})
+    other = rewritten(
+        examined, tmp_path, checks=None, engine=Engine.NUTS.value, text=untreated.to_toml()
     )
     reports = [read_results(folder) for folder in (everything, examined)]
     known = {anchor for results in reports for anchor in known_anchors(results)}
-    facts = {ALWAYS, *facts_of(reports[1]), *facts_of(read_results(nuts))}
-    facts |= facts_of(read_results(untreated))
+    facts = {ALWAYS, *facts_of(reports[1]), *facts_of(read_results(other))}
     items = [item for c in checklists(patients=True, plan=True) for item in c.items]
     assert {anchor for item in items for anchor in item.evidence} <= known
     assert {fact for item in items for fact in item.unless} <= facts
@@ -165,6 +164,21 @@ def test_patients_at_time_zero(everything, first_results):
     assert "known in hindsight only" in page
 
 
+def test_priors_of_a_plan_are_those_of_its_analysis(tmp_path):
+    plan = load_plan("group_sequential")
+    (section,) = [
+        s
+        for s in report_content(plan_of(tmp_path, plan, design_priors=[]))["body"]
+        if s.anchor == "plan"
+    ]
+    (table,) = [table for table in section.tables if table.name == "plan-priors"]
+    expected = term_priors(model_spec(plan.design))
+    assert [row["prior"] for row in table.records] == [
+        prior_words(stated.prior) for stated in expected.values()
+    ]
+    assert [row["parameter"] for row in table.records] == list(expected)
+
+
 def test_methods_of_a_plan(everything):
     results = read_results(everything)
     told = methods_paragraph(results)[-2]
@@ -187,7 +201,7 @@ def test_methods_of_richer_rules(tmp_path):
     looks[0] |= {"futility": [rule], "combine": "any"}
     content = plan.model_dump(mode="json", exclude_none=True, by_alias=True)
     content["design"] |= {"looks": looks}
-    results = plan_of(tmp_path, type(plan).model_validate(content), results=[], design_priors=[])
+    results = plan_of(tmp_path, type(plan).model_validate(content), design_priors=[])
     told = methods_paragraph(results)[0]
     assert "90 events or 6 months of follow-up of the first 200 patients, whichever came" in told
     assert "stop for futility if predictive-probability < 0.1" in told
@@ -244,7 +258,9 @@ def test_a_synthetic_design_prior_marks_the_report(tmp_path):
     real = PRIOR | {"data": "registry.csv", "synthetic": False}
     results = plan_of(tmp_path / "real", design_priors=[real])
     assert not results.synthetic
-    assert "synthetic" not in report_page(results).lower().replace("ihlrt_synthetic", "")
+    page = report_page(results)
+    assert "(synthetic data)</title>" not in page
+    assert "SYNTHETIC DATA" not in page
 
 
 def test_a_plan_of_an_earlier_version_is_refused(tmp_path):
