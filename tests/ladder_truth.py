@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.ladder import fit_rung
+from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.truth import CohortTruth

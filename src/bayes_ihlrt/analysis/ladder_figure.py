@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import DesignKind

@@ -98,7 +98,7 @@ class AnalysisSpec(BaseModel):
             self.modifier,
             has_propensity=self.propensity is not None,
         )
-        faults += ladder_faults(self.ladder, self.visits)
+        faults += ladder_faults(self.ladder, self.visits, self.treatment)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))

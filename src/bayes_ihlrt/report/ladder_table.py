@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences, rung_label
-from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_ladder
