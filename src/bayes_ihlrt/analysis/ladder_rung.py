@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.rungs import RungPlan
 from bayes_ihlrt.designs.person_time import PersonTime
 
@@ -86,6 +87,19 @@ class Rung:
     def estimated(self) -> bool:
         """Whether there is an estimate; `reason` says why not."""
         return self.log_hr is not None
+
+    @property
+    def left_out(self) -> list[str]:
+        """Whom of its cohort the rung leaves out and why, in sentences."""
+        if self.person_time is None:
+            return []
+        dropped = self.person_time.provenance.dropped
+        return left_out(dropped, total=len(dropped) + len(self.person_time.patients))
+
+    @property
+    def smallest(self) -> Stratum:
+        """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
+        return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
