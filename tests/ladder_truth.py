@@ -49,7 +49,7 @@ SCENARIOS = {
         "HR 0.75, strongly confounded by response", CohortTruth(log_hr_ihlrt=-0.29, **STRONG)
     ),
     "strong-visits": Scenario(
-        "The same, treatment given at the visits",
+        "HR 0.75, strongly confounded by response, treatment given at the visits",
         CohortTruth(log_hr_ihlrt=-0.29, **STRONG),
         at_visits=True,
     ),

@@ -24,12 +24,12 @@ def rung(plan, cohort, hazard_ratio):
     return Rung(plan, log_hr=told | {"sd": 0.0}, person_time=rows)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def climbed():
     """Return the ladder of a cohort with hazard ratio 0.5, and 0.2 in the g-formula."""
     cohort = toy_cohort()
     spec = load_spec("ladder")
-    own = spec.ladder.model_copy(update={"landmarks": (4.0,)})
+    own = spec.ladder.model_copy(update={"landmarks": (5.0,)})
     spec = spec.model_copy(update={"ladder": own})
     rungs = [
         rung(plan, cohort, 0.5 if plan.states is None else 0.2) for plan in plan_rungs(spec, cohort)
@@ -95,14 +95,14 @@ def test_other_clocks_than_time_zero_are_told(climbed):
         for r in climbed.rungs
     }
     told = {name for name, text in notes.items() if "MONTHS COUNT FROM" in text}
-    assert told == {"landmark-4", "sequential"}
+    assert told == {"landmark-5", "sequential"}
 
 
 def test_who_is_left_out_is_told_and_written(climbed):
     landmark = climbed.rungs[1]
     (told,) = landmark.left_out
     gone = len(landmark.person_time.provenance.dropped)
-    assert told.endswith("left out: event or end of follow-up by the landmark (4 months).")
+    assert told.endswith("left out: event or end of follow-up by the landmark (5 months).")
     assert list(landmark.to_dict()["dropped"].values()) == [gone]
     missing = replace(climbed.cohort, dropped={"P9": "no value of albi"})
     assert replace(climbed, cohort=missing).notes == (

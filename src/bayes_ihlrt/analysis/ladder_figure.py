@@ -220,7 +220,9 @@ def _what_is_left(rest: list[Rung]) -> list[str]:
 
 def _adjusted(rungs: list[Rung], *, crude: bool) -> str:
     """Name what was adjusted for; of crude rungs, that nothing was."""
-    sets = {frozenset(r.plan.adjusted_for): ", ".join(r.plan.adjusted_for) for r in rungs}
+    sets: dict[frozenset[str], str] = {}
+    for rung in rungs:
+        sets.setdefault(frozenset(rung.plan.adjusted_for), ", ".join(rung.plan.adjusted_for))
     names = " or for ".join(text for text in sets.values() if text)
     if not crude:
         return f"adjusted for {names}"
