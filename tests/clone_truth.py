@@ -102,7 +102,7 @@ def section(scenario):
     found = [log_hazard_ratios(scenario, seed, mean_z) for seed in SEEDS]
     lines = [
         "## Clones and the model of initiation",
-        f"The last scenario again, {len(SEEDS)} cohorts of {PATIENTS:,}; ordinary logistic "
+        f"Scenario '{scenario.title}', {len(SEEDS)} cohorts of {PATIENTS:,}; ordinary logistic "
         "regression, maximum likelihood, the package's weights.",
         "",
         "| propensity model | error of the log hazard ratio (SE) |",

@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.ladder import fit_rung
+from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.truth import CohortTruth
@@ -49,7 +49,7 @@ SCENARIOS = {
         "HR 0.75, strongly confounded by response", CohortTruth(log_hr_ihlrt=-0.29, **STRONG)
     ),
     "strong-visits": Scenario(
-        "The same, treatment given at the visits",
+        "HR 0.75, strongly confounded by response, treatment given at the visits",
         CohortTruth(log_hr_ihlrt=-0.29, **STRONG),
         at_visits=True,
     ),

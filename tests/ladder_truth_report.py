@@ -30,7 +30,8 @@ def wilson(hits, n):
     z, p = 1.959964, hits / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return middle - half, middle + half
+    # Rounding leaves the end of an interval that begins at no hit a hair below zero.
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 class Found:
@@ -169,10 +170,28 @@ def closed_form(hazard, start, ratio, *, cohorts=100, n=2000):
     return expected, float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(cohorts))
 
 
+def _enough(counts, name):
+    return counts[name, False] >= FEWEST or counts[name, True] >= FEWEST_LARGE
+
+
+def _what_was_run(scenarios, counts):
+    """Return the table of how many cohorts of each scenario and size there are."""
+    lines = [
+        "## What was run",
+        "| scenario | cohorts of 500 | cohorts of 20,000 |",
+        "|---|---:|---:|",
+    ]
+    for name, scenario in scenarios.items():
+        sizes = [str(counts[name, large] or "not run") for large in (False, True)]
+        shown = sizes if _enough(counts, name) else ["not run"] * 2
+        lines.append(f"| {scenario.title} | {' | '.join(shown)} |")
+    return lines
+
+
 def report(paths, scenarios):
     """Return the page."""
     found, counts = gathered(paths)
-    lines = [INTRODUCTION]
+    lines = [INTRODUCTION, *_what_was_run(scenarios, counts), "", *CLOSED_FORM]
     for ratio in (1.0, 0.6):
         expected, error, mcse = closed_form(0.05, 0.03, ratio)
         lines.append(
@@ -180,7 +199,7 @@ def report(paths, scenarios):
             f"2,000 minus its logarithm {error:+.4f} (MCSE {mcse:.4f})"
         )
     for name, scenario in scenarios.items():
-        if counts[name, False] < FEWEST and counts[name, True] < FEWEST_LARGE:
+        if not _enough(counts, name):
             continue
         lines += [
             "",
@@ -195,8 +214,10 @@ def report(paths, scenarios):
 
 INTRODUCTION = """# Known truth for the bias ladder
 
-Every rung of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known.
-Written by `python tests/ladder_truth.py report`; the mechanism is that of
+Rungs of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known: all
+but the g-formula, of which this page says nothing. Its state probabilities are held against closed
+forms in `tests/unit/test_state_occupation.py`; how often its intervals cover is not known from
+here. Written by `python tests/ladder_truth.py report`; the mechanism is that of
 `bayes_ihlrt.data.mechanism`, with treatment and response under scenarios as titled, decisions every
 three months, landmark 3, grace 6, overlap weights (clones: everybody), wide priors and propensity
 `nlr * response + albi + afp_high + bs(time, df=3)` (the landmark without time).
@@ -224,7 +245,9 @@ Sequential trials lose it where treatment is given at the visits. Clones remain 
 hundredths of log hazard there too: their weights are inverse probabilities, and the propensity's
 smooth time is not quite how treatment was given (last section). Where decisions are few, give each
 a level of its own, `C(number)`.
-
-## Ever against never, closed form
-Exponential survival with hazard 0.05 and initiation 0.03 a month, all followed to death:
 """
+CLOSED_FORM = (
+    "## Ever against never, closed form",
+    "Exponential survival with hazard 0.05 and initiation 0.03 a month, all followed to death:",
+    "",
+)

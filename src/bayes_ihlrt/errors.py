@@ -120,11 +120,23 @@ class RefusedError(InputError):
 class ConvergenceError(BayesIhlrtError):
     """The chains did not converge: the posterior is not to be trusted.
 
+    Parameters
+    ----------
+    problem : str
+        What is wrong.
+    remedy : str
+        What to do; a command whose settings are others says its own.
+
     Examples
     --------
-    >>> issubclass(ConvergenceError, InputError)
-    False
+    >>> error = ConvergenceError("no mode was found", "State tighter priors")
+    >>> str(error), error.problem
+    ('no mode was found. State tighter priors', 'no mode was found')
     """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        self.problem = problem
+        super().__init__(f"{problem}. {remedy}" if remedy else problem)
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):

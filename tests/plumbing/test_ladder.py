@@ -11,9 +11,9 @@ from rich.console import Console
 from bayes_ihlrt.analysis import ladder, rung_fit
 from bayes_ihlrt.analysis.checking import read_cohort
 from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences
+from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.rung_fit import Rung
 from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.transition_rows import Transition
@@ -162,7 +162,7 @@ def test_what_is_not_known_is_null_and_the_reason_is_written(climbed, tmp_path):
     written = json.loads((tmp_path / "out" / "result.json").read_text())
     rungs = written["rungs"]
     last, first = rungs[-1], rungs[0]
-    known = {"rung", "adjustment", "assumption", "reason", "warnings"}
+    known = {"rung", "adjustment", "adjusted_for", "assumption", "reason", "warnings"}
     assert last.keys() == first.keys()
     assert {name for name, value in last.items() if value is not None} == known
     assert first["reason"] is None

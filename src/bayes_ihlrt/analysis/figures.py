@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.figure_draws import prior_posterior_data, trace_data
 from bayes_ihlrt.analysis.figure_gain import gain_data, subgroup_data
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.marks import round_times
+from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.summaries import flat_draws, unit_of
@@ -88,7 +89,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
     xarray.Dataset
         ``median, q2.5, q97.5`` over (strategy, time); ``km`` over (state, step) at ``km_time``,
         from the first month at which anybody is at risk in that state, NaN beyond the
-        last; ``at_risk`` over (state, risk_time). Time in months.
+        last; ``at_risk`` over (state, risk_time). Time in months since the attribute ``clock``.
     """
     rows = result.checked.person_time
     end = float(rows.exit_time.max())
@@ -114,12 +115,16 @@ def survival_data(result: FitResult) -> xr.Dataset:
         for curve in curves
     ]
     kaplan = np.array(padded, dtype=np.float64)
-    return summary[["median", "q2.5", "q97.5"]].assign(
-        km_time=(("state", "step"), kaplan[:, 0]),
-        km=(("state", "step"), kaplan[:, 1]),
-        at_risk=(("state", "risk_time"), np.array(at_risk)),
-        state=list(states),
-        risk_time=marks,
+    return (
+        summary[["median", "q2.5", "q97.5"]]
+        .assign(
+            km_time=(("state", "step"), kaplan[:, 0]),
+            km=(("state", "step"), kaplan[:, 1]),
+            at_risk=(("state", "risk_time"), np.array(at_risk)),
+            state=list(states),
+            risk_time=marks,
+        )
+        .assign_attrs(clock=clock(rows))
     )
 
 

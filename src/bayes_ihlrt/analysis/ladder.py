@@ -16,9 +16,11 @@ from typing import Any
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
+from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
-from bayes_ihlrt.analysis.rung_fit import Rung, fit_rung
+from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
@@ -52,7 +54,7 @@ class LadderResult:
     With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
 
     >>> [rung.plan.rung for rung in ladder.rungs]
-    ['ever-never', 'landmark-3', 'landmark-3', 'split', 'split']
+    ['ever-never', 'landmark-3', 'split']
     >>> round(ladder.naive_rows.provenance.immortal_months)
     88
     """
@@ -87,6 +89,12 @@ class LadderResult:
         }
         return xr.DataTree.from_dict(groups)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whom every rung leaves out, since a covariate is missing; each rung says whom else."""
+        dropped = self.cohort.dropped
+        return tuple(left_out(dropped, total=len(dropped) + len(self.naive_rows.patients)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
         return {
@@ -95,6 +103,7 @@ class LadderResult:
             "versions": versions(),
             "seed": self.spec.sampler.seed,
             "data": data_summary(self.cohort, self.naive_rows),
+            "notes": list(self.notes),
             "horizon": self.horizon,
             "rungs": [rung.to_dict() for rung in self.rungs],
             "null_simulation": None if self.null is None else self.null.to_dict(),

@@ -4,7 +4,9 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.ladder_rung import Rung
+from bayes_ihlrt.analysis.notes import CLOCKS
+from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import DesignKind
@@ -15,6 +17,10 @@ _DESIGNS = {
     DesignKind.SEQUENTIAL.value: "A trial at every decision",
     DesignKind.CLONE_CENSOR_WEIGHT.value: "Clones, censored and weighted",
     G_FORMULA: "Simulated (g-formula)",
+}
+_OTHER_CLOCKS = {
+    DesignKind.LANDMARK: f"in landmark rungs from {CLOCKS[DesignKind.LANDMARK]}",
+    DesignKind.SEQUENTIAL: f"in trials at every decision from {CLOCKS[DesignKind.SEQUENTIAL]}",
 }
 _ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
 
@@ -30,7 +36,8 @@ def rung_label(rung: Rung) -> str:
     Returns
     -------
     str
-        For example ``"Landmark at 3 months, crude"``.
+        For example ``"Landmark at 3 months, crude"``; with a star where the hazard ratio is of
+        another kind, which `ladder_notes` explains.
     """
     name, _, month = rung.plan.rung.rpartition("-")
     design = (
@@ -38,7 +45,8 @@ def rung_label(rung: Rung) -> str:
         if name == DesignKind.LANDMARK.value
         else _DESIGNS[rung.plan.rung]
     )
-    return f"{design}, {_ADJUSTMENTS[rung.plan.adjustment]}"
+    mark = "" if rung.plan.states is None else " *"
+    return f"{design}, {_ADJUSTMENTS[rung.plan.adjustment]}{mark}"
 
 
 def ladder_data(result: LadderResult) -> xr.Dataset:
@@ -54,7 +62,8 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
     xarray.Dataset
         Dimension ``rung``: hazard ratio ``median, q2.5, q97.5``; ``months`` (low, median, high)
         gained up to the horizon, NaN where not defined; label, assumption, counts; ``reason`` why
-        a rung was not estimated, empty where it was.
+        a rung was not estimated, empty where it was. The attribute ``notes`` says where months
+        count from and what a marked hazard ratio is.
 
     Examples
     --------
@@ -99,11 +108,43 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         "title": f"{result.spec.name}: effect of {treatment} on the same cohort, by design; "
         f"months gained up to month {result.horizon:g}",
         "synthetic": int(result.synthetic),
+        "notes": list(ladder_notes(result)),
     }
     if result.null is not None:
         low, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.975]))
         data.attrs |= {"null_low": float(low), "null_high": float(high)}
     return data
+
+
+def ladder_notes(result: LadderResult) -> tuple[str, ...]:
+    """Return what has to be said under a table or figure of the ladder.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    tuple of str
+        Where months count from; what a marked hazard ratio is.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> ladder_notes(ladder)
+    ('Months count from time zero, in landmark rungs from the landmark.',)
+    """
+    used = {rung.plan.treatment.design for rung in result.rungs}
+    others = [words for design, words in _OTHER_CLOCKS.items() if design in used]
+    notes = [", ".join(["Months count from time zero", *others]) + "."]
+    if any(rung.plan.states is not None for rung in result.rungs):
+        notes.append(
+            "* Hazard ratio given response: of one hazard, not of the strategies; the months "
+            "gained are those of the strategies."
+        )
+    return tuple(notes)
 
 
 def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
@@ -129,10 +170,9 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
         low, middle, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.5, 0.975]))
         found.append(
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
-            f"({low:.2f} to {high:.2f}); {result.null.prob_as_extreme:.0%} of them show one at "
-            "least as low as here."
+            f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
         )
-    found += _what_is_left([r for r in rest if r.plan.adjustment != CRUDE] or rest)
+    found += _what_is_left(rest)
     found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
     if without:
@@ -144,14 +184,31 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _what_is_left(sound: list[Rung]) -> list[str]:
+def _as_extreme(null: NullSimulation) -> str:
+    share, count = null.prob_as_extreme, len(null.log_hr)
+    how_many = f"{share:.0%}"
+    if share == 0.0:
+        how_many = "none"
+    elif share < 0.01:
+        how_many = "fewer than 1 %"
+    verb = "show" if share > 0.0 else "shows"
+    lost = f" (of {count:,}; {null.without_mode:,} more had no mode)" if null.without_mode else ""
+    return f"{how_many} of them{lost} {verb} one at least as {null.tail} as here"
+
+
+def _what_is_left(rest: list[Rung]) -> list[str]:
+    """Say what rungs without immortal time show, those that adjust where there are any."""
+    comparable = [rung for rung in rest if rung.plan.states is None]
+    adjusting = [r for r in comparable if r.plan.adjustment != CRUDE and r.plan.adjusted_for]
+    sound = adjusting or comparable
     if not sound:
         return ["No rung without immortal time could be estimated: nothing is known of the effect."]
     effects = [rung.log_hr for rung in sound if rung.log_hr is not None]
     medians = [float(np.exp(log_hr["median"])) for log_hr in effects]
     settled = [log_hr for log_hr in effects if log_hr["q97.5"] < 0.0 or log_hr["q2.5"] > 0.0]
+    removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
     return [
-        f"With immortal time and measured confounding removed, the rungs' hazard ratios lie "
+        f"With {removed}, the rungs' hazard ratios lie "
         f"between {min(medians):.2f} and {max(medians):.2f}.",
         f"Of these {counted(len(sound), 'rung', 'rungs')}, {len(settled)} "
         f"{'has' if len(settled) == 1 else 'have'} a 95 % interval without a hazard ratio of 1."
@@ -159,6 +216,17 @@ def _what_is_left(sound: list[Rung]) -> list[str]:
         else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
         "treatment helps or harms.",
     ]
+
+
+def _adjusted(rungs: list[Rung], *, crude: bool) -> str:
+    """Name what was adjusted for; of crude rungs, that nothing was."""
+    sets: dict[frozenset[str], str] = {}
+    for rung in rungs:
+        sets.setdefault(frozenset(rung.plan.adjusted_for), ", ".join(rung.plan.adjusted_for))
+    names = " or for ".join(text for text in sets.values() if text)
+    if not crude:
+        return f"adjusted for {names}"
+    return f"nothing adjusted for but {names}" if names else "nothing adjusted for"
 
 
 def _fewest(rungs: list[Rung]) -> list[str]:

@@ -1,15 +1,19 @@
 """`LadderSpec`: what the bias ladder runs beside the specification's own design."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.estimands.transition_spec import Cuts
 from bayes_ihlrt.inference.limits import MIN_ESS
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+GRACE: Final = 3.0
+"""Months of grace where neither the ladder nor the treatment says how many."""
 
 
 class LadderSpec(BaseModel):
@@ -31,10 +35,10 @@ class LadderSpec(BaseModel):
     landmarks: Annotated[tuple[Months, ...], Field(min_length=1)] = Field(
         default=(3.0,), description="Landmarks in months, each a rung of its own."
     )
-    grace: Months = Field(
-        default=3.0,
+    grace: Months | None = Field(
+        default=None,
         description="Months within which the strategy 'treated' of the clones, and of the "
-        "g-formula, starts treatment.",
+        "g-formula, starts treatment; those of [treatment], or 3, if left out.",
     )
     horizon: Months | None = Field(
         default=None,
@@ -72,8 +76,34 @@ class LadderSpec(BaseModel):
         return self
 
 
-def ladder_faults(ladder: LadderSpec, visits: VisitsSpec | None) -> list[Fault]:
-    """Return where the ladder does not fit the visits.
+def grace_months(ladder: LadderSpec, treatment: TreatmentSpec) -> float:
+    """Return the months within which the strategy 'treated' starts treatment.
+
+    Parameters
+    ----------
+    ladder : LadderSpec
+        The ladder.
+    treatment : TreatmentSpec
+        The treatment; its own `grace`, where it has one, holds where the ladder says nothing.
+
+    Returns
+    -------
+    float
+        Months.
+
+    Examples
+    --------
+    >>> treatment = TreatmentSpec(name="ihlrt", start="ihlrt_months")
+    >>> grace_months(LadderSpec(), treatment), grace_months(LadderSpec(grace=6.0), treatment)
+    (3.0, 6.0)
+    """
+    return ladder.grace or treatment.grace or GRACE
+
+
+def ladder_faults(
+    ladder: LadderSpec, visits: VisitsSpec | None, treatment: TreatmentSpec | None = None
+) -> list[Fault]:
+    """Return where the ladder does not fit the visits or the treatment.
 
     Parameters
     ----------
@@ -81,11 +111,13 @@ def ladder_faults(ladder: LadderSpec, visits: VisitsSpec | None) -> list[Fault]:
         The ladder.
     visits : VisitsSpec or None
         The visits.
+    treatment : TreatmentSpec or None
+        The treatment.
 
     Returns
     -------
     list of Fault
-        A response that is not among the switches.
+        A response that is not among the switches; two different graces.
 
     Examples
     --------
@@ -93,15 +125,24 @@ def ladder_faults(ladder: LadderSpec, visits: VisitsSpec | None) -> list[Fault]:
     >>> ladder_faults(LadderSpec(response="respons"), visits)[0].remedy
     "Did you mean 'response'? Allowed: response"
     """
+    faults = [] if treatment is None else _two_graces(ladder, treatment)
     switches = {} if visits is None else visits.switches
     if ladder.response is None or ladder.response in switches:
-        return []
+        return faults
     where, problem = "[ladder] response", f"'{ladder.response}' is not among the switches"
     if switches:
-        return [Fault(where, problem, nearest(ladder.response, switches))]
+        return [*faults, Fault(where, problem, nearest(ladder.response, switches))]
     problem = f"it names '{ladder.response}', and [visits] has no switches"
     remedy = (
         "Name the column with the times of response in [visits], switches = "
         f'{{ {ladder.response} = "..." }}, or remove `response`'
     )
-    return [Fault(where, problem, remedy)]
+    return [*faults, Fault(where, problem, remedy)]
+
+
+def _two_graces(ladder: LadderSpec, treatment: TreatmentSpec) -> list[Fault]:
+    if None in (ladder.grace, treatment.grace) or ladder.grace == treatment.grace:
+        return []
+    problem = f"{ladder.grace:g} months, and grace in [treatment] is {treatment.grace:g}"
+    remedy = "Give both the same months, or leave it out of [ladder]"
+    return [Fault("[ladder] grace", problem, remedy)]

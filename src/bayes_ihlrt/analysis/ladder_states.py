@@ -13,7 +13,9 @@ CUTS: Final = (3.0, 6.0, 12.0, 24.0)
 """Months at which the hazards may change unless the ladder says otherwise."""
 
 _LAST_RESPONSE_CUT: Final = 6.0
-_OF_DECISIONS: Final = frozenset({"time", "number"})
+OF_DECISIONS: Final = frozenset({"time", "number"})
+"""Names of a propensity that are of the decision and of no patient."""
+
 _SHAPES: Final = frozenset({*ANCHOR.values(), "log_shape", "slope", "smoothing_sd"})
 """Parameters of the baseline hazard, which mean another thing in another family."""
 
@@ -46,7 +48,7 @@ def ladder_states(spec: AnalysisSpec) -> StatesSpec:
     own, changing = {treatment.name}, _changing(spec)
     decided, group = outcome.formula, " + ".join(f"(1 | {term.group})" for term in outcome.groups)
     if spec.propensity is not None:
-        own |= _OF_DECISIONS
+        own |= OF_DECISIONS
         decided, group = spec.propensity.formula, spec.propensity.group
     return StatesSpec(
         cuts=cuts,

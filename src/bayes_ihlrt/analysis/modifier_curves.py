@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
+from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
@@ -35,12 +36,12 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``months`` of the curves, ``strategies``, ``horizons``, ``values`` of the modifier, and
-        ``sets``: first for the cohort's own values (``at`` None), then for each value; none
-        without values. A set has
-        ``survival`` by strategy (``median, q2.5, q97.5`` at each month), ``hazard_ratio`` and, by
-        horizon, ``survival_at`` and ``rmst`` of each strategy and of their difference, months,
-        with ``prob_benefit``. None where not defined.
+        ``months`` of the curves and the ``clock`` that they count from, ``strategies``,
+        ``horizons``, ``values`` of the modifier, and ``sets``: first for the cohort's own values
+        (``at`` None), then for each value; none without values. A set has ``survival`` by strategy
+        (``median, q2.5, q97.5`` at each month), ``hazard_ratio`` and, by horizon, ``survival_at``
+        and ``rmst`` of each strategy and of their difference, months, with ``prob_benefit``. None
+        where not defined.
     """
     spec, compared = result.spec, strategies(result.spec)
     values = modifier_values(result)
@@ -49,6 +50,7 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     asked = (None, *values) if values else ()
     return {
         "months": months.tolist(),
+        "clock": clock(result.checked.person_time),
         "strategies": [strategy.name for strategy in compared],
         "horizons": list(spec.estimands.horizons),
         "values": values,

@@ -1,6 +1,8 @@
 """What a reader of a result has to know before believing it, in sentences."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +11,13 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.names import DesignKind
+
+CLOCKS: Final[Mapping[DesignKind, str]] = {
+    DesignKind.LANDMARK: "the landmark",
+    DesignKind.SEQUENTIAL: "the decision",
+}
+"""Where the months of a design count from, where that is not time zero."""
 
 
 def analysis_notes(
@@ -30,10 +39,10 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, patients left out, few events, extrapolation
-        (horizons, start of treatment, modifier).
+        Immortal time, synthetic data, another clock than time zero, patients left out, few events,
+        extrapolation (horizons, start of treatment, modifier).
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *_left_out(cohort, rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)
@@ -61,15 +70,63 @@ def _synthetic(cohort: Cohort) -> list[str]:
     ]
 
 
+def clock(rows: PersonTime) -> str:
+    """Return where the months of person-time count from.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    str
+        ``"time zero"``, ``"the landmark"`` or ``"the decision"``.
+    """
+    return CLOCKS.get(rows.provenance.design, "time zero")
+
+
+def _clock(rows: PersonTime) -> list[str]:
+    origin = clock(rows)
+    if rows.provenance.design not in CLOCKS:
+        return []
+    return [
+        f"MONTHS COUNT FROM {origin.upper()}, not from time zero: survival, months gained and "
+        f"horizons are of patients still at risk then."
+    ]
+
+
+def left_out(dropped: Mapping[str, str], *, total: int) -> list[str]:
+    """Return how many patients were left out, and why.
+
+    Parameters
+    ----------
+    dropped : mapping of str to str
+        Reason by patient.
+    total : int
+        Patients of the data file.
+
+    Returns
+    -------
+    list of str
+        One sentence a reason.
+
+    Examples
+    --------
+    >>> left_out({"P1": "no event time", "P7": "no event time"}, total=80)
+    ['2 patients of 80 left out: no event time.']
+    """
+    reasons = list(dropped.values())
+    return [
+        f"{counted(reasons.count(reason), 'patient', 'patients')} of {total} left out: {reason}."
+        for reason in dict.fromkeys(reasons)
+    ]
+
+
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
-    total = len(rows.patients) + len(cohort.dropped) + len(rows.provenance.dropped)
-    notes = []
-    for dropped in (cohort.dropped, rows.provenance.dropped):
-        reasons = list(dropped.values())
-        for reason in dict.fromkeys(reasons):
-            who = counted(reasons.count(reason), "patient", "patients")
-            notes.append(f"{who} of {total} left out: {reason}.")
-    return notes
+    own = rows.provenance.dropped
+    total = len(rows.patients) + len(cohort.dropped) + len(own)
+    return [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
 
 
 def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

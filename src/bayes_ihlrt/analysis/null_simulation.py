@@ -6,7 +6,7 @@ never treated. Each simulated cohort is fitted as the naive rung is.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.starts import FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.designs.rows import provenance
-from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
 from bayes_ihlrt.inference.engines import outcome_engine
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
@@ -35,14 +35,30 @@ class NullSimulation:
         treated and one untreated patient and an event.
     observed : float
         The same of the cohort itself.
+    without_mode : int
+        Simulated cohorts in which no mode was found; they are in no number.
+
+    Examples
+    --------
+    >>> null = NullSimulation(np.array([-0.4, -0.2, -0.1, 0.1]), observed=0.3)
+    >>> null.tail, null.prob_as_extreme
+    ('high', 0.0)
     """
 
     log_hr: Floats
     observed: float
+    without_mode: int = 0
+
+    @property
+    def tail(self) -> Literal["low", "high"]:
+        """Side of the median of the cohorts without an effect on which the observed one lies."""
+        return "high" if self.observed > np.median(self.log_hr) else "low"
 
     @property
     def prob_as_extreme(self) -> float:
-        """Share of cohorts without an effect whose contrast is at least as low as the observed."""
+        """Share of cohorts without an effect at least as far out as the observed, on its side."""
+        if self.tail == "high":
+            return float(np.mean(self.log_hr >= self.observed))
         return float(np.mean(self.log_hr <= self.observed))
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,6 +66,8 @@ class NullSimulation:
         low, middle, high = np.quantile(self.log_hr, [0.025, 0.5, 0.975])
         return {
             "replicates": len(self.log_hr),
+            "without_mode": self.without_mode,
+            "tail": self.tail,
             "prob_as_extreme": self.prob_as_extreme,
             "observed_log_hr": self.observed,
             "log_hr": {"median": float(middle), "q2.5": float(low), "q97.5": float(high)},
@@ -82,6 +100,8 @@ def simulate_naive(
     ------
     SpecificationError
         Hardly any simulated cohort has both arms.
+    ConvergenceError
+        The cohort itself, or every simulated one, has no mode.
     """
     treatment = str(model.treatment)
     known = follow_up(cohort.columns, treatment)
@@ -93,9 +113,13 @@ def simulate_naive(
     shared = outcome_engine(prepared)
     modes = shared.engine.modes(shared.members(_members(prepared, drawn)))
     own = shared.engine.modes(shared.members({"weight": prepared.arrays.data["weight"][None]}))
+    if len(own.failed) or len(modes.failed) == replicates:
+        message = "the naive contrast of the cohort, or of cohorts without an effect, has no mode"
+        raise ConvergenceError(message, "State tighter priors, or simplify the hazard")
     return NullSimulation(
         log_hr=modes.parameters[treatment].to_numpy(),
         observed=float(own.parameters[treatment].to_numpy()[0]),
+        without_mode=len(modes.failed),
     )
 
 

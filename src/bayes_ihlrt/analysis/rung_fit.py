@@ -1,15 +1,20 @@
 """Fit one rung of the bias ladder, or tell why it cannot be."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
 
 import xarray as xr
 
+from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum, Summary
+from bayes_ihlrt.analysis.ladder_spec import grace_months
+from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
 from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
-from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
@@ -24,95 +29,19 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.formula import without_terms
+from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind, Engine
+from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
-type Summary = dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Rung:
-    """One rung of the ladder; where it could not be estimated, `reason` says why.
-
-    Parameters
-    ----------
-    plan : RungPlan
-        Design, adjustment, model and what it rests on.
-    log_hr : dict of str to float, or None
-        ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
-        patients' values of the modifier within each draw; None where it could not be estimated,
-        like all that follows.
-    log_hr_at : dict of float to dict
-        The same at values of the modifier.
-    rmst_difference : dict of str to float, or None
-        Restricted mean time treated minus untreated, months up to the horizon, averaged over the
-        patients; of the g-formula treated within the grace period minus never. None where
-        covariates change during follow-up.
-    person_time : PersonTime or None
-        Rows that the rung uses; of the g-formula those of the event.
-    ess : tuple of float, or None
-        Effective numbers of treated and of untreated at entry; None without weights.
-    target : str or None
-        Population of the weights.
-    posterior : xarray.DataTree or None
-        Draws; of the g-formula one node a transition.
-    engine : str or None
-        What drew them.
-    reason : str or None
-        Why the rung could not be estimated; None where it was.
-    warnings : tuple of str
-        What to know before the estimate is believed: covariates that separate the arms.
-    """
-
-    plan: RungPlan
-    log_hr: Summary | None = None
-    log_hr_at: dict[float, Summary] = field(default_factory=dict)
-    rmst_difference: Summary | None = None
-    person_time: PersonTime | None = None
-    ess: tuple[float, float] | None = None
-    target: str | None = None
-    posterior: xr.DataTree | None = None
-    engine: str | None = None
-    reason: str | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def estimated(self) -> bool:
-        """Whether there is an estimate; `reason` says why not."""
-        return self.log_hr is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
-        at = [{"at": value, **summary} for value, summary in self.log_hr_at.items()]
-        treated, control = self.ess or (None, None)
-        return {
-            "rung": self.plan.rung,
-            "adjustment": self.plan.adjustment,
-            "assumption": self.plan.assumption,
-            "log_hr": self.log_hr,
-            "log_hr_at": at if self.estimated else None,
-            "rmst_difference": self.rmst_difference,
-            **_counts(self.person_time),
-            "ess_treated": treated,
-            "ess_control": control,
-            "target": self.target,
-            "engine": self.engine,
-            "reason": self.reason,
-            "warnings": list(self.warnings),
-        }
-
-
-def _counts(rows: PersonTime | None) -> dict[str, float | None]:
-    if rows is None:
-        return dict.fromkeys(("patients", "events", "person_months", "immortal_months"))
-    length = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
-    return {
-        "patients": len(rows.patients),
-        "events": rows.events,
-        "person_months": float(length.sum()),
-        "immortal_months": rows.provenance.immortal_months,
-    }
+_REMEDY: Final = (
+    "Raise draws in [ladder] where only the sample size is too small, state tighter priors, or use "
+    "fewer terms in the formulas"
+)
+_OF_STATES: Final = (
+    "Use fewer cuts in [ladder], fewer terms in the formulas or tighter priors, or raise draws in "
+    "[ladder] where only the sample size is too small"
+)
 
 
 def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
@@ -147,28 +76,50 @@ def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: flo
     """
     if plan.states is not None:
         return _simulated(spec, cohort, plan, plan.states, horizon=horizon)
-    changing = _updated(cohort, plan)
-    ess, target = None, None
     if plan.adjustment == WEIGHTS and spec.propensity is not None:
-        emulation = emulate(cohort, plan.treatment)
-        decided = _decided_on(spec.propensity, plan.treatment.design)
-        weighted = fit_propensity_adjusted(
-            emulation, plan.model, decided, draws=spec.ladder.draws, seed=spec.sampler.seed
-        )
-        fit, rows = weighted.fit, weighted.fit.person_time
-        ess = (weighted.ess_treated, weighted.ess_control)
-        target = weighted.analysis.target.value
-    else:
-        rows = person_time(cohort, plan.treatment, updated=changing)
+        return _weighted(spec, cohort, plan, spec.propensity, horizon=horizon)
+    changing = _updated(cohort, plan)
+    rows = person_time(cohort, plan.treatment, updated=changing)
+    with _remedies_of_the_ladder():
         fit = fit_shared(plan.model, rows, _settings(spec))
+    return _estimated(spec, plan, fit, horizon=None if changing else horizon)
+
+
+def _weighted(
+    spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, given: PropensitySpec, *, horizon: float
+) -> Rung:
+    """Fit the outcome to person-time that the propensity weights."""
+    decided = _decided_on(given, plan.treatment.design)
+    found = fit_propensity_adjusted(
+        emulate(cohort, plan.treatment),
+        plan.model,
+        decided,
+        draws=spec.ladder.draws,
+        seed=spec.sampler.seed,
+    )
+    # The arms of clones are alike until the end of the grace period: survival under treatment from
+    # the start does not follow from their hazard ratio.
+    clones = plan.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    return replace(
+        _estimated(spec, plan, found.fit, horizon=None if clones else horizon),
+        ess=(found.ess_treated, found.ess_control),
+        target=found.analysis.target.value,
+        positivity=_positivity(spec, found.analysis.emulation, decided),
+    )
+
+
+def _estimated(
+    spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float | None
+) -> Rung:
+    """Read a fit; without a horizon no months are gained or lost."""
+    at = () if horizon is None else _values(spec)
     return Rung(
         plan=plan,
         log_hr=_summary(log_hazard_ratio(fit)),
         log_hr_at=_by_modifier(spec, fit),
-        rmst_difference=_months_gained(fit, horizon) if _proportional(plan, changing) else None,
-        person_time=rows,
-        ess=ess,
-        target=target,
+        rmst_difference=None if horizon is None else _months_gained(fit, horizon),
+        rmst_at={value: _months_gained(fit, float(horizon or 0.0), value) for value in at},
+        person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),
     )
@@ -179,27 +130,34 @@ def _simulated(
 ) -> Rung:
     """Fit the hazards between the states and compare strategies by the g-formula."""
     settings = _settings(spec).model_copy(update={"engine": Engine.LAPLACE})
-    # The remedies of the gate speak of [sampler], which the ladder does not read.
-    fit = fit_transitions(
-        cohort, plan.treatment, spec=states, settings=settings, allow_nonconverged=True
-    )
+    with _remedies_of_the_ladder(_OF_STATES):
+        fit = fit_transitions(
+            cohort, plan.treatment, spec=states, settings=settings, allow_nonconverged=True
+        )
     _check(fit)
-    treated = within(spec.ladder.grace)
-    months = strategy_contrasts(state_occupation(fit, [horizon], [treated, UNTREATED]))["rmst"]
+    grace = grace_months(spec.ladder, plan.treatment)
     event = fit.fits[Transition.EVENT]
     return Rung(
         plan=plan,
         log_hr=_summary(log_hazard_ratio(event)),
         log_hr_at=_by_modifier(spec, event),
-        rmst_difference=_summary(
-            months.sel({STRATEGY: treated.name, TIME: horizon, ENDPOINT: EVENT}, drop=True)
-        ),
+        rmst_difference=_months_simulated(fit, grace, horizon),
+        rmst_at={value: _months_simulated(fit, grace, horizon, value) for value in _values(spec)},
         person_time=event.person_time,
         posterior=xr.DataTree.from_dict(
             {kind.value: found.posterior for kind, found in fit.fits.items()}
         ),
         engine=Engine.LAPLACE.value,
     )
+
+
+@contextmanager
+def _remedies_of_the_ladder(remedy: str = _REMEDY) -> Iterator[None]:
+    """Say what helps here: the engines speak of [sampler], which the ladder does not read."""
+    try:
+        yield
+    except ConvergenceError as error:
+        raise ConvergenceError(error.problem, remedy) from error
 
 
 def _check(fit: TransitionFit) -> None:
@@ -210,12 +168,27 @@ def _check(fit: TransitionFit) -> None:
         if part.convergence.failures
     ]
     if found:
-        message = (
-            f"the posterior is not to be trusted, {', '.join(found)}. Use fewer cuts in [ladder], "
-            "fewer terms in the formulas or tighter priors, or raise draws in [ladder] where only "
-            "the sample size is too small"
-        )
-        raise ConvergenceError(message)
+        message = f"the posterior is not to be trusted, {', '.join(found)}"
+        raise ConvergenceError(message, _OF_STATES)
+
+
+def _positivity(
+    spec: AnalysisSpec, emulation: Emulation, decided: PropensitySpec
+) -> tuple[Stratum, ...]:
+    """Count patients by what treatment is decided on, time apart."""
+    decisions = emulation.decisions
+    names = [n for n in parse_formula(decided.formula).columns if n not in OF_DECISIONS]
+    names += [term.group for term in parse_group(decided.group)]
+    if spec.modifier is not None:
+        names = [spec.modifier.column if name == spec.modifier.name else name for name in names]
+    if not names:
+        return ()
+    table = positivity_table(decisions.columns, decisions.initiated, covariates=names)
+    counts = table["patients"].to_numpy()
+    return tuple(
+        Stratum(str(label), int(treated), int(untreated))
+        for label, (treated, untreated) in zip(table["stratum"].to_numpy(), counts, strict=True)
+    )
 
 
 def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpec:
@@ -225,15 +198,6 @@ def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpe
         return propensity.model_copy(update=weights)
     formula = without_terms(propensity.formula, {"time", "number"})
     return propensity.model_copy(update={**weights, "formula": formula})
-
-
-def _proportional(plan: RungPlan, changing: tuple[str, ...]) -> bool:
-    """Whether survival under treatment from the start follows from the rung's hazard ratio.
-
-    It does not with covariates that change, nor for clones, whose arms are alike until the end of
-    the grace period.
-    """
-    return not changing and plan.treatment.design is not DesignKind.CLONE_CENSOR_WEIGHT
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:
@@ -249,19 +213,33 @@ def _updated(cohort: Cohort, plan: RungPlan) -> tuple[str, ...]:
     )
 
 
+def _values(spec: AnalysisSpec) -> tuple[float, ...]:
+    """Return the values of the modifier at which an effect is read."""
+    return () if spec.modifier is None else spec.estimands.at
+
+
 def _by_modifier(spec: AnalysisSpec, fit: FittedModel) -> dict[float, Summary]:
-    at = spec.estimands.at
-    if spec.modifier is None or not at:
+    at = _values(spec)
+    if not at:
         return {}
     values = log_hazard_ratio(fit, at)
     return {value: _summary(values[..., number]) for number, value in enumerate(at)}
 
 
-def _months_gained(fit: FittedModel, horizon: float) -> Summary:
+def _months_gained(fit: FittedModel, horizon: float, modifier_at: float | None = None) -> Summary:
     always = treated_from(0.0)
-    months = rmst(fit, horizon, [always, NEVER])
+    months = rmst(fit, horizon, [always, NEVER], modifier_at=modifier_at)
     gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
     return _summary(gain)
+
+
+def _months_simulated(
+    fit: TransitionFit, grace: float, horizon: float, modifier_at: float | None = None
+) -> Summary:
+    treated = within(grace)
+    found = state_occupation(fit, [horizon], [treated, UNTREATED], modifier_at=modifier_at)
+    chosen = {STRATEGY: treated.name, TIME: horizon, ENDPOINT: EVENT}
+    return _summary(strategy_contrasts(found)["rmst"].sel(chosen, drop=True))
 
 
 def _summary(draws: xr.DataArray) -> Summary:

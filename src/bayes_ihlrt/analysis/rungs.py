@@ -8,14 +8,15 @@ modifier in person-time weighted by the propensity. The g-formula simulates stra
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.ladder_states import ladder_states
+from bayes_ihlrt.analysis.ladder_spec import grace_months
+from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS, ladder_states
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
-from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.model.spec import ModelSpec, OutcomeSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
 
@@ -47,7 +48,8 @@ _ASSUMES: Final = {
 }
 _SIMULATED: Final = (
     "Treated within the grace period against never, response simulated; fair if covariates and "
-    "response tell all that treatment is decided on and every hazard is modelled right"
+    "response tell all that treatment is decided on and every hazard is modelled right. Its hazard "
+    "ratio is that given response, of one hazard and not of the strategies"
 )
 
 
@@ -67,6 +69,9 @@ class RungPlan:
         The outcome model.
     assumption : str
         What the rung rests on, in one sentence.
+    adjusted_for : tuple of str
+        What is adjusted for, by the outcome's formula, its groups or the propensity, as named
+        there; the modifier is in every rung.
     states : StatesSpec, optional
         States of the g-formula; `model` is then that of the event.
     """
@@ -76,6 +81,7 @@ class RungPlan:
     treatment: TreatmentSpec
     model: ModelSpec
     assumption: str
+    adjusted_for: tuple[str, ...] = ()
     states: StatesSpec | None = None
 
 
@@ -106,11 +112,13 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
         fault = Fault("[treatment]", "the ladder compares designs of a treatment", remedy)
         raise SpecificationError("ladder", [fault])
     weighted = spec.propensity is not None
+    # Without covariates the rung that holds them would be the crude one a second time.
+    modelled = (CRUDE, COVARIATES) if _has_covariates(spec) else (CRUDE,)
     plans = [_rung(spec, treatment, DesignKind.EVER_NEVER, CRUDE)]
     for month in spec.ladder.landmarks:
-        kinds = [CRUDE, COVARIATES, *([WEIGHTS] if weighted else [])]
+        kinds = [*modelled, *([WEIGHTS] if weighted else [])]
         plans += [_rung(spec, treatment, DesignKind.LANDMARK, kind, at=month) for kind in kinds]
-    plans += [_rung(spec, treatment, DesignKind.SPLIT, kind) for kind in (CRUDE, COVARIATES)]
+    plans += [_rung(spec, treatment, DesignKind.SPLIT, kind) for kind in modelled]
     if weighted and cohort.visits is not None:
         plans.append(_rung(spec, treatment, DesignKind.SEQUENTIAL, WEIGHTS))
         plans.append(_rung(spec, treatment, DesignKind.CLONE_CENSOR_WEIGHT, WEIGHTS))
@@ -127,6 +135,7 @@ def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
         treatment=_rung(spec, treatment, DesignKind.SPLIT, COVARIATES).treatment,
         model=states.model_of(Transition.EVENT, treatment=treatment.name),
         assumption=_SIMULATED,
+        adjusted_for=_adjusted_for(spec, COVARIATES),
         states=states,
     )
 
@@ -145,15 +154,43 @@ def _rung(
         own["acknowledge_immortal_time_bias"] = True
     if design is DesignKind.LANDMARK:
         own["landmark"] = at
+    if design is DesignKind.SEQUENTIAL:
+        own["crossover"] = treatment.crossover
     if design is DesignKind.CLONE_CENSOR_WEIGHT:
-        own |= {"grace": spec.ladder.grace, "grace_weights": _grace_weights(spec)}
+        own["grace"] = grace_months(spec.ladder, treatment)
+        own["grace_weights"] = treatment.grace_weights or _grace_weights(spec)
     return RungPlan(
         rung=design.value if at is None else f"{design.value}-{at:g}",
         adjustment=adjustment,
         treatment=TreatmentSpec(**own),
         model=spec.model if adjustment == COVARIATES else crude_model(spec),
         assumption=_ASSUMES[design, adjustment],
+        adjusted_for=_adjusted_for(spec, adjustment),
     )
+
+
+def _has_covariates(spec: AnalysisSpec) -> bool:
+    """Whether the specification's own model holds more than the crude one."""
+    own, crude = (
+        {frozenset(term.split(":")) for term in outcome.parsed.term_names}
+        for outcome in (spec.outcome, crude_model(spec).outcome)
+    )
+    return bool(spec.outcome.groups) or own != crude
+
+
+def _adjusted_for(spec: AnalysisSpec, adjustment: str) -> tuple[str, ...]:
+    """Return the covariates and groups that a rung holds or weighs by, the modifier first."""
+    found = [] if spec.modifier is None else [spec.modifier.name]
+    if adjustment == COVARIATES:
+        found += [*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)]
+    if adjustment == WEIGHTS and spec.propensity is not None:
+        decided = spec.propensity
+        found += [*parse_formula(decided.formula).columns]
+        found += [term.group for term in parse_group(decided.group)]
+    if spec.modifier is not None:
+        found = [spec.modifier.name if n == spec.modifier.column else n for n in found]
+    own = {spec.treatment.name} if spec.treatment is not None else set()
+    return tuple(dict.fromkeys(n for n in found if n not in own | OF_DECISIONS))
 
 
 def crude_model(spec: AnalysisSpec) -> ModelSpec:

@@ -100,7 +100,7 @@ class AnalysisSpec(BaseModel):
             has_propensity=self.propensity is not None,
         )
         faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
-        faults += ladder_faults(self.ladder, self.visits)
+        faults += ladder_faults(self.ladder, self.visits, self.treatment)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))

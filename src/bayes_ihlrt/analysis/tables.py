@@ -262,4 +262,6 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             tables.get("propensity"), tables.get("treatment"), tables["sampler"]
         )
     if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
-        found.faults += ladder_faults(tables["ladder"], tables.get("visits"))
+        found.faults += ladder_faults(
+            tables["ladder"], tables.get("visits"), tables.get("treatment")
+        )

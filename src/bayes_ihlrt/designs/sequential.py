@@ -58,7 +58,7 @@ def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
     found = decisions(cohort, treatment)
     censor = treatment.crossover is not Crossover.IGNORE
     if censor:
-        require_modelled(found, "set crossover = 'ignore'")
+        require_modelled(found, "set design = 'sequential' and crossover = 'ignore' in [treatment]")
     pieces, trial, censored = _follow(history(cohort, treatment.name), found, censor=censor)
     columns = _columns(found, pieces, trial, treatment=treatment.name, censor=censor)
     story = provenance(

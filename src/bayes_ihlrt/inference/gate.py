@@ -223,6 +223,6 @@ def check_convergence(tree: xr.DataTree, *, allow_nonconverged: bool = False) ->
     """
     found = convergence(tree)
     if found.failures and not allow_nonconverged:
-        message = f"the posterior is not to be trusted: {'; '.join(found.failures)}. {found.remedy}"
-        raise ConvergenceError(message)
+        message = f"the posterior is not to be trusted: {'; '.join(found.failures)}"
+        raise ConvergenceError(message, found.remedy)
     return found

@@ -78,10 +78,10 @@ def sample_laplace(model: pm.Model, settings: SamplerSpec) -> xr.DataTree:
     if len(found.failed):
         message = (
             "the posterior is not to be trusted: no mode was found from "
-            f"{int(found.diagnostics['tries'][0])} starts, so there is nothing to approximate. Set "
-            "engine = 'nuts' in [sampler], state tighter priors, or simplify the model"
+            f"{int(found.diagnostics['tries'][0])} starts, so there is nothing to approximate"
         )
-        raise ConvergenceError(message)
+        remedy = "Set engine = 'nuts' in [sampler], state tighter priors, or simplify the model"
+        raise ConvergenceError(message, remedy)
     posterior, stats = resampled(found, settings)
     attrs = {
         "inference_library": "jax",

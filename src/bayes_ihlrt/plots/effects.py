@@ -58,7 +58,7 @@ def plot_survival(data: xr.Dataset) -> Figure:
         )
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
     axes.legend(frameon=False, fontsize=8, loc="upper right")
-    axes.set_xlabel("Months since time zero")
+    axes.set_xlabel(f"Months since {data.attrs.get('clock', 'time zero')}")
     axes.tick_params(labelbottom=True)
     axes.xaxis.set_major_locator(FixedLocator(data["risk_time"].to_numpy().tolist()))
     _risk_table(table, data)

@@ -58,6 +58,17 @@ def plot_ladder(data: xr.Dataset) -> Figure:
             va="bottom",
         )
     axes.set_xlabel("Hazard ratio, treated / untreated (below 1: better with treatment)")
+    axes.annotate(
+        "\n".join(data.attrs.get("notes", ())),
+        (1.0, 0.0),
+        xycoords="axes fraction",
+        xytext=(0.0, -42.0),
+        textcoords="offset points",
+        fontsize=7,
+        color=GREY,
+        ha="center",
+        va="top",
+    )
     return figure
 
 

@@ -273,7 +273,7 @@ def _separation_message(separated: tuple[str, ...]) -> str:
         f"PS separation: {names} {verb} some treated patients from the untreated without error. "
         "There nobody of the other arm can be compared with them, and their propensities are what "
         "the prior makes them. Leave such patients out, merge the categories, or leave the "
-        "covariate out if it does not confound; see the table of positivity."
+        "covariate out if it does not confound; `positivity_table` counts who is where."
     )
 
 

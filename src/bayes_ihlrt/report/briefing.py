@@ -7,7 +7,7 @@ report is laid out later from what was kept, and computes nothing.
 from typing import Any
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.ladder_figure import ladder_sentences, rung_label
+from bayes_ihlrt.analysis.ladder_figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
@@ -72,7 +72,7 @@ def brief_ladder(result: LadderResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``sentences``, and the ``labels`` of the rungs.
+        ``sentences``, the ``labels`` of the rungs, and ``notes`` for under their table.
     """
     return {
         "schema": 1,
@@ -80,4 +80,5 @@ def brief_ladder(result: LadderResult) -> dict[str, Any]:
         "name": result.spec.name,
         "sentences": list(ladder_sentences(result)),
         "labels": [rung_label(rung) for rung in result.rungs],
+        "notes": list(ladder_notes(result)),
     }

@@ -67,6 +67,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
         text("Rests on", "rests_on"),
     )
     note = "Hazard ratio below 1, months above 0: better with treatment."
+    note = " ".join([note, *output.brief.get("notes", ())])
     title = "One cohort under every design"
     tables = [Table("ladder", title, columns, records, note)]
     modifier = output.spec.modifier

@@ -22,8 +22,9 @@ def effect_view(output: Output) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        ``modifier``, ``strategies``, ``months``, the charts ``survival`` and ``ratio``, and
-        ``positions``: the text of every number at the cohort's own values and at each value. None
+        ``modifier``, ``strategies``, ``months`` and their ``clock``, the charts ``survival`` and
+        ``ratio``, and ``positions``: the text of every number at the cohort's own values and at
+        each value. None
         without a treatment or a modifier.
     """
     curves, modifier = output.brief["curves"], output.spec.modifier
@@ -34,6 +35,7 @@ def effect_view(output: Output) -> dict[str, Any] | None:
         "modifier": modifier.name,
         "strategies": curves["strategies"],
         "months": curves["months"],
+        "clock": curves.get("clock", "time zero"),
         "survival": survival_chart(curves),
         "ratio": ratio_chart(curves, log=log, reference=modifier.reference),
         "positions": [_position(found, curves["strategies"]) for found in curves["sets"]],

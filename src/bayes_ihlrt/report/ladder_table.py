@@ -1,6 +1,6 @@
 """A bias ladder on the terminal and in a folder."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences, rung_label
-from bayes_ihlrt.analysis.rung_fit import Rung
+from bayes_ihlrt.analysis.ladder_figure import (
+    ladder_data,
+    ladder_notes,
+    ladder_sentences,
+    rung_label,
+)
+from bayes_ihlrt.analysis.ladder_rung import Rung, Summary
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_ladder
@@ -35,18 +40,18 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
     console.print(Text(f"{result.spec.name}: one cohort, every design", style="bold"))
     console.print()
     console.print(_rungs(result))
+    for note in ladder_notes(result):
+        console.print(Text(note))
     console.print()
     if result.spec.modifier is not None and result.rungs[0].log_hr_at:
-        console.print(_by_modifier(result))
+        console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
+        console.print()
+        console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
         console.print()
     for rung in result.rungs:
-        console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
-        if rung.reason is not None:
-            console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
-        for warning in rung.warnings:
-            console.print(Text(warning, style="bold"))
+        _print_rung(console, rung)
     console.print()
-    for sentence in ladder_sentences(result):
+    for sentence in (*result.notes, *ladder_sentences(result)):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()
     files = [str(path) for path in written]
@@ -54,6 +59,25 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
     )
     console.print(Text(told))
+
+
+def _print_rung(console: Console, rung: Rung) -> None:
+    """Print what a rung rests on, whom it leaves out, and what has to be known of it."""
+    console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
+    for note in rung.left_out:
+        console.print(Text(f"  {note}"))
+    if rung.reason is not None:
+        console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
+    for warning in rung.warnings:
+        console.print(Text(warning, style="bold"))
+    if rung.warnings and rung.positivity:
+        cell = rung.smallest
+        console.print(
+            Text(
+                f"  Fewest patients: {cell.stratum}, {cell.treated} treated and {cell.untreated} "
+                "untreated at a decision; every stratum is in 'positivity' of result.json."
+            )
+        )
 
 
 def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
@@ -113,21 +137,24 @@ def _rungs(result: LadderResult) -> Table:
 
 
 def _months(rung: Rung) -> str:
-    gained = rung.rmst_difference
-    if gained is None:
+    if rung.rmst_difference is None:
         return "not defined" if rung.estimated else ""
+    return _gained(rung.rmst_difference)
+
+
+def _gained(gained: Summary) -> str:
     return f"{gained['median']:+.1f} ({gained['q2.5']:+.1f} to {gained['q97.5']:+.1f})"
 
 
-def _by_modifier(result: LadderResult) -> Table:
+def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], str]) -> Table:
     name = result.spec.modifier.name if result.spec.modifier is not None else ""
-    table = Table(title=f"Hazard ratio by {name}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     values = list(result.rungs[0].log_hr_at)
     for value in values:
         table.add_column(f"{name} {value:g}", justify="right", no_wrap=True)
     for rung in result.rungs:
-        table.add_row(rung_label(rung), *(_cell(rung, value) for value in values))
+        table.add_row(rung_label(rung), *(cell(rung, value) for value in values))
     return table
 
 
@@ -136,10 +163,14 @@ def _counts(rung: Rung) -> str:
     return "" if rows is None else f"{len(rows.patients):,} / {rows.events:,}"
 
 
-def _cell(rung: Rung, value: float) -> str:
+def _ratio_at(rung: Rung, value: float) -> str:
     return _ratio(rung.log_hr_at[value]) if rung.estimated else "not estimated"
 
 
-def _ratio(log_hr: dict[str, float]) -> str:
+def _months_at(rung: Rung, value: float) -> str:
+    return _gained(rung.rmst_at[value]) if value in rung.rmst_at else _months(rung)
+
+
+def _ratio(log_hr: Summary) -> str:
     middle, low, high = (float(np.exp(log_hr[name])) for name in ("median", "q2.5", "q97.5"))
     return f"{middle:.2f} ({low:.2f}-{high:.2f})"

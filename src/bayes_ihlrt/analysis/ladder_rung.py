@@ -1,0 +1,142 @@
+"""One rung of the bias ladder: its estimate, what it used, and how it is written."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from bayes_ihlrt.analysis.notes import left_out
+from bayes_ihlrt.analysis.rungs import RungPlan
+from bayes_ihlrt.designs.person_time import PersonTime
+
+type Summary = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """How many patients were treated at a decision in one stratum of a covariate, and how many not.
+
+    Parameters
+    ----------
+    stratum : str
+        For example ``"response 1"``.
+    treated, untreated : int
+        Patients with a decision in the stratum at which treatment was, or was not, started.
+    """
+
+    stratum: str
+    treated: int
+    untreated: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """One rung of the ladder; where it could not be estimated, `reason` says why.
+
+    Parameters
+    ----------
+    plan : RungPlan
+        Design, adjustment, model and what it rests on.
+    log_hr : dict of str to float, or None
+        ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
+        patients' values of the modifier within each draw; None where it could not be estimated,
+        like all that follows.
+    log_hr_at : dict of float to dict
+        The same at values of the modifier.
+    rmst_difference : dict of str to float, or None
+        Restricted mean time treated minus untreated, months up to the horizon, averaged over the
+        patients; of the g-formula treated within the grace period minus never. None where
+        covariates change during follow-up.
+    rmst_at : dict of float to dict
+        The same with everybody's modifier set to a value; empty where it is not defined.
+    person_time : PersonTime or None
+        Rows that the rung uses; of the g-formula those of the event.
+    ess : tuple of float, or None
+        Effective numbers of treated and of untreated at entry; None without weights.
+    target : str or None
+        Population of the weights.
+    positivity : tuple of Stratum
+        Of weighted rungs: patients treated and not, by stratum of what treatment is decided on.
+    posterior : xarray.DataTree or None
+        Draws; of the g-formula one node a transition.
+    engine : str or None
+        What drew them.
+    reason : str or None
+        Why the rung could not be estimated; None where it was.
+    warnings : tuple of str
+        What to know before the estimate is believed: covariates that separate the arms.
+    """
+
+    plan: RungPlan
+    log_hr: Summary | None = None
+    log_hr_at: dict[float, Summary] = field(default_factory=dict)
+    rmst_difference: Summary | None = None
+    rmst_at: dict[float, Summary] = field(default_factory=dict)
+    person_time: PersonTime | None = None
+    ess: tuple[float, float] | None = None
+    target: str | None = None
+    positivity: tuple[Stratum, ...] = ()
+    posterior: xr.DataTree | None = None
+    engine: str | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def estimated(self) -> bool:
+        """Whether there is an estimate; `reason` says why not."""
+        return self.log_hr is not None
+
+    @property
+    def left_out(self) -> list[str]:
+        """Whom of its cohort the rung leaves out and why, in sentences."""
+        if self.person_time is None:
+            return []
+        dropped = self.person_time.provenance.dropped
+        return left_out(dropped, total=len(dropped) + len(self.person_time.patients))
+
+    @property
+    def smallest(self) -> Stratum:
+        """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
+        return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
+        treated, control = self.ess or (None, None)
+        return {
+            "rung": self.plan.rung,
+            "adjustment": self.plan.adjustment,
+            "assumption": self.plan.assumption,
+            "log_hr": self.log_hr,
+            "log_hr_at": _listed(self.log_hr_at) if self.estimated else None,
+            "rmst_difference": self.rmst_difference,
+            "rmst_at": None if self.rmst_difference is None else _listed(self.rmst_at),
+            "adjusted_for": list(self.plan.adjusted_for),
+            **_counts(self.person_time),
+            "ess_treated": treated,
+            "ess_control": control,
+            "target": self.target,
+            "positivity": [asdict(stratum) for stratum in self.positivity] or None,
+            "engine": self.engine,
+            "reason": self.reason,
+            "warnings": list(self.warnings),
+        }
+
+
+def _listed(at: Mapping[float, Summary]) -> list[dict[str, float]]:
+    return [{"at": value, **summary} for value, summary in at.items()]
+
+
+def _counts(rows: PersonTime | None) -> dict[str, Any]:
+    if rows is None:
+        names = ("patients", "events", "person_months", "immortal_months", "dropped")
+        return dict.fromkeys(names)
+    length = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
+    return {
+        "patients": len(rows.patients),
+        "events": rows.events,
+        "person_months": float(length.sum()),
+        "immortal_months": rows.provenance.immortal_months,
+        "dropped": dict(Counter(rows.provenance.dropped.values())),
+    }

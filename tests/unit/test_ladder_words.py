@@ -1,0 +1,116 @@
+"""What the ladder says: what it adjusts for, the tail without an effect, clocks, who is out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bayes_ihlrt.analysis.ladder import LadderResult
+from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_notes, ladder_sentences
+from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum
+from bayes_ihlrt.analysis.notes import analysis_notes
+from bayes_ihlrt.analysis.null_simulation import NullSimulation
+from bayes_ihlrt.analysis.reading import load_spec
+from bayes_ihlrt.analysis.rungs import plan_rungs
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.plots import PLOTS
+from states_cases import toy_cohort
+
+
+def rung(plan, cohort, hazard_ratio):
+    """Return a rung with a hazard ratio that is known without error."""
+    told = dict.fromkeys(("mean", "median", "q2.5", "q97.5"), float(np.log(hazard_ratio)))
+    rows = person_time(cohort, plan.treatment)
+    return Rung(plan, log_hr=told | {"sd": 0.0}, person_time=rows)
+
+
+@pytest.fixture(scope="module")
+def climbed():
+    """Return the ladder of a cohort with hazard ratio 0.5, and 0.2 in the g-formula."""
+    cohort = toy_cohort()
+    spec = load_spec("ladder")
+    own = spec.ladder.model_copy(update={"landmarks": (5.0,)})
+    spec = spec.model_copy(update={"ladder": own})
+    rungs = [
+        rung(plan, cohort, 0.5 if plan.states is None else 0.2) for plan in plan_rungs(spec, cohort)
+    ]
+    null = NullSimulation(np.log([0.8, 0.9, 0.95]), np.log(0.5))
+    return LadderResult(spec, cohort, tuple(rungs), null, 24.0)
+
+
+def said(climbed, **changes):
+    return " ".join(ladder_sentences(replace(climbed, **changes)))
+
+
+def test_what_was_adjusted_for_is_named_and_the_g_formula_is_no_hazard_ratio(climbed):
+    assert (
+        "With immortal time removed and adjusted for nlr, albi, afp_high, response, the rungs' "
+        "hazard ratios lie between 0.50 and 0.50."
+    ) in said(climbed)
+    *_, simulated = climbed.rungs
+    assert "not of the strategies" in simulated.plan.assumption
+    assert str(ladder_data(climbed)["label"].values[-1]) == "Simulated (g-formula), covariates *"
+    assert ladder_notes(climbed)[1].startswith("* Hazard ratio given response")
+
+
+def test_crude_rungs_alone_are_not_called_adjusted(climbed):
+    crude = tuple(found for found in climbed.rungs if found.plan.adjustment == "none")
+    told = said(climbed, rungs=crude)
+    assert "With immortal time removed and nothing adjusted for but nlr, the rungs'" in told
+    plain = tuple(replace(r, plan=replace(r.plan, adjusted_for=())) for r in crude)
+    assert "removed and nothing adjusted for, the rungs'" in said(climbed, rungs=plain)
+
+
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [
+        (0.5, "none of them shows one at least as low as here"),
+        (0.8, "33% of them show one at least as low as here"),
+        (1.25, "none of them shows one at least as high as here"),
+        (0.95, "33% of them show one at least as high as here"),
+    ],
+)
+def test_the_tail_is_that_of_the_observed_contrast(climbed, observed, words):
+    null = replace(climbed.null, observed=float(np.log(observed)))
+    assert words in said(climbed, null=null)
+
+
+def test_cohorts_without_a_mode_are_told(climbed):
+    null = replace(climbed.null, without_mode=2)
+    assert "none of them (of 3; 2 more had no mode) shows" in said(climbed, null=null)
+    assert null.to_dict()["without_mode"] == 2
+
+
+def test_other_clocks_than_time_zero_are_told(climbed):
+    assert ladder_notes(climbed)[0] == (
+        "Months count from time zero, in landmark rungs from the landmark, in trials at every "
+        "decision from the decision."
+    )
+    figure = PLOTS["ladder"](ladder_data(climbed))
+    assert any("from the landmark" in text.get_text() for text in figure.axes[0].texts)
+    notes = {
+        r.plan.rung: " ".join(
+            analysis_notes(climbed.spec, climbed.cohort, r.person_time, n_parameters=1)
+        )
+        for r in climbed.rungs
+    }
+    told = {name for name, text in notes.items() if "MONTHS COUNT FROM" in text}
+    assert told == {"landmark-5", "sequential"}
+
+
+def test_who_is_left_out_is_told_and_written(climbed):
+    landmark = climbed.rungs[1]
+    (told,) = landmark.left_out
+    gone = len(landmark.person_time.provenance.dropped)
+    assert told.endswith("left out: event or end of follow-up by the landmark (5 months).")
+    assert list(landmark.to_dict()["dropped"].values()) == [gone]
+    missing = replace(climbed.cohort, dropped={"P9": "no value of albi"})
+    assert replace(climbed, cohort=missing).notes == (
+        f"1 patient of {len(climbed.naive_rows.patients) + 1} left out: no value of albi.",
+    )
+
+
+def test_the_stratum_with_the_fewest_patients():
+    strata = (Stratum("a", 5, 9), Stratum("b", 7, 2), Stratum("c", 3, 30))
+    found = Rung(plan=None, positivity=strata)
+    assert found.smallest.stratum == "b"
