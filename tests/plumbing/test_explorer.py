@@ -4,6 +4,7 @@ import importlib.util
 import json
 import socket
 from http import HTTPStatus
+from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,7 @@ from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.explorer import serving as module
 from bayes_ihlrt.explorer.controls import controls, look_name
 from bayes_ihlrt.explorer.session import Session
+from bayes_ihlrt.trials.truth import PriorSource
 from explorer_cases import fake_design, serving
 
 PLAN = load_plan("fixed_os")
@@ -178,7 +180,12 @@ def test_plan_runs_what_was_saved(tmp_path):
 
 def test_a_posterior_has_no_curve_and_borrows_the_plans_null():
     plan = load_plan("on_demand")
-    with serving(plan, priors={"posterior of the cohort": "draws"}) as (address, session):
+    made = SimpleNamespace(source=PriorSource("ihlrt_synthetic", True, ""))
+    with serving(plan, priors={"posterior of the cohort": made}) as (address, session):
+        about = json.loads(ask(address, "start")[2])
+        told = {one["name"]: one["synthetic"] for one in about["scenarios"]}
+        assert told["posterior of the cohort"] == "ihlrt_synthetic"
+        assert set(told.values()) == {"ihlrt_synthetic", None}
         body = {"scenario": "posterior of the cohort", "values": {}, "looks": [True, True]}
         assert json.loads(ask(address, "simulate", body | {"at": 0.7})[2]) == {"found": None}
         assert json.loads(ask(address, "simulate", body | {"at": "none"})[2])["found"]["success"]

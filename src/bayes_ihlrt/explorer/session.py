@@ -95,11 +95,18 @@ class Session:
                 {
                     "name": one.name,
                     "posterior": one.posterior is not None,
+                    "synthetic": self._synthetic(one.name),
                     "controls": [asdict(control) for control in controls(plan, one)],
                 }
                 for one in plan.scenarios
             ],
         }
+
+    def _synthetic(self, scenario: str) -> str | None:
+        """Return the data set from which a scenario's effect comes, if it is synthetic."""
+        prior = self.priors.get(scenario)
+        source = None if prior is None else prior.source
+        return source.data if source is not None and source.synthetic else None
 
     def changed(self, question: Question) -> TrialPlan:
         """Return the plan as it was moved.

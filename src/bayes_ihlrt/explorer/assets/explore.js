@@ -105,6 +105,10 @@ function choose(name) {
     .filter(([key]) => key.startsWith("design.")));
   scenario = about.scenarios.find((one) => one.name === name);
   byId("scenario").value = name;
+  byId("synthetic").hidden = !scenario.synthetic;
+  byId("synthetic").textContent = scenario.synthetic
+    ? `SYNTHETIC DATA: the effect of this scenario comes from ${scenario.synthetic}; no patient is in it.`
+    : "";
   state.values = Object.fromEntries(scenario.controls.map((c) => [c.key, c.value]));
   Object.assign(state.values, design);
   build();
