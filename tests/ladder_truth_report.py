@@ -25,6 +25,11 @@ KINDS = {
 }
 
 
+def _number(value, digits):
+    """Return a number without the sign of a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
 def wilson(hits, n):
     """Return the 95 % Wilson interval of a share."""
     z, p = 1.959964, hits / n
@@ -101,8 +106,8 @@ def scenario_table(name, scenario, found):
         large = Found(found[name, True, rung, "log_hr"], value)
         covers = small.coverage() if small.n else ""
         lines.append(
-            f"| {rung} | {what} | {value:.3f} | {small.shown(3)} | {covers} | {large.shown(3)} "
-            f"| {verdict(rung, small, large)} |"
+            f"| {rung} | {what} | {_number(value, 3)} | {small.shown(3)} | {covers} "
+            f"| {large.shown(3)} | {verdict(rung, small, large)} |"
         )
     lines += ["", *_months(name, found, truth)]
     if scenario.truth.log_hr_ihlrt_nlr != 0.0:
@@ -124,8 +129,8 @@ def _months(name, found, truth):
         large = Found(found[name, True, rung, "rmst"], value)
         covers = small.coverage() if small.n else ""
         lines.append(
-            f"| {rung} | {value:.2f} | {truth[rung]['rmst_model']:.2f} | {small.shown(2)} "
-            f"| {covers} | {large.shown(2)} |"
+            f"| {rung} | {_number(value, 2)} | {_number(truth[rung]['rmst_model'], 2)} "
+            f"| {small.shown(2)} | {covers} | {large.shown(2)} |"
         )
     return lines
 
@@ -140,7 +145,7 @@ def _by_nlr(name, found, truth):
             value = truth[rung][f"at_{at:g}"]
             small = Found(found[name, False, rung, f"at_{at:g}"], value)
             covers = small.coverage() if small.n else ""
-            lines.append(f"| {rung} | {at:g} | {value:.3f} | {small.shown(3)} | {covers} |")
+            lines.append(f"| {rung} | {at:g} | {_number(value, 3)} | {small.shown(3)} | {covers} |")
     return lines
 
 

@@ -48,7 +48,7 @@ def test_what_was_adjusted_for_is_named_and_the_g_formula_is_no_hazard_ratio(cli
         "hazard ratios lie between 0.50 and 0.50."
     ) in said(climbed)
     *_, simulated = climbed.rungs
-    assert "not of the strategies" in simulated.plan.assumption
+    assert "hazard ratio is that given response" in simulated.plan.assumption
     assert str(ladder_data(climbed)["label"].values[-1]) == "Simulated (g-formula), covariates *"
     assert ladder_notes(climbed)[1].startswith("* Hazard ratio given response")
 

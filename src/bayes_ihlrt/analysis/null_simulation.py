@@ -108,7 +108,8 @@ def simulate_naive(
     if np.any(known.entry > 0.0):
         return None
     died = _events(cohort, known)
-    prepared = prepare(model, _ever_never(known, died, treatment))
+    # Simulated patients have a row each, and so has the cohort: sums over rows would not fit them.
+    prepared = prepare(model, _ever_never(known, died, treatment), reduce=False)
     drawn = _cohorts(known, died, np.random.default_rng(seed), replicates)
     shared = outcome_engine(prepared)
     modes = shared.engine.modes(shared.members(_members(prepared, drawn)))

@@ -47,9 +47,8 @@ _ASSUMES: Final = {
     "for everybody; fair if the propensity model is right and both could happen to all",
 }
 _SIMULATED: Final = (
-    "Treated within the grace period against never, response simulated; fair if covariates and "
-    "response tell all that treatment is decided on and every hazard is modelled right. Its hazard "
-    "ratio is that given response, of one hazard and not of the strategies"
+    "Treated within the grace period against never; fair if covariates and response tell all that "
+    "treatment is decided on and every hazard is right; its hazard ratio is that given response"
 )
 
 
