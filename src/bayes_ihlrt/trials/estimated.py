@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from bayes_ihlrt.priors import Z_975
 
@@ -49,11 +50,10 @@ def share(hits: NDArray[np.bool_]) -> Estimated:
     >>> round(found.estimate, 4), round(found.mcse, 4), round(found.low, 4), round(found.high, 4)
     (0.025, 0.0049, 0.017, 0.0366)
     """
-    n = len(hits)
-    p = float(np.mean(hits))
-    centre = (p + Z_975**2 / (2 * n)) / (1 + Z_975**2 / n)
-    half = Z_975 / (1 + Z_975**2 / n) * np.sqrt(p * (1 - p) / n + Z_975**2 / (4 * n**2))
-    return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(centre - half), float(centre + half))
+    n, count = len(hits), int(np.count_nonzero(hits))
+    p = count / n
+    limits = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(limits.low), float(limits.high))
 
 
 def average(values: Floats) -> Estimated | None:
