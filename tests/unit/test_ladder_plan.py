@@ -1,5 +1,6 @@
 """What the ladder takes over from the specification: options of designs, covariates, remedies."""
 
+import numpy as np
 import pytest
 
 from bayes_ihlrt.analysis import rung_fit
@@ -7,6 +8,7 @@ from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.errors import ConvergenceError
+from fabricated import CHAINS, DRAWS, fabricate
 from states_cases import toy_cohort
 
 
@@ -93,3 +95,25 @@ def test_remedies_are_those_of_the_ladder(number, monkeypatch):
     assert str(raised.value).startswith("no mode was found. ")
     assert "[ladder]" in str(raised.value)
     assert "[sampler]" not in str(raised.value)
+
+
+def test_months_gained_at_a_value_of_the_modifier_are_those_of_its_hazards(monkeypatch):
+    """Hazard 0.05 untreated, times 0.6 (NLR / 3)^-0.5 treated: (1 - exp(-h 24)) / h months."""
+    same = {
+        "log_rate": np.log(0.05),
+        "ihlrt": np.log(0.6),
+        "nlr": 0.0,
+        "ihlrt:nlr": -0.5 * np.log(2.0),
+    }
+    draws = {name: np.full((CHAINS, DRAWS), value) for name, value in same.items()}
+    fit = fabricate({"family": "exponential"}, draws, "ihlrt * nlr")
+    fit.tree.attrs["engine"] = "laplace"
+    monkeypatch.setattr(rung_fit, "fit_shared", lambda *_: fit)
+    spec, cohort = specification(), toy_cohort()
+    (plan,) = [p for p in plan_rungs(spec, cohort) if (p.rung, p.adjustment) == ("split", "none")]
+    rung = rung_fit.fit_rung(spec, cohort, plan, horizon=24.0)
+    never = (1.0 - np.exp(-0.05 * 24.0)) / 0.05
+    for row, at in zip(rung.to_dict()["rmst_at"], (2.0, 3.0, 5.0), strict=True):
+        hazard = 0.05 * 0.6 * (at / 3.0) ** -0.5
+        expected = (1.0 - np.exp(-24.0 * hazard)) / hazard - never
+        assert (row["at"], row["median"]) == (at, pytest.approx(expected, rel=1e-6))
