@@ -181,10 +181,11 @@ def plan_output(versions, plan=None):
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
     fits = [AuditedFit("n-100", "null", 7, 1, 0.004, 0.002, 0.05, False, True)] * 20
     strayed = replace(fits[0], converged=False)
-    audit = PlanAudit((*fits[1:], strayed)).to_dict()
+    future = ("predictive-probability > 0.9",)
+    audit = PlanAudit((*fits[1:], strayed), of=8000, left_out=future).to_dict()
     found = plan_dict(PlanResult(plan, tuple(cells), seconds=12.0, simulated=8000))
     # Written by the command itself.
-    found |= {"audit": {**audit, "left_out": ["predictive-probability > 0.9"]}}
+    found |= {"audit": audit}
     found |= {"versions": versions, "design_priors": [PRIOR]}
     return found
 

@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.outcome_table import ProportionTable
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.table_one import TableOne
 from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.estimands.population import undefined_survival
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +129,7 @@ def _missing_medians(**results: FitResult) -> list[Fault]:
     return [
         Fault(name, f"'{result.spec.name}' gives no median survival", remedy)
         for name, result in results.items()
-        if not _median_rows(result)
+        if not _median_rows(result) or undefined_survival(result.fit)
     ]
 
 
