@@ -34,17 +34,20 @@ def test_controls_are_followed_on_where_the_specification_says_so():
 
 
 CLONES = {"design": "clone-censor-weight", "grace": 6.0}
+EVERYBODY = {"estimand": "ate"}
 
 
 def test_clones_are_weighted_as_the_specification_says():
     # Response changes and is read by the propensity: time-varying unless said otherwise.
     assert treatments(specification())["clone-censor-weight"].grace_weights.value == "time-varying"
-    said = treatments(specification(treatment=CLONES | {"grace_weights": "baseline"}))
+    said = treatments(
+        specification(treatment=CLONES | {"grace_weights": "baseline"}, propensity=EVERYBODY)
+    )
     assert said["clone-censor-weight"].grace_weights.value == "baseline"
 
 
 def test_the_grace_of_the_treatment_holds_where_the_ladder_says_nothing():
-    plain = specification(treatment=CLONES).to_dict()
+    plain = specification(treatment=CLONES, propensity=EVERYBODY).to_dict()
     del plain["ladder"]["grace"]
     plain["treatment"]["grace"] = 4.0
     spec = AnalysisSpec.model_validate(plain)
@@ -55,7 +58,7 @@ def test_the_grace_of_the_treatment_holds_where_the_ladder_says_nothing():
 def test_two_graces_are_a_fault():
     message = r"\[ladder\] grace: 6 months, and grace in \[treatment\] is 4\. Give both the same"
     with pytest.raises(ValueError, match=message):
-        specification(treatment=CLONES | {"grace": 4.0})
+        specification(treatment=CLONES | {"grace": 4.0}, propensity=EVERYBODY)
 
 
 def test_every_rung_knows_what_it_adjusts_for():
