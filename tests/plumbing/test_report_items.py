@@ -23,7 +23,6 @@ from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind
 from bayes_ihlrt.report.plan_sections import plan_summary, truth_words
 from bayes_ihlrt.report.references import cited
-from bayes_ihlrt.trials.analysis import model_spec
 from report_cases import PRIOR, small_plan, write_everything, write_plan_output
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}
@@ -181,7 +180,7 @@ def test_priors_of_a_plan_are_those_of_its_analysis(tmp_path):
         if s.anchor == "plan"
     ]
     (table,) = [table for table in section.tables if table.name == "plan-priors"]
-    expected = term_priors(model_spec(plan.design))
+    expected = term_priors(plan.design.model)
     assert [row["prior"] for row in table.records] == [
         prior_words(stated.prior) for stated in expected.values()
     ]

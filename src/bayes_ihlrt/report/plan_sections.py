@@ -6,13 +6,12 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.prior_names import term_priors
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.model.parameters import ResolvedPrior
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.design_tables import plan_tables
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.table_model import Table, count, estimate, text
-from bayes_ihlrt.trials.design import TrialDesign, TrialPlan
+from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.scenario import ControlSpec, ScenarioSpec
 
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
@@ -202,7 +201,7 @@ def _priors(plan: TrialPlan) -> Table:
     records: list[dict[str, str]] = []
     seen: list[dict[str, ResolvedPrior]] = []
     for name, design in plan.designs.items():
-        found = term_priors(_model(design))
+        found = term_priors(design.model)
         if found not in seen:
             seen.append(found)
             records += [
@@ -224,16 +223,6 @@ def _priors(plan: TrialPlan) -> Table:
     if len(seen) < len(plan.designs):
         note += " A design that is not listed has the priors of another."
     return Table("plan-priors", "Analysis priors", columns, tuple(records), note)
-
-
-def _model(design: TrialDesign) -> ModelSpec:
-    """The model of a design, stated again: `trials.analysis` takes seconds to import."""
-    return ModelSpec(
-        treatment=design.treatment.name,
-        modifier=design.modifier,
-        outcome=design.outcome,
-        priors=design.priors,
-    )
 
 
 def _assurance(output: Output) -> list[Table]:

@@ -131,16 +131,6 @@ def model_modifier(prepared: PreparedModel, values: jax.Array) -> jax.Array:
             return (values - modifier.reference) / prepared.encoder.modifier_sd
 
 
-def model_spec(design: TrialDesign) -> ModelSpec:
-    """Return the survival model that analyses a trial."""
-    return ModelSpec(
-        treatment=design.treatment.name,
-        modifier=design.modifier,
-        outcome=design.outcome,
-        priors=design.priors,
-    )
-
-
 def build_analysis(design: TrialDesign) -> TrialAnalysis:
     """Build and convert the model of a design.
 
@@ -162,7 +152,7 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
     prepared, engine, start = _engine(
         design.patients,
         design.population.model_dump_json(),
-        model_spec(design).model_dump_json(exclude_none=True),
+        design.model.model_dump_json(exclude_none=True),
     )
     wanted = targets(design)
     read = reader(prepared, wanted)
@@ -186,7 +176,7 @@ def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis
     TrialAnalysis
         With the design's own prior, template and targets.
     """
-    spec = model_spec(design)
+    spec = design.model
     prepared = prepare(spec, _template(design.patients, design.population, spec))
     packed, _ = pack(prepared.arrays.data)
     wanted = targets(design)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import ConfigDict, Field, model_validator
 
-from bayes_ihlrt.model.spec import ModifierSpec, OutcomeSpec
+from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.trials.conduct import (
     AccrualSpec,
@@ -133,6 +133,16 @@ class TrialDesign(Frozen):
     def reference(self) -> float:
         """Value of the modifier at which the effect is read."""
         return self.population.median if self.modifier is None else self.modifier.reference
+
+    @property
+    def model(self) -> ModelSpec:
+        """The survival model that analyses the trial."""
+        return ModelSpec(
+            treatment=self.treatment.name,
+            modifier=self.modifier,
+            outcome=self.outcome,
+            priors=self.priors,
+        )
 
 
 def _look_problems(design: TrialDesign) -> list[str]:
