@@ -10,6 +10,7 @@ from bayes_ihlrt.analysis.checking import CheckedAnalysis, check_analysis, read_
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.estimands.population import changing_columns
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
@@ -98,8 +99,9 @@ def check_design_prior(spec: AnalysisSpec, cohort: Cohort, plan: TrialPlan) -> C
     if faults:
         raise RefusedError(subject, faults)
     checked = check_analysis(spec, cohort)
-    if changing := _changing(checked):
-        problem = f"{', '.join(changing)} changes during follow-up, and nothing does in the trial"
+    if changing := changing_columns(checked.spec.model, checked.person_time):
+        verb = "changes" if len(changing) == 1 else "change"
+        problem = f"{', '.join(changing)} {verb} during follow-up, and nothing does in the trial"
         remedy = "Name an analysis whose covariates are those at the start of follow-up"
         raise RefusedError(subject, [Fault("[outcome] formula", problem, remedy)])
     return checked
@@ -156,21 +158,6 @@ def _curved(spec: AnalysisSpec, plan: TrialPlan) -> list[Fault]:
         remedy = "Use 'log2' in both or in neither"
         faults.append(Fault("[modifier] transform", problem, remedy))
     return faults
-
-
-def _changing(checked: CheckedAnalysis) -> list[str]:
-    """Columns of the outcome model whose value is not the same in all rows of a patient."""
-    spec, rows = checked.spec, checked.person_time
-    patient = rows.patient_index
-    first = np.flatnonzero(np.diff(patient, prepend=-1))
-    read = set(spec.outcome.parsed.columns)
-    if spec.modifier is not None and spec.modifier.name in read:
-        read = read - {spec.modifier.name} | {spec.modifier.column}
-    if spec.treatment is not None:
-        read -= {spec.treatment.name}
-    return sorted(
-        name for name in read if (rows.columns[name] != rows.columns[name][first][patient]).any()
-    )
 
 
 def as_design_prior(fit: FittedModel, plan: TrialPlan) -> DesignPrior:

@@ -21,6 +21,7 @@ from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.occupation import EVENT, state_occupation
+from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.strategies import UNTREATED, within
 from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.estimands.transition_fit import TransitionFit, fit_transitions
@@ -82,7 +83,7 @@ def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: flo
     rows = person_time(cohort, plan.treatment, updated=changing)
     with _remedies_of_the_ladder():
         fit = fit_shared(plan.model, rows, _settings(spec))
-    return _estimated(spec, plan, fit, horizon=None if changing else horizon)
+    return _estimated(spec, plan, fit, horizon=horizon)
 
 
 def _weighted(
@@ -97,28 +98,24 @@ def _weighted(
         draws=spec.ladder.draws,
         seed=spec.sampler.seed,
     )
-    # The arms of clones are alike until the end of the grace period: survival under treatment from
-    # the start does not follow from their hazard ratio.
-    clones = plan.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
     return replace(
-        _estimated(spec, plan, found.fit, horizon=None if clones else horizon),
+        _estimated(spec, plan, found.fit, horizon=horizon),
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
     )
 
 
-def _estimated(
-    spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float | None
-) -> Rung:
-    """Read a fit; without a horizon no months are gained or lost."""
-    at = () if horizon is None else _values(spec)
+def _estimated(spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float) -> Rung:
+    """Read a fit; no months where survival does not follow from its hazard ratio."""
+    defined = not undefined_survival(fit)
+    at = _values(spec) if defined else ()
     return Rung(
         plan=plan,
         log_hr=_summary(log_hazard_ratio(fit)),
         log_hr_at=_by_modifier(spec, fit),
-        rmst_difference=None if horizon is None else _months_gained(fit, horizon),
-        rmst_at={value: _months_gained(fit, float(horizon or 0.0), value) for value in at},
+        rmst_difference=_months_gained(fit, horizon) if defined else None,
+        rmst_at={value: _months_gained(fit, horizon, value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),

@@ -6,12 +6,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.designs.person_time import Columns
+from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.estimands.condense import condense
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.encode import group_labels
 from bayes_ihlrt.model.patterns import covariate_patterns
+from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
 
 Floats = NDArray[np.float64]
@@ -207,7 +208,24 @@ def changing_covariates(fit: FittedModel) -> tuple[str, ...]:
         Columns of the person-time of which some patient, within one trial or clone, has several
         values.
     """
-    spec, rows = fit.prepared.spec, fit.person_time
+    return changing_columns(fit.prepared.spec, fit.person_time)
+
+
+def changing_columns(spec: ModelSpec, rows: PersonTime) -> tuple[str, ...]:
+    """Return the covariates of a model that change in person-time, but for the treatment.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    rows : PersonTime
+        Its person-time.
+
+    Returns
+    -------
+    tuple of str
+        See `changing_covariates`.
+    """
     history = rows.patient_index
     for name in ("trial", "clone"):
         if name in rows.columns:
