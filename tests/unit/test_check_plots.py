@@ -48,3 +48,10 @@ def test_influence_without_a_treatment_has_one_panel():
 def test_real_data_carry_no_stamp():
     figure = PLOTS["hazard_check"](hazard_check().assign_attrs(title="T", synthetic=False))
     assert "ynthetic" not in words(figure)
+
+
+@pytest.mark.parametrize("name", ["survival_check", "hazard_check", "prior_survival"])
+def test_months_count_from_where_the_design_begins(name):
+    figure = PLOTS[name](DATASETS[name]().assign_attrs(ABOUT | {"clock": "the landmark"}))
+    assert "Months since the landmark" in words(figure)
+    assert "time zero" not in words(figure)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.checks.examination import examine
@@ -46,9 +47,10 @@ class Diagnosis:
 
     @property
     def figures(self) -> Mapping[str, xr.Dataset]:
-        """Data of the figures by name, with title and whether the data are synthetic."""
+        """Data of the figures by name: title, whether synthetic, where months count from."""
         title = self.result.spec.description or self.result.spec.name
-        about = {"title": title, "synthetic": self.result.synthetic}
+        origin = clock(self.result.checked.person_time)
+        about = {"title": title, "synthetic": self.result.synthetic, "clock": origin}
         return {name: data.assign_attrs(about) for name, data in self.checks.figures.items()}
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bayes_ihlrt.names import STRATEGY, TIME
-from bayes_ihlrt.plots.frame import BRIGHT, COLOURS, DARK, GREY, STYLES, framed_figure, ratio_axis
+from bayes_ihlrt.plots.frame import (
+    BRIGHT,
+    COLOURS,
+    DARK,
+    GREY,
+    STYLES,
+    framed_figure,
+    months_since,
+    ratio_axis,
+)
 
 _BAND: Final = "0.82"
 _COLUMNS: Final = 3
@@ -46,7 +55,7 @@ def plot_survival_check(data: xr.Dataset) -> Figure:
     for axes in grid[count:]:
         axes.set_visible(False)
     grid[0].legend(frameon=False, fontsize=7, loc="lower left")
-    figure.supxlabel("Months since time zero", fontsize=9)
+    figure.supxlabel(months_since(data), fontsize=9)
     figure.supylabel("Survival probability", fontsize=9)
     return figure
 
@@ -79,7 +88,7 @@ def plot_hazard_check(data: xr.Dataset) -> Figure:
         axes.annotate(
             f"{int(events)}", (x, float(y)), (0, 6), textcoords="offset points", fontsize=7
         )
-    axes.set(xlim=(0.0, end.max()), xlabel="Months since time zero (numbers: events)")
+    axes.set(xlim=(0.0, end.max()), xlabel=f"{months_since(data)} (numbers: events)")
     axes.set_ylabel("Events per person-month")
     axes.set_ylim(0.0, 1.25 * float(max(data["high"].max(), data["observed"].max())))
     axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
@@ -179,7 +188,7 @@ def plot_prior_survival(data: xr.Dataset) -> Figure:
     axes.step(
         data[TIME], data["km"], where="post", color="black", linewidth=1.6, label="Kaplan-Meier"
     )
-    axes.set(xlabel="Months since time zero", ylabel="Survival probability", ylim=(0.0, 1.02))
+    axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))
     axes.legend(frameon=False, fontsize=8)
     return figure

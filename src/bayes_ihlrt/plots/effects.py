@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bayes_ihlrt.names import STRATEGY, TIME
-from bayes_ihlrt.plots.frame import COLOURS, DARK, GREY, STYLES, framed_figure, ratio_axis
+from bayes_ihlrt.plots.frame import (
+    COLOURS,
+    DARK,
+    GREY,
+    STYLES,
+    framed_figure,
+    months_since,
+    ratio_axis,
+)
 
 _ENTRY: Final = {"treated": " (enters at treatment)"}
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
@@ -58,7 +66,7 @@ def plot_survival(data: xr.Dataset) -> Figure:
         )
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
     axes.legend(frameon=False, fontsize=8, loc="upper right")
-    axes.set_xlabel(f"Months since {data.attrs.get('clock', 'time zero')}")
+    axes.set_xlabel(months_since(data))
     axes.tick_params(labelbottom=True)
     axes.xaxis.set_major_locator(FixedLocator(data["risk_time"].to_numpy().tolist()))
     _risk_table(table, data)

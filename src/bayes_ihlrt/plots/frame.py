@@ -76,3 +76,24 @@ def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:
     target.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     target.set_minor_locator(NullLocator())
     target.set_minor_formatter(NullFormatter())
+
+
+def months_since(data: xr.Dataset) -> str:
+    """Return the label of an axis of time.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Its attribute ``clock`` says from where months count; time zero where there is none.
+
+    Returns
+    -------
+    str
+        For example ``"Months since the landmark"``.
+
+    Examples
+    --------
+    >>> months_since(xr.Dataset(attrs={"clock": "the landmark"})), months_since(xr.Dataset())
+    ('Months since the landmark', 'Months since time zero')
+    """
+    return f"Months since {data.attrs.get('clock', 'time zero')}"
