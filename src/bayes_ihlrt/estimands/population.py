@@ -180,7 +180,7 @@ def undefined_survival(fit: FittedModel) -> str:
         The reason, for a sentence: covariates change during follow-up and are not modelled, or the
         rows are clones.
     """
-    if changing := changing_covariates(fit):
+    if changing := changing_columns(fit.prepared.spec, fit.person_time):
         verb = "changes" if len(changing) == 1 else "change"
         return (
             f"{', '.join(changing)} {verb} during follow-up, and survival of patients who keep "
@@ -192,23 +192,6 @@ def undefined_survival(fit: FittedModel) -> str:
             "survival does not follow from one hazard ratio between them"
         )
     return ""
-
-
-def changing_covariates(fit: FittedModel) -> tuple[str, ...]:
-    """Return the covariates of a model that change during follow-up, but for the treatment.
-
-    Parameters
-    ----------
-    fit : FittedModel
-        The posterior.
-
-    Returns
-    -------
-    tuple of str
-        Columns of the person-time of which some patient, within one trial or clone, has several
-        values.
-    """
-    return changing_columns(fit.prepared.spec, fit.person_time)
 
 
 def changing_columns(spec: ModelSpec, rows: PersonTime) -> tuple[str, ...]:
@@ -224,7 +207,7 @@ def changing_columns(spec: ModelSpec, rows: PersonTime) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        See `changing_covariates`.
+        Columns of which some patient, within one trial or clone, has several values.
     """
     history = rows.patient_index
     for name in ("trial", "clone"):
