@@ -15,8 +15,8 @@ import resource
 import time
 from pathlib import Path
 
+from bayes_ihlrt.inference.cores import available_cores
 from bayes_ihlrt.trials.calibration import simulate_design
-from bayes_ihlrt.trials.cores import available_cores
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.engine import LocalPool
 from bayes_ihlrt.trials.scenario import ScenarioSpec

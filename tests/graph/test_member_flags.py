@@ -25,7 +25,7 @@ def repeated(density, *names):
 
 
 def flags(density, **members):
-    return member_flags(density, density.data, members, total=MEMBERS)
+    return member_flags(density, density.data, members)
 
 
 def test_good_data_have_no_flag(density):
@@ -125,7 +125,7 @@ def test_patterns_do_not_tell_patients_apart(monkeypatch):
     density = prepared_density(prepared)
     weight = np.zeros((2, len(prepared.arrays.labels)))
     weight[0, 0] = 1.0
-    found = member_flags(density, density.data, {"weight": weight}, total=2)
+    found = member_flags(density, density.data, {"weight": weight})
     assert found.one_patient.tolist() == [False, False]
     assert found.nobody.tolist() == [False, True]
 
@@ -134,4 +134,4 @@ def test_rows_without_names_are_not_looked_at():
     model = build_graph(prepare(cases.spec(cases.EXPONENTIAL), cases.rows()))
     density = jax_density(model)
     weight = np.ones((1, 60))
-    assert member_flags(density, density.data, {"weight": weight}, total=1) is None
+    assert member_flags(density, density.data, {"weight": weight}) is None

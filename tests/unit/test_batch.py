@@ -1,5 +1,7 @@
 """The batched engine against closed forms and quadrature, and how it tells of failure."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -240,6 +242,16 @@ def test_results_do_not_depend_on_the_chunk(covariates):
     xr.testing.assert_identical(again.draws, parts.draws)
     other = covariates.posteriors({"weight": weight}, draws=100, seed=3, chunk=chunk)
     assert not np.allclose(other.draws["arm"], parts.draws["arm"])
+
+
+def test_results_do_not_depend_on_the_threads(covariates):
+    weight = np.random.default_rng(9).exponential(size=(40, 60))
+    alone, beside = (
+        replace(covariates, threads=threads).posteriors({"weight": weight}, draws=50, chunk=4)
+        for threads in (1, 4)
+    )
+    xr.testing.assert_identical(alone.draws, beside.draws)
+    xr.testing.assert_identical(alone.diagnostics, beside.diagnostics)
 
 
 def test_single_precision_is_refused(constant):

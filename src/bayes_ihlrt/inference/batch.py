@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from bayes_ihlrt.inference.batch_gaussian import BatchGaussians, check_gaussian, check_precision
 from bayes_ihlrt.inference.batch_result import (
@@ -27,19 +26,19 @@ from bayes_ihlrt.inference.batch_result import (
     WEIGHT,
     BatchModes,
     BatchPosterior,
+    Quality,
     joined,
 )
-from bayes_ihlrt.inference.importance import smooth
+from bayes_ihlrt.inference.cores import available_cores
 from bayes_ihlrt.inference.jax_density import JaxDensity
 from bayes_ihlrt.inference.kernels import Kernels, make_kernels
 from bayes_ihlrt.inference.labels import kept_names, of_members
 from bayes_ihlrt.inference.marginal import approximate
 from bayes_ihlrt.inference.member_flags import member_flags
-from bayes_ihlrt.inference.roster import Members, Roster, chunk_size, count_members, take
+from bayes_ihlrt.inference.roster import Members, Roster, Turn, chunk_size, count_members, take
 
 Floats = NDArray[np.float64]
 _POSITION_DIMS: Final = (MEMBER, DRAW, "coordinate")
-_EVIDENCE: Final = ("log_evidence", "log_evidence_corrected")
 type Reduce = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -51,6 +50,9 @@ class BatchEngine:
     ----------
     density : JaxDensity
         The graph in JAX.
+    threads : int, optional
+        Chunks at a time on a CPU, its cores by default; results do not depend on it. Use 1 where
+        batches themselves run beside each other.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class BatchEngine:
     """
 
     density: JaxDensity
+    threads: int = field(default_factory=available_cores)
     data: Mapping[str, NDArray[np.generic]] = field(init=False, repr=False)
     kernels: Kernels = field(init=False, repr=False)
 
@@ -124,18 +127,19 @@ class BatchEngine:
         SpecificationError
             When a name is unknown or lengths or shapes differ.
         """
-        roster, begin, size = self._plan(members, start, chunk)
-        positions = np.full((roster.total, begin.shape[-1]), np.nan)
-        parts = []
-        for turn in roster.turns(begin, chunk=size, seed=seed):
+        roster, run = self._plan(members, start, chunk, seed)
+        positions = np.full((roster.total, len(self.density.names)), np.nan)
+
+        def work(turn: Turn) -> xr.Dataset:
             overrides = take(members, turn.members)
             found = self.kernels.mode(self._inputs, overrides, turn.starts)
             places = roster.record(turn, np.asarray(found.converged))
             positions[turn.members[places]] = np.asarray(found.position)[places]
             values = self.kernels.own_scale(self._inputs, overrides, found.position)
-            parts.append(of_members(self.density.model, values, turn.members[places], places))
-        flags = member_flags(self.density, self.data, members, total=roster.total)
-        return BatchModes(joined(parts), positions, roster.tries, flags)
+            return of_members(self.density.model, values, turn.members[places], places)
+
+        flags = member_flags(self.density, self.data, members)
+        return BatchModes(joined(run(work)), positions, roster.tries, flags)
 
     def centres(self, members: Members) -> Floats:
         """Return where each posterior lies: scales at their median, all else at its mode there.
@@ -155,19 +159,20 @@ class BatchEngine:
         SpecificationError
             When a name is unknown or lengths or shapes differ.
         """
-        roster, begin, size = self._plan(members, None, None)
-        positions = np.full((roster.total, begin.shape[-1]), np.nan)
-        for turn in roster.turns(begin, chunk=size, seed=0):
+        roster, run = self._plan(members, None, None, 0)
+        positions = np.full((roster.total, len(self.density.names)), np.nan)
+        parts = self.kernels.coordinates
+        scales, others = (np.asarray(part, dtype=int) for part in (parts.scales, parts.others))
+
+        def work(turn: Turn) -> None:
             look = partial(self.kernels.look, self._inputs, take(members, turn.members))
-            found = approximate(look, self.kernels.coordinates, jnp.asarray(turn.starts))
+            found = approximate(look, parts, jnp.asarray(turn.starts))
             places = roster.record(turn, np.isfinite(np.asarray(found.centre.log_marginal)))
-            where = turn.members[places]
-            middle = np.asarray(found.middle)[places]
-            positions[np.ix_(where, np.asarray(self.kernels.coordinates.scales, dtype=int))] = (
-                middle
-            )
-            others = np.asarray(self.kernels.coordinates.others, dtype=int)
-            positions[np.ix_(where, others)] = np.asarray(found.centre.mean)[places]
+            done = turn.members[places]
+            positions[np.ix_(done, scales)] = np.asarray(found.middle)[places]
+            positions[np.ix_(done, others)] = np.asarray(found.centre.mean)[places]
+
+        run(work)
         return positions
 
     def posteriors(
@@ -210,11 +215,10 @@ class BatchEngine:
             When a name is unknown or lengths or shapes differ.
         """
         names = kept_names(self.density.model, [name for name in keep if name != POSITION])
-        roster, begin, size = self._plan(members, start, chunk)
-        k_hat, ess = np.full(roster.total, np.inf), np.zeros(roster.total)
-        evidence = np.full((2, roster.total), -np.inf)
-        root, parts = jax.random.key(seed), []
-        for turn in roster.turns(begin, chunk=size, seed=seed):
+        roster, run = self._plan(members, start, chunk, seed)
+        quality, root = Quality.unknown(roster.total), jax.random.key(seed)
+
+        def work(turn: Turn) -> xr.Dataset:
             overrides = take(members, turn.members)
             look = partial(self.kernels.look, self._inputs, overrides)
             proposal = approximate(look, self.kernels.coordinates, jnp.asarray(turn.starts))
@@ -225,19 +229,17 @@ class BatchEngine:
             raw = np.asarray(sample.log_weights)
             found = np.isfinite(np.asarray(proposal.centre.log_marginal))
             places = roster.record(turn, found & np.isfinite(raw).any(axis=-1))
-            done = turn.members[places]
-            weights, k_hat[done], ess[done] = smooth(raw[places])
-            corrected = logsumexp(raw[places], axis=-1) - np.log(draws)
-            evidence[:, done] = np.asarray(proposal.log_evidence)[places], corrected
-            part = of_members(self.density.model, values, turn.members[places], places, DRAW)
-            part[WEIGHT] = ((MEMBER, DRAW), weights)
+            done, evidence = turn.members[places], np.asarray(proposal.log_evidence)
+            part = of_members(self.density.model, values, done, places, DRAW)
+            part[WEIGHT] = ((MEMBER, DRAW), quality.put(done, raw[places], evidence[places]))
             if POSITION in keep:
                 part[POSITION] = (_POSITION_DIMS, np.asarray(sample.positions)[places])
-            parts.append(part if reduce is None else reduce(part))
-        table = {"k_hat": k_hat, "ess": ess, **dict(zip(_EVIDENCE, evidence, strict=True))}
-        table |= {"converged": roster.converged, "tries": roster.tries}
-        flags = member_flags(self.density, self.data, members, total=roster.total)
-        return BatchPosterior.make(joined(parts), table, flags)
+            return part if reduce is None else reduce(part)
+
+        kept = joined(run(work))
+        table = {**quality.table, "converged": roster.converged, "tries": roster.tries}
+        flags = member_flags(self.density, self.data, members)
+        return BatchPosterior.make(kept, table, flags)
 
     def gaussians(
         self,
@@ -269,12 +271,15 @@ class BatchEngine:
             When a name is unknown or lengths or shapes differ.
         """
         check_gaussian(self.density)
-        roster, begin, size = self._plan(members, start, chunk)
-        found = BatchGaussians.empty(roster.total, begin.shape[-1])
-        for turn in roster.turns(begin, chunk=size, seed=seed):
+        roster, run = self._plan(members, start, chunk, seed)
+        found = BatchGaussians.empty(roster.total, len(self.density.names))
+
+        def work(turn: Turn) -> None:
             centre = self.kernels.gaussian(self._inputs, take(members, turn.members), turn.starts)
             places = roster.record(turn, np.isfinite(np.asarray(centre.log_marginal)))
             found.put(turn.members[places], centre, places)
+
+        run(work)
         return found.with_tries(roster.tries)
 
     @property
@@ -283,12 +288,13 @@ class BatchEngine:
         return None if self.data is self.density.data else self.data
 
     def _plan(
-        self, members: Members, start: Floats | None, chunk: int | None
-    ) -> tuple[Roster, Floats, int]:
+        self, members: Members, start: Floats | None, chunk: int | None, seed: int
+    ) -> tuple[Roster, Callable[..., Any]]:
+        """Return who is to be done, and the function that does it in turns."""
         check_precision()
         shapes = {name: np.shape(values) for name, values in self.density.arrays(self.data).items()}
-        total = count_members(members, shapes)
-        begin = self.density.start if start is None else start
-        rows = max(max(shape, default=1) for shape in shapes.values())
-        size = chunk or chunk_size(total, rows=rows, dims=len(self.density.names))
-        return Roster(total, self.density.start), begin, min(size, total)
+        roster = Roster(count_members(members, shapes), self.density.start)
+        threads = self.threads if jax.default_backend() == "cpu" else 1
+        share = chunk_size(-(-roster.total // threads), shapes, dims=len(self.density.names))
+        size = min(chunk or share, roster.total)
+        return roster, partial(roster.run, start=start, chunk=size, seed=seed, threads=threads)

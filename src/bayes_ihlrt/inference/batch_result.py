@@ -7,7 +7,9 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
+from bayes_ihlrt.inference.importance import smooth
 from bayes_ihlrt.inference.limits import MAX_K_HAT
 from bayes_ihlrt.inference.member_flags import MemberFlags
 
@@ -143,6 +145,43 @@ class BatchPosterior:
             f"{len(k_hat):,} approximate posteriors (Laplace, importance-corrected): {lost} "
             f"without a mode, {high} with Pareto k-hat above {MAX_K_HAT}; median k-hat {middle:.2f}"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """How well each member's approximation fits, filled in as members are done.
+
+    Parameters
+    ----------
+    k_hat, ess : ndarray, shape (members,)
+        Pareto k-hat and effective sample size of the importance weights.
+    log_evidence, log_evidence_corrected : ndarray, shape (members,)
+        By Laplace, and by the mean importance weight.
+    """
+
+    k_hat: Floats
+    ess: Floats
+    log_evidence: Floats
+    log_evidence_corrected: Floats
+
+    @classmethod
+    def unknown(cls, members: int) -> "Quality":
+        """Return the quality of members of whom none is done."""
+        lowest = np.full((2, members), -np.inf)
+        return cls(np.full(members, np.inf), np.zeros(members), *lowest)
+
+    def put(self, members: NDArray[np.int64], log_weights: Floats, log_evidence: Floats) -> Floats:
+        """Store members that are done; return their smoothed, normalised weights."""
+        weights, self.k_hat[members], self.ess[members] = smooth(log_weights)
+        draws = log_weights.shape[-1]
+        self.log_evidence[members] = log_evidence
+        self.log_evidence_corrected[members] = logsumexp(log_weights, axis=-1) - np.log(draws)
+        return weights
+
+    @property
+    def table(self) -> dict[str, NDArray[np.generic]]:
+        """Columns by name."""
+        return dict(vars(self))
 
 
 def _by_member(table: Mapping[str, NDArray[np.generic]]) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -61,15 +62,14 @@ def make_kernels(density: JaxDensity) -> Kernels:
     """
     coordinates = scale_coordinates(density)
     parts = (density, coordinates)
-    over_members = partial(jax.vmap, in_axes=(None, 0, 0))
     return Kernels(
         density=density,
         coordinates=coordinates,
-        mode=jax.jit(over_members(partial(_mode, *parts))),
-        look=jax.jit(partial(_over_members, partial(_look, *parts))),
-        gaussian=jax.jit(partial(_one_by_one, partial(_gaussian, *parts))),
+        mode=jax.jit(_over_members(partial(_mode, *parts))),
+        look=jax.jit(_over_members(partial(_look, *parts))),
+        gaussian=jax.jit(_over_members(partial(_gaussian, *parts))),
         sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
-        own_scale=jax.jit(over_members(partial(_own_scale, density))),
+        own_scale=jax.jit(jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
     )
 
 
@@ -86,36 +86,20 @@ def _mode(
     return found._replace(position=coordinates.join(fixed, found.position))
 
 
-def _over_members(
-    look: Callable[..., Conditional],
-    data: Data,
-    overrides: Overrides,
-    scales: jax.Array,
-    begin: jax.Array,
-) -> Conditional:
-    """Run members side by side; one after the other on a CPU where each has several knots.
-
-    A vmapped Newton waits for its slowest member and leaves the cache: on two cores a member with
-    12 knots took a sixth of the time (Weibull, group intercept) when its knots alone ran together.
-    """
-    if scales.shape[1] == 1 or jax.default_backend() != "cpu":
-        return jax.vmap(look, in_axes=(None, 0, 0, 0))(data, overrides, scales, begin)
-    found: Conditional = jax.lax.map(lambda member: look(data, *member), (overrides, scales, begin))
-    return found
-
-
-def _one_by_one(
-    approximate: Callable[..., Conditional], data: Data, overrides: Overrides, start: jax.Array
-) -> Conditional:
+def _over_members[T](one: Callable[..., T]) -> Callable[..., T]:
     """Run members one after the other on a CPU, side by side elsewhere.
 
     A vmapped Newton waits for its slowest member and leaves the cache: with 300 patients and 5
     parameters a member alone took 96 microseconds of one core, among 512 others 379.
     """
-    if jax.default_backend() != "cpu":
-        return jax.vmap(approximate, in_axes=(None, 0, 0))(data, overrides, start)
-    found: Conditional = jax.lax.map(lambda member: approximate(data, *member), (overrides, start))
-    return found
+
+    def over(data: Data, *members: Any) -> T:
+        if jax.default_backend() != "cpu":
+            return jax.vmap(one, in_axes=(None, *(0 for _ in members)))(data, *members)
+        found: T = jax.lax.map(lambda member: one(data, *member), members)
+        return found
+
+    return over
 
 
 def _look(

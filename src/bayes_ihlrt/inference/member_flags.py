@@ -116,9 +116,7 @@ class MemberFlags:
         return cls(columns=parts[0].columns, **arrays)
 
 
-def member_flags(
-    density: JaxDensity, data: Members, members: Members, *, total: int
-) -> MemberFlags | None:
+def member_flags(density: JaxDensity, data: Members, members: Members) -> MemberFlags | None:
     """Look at the data of every member.
 
     Parameters
@@ -129,8 +127,6 @@ def member_flags(
         Values of all `pm.Data`, which the members share.
     members : mapping of str to ndarray, shape (members, ...)
         Data that vary.
-    total : int
-        Number of members.
 
     Returns
     -------
@@ -144,7 +140,7 @@ def member_flags(
     per_member = rows * ((columns + 1) ** 2 if {"design", "rows"} & set(members) else 1)
     size = max(_CHUNK // per_member, 1)
     parts = []
-    for first in range(0, total, size):
+    for first in range(0, len(next(iter(members.values()))), size):
         here = {name: values[first : first + size] for name, values in members.items()}
         parts.append(_look(density, shared, here))
     return MemberFlags.joined(parts)

@@ -1,6 +1,7 @@
 """Which members of a batch are still to be done, in chunks of one shape, and with which starts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -72,7 +73,39 @@ class Roster:
         self.converged = np.zeros(self.total, dtype=bool)
         self.tries = np.zeros(self.total, dtype=np.int64)
 
-    def turns(self, start: Floats, *, chunk: int, seed: int) -> Iterator[Turn]:
+    def run[T](
+        self,
+        work: Callable[[Turn], T],
+        start: Floats | None,
+        *,
+        chunk: int,
+        seed: int,
+        threads: int,
+    ) -> list[T]:
+        """Work through all turns, several at a time: JAX frees the interpreter while it computes.
+
+        Parameters
+        ----------
+        work : callable
+            What to do with a turn; it calls `record`.
+        start : ndarray, optional
+            As for `rounds`; the fallback by default.
+        chunk, seed : int
+            As for `rounds`.
+        threads : int
+            Turns at a time.
+
+        Returns
+        -------
+        list
+            What the turns gave, in their order.
+        """
+        with ThreadPoolExecutor(threads) as pool:
+            begin = self.fallback if start is None else start
+            rounds = self.rounds(begin, chunk=chunk, seed=seed)
+            return [found for turns in rounds for found in pool.map(work, turns)]
+
+    def rounds(self, start: Floats, *, chunk: int, seed: int) -> Iterator[list[Turn]]:
         """Yield everybody once, then those who failed from other starts.
 
         Parameters
@@ -86,21 +119,21 @@ class Roster:
 
         Yields
         ------
-        Turn
-            Call `record` before the next one.
+        list of Turn
+            In any order or at the same time; call `record` for each before the next round.
         """
         each = np.broadcast_to(start, (self.total, start.shape[-1]))
         for attempt in range(1 + RESTARTS):
             waiting = np.flatnonzero(~self.converged)
+            turns = []
             for first in range(0, len(waiting), chunk):
                 chosen = waiting[first : first + chunk]
-                members = (
-                    np.resize(chosen, chunk) if len(chosen) == chunk else _filled(chosen, chunk)
-                )
+                members = _filled(chosen, chunk)
                 starts = each[members] if attempt < FROM_FALLBACK else self.fallback
                 if attempt:
                     starts = starts + np.stack([_jitter(m, attempt, seed, start) for m in members])
-                yield Turn(members, np.arange(chunk) < len(chosen), starts)
+                turns.append(Turn(members, np.arange(chunk) < len(chosen), starts))
+            yield turns
 
     def record(self, turn: Turn, good: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Note who succeeded.
@@ -108,7 +141,7 @@ class Roster:
         Parameters
         ----------
         turn : Turn
-            From `turns`.
+            From `rounds`.
         good : ndarray of bool, shape (chunk,)
             Success of each place of the turn.
 
@@ -177,15 +210,15 @@ def count_members(members: Members, shapes: Mapping[str, tuple[int, ...]]) -> in
     return next(iter(lengths.values()))
 
 
-def chunk_size(total: int, *, rows: int, dims: int) -> int:
+def chunk_size(total: int, shapes: Mapping[str, tuple[int, ...]], *, dims: int) -> int:
     """Return how many members to run at a time on the device that JAX uses.
 
     Parameters
     ----------
     total : int
         Members in all.
-    rows : int
-        Rows of person-time of a member.
+    shapes : mapping of str to tuple of int
+        Shape of each array of the graph, the longest by rows of person-time.
     dims : int
         Dimensions of a position.
 
@@ -195,5 +228,6 @@ def chunk_size(total: int, *, rows: int, dims: int) -> int:
         Between 1 and `total`.
     """
     device = jax.default_backend()
+    rows = max(max(shape, default=1) for shape in shapes.values())
     fitting = _WORKING_SET[device] // (8 * rows * (dims + 1))
     return int(np.clip(fitting, 1, min(total, _MOST[device])))

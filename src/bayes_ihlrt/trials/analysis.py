@@ -203,7 +203,8 @@ def _engine(
     rows = _template(patients, people, spec)
     prepared = prepare(spec, rows)
     _check_products(prepared, rows)
-    engine = BatchEngine(prepared_density(prepared))
+    # Trials run beside each other already.
+    engine = BatchEngine(prepared_density(prepared), threads=1)
     modes = engine.modes({"weight": np.asarray(prepared.arrays.data["weight"])[None]})
     return prepared, engine, modes.positions[0]
 

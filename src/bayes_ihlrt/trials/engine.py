@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
-from bayes_ihlrt.trials.cores import available_cores
+from bayes_ihlrt.inference.cores import available_cores
 from bayes_ihlrt.trials.store import Store
 from bayes_ihlrt.trials.units import UNIT, Statistics, Task, joined, run_unit, simulator
 

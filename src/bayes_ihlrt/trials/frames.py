@@ -17,10 +17,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.inference.cores import available_cores
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, rebuild_analysis
 from bayes_ihlrt.trials.conduct import ModifierPopulation
-from bayes_ihlrt.trials.cores import available_cores
 from bayes_ihlrt.trials.design import Approximation, TrialDesign
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.simulator import Simulator
