@@ -10,6 +10,7 @@ import numpy as np
 import trial_cases
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.report.files import staged, write_json
+from bayes_ihlrt.trials.curves import run_curve
 from bayes_ihlrt.trials.nuts_audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict
@@ -183,7 +184,12 @@ def plan_output(versions, plan=None):
     strayed = replace(fits[0], converged=False)
     future = ("predictive-probability > 0.9",)
     audit = PlanAudit((*fits[1:], strayed), of=8000, left_out=future).to_dict()
-    found = plan_dict(PlanResult(plan, tuple(cells), seconds=12.0, simulated=8000))
+    own = {cell.scenario: cell.task for cell in cells if cell.design == plan.name}
+    curves = [
+        run_curve(spec, own, lambda _, task: statistics(task.design, share=0.6))
+        for spec in plan.curves
+    ]
+    found = plan_dict(PlanResult(plan, tuple(cells), tuple(curves), seconds=12.0, simulated=8000))
     # Written by the command itself.
     found |= {"audit": audit}
     found |= {"versions": versions, "design_priors": [PRIOR]}

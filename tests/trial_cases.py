@@ -1,6 +1,7 @@
 """Small trial designs that tests share: one compiled model serves most of them."""
 
-from bayes_ihlrt.trials.design import TrialDesign, TrialPlan
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.scenario import ScenarioSpec
 
 SUCCESS = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}

@@ -108,8 +108,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.trials.calibration import sample_size as sample_size
     from bayes_ihlrt.trials.calibration import simulate_design as simulate_design
     from bayes_ihlrt.trials.design import TrialDesign as TrialDesign
-    from bayes_ihlrt.trials.design import TrialPlan as TrialPlan
     from bayes_ihlrt.trials.plan import run_plan as run_plan
+    from bayes_ihlrt.trials.plan_spec import TrialPlan as TrialPlan
     from bayes_ihlrt.trials.scenario import ScenarioSpec as ScenarioSpec
 
     __version__: str
@@ -201,7 +201,7 @@ else:
         "MedianSurvivalPrior": "bayes_ihlrt.priors",
         "Prior": "bayes_ihlrt.priors",
         "TrialDesign": "bayes_ihlrt.trials.design",
-        "TrialPlan": "bayes_ihlrt.trials.design",
+        "TrialPlan": "bayes_ihlrt.trials.plan_spec",
         "ScenarioSpec": "bayes_ihlrt.trials.scenario",
         "calibrate_threshold": "bayes_ihlrt.trials.calibration",
         "sample_size": "bayes_ihlrt.trials.calibration",

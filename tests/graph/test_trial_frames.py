@@ -5,7 +5,8 @@ import pytest
 
 import trial_cases as cases
 from bayes_ihlrt.trials import frames as module
-from bayes_ihlrt.trials.calibration import scaled_design, simulate_design
+from bayes_ihlrt.trials.calibration import simulate_design
+from bayes_ihlrt.trials.design import scaled_design
 from bayes_ihlrt.trials.frames import Frames, has_frames
 from bayes_ihlrt.trials.units import UNIT
 

@@ -23,6 +23,7 @@ from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind
 from bayes_ihlrt.report.plan_sections import plan_summary, truth_words
 from bayes_ihlrt.report.references import cited
+from bayes_ihlrt.trials.curve_spec import CurveSpec
 from report_cases import PRIOR, small_plan, write_everything, write_plan_output
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}
@@ -134,7 +135,7 @@ def test_packaged_plans_state_aims_and_assurance(name, tmp_path):
     told = {scenario.name: truth_words(scenario) for scenario in plan.scenarios}
     assert plan.description
     assert all(told.values())
-    small = plan.model_copy(update={"design": small_plan().design, "variants": {}})
+    small = plan.model_copy(update={"design": small_plan().design, "variants": {}, "curves": ()})
     priors = [PRIOR | {"scenario": s.name} for s in plan.scenarios if s.posterior is not None]
     results = plan_of(tmp_path / name, small, design_priors=priors)
     assert status(results, "morris2019", "Aims")[0] == "HERE"
@@ -142,6 +143,17 @@ def test_packaged_plans_state_aims_and_assurance(name, tmp_path):
     found = status(results, "fda2026", "Bayesian operating characteristics")[0]
     assert (found == "HERE") is drawn
     assert results.synthetic is (name == "on_demand")
+
+
+def test_a_curve_is_a_table_of_the_report(tmp_path):
+    curve = CurveSpec(over="patients", values=[200, 300])
+    plan = small_plan().model_copy(update={"curves": (curve,)})
+    page = report_page(plan_of(tmp_path, plan))
+    assert "Success over sample size" in page
+    assert "Maximum sample size, patients" in page
+    table = page[page.index("Success over sample size") :]
+    table = table[: table.index("</table>")]
+    assert table.count("0.600 (0.569 to 0.630)") == 2 * len(plan.scenarios)
 
 
 def test_what_a_report_cannot_know_is_missing(everything):

@@ -10,11 +10,12 @@ import trial_cases as cases
 from bayes_ihlrt.analysis.catalogue import find_plan, packaged_plans
 from bayes_ihlrt.analysis.plan_reading import load_plan, parse_plan
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.trials.calibration import scaled_design
+from bayes_ihlrt.trials.curve_spec import CurveSpec
 from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.design import scaled_design
 from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.patients import screened_count
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.quantities import population_values, statements, targets
 from bayes_ihlrt.trials.rules import Rule
 from bayes_ihlrt.trials.stages import stages
@@ -68,6 +69,37 @@ def test_a_variant_is_the_design_with_its_changes():
 def test_a_faulty_design_is_refused(changes, told):
     with pytest.raises(ValidationError, match=told.replace("[", r"\[").replace("(", r"\(")):
         cases.design(**changes)
+
+
+def test_a_curve_changes_one_number_of_the_design():
+    looks = [{"events": 50, "patients": 66, "min_follow_up": 1.0}, {"events": 100}]
+    looks = [look | {"efficacy": [cases.SUCCESS]} for look in looks]
+    small, same = CurveSpec(over="patients", values=[55, 110]).designs(cases.design(looks=looks))
+    assert same == cases.design(looks=looks)
+    assert (small.patients, small.looks[0].events, small.looks[0].patients) == (55, 25, 33)
+    found = CurveSpec(over="enrol-from", values=[2.0, 4.0]).designs(cases.by_modifier())
+    assert [one.population.enrol_from for one in found] == [2.0, 4.0]
+    assert {one.model_copy(update={"population": None}) for one in found} == {
+        cases.by_modifier().model_copy(update={"population": None})
+    }
+
+
+@pytest.mark.parametrize(
+    ("curve", "told"),
+    [
+        ({"over": "patients", "values": [200, 100]}, "values need to increase. Found 200, 100"),
+        ({"over": "patients", "values": [100.5, 200]}, "whole numbers"),
+        ({"over": "patients", "values": [100]}, "Give at least 2"),
+        ({"over": "events", "values": [100, 200]}, "Allowed: enrol-from, patients, switch-to"),
+        ({"over": "patients", "values": [4, 200]}, "10"),
+        ({"over": "switch-to", "values": [2.0, 3.0]}, "enrich rules and [population] switch_to"),
+    ],
+)
+def test_a_faulty_curve_is_refused(curve, told):
+    content = cases.plan().model_dump(mode="json", by_alias=True, exclude_none=True)
+    with pytest.raises(SpecificationError) as caught:
+        parse_plan(content | {"curves": [curve]}, subject="plan.toml")
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize(

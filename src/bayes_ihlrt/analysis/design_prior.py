@@ -17,7 +17,7 @@ from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, ModifierTransform
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.scenario import PosteriorSpec
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
 

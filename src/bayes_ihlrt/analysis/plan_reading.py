@@ -9,7 +9,7 @@ from bayes_ihlrt.analysis.catalogue import find_plan
 from bayes_ihlrt.analysis.reading import document, read_text
 from bayes_ihlrt.analysis.translate import described, translated
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 
 
 def load_plan(source: str | Path) -> TrialPlan:

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from bayes_ihlrt.analysis.design_prior import design_priors
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
-from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.engine import open_pool
 from bayes_ihlrt.trials.nuts_audit import PlanAudit, audit_plan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, plan_tasks, run_plan
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.replaying import Replay, replay_trial
 from bayes_ihlrt.trials.store import FOLDER, Store
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.trials.conduct import ModifierPopulation
-from bayes_ihlrt.trials.design import TrialDesign, TrialPlan
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.rules import LookSpec, Rule
 from bayes_ihlrt.trials.scenario import ScenarioSpec
 

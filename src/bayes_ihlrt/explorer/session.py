@@ -11,10 +11,10 @@ from bayes_ihlrt.analysis.plan_reading import parse_plan
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.explorer.controls import controls, look_name, moved
 from bayes_ihlrt.trials.calibration import Simulated, simulate_design
-from bayes_ihlrt.trials.design import TrialPlan
 from bayes_ihlrt.trials.estimated import Estimated
 from bayes_ihlrt.trials.frames import Frames, has_frames
 from bayes_ihlrt.trials.operating import OperatingCharacteristics
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.scenario import EffectSpec, ScenarioSpec
 from bayes_ihlrt.trials.truth import DesignPrior
 

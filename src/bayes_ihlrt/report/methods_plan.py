@@ -7,7 +7,8 @@ from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plan_sections import is_drawn
-from bayes_ihlrt.trials.design import Approximation, TrialDesign, TrialPlan
+from bayes_ihlrt.trials.design import Approximation, TrialDesign
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.rules import Combine, LookSpec, Quantity, Rule
 
 _CURVES: Final = frozenset({Quantity.RMST, Quantity.SURVIVAL})

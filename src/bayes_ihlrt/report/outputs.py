@@ -9,7 +9,7 @@ from typing import Any
 from bayes_ihlrt.analysis.plan_reading import load_plan
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 
 
 class Kind(StrEnum):

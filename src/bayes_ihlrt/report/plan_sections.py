@@ -10,8 +10,9 @@ from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.design_tables import plan_tables
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output
-from bayes_ihlrt.report.table_model import Table, count, estimate, text
-from bayes_ihlrt.trials.design import TrialPlan
+from bayes_ihlrt.report.table_model import Table, count, estimate, figure, text
+from bayes_ihlrt.trials.curve_spec import CurveAxis
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.scenario import ControlSpec, ScenarioSpec
 
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
@@ -59,6 +60,7 @@ def plan_sections(output: Output) -> list[Section]:
         _scenarios(output),
         *_assurance(output),
         *plan_tables(output),
+        *_curves(output),
         _priors(output.plan),
     )
     trials = Section(
@@ -248,3 +250,21 @@ def _assurance(output: Output) -> list[Table]:
     )
     title = "Assurance: probability of success, averaged over the design prior"
     return [Table("plan-assurance", title, columns, records, _MONTE_CARLO)]
+
+
+def _curves(output: Output) -> list[Table]:
+    """Success over a number of the design, one table for each curve."""
+    tables = []
+    for position, curve in enumerate(output.result["curves"], 1):
+        records = tuple({**row, **row["success"]} for row in curve["results"])
+        whole = all(record["value"] == int(record["value"]) for record in records)
+        columns = (
+            text("Scenario", "scenario"),
+            figure(curve["label"], "value", 0 if whole else 2),
+            estimate("Success", 3, middle="estimate", ends=("low", "high")),
+            count("Trials", "trials"),
+        )
+        title = f"Success over {CurveAxis(curve['over']).words}"
+        note = f"The plan's own design, all else unchanged. {_MONTE_CARLO}"
+        tables.append(Table(f"plan-curve-{position}", title, columns, records, note))
+    return tables

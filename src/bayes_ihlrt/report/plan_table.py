@@ -16,10 +16,12 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.writing import DPI, staged
-from bayes_ihlrt.trials.design import Endpoint, TrialPlan
+from bayes_ihlrt.trials.curves import Curve
+from bayes_ihlrt.trials.design import Endpoint
 from bayes_ihlrt.trials.estimated import Estimated
 from bayes_ihlrt.trials.figure_data import plan_figures
 from bayes_ihlrt.trials.plan import Cell, prior_sources
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.store import FOLDER
 
 _OWN: Final = (
@@ -124,6 +126,8 @@ def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Pa
     console.print()
     for cell in result.cells:
         console.print(Text(_looks(cell)))
+    for curve in result.curves:
+        console.print(Text(_curve(curve)))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
     files = [str(path) for path in written]
@@ -260,3 +264,14 @@ def _looks(cell: Cell) -> str:
         bound = cell.found.at_values[0].threshold
         parts.append(f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}")
     return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)
+
+
+def _curve(curve: Curve) -> str:
+    rows = []
+    for scenario, row in curve.success.items():
+        shown = ", ".join(
+            f"{value:g} {one.estimate:.1%}"
+            for value, one in zip(curve.spec.values, row, strict=True)
+        )
+        rows.append(f"  {scenario}: {shown}")
+    return "\n".join([f"Success over {curve.spec.over.words} (curve figure):", *rows])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.trials.calibration import simulate_design as simulate_design
     from bayes_ihlrt.trials.decisions import decide as decide
     from bayes_ihlrt.trials.design import TrialDesign as TrialDesign
-    from bayes_ihlrt.trials.design import TrialPlan as TrialPlan
     from bayes_ihlrt.trials.engine import LocalPool as LocalPool
     from bayes_ihlrt.trials.engine import open_pool as open_pool
     from bayes_ihlrt.trials.engine import run_trials as run_trials
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.trials.operating import operating_characteristics as operating_characteristics
     from bayes_ihlrt.trials.plan import PlanResult as PlanResult
     from bayes_ihlrt.trials.plan import run_plan as run_plan
+    from bayes_ihlrt.trials.plan_spec import TrialPlan as TrialPlan
     from bayes_ihlrt.trials.replaying import Replay as Replay
     from bayes_ihlrt.trials.replaying import replay_trial as replay_trial
     from bayes_ihlrt.trials.rules import LookSpec as LookSpec
@@ -53,7 +53,7 @@ else:
         "Store": "bayes_ihlrt.trials.store",
         "Task": "bayes_ihlrt.trials.units",
         "TrialDesign": "bayes_ihlrt.trials.design",
-        "TrialPlan": "bayes_ihlrt.trials.design",
+        "TrialPlan": "bayes_ihlrt.trials.plan_spec",
         "audit_plan": "bayes_ihlrt.trials.nuts_audit",
         "calibrate_threshold": "bayes_ihlrt.trials.calibration",
         "decide": "bayes_ihlrt.trials.decisions",

@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.design import TrialDesign, scaled_design
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
 from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.operating import (
@@ -249,27 +247,3 @@ def sample_size(
         found.append(simulate_design(scaled, scenario, trials=trials, seed=seed).found.success)
     enough = [size for size, one in zip(ordered, found, strict=True) if one.estimate >= success]
     return SampleSize(ordered, tuple(found), min(enough, default=None))
-
-
-def scaled_design(design: TrialDesign, patients: int) -> TrialDesign:
-    """Return the design with another sample size, events at looks in proportion.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-    patients : int
-        Sample size.
-
-    Returns
-    -------
-    TrialDesign
-        Validated.
-    """
-    factor = patients / design.patients
-    content = design.model_dump(mode="json", exclude_none=True)
-    content["patients"] = patients
-    for look in content["looks"]:
-        for key in {"events", "patients"} & set(look):
-            look[key] = max(1, int(np.ceil(factor * look[key] - 1e-9)))
-    return TrialDesign.model_validate(content)

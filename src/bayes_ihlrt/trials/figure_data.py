@@ -45,6 +45,12 @@ def plan_figures(result: PlanResult) -> Figures:
             _named(convergence_data(result.cells), f"{title}: Monte Carlo convergence"),
         ),
     }
+    for number, curve in enumerate(result.curves):
+        data = curve_data(curve.spec.values, curve.success, label=curve.label)
+        found[f"curve_{number + 1}"] = (
+            "trial_curves",
+            _named(data, f"{title}: share of trials over {curve.spec.over.words}"),
+        )
     for number, cell in enumerate(_one_of_each_design(result)):
         endpoint = cell.task.design.endpoint
         where = f"{cell.design}, {cell.scenario}"

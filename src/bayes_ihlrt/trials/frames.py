@@ -78,7 +78,8 @@ class Frames:
     --------
     Three sizes, compiled once, with ``plan`` a `TrialPlan`:
 
-    >>> from bayes_ihlrt.trials.calibration import scaled_design, simulate_design
+    >>> from bayes_ihlrt.trials.calibration import simulate_design
+    >>> from bayes_ihlrt.trials.design import scaled_design
     >>> frames = Frames()
     >>> for patients in (200, 250, 300):  # doctest: +SKIP
     ...     design = scaled_design(plan.design, patients)

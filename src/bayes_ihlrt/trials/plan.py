@@ -6,9 +6,12 @@ from time import perf_counter
 from typing import Any
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
-from bayes_ihlrt.trials.design import Endpoint, TrialPlan
+from bayes_ihlrt.trials.curves import Curve, run_curve
+from bayes_ihlrt.trials.design import Endpoint
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
+from bayes_ihlrt.trials.frames import Frames
 from bayes_ihlrt.trials.operating import OperatingCharacteristics, operating_characteristics
+from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.store import Store
 from bayes_ihlrt.trials.truth import DesignPrior
@@ -54,6 +57,8 @@ class PlanResult:
         The plan.
     cells : tuple of Cell
         By design, then by scenario.
+    curves : tuple of Curve
+        The plan's own design with one number varied, as the plan asks.
     seconds : float
         Wall time of simulation and analysis, compilation included.
     simulated : int
@@ -62,6 +67,7 @@ class PlanResult:
 
     plan: TrialPlan
     cells: tuple[Cell, ...]
+    curves: tuple[Curve, ...]
     seconds: float
     simulated: int
 
@@ -187,22 +193,44 @@ def run_plan(
     >>> null.success.high < better.success.low
     True
     """
-    began, cells, simulated = perf_counter(), [], 0
-    place = pool or LocalPool(1)
-    for (name, scenario), task in plan_tasks(plan, design_priors).items():
-        counts: list[int] = []
-
-        def tell(done: int, total: int, *, what: str = f"{name} / {scenario}") -> None:
-            counts.append(done)  # noqa: B023 - called within this turn of the loop
-            if stage is not None:
-                stage(what, done, total)
-
-        table = run_trials(task, trials, pool=place, store=store, progress=tell)
-        simulated += trials - counts[0]
+    runner = _Runner(trials, pool or LocalPool(1), store, stage)
+    began, cells = perf_counter(), []
+    tasks = plan_tasks(plan, design_priors)
+    for (name, scenario), task in tasks.items():
+        table = runner.run(f"{name} / {scenario}", task)
         wanted = targets(task.design)
         found = operating_characteristics(task.design, table, wanted, names=(name, scenario))
         cells.append(Cell(name, scenario, task, table, wanted, found))
-    return PlanResult(plan, tuple(cells), perf_counter() - began, simulated)
+    own = {scenario: task for (name, scenario), task in tasks.items() if name == plan.name}
+    if isinstance(runner.pool, LocalPool):
+        # One compiled simulation for all values of a curve.
+        runner.pool = Frames()
+    curves = tuple(run_curve(spec, own, runner.run) for spec in plan.curves)
+    seconds = perf_counter() - began
+    return PlanResult(plan, tuple(cells), curves, seconds, runner.simulated)
+
+
+@dataclass
+class _Runner:
+    """Runs tasks in one place and counts the trials that were not there before."""
+
+    trials: int
+    pool: Pool
+    store: Store | None
+    stage: Stage | None
+    simulated: int = 0
+
+    def run(self, what: str, task: Task) -> Statistics:
+        known: list[int] = []
+
+        def tell(done: int, total: int) -> None:
+            known.append(done)
+            if self.stage is not None:
+                self.stage(what, done, total)
+
+        table = run_trials(task, self.trials, pool=self.pool, store=self.store, progress=tell)
+        self.simulated += self.trials - known[0]
+        return table
 
 
 def prior_sources(result: PlanResult) -> list[dict[str, Any]]:
@@ -239,6 +267,7 @@ def plan_dict(result: PlanResult) -> dict[str, Any]:
             {**cell.found.to_dict(), "endpoint": cell.task.design.endpoint.value}
             for cell in result.cells
         ],
+        "curves": [curve.to_dict() for curve in result.curves],
         "seconds": result.seconds,
         "trials_per_second": result.simulated / result.seconds,
     }
