@@ -79,9 +79,8 @@ def test_a_curve_changes_one_number_of_the_design():
     assert (small.patients, small.looks[0].events, small.looks[0].patients) == (55, 25, 33)
     found = CurveSpec(over="enrol-from", values=[2.0, 4.0]).designs(cases.by_modifier())
     assert [one.population.enrol_from for one in found] == [2.0, 4.0]
-    assert {one.model_copy(update={"population": None}) for one in found} == {
-        cases.by_modifier().model_copy(update={"population": None})
-    }
+    rest = {"population": cases.by_modifier().population}
+    assert all(one.model_copy(update=rest) == cases.by_modifier() for one in found)
 
 
 @pytest.mark.parametrize(
