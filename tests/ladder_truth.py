@@ -21,7 +21,7 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.truth import CohortTruth
 from bayes_ihlrt.propensity.separation import SeparationWarning
 from ladder_truth_report import report
-from true_contrasts import AT, GRACE, HORIZON, LANDMARK, Scenario, observed
+from true_contrasts import AT, GRACE, HORIZON, LANDMARK, NAIVE, Scenario, observed
 
 PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 100
 # Nothing but death ends eligibility, and centres are alike: what is left to confound is response
@@ -34,34 +34,40 @@ STRONG = {
     "log_hr_ihlrt_nlr": 0.0,
     **CLEAN,
 }
+WEIGHTED = frozenset({"sequential weights", "clone-censor-weight weights"})
+BETWEEN = NAIVE | WEIGHTED
+NONE = CohortTruth(log_hr_ihlrt=0.0, log_hr_ihlrt_nlr=0.0, **CLEAN)
+PROTECTIVE = CohortTruth(log_hr_ihlrt=-0.5, log_hr_ihlrt_nlr=0.0, **CLEAN)
+HIGH_NLR = CohortTruth(log_hr_ihlrt=-0.226, log_hr_ihlrt_nlr=-0.386, **CLEAN)
+CONFOUNDED = CohortTruth(log_hr_ihlrt=-0.29, **STRONG)
+AT_VISITS = {"at_visits": True, "only": WEIGHTED}
 SCENARIOS = {
-    "no-effect": Scenario(
-        "No effect", CohortTruth(log_hr_ihlrt=0.0, log_hr_ihlrt_nlr=0.0, **CLEAN)
-    ),
-    "protective": Scenario(
-        "Protective, HR 0.61", CohortTruth(log_hr_ihlrt=-0.5, log_hr_ihlrt_nlr=0.0, **CLEAN)
+    "no-effect": Scenario("No effect", NONE, fails=BETWEEN),
+    "no-effect-visits": Scenario("No effect, treatment given at the visits", NONE, **AT_VISITS),
+    "protective": Scenario("Protective, HR 0.61", PROTECTIVE, fails=BETWEEN),
+    "protective-visits": Scenario(
+        "Protective, HR 0.61, treatment given at the visits", PROTECTIVE, **AT_VISITS
     ),
     "high-nlr": Scenario(
-        "Effect at high NLR: HR 1 at NLR 2, 0.60 at NLR 5",
-        CohortTruth(log_hr_ihlrt=-0.226, log_hr_ihlrt_nlr=-0.386, **CLEAN),
+        "Effect at high NLR: HR 1 at NLR 2, 0.60 at NLR 5", HIGH_NLR, fails=BETWEEN
     ),
-    "strong": Scenario(
-        "HR 0.75, strongly confounded by response", CohortTruth(log_hr_ihlrt=-0.29, **STRONG)
+    "high-nlr-visits": Scenario(
+        "Effect at high NLR: HR 1 at NLR 2, 0.60 at NLR 5, treatment given at the visits",
+        HIGH_NLR,
+        **AT_VISITS,
     ),
     "strong-visits": Scenario(
         "HR 0.75, strongly confounded by response, treatment given at the visits",
-        CohortTruth(log_hr_ihlrt=-0.29, **STRONG),
+        CONFOUNDED,
         at_visits=True,
     ),
-    "no-response-confounding": Scenario(
-        "HR 0.75, response without influence",
-        CohortTruth(
-            log_hr_response=0.0, initiation_log_hr_response=0.0, log_hr_ihlrt_nlr=0.0, **CLEAN
-        ),
-    ),
-    "progression": Scenario(
-        "Protective, HR 0.61; treatment ends with progression, which the propensity does not read",
-        CohortTruth(log_hr_ihlrt=-0.5, log_hr_ihlrt_nlr=0.0, centre_sd=0.0),
+    "brings-response": Scenario(
+        "Direct HR 0.75, and treatment, given at the visits, brings the response that confounds it",
+        CONFOUNDED,
+        at_visits=True,
+        brings_response=True,
+        fails=NAIVE | {"split covariates"},
+        only=WEIGHTED | {"split covariates", "ever-never none", "split none"},
     ),
 }
 DECIDED_ON = "nlr * response + albi + afp_high"
@@ -82,7 +88,7 @@ starts = "{"at-visit" if scenario.at_visits else "between-visits"}"
 [outcome]
 formula = "ihlrt * nlr + albi + afp_high + response"
 [propensity]
-formula = "{DECIDED_ON} + bs(time, df=3)"
+formula = "{DECIDED_ON} + {"C(number)" if scenario.at_visits else "bs(time, df=3)"}"
 [priors]
 default = {{ dist = "Normal", mu = 0.0, sigma = 2.5 }}
 baseline = {{ median_survival = 20.0, upper = 100.0 }}
@@ -91,6 +97,7 @@ seed = {seed}
 [estimands]
 at = {list(AT)}
 [ladder]
+response = "response"
 landmarks = [{LANDMARK}]
 grace = {GRACE}
 horizon = {HORIZON}
@@ -104,6 +111,9 @@ def fitted(scenario, seed, *, large):
     cohort = read_cohort(spec, observed(scenario, LARGE if large else PATIENTS, seed))
     found = {}
     for plan in plan_rungs(spec, cohort):
+        label = f"{plan.rung} {plan.adjustment}"
+        if scenario.only and label not in scenario.only:
+            continue
         own = spec
         if plan.adjustment == WEIGHTS:
             # Of a large cohort the mean is wanted, and one in forty of the draws tells it.
@@ -117,7 +127,7 @@ def fitted(scenario, seed, *, large):
         rung = fit_rung(own, cohort, plan, horizon=HORIZON)
         values = {"log_hr": rung.log_hr, "rmst": rung.rmst_difference}
         values |= {f"at_{at:g}": summary for at, summary in rung.log_hr_at.items()}
-        found[f"{plan.rung} {plan.adjustment}"] = {
+        found[label] = {
             "seconds": time.perf_counter() - begun,
             **{
                 name: [summary["mean"], summary["sd"], summary["q2.5"], summary["q97.5"]]

@@ -12,7 +12,6 @@ from true_contrasts import AT, targets
 
 # With fewer cohorts a Monte Carlo standard error is itself too uncertain to judge bias by.
 FEWEST, FEWEST_LARGE = 30, 5
-CONFOUNDED = {"ever-never none", "landmark-3 none", "split none"}
 KINDS = {
     "ever-never none": "everybody from month 0, never (c)",
     "landmark-3 none": "everybody at month 3 (c)",
@@ -22,6 +21,7 @@ KINDS = {
     "split covariates": "coefficients of the mechanism (a)",
     "sequential weights": "overlap at the decisions (c)",
     "clone-censor-weight weights": "everybody, within 6 months, never (c)",
+    "g-formula covariates": "coefficients of the mechanism (a)",
 }
 
 
@@ -82,12 +82,12 @@ def gathered(paths):
     return found, counts
 
 
-def verdict(rung, small, large):
+def verdict(rung, scenario, small, large):
     """Say whether bias is where it is expected; the more exact size decides."""
     exact = large if large.n >= FEWEST_LARGE else small
     if exact is small and small.n < FEWEST:
         return "too few cohorts"
-    if rung in CONFOUNDED:
+    if rung in scenario.fails:
         return "biased, as expected" if exact.biased else "bias not shown"
     return "unbiased, as expected" if not exact.biased else "**biased**"
 
@@ -100,14 +100,19 @@ def scenario_table(name, scenario, found):
         "|---|---|---:|---:|---:|---:|---|",
     ]
     truth = targets(scenario)
-    for rung, what in KINDS.items():
+    kinds = dict(KINDS)
+    if scenario.brings_response:
+        kinds["split covariates"] = KINDS["split none"]
+    for rung, what in kinds.items():
+        if rung not in truth or (scenario.only and rung not in scenario.only):
+            continue
         value = truth[rung]["log_hr"]
         small = Found(found[name, False, rung, "log_hr"], value)
         large = Found(found[name, True, rung, "log_hr"], value)
         covers = small.coverage() if small.n else ""
         lines.append(
             f"| {rung} | {what} | {_number(value, 3)} | {small.shown(3)} | {covers} "
-            f"| {large.shown(3)} | {verdict(rung, small, large)} |"
+            f"| {large.shown(3)} | {verdict(rung, scenario, small, large)} |"
         )
     lines += ["", *_months(name, found, truth)]
     if scenario.truth.log_hr_ihlrt_nlr != 0.0:
@@ -122,7 +127,7 @@ def _months(name, found, truth):
         "|---|---:|---:|---:|---:|---:|",
     ]
     for rung in KINDS:
-        if "rmst" not in truth[rung]:
+        if "rmst" not in truth.get(rung, {}):
             continue
         value = truth[rung]["rmst"]
         small = Found(found[name, False, rung, "rmst"], value)

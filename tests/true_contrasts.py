@@ -24,6 +24,7 @@ from bayes_ihlrt.data.truth import CohortTruth
 LANDMARK, GRACE, HORIZON = 3.0, 6.0, 24.0
 AT = (2.0, 5.0)
 LAST_VISIT = 48.0
+NAIVE = frozenset({"ever-never none", "landmark-3 none", "split none"})
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,21 @@ class Scenario:
         time.
     grid : float
         Months between decisions.
+    brings_response : bool
+        Treatment brings a response within a month, wherever there is none.
+    fails : frozenset of str
+        Rungs that are expected to miss their target.
+    only : frozenset of str
+        Rungs that are fitted; all of them when empty.
     """
 
     title: str
     truth: CohortTruth
     at_visits: bool = False
     grid: float = 3.0
+    brings_response: bool = False
+    fails: frozenset[str] = NAIVE
+    only: frozenset[str] = frozenset()
 
 
 def draw(scenario, n, seed):
@@ -74,9 +84,17 @@ def natural_start(scenario, patients):
     return np.where(wanted < free, wanted, np.inf)
 
 
+def treated(scenario, patients, begin):
+    """Return the patients with the response that they have when treated from `begin` on."""
+    if not scenario.brings_response:
+        return patients
+    return replace(patients, response=np.minimum(patients.response, begin + 1.0))
+
+
 def observed(scenario, n, seed):
     """Return the columns of a cohort."""
     patients, start = draw(scenario, n, seed)
+    patients = treated(scenario, patients, start)
     death = death_time(scenario.truth, patients, start)
     end = np.minimum(death, patients.follow_up)
     died = death <= patients.follow_up
@@ -176,7 +194,7 @@ def logistic(x, y):
 
 def residual(scenario, patients, entry, begin, rng_draw):
     """Return months lived after `entry` by those alive then, treated from `begin` on."""
-    truth = scenario.truth
+    truth, patients = scenario.truth, treated(scenario, patients, begin)
     effect = truth.log_hr_ihlrt + truth.log_hr_ihlrt_nlr * doublings(patients.nlr)
     base = np.exp(patients.prognosis - truth.shape * np.log(truth.scale))
     response = np.full_like(effect, truth.log_hr_response)
@@ -258,7 +276,8 @@ def _causes(z, responded, patients, level):
 def sequential(scenario, n, seed):
     """Return lives from each decision on: treated from then, and never; overlap population."""
     patients, start = draw(scenario, n, seed)
-    end = np.minimum(death_time(scenario.truth, patients, start), patients.follow_up)
+    death = death_time(scenario.truth, treated(scenario, patients, start), start)
+    end = np.minimum(death, patients.follow_up)
     grid = scenario.grid
     rows = []
     for number in range(int(LAST_VISIT / grid)):
@@ -291,15 +310,23 @@ def conditional(truth):
 def targets(scenario, n=60_000, seed=900_001):
     """Return what each rung should find, by rung and adjustment."""
     zero = from_zero(scenario, n, seed).contrast()
-    everybody = landmark(scenario, n, seed, overlap=False)
-    overlap = landmark(scenario, n, seed, overlap=True)
-    return {
+    grace = clones(scenario, n, seed).contrast()
+    found = {
         "ever-never none": zero,
-        "landmark-3 none": everybody.contrast(),
-        "landmark-3 covariates": everybody.contrast(adjusted=True),
-        "landmark-3 weights": overlap.contrast(),
         "split none": zero,
         "split covariates": conditional(scenario.truth),
         "sequential weights": sequential(scenario, n // 3, seed).contrast(),
-        "clone-censor-weight weights": clones(scenario, n, seed).contrast(),
+        "clone-censor-weight weights": grace,
+    }
+    if scenario.brings_response:
+        # By the landmark it may have brought the response that the other rungs adjust for, and the
+        # split model with response leaves out what treatment does through it.
+        return found | {"split covariates": zero}
+    everybody = landmark(scenario, n, seed, overlap=False)
+    months = dict.fromkeys(("rmst", "rmst_model"), grace["rmst"])
+    return found | {
+        "landmark-3 none": everybody.contrast(),
+        "landmark-3 covariates": everybody.contrast(adjusted=True),
+        "landmark-3 weights": landmark(scenario, n, seed, overlap=True).contrast(),
+        "g-formula covariates": conditional(scenario.truth) | months,
     }

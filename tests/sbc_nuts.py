@@ -1,0 +1,41 @@
+"""Simulation-based calibration of NUTS on a few scenarios a week, all of them within a year.
+
+    python tests/sbc_nuts.py WEEK [REPLICATES]
+
+The batched engine is calibrated on every scenario (`tests/sbc.py`); chains are too slow for that.
+Exit status 1 where a quantity is not calibrated or a fit did not converge.
+"""
+
+import sys
+
+from bayes_ihlrt.checks.sbc_nuts import calibrate_by_nuts
+from bayes_ihlrt.checks.scenario import all_scenarios
+
+A_WEEK = 3
+# A few dozen quantities a week: one in twenty weeks would raise a false alarm.
+LEVEL = 0.001
+
+
+def of_week(week):
+    """Return the scenarios of a week, spread over hazards and groups."""
+    every = all_scenarios()
+    stride = -(-len(every) // A_WEEK)
+    return [every[(week - 1 + part * stride) % len(every)] for part in range(A_WEEK)]
+
+
+def main(week, replicates=100):
+    """Calibrate; write a line a scenario; return the exit status."""
+    bad = False
+    for scenario in of_week(week):
+        found = calibrate_by_nuts(scenario, replicates=replicates, seed=week)
+        verdicts = found.verdicts(level=LEVEL)
+        wrong = [name for name, calibrated in verdicts.items() if not calibrated]
+        told = f"not calibrated: {', '.join(wrong)}" if wrong else "calibrated"
+        sys.stdout.write(f"{scenario}: {told}; {found.failed} of {replicates} fits failed\n")
+        sys.stdout.flush()
+        bad |= bool(wrong) or found.failed > 0
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
