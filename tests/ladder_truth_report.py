@@ -224,13 +224,12 @@ def report(paths, scenarios):
 
 INTRODUCTION = """# Known truth for the bias ladder
 
-Rungs of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known: all
-but the g-formula, of which this page says nothing. Its state probabilities are held against closed
-forms in `tests/unit/test_state_occupation.py`; how often its intervals cover is not known from
-here. Written by `python tests/ladder_truth.py report`; the mechanism is that of
+Rungs of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known.
+Written by `python tests/ladder_truth.py report`; the mechanism is that of
 `bayes_ihlrt.data.mechanism`, with treatment and response under scenarios as titled, decisions every
 three months, landmark 3, grace 6, overlap weights (clones: everybody), wide priors and propensity
-`nlr * response + albi + afp_high + bs(time, df=3)` (the landmark without time).
+`nlr * response + albi + afp_high` (at the landmark), with `bs(time, df=3)` where treatment may
+start at any time and `C(number)` where it is given at the visits.
 
 The truth of a rung is that of the estimand it targets:
 (a) the coefficients of the mechanism, for the split model with response as it changes;
@@ -250,11 +249,12 @@ What to take from the tables. Ever-never is wrong by far, and the crude landmark
 wrong by the confounding that they leave. In cohorts of 500 few are treated by the landmark, and the
 mean of a log hazard ratio from few events lies below its target; in cohorts of 20,000 that is gone.
 Where treatment starts between the visits, a response that came after the last visit leads to it and
-is not known to the propensity: sequential trials and clones keep that part of the confounding.
-Sequential trials lose it where treatment is given at the visits. Clones remain off by a few
-hundredths of log hazard there too: their weights are inverse probabilities, and the propensity's
-smooth time is not quite how treatment was given (last section). Where decisions are few, give each
-a level of its own, `C(number)`.
+is not known to the propensity: sequential trials and clones keep that part of the confounding, and
+are expected to fail. Where treatment is given at the visits they are the right designs. Where it
+brings the response that confounds it, the split model with response leaves out what treatment does
+through response, while sequential trials and clones, which adjust for what was known before, do not.
+The model of initiation matters to clones (last section): where decisions are few, give each a level
+of its own, `C(number)`.
 """
 CLOSED_FORM = (
     "## Ever against never, closed form",

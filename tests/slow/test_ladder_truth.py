@@ -46,9 +46,9 @@ def test_rungs_in_a_large_cohort():
     scenario = SCENARIOS["strong-visits"]
     truth = targets(scenario)
     found = fitted(scenario, 1000, large=True)
-    error = {rung: found[rung]["log_hr"][0] - truth[rung]["log_hr"] for rung in truth}
+    error = {rung: found[rung]["log_hr"][0] - truth[rung]["log_hr"] for rung in found}
     assert error["ever-never none"] < -0.4
     assert error["landmark-3 none"] < -0.15
     assert error["split none"] < -0.15
-    for rung in truth.keys() - scenario.fails:
+    for rung in found.keys() - scenario.fails:
         assert abs(error[rung]) < 0.1, rung
