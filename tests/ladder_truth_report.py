@@ -252,8 +252,8 @@ Where treatment starts between the visits, a response that came after the last v
 is not known to the propensity: sequential trials and clones keep that part of the confounding, and
 are expected to fail. Where treatment is given at the visits they are the right designs. Where it
 brings the response that confounds it, the split model with response leaves out what treatment does
-through response, while sequential trials and clones, which adjust for what was known before, do not.
-The model of initiation matters to clones (last section): where decisions are few, give each a level
+through response; sequential trials and clones, which adjust for what was known before, do not. The
+model of initiation matters to clones (last section): where decisions are few, give each a level
 of its own, `C(number)`.
 """
 CLOSED_FORM = (
