@@ -112,7 +112,7 @@ def fitted(scenario, seed, *, large):
     found = {}
     for plan in plan_rungs(spec, cohort):
         label = f"{plan.rung} {plan.adjustment}"
-        if scenario.only and label not in scenario.only:
+        if not scenario.fits(label):
             continue
         if large and plan.states is not None:
             # Lives of 20,000 patients under every draw take half an hour.

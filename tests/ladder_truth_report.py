@@ -104,7 +104,7 @@ def scenario_table(name, scenario, found):
     if scenario.brings_response:
         kinds["split covariates"] = KINDS["split none"]
     for rung, what in kinds.items():
-        if rung not in truth or (scenario.only and rung not in scenario.only):
+        if not scenario.fits(rung) or rung not in truth:
             continue
         value = truth[rung]["log_hr"]
         small = Found(found[name, False, rung, "log_hr"], value)
@@ -114,20 +114,20 @@ def scenario_table(name, scenario, found):
             f"| {rung} | {what} | {_number(value, 3)} | {small.shown(3)} | {covers} "
             f"| {large.shown(3)} | {verdict(rung, scenario, small, large)} |"
         )
-    lines += ["", *_months(name, found, truth)]
+    lines += ["", *_months(name, scenario, found, truth)]
     if scenario.truth.log_hr_ihlrt_nlr != 0.0:
-        lines += ["", *_by_nlr(name, found, truth)]
+        lines += ["", *_by_nlr(name, scenario, found, truth)]
     return lines
 
 
-def _months(name, found, truth):
+def _months(name, scenario, found, truth):
     lines = [
         "| rung | RMST(24) difference, potential outcomes (b) | the rung's model in randomised "
         "lives | error against (b), n = 500 (MCSE) | covers (b) | n = 20,000 (SE) |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for rung in KINDS:
-        if "rmst" not in truth.get(rung, {}):
+        if not scenario.fits(rung) or "rmst" not in truth.get(rung, {}):
             continue
         value = truth[rung]["rmst"]
         small = Found(found[name, False, rung, "rmst"], value)
@@ -140,12 +140,12 @@ def _months(name, found, truth):
     return lines
 
 
-def _by_nlr(name, found, truth):
+def _by_nlr(name, scenario, found, truth):
     lines = [
         "| rung | NLR | log HR | error, n = 500 (MCSE) | covers |",
         "|---|---:|---:|---:|---:|",
     ]
-    for rung in KINDS:
+    for rung in filter(scenario.fits, KINDS):
         for at in AT:
             value = truth[rung][f"at_{at:g}"]
             small = Found(found[name, False, rung, f"at_{at:g}"], value)

@@ -58,6 +58,10 @@ class Scenario:
     fails: frozenset[str] = NAIVE
     only: frozenset[str] = frozenset()
 
+    def fits(self, rung):
+        """Whether a rung, named with its adjustment, is fitted."""
+        return not self.only or rung in self.only
+
 
 def draw(scenario, n, seed):
     """Return patients, and the month in which each would start treatment if alive then."""

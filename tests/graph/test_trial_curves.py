@@ -1,7 +1,5 @@
 """Curves of success over sample size and over the cut-off of enrolment, against known answers."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -53,7 +51,7 @@ def test_a_higher_cut_off_finds_an_effect_at_high_nlr():
     plan = cases.plan(
         design=design.model_dump(mode="json", exclude_none=True),
         scenarios=[truth.model_dump(mode="json", exclude_none=True)],
-        curves=[{"over": "enrol-from", "values": [1.0, 3.0, 5.0]}],
+        curves=[{"over": "enrol-from", "values": [1.0, 5.0]}],
     )
-    success = run_plan(plan, 1_024).curves[0].success["high"]
-    assert all(left.high < right.low for left, right in pairwise(success))
+    all_comers, high = run_plan(plan, 1_024).curves[0].success["high"]
+    assert all_comers.high < high.low

@@ -151,6 +151,8 @@ def test_a_curve_is_a_table_of_the_report(tmp_path):
     page = report_page(plan_of(tmp_path, plan))
     assert "Success over sample size" in page
     assert "Maximum sample size, patients" in page
+    assert f"Along curves {2 * len(plan.scenarios):,},000 more trials" in page
+    assert "own design was also simulated over sample size, at 200, 300, looks" in page
     table = page[page.index("Success over sample size") :]
     table = table[: table.index("</table>")]
     assert table.count("0.600 (0.569 to 0.630)") == 2 * len(plan.scenarios)

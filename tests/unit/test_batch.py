@@ -246,12 +246,25 @@ def test_results_do_not_depend_on_the_chunk(covariates):
 
 def test_results_do_not_depend_on_the_threads(covariates):
     weight = np.random.default_rng(9).exponential(size=(40, 60))
+    start = np.tile(covariates.density.start, (40, 1))
+    start[[2, 17]] = 800.0
     alone, beside = (
-        replace(covariates, threads=threads).posteriors({"weight": weight}, draws=50, chunk=4)
+        replace(covariates, threads=threads).posteriors(
+            {"weight": weight}, draws=50, start=start, chunk=4
+        )
         for threads in (1, 4)
     )
+    assert np.flatnonzero(alone.diagnostics["tries"] > 1).tolist() == [2, 17]
     xr.testing.assert_identical(alone.draws, beside.draws)
     xr.testing.assert_identical(alone.diagnostics, beside.diagnostics)
+
+
+def test_an_error_in_a_thread_reaches_the_caller(covariates):
+    def refuse(draws):
+        raise RuntimeError(f"{draws.sizes['member']} members")
+
+    with pytest.raises(RuntimeError, match="4 members"):
+        covariates.posteriors({"weight": np.ones((8, 60))}, draws=50, reduce=refuse, chunk=4)
 
 
 def test_single_precision_is_refused(constant):

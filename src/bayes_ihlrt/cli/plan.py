@@ -21,7 +21,12 @@ def plan(
     source: Plan,
     *,
     trials: Annotated[
-        int, typer.Option("--trials", min=2, help="Trials of each design under each scenario.")
+        int,
+        typer.Option(
+            "--trials",
+            min=2,
+            help="Trials of each design, and value of a curve, by scenario.",
+        ),
     ] = 10_000,
     out: Out = None,
     scheduler: Annotated[

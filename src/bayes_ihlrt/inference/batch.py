@@ -1,4 +1,4 @@
-"""Thousands of posteriors of one model: Newton and Laplace in JAX, vmapped over its data.
+"""Thousands of posteriors of one model: Newton and Laplace in JAX, mapped over its data.
 
 A member of a batch is one set of values of the graph's data: a data set, a vector of patient
 weights, a vector of prior hyperparameters. Every member gets its own mode, its own approximate
@@ -200,7 +200,7 @@ class BatchEngine:
         seed : int
             The same seed gives the same draws, whatever the chunk.
         reduce : callable, optional
-            Applied to the draws of each chunk, so that memory stays bounded.
+            Applied to the draws of each chunk, of several at a time, so that memory stays bounded.
         start, chunk : optional
             As for `modes`.
 
@@ -295,6 +295,6 @@ class BatchEngine:
         shapes = {name: np.shape(values) for name, values in self.density.arrays(self.data).items()}
         roster = Roster(count_members(members, shapes), self.density.start)
         threads = self.threads if jax.default_backend() == "cpu" else 1
-        share = chunk_size(-(-roster.total // threads), shapes, dims=len(self.density.names))
+        share = chunk_size(roster.total, shapes, dims=len(self.density.names), threads=threads)
         size = min(chunk or share, roster.total)
         return roster, partial(roster.run, start=start, chunk=size, seed=seed, threads=threads)

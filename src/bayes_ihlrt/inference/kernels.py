@@ -1,4 +1,4 @@
-"""The compiled functions of a batch: one member's mode, look and draws, vmapped over members."""
+"""The compiled functions of a batch: one member's mode, look and draws, mapped over members."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -23,7 +23,8 @@ FROM_FALLBACK: Final = 2
 _JITTER: Final = (0.0, 0.5, 0.05, 0.5)
 """Scatter of each attempt; half a unit is far for the coefficient of a covariate like age."""
 
-_MOST: Final = {"cpu": 256, "gpu": 32_768, "tpu": 32_768}
+_MOST: Final = {"cpu": 512, "gpu": 32_768, "tpu": 32_768}
+"""Members at work at a time, in all threads together, which bounds memory."""
 _WORKING_SET: Final = {"cpu": 4_000_000, "gpu": 2_000_000_000, "tpu": 2_000_000_000}
 """Bytes of rows x dimensions that a chunk works on: a core's cache, or part of a GPU's memory."""
 
@@ -39,7 +40,7 @@ class Turn:
     fresh : ndarray of bool, shape (chunk,)
         False for repetitions.
     starts : ndarray, shape (chunk, dims)
-        Unconstrained starts.
+        Unconstrained starts; NaN for repetitions.
     """
 
     members: NDArray[np.int64]
@@ -132,7 +133,10 @@ class Roster:
                 starts = each[members] if attempt < FROM_FALLBACK else self.fallback
                 if attempt:
                     starts = starts + np.stack([_jitter(m, attempt, seed, start) for m in members])
-                turns.append(Turn(members, np.arange(chunk) < len(chosen), starts))
+                fresh = np.arange(chunk) < len(chosen)
+                # Without a density at its start a repetition ends at once.
+                starts = np.where(fresh[:, None], starts, np.nan)
+                turns.append(Turn(members, fresh, starts))
             yield turns
 
     def record(self, turn: Turn, good: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -210,7 +214,9 @@ def count_members(members: Members, shapes: Mapping[str, tuple[int, ...]]) -> in
     return next(iter(lengths.values()))
 
 
-def chunk_size(total: int, shapes: Mapping[str, tuple[int, ...]], *, dims: int) -> int:
+def chunk_size(
+    total: int, shapes: Mapping[str, tuple[int, ...]], *, dims: int, threads: int = 1
+) -> int:
     """Return how many members to run at a time on the device that JAX uses.
 
     Parameters
@@ -221,13 +227,16 @@ def chunk_size(total: int, shapes: Mapping[str, tuple[int, ...]], *, dims: int) 
         Shape of each array of the graph, the longest by rows of person-time.
     dims : int
         Dimensions of a position.
+    threads : int
+        Chunks that run at the same time.
 
     Returns
     -------
     int
-        Between 1 and `total`.
+        At least 1, and at most a thread's share of `total`.
     """
     device = jax.default_backend()
     rows = max(max(shape, default=1) for shape in shapes.values())
     fitting = _WORKING_SET[device] // (8 * rows * (dims + 1))
-    return int(np.clip(fitting, 1, min(total, _MOST[device])))
+    share, most = -(-total // threads), max(_MOST[device] // threads, 1)
+    return int(np.clip(fitting, 1, min(share, most)))

@@ -23,7 +23,7 @@ _SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
 """Where a specification is kept, other than in ``specification.toml``."""
 _LATER: Final = {
     Kind.FIT: ("report.json", "table_one"),
-    Kind.PLAN: ("result.json", "design_priors"),
+    Kind.PLAN: ("result.json", "curves"),
 }
 """A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
 

@@ -7,6 +7,7 @@ from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plan_sections import is_drawn
+from bayes_ihlrt.trials.curve_spec import CurveAxis
 from bayes_ihlrt.trials.design import Approximation, TrialDesign
 from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.rules import Combine, LookSpec, Quantity, Rule
@@ -53,9 +54,20 @@ def _simulation(output: Output, plan: TrialPlan) -> list[str]:
         f"{counted(len(plan.designs), 'design was', 'designs were')} simulated under "
         f"{counted(len(plan.scenarios), 'scenario', 'scenarios')}, {each} trials of each; "
         "operating characteristics are given with their Monte Carlo error [@morris2019].",
+        *_curves(plan),
         f"Random numbers of a trial depend on the seed ({output.result['seed']}) and the trial's "
         "number alone, so that all designs see the same patients in the same order (common random "
         "numbers).",
+    ]
+
+
+def _curves(plan: TrialPlan) -> list[str]:
+    return [
+        f"The plan's own design was also simulated over {curve.over.words}, at "
+        f"{', '.join(f'{value:g}' for value in curve.values)}"
+        + (", looks that wait for events or patients in proportion." if scaled else ".")
+        for curve in plan.curves
+        for scaled in [curve.over is CurveAxis.PATIENTS]
     ]
 
 

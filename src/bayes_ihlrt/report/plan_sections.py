@@ -94,6 +94,13 @@ def plan_summary(output: Output) -> list[str]:
         f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
         f"the analysis of {failed:,} of them failed."
     ]
+    curves = [row for curve in output.result["curves"] for row in curve["results"]]
+    if curves:
+        trials, failed = (sum(row[key] or 0 for row in curves) for key in ("trials", "failed"))
+        told.append(
+            f"Along curves {trials:,} more trials were simulated; the analysis of {failed:,} of "
+            "them failed, and none of their fits was checked against Markov chains."
+        )
     return [*told, *_cohorts(output), *_audit(output.result["audit"])]
 
 

@@ -150,11 +150,15 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
         for one in prior_sources(result)
         if one["synthetic"]
     ]
-    failed = sum(cell.found.failed for cell in result.cells)
+    along = [one for curve in result.curves for row in curve.found.values() for one in row]
+    every = [*(cell.found for cell in result.cells), *along]
+    failed = sum(one.failed for one in every)
     if failed:
-        causes = sorted({cause for cell in result.cells for cause in cell.found.causes})
+        causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
     told += audit_sentences(audit)
+    if along:
+        told.append("Fits of the curves were not audited.")
     speed = result.simulated / result.seconds
     told.append(f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second).")
     return told
@@ -270,7 +274,7 @@ def _curve(curve: Curve) -> str:
     rows = []
     for scenario, row in curve.success.items():
         shown = ", ".join(
-            f"{value:g} {one.estimate:.1%}"
+            f"{value:g} {one.estimate:.1%} +/- {one.mcse:.1%}"
             for value, one in zip(curve.spec.values, row, strict=True)
         )
         rows.append(f"  {scenario}: {shown}")

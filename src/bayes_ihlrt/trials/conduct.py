@@ -1,6 +1,8 @@
 """Who takes part in a trial, when, and what they get, as plain frozen data."""
 
 from enum import StrEnum
+from math import log
+from statistics import NormalDist
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +12,8 @@ from bayes_ihlrt.trials.scenario import NonNegative
 
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
+_FEWEST: Final = 1e-3
+"""Smallest share of those screened that may be enrolled: all who are screened are simulated."""
 
 
 class Pattern(StrEnum):
@@ -83,6 +87,21 @@ class ModifierPopulation(Frozen):
     switch_to: Positive | None = Field(
         default=None, description="Value from which patients are enrolled after an enrichment."
     )
+
+    @model_validator(mode="after")
+    def _finds_patients(self) -> Self:
+        for name in ("enrol_from", "switch_to"):
+            least = getattr(self, name)
+            if least is None or self.log_sd == 0.0:
+                continue
+            share = 1.0 - NormalDist(log(self.median), self.log_sd).cdf(log(least))
+            if share < _FEWEST:
+                message = (
+                    f"{name} = {least:g} would enrol fewer than 1 of {1.0 / _FEWEST:,.0f} who are "
+                    "screened"
+                )
+                raise ValueError(message)
+        return self
 
 
 class TreatmentSpec(Frozen):

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from bayes_ihlrt.trials.design import TrialDesign, scaled_design
 from bayes_ihlrt.trials.rules import Frozen, Positive
@@ -80,6 +80,17 @@ class CurveSpec(Frozen):
             A value makes no valid design.
         """
         return tuple(_changed(design, self.over, value) for value in self.values)
+
+    def problems(self, design: TrialDesign) -> list[str]:
+        """Return which values make no valid design, and why."""
+        found = []
+        for value in self.values:
+            try:
+                _changed(design, self.over, value)
+            except ValidationError as error:
+                why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+                found.append(f"a curve over {self.over.value} at {value:g}: {why}")
+        return found
 
     def label(self, design: TrialDesign) -> str:
         """Return the axis in words."""

@@ -40,7 +40,7 @@ class Curve:
             "over": self.spec.over.value,
             "label": self.label,
             "results": [
-                {"value": value, **one.to_dict()}
+                {"value": int(value) if value == int(value) else value, **one.to_dict()}
                 for row in self.found.values()
                 for value, one in zip(self.spec.values, row, strict=True)
             ],
@@ -52,8 +52,8 @@ def run_curve(
 ) -> Curve:
     """Simulate a design at every value of a curve, under every scenario.
 
-    All values see the same patients in the same order, so that a curve is smoother than its Monte
-    Carlo error.
+    Values share their random numbers (sizes the same patients in the same order), so that
+    differences along a curve are more certain than the Monte Carlo error of each value.
 
     Parameters
     ----------
@@ -70,15 +70,13 @@ def run_curve(
         With Monte Carlo error.
     """
     base = next(iter(tasks.values())).design
-    pairs = list(zip(spec.values, spec.designs(base), strict=True))
-    found = {}
-    for scenario, task in tasks.items():
-        row: list[OperatingCharacteristics] = []
-        # The most demanding design first: a frame that is compiled for it serves all others.
-        for value, design in reversed(pairs):
-            name = f"{spec.over.value} {value:g}"
+    found: dict[str, list[OperatingCharacteristics]] = {scenario: [] for scenario in tasks}
+    # What a design compiles serves all its scenarios.
+    for value, design in zip(spec.values, spec.designs(base), strict=True):
+        name = f"{spec.over.value} {value:g}"
+        for scenario, task in tasks.items():
             table = simulate(f"{name} / {scenario}", replace(task, design=design))
             names = (name, scenario)
-            row.insert(0, operating_characteristics(design, table, targets(design), names=names))
-        found[scenario] = tuple(row)
-    return Curve(spec, spec.label(base), found)
+            row = operating_characteristics(design, table, targets(design), names=names)
+            found[scenario].append(row)
+    return Curve(spec, spec.label(base), {name: tuple(row) for name, row in found.items()})

@@ -1,4 +1,4 @@
-"""Run a plan: every design under every scenario, audited."""
+"""Run a plan: every design under every scenario, and the curves that it asks for."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,6 @@ from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.trials.curves import Curve, run_curve
 from bayes_ihlrt.trials.design import Endpoint
 from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
-from bayes_ihlrt.trials.frames import Frames
 from bayes_ihlrt.trials.operating import OperatingCharacteristics, operating_characteristics
 from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.quantities import Target, targets
@@ -164,7 +163,7 @@ def run_plan(
     plan : TrialPlan
         The plan.
     trials : int
-        Trials of each design under each scenario.
+        Trials of each design, and of each value of a curve, under each scenario.
     design_priors : mapping of str to DesignPrior, optional
         Draws for scenarios whose truth is a posterior, by the scenario's name.
     pool : Pool, optional
@@ -202,9 +201,6 @@ def run_plan(
         found = operating_characteristics(task.design, table, wanted, names=(name, scenario))
         cells.append(Cell(name, scenario, task, table, wanted, found))
     own = {scenario: task for (name, scenario), task in tasks.items() if name == plan.name}
-    if isinstance(runner.pool, LocalPool):
-        # One compiled simulation for all values of a curve.
-        runner.pool = Frames()
     curves = tuple(run_curve(spec, own, runner.run) for spec in plan.curves)
     seconds = perf_counter() - began
     return PlanResult(plan, tuple(cells), curves, seconds, runner.simulated)

@@ -49,13 +49,12 @@ class TrialPlan(Frozen):
     scenarios: Annotated[tuple[ScenarioSpec, ...], Field(min_length=1)] = Field(
         description="Truths."
     )
-
     curves: tuple[CurveSpec, ...] = Field(
         default=(), description="Figures of success over sample size or over a cut-off."
     )
 
     @model_validator(mode="after")
-    def _reads_variants(self) -> Self:
+    def _reads_designs(self) -> Self:
         names = [scenario.name for scenario in self.scenarios]
         if len(set(names)) != len(names):
             message = f"scenarios need different names; found {', '.join(names)}"
@@ -64,8 +63,8 @@ class TrialPlan(Frozen):
             message = f"the variant '{self.name}' has the name of the plan"
             raise ValueError(message)
         self.designs  # noqa: B018 - every variant is a valid design, or this raises
-        for curve in self.curves:
-            curve.designs(self.design)
+        if faulty := [one for curve in self.curves for one in curve.problems(self.design)]:
+            raise ValueError("; ".join(faulty))
         return self
 
     @property
