@@ -288,11 +288,11 @@ def test_a_synthetic_design_prior_marks_the_report(tmp_path):
 def test_a_plan_of_an_earlier_version_is_refused(tmp_path):
     folder = write_plan_output(tmp_path, VERSIONS)
     result = json.loads((folder / "result.json").read_text())
-    del result["design_priors"]
+    del result["curves"]
     with staged(folder) as stage:
         (stage / "plan.toml").write_text(small_plan().to_toml())
         write_json(result, stage / "result.json")
-    with pytest.raises(InputError, match="lacks 'design_priors': an earlier version"):
+    with pytest.raises(InputError, match="lacks 'curves': an earlier version"):
         read_results(folder)
 
 

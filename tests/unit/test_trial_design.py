@@ -90,9 +90,15 @@ def test_a_curve_changes_one_number_of_the_design():
         ({"over": "patients", "values": [100.5, 200]}, "whole numbers"),
         ({"over": "patients", "values": [100]}, "Give at least 2"),
         ({"over": "events", "values": [100, 200]}, "Allowed: enrol-from, patients, switch-to"),
-        ({"over": "patients", "values": [4, 200]}, "a curve over patients at 4: Input should be"),
-        ({"over": "switch-to", "values": [2, 3]}, "a curve over switch-to at 2: enrich rules and"),
-        ({"over": "enrol-from", "values": [3, 60]}, "at 60: enrol_from = 60 would enrol fewer"),
+        (
+            {"over": "patients", "values": [4, 200]},
+            "the curve over patients cannot be at 4 (Input should be",
+        ),
+        (
+            {"over": "switch-to", "values": [2, 3]},
+            "the curve over switch-to cannot be at 2 (enrich rules and",
+        ),
+        ({"over": "enrol-from", "values": [3, 60]}, "at 60 (enrol_from = 60 would enrol fewer"),
     ],
 )
 def test_a_faulty_curve_is_refused(curve, told):

@@ -149,7 +149,7 @@ def split_remedy(message: str) -> tuple[str, str]:
 def _fault(
     found: ErrorDetails, table: str, loc: Sequence[str | int], fields: Mapping[str, str]
 ) -> Fault:
-    where, kind = place(table, loc), found["type"]
+    where, kind = place(table, loc) or "the file as a whole", found["type"]
     if kind == "missing" and isinstance(loc[-1], str):
         return Fault(where, "it is missing", _how_to_add(table, loc[-1], fields))
     if kind == "extra_forbidden":

@@ -13,6 +13,7 @@ from bayes_ihlrt.cli.telling import console, print_json, told_plainly
 Plan = Annotated[
     str, typer.Argument(metavar="PLAN", help="TOML file, or name of a packaged trial plan.")
 ]
+_TRIALS: Final = "Trials of each design, and of each value of a curve, under each scenario."
 _AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]."
 
 
@@ -20,14 +21,7 @@ _AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]
 def plan(
     source: Plan,
     *,
-    trials: Annotated[
-        int,
-        typer.Option(
-            "--trials",
-            min=2,
-            help="Trials of each design, and value of a curve, by scenario.",
-        ),
-    ] = 10_000,
+    trials: Annotated[int, typer.Option("--trials", min=2, help=_TRIALS)] = 10_000,
     out: Out = None,
     scheduler: Annotated[
         str | None,

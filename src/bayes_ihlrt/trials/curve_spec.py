@@ -89,7 +89,7 @@ class CurveSpec(Frozen):
                 _changed(design, self.over, value)
             except ValidationError as error:
                 why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
-                found.append(f"a curve over {self.over.value} at {value:g}: {why}")
+                found.append(f"the curve over {self.over.value} cannot be at {value:g} ({why})")
         return found
 
     def label(self, design: TrialDesign) -> str:
