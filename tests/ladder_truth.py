@@ -126,6 +126,12 @@ def fitted(scenario, seed, *, large):
             # All decide at one time, so that time is no covariate.
             decided = spec.propensity.model_copy(update={"formula": DECIDED_ON})
             own = own.model_copy(update={"propensity": decided})
+        if plan.rung == "clone-censor-weight" and scenario.at_visits:
+            # Those who can be treated are used up faster among responders, and clones of all
+            # decisions hang together.
+            formula = f"{DECIDED_ON} + bs(time, df=4) * response"
+            decided = spec.propensity.model_copy(update={"formula": formula})
+            own = own.model_copy(update={"propensity": decided})
         begun = time.perf_counter()
         rung = fit_rung(own, cohort, plan, horizon=HORIZON)
         values = {"log_hr": rung.log_hr, "rmst": rung.rmst_difference}
