@@ -252,9 +252,9 @@ against "everybody from month 0" and "never".
 
 Intervals of weighted rungs are quantiles of 100 linked bootstrap draws (5 for cohorts of 20,000,
 which tell the mean only); the others have 800 draws. From 100 draws an interval that should cover
-95 % is expected to cover 93 % ((97.525 - 3.475) / 101, by its order statistics). Two Monte Carlo standard errors decide
-"unbiased"; where there are five or more cohorts of 20,000, these do, and with fewer than thirty of
-500 nothing is decided.
+95 % is expected to cover 93 % ((97.525 - 3.475) / 101, by its order statistics). Two Monte Carlo
+standard errors decide "unbiased"; where there are five or more cohorts of 20,000, these do, and
+with fewer than thirty of 500 nothing is decided.
 
 What to take from the tables. Ever-never is wrong by far, and the crude landmark and split rungs are
 wrong by the confounding that they leave. In cohorts of 500 few are treated by the landmark, and the
