@@ -41,6 +41,8 @@ def test_no_effect_means_no_contrast():
             assert all(abs(value) < 1e-6 for value in values.values()), rung
 
 
+# At the last decisions hardly anybody starts.
+@pytest.mark.filterwarnings("ignore::bayes_ihlrt.propensity.separation.SeparationWarning")
 def test_rungs_in_a_large_cohort():
     """One cohort of 20,000, where log hazard ratios have standard errors of about 0.03."""
     scenario = SCENARIOS["strong-visits"]
