@@ -265,10 +265,10 @@ are expected to fail. Where treatment is given at the visits they are the right 
 brings the response that confounds it, the split model with response leaves out what treatment does
 through response; sequential trials and clones, which adjust for what was known before, do not. In
 that scenario the hazard ratio changes with the time since treatment, and its average depends on
-when controls are censored: those of sequential trials leave when they are treated, so that a few
-hundredths between them and their target are no surprise. The model of initiation matters to clones
-(last section): those who can be treated are used up faster among responders, so that at the visits
-their propensity is `bs(time, df=4) * response`.
+when controls are censored: those of sequential trials leave when they are treated. That may be why
+these miss their target by a few hundredths; it was not shown. The model of initiation matters to
+clones (last section): those who can be treated are used up faster among responders, so that at the
+visits their propensity is `bs(time, df=4) * response`.
 """
 CLOSED_FORM = (
     "## Ever against never, closed form",
