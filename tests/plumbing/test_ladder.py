@@ -18,8 +18,8 @@ from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
+from bayes_ihlrt.estimands import transition_fit
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
-from bayes_ihlrt.inference.gate import Approximation
 from bayes_ihlrt.propensity.separation import SeparationWarning
 from bayes_ihlrt.report import ladder_table
 from states_cases import fabricate
@@ -47,7 +47,7 @@ def plan(spec, cohort):
     return plan_rungs(spec, cohort)[-1]
 
 
-def constant_states(cohort, *, k_hat=0.1):
+def constant_states(cohort):
     """Return a fit in which nothing but treatment matters: hazard 0.1, times exp(-1) treated."""
     states = StatesSpec(
         cuts=(6.0,),
@@ -60,25 +60,24 @@ def constant_states(cohort, *, k_hat=0.1):
     }
     draws[Transition.EVENT]["ihlrt"] = np.full(SAMPLES, -1.0)
     found = fabricate(cohort, states, draws)
-    object.__setattr__(
-        found.fits[Transition.RESPONSE], "convergence", Approximation(k_hat, 2000.0, SAMPLES)
-    )
+    for fit in found.fits.values():
+        fit.tree.attrs["engine"] = "laplace"
     return found
 
 
 def test_strategies_are_compared_by_closed_form(spec, cohort, plan, monkeypatch):
     asked = []
 
-    def given(cohort, treatment, *, spec, settings, allow_nonconverged):
-        asked.append((treatment.design.value, spec, settings, allow_nonconverged))
+    def given(cohort, treatment, *, spec, settings):
+        asked.append((treatment.design.value, spec, settings))
         return constant_states(cohort)
 
-    monkeypatch.setattr(rung_fit, "fit_transitions", given)
+    monkeypatch.setattr(rung_fit, "fit_shared_transitions", given)
     plain = spec.model_copy(update={"modifier": None})
     rung = rung_fit.fit_rung(plain, cohort, plan, horizon=24.0)
-    design, states, settings, _ = asked[0]
-    assert (design, states, settings.engine.value) == ("split", plan.states, "laplace")
-    assert settings.total == spec.ladder.draws
+    design, states, settings = asked[0]
+    assert (design, states, settings.total) == ("split", plan.states, spec.ladder.draws)
+    assert rung.engine == "laplace"
     assert rung.log_hr["median"] == pytest.approx(-1.0)
     # Untreated hazard a, treated b, start g until month 6, when all who are left start.
     a, b, g, grace, end = 0.1, 0.1 * np.exp(-1.0), 0.2, 6.0, 24.0
@@ -94,13 +93,19 @@ def test_strategies_are_compared_by_closed_form(spec, cohort, plan, monkeypatch)
     assert set(rung.posterior.children) == {"response", "initiation", "event"}
 
 
-def test_a_hazard_that_is_not_to_be_trusted_is_named(spec, cohort, plan, monkeypatch):
-    monkeypatch.setattr(
-        rung_fit, "fit_transitions", lambda *_, **__: constant_states(cohort, k_hat=0.93)
-    )
-    message = r"hazard of 'response': Pareto k-hat 0.93 \(allowed: 0.7\)\. Use fewer cuts"
-    with pytest.raises(ConvergenceError, match=message):
+def test_hazards_that_are_not_to_be_trusted_are_named(spec, cohort, plan, monkeypatch):
+    def failing(model, rows, settings):
+        raise ConvergenceError(f"{model.outcome.formula} has no mode", "Raise draws in [sampler]")
+
+    monkeypatch.setattr(transition_fit, "fit_shared", failing)
+    formulas = [one.formula for one in plan.states.transitions.values()]
+    with pytest.raises(ConvergenceError) as raised:
         rung_fit.fit_rung(spec, cohort, plan, horizon=24.0)
+    found = zip(("response", "initiation", "event"), formulas, strict=True)
+    problem = "; ".join(f"hazard of '{kind}': {formula} has no mode" for kind, formula in found)
+    assert raised.value.problem == problem
+    assert "Use fewer cuts in [ladder]" in str(raised.value)
+    assert "[sampler]" not in str(raised.value)
 
 
 def fake_rung(spec, cohort, plan, *, horizon):

@@ -1,8 +1,10 @@
 """Fit every transition between a patient's states, each by the survival model of its own rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +13,19 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted, patients
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.data.starts import follow_up
-from bayes_ihlrt.designs.person_time import Columns
+from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.designs.transitions import Transitions, transitions
-from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
 from bayes_ihlrt.inference.fitted import FittedModel, fit_model
 from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.inference.shared_fit import fit_shared
+from bayes_ihlrt.model.spec import ModelSpec
 
 Floats = NDArray[np.float64]
+
+_REMEDY: Final = "Use fewer cuts, fewer terms in the formulas or tighter priors, or more draws"
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,53 @@ def fit_transitions(
     ----------
     Robins J. Math Model 1986;7:1393-1512, doi 10.1016/0270-0255(86)90088-6 (g-formula).
     """
-    chosen = settings or SamplerSpec()
+    fit = partial(fit_model, allow_nonconverged=allow_nonconverged, progress=progress)
+    return _fitted(fit, cohort, treatment, spec, settings or SamplerSpec())
+
+
+def fit_shared_transitions(
+    cohort: Cohort, treatment: TreatmentSpec, *, spec: StatesSpec, settings: SamplerSpec
+) -> TransitionFit:
+    """Fit the hazard of every transition as the rungs of a ladder are fitted, by `fit_shared`.
+
+    Cohorts of about the same size share compiled functions, and log-likelihoods by patient, which
+    no strategy asks for, are left out.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Validated cohort, months, with the times of its switches.
+    treatment : TreatmentSpec
+        The treatment, with design ``split``.
+    spec : StatesSpec
+        States and hazards.
+    settings : SamplerSpec
+        Draws, chains, seed; each transition gets a seed of its own, derived from it.
+
+    Returns
+    -------
+    TransitionFit
+        One posterior a transition.
+
+    Raises
+    ------
+    SpecificationError
+        When specification and cohort do not fit together; a covariate changes during follow-up.
+    DataError
+        When a transition never happens, or times contradict each other.
+    ConvergenceError
+        When draws are not to be trusted.
+    """
+    return _fitted(fit_shared, cohort, treatment, spec, settings)
+
+
+def _fitted(
+    fit: Callable[[ModelSpec, PersonTime, SamplerSpec], FittedModel],
+    cohort: Cohort,
+    treatment: TreatmentSpec,
+    spec: StatesSpec,
+    settings: SamplerSpec,
+) -> TransitionFit:
     data = transitions(
         cohort,
         treatment,
@@ -180,16 +232,17 @@ def fit_transitions(
         progression=spec.progression.switch if spec.progression is not None else None,
     )
     _check_fixed(cohort, spec, data)
-    fits = {}
+    fits, problems = {}, []
     for number, kind in enumerate(spec.transitions):
-        fits[kind] = fit_model(
-            spec.model_of(kind, treatment=treatment.name),
-            data.rows[kind],
-            # One seed would give two posteriors of one dimension the same random numbers.
-            chosen.model_copy(update={"seed": _own_seed(chosen.seed, number)}),
-            allow_nonconverged=allow_nonconverged,
-            progress=progress,
-        )
+        # One seed would give two posteriors of one dimension the same random numbers.
+        own = settings.model_copy(update={"seed": _own_seed(settings.seed, number)})
+        model = spec.model_of(kind, treatment=treatment.name)
+        try:
+            fits[kind] = fit(model, data.rows[kind], own)
+        except ConvergenceError as error:
+            problems.append(f"hazard of '{kind.value}': {error.problem}")
+    if problems:
+        raise ConvergenceError("; ".join(problems), _REMEDY)
     return TransitionFit(spec, data, MappingProxyType(fits))
 
 
