@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery import COHORTS, recover
+from recovery import COHORTS, by_chains, recover
 
 pytestmark = pytest.mark.slow
 
@@ -12,7 +12,7 @@ def test_intervals_cover_the_truth():
 
     Chance alone leaves that range once in 100,000 with 200 cohorts, and once in 70 with 50.
     """
-    found = recover()
+    found = recover(by_chains())
     assert len(found.not_converged) <= 0.04 * COHORTS
     for name, truth in found.truth.items():
         assert 0.80 <= found.coverage(name) <= 0.98, name

@@ -11,6 +11,7 @@ left at s,
     S(t) = \sum_i w_i e^{-e^{\eta_i} H(s)} \; e^{-e^{\eta_i'} \{H(t) - H(s)\}}, \quad t > s.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.estimands.condense import condense
 from bayes_ihlrt.estimands.population import Population
+from bayes_ihlrt.inference.cores import available_cores
 from bayes_ihlrt.inference.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -154,16 +156,23 @@ def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
     total = np.zeros((samples, times))
     width = max(1, min(values, _CHUNK // times))
     height = max(1, _CHUNK // (width * times))
-    for left in range(0, values, width):
-        some = slice(left, left + width)
-        for top in range(0, samples, height):
-            draw = slice(top, top + height)
+
+    def add(top: int) -> None:
+        draw = slice(top, top + height)
+        weights = part.weights if len(part.weights) == 1 else part.weights[draw]
+        for left in range(0, values, width):
+            some = slice(left, left + width)
             ratio = np.exp(part.eta[draw, some])
             curve: Floats = ratio[..., None] * -hazard[draw, None]
             np.exp(curve, out=curve)
-            share = (part.weights if len(part.weights) == 1 else part.weights[draw])[:, some]
+            share = weights[:, some]
             mass = share * ratio if deaths else np.broadcast_to(share, ratio.shape)
             total[draw] += np.matmul(mass[:, None], curve)[:, 0]
+
+    # Nearly all of the time is in the exponentials, which do not hold the interpreter's lock.
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for _ in pool.map(add, range(0, samples, height)):
+            pass
     return total
 
 

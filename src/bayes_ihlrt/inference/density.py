@@ -87,7 +87,8 @@ def pointwise_density(model: pm.Model) -> PointwiseDensity:
     if found is None:
         clone = remove_value_transforms(model)
         variables = [*clone.observed_RVs, *clone.free_RVs]
-        terms = [clone.logp(vars=[variable], sum=False)[0] for variable in variables]
+        # One call: each goes through the rewrites of the whole graph.
+        terms = clone.logp(vars=variables, sum=False)
         function = clone.compile_fn(terms, inputs=clone.value_vars, on_unused_input="ignore")
         found = PointwiseDensity(clone, function)
         _DENSITIES[model] = found
