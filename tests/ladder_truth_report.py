@@ -8,7 +8,7 @@ import numpy as np
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.designs import person_time
 from clone_truth import section
-from true_contrasts import AT, targets
+from true_contrasts import AT, precise_targets
 
 # With fewer cohorts a Monte Carlo standard error is itself too uncertain to judge bias by.
 FEWEST, FEWEST_LARGE = 30, 5
@@ -44,14 +44,15 @@ class Found:
 
     def __init__(self, rows, truth):
         self.n = len(rows)
+        self.truth = truth
         table = np.array(rows, dtype=float).reshape(-1, 4)
-        self.error = table[:, 0] - truth
-        self.sd = table[:, 1]
-        self.hits = int(((table[:, 2] <= truth) & (truth <= table[:, 3])).sum())
+        self.error = table[:, 0] - truth.value
+        self.hits = int(((table[:, 2] <= truth.value) & (truth.value <= table[:, 3])).sum())
 
     @property
     def mcse(self):
-        return float(self.error.std(ddof=1) / np.sqrt(self.n))
+        """Standard error of the mean error: that of the cohorts and that of the target."""
+        return float(np.hypot(self.error.std(ddof=1) / np.sqrt(self.n), self.truth.error))
 
     def shown(self, digits):
         if self.n < 2:
@@ -99,7 +100,7 @@ def scenario_table(name, scenario, found):
         "| error, n = 20,000 (SE) | verdict |",
         "|---|---|---:|---:|---:|---:|---|",
     ]
-    truth = targets(scenario)
+    truth = precise_targets(scenario)
     kinds = dict(KINDS)
     if scenario.brings_response:
         kinds["split covariates"] = KINDS["split none"]
@@ -113,7 +114,7 @@ def scenario_table(name, scenario, found):
             continue
         covers = small.coverage() if small.n else ""
         lines.append(
-            f"| {rung} | {what} | {_number(value, 3)} | {small.shown(3)} | {covers} "
+            f"| {rung} | {what} | {_number(value.value, 3)} | {small.shown(3)} | {covers} "
             f"| {large.shown(3)} | {verdict(rung, scenario, small, large)} |"
         )
     lines += ["", *_months(name, scenario, found, truth)]
@@ -138,7 +139,7 @@ def _months(name, scenario, found, truth):
             continue
         covers = small.coverage() if small.n else ""
         lines.append(
-            f"| {rung} | {_number(value, 2)} | {_number(truth[rung]['rmst_model'], 2)} "
+            f"| {rung} | {_number(value.value, 2)} | {_number(truth[rung]['rmst_model'].value, 2)} "
             f"| {small.shown(2)} | {covers} | {large.shown(2)} |"
         )
     return lines
@@ -156,7 +157,8 @@ def _by_nlr(name, scenario, found, truth):
             if not small.n:
                 continue
             lines.append(
-                f"| {rung} | {at:g} | {_number(value, 3)} | {small.shown(3)} | {small.coverage()} |"
+                f"| {rung} | {at:g} | {_number(value.value, 3)} | {small.shown(3)} "
+                f"| {small.coverage()} |"
             )
     return lines
 

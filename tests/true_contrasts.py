@@ -8,6 +8,7 @@ those lives.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -312,7 +313,7 @@ def conditional(truth):
 
 
 def targets(scenario, n=60_000, seed=900_001):
-    """Return what each rung should find, by rung and adjustment."""
+    """Return what each rung should find in one draw of lives, by rung and adjustment."""
     zero = from_zero(scenario, n, seed).contrast()
     grace = clones(scenario, n, seed).contrast()
     found = {
@@ -334,3 +335,23 @@ def targets(scenario, n=60_000, seed=900_001):
         "landmark-3 weights": landmark(scenario, n, seed, overlap=True).contrast(),
         "g-formula covariates": conditional(scenario.truth) | months,
     }
+
+
+class Target(NamedTuple):
+    """What a rung should find, and the Monte Carlo error with which that is known."""
+
+    value: float
+    error: float
+
+
+def precise_targets(scenario, draws=4, n=180_000, seed=930_000):
+    """Return the means of several draws of lives with their standard errors."""
+    drawn = [targets(scenario, n, seed + 10 * number) for number in range(draws)]
+    return {
+        rung: {name: _target([one[rung][name] for one in drawn]) for name in values}
+        for rung, values in drawn[0].items()
+    }
+
+
+def _target(values):
+    return Target(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))))
