@@ -23,7 +23,8 @@ class PointwiseDensity:
     untransformed : pymc.Model
         The model with parameters on their own scale, so that densities carry no Jacobian.
     function : callable
-        Maps a point to the log-density of each observed and free variable.
+        Maps values of the free variables, arrays of float64, to the log-density of each observed
+        and free variable.
     """
 
     untransformed: pm.Model
@@ -46,18 +47,20 @@ class PointwiseDensity:
         """
         for data in model.data_vars:
             self.untransformed[data.name].set_value(data.get_value())
-        free = [variable.name for variable in model.free_RVs]
-        draws = {name: posterior[name].to_numpy() for name in free}
+        clone = self.untransformed
+        draws = [
+            np.ascontiguousarray(posterior[value.name].to_numpy(), dtype=np.float64)
+            for value in clone.value_vars
+        ]
         chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
         stores: list[NDArray[np.float64]] = []
         for sample in range(chains * length):
-            at = divmod(sample, length)
-            terms = self.function({name: values[at] for name, values in draws.items()})
+            at = (*divmod(sample, length), ...)
+            terms = self.function(*(values[at] for values in draws))
             if not stores:
                 stores = [np.empty((chains, length, *np.shape(term))) for term in terms]
             for store, term in zip(stores, terms, strict=True):
                 store[at] = term
-        clone = self.untransformed
         names = [variable.name for variable in (*clone.observed_RVs, *clone.free_RVs)]
         values = dict(zip(names, stores, strict=True))
         coords: dict[Any, Any] = dict(posterior.coords) | _unit_coords(model)
@@ -89,7 +92,11 @@ def pointwise_density(model: pm.Model) -> PointwiseDensity:
         variables = [*clone.observed_RVs, *clone.free_RVs]
         # One call: each goes through the rewrites of the whole graph.
         terms = clone.logp(vars=variables, sum=False)
-        function = clone.compile_fn(terms, inputs=clone.value_vars, on_unused_input="ignore")
+        function = clone.compile_fn(
+            terms, inputs=clone.value_vars, point_fn=False, on_unused_input="ignore"
+        )
+        # Checking what a draw is takes longer than its density.
+        function.trust_input = True
         found = PointwiseDensity(clone, function)
         _DENSITIES[model] = found
     return found
