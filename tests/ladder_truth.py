@@ -23,7 +23,7 @@ from bayes_ihlrt.propensity.separation import SeparationWarning
 from ladder_truth_report import report
 from true_contrasts import AT, GRACE, HORIZON, LANDMARK, NAIVE, Scenario, observed
 
-PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 100
+PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 400
 # Nothing but death ends eligibility, and centres are alike: what is left to confound is response
 # and hepatic reserve, which the propensity reads.
 CLEAN = {"centre_sd": 0.0, "progression_rate": 0.0}
@@ -73,6 +73,21 @@ SCENARIOS = {
 DECIDED_ON = "nlr * response + albi + afp_high"
 
 
+def initiation(scenario, rung):
+    """Return the formula of the propensity of a rung."""
+    if rung.startswith("landmark"):
+        # All decide at one time, so that time is no covariate.
+        return DECIDED_ON
+    if not scenario.at_visits:
+        return f"{DECIDED_ON} + bs(time, df=3)"
+    # Those who can be treated are used up faster among responders. Clones of all decisions hang
+    # together, and so do trials where treatment makes responders.
+    if rung == "clone-censor-weight":
+        return f"{DECIDED_ON} + bs(time, df=4) * response"
+    later = " + response:number" if scenario.brings_response else ""
+    return f"{DECIDED_ON} + C(number){later}"
+
+
 def specification(scenario, seed):
     """Return the analysis, with wide priors: priors centred on the truth would flatter coverage."""
     return AnalysisSpec.from_toml(f"""
@@ -88,7 +103,7 @@ starts = "{"at-visit" if scenario.at_visits else "between-visits"}"
 [outcome]
 formula = "ihlrt * nlr + albi + afp_high + response"
 [propensity]
-formula = "{DECIDED_ON} + {"C(number)" if scenario.at_visits else "bs(time, df=3)"}"
+formula = "{initiation(scenario, "sequential")}"
 [priors]
 default = {{ dist = "Normal", mu = 0.0, sigma = 2.5 }}
 baseline = {{ median_survival = 20.0, upper = 100.0 }}
@@ -119,17 +134,10 @@ def fitted(scenario, seed, *, large):
             continue
         own = spec
         if plan.adjustment == WEIGHTS:
-            # Of a large cohort the mean is wanted, and one in forty of the draws tells it.
+            # Of a large cohort the mean is wanted, and a few draws tell it.
             few = spec.ladder.model_copy(update={"draws": 5 if large else WEIGHTED_DRAWS})
             own = spec.model_copy(update={"ladder": few})
-        if plan.adjustment == WEIGHTS and plan.rung.startswith("landmark"):
-            # All decide at one time, so that time is no covariate.
-            decided = spec.propensity.model_copy(update={"formula": DECIDED_ON})
-            own = own.model_copy(update={"propensity": decided})
-        if plan.rung == "clone-censor-weight" and scenario.at_visits:
-            # Those who can be treated are used up faster among responders, and clones of all
-            # decisions hang together.
-            formula = f"{DECIDED_ON} + bs(time, df=4) * response"
+            formula = initiation(scenario, plan.rung)
             decided = spec.propensity.model_copy(update={"formula": formula})
             own = own.model_copy(update={"propensity": decided})
         begun = time.perf_counter()
