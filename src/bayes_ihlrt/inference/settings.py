@@ -18,8 +18,9 @@ class SamplerSpec(BaseModel):
         Warm-up draws of each chain; NUTS only.
     chains : int
         Number of chains.
-    target_accept : float
-        Acceptance rate that the step size is tuned to; NUTS only.
+    target_accept : float or None
+        Acceptance rate that the step size is tuned to; NUTS only. None takes 0.9, and 0.99 where
+        the baseline hazard is a random walk, whose scale has divergent transitions at 0.9.
     seed : int
         Seed; the same seed gives the same result within Monte Carlo error.
     engine : Engine
@@ -37,7 +38,7 @@ class SamplerSpec(BaseModel):
     draws: Annotated[int, Field(ge=100)] = 1000
     tune: Annotated[int, Field(ge=100)] = 1000
     chains: Annotated[int, Field(ge=2, le=64)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.9
+    target_accept: Annotated[float, Field(gt=0.5, lt=1.0)] | None = None
     seed: Annotated[int, Field(ge=0)] = 20260101
     engine: Engine = Engine.NUTS
 

@@ -1,0 +1,28 @@
+"""What NUTS is tuned to when the specification leaves it to the package."""
+
+import nutpie
+import pytest
+
+from bayes_ihlrt.inference import nuts
+from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.model.build import build_model
+from graph_cases import HAZARDS, person_time, specification
+
+
+class Asked(Exception):  # noqa: N818
+    """Raised instead of sampling."""
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+@pytest.mark.parametrize("stated", [None, 0.8])
+def test_target_acceptance_is_that_of_the_hazard_unless_stated(hazard, stated, monkeypatch):
+    def recording(*_, target_accept, **__):
+        raise Asked(target_accept)
+
+    monkeypatch.setattr(nutpie, "sample", recording)
+    monkeypatch.setattr(nuts, "_with_current_data", lambda model: model)
+    model = build_model(specification(hazard), person_time())
+    with pytest.raises(Asked) as raised:
+        nuts.sample(model, SamplerSpec(target_accept=stated))
+    walk = hazard in {"random walk", "mspline"}
+    assert raised.value.args == (stated or (0.99 if walk else 0.9),)
