@@ -2,6 +2,7 @@
 
     python tests/ladder_truth.py run RESULTS.jsonl [replicates large [scenario ...]]
     python tests/ladder_truth.py report RESULTS.jsonl [MORE.jsonl] > docs/validation/ladder.md
+    python tests/ladder_truth.py small RESULTS.jsonl    # the last section: cohorts of 80
 
 `run` adds one line a cohort to RESULTS and can be stopped and started again; it takes all scenarios
 unless some are named. Every rung that the
@@ -19,8 +20,9 @@ from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.propensity.separation import SeparationWarning
-from ladder_truth_report import report
+from ladder_truth_report import report, small_table
 from true_contrasts import AT, GRACE, HORIZON, LANDMARK, NAIVE, Scenario, observed
 
 PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 400
@@ -71,10 +73,13 @@ SCENARIOS = {
     ),
 }
 DECIDED_ON = "nlr * response + albi + afp_high"
+SMALL, OF_SMALL = 80, "no-effect-visits"
 
 
-def initiation(scenario, rung):
+def initiation(scenario, rung, patients=PATIENTS):
     """Return the formula of the propensity of a rung."""
+    if patients == SMALL:
+        return "nlr + response + albi + afp_high + time"
     if rung.startswith("landmark"):
         # All decide at one time, so that time is no covariate.
         return DECIDED_ON
@@ -120,10 +125,11 @@ draws = {DRAWS}
 """)
 
 
-def fitted(scenario, seed, *, large):
+def fitted(scenario, seed, patients=PATIENTS):
     """Return the estimates of the scenario's rungs in one cohort; no g-formula in a large one."""
+    large = patients == LARGE
     spec = specification(scenario, seed)
-    cohort = read_cohort(spec, observed(scenario, LARGE if large else PATIENTS, seed))
+    cohort = read_cohort(spec, observed(scenario, patients, seed))
     found = {}
     for plan in plan_rungs(spec, cohort):
         label = f"{plan.rung} {plan.adjustment}"
@@ -137,11 +143,15 @@ def fitted(scenario, seed, *, large):
             # Of a large cohort the mean is wanted, and a few draws tell it.
             few = spec.ladder.model_copy(update={"draws": 5 if large else WEIGHTED_DRAWS})
             own = spec.model_copy(update={"ladder": few})
-            formula = initiation(scenario, plan.rung)
+            formula = initiation(scenario, plan.rung, patients)
             decided = spec.propensity.model_copy(update={"formula": formula})
             own = own.model_copy(update={"propensity": decided})
         begun = time.perf_counter()
-        rung = fit_rung(own, cohort, plan, horizon=HORIZON)
+        try:
+            rung = fit_rung(own, cohort, plan, horizon=HORIZON)
+        except ConvergenceError as error:
+            sys.stderr.write(f"{seed}, {label}: left out, {error}\n")
+            continue
         values = {"log_hr": rung.log_hr, "rmst": rung.rmst_difference}
         values |= {f"at_{at:g}": summary for at, summary in rung.log_hr_at.items()}
         found[label] = {
@@ -155,33 +165,33 @@ def fitted(scenario, seed, *, large):
     return found
 
 
-def run(path, replicates, large, names):
-    """Fit cohorts one after the other, the scenarios in turn."""
-    done = (
-        {
-            (line["scenario"], line["large"], line["seed"])
-            for line in (json.loads(text) for text in path.read_text().splitlines())
-        }
-        if path.exists()
-        else set()
-    )
+def run(path, jobs):
+    """Fit cohorts one after the other: jobs are scenario, seed and number of patients."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    done = {(d["scenario"], d["seed"], d["large"]) for d in map(json.loads, lines)}
     warnings.simplefilter("ignore", SeparationWarning)
-    jobs = [(True, FIRST_SEED + k) for k in range(large)]
-    jobs += [(False, FIRST_SEED + k) for k in range(replicates)]
-    for big, seed in jobs:
-        for name in names:
-            if (name, big, seed) in done:
-                continue
-            scenario = SCENARIOS[name]
-            line = {"scenario": name, "large": big, "seed": seed}
-            line["rungs"] = fitted(scenario, seed, large=big)
-            with path.open("a") as out:
-                out.write(json.dumps(line) + "\n")
+    for name, seed, patients in jobs:
+        line = {"scenario": name, "seed": seed, "large": patients == LARGE}
+        if tuple(line.values()) in done:
+            continue
+        line["rungs"] = fitted(SCENARIOS[name], seed, patients)
+        with path.open("a") as out:
+            out.write(json.dumps(line) + "\n")
+
+
+def planned(replicates, large, names):
+    """Return the large cohorts first, the scenarios in turn."""
+    sizes = [(LARGE, number) for number in range(large)]
+    sizes += [(PATIENTS, number) for number in range(replicates)]
+    return [(name, FIRST_SEED + number, size) for size, number in sizes for name in names]
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "report":
         sys.stdout.write(report([Path(text) for text in sys.argv[2:]], SCENARIOS))
+    elif sys.argv[1] == "small":
+        run(Path(sys.argv[2]), [(OF_SMALL, FIRST_SEED + number, SMALL) for number in range(200)])
+        sys.stdout.write(small_table(Path(sys.argv[2]), OF_SMALL, SCENARIOS[OF_SMALL]))
     else:
         replicates, large = (int(text) for text in sys.argv[3:5] or ("200", "5"))
-        run(Path(sys.argv[2]), replicates, large, sys.argv[5:] or list(SCENARIOS))
+        run(Path(sys.argv[2]), planned(replicates, large, sys.argv[5:] or list(SCENARIOS)))

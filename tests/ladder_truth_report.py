@@ -47,6 +47,7 @@ class Found:
         self.truth = truth
         table = np.array(rows, dtype=float).reshape(-1, 4)
         self.error = table[:, 0] - truth.value
+        self.sd = table[:, 1]
         self.hits = int(((table[:, 2] <= truth.value) & (truth.value <= table[:, 3])).sum())
 
     @property
@@ -163,6 +164,24 @@ def _by_nlr(name, scenario, found, truth):
     return lines
 
 
+def small_table(path, name, scenario):
+    """Return the table of cohorts of 80."""
+    found, _ = gathered([path])
+    truth = precise_targets(scenario)
+    lines = [
+        "| rung | target | error (MCSE) | sd of estimates | sd of draws | 95 % interval covers |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for rung in filter(scenario.fits, KINDS):
+        value = truth[rung]["log_hr"]
+        one = Found(found[name, False, rung, "log_hr"], value)
+        lines.append(
+            f"| {rung} | {_number(value.value, 3)} | {one.shown(3)} "
+            f"| {one.error.std(ddof=1):.2f} | {one.sd.mean():.2f} | {one.coverage()} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def closed_form(hazard, start, ratio, *, cohorts=100, n=2000):
     """Return the naive rate ratio's closed form, and its mean log error with its MCSE."""
     expected = ratio * hazard / ((1.0 + ratio) * hazard + start)
@@ -272,6 +291,11 @@ among responders, so that response comes to tell less of who will be treated. At
 propensity of clones is therefore `bs(time, df=4) * response` (last section), and that of sequential
 trials has `response:number` where treatment brings response: without it they were off by +0.025
 (0.007) of -1.01 in 15 cohorts of 20,000, with it by what the table says.
+
+Intervals of clones cover less than those of the other rungs: their estimates scatter up to a tenth
+more than their draws, with 400 draws too. The log hazard ratios of the g-formula lie 0.01 to 0.02
+above the truth in all four scenarios, together by more than two standard errors, and its months up
+to 0.09 below; with larger cohorts, which would tell whether that stays, it was not run.
 """
 CLOSED_FORM = (
     "## Ever against never, closed form",

@@ -6,7 +6,7 @@ import pytest
 
 from bayes_ihlrt.data.true_estimands import true_estimands
 from bayes_ihlrt.data.truth import CohortTruth
-from ladder_truth import SCENARIOS, fitted
+from ladder_truth import LARGE, SCENARIOS, fitted
 from ladder_truth_report import closed_form
 from true_contrasts import Scenario, from_zero, targets
 
@@ -47,7 +47,7 @@ def test_rungs_in_a_large_cohort():
     """One cohort of 20,000, where log hazard ratios have standard errors of about 0.03."""
     scenario = SCENARIOS["strong-visits"]
     truth = targets(scenario)
-    found = fitted(scenario, 1000, large=True)
+    found = fitted(scenario, 1000, LARGE)
     error = {rung: found[rung]["log_hr"][0] - truth[rung]["log_hr"] for rung in found}
     assert error["ever-never none"] < -0.4
     assert error["landmark-3 none"] < -0.15
