@@ -294,8 +294,9 @@ trials has `response:number` where treatment brings response: without it they we
 
 Intervals of clones cover less than those of the other rungs: their estimates scatter up to a tenth
 more than their draws, with 400 draws too. The log hazard ratios of the g-formula lie 0.01 to 0.02
-above the truth in all four scenarios, together by more than two standard errors, and its months up
-to 0.09 below; with larger cohorts, which would tell whether that stays, it was not run.
+above the truth in all four scenarios (whose cohorts share their random numbers), within two
+standard errors, and its months 0.04 to 0.09 below, up to three; with larger cohorts, which would
+tell whether that stays, it was not run.
 """
 CLOSED_FORM = (
     "## Ever against never, closed form",
