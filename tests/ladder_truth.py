@@ -22,10 +22,10 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.truth import CohortTruth
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.propensity.separation import SeparationWarning
-from ladder_truth_report import report, small_table
+from ladder_truth_report import LARGE, PATIENTS, SMALL, report, small_table
 from true_contrasts import AT, GRACE, HORIZON, LANDMARK, NAIVE, Scenario, observed
 
-PATIENTS, LARGE, FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 500, 20_000, 1000, 800, 400
+FIRST_SEED, DRAWS, WEIGHTED_DRAWS = 1000, 800, 400
 # Nothing but death ends eligibility, and centres are alike: what is left to confound is response
 # and hepatic reserve, which the propensity reads.
 CLEAN = {"centre_sd": 0.0, "progression_rate": 0.0}
@@ -73,7 +73,7 @@ SCENARIOS = {
     ),
 }
 DECIDED_ON = "nlr * response + albi + afp_high"
-SMALL, OF_SMALL = 80, "no-effect-visits"
+OF_SMALL = "no-effect-visits"
 
 
 def initiation(scenario, rung, patients=PATIENTS):
@@ -168,12 +168,12 @@ def fitted(scenario, seed, patients=PATIENTS):
 def run(path, jobs):
     """Fit cohorts one after the other: jobs are scenario, seed and number of patients."""
     lines = path.read_text().splitlines() if path.exists() else []
-    done = {(d["scenario"], d["seed"], d["large"]) for d in map(json.loads, lines)}
+    done = {(d["scenario"], d["seed"], d["patients"]) for d in map(json.loads, lines)}
     warnings.simplefilter("ignore", SeparationWarning)
     for name, seed, patients in jobs:
-        line = {"scenario": name, "seed": seed, "large": patients == LARGE}
-        if tuple(line.values()) in done:
+        if (name, seed, patients) in done:
             continue
+        line = {"scenario": name, "seed": seed, "patients": patients}
         line["rungs"] = fitted(SCENARIOS[name], seed, patients)
         with path.open("a") as out:
             out.write(json.dumps(line) + "\n")

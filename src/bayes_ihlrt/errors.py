@@ -136,6 +136,7 @@ class ConvergenceError(BayesIhlrtError):
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         self.problem = problem
+        self.remedy = remedy
         super().__init__(f"{problem}. {remedy}" if remedy else problem)
 
 

@@ -91,7 +91,7 @@ def test_remedies_are_those_of_the_ladder(number, monkeypatch):
         raise ConvergenceError(message, "Set engine = 'nuts' in [sampler]")
 
     monkeypatch.setattr(rung_fit, "fit_shared", fail)
-    monkeypatch.setattr(rung_fit, "fit_transitions", fail)
+    monkeypatch.setattr(rung_fit, "fit_shared_transitions", fail)
     spec, cohort = specification(), toy_cohort()
     with pytest.raises(ConvergenceError) as raised:
         rung_fit.fit_rung(spec, cohort, plan_rungs(spec, cohort)[number], horizon=24.0)

@@ -19,7 +19,7 @@ from bayes_ihlrt.model.build import build_graph
 from bayes_ihlrt.model.pack import pack
 
 Floats = NDArray[np.float64]
-SETTINGS: Final = SamplerSpec(draws=500, tune=500, chains=4, target_accept=0.9, seed=1)
+SETTINGS: Final = SamplerSpec(draws=500, tune=500, chains=4, seed=1)
 
 
 def calibrate_by_nuts(

@@ -12,6 +12,7 @@ left at s,
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final
 
@@ -170,8 +171,10 @@ def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
             total[draw] += np.matmul(mass[:, None], curve)[:, 0]
 
     # Nearly all of the time is in the exponentials, which do not hold the interpreter's lock.
+    # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
+    caller = copy_context()
     with ThreadPoolExecutor(available_cores()) as pool:
-        for _ in pool.map(add, range(0, samples, height)):
+        for _ in pool.map(lambda top: caller.copy().run(add, top), range(0, samples, height)):
             pass
     return total
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,6 @@ from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.spec import ModelSpec
 
 Floats = NDArray[np.float64]
-
-_REMEDY: Final = "Use fewer cuts, fewer terms in the formulas or tighter priors, or more draws"
 
 
 @dataclass(frozen=True)
@@ -232,7 +229,7 @@ def _fitted(
         progression=spec.progression.switch if spec.progression is not None else None,
     )
     _check_fixed(cohort, spec, data)
-    fits, problems = {}, []
+    fits, failed = {}, {}
     for number, kind in enumerate(spec.transitions):
         # One seed would give two posteriors of one dimension the same random numbers.
         own = settings.model_copy(update={"seed": _own_seed(settings.seed, number)})
@@ -240,9 +237,11 @@ def _fitted(
         try:
             fits[kind] = fit(model, data.rows[kind], own)
         except ConvergenceError as error:
-            problems.append(f"hazard of '{kind.value}': {error.problem}")
-    if problems:
-        raise ConvergenceError("; ".join(problems), _REMEDY)
+            failed[kind] = error
+    if failed:
+        found = [f"hazard of '{kind.value}': {error.problem}" for kind, error in failed.items()]
+        first = next(iter(failed.values()))
+        raise ConvergenceError("; ".join(found), first.remedy) from first
     return TransitionFit(spec, data, MappingProxyType(fits))
 
 

@@ -35,7 +35,8 @@ def fit_shared(spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec) 
     Raises
     ------
     ConvergenceError
-        NUTS was needed and its draws are not to be trusted.
+        The effective sample size of the approximation is too small, or NUTS was needed and its
+        draws are not to be trusted.
     """
     prepared = prepare(spec, person_time)
     shared = outcome_engine(prepared)

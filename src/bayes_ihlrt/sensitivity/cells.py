@@ -29,7 +29,7 @@ from bayes_ihlrt.names import Engine
 from bayes_ihlrt.priors import AnyPrior, Prior
 
 Floats = NDArray[np.float64]
-REFIT = SamplerSpec(draws=1000, tune=1000, chains=4, target_accept=0.95)
+REFIT = SamplerSpec(draws=1000, tune=1000, chains=4)
 """NUTS where the approximation does not fit."""
 
 

@@ -28,7 +28,7 @@ LEAST: Final = 20
 SHARE: Final = 0.01
 MOST: Final = 200
 """Fits that are redone unless more are asked for: 1.5 s of CPU each, so five minutes."""
-SETTINGS: Final = SamplerSpec(draws=1000, tune=500, chains=4, target_accept=0.9)
+SETTINGS: Final = SamplerSpec(draws=1000, tune=500, chains=4)
 
 
 @dataclass(frozen=True)
