@@ -290,15 +290,15 @@ through response; sequential trials and clones, which adjust for what was known 
 
 The model of initiation matters. Not everybody can be treated, and those who can are used up faster
 among responders, so that response comes to tell less of who will be treated. At the visits the
-propensity of clones is therefore `bs(time, df=4) * response` (section on clones), and that of sequential
-trials has `response:number` where treatment brings response: without it they were off by +0.025
-(0.007) of -1.01 in 15 cohorts of 20,000, with it by what the table says.
+propensity of clones is therefore `bs(time, df=4) * response` (section on clones), and that of
+sequential trials has `response:number` where treatment brings response: without it they were off by
++0.025 (0.007) of -1.01 in 15 cohorts of 20,000, with it by what the table says.
 
 Intervals of clones cover less than those of the other rungs: their estimates scatter a seventh more
-than their draws in the row of 400 draws, and a sixth more in cohorts of 80 (last section). The log hazard ratios of the g-formula lie 0.01 to 0.02
-above the truth in all four scenarios (whose cohorts share their random numbers), within two
-standard errors, and its months 0.04 to 0.09 below, up to three; with larger cohorts, which would
-tell whether that stays, it was not run.
+than their draws in the row of 400 draws, and a sixth more in cohorts of 80 (last section). The log
+hazard ratios of the g-formula lie 0.01 to 0.02 above the truth in all four scenarios (whose cohorts
+share their random numbers), within two standard errors, and its months 0.04 to 0.09 below, up to
+three; with larger cohorts, which would tell whether that stays, it was not run.
 """
 CLOSED_FORM = (
     "## Ever against never, closed form",
