@@ -4,8 +4,9 @@ Propensities come first, whatever makes them (modes of reweighted patients, post
 data of the outcome model follow from them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -20,6 +21,8 @@ from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
 Floats = NDArray[np.float64]
+_AT_ONCE: Final = 20_000_000
+"""Numbers by draw and row that are held at a time."""
 
 
 class Starts(NamedTuple):
@@ -171,13 +174,74 @@ class Models:
             data["design"] = analysis.scores.design(design, logit)
         return data
 
-    def modes(
-        self, patient: Floats, starts: Starts, rng: np.random.Generator
+    def turns(self, count: int) -> Iterator[range]:
+        """Yield the draws that are made together, so that memory stays bounded.
+
+        Parameters
+        ----------
+        count : int
+            Number of draws.
+
+        Yields
+        ------
+        range
+            Numbers of the next draws.
+        """
+        scores = self.analysis.scores
+        width = 1 + (0 if scores is None else len(self.analysis.outcome.encoder.columns))
+        size = max(1, _AT_ONCE // (width * self.analysis.emulation.person_time.n_rows))
+        for first in range(0, count, size):
+            yield range(first, min(first + size, count))
+
+    def draws(
+        self, patient: Floats, starts: Starts, unseen: Floats, rng: np.random.Generator
     ) -> tuple[xr.Dataset, int]:
-        """Return the outcome modes of some draws and how many failed."""
+        """Return outcome parameters under random weights and priors, and how many have no mode.
+
+        Parameters
+        ----------
+        patient : ndarray, shape (draws, patients)
+            Weights of all patients.
+        starts : Starts
+            Where to begin.
+        unseen : ndarray, shape (dims, dims)
+            Root of the covariance that is added to that of the modes.
+        rng : numpy.random.Generator
+            Draws the locations of the priors and what is added.
+
+        Returns
+        -------
+        parameters : xarray.Dataset
+            Dimensions ``member, ...``; draws without a mode are left out.
+        failed : int
+            How many those are.
+        """
         found, good = self.propensities(patient, starts, rng)
-        outcome = modes(self.outcome, self.members(found, patient[good]), starts.outcome, rng)
-        return outcome.parameters, int((~good).sum()) + len(outcome.failed)
+        own = _with_random_priors(self.outcome, self.members(found, patient[good]), rng)
+        members = self.outcome.members(own)
+        outcome = self.outcome.engine.modes(members, start=starts.outcome)
+        moved = outcome.positions + rng.standard_normal(outcome.positions.shape) @ unseen.T
+        lost = int((~good).sum()) + len(outcome.failed)
+        return self.outcome.engine.parameters(members, moved), lost
+
+    def outcome_modes(self, found: Propensities, patient: Floats, starts: Starts) -> BatchModes:
+        """Return the outcome modes under patient weights, priors as stated.
+
+        Parameters
+        ----------
+        found : Propensities
+            Parameters of each draw.
+        patient : ndarray, shape (draws, patients)
+            Weights of all patients.
+        starts : Starts
+            Where to begin.
+
+        Returns
+        -------
+        BatchModes
+            One mode a draw.
+        """
+        return modes(self.outcome, self.members(found, patient), starts.outcome, None)
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:
         return {"weight": patient[:, positions(model.patients, self.analysis.patients)]}
@@ -240,8 +304,7 @@ def modes(
         One mode a draw.
     """
     if rng is not None:
-        count = len(next(iter(members.values())))
-        members = {**members, HYPERPARAMETERS: _randomised_priors(shared, count, rng)}
+        members = _with_random_priors(shared, members, rng)
     return shared.engine.modes(shared.members(members), start=start)
 
 
@@ -266,8 +329,11 @@ def centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
     return np.asarray(shared.engine.modes(filled).positions[0])
 
 
-def _randomised_priors(shared: SharedEngine, count: int, rng: np.random.Generator) -> Floats:
-    """Return hyperparameters of every draw, their locations drawn from the priors."""
+def _with_random_priors(
+    shared: SharedEngine, members: dict[str, Floats], rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Return members with hyperparameters of their own, locations drawn from the priors."""
+    count = len(next(iter(members.values())))
     labels = list(shared.engine.density.model.coords["hyperparameter"])
     stated = np.asarray(shared.engine.data[HYPERPARAMETERS], dtype=np.float64)
     drawn = np.tile(stated, (count, 1))
@@ -281,7 +347,7 @@ def _randomised_priors(shared: SharedEngine, count: int, rng: np.random.Generato
         else:
             step = rng.standard_normal(count)
         drawn[:, place] += scale * step
-    return drawn
+    return {**members, HYPERPARAMETERS: drawn}
 
 
 def _chosen(found: BatchModes, members: NDArray[np.intp]) -> Parameters:
