@@ -141,26 +141,6 @@ class BatchEngine:
         flags = member_flags(self.density, self.data, members)
         return BatchModes(joined(run(work)), positions, roster.tries, flags)
 
-    def parameters(self, members: Members, positions: Floats) -> xr.Dataset:
-        """Return what unconstrained positions mean under the data of each member.
-
-        Parameters
-        ----------
-        members : mapping of str to ndarray, shape (members, ...)
-            Data that vary.
-        positions : ndarray, shape (members, dims)
-            Unconstrained; those with NaN, as of failed members, are left out.
-
-        Returns
-        -------
-        xarray.Dataset
-            Every parameter on its own scale, dimensions ``member, ...``.
-        """
-        kept = np.flatnonzero(~np.isnan(positions).any(axis=1))
-        own = take(members, kept)
-        values = self.kernels.own_scale(self._inputs, own, jnp.asarray(positions[kept]))
-        return of_members(self.density.model, values, kept, np.arange(len(kept)))
-
     def centres(self, members: Members) -> Floats:
         """Return where each posterior lies: scales at their median, all else at its mode there.
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.inference.batch import BatchEngine
 from bayes_ihlrt.inference.jax_density import jax_density
+from bayes_ihlrt.inference.labels import of_members
+from bayes_ihlrt.inference.roster import take
 from bayes_ihlrt.model.build import PreparedModel, build_graph
 from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.model.pack import pack
@@ -115,6 +118,27 @@ class SharedEngine:
     def members(self, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
         """Return members of a batch on the size of the engine."""
         return self.filling.fill(arrays, leading=1)
+
+    def parameters(self, members: Arrays, positions: NDArray[np.float64]) -> xr.Dataset:
+        """Return what unconstrained positions mean under the data of each member.
+
+        Parameters
+        ----------
+        members : mapping of str to ndarray, shape (members, ...)
+            Filled data that vary.
+        positions : ndarray, shape (members, dims)
+            Unconstrained; those with NaN, as of failed members, are left out.
+
+        Returns
+        -------
+        xarray.Dataset
+            Every parameter on its own scale, dimensions ``member, ...``.
+        """
+        kept = np.flatnonzero(~np.isnan(positions).any(axis=1))
+        values = self.engine.kernels.own_scale(
+            self.engine.data, take(members, kept), positions[kept]
+        )
+        return of_members(self.engine.density.model, values, kept, np.arange(len(kept)))
 
 
 def outcome_engine(prepared: PreparedModel) -> SharedEngine:

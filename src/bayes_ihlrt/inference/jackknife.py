@@ -75,9 +75,7 @@ def unseen_spread(
     count = min(n, groups)
     group = rng.permutation(n) % count if n > count else np.arange(n)
     of_group = (group == np.arange(count)[:, None]).astype(np.float64)
-    without, nudged = (
-        _modes(models, starts, 1.0 + change * of_group) for change in (-1.0, -_STEP)
-    )
+    without, nudged = (_modes(models, starts, 1.0 + change * of_group) for change in (-1.0, -_STEP))
     missing = np.isnan(without + nudged).any(axis=1)
     if missing.any():
         named = ", ".join(map(str, patients[of_group[missing][0] > 0.0][:5].tolist()))

@@ -13,10 +13,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.inference.batch_result import MEMBER, BatchModes
-from bayes_ihlrt.inference.engines import SharedEngine, outcome_engine, propensity_engine
+from bayes_ihlrt.inference.batch_result import BatchModes
+from bayes_ihlrt.inference.engines import outcome_engine, propensity_engine
+from bayes_ihlrt.inference.weighted_modes import (
+    NO_PROPENSITY,
+    centre,
+    chosen,
+    modes,
+    with_random_priors,
+)
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
-from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
 from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
@@ -143,9 +149,9 @@ class Models:
             own = self._own(self.analysis.grace, patient)
             second = modes(self.grace, own, starts.grace, rng)
             good &= ~np.isnan(second.positions).any(axis=1)
-        chosen = np.flatnonzero(good)
-        grace = None if second is None else _chosen(second, chosen)
-        return Propensities(_chosen(first, chosen), grace), good
+        found = np.flatnonzero(good)
+        grace = None if second is None else chosen(second, found)
+        return Propensities(chosen(first, found), grace), good
 
     def members(self, found: Propensities, patient: Floats) -> dict[str, Floats]:
         """Return the data of the outcome model of each draw.
@@ -217,12 +223,12 @@ class Models:
             How many those are.
         """
         found, good = self.propensities(patient, starts, rng)
-        own = _with_random_priors(self.outcome, self.members(found, patient[good]), rng)
+        own = with_random_priors(self.outcome, self.members(found, patient[good]), rng)
         members = self.outcome.members(own)
         outcome = self.outcome.engine.modes(members, start=starts.outcome)
         moved = outcome.positions + rng.standard_normal(outcome.positions.shape) @ unseen.T
         lost = int((~good).sum()) + len(outcome.failed)
-        return self.outcome.engine.parameters(members, moved), lost
+        return self.outcome.parameters(members, moved), lost
 
     def outcome_modes(self, found: Propensities, patient: Floats, starts: Starts) -> BatchModes:
         """Return the outcome modes under patient weights, priors as stated.
@@ -245,111 +251,3 @@ class Models:
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:
         return {"weight": patient[:, positions(model.patients, self.analysis.patients)]}
-
-
-NO_PROPENSITY = (
-    "the model of treatment has no posterior mode, so there are no propensities. State tighter "
-    "priors in [propensity.priors], or use fewer terms in its formula"
-)
-
-
-def propensity_mode(prepared: PreparedPropensity) -> Floats:
-    """Return logit e at the posterior mode of a model of treatment.
-
-    Parameters
-    ----------
-    prepared : PreparedPropensity
-        Specification bound to decisions.
-
-    Returns
-    -------
-    ndarray, shape (decisions,)
-        Log odds of treatment, every patient counted once.
-
-    Raises
-    ------
-    ConvergenceError
-        There is no mode.
-    """
-    shared = propensity_engine(prepared)
-    own = {"weight": np.ones((1, len(prepared.patients)))}
-    found = modes(shared, own, centre(shared, own), None)
-    if len(found.failed):
-        raise ConvergenceError(NO_PROPENSITY)
-    return np.asarray(logit_propensity(prepared, _chosen(found, np.zeros(1, dtype=np.intp)))[0])
-
-
-def modes(
-    shared: SharedEngine,
-    members: dict[str, Floats],
-    start: Floats,
-    rng: np.random.Generator | None,
-) -> BatchModes:
-    """Return the modes of some draws, under randomised prior locations where `rng` is given.
-
-    Parameters
-    ----------
-    shared : SharedEngine
-        The model.
-    members : dict of str to ndarray, shape (draws, ...)
-        Data that vary.
-    start : ndarray, shape (dims,)
-        Unconstrained start.
-    rng : numpy.random.Generator or None
-        Draws the locations of the priors; None leaves them as stated.
-
-    Returns
-    -------
-    BatchModes
-        One mode a draw.
-    """
-    if rng is not None:
-        members = _with_random_priors(shared, members, rng)
-    return shared.engine.modes(shared.members(members), start=start)
-
-
-def centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
-    """Return the scales' medians and the mode given them; the mode where there are no scales.
-
-    Parameters
-    ----------
-    shared : SharedEngine
-        The model.
-    members : dict of str to ndarray, shape (1, ...)
-        Data of one member.
-
-    Returns
-    -------
-    ndarray, shape (dims,)
-        Unconstrained position.
-    """
-    filled = shared.members(members)
-    if shared.engine.density.scales:
-        return np.asarray(shared.engine.centres(filled)[0])
-    return np.asarray(shared.engine.modes(filled).positions[0])
-
-
-def _with_random_priors(
-    shared: SharedEngine, members: dict[str, Floats], rng: np.random.Generator
-) -> dict[str, Floats]:
-    """Return members with hyperparameters of their own, locations drawn from the priors."""
-    count = len(next(iter(members.values())))
-    labels = list(shared.engine.density.model.coords["hyperparameter"])
-    stated = np.asarray(shared.engine.data[HYPERPARAMETERS], dtype=np.float64)
-    drawn = np.tile(stated, (count, 1))
-    for place, label in enumerate(labels):
-        name, _, kind = str(label).rpartition(".")
-        if kind != "mu":
-            continue
-        scale = stated[labels.index(f"{name}.sigma")]
-        if f"{name}.nu" in labels:
-            step = rng.standard_t(stated[labels.index(f"{name}.nu")], size=count)
-        else:
-            step = rng.standard_normal(count)
-        drawn[:, place] += scale * step
-    return {**members, HYPERPARAMETERS: drawn}
-
-
-def _chosen(found: BatchModes, members: NDArray[np.intp]) -> Parameters:
-    table = found.parameters.sel({MEMBER: members})
-    return {str(name): value.to_numpy() for name, value in table.items()}
