@@ -152,10 +152,6 @@ def fitted(scenario, seed, patients=PATIENTS):
         label = f"{plan.rung} {plan.adjustment}"
         if not scenario.fits(label):
             continue
-        if large and plan.states is not None:
-            # Lives of 20,000 patients under every draw take half an hour.
-            found[label] = hazard_of_death(spec, cohort, plan)
-            continue
         own = spec
         if plan.adjustment == WEIGHTS:
             # Of a large cohort the mean is wanted, and a few draws tell it.
@@ -166,6 +162,10 @@ def fitted(scenario, seed, patients=PATIENTS):
             own = own.model_copy(update={"propensity": decided})
         begun = time.perf_counter()
         try:
+            if large and plan.states is not None:
+                # Lives of 20,000 patients under every draw take half an hour.
+                found[label] = hazard_of_death(spec, cohort, plan)
+                continue
             rung = fit_rung(own, cohort, plan, horizon=HORIZON)
         except ConvergenceError as error:
             sys.stderr.write(f"{seed}, {label}: left out, {error}\n")

@@ -10,8 +10,8 @@ they say nothing every draw would have the prior's mode, as if it were known. So
 draws the priors' locations, mu ~ Normal(mu, sigma) (or Student t). For a normal likelihood and
 normal priors the modes then are draws from the posterior itself.
 
-And reweighting shows too little of what hangs on a few patients: each draw is moved by a normal
-variate with the covariance that leaving patients out shows beside it (`jackknife`).
+Reweighting shows too little of what hangs on a few patients. So the draws are moved at random to
+have at least the covariance that leaving patients half out shows (`jackknife`).
 
 References
 ----------
@@ -24,14 +24,16 @@ Bardsley JM, Solonen A, Haario H, Laine M. Randomize-then-optimize. SIAM J Sci C
 from typing import Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER
-from bayes_ihlrt.inference.jackknife import GROUPS, unseen_spread
+from bayes_ihlrt.inference.jackknife import half_weight_covariance, widened
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_models import Models
+from bayes_ihlrt.inference.weighted_modes import NO_MODE
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
+from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
 from bayes_ihlrt.names import PropensityUncertainty
 
 Floats = NDArray[np.float64]
@@ -62,25 +64,26 @@ def linked_bootstrap(
     Raises
     ------
     ConvergenceError
-        When more than one draw in a hundred has no mode, or there is none without some patients.
+        When more than one draw in a hundred has no mode, or there is none at half the weight of
+        some patients.
     """
     models = Models(analysis)
     once = models.at_once()
     rng = np.random.default_rng(seed)
-    unseen = unseen_spread(models, once.starts, rng, groups=min(GROUPS, draws))
+    least = half_weight_covariance(models, once.starts, rng)
     patients = len(analysis.patients)
-    parts: list[xr.Dataset] = []
-    failed = 0
-    for turn in models.turns(draws):
-        patient = rng.dirichlet(np.ones(patients), size=len(turn)) * patients
-        found, lost = models.draws(patient, once.starts, unseen, rng)
-        failed += lost
-        parts.append(found)
-    posterior = xr.concat(parts, dim=MEMBER).drop_vars(MEMBER).rename({MEMBER: DRAW})
+    turns = [
+        models.draws(rng.dirichlet(np.ones(patients), len(turn)) * patients, once.starts, rng)
+        for turn in models.turns(draws)
+    ]
+    modes, priors = (np.concatenate(parts) for parts in zip(*turns, strict=True))
+    if not len(modes):
+        raise ConvergenceError(NO_MODE)
+    found = models.outcome.parameters({HYPERPARAMETERS: priors}, widened(modes, least, rng))
     return weighted_fit(
         analysis,
-        posterior,
+        found.drop_vars(MEMBER).rename({MEMBER: DRAW}),
         row_weights=once.row_weights,
         uncertainty=PropensityUncertainty.LINKED_BOOTSTRAP,
-        about={"failed": failed},
+        about={"failed": draws - len(modes)},
     )

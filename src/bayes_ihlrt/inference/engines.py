@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from bayes_ihlrt.inference.batch import BatchEngine
 from bayes_ihlrt.inference.jax_density import jax_density
 from bayes_ihlrt.inference.labels import of_members
-from bayes_ihlrt.inference.roster import take
 from bayes_ihlrt.model.build import PreparedModel, build_graph
 from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.model.pack import pack
@@ -125,20 +124,18 @@ class SharedEngine:
         Parameters
         ----------
         members : mapping of str to ndarray, shape (members, ...)
-            Filled data that vary.
+            Data that vary and what positions mean depends on; the engine's own otherwise.
         positions : ndarray, shape (members, dims)
-            Unconstrained; those with NaN, as of failed members, are left out.
+            Unconstrained.
 
         Returns
         -------
         xarray.Dataset
             Every parameter on its own scale, dimensions ``member, ...``.
         """
-        kept = np.flatnonzero(~np.isnan(positions).any(axis=1))
-        values = self.engine.kernels.own_scale(
-            self.engine.data, take(members, kept), positions[kept]
-        )
-        return of_members(self.engine.density.model, values, kept, np.arange(len(kept)))
+        number = np.arange(len(positions))
+        values = self.engine.kernels.own_scale(self.engine.data, self.members(members), positions)
+        return of_members(self.engine.density.model, values, number, number)
 
 
 def outcome_engine(prepared: PreparedModel) -> SharedEngine:

@@ -16,6 +16,7 @@ from bayes_ihlrt.inference.importance import resample
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_gate import UNCALIBRATED
 from bayes_ihlrt.inference.weighted_models import Models
+from bayes_ihlrt.inference.weighted_modes import NO_MODE
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
 from bayes_ihlrt.names import PropensityUncertainty
 
@@ -69,12 +70,6 @@ def plugin_posterior(
             "ess": float(found.diagnostics["ess"][0]),
         },
     )
-
-
-NO_MODE = (
-    "the outcome model has no posterior mode, so there is nothing to approximate. State tighter "
-    "priors, use fewer terms in the formula, or choose a design that uses more patients"
-)
 
 
 def equal_draws(found: BatchPosterior, *, draws: int, seed: int) -> xr.Dataset:

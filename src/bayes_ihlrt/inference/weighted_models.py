@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.inference.batch_result import BatchModes
 from bayes_ihlrt.inference.engines import outcome_engine, propensity_engine
 from bayes_ihlrt.inference.weighted_modes import (
+    NO_MODE,
     NO_PROPENSITY,
     centre,
     chosen,
@@ -23,6 +22,7 @@ from bayes_ihlrt.inference.weighted_modes import (
     with_random_priors,
 )
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
+from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
 from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
@@ -58,6 +58,21 @@ class Propensities(NamedTuple):
 
     initiation: Parameters
     grace: Parameters | None
+
+
+class Draws(NamedTuple):
+    """Modes of the outcome model, draw by draw.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (draws, dims)
+        Unconstrained.
+    priors : ndarray, shape (draws, hyperparameters)
+        Under which they are modes.
+    """
+
+    positions: Floats
+    priors: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +120,7 @@ class Models:
         Raises
         ------
         ConvergenceError
-            A model of treatment has no mode.
+            A model has no mode.
         """
         patient = np.ones((1, len(self.analysis.patients)))
         first = centre(self.initiation, self._own(self.analysis.initiation, patient))
@@ -118,6 +133,8 @@ class Models:
             raise ConvergenceError(NO_PROPENSITY)
         members = self.members(found, patient)
         starts = starts._replace(outcome=centre(self.outcome, members))
+        if np.isnan(starts.outcome).any():
+            raise ConvergenceError(NO_MODE)
         return AtOnce(starts, members["exposure"][0], members)
 
     def propensities(
@@ -199,10 +216,8 @@ class Models:
         for first in range(0, count, size):
             yield range(first, min(first + size, count))
 
-    def draws(
-        self, patient: Floats, starts: Starts, unseen: Floats, rng: np.random.Generator
-    ) -> tuple[xr.Dataset, int]:
-        """Return outcome parameters under random weights and priors, and how many have no mode.
+    def draws(self, patient: Floats, starts: Starts, rng: np.random.Generator) -> Draws:
+        """Return the outcome modes under random patient weights and random priors.
 
         Parameters
         ----------
@@ -210,28 +225,26 @@ class Models:
             Weights of all patients.
         starts : Starts
             Where to begin.
-        unseen : ndarray, shape (dims, dims)
-            Root of the covariance that is added to that of the modes.
         rng : numpy.random.Generator
-            Draws the locations of the priors and what is added.
+            Draws the locations of the priors.
 
         Returns
         -------
-        parameters : xarray.Dataset
-            Dimensions ``member, ...``; draws without a mode are left out.
-        failed : int
-            How many those are.
+        Draws
+            Those that have modes.
         """
         found, good = self.propensities(patient, starts, rng)
         own = with_random_priors(self.outcome, self.members(found, patient[good]), rng)
-        members = self.outcome.members(own)
-        outcome = self.outcome.engine.modes(members, start=starts.outcome)
-        moved = outcome.positions + rng.standard_normal(outcome.positions.shape) @ unseen.T
-        lost = int((~good).sum()) + len(outcome.failed)
-        return self.outcome.parameters(members, moved), lost
+        outcome = modes(self.outcome, own, starts.outcome, None)
+        kept = np.delete(np.arange(len(outcome.positions)), outcome.failed)
+        return Draws(outcome.positions[kept], own[HYPERPARAMETERS][kept])
 
-    def outcome_modes(self, found: Propensities, patient: Floats, starts: Starts) -> BatchModes:
+    def modes_at_fixed_columns(
+        self, found: Propensities, patient: Floats, starts: Starts
+    ) -> Floats:
         """Return the outcome modes under patient weights, priors as stated.
+
+        Columns that an adjustment makes of the propensity are those of the mode.
 
         Parameters
         ----------
@@ -244,10 +257,12 @@ class Models:
 
         Returns
         -------
-        BatchModes
-            One mode a draw.
+        ndarray, shape (draws, dims)
+            Unconstrained; NaN where there is no mode.
         """
-        return modes(self.outcome, self.members(found, patient), starts.outcome, None)
+        own = self.members(found, patient)
+        own.pop("design", None)
+        return modes(self.outcome, own, starts.outcome, None).positions
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:
         return {"weight": patient[:, positions(model.patients, self.analysis.patients)]}

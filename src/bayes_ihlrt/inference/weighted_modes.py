@@ -16,6 +16,10 @@ NO_PROPENSITY = (
     "the model of treatment has no posterior mode, so there are no propensities. State tighter "
     "priors in [propensity.priors], or use fewer terms in its formula"
 )
+NO_MODE = (
+    "the outcome model has no posterior mode, so there is nothing to approximate. State tighter "
+    "priors, use fewer terms in the formula, or choose a design that uses more patients"
+)
 
 
 def propensity_mode(prepared: PreparedPropensity) -> Floats:
