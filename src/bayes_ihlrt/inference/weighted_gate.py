@@ -68,7 +68,8 @@ class Resampling:
         """What the draws are, in one line."""
         return (
             f"Linked Bayesian bootstrap of a weighted analysis, {self.draws:,} draws: intervals "
-            "include the uncertainty of the weights"
+            "include the uncertainty of the weights and how far the estimate hangs on single "
+            "patients"
         )
 
     @property
