@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.ladder import LadderResult
+from bayes_ihlrt.analysis import ladder
+from bayes_ihlrt.analysis.ladder import LadderResult, bias_ladder
 from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_notes, ladder_sentences
 from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum
-from bayes_ihlrt.analysis.notes import analysis_notes
+from bayes_ihlrt.analysis.notes import analysis_notes, without_events
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.plots import PLOTS
 from states_cases import toy_cohort
 
@@ -108,6 +110,43 @@ def test_who_is_left_out_is_told_and_written(climbed):
     assert replace(climbed, cohort=missing).notes == (
         f"1 patient of {len(climbed.naive_rows.patients) + 1} left out: no value of albi.",
     )
+
+
+def quiet(rows, arm):
+    """Return rows of which one arm has no events."""
+    event = np.where(rows.columns["ihlrt"].astype(float) == arm, 0, rows.columns["event"])
+    return PersonTime({**rows.columns, "event": event}, rows.provenance)
+
+
+@pytest.mark.parametrize(
+    ("arm", "name", "side"), [(1.0, "treated", "below"), (0.0, "untreated", "above")]
+)
+def test_an_arm_without_events_is_told(climbed, arm, name, side):
+    rows = climbed.rungs[-1].person_time
+    assert without_events(rows, "ihlrt") == []
+    columns = rows.columns
+    own = columns["ihlrt"].astype(float) == arm
+    months = (columns["stop"].astype(float) - columns["start"].astype(float))[own].sum()
+    (note,) = without_events(quiet(rows, arm), "ihlrt")
+    assert note.startswith(
+        f"NO EVENT while {name} ({months:,.1f} person-months): how far {side} 1 the hazard ratio "
+        "lies is the prior's answer, and the interval of a weighted analysis is too narrow."
+    )
+    notes = analysis_notes(climbed.spec, climbed.cohort, quiet(rows, arm), n_parameters=1)
+    assert note in notes
+
+
+def test_a_rung_without_events_in_an_arm_is_told_as_such(climbed, monkeypatch):
+    def fit(spec, cohort, plan, *, horizon):
+        found = rung(plan, cohort, 0.5)
+        rows = found.person_time
+        return replace(found, person_time=quiet(rows, 1.0)) if plan.rung == "split" else found
+
+    monkeypatch.setattr(ladder, "fit_rung", fit)
+    monkeypatch.setattr(ladder, "simulate_naive", lambda *_, **__: climbed.null)
+    found = bias_ladder(climbed.spec, climbed.cohort)
+    told = {r.plan.rung for r in found.rungs if any("NO EVENT" in text for text in r.warnings)}
+    assert told == {"split"}
 
 
 def test_the_stratum_with_the_fewest_patients():

@@ -66,7 +66,8 @@ class Rung:
     reason : str or None
         Why the rung could not be estimated; None where it was.
     warnings : tuple of str
-        What to know before the estimate is believed: covariates that separate the arms.
+        What to know before the estimate is believed: covariates that separate the arms, arms
+        without events.
     """
 
     plan: RungPlan

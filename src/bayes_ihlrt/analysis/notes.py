@@ -39,14 +39,16 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, another clock than time zero, patients left out, few events,
-        extrapolation (horizons, start of treatment, modifier).
+        Immortal time, synthetic data, another clock than time zero, patients left out, few events
+        or none in an arm, extrapolation (horizons, start of treatment, modifier).
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)
     notes += [str(warning.message) for warning in caught]
+    if spec.treatment is not None:
+        notes += without_events(rows, spec.treatment.name)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     return (*notes, *_modifier_range(spec, rows))
 
@@ -121,6 +123,35 @@ def left_out(dropped: Mapping[str, str], *, total: int) -> list[str]:
         f"{counted(reasons.count(reason), 'patient', 'patients')} of {total} left out: {reason}."
         for reason in dict.fromkeys(reasons)
     ]
+
+
+def without_events(rows: PersonTime, treatment: str) -> list[str]:
+    """Return what follows where nobody had the event while treated, or while untreated.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+    treatment : str
+        Column that says whether a row is treated, 0/1.
+
+    Returns
+    -------
+    list of str
+        Empty where both arms have events.
+    """
+    months = rows.columns["stop"].astype(np.float64) - rows.columns["start"].astype(np.float64)
+    told = []
+    for arm, name, side in ((1.0, "treated", "below"), (0.0, "untreated", "above")):
+        own = rows.columns[treatment].astype(np.float64) == arm
+        if own.any() and rows.columns["event"][own].astype(np.float64).sum() == 0.0:
+            told.append(
+                f"NO EVENT while {name} ({months[own].sum():,.1f} person-months): how far {side} 1 "
+                "the hazard ratio lies is the prior's answer, and the interval of a weighted "
+                "analysis is too narrow. Report the prior, and do not read the hazard ratio as "
+                "found."
+            )
+    return told
 
 
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
