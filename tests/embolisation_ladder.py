@@ -109,7 +109,8 @@ def main() -> None:
         "Written by `tests/embolisation_ladder.py` from `models/embolisation.toml`. Real patients: "
         "Shen L et al., Nat Commun 2018;9:2230, doi 10.1038/s41467-018-04633-7 (R package "
         "SurvivalPath, MIT). No albumin, sex or performance status is in the data, so measured "
-        "confounding is part of the confounding only.",
+        "confounding is part of the confounding only. There is no g-formula rung: its states are "
+        "response and treatment, and response is not in the data.",
     ]
     for name, columns in cohorts.items():
         result, seconds = climb(spec, columns)

@@ -130,7 +130,7 @@ def test_an_arm_without_events_is_told(climbed, arm, name, side):
     (note,) = without_events(quiet(rows, arm), "ihlrt")
     assert note.startswith(
         f"NO EVENT while {name} ({months:,.1f} person-months): how far {side} 1 the hazard ratio "
-        "lies is the prior's answer, and the interval of a weighted analysis is too narrow."
+        "lies is the prior's answer, and the interval of a weighted analysis may be too narrow."
     )
     notes = analysis_notes(climbed.spec, climbed.cohort, quiet(rows, arm), n_parameters=1)
     assert note in notes

@@ -148,7 +148,7 @@ def without_events(rows: PersonTime, treatment: str) -> list[str]:
             told.append(
                 f"NO EVENT while {name} ({months[own].sum():,.1f} person-months): how far {side} 1 "
                 "the hazard ratio lies is the prior's answer, and the interval of a weighted "
-                "analysis is too narrow. Report the prior, and do not read the hazard ratio as "
+                "analysis may be too narrow. Report the prior, and do not read the hazard ratio as "
                 "found."
             )
     return told
