@@ -6,9 +6,12 @@ import pytest
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.designs import emulate
 from bayes_ihlrt.inference.bootstrap import linked_bootstrap
+from bayes_ihlrt.inference.shared_modes import modes
+from bayes_ihlrt.inference.weighted_models import Models
 from bayes_ihlrt.inference.weighting import prepare_weighted
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.propensity.spec import PropensitySpec
+from weighted_cases import confounded
 
 DATA = DataSpec(patient="id", time="months", event="death")
 ARM = TreatmentSpec(name="arm", column="arm", design="fixed")
@@ -60,6 +63,44 @@ def test_an_arm_without_events_keeps_its_prior_uncertainty():
     sd = np.sqrt(share @ (grid - mean) ** 2)
     assert draws.mean() == pytest.approx(mean, abs=0.25 * sd)
     assert draws.std() == pytest.approx(sd, rel=0.25)
+
+
+def test_one_event_in_an_arm_has_the_uncertainty_of_its_posterior():
+    """Exact, as above, for the events of both arms given rates that are gamma variates."""
+    wide = {"arm": {"dist": "Normal", "mu": 0.0, "sigma": 2.5}}
+    found, columns = fitted(1, prior=wide)
+    draws = found.fit.draws("arm")
+    months, arm, death = (np.asarray(columns[name]) for name in ("months", "arm", "death"))
+    untreated = death[arm == 0.0].sum()
+    grid = np.linspace(-12.0, 4.0, 4001)
+    expected = months[arm == 0.0].sum() + months[arm == 1.0].sum() * np.exp(grid)
+    log_p = -0.5 * (grid / 2.5) ** 2 + grid - (untreated + 1.0) * np.log(expected)
+    share = np.exp(log_p - log_p.max())
+    share /= share.sum()
+    mean = share @ grid
+    sd = np.sqrt(share @ (grid - mean) ** 2)
+    assert draws.mean() == pytest.approx(mean, abs=0.25 * sd)
+    assert draws.std() == pytest.approx(sd, rel=0.25)
+
+
+def test_positions_mean_the_same_under_every_prior_and_weight():
+    """Draws are moved in unconstrained coordinates and read without the priors of each."""
+    hazard = {"family": "piecewise", "cuts": [6.0, 12.0]}
+    model = ModelSpec(
+        treatment="arm", outcome={"formula": "arm", "hazard": hazard, "group": "(1 | x_centre)"}
+    )
+    models = Models(prepare_weighted(confounded(80), model, PropensitySpec(formula="x")))
+    once = models.at_once()
+    rng = np.random.default_rng(1)
+    members = models.members(
+        models.propensities(np.ones((3, 80)), once.starts, None)[0],
+        rng.dirichlet(np.ones(80), 3) * 80,
+    )
+    found = modes(models.outcome, members, once.starts.outcome, rng)
+    read = models.outcome.parameters(found.positions)
+    assert found.parameters["arm"].std() > 0.0
+    for name, values in found.parameters.items():
+        np.testing.assert_allclose(read[name], values, rtol=1e-12, err_msg=str(name))
 
 
 def test_with_many_events_the_spread_is_that_of_the_likelihood():

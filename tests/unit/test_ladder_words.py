@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from bayes_ihlrt.analysis import ladder
-from bayes_ihlrt.analysis.ladder import LadderResult, bias_ladder
+from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_notes, ladder_sentences
 from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum
 from bayes_ihlrt.analysis.notes import analysis_notes, without_events
@@ -16,6 +16,7 @@ from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.ladder_table import print_ladder
 from states_cases import toy_cohort
 
 
@@ -118,35 +119,47 @@ def quiet(rows, arm):
     return PersonTime({**rows.columns, "event": event}, rows.provenance)
 
 
-@pytest.mark.parametrize(
-    ("arm", "name", "side"), [(1.0, "treated", "below"), (0.0, "untreated", "above")]
-)
-def test_an_arm_without_events_is_told(climbed, arm, name, side):
+def months(rows, arm):
+    own = rows.columns["ihlrt"].astype(float) == arm
+    spent = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
+    return f"({spent[own].sum():,.1f} person-months)"
+
+
+@pytest.mark.parametrize(("arm", "name"), [(1.0, "treated"), (0.0, "untreated")])
+def test_an_arm_without_events_is_told(climbed, arm, name):
     rows = climbed.rungs[-1].person_time
-    assert without_events(rows, "ihlrt") == []
-    columns = rows.columns
-    own = columns["ihlrt"].astype(float) == arm
-    months = (columns["stop"].astype(float) - columns["start"].astype(float))[own].sum()
-    (note,) = without_events(quiet(rows, arm), "ihlrt")
-    assert note.startswith(
-        f"NO EVENT while {name} ({months:,.1f} person-months): how far {side} 1 the hazard ratio "
-        "lies is the prior's answer, and the interval of a weighted analysis may be too narrow."
+    assert without_events(rows, "ihlrt", weighted=True) == []
+    told = (
+        f"NO EVENT among the {name} {months(rows, arm)}: how far the hazard ratio may lie from 1 "
+        "is the prior's answer, not the data's. Report the prior with it."
     )
+    narrow = " The interval of a weighted analysis may be too narrow then."
+    assert without_events(quiet(rows, arm), "ihlrt", weighted=False) == [told]
+    assert without_events(quiet(rows, arm), "ihlrt", weighted=True) == [told + narrow]
     notes = analysis_notes(climbed.spec, climbed.cohort, quiet(rows, arm), n_parameters=1)
-    assert note in notes
+    assert told + narrow in notes
 
 
-def test_a_rung_without_events_in_an_arm_is_told_as_such(climbed, monkeypatch):
-    def fit(spec, cohort, plan, *, horizon):
-        found = rung(plan, cohort, 0.5)
-        rows = found.person_time
-        return replace(found, person_time=quiet(rows, 1.0)) if plan.rung == "split" else found
+def test_two_arms_without_events_are_told_at_once(climbed):
+    rows = climbed.rungs[-1].person_time
+    (told,) = without_events(quiet(quiet(rows, 0.0), 1.0), "ihlrt", weighted=False)
+    both = f"the treated {months(rows, 1.0)} and the untreated {months(rows, 0.0)}: how far"
+    assert told.startswith(f"NO EVENT among {both}")
 
-    monkeypatch.setattr(ladder, "fit_rung", fit)
-    monkeypatch.setattr(ladder, "simulate_naive", lambda *_, **__: climbed.null)
-    found = bias_ladder(climbed.spec, climbed.cohort)
-    told = {r.plan.rung for r in found.rungs if any("NO EVENT" in text for text in r.warnings)}
-    assert told == {"split"}
+
+def test_a_rung_tells_of_an_arm_without_events_and_of_no_strata(climbed):
+    found = replace(climbed.rungs[-1], positivity=(Stratum("response 1", 3, 4),))
+    assert found.to_dict()["warnings"] == []
+    silent = replace(found, person_time=quiet(found.person_time, 1.0))
+    (told,) = silent.to_dict()["warnings"]
+    assert told.startswith("NO EVENT among the treated")
+    assert "weighted" not in told
+    assert "weighted" in replace(silent, ess=(3.0, 4.0)).without_events[0]
+    console = Console(record=True, width=200)
+    print_ladder(console, replace(climbed, rungs=(climbed.rungs[0], silent)))
+    printed = console.export_text()
+    assert "NO EVENT among the treated" in printed
+    assert "Fewest patients" not in printed
 
 
 def test_the_stratum_with_the_fewest_patients():

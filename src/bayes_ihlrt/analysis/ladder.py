@@ -18,7 +18,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.library_versions import versions
-from bayes_ihlrt.analysis.notes import left_out, without_events
+from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
@@ -161,10 +161,7 @@ def bias_ladder(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", SeparationWarning)
             rung = attempt(spec, cohort, plan, horizon=horizon)
-        told = _separated(caught)
-        if rung.person_time is not None:
-            told += tuple(without_events(rung.person_time, plan.treatment.name))
-        rungs.append(replace(rung, warnings=told))
+        rungs.append(replace(rung, warnings=_separated(caught)))
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
     null = simulate_naive(
         cohort,

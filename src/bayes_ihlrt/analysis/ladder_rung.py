@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.notes import left_out
+from bayes_ihlrt.analysis.notes import left_out, without_events
 from bayes_ihlrt.analysis.rungs import RungPlan
 from bayes_ihlrt.designs.person_time import PersonTime
 
@@ -66,8 +66,7 @@ class Rung:
     reason : str or None
         Why the rung could not be estimated; None where it was.
     warnings : tuple of str
-        What to know before the estimate is believed: covariates that separate the arms, arms
-        without events.
+        What to know before the estimate is believed: covariates that separate the arms.
     """
 
     plan: RungPlan
@@ -98,6 +97,14 @@ class Rung:
         return left_out(dropped, total=len(dropped) + len(self.person_time.patients))
 
     @property
+    def without_events(self) -> list[str]:
+        """What follows where nobody had the event in an arm, in sentences."""
+        if self.person_time is None:
+            return []
+        name, weighted = self.plan.treatment.name, self.ess is not None
+        return without_events(self.person_time, name, weighted=weighted)
+
+    @property
     def smallest(self) -> Stratum:
         """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
         return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
@@ -121,7 +128,7 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
-            "warnings": list(self.warnings),
+            "warnings": [*self.warnings, *self.without_events],
         }
 
 

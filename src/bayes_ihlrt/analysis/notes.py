@@ -48,7 +48,7 @@ def analysis_notes(
         warn_if_sparse(rows.events, n_parameters)
     notes += [str(warning.message) for warning in caught]
     if spec.treatment is not None:
-        notes += without_events(rows, spec.treatment.name)
+        notes += without_events(rows, spec.treatment.name, weighted=spec.propensity is not None)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     return (*notes, *_modifier_range(spec, rows))
 
@@ -125,8 +125,8 @@ def left_out(dropped: Mapping[str, str], *, total: int) -> list[str]:
     ]
 
 
-def without_events(rows: PersonTime, treatment: str) -> list[str]:
-    """Return what follows where nobody had the event while treated, or while untreated.
+def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[str]:
+    """Return what follows where nobody had the event in an arm.
 
     Parameters
     ----------
@@ -134,24 +134,31 @@ def without_events(rows: PersonTime, treatment: str) -> list[str]:
         Rows of a design.
     treatment : str
         Column that says whether a row is treated, 0/1.
+    weighted : bool
+        Whether a propensity adjusts the analysis.
 
     Returns
     -------
     list of str
-        Empty where both arms have events.
+        One sentence or none.
     """
-    months = rows.columns["stop"].astype(np.float64) - rows.columns["start"].astype(np.float64)
-    told = []
-    for arm, name, side in ((1.0, "treated", "below"), (0.0, "untreated", "above")):
-        own = rows.columns[treatment].astype(np.float64) == arm
-        if own.any() and rows.columns["event"][own].astype(np.float64).sum() == 0.0:
-            told.append(
-                f"NO EVENT while {name} ({months[own].sum():,.1f} person-months): how far {side} 1 "
-                "the hazard ratio lies is the prior's answer, and the interval of a weighted "
-                "analysis may be too narrow. Report the prior, and do not read the hazard ratio as "
-                "found."
-            )
-    return told
+    columns = {name: rows.columns[name].astype(np.float64) for name in ("start", "stop", "event")}
+    months = columns["stop"] - columns["start"]
+    treated = rows.columns[treatment].astype(np.float64) == 1.0
+    arms = {"treated": treated, "untreated": ~treated}
+    silent = {
+        name: float(months[own].sum())
+        for name, own in arms.items()
+        if own.any() and not columns["event"][own].any()
+    }
+    if not silent:
+        return []
+    where = " and ".join(f"the {arm} ({spent:,.1f} person-months)" for arm, spent in silent.items())
+    narrow = " The interval of a weighted analysis may be too narrow then." if weighted else ""
+    return [
+        f"NO EVENT among {where}: how far the hazard ratio may lie from 1 is the prior's answer, "
+        f"not the data's. Report the prior with it.{narrow}"
+    ]
 
 
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:

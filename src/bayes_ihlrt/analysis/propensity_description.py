@@ -14,7 +14,7 @@ from bayes_ihlrt.data.starts import SAME_TIME, follow_up
 from bayes_ihlrt.designs.decisions import Decisions
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.estimands.patients import overlap_weights
-from bayes_ihlrt.inference.weighted_modes import propensity_mode
+from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
 from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget

@@ -13,9 +13,9 @@ from bayes_ihlrt.inference.cut import cut_posterior
 from bayes_ihlrt.inference.plugin import plugin_posterior
 from bayes_ihlrt.inference.sandwich import refuse_groups, sandwich_posterior
 from bayes_ihlrt.inference.score_columns import score_columns, with_columns, with_terms
+from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.trimming import trimmed
 from bayes_ihlrt.inference.weighted_fit import WeightedFit
-from bayes_ihlrt.inference.weighted_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, prepare_weighted
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec

@@ -11,7 +11,7 @@ draws the priors' locations, mu ~ Normal(mu, sigma) (or Student t). For a normal
 normal priors the modes then are draws from the posterior itself.
 
 Reweighting shows too little of what hangs on a few patients. So the draws are moved at random to
-have at least the covariance that leaving patients half out shows (`jackknife`).
+have at least the covariance that halving each patient's weight shows (`half_weights`).
 
 References
 ----------
@@ -28,12 +28,11 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER
-from bayes_ihlrt.inference.jackknife import half_weight_covariance, widened
+from bayes_ihlrt.inference.half_weights import half_weight_covariance, widened
+from bayes_ihlrt.inference.shared_modes import NO_MODE
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighted_modes import NO_MODE
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
-from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
 from bayes_ihlrt.names import PropensityUncertainty
 
 Floats = NDArray[np.float64]
@@ -65,21 +64,21 @@ def linked_bootstrap(
     ------
     ConvergenceError
         When more than one draw in a hundred has no mode, or there is none at half the weight of
-        some patients.
+        a patient.
     """
     models = Models(analysis)
     once = models.at_once()
     rng = np.random.default_rng(seed)
     least = half_weight_covariance(models, once.starts, rng)
     patients = len(analysis.patients)
-    turns = [
+    parts = [
         models.draws(rng.dirichlet(np.ones(patients), len(turn)) * patients, once.starts, rng)
         for turn in models.turns(draws)
     ]
-    modes, priors = (np.concatenate(parts) for parts in zip(*turns, strict=True))
+    modes = np.concatenate(parts)
     if not len(modes):
         raise ConvergenceError(NO_MODE)
-    found = models.outcome.parameters({HYPERPARAMETERS: priors}, widened(modes, least, rng))
+    found = models.outcome.parameters(widened(modes, least, rng))
     return weighted_fit(
         analysis,
         found.drop_vars(MEMBER).rename({MEMBER: DRAW}),

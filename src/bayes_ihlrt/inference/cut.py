@@ -20,9 +20,9 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.bootstrap import DRAWS
 from bayes_ihlrt.inference.engines import SharedEngine
 from bayes_ihlrt.inference.plugin import WEIGHED, equal_draws
+from bayes_ihlrt.inference.shared_modes import NO_MODE, NO_PROPENSITY
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_models import Models, Propensities
-from bayes_ihlrt.inference.weighted_modes import NO_MODE, NO_PROPENSITY
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis
 from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.propensity.prepare import PreparedPropensity

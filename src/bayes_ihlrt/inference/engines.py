@@ -118,13 +118,11 @@ class SharedEngine:
         """Return members of a batch on the size of the engine."""
         return self.filling.fill(arrays, leading=1)
 
-    def parameters(self, members: Arrays, positions: NDArray[np.float64]) -> xr.Dataset:
-        """Return what unconstrained positions mean under the data of each member.
+    def parameters(self, positions: NDArray[np.float64]) -> xr.Dataset:
+        """Return what unconstrained positions mean, whatever the data and priors of a member.
 
         Parameters
         ----------
-        members : mapping of str to ndarray, shape (members, ...)
-            Data that vary and what positions mean depends on; the engine's own otherwise.
         positions : ndarray, shape (members, dims)
             Unconstrained.
 
@@ -134,7 +132,7 @@ class SharedEngine:
             Every parameter on its own scale, dimensions ``member, ...``.
         """
         number = np.arange(len(positions))
-        values = self.engine.kernels.own_scale(self.engine.data, self.members(members), positions)
+        values = self.engine.kernels.own_scale(self.engine.data, {}, positions)
         return of_members(self.engine.density.model, values, number, number)
 
 

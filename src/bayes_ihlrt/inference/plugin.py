@@ -13,10 +13,10 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, WEIGHT, BatchPosterior
 from bayes_ihlrt.inference.bootstrap import DRAWS
 from bayes_ihlrt.inference.importance import resample
+from bayes_ihlrt.inference.shared_modes import NO_MODE
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_gate import UNCALIBRATED
 from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighted_modes import NO_MODE
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
 from bayes_ihlrt.names import PropensityUncertainty
 

@@ -34,9 +34,9 @@ from bayes_ihlrt.inference.importance import resample, smooth
 from bayes_ihlrt.inference.labels import labelled
 from bayes_ihlrt.inference.marginal import approximate
 from bayes_ihlrt.inference.plugin import WEIGHED
+from bayes_ihlrt.inference.shared_modes import NO_MODE
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighted_modes import NO_MODE
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
 from bayes_ihlrt.names import PropensityUncertainty
 

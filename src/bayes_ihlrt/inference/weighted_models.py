@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.engines import outcome_engine, propensity_engine
-from bayes_ihlrt.inference.weighted_modes import (
+from bayes_ihlrt.inference.shared_modes import (
     NO_MODE,
     NO_PROPENSITY,
     centre,
     chosen,
     modes,
-    with_random_priors,
 )
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
-from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS
+from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
@@ -58,21 +57,6 @@ class Propensities(NamedTuple):
 
     initiation: Parameters
     grace: Parameters | None
-
-
-class Draws(NamedTuple):
-    """Modes of the outcome model, draw by draw.
-
-    Parameters
-    ----------
-    positions : ndarray, shape (draws, dims)
-        Unconstrained.
-    priors : ndarray, shape (draws, hyperparameters)
-        Under which they are modes.
-    """
-
-    positions: Floats
-    priors: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +200,7 @@ class Models:
         for first in range(0, count, size):
             yield range(first, min(first + size, count))
 
-    def draws(self, patient: Floats, starts: Starts, rng: np.random.Generator) -> Draws:
+    def draws(self, patient: Floats, starts: Starts, rng: np.random.Generator) -> Floats:
         """Return the outcome modes under random patient weights and random priors.
 
         Parameters
@@ -230,21 +214,17 @@ class Models:
 
         Returns
         -------
-        Draws
-            Those that have modes.
+        ndarray, shape (draws, dims)
+            Unconstrained, of the draws that have modes.
         """
         found, good = self.propensities(patient, starts, rng)
-        own = with_random_priors(self.outcome, self.members(found, patient[good]), rng)
-        outcome = modes(self.outcome, own, starts.outcome, None)
-        kept = np.delete(np.arange(len(outcome.positions)), outcome.failed)
-        return Draws(outcome.positions[kept], own[HYPERPARAMETERS][kept])
+        outcome = modes(self.outcome, self.members(found, patient[good]), starts.outcome, rng)
+        return np.delete(outcome.positions, outcome.failed, axis=0)
 
-    def modes_at_fixed_columns(
-        self, found: Propensities, patient: Floats, starts: Starts
-    ) -> Floats:
+    def outcome_modes(self, found: Propensities, patient: Floats, starts: Starts) -> Floats:
         """Return the outcome modes under patient weights, priors as stated.
 
-        Columns that an adjustment makes of the propensity are those of the mode.
+        Strata of the propensity are those of the mode.
 
         Parameters
         ----------
@@ -261,7 +241,8 @@ class Models:
             Unconstrained; NaN where there is no mode.
         """
         own = self.members(found, patient)
-        own.pop("design", None)
+        if self.analysis.adjust is Adjustment.STRATA:
+            own.pop("design", None)
         return modes(self.outcome, own, starts.outcome, None).positions
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:

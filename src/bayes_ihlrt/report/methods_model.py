@@ -31,7 +31,7 @@ CLONE_WEIGHTS: Final = (
 UNCERTAINTY: Final = {
     PropensityUncertainty.LINKED_BOOTSTRAP: "a linked Bayesian bootstrap, in which one set of "
     "patient weights serves propensity and outcome model [@stephens2023], widened to the variance "
-    "that halving the weight of each patient in turn shows [@mackinnon1985]",
+    "that halving the weight of each patient in turn shows, close to HC2 [@mackinnon1985]",
     PropensityUncertainty.CUT: "cut draws: an outcome posterior for each draw of the propensity "
     "[@plummer2015]",
     PropensityUncertainty.SANDWICH: "a sandwich correction of the weighted posterior "

@@ -1,17 +1,18 @@
-"""What leaving patients half out shows of an estimate's variance, and draws widened to it.
+"""What halving patients' weights shows of an estimate's variance, and draws widened to it.
 
 An estimate follows a patient closely who weighs much. Random weights see the pull of such patients
 while they are there, and draws under them scatter less than estimates do from cohort to cohort.
-With theta(w) the mode under patient weights w, priors as stated, and patients in G groups,
+With theta(w) the mode under patient weights w (scaled to add up to the patients, priors as stated)
+and patients in G groups,
 
     d_g = 2 (theta(1 - 1_g / 2) - theta(1)),    H = sum_g d_g d_g'
 
-theta(1 - 1_g / 2) is the mode with half the weight of group g. In linear regression with influence
-psi_i and leverage h_i of a patient, d_i is psi_i / (1 - h_i / 2), so that H is the sum of
-psi_i psi_i' / (1 - h_i) but for squares of leverage: the variance estimate HC2, which is unbiased
-where errors have one variance. For the log rate of few events H is close to the posterior variance
-trigamma(events): 1.92 against 1.64 for one event, 0.66 against 0.64 for two. Leaving patients out
-altogether, as the jackknife does, has no bound there.
+theta(1 - 1_g / 2) is the mode with half the weight of group g. In unweighted regression, with
+influence psi_i and leverage h_i of a patient, d_i is psi_i / (1 - h_i / 2) and H to first order in
+leverage the variance estimate HC2, the sum of psi_i psi_i' / (1 - h_i). For the log rate of few
+events H is close to the posterior variance trigamma(events): 1.92 against 1.64 for one event, 0.66
+against 0.64 for two. Leaving patients out altogether, as the jackknife does, is wider and has no
+bound there. Where one patient weighs as much as all others H is still too small.
 
 References
 ----------
@@ -41,10 +42,10 @@ _REMEDY: Final = (
 def half_weight_covariance(
     models: Models, starts: Starts, rng: np.random.Generator, *, groups: int = GROUPS
 ) -> Floats:
-    """Return H: what the modes without half of each patient tell of their covariance.
+    """Return H: what the modes at half the weight of each patient tell of their covariance.
 
-    Columns that an adjustment makes of the propensity stay as they are at the mode: whoever is left
-    out moves others from stratum to stratum.
+    Strata of the propensity stay as they are at the mode, of which the modes are no smooth
+    function; H then takes the propensity as known.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def half_weight_covariance(
         whom = patients[of_group[missing].any(axis=0)].tolist()
         named = ", ".join(map(str, whom[:_NAMED])) + (" ..." if len(whom) > _NAMED else "")
         problem = (
-            f"the estimate hangs on few patients: at half the weight of {named} it has no "
-            "posterior mode"
+            f"the model could not be fitted at half the weight of {named}: its result may hang on "
+            "them"
         )
         raise ConvergenceError(problem, _REMEDY)
     shift = 2.0 * (halved - starts.outcome)
@@ -128,5 +129,5 @@ def _modes(models: Models, starts: Starts, weight: Floats) -> Floats:
         own = weight[turn.start : turn.stop]
         found, good = models.propensities(own, starts, None)
         places = turn.start + np.flatnonzero(good)
-        positions[places] = models.modes_at_fixed_columns(found, own[good], starts)
+        positions[places] = models.outcome_modes(found, own[good], starts)
     return positions

@@ -1,4 +1,4 @@
-"""Modes of a model that weighted analyses share: at once, of many draws, under random priors."""
+"""Modes by engines that weighted analyses share: at once, of many draws, under random priors."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ NO_PROPENSITY = (
     "priors in [propensity.priors], or use fewer terms in its formula"
 )
 NO_MODE = (
-    "the outcome model has no posterior mode, so there is nothing to approximate. State tighter "
-    "priors, use fewer terms in the formula, or choose a design that uses more patients"
+    "the outcome model has no posterior mode. State tighter priors, use fewer terms in the "
+    "formula, or choose a design that uses more patients"
 )
 
 
@@ -73,7 +73,7 @@ def modes(
         One mode a draw.
     """
     if rng is not None:
-        members = with_random_priors(shared, members, rng)
+        members = _with_random_priors(shared, members, rng)
     return shared.engine.modes(shared.members(members), start=start)
 
 
@@ -98,25 +98,10 @@ def centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
     return np.asarray(shared.engine.modes(filled).positions[0])
 
 
-def with_random_priors(
+def _with_random_priors(
     shared: SharedEngine, members: dict[str, Floats], rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Return members that have priors of their own, the locations drawn from the priors.
-
-    Parameters
-    ----------
-    shared : SharedEngine
-        The model.
-    members : dict of str to ndarray, shape (draws, ...)
-        Data that vary.
-    rng : numpy.random.Generator
-        Draws the locations.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (draws, ...)
-        Together with the hyperparameters.
-    """
+    """Return members that have priors of their own, the locations drawn from the priors."""
     count = len(next(iter(members.values())))
     labels = list(shared.engine.density.model.coords["hyperparameter"])
     stated = np.asarray(shared.engine.data[HYPERPARAMETERS], dtype=np.float64)
