@@ -5,13 +5,14 @@ import pytest
 
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.designs import emulate
+from bayes_ihlrt.inference import weighted_models
 from bayes_ihlrt.inference.bootstrap import linked_bootstrap
 from bayes_ihlrt.inference.shared_modes import modes
 from bayes_ihlrt.inference.weighted_models import Models
 from bayes_ihlrt.inference.weighting import prepare_weighted
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.propensity.spec import PropensitySpec
-from weighted_cases import confounded
+from weighted_cases import EXPONENTIAL, confounded
 
 DATA = DataSpec(patient="id", time="months", event="death")
 ARM = TreatmentSpec(name="arm", column="arm", design="fixed")
@@ -118,6 +119,24 @@ def test_with_many_events_the_spread_is_that_of_the_likelihood():
         variance += np.sum((death[part] - rate * months[part]) ** 2) / death[part].sum() ** 2
     # Monte Carlo error of a standard deviation from 4,000 draws: 1.1 %.
     assert found.fit.draws("arm").std() == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_a_draw_in_which_what_happened_has_probability_0_fails_alone(monkeypatch):
+    """To rounding: its weight would be infinite, and the others are as good as without it."""
+    own = weighted_models.logit_propensity
+
+    def extreme(prepared, parameters):
+        logit = own(prepared, parameters)
+        untreated = np.flatnonzero(prepared.data["initiation"] == 0.0)[0]
+        if len(logit) > 1:
+            logit[:2, untreated] = 40.0
+        return logit
+
+    monkeypatch.setattr(weighted_models, "logit_propensity", extreme)
+    analysis = prepare_weighted(confounded(80), EXPONENTIAL, PropensitySpec(formula="x"))
+    found = linked_bootstrap(analysis, draws=400, seed=1)
+    assert found.failed == 2
+    assert found.fit.draws("arm").size == 398
 
 
 def test_the_same_seed_gives_the_same_draws():

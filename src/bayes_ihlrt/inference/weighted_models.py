@@ -22,8 +22,8 @@ from bayes_ihlrt.inference.shared_modes import (
 )
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
 from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.propensity.graph import logit_propensity
-from bayes_ihlrt.propensity.prepare import PreparedPropensity
+from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.prepare import INTERCEPT, PreparedPropensity
 
 Floats = NDArray[np.float64]
 _AT_ONCE: Final = 20_000_000
@@ -215,10 +215,19 @@ class Models:
         Returns
         -------
         ndarray, shape (draws, dims)
-            Unconstrained, of the draws that have modes.
+            Unconstrained, of the draws that have modes and in which nothing that a patient
+            received has probability 0 to rounding: its weight would be infinite.
         """
         found, good = self.propensities(patient, starts, rng)
-        outcome = modes(self.outcome, self.members(found, patient[good]), starts.outcome, rng)
+        kept = self._possible(found)
+        if not kept.any():
+            return np.empty((0, len(starts.outcome)))
+        possible = Propensities(
+            _taken(found.initiation, kept),
+            None if found.grace is None else _taken(found.grace, kept),
+        )
+        members = self.members(possible, patient[good][kept])
+        outcome = modes(self.outcome, members, starts.outcome, rng)
         return np.delete(outcome.positions, outcome.failed, axis=0)
 
     def outcome_modes(self, found: Propensities, patient: Floats, starts: Starts) -> Floats:
@@ -245,5 +254,23 @@ class Models:
             own.pop("design", None)
         return modes(self.outcome, own, starts.outcome, None).positions
 
+    def _possible(self, found: Propensities) -> NDArray[np.bool_]:
+        """Return whether all that patients received has a probability above 0, by draw."""
+        analysis = self.analysis
+        possible = np.ones(len(found.initiation[INTERCEPT]), dtype=bool)
+        for model, parameters in (
+            (analysis.initiation, found.initiation),
+            (analysis.grace, found.grace),
+        ):
+            if model is not None and parameters is not None:
+                chance = propensity(logit_propensity(model, parameters))
+                received = np.where(model.data["initiation"] == 1.0, chance, 1.0 - chance)
+                possible &= (received > 0.0).all(axis=-1)
+        return possible
+
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:
         return {"weight": patient[:, positions(model.patients, self.analysis.patients)]}
+
+
+def _taken(parameters: Parameters, kept: NDArray[np.bool_]) -> Parameters:
+    return {name: values[kept] for name, values in parameters.items()}
