@@ -160,7 +160,8 @@ def test_draws_are_widened_along_correlations_whatever_the_units():
     wanted = np.array([[2.0, 1.5], [1.5, 3.0]])
     units = np.array([1.0, 1000.0])
     found = widened(draws * units, wanted * np.outer(units, units), rng) / units
-    np.testing.assert_allclose(np.cov(found, rowvar=False), wanted, atol=0.1)
+    # Monte Carlo error of the larger variance: 3 sqrt(2 / 50,000) = 0.019.
+    np.testing.assert_allclose(np.cov(found, rowvar=False), wanted, atol=0.08)
 
 
 def test_a_decision_at_which_one_patient_is_left_untreated_is_no_fault():

@@ -41,6 +41,14 @@ def fitted(events_treated, *, n=60, treated=20, draws=2000, prior=None):
     return linked_bootstrap(analysis, draws=draws, seed=3), columns
 
 
+def moments(grid, log_p):
+    """Return mean and standard deviation of a density on an even grid."""
+    share = np.exp(log_p - log_p.max())
+    share /= share.sum()
+    mean = share @ grid
+    return mean, np.sqrt(share @ (grid - mean) ** 2)
+
+
 def test_a_constant_propensity_leaves_every_patient_a_weight_of_one():
     found, _ = fitted(10, draws=200)
     np.testing.assert_allclose(found.row_weights, 1.0)
@@ -58,10 +66,7 @@ def test_an_arm_without_events_keeps_its_prior_uncertainty():
     rate = death[arm == 0.0].sum() / months[arm == 0.0].sum()
     grid = np.linspace(-5.0, 2.0, 4001)
     log_p = -0.5 * ((grid + 0.5) / 0.6) ** 2 - rate * months[arm == 1.0].sum() * np.exp(grid)
-    share = np.exp(log_p - log_p.max())
-    share /= share.sum()
-    mean = share @ grid
-    sd = np.sqrt(share @ (grid - mean) ** 2)
+    mean, sd = moments(grid, log_p)
     assert draws.mean() == pytest.approx(mean, abs=0.25 * sd)
     assert draws.std() == pytest.approx(sd, rel=0.25)
 
@@ -76,10 +81,7 @@ def test_one_event_in_an_arm_has_the_uncertainty_of_its_posterior():
     grid = np.linspace(-12.0, 4.0, 4001)
     expected = months[arm == 0.0].sum() + months[arm == 1.0].sum() * np.exp(grid)
     log_p = -0.5 * (grid / 2.5) ** 2 + grid - (untreated + 1.0) * np.log(expected)
-    share = np.exp(log_p - log_p.max())
-    share /= share.sum()
-    mean = share @ grid
-    sd = np.sqrt(share @ (grid - mean) ** 2)
+    mean, sd = moments(grid, log_p)
     assert draws.mean() == pytest.approx(mean, abs=0.25 * sd)
     assert draws.std() == pytest.approx(sd, rel=0.25)
 

@@ -15,6 +15,7 @@ from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.ladder_table import print_ladder
 from states_cases import toy_cohort
@@ -138,6 +139,10 @@ def test_an_arm_without_events_is_told(climbed, arm, name):
     assert without_events(quiet(rows, arm), "ihlrt", weighted=True) == [told + narrow]
     notes = analysis_notes(climbed.spec, climbed.cohort, quiet(rows, arm), n_parameters=1)
     assert told + narrow in notes
+    described = climbed.spec.propensity.model_copy(update={"adjust": Adjustment.NONE})
+    unadjusted = climbed.spec.model_copy(update={"propensity": described})
+    notes = analysis_notes(unadjusted, climbed.cohort, quiet(rows, arm), n_parameters=1)
+    assert told in notes
 
 
 def test_two_arms_without_events_are_told_at_once(climbed):

@@ -11,7 +11,7 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import Adjustment, DesignKind
 
 CLOCKS: Final[Mapping[DesignKind, str]] = {
     DesignKind.LANDMARK: "the landmark",
@@ -48,7 +48,8 @@ def analysis_notes(
         warn_if_sparse(rows.events, n_parameters)
     notes += [str(warning.message) for warning in caught]
     if spec.treatment is not None:
-        notes += without_events(rows, spec.treatment.name, weighted=spec.propensity is not None)
+        adjusted = spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE
+        notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     return (*notes, *_modifier_range(spec, rows))
 
