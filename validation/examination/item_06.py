@@ -69,7 +69,9 @@ def _of(name: str, cohorts: int, patients: int) -> list[Row]:
     ]
 
 
-def _row(what: str, found: tuple[dict[str, float], ...], truth: tuple[float, float], before: str):
+def _row(
+    what: str, found: tuple[dict[str, float], ...], truth: tuple[float, float], before: str
+) -> Row:
     value, error = truth
     means = np.array([summary["mean"] for summary in found])
     mcse = float(np.hypot(means.std(ddof=1) / np.sqrt(len(means)), error))
