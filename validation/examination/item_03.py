@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.analysis.sensitivity import SensitivityResult, sensitivity_study
 from bayes_ihlrt.analysis.sensitivity_spec import StructureSpec
+from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.report.sensitivity_page import write_sensitivity
 from examination.row import Row
 
@@ -51,7 +52,7 @@ def _full_disk(study: SensitivityResult) -> Row:
     with TemporaryDirectory() as folder, patch.object(Figure, "savefig", full):
         try:
             write_sensitivity(study, Path(folder) / "out")
-        except Exception as error:
+        except InputError as error:
             told = type(error).__name__
         else:
             told = "no fault"
