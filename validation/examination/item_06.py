@@ -9,7 +9,7 @@ from bayes_ihlrt.analysis.reading import parse_spec
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import plan_rungs
 
-COHORTS, PATIENTS, DRAWS = 8, 4000, 400
+COHORTS, PATIENTS, DRAWS = 8, 4000, 500
 SPECIFICATION = """
 schema = 1
 name = "switch"
