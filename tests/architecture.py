@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = "bayes_ihlrt"
 
 FLOORS = (
-    ("_lazy", "escaping", "names", "errors", "clinical", "priors"),
+    ("_lazy", "escaping", "names", "errors", "plain", "clinical", "priors"),
     ("data",),
     ("designs",),
     ("hazards", "model", "propensity"),

@@ -196,7 +196,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         if propensity is None
         else propensity.emulation.person_time
     )
-    check_modifier(spec.modifier, rows)
+    check_modifier(spec, rows)
     _check_formula(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)

@@ -1,0 +1,1 @@
+"""Adverse inputs, run: one module an item, each with `rows()`."""
