@@ -32,8 +32,9 @@ from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.inference.strategy_survival import strategy_survival
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
-from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
+from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
+from bayes_ihlrt.propensity.one_moment import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -214,11 +215,8 @@ def _positivity(
 
 def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpec:
     """Adjust by weights; leave the time of the decision out where there is one time only."""
-    weights = {"adjust": Adjustment.WEIGHTS}
-    if design is not DesignKind.LANDMARK:
-        return propensity.model_copy(update=weights)
-    formula = without_terms(propensity.formula, {"time", "number"})
-    return propensity.model_copy(update={**weights, "formula": formula})
+    weighing = propensity.model_copy(update={"adjust": Adjustment.WEIGHTS})
+    return without_clock(weighing, OF_DECISIONS) if design is DesignKind.LANDMARK else weighing
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:
