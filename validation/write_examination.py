@@ -1,7 +1,7 @@
 """Run every adverse input and write docs/validation/examination.md.
 
-    python validation/write_examination.py            # every item
-    python validation/write_examination.py 7 10       # these alone, printed and not written
+python validation/write_examination.py            # every item
+python validation/write_examination.py 7 10       # these alone, printed and not written
 """
 
 import importlib
@@ -15,10 +15,10 @@ sys.path.insert(0, str(ROOT / "validation"))
 PAGE = ROOT / "docs" / "validation" / "examination.md"
 INTRODUCTION = """# Adverse inputs, before and after
 
-Inputs on which an earlier state of the package was wrong, misleading or rude, with the truth and how
-it is known. Their simulators (`validation/outside`) import nothing of the package. `before` is what
-commit `f2d7772` gave; `after` is what `python validation/write_examination.py` found at commit
-`{commit}`, which wrote this page.
+Inputs on which an earlier state of the package was wrong, misleading or rude, with the truth and
+how it is known. Their simulators (`validation/outside`) import nothing of the package. `before` is
+what commit `f2d7772` gave; `after` is what `python validation/write_examination.py` found at
+commit `{commit}`, which wrote this page.
 
 """
 COLUMNS = ("item", "input", "right", "before", "after", "Monte Carlo error", "verdict")
