@@ -403,9 +403,9 @@ def test_noise_does_not_turn_a_crossing_around():
 def test_a_student_prior_is_told_as_one():
     """StudentT(3, 0, 0.4): 95 % from exp(-3.182 x 0.4) on, worth 25 x 4 / 6 events."""
     stated = Prior(dist="StudentT", nu=3.0, mu=0.0, sigma=0.2)
-    told = tipping._as_prior(tipping.Path.SD, stated, 0.4)
+    told = tipping.as_prior(tipping.Path.SD, stated, 0.4)
     assert told["prior_hr_low"] == pytest.approx(np.exp(-3.1824463 * 0.4), abs=1e-6)
     assert told["prior_hr_high"] == pytest.approx(3.571, abs=1e-3)
     assert told["prior_events"] == pytest.approx(16.667, abs=1e-3)
     # A sceptic's prior of so many events is worth as many, Student t or not.
-    assert tipping._as_prior(tipping.Path.EVENTS, stated, 50.0)["prior_events"] == pytest.approx(50)
+    assert tipping.as_prior(tipping.Path.EVENTS, stated, 50.0)["prior_events"] == pytest.approx(50)

@@ -202,15 +202,30 @@ def _rows(path: Path, table: xr.Dataset, stated: Prior, threshold: float) -> lis
                     "decision": decision.value,
                     "probability": level,
                     **number,
-                    **_as_prior(path, stated, number["value"]),
+                    **as_prior(path, stated, number["value"]),
                 }
                 for number in numbers
             ]
     return rows
 
 
-def _as_prior(path: Path, stated: Prior, value: object) -> dict[str, float | None]:
-    """Tell the tipping prior as a hazard ratio with its interval, and in events."""
+def as_prior(path: Path, stated: Prior, value: object) -> dict[str, float | None]:
+    """Tell a prior on a path as a hazard ratio with its interval, and in events.
+
+    Parameters
+    ----------
+    path : Path
+        What is moved.
+    stated : Prior
+        The stated prior.
+    value : object
+        Where the path is; None where no prior on it changes the decision.
+
+    Returns
+    -------
+    dict
+        ``prior_hr``, ``prior_hr_low``, ``prior_hr_high``, ``prior_events``; None without a value.
+    """
     if value is None:
         return dict.fromkeys(("prior_hr", "prior_hr_low", "prior_hr_high", "prior_events"))
     prior = _moved(path, stated, float(value))  # type: ignore[arg-type]
