@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "validation"))
+sys.path.insert(0, str(ROOT))
 
 PAGE = ROOT / "docs" / "validation" / "examination.md"
 INTRODUCTION = """# Adverse inputs, before and after
@@ -32,7 +32,7 @@ def main(wanted: list[str]) -> None:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"examination.{name}").rows()
+        rows += importlib.import_module(f"validation.examination.{name}").rows()
     table = "\n".join([_line(COLUMNS), "|" + "---|" * len(COLUMNS), *map(_line, rows)]) + "\n"
     if wanted:
         print(table)

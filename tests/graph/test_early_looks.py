@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from outside.early_look import exact_success
+from validation.outside.early_look import exact_success
 
 import trial_cases as cases
 from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences, unit_words

@@ -6,8 +6,8 @@ import arviz_stats
 import numpy as np
 import pytest
 import xarray as xr
-from outside.misfits import cohort
 from scipy.special import logsumexp
+from validation.outside.misfits import cohort
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.spec import AnalysisSpec

@@ -1,8 +1,6 @@
 """Trial plans, sensitivity and model checks on inputs with known answers."""
 
 import numpy as np
-from outside.early_look import exact_success
-from outside.misfits import cohort
 from pydantic import ValidationError
 from scipy.stats import norm
 
@@ -21,7 +19,9 @@ from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.early_looks import corrected_looks
 from bayes_ihlrt.trials.plan import run_plan
 from bayes_ihlrt.trials.plan_spec import TrialPlan
-from examination.row import Row
+from validation.examination.row import Row
+from validation.outside.early_look import exact_success
+from validation.outside.misfits import cohort
 
 TRIALS = 4096
 NORMAL = {"dist": "Normal", "mu": 0.0, "sigma": 10.0}
