@@ -49,7 +49,7 @@ OUTCOME: Final = Predictor(
             *("basis", "chain", "covariate", "draw", "hyperparameter", "interval", "patient"),
             *("pattern", "step", "centre_points", "exit_time", "hyperparameters", "row_index"),
             *("rows", "time", "weight", "log_hazard", "log_rate", "log_scale", "log_shape"),
-            *("log_weights", "slope", "smoothing_sd"),
+            *("log_hazard_deviation", "log_weights", "slope", "smoothing_sd"),
         }
     ),
 )
