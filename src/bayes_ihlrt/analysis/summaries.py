@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.summary import diagnostics, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.names import PATIENT, ModifierTransform
+from bayes_ihlrt.names import PATIENT
 
 GOOD_K: Final = 0.7
 REDUCED: Final = (
@@ -114,12 +114,7 @@ def unit_of(term: str, spec: AnalysisSpec) -> str:
     modifier = spec.modifier
     if modifier is None or modifier.name not in term.split(":"):
         return ""
-    steps = {
-        ModifierTransform.LOG2: "per doubling",
-        ModifierTransform.STANDARDISE: "per SD",
-        ModifierTransform.IDENTITY: "per unit",
-    }
-    return steps[modifier.transform]
+    return modifier.transform.per
 
 
 def flat_draws(fit: FittedModel, names: tuple[str, ...]) -> xr.DataArray:
