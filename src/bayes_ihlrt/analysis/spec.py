@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults, with_target_of_clones
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
@@ -87,6 +87,13 @@ class AnalysisSpec(BaseModel):
     sensitivity: SensitivitySpec = Field(
         default=SensitivitySpec(), description="What `bayes-ihlrt sensitivity` changes."
     )
+
+    @field_validator("propensity", mode="after")
+    @classmethod
+    def _clones_stand_for_everybody(
+        cls, propensity: PropensitySpec | None, info: ValidationInfo
+    ) -> PropensitySpec | None:
+        return with_target_of_clones(propensity, info.data.get("treatment"))
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
