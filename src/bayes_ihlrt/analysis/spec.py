@@ -43,7 +43,7 @@ class AnalysisSpec(BaseModel):
     Examples
     --------
     >>> spec = AnalysisSpec.from_toml('''
-    ... schema = 1
+    ... schema = 2
     ... name = "os"
     ... [data]
     ... patient = "id"
@@ -63,8 +63,8 @@ class AnalysisSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = Field(
-        default=1, alias="schema", description="Version of this format: 1."
+    schema_version: Literal[2] = Field(
+        default=2, alias="schema", description="Version of this format: 2."
     )
     name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
     description: str = Field(default="", description="What it is for, in one line.")

@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
+from bayes_ihlrt.analysis.schema_one import schema_one_faults
 from bayes_ihlrt.analysis.sensitivity_spec import (
     ConfounderSpec,
     ExternalSpec,
@@ -44,7 +45,7 @@ class _Heading(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = Field(alias="schema", description="Version of this format: 1.")
+    schema_version: Literal[1, 2] = Field(alias="schema", description="Version of this format: 2.")
     name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
     description: str = ""
 
@@ -111,7 +112,7 @@ class Reading:
     def spec(self) -> AnalysisSpec:
         """The specification, where there are no faults."""
         tables = {name: table for name, table in self.tables.items() if name != _HEADING}
-        heading = self.tables[_HEADING].model_dump(by_alias=True)
+        heading = self.tables[_HEADING].model_dump(by_alias=True) | {"schema": 2}
         base = {} if self.prior_base is None else {BASE: self.prior_base}
         return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
 
@@ -271,6 +272,8 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             priors=found.priors,
         )
         found.faults += prior_faults(model)
+        if _HEADING in tables and tables[_HEADING].schema_version == 1:
+            found.faults += schema_one_faults(model)
         if "sensitivity" in tables:
             found.faults += sensitivity_faults(tables["sensitivity"], model)
     if "estimands" in tables and all(name in tables for name in named):
