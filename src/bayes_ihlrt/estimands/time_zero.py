@@ -70,4 +70,4 @@ def effective_share(weights: Floats) -> float:
     0.5
     """
     effective = np.square(weights.sum(axis=1)) / np.square(weights).sum(axis=1)
-    return float(np.median(effective)) / weights.shape[1]
+    return float(np.median(effective) / weights.shape[1])
