@@ -60,8 +60,9 @@ _POSITIVE_ONLY: Final = frozenset(
     {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
 )
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Clinical = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # ratios, months
 
 
 class _Frozen(BaseModel):
@@ -185,8 +186,8 @@ class HazardRatioPrior(_Frozen):
     (-0.288, 0.401)
     """
 
-    hr_median: Positive
-    hr_interval: tuple[Positive, Positive]
+    hr_median: Clinical
+    hr_interval: tuple[Clinical, Clinical]
 
     @model_validator(mode="after")
     def _is_an_interval_around_the_median(self) -> Self:
@@ -232,8 +233,8 @@ class MedianSurvivalPrior(_Frozen):
     0.581
     """
 
-    median_survival: Positive
-    upper: Positive
+    median_survival: Clinical
+    upper: Clinical
 
     @model_validator(mode="after")
     def _upper_is_above(self) -> Self:
@@ -267,7 +268,7 @@ class AdjacentHazardPrior(_Frozen):
         Ratio of neighbouring hazards, above 1.
     """
 
-    hr_adjacent: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]
 
     def to_prior(self) -> Prior:
         """Return the half-normal prior on the random walk's scale."""
