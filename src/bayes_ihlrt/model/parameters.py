@@ -256,9 +256,8 @@ def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     """Names under which a specification may state a parameter's prior, nearest first."""
     if term is not None:
         return (name, as_written(name), term)
-    if name == ANCHOR[spec.outcome.hazard.family]:
-        return (name, "baseline")
-    return (name, "group_sd") if name.startswith("sd_") else (name,)
+    level = name == ANCHOR[spec.outcome.hazard.family]
+    return (name, *["baseline"] * level, *["group_sd"] * name.startswith("sd_"))
 
 
 def _look_up(
