@@ -12,7 +12,7 @@ from bayes_ihlrt.propensity.one_moment import CLOCK, at_one_moment, without_cloc
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 CLONES = """
-schema = 1
+schema = 2
 name = "ccw"
 [data]
 patient = "id"
