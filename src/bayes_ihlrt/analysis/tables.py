@@ -284,9 +284,7 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
     estimands = found.table("estimands")
     if estimands is not None and all(name in tables for name in named):
         found.faults += estimand_faults(
-            estimands,
-            tables.get("treatment"),
-            tables.get("modifier"),
+            *(estimands, tables.get("treatment"), tables.get("modifier")),
             has_propensity="propensity" in found.given,
         )
     if (sampler := found.table("sampler")) is not None:

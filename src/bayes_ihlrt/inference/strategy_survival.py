@@ -51,8 +51,10 @@ def weighted_survival(
 
     Returns
     -------
-    survival, months : ndarray, shape (draws,)
-        S(horizon), and the area below S up to it.
+    survival : ndarray, shape (draws,)
+        S(horizon).
+    months : ndarray, shape (draws,)
+        The area below S up to the horizon.
 
     Raises
     ------
