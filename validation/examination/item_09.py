@@ -4,7 +4,7 @@ import numpy as np
 
 from bayes_ihlrt.analysis.checking import read_cohort
 from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.rungs import RungPlan, plan_rungs
+from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.inference.adjusted import prepare_adjusted
@@ -37,16 +37,12 @@ def rows(names: tuple[str, ...] = NAMES) -> list[Row]:
 def gained(spec: AnalysisSpec, name: str, patients: int, draws: int, seed: int) -> np.ndarray:
     """Return draws of the months gained by the clones of one cohort."""
     cohort = read_cohort(spec, response.cohort(patients, seed, response.MECHANISMS[name]))
-    plan = _clones(spec, plan_rungs(spec, cohort))
+    plan = next(p for p in plan_rungs(spec, cohort) if p.rung == DesignKind.CLONE_CENSOR_WEIGHT)
     analysis = prepare_adjusted(emulate(cohort, plan.treatment), plan.model, spec.propensity)
     found = strategy_survival(
         analysis, response.HORIZON, names=(NEVER, WITHIN), draws=draws, seed=seed
     )["rmst"]
     return (found.sel(strategy=WITHIN) - found.sel(strategy=NEVER)).to_numpy().ravel()
-
-
-def _clones(spec: AnalysisSpec, plans: tuple[RungPlan, ...]) -> RungPlan:
-    return next(plan for plan in plans if plan.rung == DesignKind.CLONE_CENSOR_WEIGHT)
 
 
 def _bias(spec: AnalysisSpec, name: str) -> Row:
