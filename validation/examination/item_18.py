@@ -53,7 +53,7 @@ def _averages() -> list[Row]:
     truth = survival_of_the_diagnosed(24.0)
     found, notes = {}, ()
     for population in ("sample", "time-zero"):
-        text = SPECIFICATION.format(schema=1, population=population)
+        text = SPECIFICATION.format(schema=2, population=population)
         result = run_fit(parse_spec(text), frame)
         notes = result.notes
         (found[population],) = (
