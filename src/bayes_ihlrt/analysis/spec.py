@@ -10,12 +10,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults, with_target_of_clones
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
@@ -122,6 +124,13 @@ class AnalysisSpec(BaseModel):
         if self.prior_base is not None:
             written["priors"] = {BASE: self.prior_base, **written["priors"]}
         return written
+
+    @field_validator("propensity", mode="after")
+    @classmethod
+    def _clones_stand_for_everybody(
+        cls, propensity: PropensitySpec | None, info: ValidationInfo
+    ) -> PropensitySpec | None:
+        return with_target_of_clones(propensity, info.data.get("treatment"))
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
