@@ -266,6 +266,9 @@ class Models:
                 chance = propensity(logit_propensity(model, parameters))
                 received = np.where(model.data["initiation"] == 1.0, chance, 1.0 - chance)
                 possible &= (received > 0.0).all(axis=-1)
+        if analysis.passing is not None:
+            chance = propensity(logit_propensity(analysis.passing, found.initiation))
+            possible &= (chance < 1.0).all(axis=-1)
         return possible
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:

@@ -20,7 +20,7 @@ from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
-from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
+from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity, rebound
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
 
@@ -70,10 +70,12 @@ class WeightedAnalysis:
 
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
-        """Rows at which somebody enters follow-up: once a patient, trial and clone."""
+        """Rows at which somebody enters follow-up: once a patient, trial, clone and arm."""
         columns = self.emulation.person_time.columns
         keys = [self.emulation.person_time.patient_index.astype(np.float64)]
         keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
+        # Who is treated between two visits may have been a control of the same trial before.
+        keys += [self.arm]
         start = columns["start"].astype(np.float64)
         order = np.lexsort((start, *keys))
         stacked = np.stack(keys)[:, order]
@@ -114,7 +116,9 @@ class WeightedAnalysis:
     ) -> Floats:
         if self.adjust is not Adjustment.WEIGHTS:
             return np.ones((len(patient_weight), self.emulation.person_time.n_rows))
-        earned = None
+        earned = passed = None
+        if self.passing is not None:
+            passed = propensity(logit_propensity(self.passing, parameters))
         if self.grace is not None and grace is not None:
             earned = propensity(logit_propensity(self.grace, grace))
         return row_weights(
@@ -122,9 +126,16 @@ class WeightedAnalysis:
             propensity(logit_propensity(self.initiation, parameters)),
             target=self.target,
             grace=earned,
+            passing=passed,
             patient_weight=patient_weight,
             stabilise=self._design is not DesignKind.CLONE_CENSOR_WEIGHT,
         )
+
+    @cached_property
+    def passing(self) -> PreparedPropensity | None:
+        """The model of initiation at the intervals that controls pass, where there are such."""
+        table = self.emulation.passed
+        return None if table is None else rebound(self.initiation, table.columns)
 
     @property
     def _design(self) -> DesignKind:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -148,6 +148,27 @@ def prepare_propensity(
         patients=rows["patient"][first].astype(object),
         separated=separated,
     )
+
+
+def rebound(prepared: PreparedPropensity, rows: Columns) -> PreparedPropensity:
+    """Bind the same model to other decisions, to read propensities there; nothing is fitted anew.
+
+    Parameters
+    ----------
+    prepared : PreparedPropensity
+        The model, with its encoding, centre and priors.
+    rows : mapping of str to ndarray, shape (decisions,)
+        As for `prepare_propensity`.
+
+    Returns
+    -------
+    PreparedPropensity
+        For `logit_propensity`.
+    """
+    decisions = _Decisions(rows)
+    data = _arrays(prepared.encoder, decisions, prepared.encoder.design(rows))
+    data["design_centre"] = prepared.data["design_centre"]
+    return replace(prepared, data=data)
 
 
 def _as_model(spec: PropensitySpec, rows: Columns, modifier: ModifierSpec | None) -> ModelSpec:
