@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = "bayes_ihlrt"
 
 FLOORS = (
-    ("_lazy", "names", "errors", "clinical", "priors"),
+    ("_lazy", "names", "errors", "plain", "clinical", "priors"),
     ("data",),
     ("designs",),
     ("hazards", "model", "propensity"),

@@ -194,7 +194,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         if propensity is None
         else propensity.emulation.person_time
     )
-    check_modifier(spec.modifier, rows)
+    check_modifier(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.model.modifier_form import modifier_values, patients_sd
 from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
@@ -162,32 +163,6 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     return Encoder(spec, names, terms, levels, sd, state, predictor)
 
 
-def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats:
-    """Return the modifier on the scale of the linear predictor.
-
-    Parameters
-    ----------
-    modifier : ModifierSpec
-        Transform and reference.
-    values : ndarray
-        Modifier on the scale of the data.
-    sd : float
-        Divisor of the transform ``standardise``.
-
-    Returns
-    -------
-    ndarray
-        Zero at the reference.
-    """
-    match modifier.transform:
-        case ModifierTransform.LOG2:
-            return np.log2(values / modifier.reference)
-        case ModifierTransform.IDENTITY:
-            return values - modifier.reference
-        case ModifierTransform.STANDARDISE:
-            return (values - modifier.reference) / sd
-
-
 def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
     """Return the labels of a group column as text; whole numbers lose their decimal point.
 
@@ -242,8 +217,7 @@ def _modifier_sd(modifier: ModifierSpec | None, rows: Rows) -> float:
                 )
             ],
         )
-    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
-    return float(values[first].std(ddof=1)) if len(first) > 1 else 1.0
+    return patients_sd(values, rows.patient_index)
 
 
 def _check_columns(spec: ModelSpec, rows: Rows, predictor: Predictor) -> None:
