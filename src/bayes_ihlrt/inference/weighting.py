@@ -135,7 +135,10 @@ class WeightedAnalysis:
     def passing(self) -> PreparedPropensity | None:
         """The model of initiation at the intervals that controls pass, where there are such."""
         table = self.emulation.passed
-        return None if table is None else rebound(self.initiation, table.columns)
+        if table is None:
+            return None
+        fitted = self.emulation.decisions.columns
+        return rebound(self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()})
 
     @property
     def _design(self) -> DesignKind:
@@ -176,6 +179,13 @@ class WeightedAnalysis:
             average = total / np.add.reduceat(months[rows], first)
             sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
         return sizes[0], sizes[1]
+
+
+def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Keep numbers within the range that a model has seen; splines do not go beyond it."""
+    if not np.issubdtype(fitted.dtype, np.floating):
+        return values
+    return np.clip(values, np.nanmin(fitted), np.nanmax(fitted))
 
 
 def prepare_weighted(
