@@ -13,7 +13,7 @@ a difference of -2.32 for `factor` 6. Hazards are not proportional, so a proport
 something else, which depends on how long patients are followed: `proportional` fits a Weibull
 proportional-hazards model by maximum likelihood to lives of which a fair coin decides at the time
 of an actual start whether treatment happens, with the follow-up that is left. With `factor` 1
-treatment changes nothing.
+treatment changes nothing, and with two `hazards` who is left changes all the time.
 """
 
 from typing import Final
@@ -38,12 +38,23 @@ def true_months(factor: float = HARM) -> float:
     return float(treated - (1 - np.exp(-HORIZON * h)) / h)
 
 
-def cohort(patients: int, seed: int, *, factor: float = HARM) -> pd.DataFrame:
-    """Draw a cohort: id, os (months), death, trt (months to the start, empty for never)."""
+def cohort(
+    patients: int,
+    seed: int,
+    *,
+    factor: float = HARM,
+    hazards: tuple[float, float] = (HAZARD, HAZARD),
+    rate: float = RATE,
+) -> pd.DataFrame:
+    """Draw a cohort: id, os (months), death, trt (months to the start, empty for never).
+
+    Half of the patients have one hazard, half the other.
+    """
     rng = np.random.default_rng(seed)
-    need, start = rng.exponential(1.0, patients), rng.exponential(1.0 / RATE, patients)
-    before = HAZARD * start
-    life = np.where(need < before, need / HAZARD, start + _after(need - before, factor))
+    need, start = rng.exponential(1.0, patients), rng.exponential(1.0 / rate, patients)
+    hazard = np.where(rng.random(patients) < 0.5, *hazards)
+    before = hazard * start
+    life = np.where(need < before, need / hazard, start + _after(need - before, factor, hazard))
     end = rng.uniform(24.0, 48.0, patients)
     time = np.minimum(life, end)
     return pd.DataFrame(
@@ -75,10 +86,10 @@ def proportional(
     return log_hr, float(months[0] - months[1])
 
 
-def _after(need: Floats, factor: float) -> Floats:
-    """Return the months lived after treatment with a cumulative hazard."""
-    first = factor * HAZARD
-    return np.where(need < first, need / first, 1.0 + (need - first) / HAZARD)
+def _after(need: Floats, factor: float, hazard: Floats | float = HAZARD) -> Floats:
+    """Return the months lived after treatment until a cumulative hazard is spent."""
+    first = factor * hazard
+    return np.where(need < first, need / first, 1.0 + (need - first) / hazard)
 
 
 def _weibull(

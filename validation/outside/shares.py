@@ -56,7 +56,9 @@ def cohort(
     low, high = HAZARDS[strength]
     frail = rng.random(patients) < 0.5
     life = rng.exponential(1.0, patients) / np.where(frail, high, low)
-    mark = (rng.random(patients) < np.where(frail, 0.9, 0.5)) if marked else np.zeros(patients, bool)
+    mark = (
+        (rng.random(patients) < np.where(frail, 0.9, 0.5)) if marked else np.zeros(patients, bool)
+    )
     start = np.full(patients, np.inf)
     for number, share in enumerate(shares(shape, strength)):
         odds = share / (1.0 - share) * np.where(mark, ODDS, 1.0)

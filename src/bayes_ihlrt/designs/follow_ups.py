@@ -34,6 +34,8 @@ class FollowUps:
         The intervals behind `passed`, row by row.
     interval : ndarray of int, shape (follow-ups,)
         Row of `passed` in which the clock starts; -1 for the treated.
+    early : frozenset of str
+        Patients who were at risk of treatment after a visit, and in no trial at its instant.
     """
 
     decisions: Decisions
@@ -41,6 +43,7 @@ class FollowUps:
     origin: Floats
     spans: Intervals | None = None
     interval: Ints | None = None
+    early: frozenset[str] = frozenset()
 
     @property
     def decision(self) -> Ints:
@@ -55,7 +58,7 @@ class FollowUps:
     @property
     def treated(self) -> NDArray[np.bool_]:
         """Whether it is one of the treated."""
-        return self.decisions.initiated == 1.0
+        return np.asarray(self.decisions.initiated == 1.0)
 
     @property
     def cuts(self) -> tuple[Ints, Floats]:
@@ -185,6 +188,7 @@ def _between_visits(
         outside=outside,
     )
     require_both(found, treatment)
+    early = frozenset(known.patients[np.setdiff1d(spans.patient, spans.patient[source])].tolist())
     kept = np.isin(spans.patient, spans.patient[waits])
     place = np.cumsum(kept) - 1
     spans = spans.where(kept)
@@ -202,4 +206,4 @@ def _between_visits(
         rule=StartRule.BETWEEN_VISITS,
     )
     interval = np.where(treated == 1.0, -1, place[source])
-    return FollowUps(found, passed, origin, spans, interval)
+    return FollowUps(found, passed, origin, spans, interval, early)

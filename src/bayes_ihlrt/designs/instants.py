@@ -69,7 +69,7 @@ class Timing:
         Timing
             Increments of the cumulative hazard (Nelson-Aalen) over its total.
         """
-        at, count = np.unique(np.round(leave[began], 12), return_counts=True)
+        at, count = np.unique(leave[began], return_counts=True)
         gone = np.searchsorted(np.sort(leave), at - 1e-12, side="left")
         increment = count / np.maximum(len(leave) - gone, count)
         return cls(at, increment / increment.sum())

@@ -83,7 +83,7 @@ def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
         DesignKind.SEQUENTIAL,
         columns,
         treatment.name,
-        dropped=_without_trial(found, columns["patient"].tolist()),
+        dropped=_without_trial(entered, columns["patient"].tolist()),
         censored=int(early.sum()),
         starts=found.rule,
     )
@@ -177,16 +177,19 @@ def require_modelled(found: Decisions, otherwise: str) -> None:
         raise RefusedError("[visits]", [Fault("eligible", problem, remedy)])
 
 
-def _without_trial(found: Decisions, used: list[str]) -> dict[str, str]:
-    entered, decided = set(used), set(found.columns["patient"].tolist())
+def _without_trial(entered: FollowUps, used: list[str]) -> dict[str, str]:
+    found = entered.decisions
+    kept, decided = set(used), set(found.columns["patient"].tolist())
     reasons = {}
     for who in found.patients.tolist():
-        if who in entered:
+        if who in kept:
             continue
         if who in found.outside:
             reasons[str(who)] = found.outside[who]
         elif who in decided:
             reasons[str(who)] = "no follow-up after a decision"
+        elif who in entered.early:
+            reasons[str(who)] = "event or end of follow-up before a trial"
         else:
             reasons[str(who)] = "no decision while untreated, eligible and under observation"
     return reasons

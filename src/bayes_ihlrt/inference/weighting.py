@@ -138,7 +138,9 @@ class WeightedAnalysis:
         if table is None:
             return None
         fitted = self.emulation.decisions.columns
-        return rebound(self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()})
+        return rebound(
+            self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()}
+        )
 
     @property
     def _design(self) -> DesignKind:
@@ -185,7 +187,8 @@ def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray
     """Keep numbers within the range that a model has seen; splines do not go beyond it."""
     if not np.issubdtype(fitted.dtype, np.floating):
         return values
-    return np.clip(values, np.nanmin(fitted), np.nanmax(fitted))
+    seen = fitted.astype(np.float64)
+    return np.clip(values.astype(np.float64), np.nanmin(seen), np.nanmax(seen))
 
 
 def prepare_weighted(
