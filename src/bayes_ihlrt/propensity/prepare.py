@@ -151,12 +151,12 @@ def prepare_propensity(
 
 
 def rebound(prepared: PreparedPropensity, rows: Columns) -> PreparedPropensity:
-    """Bind the same model to other decisions, to read propensities there; nothing is fitted anew.
+    """Bind the same model to other decisions, to read propensities there.
 
     Parameters
     ----------
     prepared : PreparedPropensity
-        The model, with its encoding, centre and priors.
+        The model.
     rows : mapping of str to ndarray, shape (decisions,)
         As for `prepare_propensity`.
 
@@ -165,10 +165,8 @@ def rebound(prepared: PreparedPropensity, rows: Columns) -> PreparedPropensity:
     PreparedPropensity
         For `logit_propensity`.
     """
-    decisions = _Decisions(rows)
-    data = _arrays(prepared.encoder, decisions, prepared.encoder.design(rows))
-    data["design_centre"] = prepared.data["design_centre"]
-    return replace(prepared, data=data)
+    data = _arrays(prepared.encoder, _Decisions(rows), prepared.encoder.design(rows))
+    return replace(prepared, data={**data, "design_centre": prepared.data["design_centre"]})
 
 
 def _as_model(spec: PropensitySpec, rows: Columns, modifier: ModifierSpec | None) -> ModelSpec:
