@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt import model as models
 from bayes_ihlrt.analysis.columns import covariates
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.prior_scales import with_scales
 from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_propensity
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -22,6 +24,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.names import HazardFamily
 
 if TYPE_CHECKING:
@@ -186,6 +189,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     6
     """
     cohort = read_cohort(spec, data)
+    spec = with_scales(spec, cohort)
     updated = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in updated)
     propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
@@ -195,11 +199,23 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         else propensity.emulation.person_time
     )
     check_modifier(spec, rows)
+    _check_formula(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     notes += () if propensity is None else propensity.notes
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
+
+
+def _check_formula(spec: AnalysisSpec, rows: PersonTime) -> None:
+    """Check names, and compute functions: whether they suit the data shows in no other way."""
+    groups = [(term.group, term.slope) for term in spec.outcome.groups]
+    if faults := name_faults(OUTCOME, spec.outcome.parsed.columns, groups):
+        raise SpecificationError("model", faults)
+    factors = {factor for term in spec.outcome.parsed.terms for factor in term}
+    if not all(factor.isidentifier() for factor in factors):
+        # The formula library takes a second to load, and columns alone do not need it.
+        models.build_encoder(spec.model, rows)
 
 
 def count_parameters(
@@ -263,7 +279,7 @@ def _columns_of(term: Term, rows: PersonTime) -> int:
     count = 1
     for factor in term:
         name = factor.removeprefix("C(").removesuffix(")")
-        if name in rows.columns:
+        if name.isidentifier() and name in rows.columns:
             values = rows.columns[name]
             categories = factor != name or values.dtype == object
             count *= len(set(values.tolist())) - 1 if categories else 1
