@@ -90,8 +90,18 @@ class AnalysisSpec(BaseModel):
         description="Priors by term or parameter; the package's own where left out. `base` names a "
         "packaged set that the other lines override.",
     )
-    prior_base: SkipJsonSchema[str | None] = Field(default=None, exclude=True, repr=False)
-    scales: HeldScales = Field(default=None, exclude=True, repr=False)
+    prior_base: SkipJsonSchema[str | None] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Name of the packaged set that `priors` rests on; set by `base` there.",
+    )
+    scales: HeldScales = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Reference time and standard deviations of the cohort; set when it is read.",
+    )
     sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
     estimands: EstimandSpec = Field(
         default=EstimandSpec(), description="What is read from the posterior."
