@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.clone_months import CloneMonths
 from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import EstimandTarget
@@ -54,6 +55,8 @@ class PropensityResult:
         Weights of the person-time; None where nothing was weighted.
     patient_overlap : ndarray, shape (patients,)
         Sum of e (1 - e) over each patient's decisions.
+    strategies : CloneMonths or None
+        Of clones: weighted survival by strategy.
     """
 
     spec: PropensitySpec
@@ -68,6 +71,7 @@ class PropensityResult:
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
     patient_overlap: Floats
+    strategies: CloneMonths | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -99,6 +103,7 @@ class PropensityResult:
             "ess_control": control,
             "trimmed": list(self.trimmed),
             "separated": list(self.separated),
+            "strategies": None if self.strategies is None else self.strategies.to_dict(),
             "balance": _smd_rows(self.balance),
             "sizes": _size_rows(self.balance),
             "balance_by_trial": _smd_rows(self.by_trial),
