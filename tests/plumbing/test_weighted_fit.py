@@ -38,7 +38,10 @@ def test_sequential_trials_are_balanced_over_all_and_within_each():
 @pytest.mark.slow
 def test_clones_tell_a_hazard_ratio_and_months_by_weighted_survival():
     result = weighted(
-        "ihlrt * nlr + albi", {"estimand": "ate"}, design="clone-censor-weight", grace=6.0
+        *("ihlrt * nlr + albi", {"estimand": "ate"}),
+        design="clone-censor-weight",
+        grace=6.0,
+        grace_weights="time-varying",
     )
     assert result.propensity.by_trial is None
     told = " ".join(summary_sentences(result))
