@@ -10,6 +10,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.notes import left_out, without_events
 from bayes_ihlrt.analysis.rungs import RungPlan
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 
 type Summary = dict[str, float]
 
@@ -65,6 +66,8 @@ class Rung:
         What drew them.
     reason : str or None
         Why the rung could not be estimated; None where it was.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared; None without weights.
     warnings : tuple of str
         What to know before the estimate is believed: covariates that separate the arms.
     """
@@ -81,12 +84,24 @@ class Rung:
     posterior: xr.DataTree | None = None
     engine: str | None = None
     reason: str | None = None
+    comparability: Comparability | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def estimated(self) -> bool:
         """Whether there is an estimate; `reason` says why not."""
         return self.log_hr is not None
+
+    @property
+    def overlap(self) -> Overlap:
+        """Whether its arms can be compared; good without weights."""
+        return Overlap.GOOD if self.comparability is None else self.comparability.overlap
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What has to be known before the estimate is believed, in sentences."""
+        first = () if self.comparability is None else (self.comparability.warning,)
+        return tuple(text for text in (*first, *self.warnings, *self.without_events) if text)
 
     @property
     def left_out(self) -> list[str]:
@@ -128,7 +143,10 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
-            "warnings": [*self.warnings, *self.without_events],
+            "comparability": None
+            if self.comparability is None
+            else self.comparability.to_dict(),
+            "warnings": list(self.told),
         }
 
 

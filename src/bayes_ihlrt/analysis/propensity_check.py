@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt import propensity as propensities
+from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 if TYPE_CHECKING:
@@ -39,12 +41,15 @@ class CheckedPropensity:
         Encoder and priors of the model of initiation.
     notes : tuple of str
         Separation, if there is any.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared, at the mode; None where nothing is weighted.
     """
 
     spec: PropensitySpec
     emulation: Emulation
     initiation: "PreparedPropensity"
     notes: tuple[str, ...]
+    comparability: Comparability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what is stated, decisions, columns, priors, separated columns."""
@@ -64,6 +69,9 @@ class CheckedPropensity:
                 for name, found in self.initiation.priors.items()
             },
             "separated": list(self.initiation.separated),
+            "comparability": None
+            if self.comparability is None
+            else self.comparability.to_dict(),
         }
 
 
@@ -72,7 +80,7 @@ def check_propensity(
     cohort: Cohort,
     treatment: TreatmentSpec | None,
     *,
-    modifier: ModifierSpec | None,
+    model: ModelSpec,
 ) -> CheckedPropensity | None:
     """Bind a propensity specification to the decisions of the design.
 
@@ -84,8 +92,8 @@ def check_propensity(
         The data.
     treatment : TreatmentSpec or None
         The treatment and its design.
-    modifier : ModifierSpec or None
-        The effect modifier.
+    model : ModelSpec
+        The outcome model, with the modifier.
 
     Returns
     -------
@@ -95,7 +103,8 @@ def check_propensity(
     Raises
     ------
     RefusedError
-        The design needs weights and has none.
+        The design needs weights and has none, or an arm is worth too few patients and that was
+        not acknowledged.
     SpecificationError
         The design has no decisions, or formula and data do not fit together.
     DataError
@@ -109,13 +118,21 @@ def check_propensity(
         fault = Fault("the table", problem, "Add a [treatment] table, or remove it")
         raise SpecificationError("[propensity]", [fault])
     _require_decisions(treatment)
-    emulation = emulate(cohort, treatment)
+    emulation, prepare = emulate(cohort, treatment), propensities.prepare_propensity
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        initiation = propensities.prepare_propensity(spec, emulation.decisions.columns, modifier)
-    return CheckedPropensity(
-        spec, emulation, initiation, tuple(str(warning.message) for warning in caught)
+        initiation, earned = (
+            None if table is None else prepare(spec, table.columns, model.modifier)
+            for table in (emulation.decisions, emulation.grace)
+        )
+    if initiation is None:
+        message = "every design with a propensity has decisions"
+        raise AssertionError(message)
+    found = check_overlap(
+        emulation, (initiation, earned), spec=spec, model=model, grace=treatment.grace
     )
+    notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+    return CheckedPropensity(spec, emulation, initiation, notes, found)
 
 
 def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:

@@ -1,43 +1,37 @@
 """Describe the propensities of an analysis: who is compared with whom, and how alike they are."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.comparability import (
+    Compared,
+    balance_covariates,
+    compared_rows,
+    judge,
+)
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
-from bayes_ihlrt.data.starts import SAME_TIME, follow_up
+from bayes_ihlrt.data.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.estimands.patients import overlap_weights
 from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
-from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
 from bayes_ihlrt.propensity.graph import propensity
 from bayes_ihlrt.propensity.overlap import overlap_data
 from bayes_ihlrt.propensity.spec import PropensitySpec
-from bayes_ihlrt.propensity.subsets import Mask, covariate_columns, intervals_of, levels_of
+from bayes_ihlrt.propensity.subsets import Mask, intervals_of, levels_of
 from bayes_ihlrt.propensity.targets import balancing_weight
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import row_weights
 
 Floats = NDArray[np.float64]
 _TIMES: Final = 121
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Rows whose arms are compared: covariates, arm, weight and patient of each."""
-
-    columns: Columns
-    arm: Floats
-    weight: Floats
 
 
 def describe_propensity(
@@ -81,9 +75,7 @@ def describe_propensity(
     weights = row_weights(
         emulation, chance, target=analysis.target, grace=earned, stabilise=not clones
     )
-    compared = (
-        _at_end_of_grace(analysis, weights, treatment) if clones else _at_entry(analysis, weights)
-    )
+    compared = compared_rows(emulation, weights, grace=treatment.grace)
     trials = _trials(compared)
     decided = _decided(emulation.decisions, chance) if clones else compared
     decision = emulation.person_time.columns["decision"].astype(np.intp)[analysis.entries]
@@ -100,6 +92,16 @@ def describe_propensity(
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
         patient_overlap=_patient_overlap(analysis, chance),
+        comparability=None
+        if ess is None
+        else judge(
+            emulation,
+            weights,
+            spec=spec,
+            model=analysis.outcome.spec,
+            grace=treatment.grace,
+            chance=chance,
+        ),
     )
 
 
@@ -112,36 +114,13 @@ def _patient_overlap(analysis: WeightedAnalysis, chance: Floats) -> Floats:
     return np.asarray(total[positions(rows.patients, decisions.patients)])
 
 
-def _at_entry(analysis: WeightedAnalysis, weights: Floats) -> _Compared:
-    """Each follow-up once, with what was known at its decision."""
-    rows = np.flatnonzero(analysis.entries)
-    decision = analysis.emulation.person_time.columns["decision"].astype(np.intp)[rows]
-    columns = {name: v[decision] for name, v in analysis.emulation.decisions.columns.items()}
-    trial = analysis.emulation.person_time.columns.get("trial")
-    if trial is not None:
-        columns["trial"] = trial[rows]
-    return _Compared(columns, analysis.arm[rows], weights[rows])
-
-
-def _at_end_of_grace(
-    analysis: WeightedAnalysis, weights: Floats, treatment: TreatmentSpec
-) -> _Compared:
-    """Clones followed at the end of the grace period, with what was known at time zero."""
-    rows = analysis.emulation.person_time.columns
-    month = float(treatment.grace or 0.0)
-    start, stop = rows["start"].astype(np.float64), rows["stop"].astype(np.float64)
-    kept = np.flatnonzero((start <= month + SAME_TIME) & (stop > month + SAME_TIME))
-    columns = {name: values[kept] for name, values in rows.items()}
-    return _Compared(columns, analysis.arm[kept], weights[kept])
-
-
-def _decided(decisions: Decisions, chance: Floats) -> _Compared:
+def _decided(decisions: Decisions, chance: Floats) -> Compared:
     """All decisions, weighted to everybody."""
     weight = balancing_weight(EstimandTarget.ATE, chance, decisions.initiated)
-    return _Compared(decisions.columns, decisions.initiated, weight)
+    return Compared(decisions.columns, decisions.initiated, weight)
 
 
-def _thirds(compared: _Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
+def _thirds(compared: Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
     """Thirds of the modifier; empty without one."""
     modifier = analysis.outcome.spec.modifier
     if modifier is None or modifier.column not in compared.columns:
@@ -149,7 +128,7 @@ def _thirds(compared: _Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
     return intervals_of(modifier.name, compared.columns[modifier.column])
 
 
-def _trials(compared: _Compared) -> dict[str, Mask]:
+def _trials(compared: Compared) -> dict[str, Mask]:
     """Trials in which somebody starts and somebody waits; empty for other designs."""
     if "trial" not in compared.columns:
         return {}
@@ -158,21 +137,16 @@ def _trials(compared: _Compared) -> dict[str, Mask]:
 
 
 def _balance(
-    compared: _Compared, analysis: WeightedAnalysis, spec: PropensitySpec, subsets: dict[str, Mask]
+    compared: Compared, analysis: WeightedAnalysis, spec: PropensitySpec, subsets: dict[str, Mask]
 ) -> xr.Dataset | None:
     """Balance of what either model reads, over everybody and within subsets."""
-    outcome = analysis.outcome.spec
-    modifier = outcome.modifier
-    read = [*parse_formula(spec.formula).columns] if spec.formula else []
-    read += outcome.outcome.parsed.columns
-    if modifier is not None:
-        read = [modifier.column if name == modifier.name else name for name in read]
-    own = {analysis.emulation.treatment}
-    names = [name for name in dict.fromkeys(read) if name in compared.columns and name not in own]
-    if not names:
+    columns = balance_covariates(
+        compared, analysis.emulation, formula=spec.formula, model=analysis.outcome.spec
+    )
+    if not columns:
         return None
     return balance_data(
-        covariate_columns(compared.columns, names),
+        columns,
         compared.arm,
         compared.weight,
         patient=compared.columns["patient"],

@@ -1,7 +1,7 @@
 """What a result says of its propensities: balance, overlap, sums of weights, effective numbers."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import EstimandTarget
+from bayes_ihlrt.propensity.comparability import WHO, Comparability
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 Floats = NDArray[np.float64]
-_POPULATION: Final = {
-    EstimandTarget.ATO: "those who might as well have been treated as not (overlap, ato)",
-    EstimandTarget.ATT: "the treated (att)",
-    EstimandTarget.ATE: "everybody (ate)",
-    EstimandTarget.ATM: "those whom one-to-one matching would keep (atm)",
-    EstimandTarget.ENTROPY: "everybody, the more the more open the decision was (entropy)",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +48,8 @@ class PropensityResult:
         Weights of the person-time; None where nothing was weighted.
     patient_overlap : ndarray, shape (patients,)
         Sum of e (1 - e) over each patient's decisions.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared; None where nothing was weighted.
     """
 
     spec: PropensitySpec
@@ -68,14 +64,17 @@ class PropensityResult:
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
     patient_overlap: Floats
+    comparability: Comparability | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Population and effective numbers in words, and who lost follow-up."""
         found = []
+        if self.comparability is not None and self.comparability.warning:
+            found.append(self.comparability.warning)
         if self.ess is not None:
             found.append(
-                f"Weighted to {_POPULATION[self.target]}: the effective number of treated "
+                f"Weighted to {WHO[self.target]}: the effective number of treated "
                 f"patients is {self.ess[0]:.1f} of {self.patients[0]}, of untreated patients "
                 f"{self.ess[1]:.1f} of {self.patients[1]}."
             )
@@ -97,6 +96,9 @@ class PropensityResult:
             "target": self.target.value,
             "ess_treated": treated,
             "ess_control": control,
+            "comparability": None
+            if self.comparability is None
+            else self.comparability.to_dict(),
             "trimmed": list(self.trimmed),
             "separated": list(self.separated),
             "balance": _smd_rows(self.balance),

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.draws_naming import draws_name, naming
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
@@ -79,12 +80,22 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
+        arms = None if self.propensity is None else self.propensity.comparability
+        if arms is not None and arms.warning:
+            # The first line: no interval shows it.
+            first, *weighting = self.propensity.notes
+            return (first, *quality, *weighting, *self.checked.notes)
         return (*quality, *weighting, *self.checked.notes)
 
     @property
     def synthetic(self) -> bool:
         """Whether the data were simulated."""
         return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def draws_name(self) -> str:
+        """What the draws are: ``"posterior"``, or by the way a weighted analysis made them."""
+        return draws_name(str(self.fit.tree.attrs["engine"]))
 
     @property
     def converged(self) -> bool:
@@ -122,6 +133,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
+            "draws": naming(str(self.fit.tree.attrs["engine"])),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),

@@ -7,6 +7,7 @@ from typing import Final
 
 import xarray as xr
 
+from bayes_ihlrt.analysis.comparability import judge
 from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum, Summary
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
@@ -33,6 +34,7 @@ from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
 from bayes_ihlrt.propensity.overlap import positivity_table
+from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 _REMEDY: Final = (
@@ -103,6 +105,14 @@ def _weighted(
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
+        comparability=judge(
+            found.analysis.emulation,
+            found.row_weights,
+            spec=decided,
+            model=plan.model,
+            grace=plan.treatment.grace,
+            chance=point_propensity(found.analysis.initiation),
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from bayes_ihlrt.inference.score_columns import ScoreColumns
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
@@ -71,16 +72,7 @@ class WeightedAnalysis:
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
         """Rows at which somebody enters follow-up: once a patient, trial and clone."""
-        columns = self.emulation.person_time.columns
-        keys = [self.emulation.person_time.patient_index.astype(np.float64)]
-        keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
-        start = columns["start"].astype(np.float64)
-        order = np.lexsort((start, *keys))
-        stacked = np.stack(keys)[:, order]
-        new = np.concatenate([[True], (np.diff(stacked, axis=1) != 0.0).any(axis=0)])
-        first = np.empty(len(order), dtype=bool)
-        first[order] = new
-        return first
+        return entry_rows(self.emulation.person_time)
 
     def weights(
         self, parameters: Parameters, grace: Parameters | None, patient_weight: Floats
@@ -152,19 +144,7 @@ class WeightedAnalysis:
         tuple of ndarray, each of shape (draws,)
             Effective numbers in the untreated and in the treated arm.
         """
-        columns, patient = (
-            self.emulation.person_time.columns,
-            self.emulation.person_time.patient_index,
-        )
-        months = columns["stop"].astype(np.float64) - columns["start"].astype(np.float64)
-        sizes = []
-        for arm in (0.0, 1.0):
-            rows = np.flatnonzero(self.arm == arm)
-            first = np.flatnonzero(np.diff(patient[rows], prepend=-1))
-            total = np.add.reduceat(weights[:, rows] * months[rows], first, axis=1)
-            average = total / np.add.reduceat(months[rows], first)
-            sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
-        return sizes[0], sizes[1]
+        return effective_patients(self.emulation.person_time, self.arm, weights)
 
 
 def prepare_weighted(

@@ -68,7 +68,7 @@ def _print_rung(console: Console, rung: Rung) -> None:
         console.print(Text(f"  {note}"))
     if rung.reason is not None:
         console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
-    for warning in (*rung.warnings, *rung.without_events):
+    for warning in rung.told:
         console.print(Text(warning, style="bold"))
     if rung.warnings and rung.positivity:
         cell = rung.smallest

@@ -6,6 +6,7 @@ Marks like ``[@suissa2008]`` name works of ``references.toml``.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.draws_naming import draws_name
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.names import (
     Adjustment,
@@ -151,7 +152,7 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
         start = f"{spec.estimands.treat_from:g}"
         told += f", with treatment from month {start} and with none"
     sentences = [
-        f"{told}; posterior medians and central 95 % intervals are given.",
+        f"{told}; {draws_name(result['diagnostics']['engine'])} medians and central 95 % intervals are given.",
         "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's.",
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:

@@ -59,7 +59,7 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
         console.print()
     if result.interaction is not None and says_something(result):
         modifier = "" if result.spec.modifier is None else result.spec.modifier.name
-        console.print(interaction_panel(result.interaction, modifier))
+        console.print(interaction_panel(result.interaction, modifier, drawn=result.draws_name))
         console.print(Text(crossing_sentence(result.interaction, modifier)))
         console.print()
     balance = None if result.propensity is None else balance_panel(result.propensity)

@@ -9,10 +9,11 @@ from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.report.numbers import interval, number
 
 SETTLED: Final = 0.95
-"""Posterior probability from which a direction is called settled."""
+"""Probability from which a direction is called settled."""
 
 
 def summary_sentences(result: FitResult) -> tuple[str, ...]:
@@ -38,7 +39,11 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
         )
     if result.spec.treatment is None:
         return _prognostic(result)
-    return (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
+    told = (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
+    arms = None if result.propensity is None else result.propensity.comparability
+    if arms is None or not arms.conclusion:
+        return told
+    return arms.conclusion, *told
 
 
 def says_something(result: FitResult) -> bool:
@@ -94,7 +99,27 @@ def convergence_sentence(result: FitResult) -> str:
     str
         One sentence.
     """
-    return result.fit.convergence.verdict
+    verdict = result.fit.convergence.verdict
+    if not comparable(result):
+        verdict += " This says nothing of whether treated and untreated can be compared: they can not."
+    return verdict
+
+
+def comparable(result: FitResult) -> bool:
+    """Return whether the arms of a weighted analysis have enough in common to be compared.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    bool
+        True without weights.
+    """
+    arms = None if result.propensity is None else result.propensity.comparability
+    return arms is None or arms.overlap is not Overlap.FAILED
 
 
 def loo_sentence(result: FitResult) -> str:
@@ -128,18 +153,24 @@ def _effect(result: FitResult) -> str:
     place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
     chance = found.prob_benefit or 0.0
     numbers = f"hazard ratio {_numbers(found, 2)}"
+    drawn = result.draws_name
+    if not comparable(result):
+        return (
+            f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
+            f"benefit {_chance(chance)}: not an answer, see above."
+        )
     if chance >= SETTLED:
         return (
-            f"{name} probably lowers the hazard{place} (posterior probability "
+            f"{name} probably lowers the hazard{place} ({drawn} probability "
             f"{_chance(chance)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
-            f"{name} probably RAISES the hazard{place} (posterior probability "
+            f"{name} probably RAISES the hazard{place} ({drawn} probability "
             f"{_chance(1.0 - chance)}): {numbers}."
         )
     return (
-        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, posterior "
+        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, {drawn} "
         f"probability of benefit {_chance(chance)}."
     )
 
@@ -160,7 +191,7 @@ def _survival_time(result: FitResult) -> list[str]:
         ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
-    if 1.0 - SETTLED < chance < SETTLED:
+    if 1.0 - SETTLED < chance < SETTLED or not comparable(result):
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
@@ -188,15 +219,15 @@ def _dependence(result: FitResult) -> list[str]:
         f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
         f"{modifier.name}"
     )
-    if max(lower, 1.0 - lower) < SETTLED:
+    if max(lower, 1.0 - lower) < SETTLED or not comparable(result):
         return [
             f"Whether the effect depends on {modifier.name} is not settled: the hazard ratio "
             f"changes by a factor {factor}."
         ]
     way = "better" if lower > 0.5 else "worse"
     return [
-        f"The effect is probably {way} at higher {modifier.name} (posterior probability "
-        f"{_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
+        f"The effect is probably {way} at higher {modifier.name} ({result.draws_name} "
+        f"probability {_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
     ]
 
 
@@ -243,8 +274,8 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
     else:
         way = "higher" if higher > 0.5 else "lower"
         told = (
-            f"The hazard is probably {way} at higher {modifier.name} (posterior probability "
-            f"{_chance(max(higher, 1.0 - higher))}): {numbers}"
+            f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
+            f"probability {_chance(max(higher, 1.0 - higher))}): {numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 

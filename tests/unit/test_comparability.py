@@ -1,0 +1,1 @@
+"""What weights cannot make comparable is told, refused or acknowledged."""
