@@ -24,9 +24,7 @@ import pandas as pd
 FORMULA = "age + nodes + chemo"
 
 
-def cohort(
-    patients: int, seed: int, *, effect: float = 0.0, modified: float = 0.0
-) -> pd.DataFrame:
+def cohort(patients: int, seed: int, *, effect: float = 0.0, modified: float = 0.0) -> pd.DataFrame:
     """Return one row a patient: id, months, death, treated, age, nodes, chemo, severe."""
     rng = np.random.default_rng(seed)
     age = np.clip(rng.normal(55.0, 13.0, patients), 24.0, 90.0).round(1)

@@ -148,7 +148,9 @@ def judge(
     if clones or found.overlap is Overlap.GOOD:
         return found
     others = tuple(
-        _weighted_to(other, found, emulation, chance, columns) for other in _OTHERS if other != target
+        _weighted_to(other, found, emulation, chance, columns)
+        for other in _OTHERS
+        if other != target
     )
     better = [other for other in others if _better(other, found)]
     return replace(found, alternatives=tuple((other.target, *other.ess) for other in better))

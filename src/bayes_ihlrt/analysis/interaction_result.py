@@ -30,6 +30,8 @@ from bayes_ihlrt.names import ModifierTransform
 Floats = NDArray[np.float64]
 type Summary = dict[str, float | None]
 _VALUES: Final = 21
+CERTAIN: Final = 0.95
+"""Probability of the reference stratum from which additive measures have a sign to speak of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,8 @@ class InteractionResult:
     multiplicative : dict
         Summary of the ratio of hazard ratios per step; ``prob_below_1``.
     additive : dict
-        ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``.
+        ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``;
+        ``prob_reri_above_0``, None for a ``reason`` where the reference is not certain.
     contrasts : dict
         Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``. None, like
         ``prob_gain``, where covariates change during follow-up.
@@ -159,7 +162,9 @@ def _curve(
     values = space(observed.min(), observed.max(), _VALUES)
     # Rounding must not carry the ends beyond the cohort, where splines are not defined.
     values[[0, -1]] = observed.min(), observed.max()
-    log_hr = log_hazard_ratio(fit, values).rename({modifier.name: "value"})
+    log_hr = log_hazard_ratio(fit, values, weights=question.weigh(fit)).rename(
+        {modifier.name: "value"}
+    )
     found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
     found = found.assign(prob_benefit=probability(log_hr < 0.0))
     if undefined_survival(fit):
@@ -188,13 +193,20 @@ def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any]
 
 
 def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:
-    strata = joint_log_hazard(fit, [question.low, question.high])
+    pair = [question.low, question.high]
+    strata = joint_log_hazard(fit, pair, weights=question.weigh(fit))
     found = additive_interaction(strata)
+    chance = found.attrs["prob_reference"]
+    certain = chance >= CERTAIN
     return {
         "reference": found.attrs["reference"],
-        "prob_reference": found.attrs["prob_reference"],
+        "prob_reference": chance,
         **{name: _summary(found[name]) for name in ("reri", "ap", "synergy")},
-        "prob_reri_above_0": float(probability(found["reri"] > 0.0)),
+        "prob_reri_above_0": float(probability(found["reri"] > 0.0)) if certain else None,
+        "reason": None
+        if certain
+        else "the stratum with the lowest hazard, on which the sign of the measures depends, is "
+        f"known with probability {chance:.2f} only (needed: {CERTAIN:g})",
     }
 
 

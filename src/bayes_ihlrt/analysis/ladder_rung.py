@@ -42,13 +42,13 @@ class Rung:
         Design, adjustment, model and what it rests on.
     log_hr : dict of str to float, or None
         ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
-        patients' values of the modifier within each draw; None where it could not be estimated,
-        like all that follows.
+        modifier of the patients, or of those whom weights stand for, within each draw; None where
+        it could not be estimated, like all that follows.
     log_hr_at : dict of float to dict
         The same at values of the modifier.
     rmst_difference : dict of str to float, or None
-        Restricted mean time treated minus untreated, months up to the horizon, averaged over the
-        patients; of the g-formula treated within the grace period minus never. None where
+        Restricted mean time treated minus untreated, months up to the horizon, averaged over
+        the same; of the g-formula treated within the grace period minus never. None where
         covariates change during follow-up.
     rmst_at : dict of float to dict
         The same with everybody's modifier set to a value; empty where it is not defined.
@@ -143,9 +143,7 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
-            "comparability": None
-            if self.comparability is None
-            else self.comparability.to_dict(),
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "warnings": list(self.told),
         }
 

@@ -69,9 +69,7 @@ class CheckedPropensity:
                 for name, found in self.initiation.priors.items()
             },
             "separated": list(self.initiation.separated),
-            "comparability": None
-            if self.comparability is None
-            else self.comparability.to_dict(),
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
         }
 
 

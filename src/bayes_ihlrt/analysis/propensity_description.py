@@ -17,16 +17,15 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.data.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.estimands.patients import overlap_weights
 from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
-from bayes_ihlrt.propensity.graph import propensity
 from bayes_ihlrt.propensity.overlap import overlap_data
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.subsets import Mask, intervals_of, levels_of
-from bayes_ihlrt.propensity.targets import balancing_weight
+from bayes_ihlrt.propensity.targets import TILTED, balancing_weight, tilt
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import row_weights
 
@@ -91,7 +90,7 @@ def describe_propensity(
         overlap=overlap_data(chance if clones else chance[decision], decided.arm, decided.weight),
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
-        patient_overlap=_patient_overlap(analysis, chance),
+        patient_weights=patient_weights(analysis, chance),
         comparability=None
         if ess is None
         else judge(
@@ -105,13 +104,28 @@ def describe_propensity(
     )
 
 
-def _patient_overlap(analysis: WeightedAnalysis, chance: Floats) -> Floats:
-    """How open the decisions of each patient of the person-time were, summed."""
+def patient_weights(analysis: WeightedAnalysis, chance: Floats) -> dict[EstimandTarget, Floats]:
+    """Return what each patient of the person-time weighs in the populations of propensities.
+
+    Parameters
+    ----------
+    analysis : WeightedAnalysis
+        Person-time and decisions.
+    chance : ndarray, shape (decisions,)
+        Probability of treatment.
+
+    Returns
+    -------
+    dict of EstimandTarget to ndarray, shape (patients,)
+        The sum of h(e) over the patient's decisions, for ``ato``, ``atm`` and ``entropy``.
+    """
     decisions, rows = analysis.emulation.decisions, analysis.emulation.person_time
-    total = np.bincount(
-        decisions.patient_index, overlap_weights(chance), minlength=len(decisions.patients)
-    )
-    return np.asarray(total[positions(rows.patients, decisions.patients)])
+    place = positions(rows.patients, decisions.patients)
+    count = len(decisions.patients)
+    return {
+        target: np.bincount(decisions.patient_index, tilt(target, chance), minlength=count)[place]
+        for target in TILTED
+    }
 
 
 def _decided(decisions: Decisions, chance: Floats) -> Compared:

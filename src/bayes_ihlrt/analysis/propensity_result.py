@@ -1,5 +1,6 @@
 """What a result says of its propensities: balance, overlap, sums of weights, effective numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +47,9 @@ class PropensityResult:
         From `weight_sum_data`, of clones.
     row_weights : ndarray, shape (rows,), or None
         Weights of the person-time; None where nothing was weighted.
-    patient_overlap : ndarray, shape (patients,)
-        Sum of e (1 - e) over each patient's decisions.
+    patient_weights : mapping of EstimandTarget to ndarray, shape (patients,)
+        What each patient weighs in the populations that propensities make (``ato``, ``atm``,
+        ``entropy``): the sum of h(e) over the patient's decisions.
     comparability : Comparability or None
         Whether the weighted arms can be compared; None where nothing was weighted.
     """
@@ -63,15 +65,19 @@ class PropensityResult:
     overlap: xr.Dataset
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
-    patient_overlap: Floats
+    patient_weights: Mapping[EstimandTarget, Floats]
     comparability: Comparability | None = None
+
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """What no interval shows: arms that cannot be compared; empty where they can."""
+        found = "" if self.comparability is None else self.comparability.warning
+        return (found,) if found else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Population and effective numbers in words, and who lost follow-up."""
         found = []
-        if self.comparability is not None and self.comparability.warning:
-            found.append(self.comparability.warning)
         if self.ess is not None:
             found.append(
                 f"Weighted to {WHO[self.target]}: the effective number of treated "
@@ -96,9 +102,7 @@ class PropensityResult:
             "target": self.target.value,
             "ess_treated": treated,
             "ess_control": control,
-            "comparability": None
-            if self.comparability is None
-            else self.comparability.to_dict(),
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "trimmed": list(self.trimmed),
             "separated": list(self.separated),
             "balance": _smd_rows(self.balance),

@@ -18,6 +18,7 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
+from bayes_ihlrt.propensity.comparability import Overlap
 
 _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
@@ -79,18 +80,22 @@ class FitResult:
         """What a reader has to know, most important first."""
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
-        weighting = () if self.propensity is None else self.propensity.notes
-        arms = None if self.propensity is None else self.propensity.comparability
-        if arms is not None and arms.warning:
-            # The first line: no interval shows it.
-            first, *weighting = self.propensity.notes
-            return (first, *quality, *weighting, *self.checked.notes)
-        return (*quality, *weighting, *self.checked.notes)
+        if self.propensity is None:
+            return (*quality, *self.checked.notes)
+        # First what no interval shows.
+        first = self.propensity.warning
+        return (*first, *quality, *self.propensity.notes, *self.checked.notes)
 
     @property
     def synthetic(self) -> bool:
         """Whether the data were simulated."""
         return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the arms have enough in common to be compared; True without weights."""
+        arms = None if self.propensity is None else self.propensity.comparability
+        return arms is None or arms.overlap is not Overlap.FAILED
 
     @property
     def draws_name(self) -> str:

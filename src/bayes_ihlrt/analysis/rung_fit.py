@@ -5,12 +5,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.comparability import judge
 from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum, Summary
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
+from bayes_ihlrt.analysis.propensity_description import patient_weights
 from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
@@ -22,7 +25,8 @@ from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.occupation import EVENT, state_occupation
-from bayes_ihlrt.estimands.population import undefined_survival
+from bayes_ihlrt.estimands.patients import treated_weights
+from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.strategies import UNTREATED, within
 from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.estimands.transition_fit import TransitionFit, fit_shared_transitions
@@ -31,12 +35,14 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
+from bayes_ihlrt.inference.weighted_fit import WeightedFit
 from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
-from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
+from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
+Floats = NDArray[np.float64]
 _REMEDY: Final = (
     "Raise draws in [ladder] where only the sample size is too small, state tighter priors, or use "
     "fewer terms in the formulas"
@@ -100,8 +106,10 @@ def _weighted(
         draws=spec.ladder.draws,
         seed=spec.sampler.seed,
     )
+    chance = point_propensity(found.analysis.initiation)
+    who = _weighted_to(found, chance)
     return replace(
-        _estimated(spec, plan, found.fit, horizon=horizon),
+        _estimated(spec, plan, found.fit, horizon=horizon, weights=who),
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
@@ -111,21 +119,39 @@ def _weighted(
             spec=decided,
             model=plan.model,
             grace=plan.treatment.grace,
-            chance=point_propensity(found.analysis.initiation),
+            chance=chance,
         ),
     )
 
 
-def _estimated(spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float) -> Rung:
+def _weighted_to(found: WeightedFit, chance: Floats) -> Floats | None:
+    """Return what each patient weighs in the population that a rung's weights stand for."""
+    match found.analysis.target:
+        case EstimandTarget.ATE:
+            return None
+        case EstimandTarget.ATT:
+            return treated_weights(found.fit)
+        case target:
+            return patient_weights(found.analysis, chance)[target]
+
+
+def _estimated(
+    spec: AnalysisSpec,
+    plan: RungPlan,
+    fit: FittedModel,
+    *,
+    horizon: float,
+    weights: Floats | None = None,
+) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
     defined = not undefined_survival(fit)
     at = _values(spec) if defined else ()
     return Rung(
         plan=plan,
-        log_hr=_summary(log_hazard_ratio(fit)),
-        log_hr_at=_by_modifier(spec, fit),
-        rmst_difference=_months_gained(fit, horizon) if defined else None,
-        rmst_at={value: _months_gained(fit, horizon, value) for value in at},
+        log_hr=_summary(log_hazard_ratio(fit, weights=weights)),
+        log_hr_at=_by_modifier(spec, fit, weights),
+        rmst_difference=_months_gained(fit, horizon, weights) if defined else None,
+        rmst_at={value: _months_gained(fit, horizon, weights, value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),
@@ -209,17 +235,22 @@ def _values(spec: AnalysisSpec) -> tuple[float, ...]:
     return () if spec.modifier is None else spec.estimands.at
 
 
-def _by_modifier(spec: AnalysisSpec, fit: FittedModel) -> dict[float, Summary]:
+def _by_modifier(
+    spec: AnalysisSpec, fit: FittedModel, weights: Floats | None = None
+) -> dict[float, Summary]:
     at = _values(spec)
     if not at:
         return {}
-    values = log_hazard_ratio(fit, at)
+    values = log_hazard_ratio(fit, at, weights=weights)
     return {value: _summary(values[..., number]) for number, value in enumerate(at)}
 
 
-def _months_gained(fit: FittedModel, horizon: float, modifier_at: float | None = None) -> Summary:
+def _months_gained(
+    fit: FittedModel, horizon: float, weights: Floats | None, modifier_at: float | None = None
+) -> Summary:
     always = treated_from(0.0)
-    months = rmst(fit, horizon, [always, NEVER], modifier_at=modifier_at)
+    patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
+    months = rmst(fit, horizon, [always, NEVER], population=patients)
     gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
     return _summary(gain)
 

@@ -9,7 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.columns import covariates, decided_on
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
+from bayes_ihlrt.analysis.estimand_spec import (
+    EstimandSpec,
+    PopulationKind,
+    estimand_faults,
+    stated_population,
+)
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
@@ -17,6 +22,7 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.names import Adjustment, EstimandTarget
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -115,6 +121,18 @@ class AnalysisSpec(BaseModel):
             outcome=self.outcome,
             priors=self.priors,
         )
+
+    @property
+    def weighted_to(self) -> EstimandTarget | None:
+        """Whom the weights of the propensity stand for; None where nothing is weighted."""
+        if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
+            return None
+        return self.propensity.estimand
+
+    @property
+    def population(self) -> PopulationKind:
+        """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
+        return stated_population(self.estimands, self.weighted_to)
 
     @property
     def covariates(self) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ def multiplicative_interaction(fit: FittedModel, question: Question) -> xr.DataA
         Dimensions ``chain, draw``; below 0 where treatment helps more at higher values.
     """
     begin, end, _ = modifier_step(fit, question)
-    strata = joint_log_hazard(fit, [begin, end]).to_numpy()
+    strata = joint_log_hazard(fit, [begin, end], weights=question.weigh(fit)).to_numpy()
     effect = strata[:, :, 1] - strata[:, :, 0]
     return xr.DataArray(effect[..., 1] - effect[..., 0], dims=("chain", "draw"))
 
@@ -199,7 +199,8 @@ def mitigation_statements(
 
 def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | None]:
     begin, end, _ = modifier_step(fit, question)
-    treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
+    strata = joint_log_hazard(fit, [begin, end], weights=question.weigh(fit))
+    treated = strata[:, :, 1].to_numpy()
     log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
     low, high = np.log(question.irrelevant)
     ratio = multiplicative_interaction(fit, question)

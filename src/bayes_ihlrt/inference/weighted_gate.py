@@ -21,9 +21,9 @@ _MEANING = {
         "intervals to report use uncertainty 'linked-bootstrap'"
     ),
     PropensityUncertainty.SANDWICH: (
-        "Weighted likelihood and prior, {draws:,} draws, no posterior: corrected by the sandwich of the "
-        "patients' scores: intervals allow for weights and for several rows a patient, and take "
-        "the propensities as known"
+        "Weighted likelihood and prior, {draws:,} draws, no posterior: corrected by the sandwich "
+        "of the patients' scores: intervals allow for weights and for several rows a patient, and "
+        "take the propensities as known"
     ),
 }
 
@@ -206,8 +206,9 @@ class CutPosterior:
     def quality(self) -> str:
         """What the draws are, in one line."""
         return (
-            f"Cut distribution, {self.draws:,} draws over {self.members} draws of the propensities: "
-            "intervals include the uncertainty of the propensities, as a rule more than once"
+            f"Cut distribution, {self.draws:,} draws over {self.members} draws of the "
+            "propensities: intervals include the uncertainty of the propensities, as a rule more "
+            "than once"
         )
 
     @property

@@ -20,7 +20,8 @@ from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
-from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.graph import logit_propensity
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights

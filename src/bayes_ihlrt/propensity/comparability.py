@@ -135,8 +135,8 @@ class Comparability:
             return ""
         head = "NO OVERLAP" if self.overlap is Overlap.FAILED else "POOR OVERLAP"
         return (
-            f"{head}: weighted to {WHO[self.target]}, {self.problem}. Intervals do not allow for this. "
-            f"{self.remedy}."
+            f"{head}: weighted to {WHO[self.target]}, {self.problem}. Intervals do not allow for "
+            f"this. {self.remedy}."
         )
 
     @property

@@ -106,7 +106,10 @@ def _groups(prepared: PreparedPropensity) -> Iterator[tuple[Floats, float]]:
         yield own, _scale(prepared.priors[f"sd_{term.group}"].prior)
         if term.slope is not None:
             slope = np.asarray(prepared.data[f"{term.group}_{term.slope}"], dtype=np.float64)
-            yield own * slope[:, None], _scale(prepared.priors[f"sd_{term.group}:{term.slope}"].prior)
+            yield (
+                own * slope[:, None],
+                _scale(prepared.priors[f"sd_{term.group}:{term.slope}"].prior),
+            )
 
 
 def _location(prior: Prior) -> _Location:

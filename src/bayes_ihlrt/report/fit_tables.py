@@ -156,8 +156,9 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
         _named_estimate(f"Survival gained at month {horizon:g} ({_INTERVAL})", "survival_at", 2),
     )
     note = (
-        f"Everybody's {modifier} set to the value in the first column, averaged over the cohort. "
-        f"{modifier} is an effect modifier: nobody intervenes on it."
+        f"Everybody's {modifier} set to the value in the first column, averaged over "
+        f"{curves.get('population', 'the cohort')}. {modifier} is an effect modifier: nobody "
+        "intervenes on it."
     )
     title = f"Effect of treatment at values of {modifier}"
     return Table("by-modifier", title, columns, tuple(records), note)

@@ -151,8 +151,9 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
     if spec.treatment is not None:
         start = f"{spec.estimands.treat_from:g}"
         told += f", with treatment from month {start} and with none"
+    drawn = draws_name(result["diagnostics"]["engine"])
     sentences = [
-        f"{told}; {draws_name(result['diagnostics']['engine'])} medians and central 95 % intervals are given.",
+        f"{told}; {drawn} medians and central 95 % intervals are given.",
         "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's.",
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:

@@ -164,7 +164,7 @@ def survival_panel(result: FitResult) -> Table:
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
     contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
     setting = [] if modifier is None else [modifier.name]
-    who = result.spec.estimands.population.words
+    who = result.spec.population.words
     table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
     groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
     for found in standardised:

@@ -9,7 +9,6 @@ from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import Adjustment, DesignKind
-from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.report.numbers import interval, number
 
 SETTLED: Final = 0.95
@@ -100,26 +99,9 @@ def convergence_sentence(result: FitResult) -> str:
         One sentence.
     """
     verdict = result.fit.convergence.verdict
-    if not comparable(result):
-        verdict += " This says nothing of whether treated and untreated can be compared: they can not."
+    if not result.comparable:
+        verdict += " That treated and untreated cannot be compared, it does not show."
     return verdict
-
-
-def comparable(result: FitResult) -> bool:
-    """Return whether the arms of a weighted analysis have enough in common to be compared.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    bool
-        True without weights.
-    """
-    arms = None if result.propensity is None else result.propensity.comparability
-    return arms is None or arms.overlap is not Overlap.FAILED
 
 
 def loo_sentence(result: FitResult) -> str:
@@ -154,7 +136,7 @@ def _effect(result: FitResult) -> str:
     chance = found.prob_benefit or 0.0
     numbers = f"hazard ratio {_numbers(found, 2)}"
     drawn = result.draws_name
-    if not comparable(result):
+    if not result.comparable:
         return (
             f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
             f"benefit {_chance(chance)}: not an answer, see above."
@@ -177,7 +159,7 @@ def _effect(result: FitResult) -> str:
 
 def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
-    who = result.spec.estimands.population.words
+    who = result.spec.population.words
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
@@ -191,7 +173,7 @@ def _survival_time(result: FitResult) -> list[str]:
         ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
-    if 1.0 - SETTLED < chance < SETTLED or not comparable(result):
+    if 1.0 - SETTLED < chance < SETTLED or not result.comparable:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
@@ -219,7 +201,7 @@ def _dependence(result: FitResult) -> list[str]:
         f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
         f"{modifier.name}"
     )
-    if max(lower, 1.0 - lower) < SETTLED or not comparable(result):
+    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
         return [
             f"Whether the effect depends on {modifier.name} is not settled: the hazard ratio "
             f"changes by a factor {factor}."
@@ -227,7 +209,8 @@ def _dependence(result: FitResult) -> list[str]:
     way = "better" if lower > 0.5 else "worse"
     return [
         f"The effect is probably {way} at higher {modifier.name} ({result.draws_name} "
-        f"probability {_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
+        f"probability {_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor "
+        f"{factor}."
     ]
 
 

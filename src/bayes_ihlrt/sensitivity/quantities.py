@@ -11,6 +11,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT
 from bayes_ihlrt.inference.batch_summary import summarise_draws
@@ -43,6 +44,8 @@ class Wanted:
         Month from which the treated strategy treats.
     mitigation : bool
         Whether to read how far treatment mitigates the modifier.
+    weigh : callable
+        From a fit to what each patient weighs in averages, None for equal weights.
     """
 
     at: tuple[float, ...] = ()
@@ -51,6 +54,7 @@ class Wanted:
     interaction_margin: float = 0.0
     treat_from: float = 0.0
     mitigation: bool = True
+    weigh: Weigh = equally
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +150,12 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
     gain = f"{wanted.horizon:g}-month gain above {wanted.margin:g} month(s)"
     overall = _gain(fit, wanted, None)
     if spec.modifier is None:
-        ratio = log_hazard_ratio(fit).to_numpy()
+        ratio = log_hazard_ratio(fit, weights=wanted.weigh(fit)).to_numpy()
         first = [Quantity("log_hazard_ratio", None, "hazard ratio below 1", ratio, ratio < 0.0)]
         gained = Quantity("rmst_difference", None, gain, overall, overall > wanted.margin)
         return (*first, gained)
     at = sorted({spec.modifier.reference, *wanted.at})
-    ratios = log_hazard_ratio(fit, at).to_numpy()
+    ratios = log_hazard_ratio(fit, at, weights=wanted.weigh(fit)).to_numpy()
     found = [
         Quantity(
             "log_hazard_ratio",
@@ -258,7 +262,7 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
 def _gain(fit: FittedModel, wanted: Wanted, at: float | None) -> Floats:
     """Months gained up to the horizon, shape (members, draws)."""
     treated = treated_from(wanted.treat_from)
-    patients = sample_population(fit, modifier_at=at)
+    patients = sample_population(fit, modifier_at=at, weights=wanted.weigh(fit))
     months = rmst(fit, wanted.horizon, [NEVER, treated], population=patients)
     gain = months.sel({STRATEGY: treated.name}) - months.sel({STRATEGY: NEVER.name})
     return np.asarray(gain.transpose("chain", "draw").to_numpy())
