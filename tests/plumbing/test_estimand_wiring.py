@@ -19,7 +19,7 @@ from bayes_ihlrt.analysis.table_one import table_one
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.estimands import NEVER, bootstrap_weights, sample_population, survival
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import DesignKind, EstimandTarget
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report import print_fit
 
@@ -141,7 +141,7 @@ def test_overlap_population(sampler):
         "treat_from = 0.0", ""
     )
     result = run_fit(parse_spec(text), "ihlrt_synthetic")
-    weights = result.propensity.patient_overlap
+    weights = result.propensity.patient_weights[EstimandTarget.ATO]
     assert weights.shape == (len(result.checked.person_time.patients),)
     assert ((weights > 0.0) & (weights <= 0.25)).all()
     patients = sample_population(result.fit, weights=weights)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from outside import overlap
 from scipy.optimize import minimize
+from validation.outside import overlap
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.reading import parse_spec

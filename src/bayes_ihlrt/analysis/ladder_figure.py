@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.ladder import LadderResult
+from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
@@ -188,6 +189,7 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     compared = [rung for rung in rest if rung.overlap is not Overlap.FAILED]
     found += _what_is_left(compared)
     found += _not_comparable(rest)
+    found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
     found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
     if without:

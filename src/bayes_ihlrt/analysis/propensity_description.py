@@ -25,7 +25,8 @@ from bayes_ihlrt.propensity.overlap import overlap_data
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.subsets import Mask, intervals_of, levels_of
-from bayes_ihlrt.propensity.targets import TILTED, balancing_weight, tilt
+from bayes_ihlrt.propensity.targets import balancing_weight
+from bayes_ihlrt.propensity.tilting import TILTED, tilt
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import row_weights
 

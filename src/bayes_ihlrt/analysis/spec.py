@@ -15,7 +15,7 @@ from bayes_ihlrt.analysis.estimand_spec import (
     estimand_faults,
     stated_population,
 )
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
@@ -107,6 +107,7 @@ class AnalysisSpec(BaseModel):
         )
         faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
         faults += ladder_faults(self.ladder, self.visits, self.treatment)
+        faults += response_effect_faults(self.ladder, self.visits, self.modifier)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import (
@@ -199,7 +200,7 @@ def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
 def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     """Names under which a specification may state a parameter's prior, nearest first."""
     if term is not None:
-        return (name, term)
+        return (name, as_written(name), term)
     if name == ANCHOR[spec.outcome.hazard.family]:
         return (name, "baseline")
     return (name, "group_sd") if name.startswith("sd_") else (name,)

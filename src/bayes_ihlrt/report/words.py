@@ -9,10 +9,8 @@ from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import Adjustment, DesignKind
-from bayes_ihlrt.report.numbers import interval, number
-
-SETTLED: Final = 0.95
-"""Probability from which a direction is called settled."""
+from bayes_ihlrt.report.dependence import dependence_sentences
+from bayes_ihlrt.report.numbers import SETTLED, chance_words, interval, number
 
 
 def summary_sentences(result: FitResult) -> tuple[str, ...]:
@@ -38,7 +36,12 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
         )
     if result.spec.treatment is None:
         return _prognostic(result)
-    told = (_effect(result), *_survival_time(result), *_dependence(result), _adjustment(result))
+    told = (
+        _effect(result),
+        *_survival_time(result),
+        *dependence_sentences(result),
+        _adjustment(result),
+    )
     arms = None if result.propensity is None else result.propensity.comparability
     if arms is None or not arms.conclusion:
         return told
@@ -139,21 +142,21 @@ def _effect(result: FitResult) -> str:
     if not result.comparable:
         return (
             f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
-            f"benefit {_chance(chance)}: not an answer, see above."
+            f"benefit {chance_words(chance)}: not an answer, see above."
         )
     if chance >= SETTLED:
         return (
             f"{name} probably lowers the hazard{place} ({drawn} probability "
-            f"{_chance(chance)}): {numbers}."
+            f"{chance_words(chance)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
             f"{name} probably RAISES the hazard{place} ({drawn} probability "
-            f"{_chance(1.0 - chance)}): {numbers}."
+            f"{chance_words(1.0 - chance)}): {numbers}."
         )
     return (
         f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, {drawn} "
-        f"probability of benefit {_chance(chance)}."
+        f"probability of benefit {chance_words(chance)}."
     )
 
 
@@ -184,33 +187,6 @@ def _survival_time(result: FitResult) -> list[str]:
         f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
         f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
         f"averaged over {who}."
-    ]
-
-
-def _dependence(result: FitResult) -> list[str]:
-    modifier, treatment = result.spec.modifier, result.spec.treatment
-    if modifier is None or treatment is None:
-        return []
-    terms = (f"{treatment.name}:{modifier.name}", f"{modifier.name}:{treatment.name}")
-    name = next((term for term in terms if term in result.fit.posterior), None)
-    if name is None:
-        return []
-    lower = float(probability(result.fit.posterior[name] < 0.0))
-    middle, low, high = (_exp(result.parameters[name][key]) for key in ("median", "q2.5", "q97.5"))
-    factor = (
-        f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
-        f"{modifier.name}"
-    )
-    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
-        return [
-            f"Whether the effect depends on {modifier.name} is not settled: the hazard ratio "
-            f"changes by a factor {factor}."
-        ]
-    way = "better" if lower > 0.5 else "worse"
-    return [
-        f"The effect is probably {way} at higher {modifier.name} ({result.draws_name} "
-        f"probability {_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor "
-        f"{factor}."
     ]
 
 
@@ -258,7 +234,7 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
         way = "higher" if higher > 0.5 else "lower"
         told = (
             f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
-            f"probability {_chance(max(higher, 1.0 - higher))}): {numbers}"
+            f"probability {chance_words(max(higher, 1.0 - higher))}): {numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 
@@ -277,12 +253,6 @@ def _numbers(found: Estimate, digits: int) -> str:
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle = number(found.summary["median"], digits)
     return f"{middle} (95 % interval {interval(low, high, digits=digits)})"
-
-
-def _chance(probability: float) -> str:
-    if probability > 0.995:
-        return "above 0.99"
-    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
 
 
 def _exp(value: float | None) -> float:
