@@ -128,7 +128,7 @@ def test_populations(sampler):
             for e in result.estimates
             if (e.estimand, e.strategy, e.horizon, e.at) == ("survival", "never", 12.0, None)
         )
-        assert found.population == result.spec.estimands.population.value
+        assert found.population == result.spec.population.value
         assert found.summary["median"] == pytest.approx(float(expected))
     assert "averaged over the treated" in printed(treated)
 
@@ -137,9 +137,7 @@ def test_overlap_population(sampler):
     text = load_spec("primary").to_toml()
     text += '\n[propensity]\nformula = "nlr + albi"\nadjust = "none"\n'
     text = text.replace('design = "split"', 'design = "landmark"\nlandmark = 3.0')
-    text = text.replace('population = "sample"', 'population = "ato"').replace(
-        "treat_from = 0.0", ""
-    )
+    text = text.replace("treat_from = 0.0", 'population = "ato"')
     result = run_fit(parse_spec(text), "ihlrt_synthetic")
     weights = result.propensity.patient_weights[EstimandTarget.ATO]
     assert weights.shape == (len(result.checked.person_time.patients),)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
@@ -120,6 +120,7 @@ def test_a_subgroup_without_anybody_of_the_population_has_no_value(fit):
     assert np.isnan(found.to_numpy()).any(axis=(0, 1)).tolist() == [False, True]
 
 
+@settings(max_examples=5)
 @given(weights=SHARES)
 def test_statements_on_the_interaction_are_the_populations(fit, weights):
     """The modifier's hazard ratio under treatment depends on who the patients are."""

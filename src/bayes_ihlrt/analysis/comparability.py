@@ -38,6 +38,23 @@ class Compared:
     weight: Floats
 
 
+def arm_sizes(emulation: Emulation) -> tuple[int, int]:
+    """Return how many patients contribute time to the treated and to the untreated arm.
+
+    Parameters
+    ----------
+    emulation : Emulation
+        Person-time and decisions.
+
+    Returns
+    -------
+    tuple of int
+        A patient can be in both.
+    """
+    story = emulation.person_time.provenance
+    return int(story.treated["patients"]), int(story.untreated["patients"])
+
+
 def compared_rows(emulation: Emulation, weights: Floats, *, grace: float | None) -> Compared:
     """Return the rows whose arms are compared.
 
@@ -141,7 +158,7 @@ def judge(
     found = Comparability(
         target=target,
         clones=clones,
-        patients=(int(story.treated["patients"]), int(story.untreated["patients"])),
+        patients=arm_sizes(emulation),
         ess=_effective(emulation, weights),
         unbalanced=_unbalanced(compared, columns),
     )

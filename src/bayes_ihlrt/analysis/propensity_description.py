@@ -1,5 +1,6 @@
 """Describe the propensities of an analysis: who is compared with whom, and how alike they are."""
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.comparability import (
     Compared,
+    arm_sizes,
     balance_covariates,
     compared_rows,
     judge,
@@ -77,12 +79,15 @@ def describe_propensity(
     )
     compared = compared_rows(emulation, weights, grace=treatment.grace)
     trials = _trials(compared)
+    judged = partial(
+        judge, emulation, spec=spec, model=analysis.outcome.spec, grace=treatment.grace
+    )
     decided = _decided(emulation.decisions, chance) if clones else compared
     decision = emulation.person_time.columns["decision"].astype(np.intp)[analysis.entries]
     return PropensityResult(
         spec=spec,
         target=analysis.target,
-        patients=(int(story.treated["patients"]), int(story.untreated["patients"])),
+        patients=arm_sizes(emulation),
         ess=ess,
         trimmed=tuple(story.trimmed),
         separated=analysis.initiation.separated,
@@ -92,16 +97,7 @@ def describe_propensity(
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
         patient_weights=patient_weights(analysis, chance),
-        comparability=None
-        if ess is None
-        else judge(
-            emulation,
-            weights,
-            spec=spec,
-            model=analysis.outcome.spec,
-            grace=treatment.grace,
-            chance=chance,
-        ),
+        comparability=None if ess is None else judged(weights, chance=chance),
     )
 
 

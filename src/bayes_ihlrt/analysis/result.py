@@ -100,7 +100,7 @@ class FitResult:
     @property
     def draws_name(self) -> str:
         """What the draws are: ``"posterior"``, or by the way a weighted analysis made them."""
-        return draws_name(str(self.fit.tree.attrs["engine"]))
+        return draws_name(str(self.fit.convergence.numbers["engine"]))
 
     @property
     def converged(self) -> bool:
@@ -140,7 +140,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
-            "draws": naming(str(self.fit.tree.attrs["engine"])),
+            "draws": naming(str(self.fit.convergence.numbers["engine"])),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),

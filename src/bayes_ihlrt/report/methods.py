@@ -139,7 +139,10 @@ def _computation(spec: AnalysisSpec, result: Mapping[str, Any]) -> str:
             "[@tierney1986; @rue2009] and corrected by Pareto-smoothed importance sampling "
             f"[@vehtari2024], with {sampler.total:,} draws (seed {sampler.seed})."
         )
-    return f"{sampler.total:,} draws were taken (seed {sampler.seed})."
+    return (
+        f"{sampler.total:,} draws were taken (seed {sampler.seed}); probabilities made of them are "
+        f"{draws_name(engine)} probabilities, not posterior ones."
+    )
 
 
 def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:

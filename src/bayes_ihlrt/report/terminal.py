@@ -14,7 +14,7 @@ from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
-from bayes_ihlrt.report.numbers import interval, number
+from bayes_ihlrt.report.numbers import interval, number, own_values
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
@@ -142,7 +142,8 @@ def hazard_ratio_panel(result: FitResult) -> Table:
     table = _table("Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)")
     for found in result.estimates:
         if found.estimand == "hazard_ratio":
-            here = "all" if found.at is None else f"{found.at:g}"
+            own = "all" if modifier is None else own_values(found.population)
+            here = own if found.at is None else f"{found.at:g}"
             if modifier is not None and found.at == modifier.reference:
                 here += " (reference)"
             table.add_row(
@@ -179,7 +180,8 @@ def survival_panel(result: FitResult) -> Table:
         words, digits = _SHOWN[key[0]]
         first, *rest = groups[key]
         cells = [_cells(found, digits) for found in groups[key]]
-        at = [] if modifier is None else ["cohort's own" if key[2] is None else f"{key[2]:g}"]
+        own = own_values(first.population)
+        at = [] if modifier is None else [own if key[2] is None else f"{key[2]:g}"]
         row = [words.format(key[1]), *at]
         if rest:
             benefit = groups[key][-1].prob_benefit
