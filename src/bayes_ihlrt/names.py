@@ -115,6 +115,16 @@ class ModifierTransform(StrEnum):
     IDENTITY = "identity"
     STANDARDISE = "standardise"
 
+    @property
+    def per(self) -> str:
+        """What a coefficient or hazard ratio of the modifier is per."""
+        steps = {
+            ModifierTransform.LOG2: "per doubling",
+            ModifierTransform.IDENTITY: "per unit",
+            ModifierTransform.STANDARDISE: "per SD",
+        }
+        return steps[self]
+
 
 class HazardFamily(StrEnum):
     """Shape of the baseline hazard."""

@@ -1,13 +1,13 @@
 """Treatment that acts through response: months gained by the g-formula of the ladder."""
 
 import numpy as np
-from validation.examination.row import Row
-from validation.outside import response
 
 from bayes_ihlrt.analysis.checking import read_cohort
 from bayes_ihlrt.analysis.reading import parse_spec
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import plan_rungs
+from validation.examination.row import Row
+from validation.outside import response
 
 COHORTS, PATIENTS, DRAWS = 8, 4000, 500
 SPECIFICATION = """

@@ -5,7 +5,7 @@ from typing import Final
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
 from bayes_ihlrt.model.formula import without_terms
-from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
 from bayes_ihlrt.names import HazardFamily, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior
 
@@ -16,7 +16,7 @@ _LAST_RESPONSE_CUT: Final = 6.0
 OF_DECISIONS: Final = frozenset({"time", "number"})
 """Names of a propensity that are of the decision and of no patient."""
 
-_SHAPES: Final = frozenset({*ANCHOR.values(), "log_shape", "slope", "smoothing_sd"})
+_SHAPES: Final = frozenset({*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "smoothing_sd"})
 """Parameters of the baseline hazard, which mean another thing in another family."""
 
 
@@ -93,5 +93,5 @@ def _changing(spec: AnalysisSpec) -> set[str]:
 
 def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:
     if spec.outcome.hazard.family is HazardFamily.PIECEWISE:
-        return dict(spec.priors)
+        return {name: prior for name, prior in spec.priors.items() if name != DEVIATION_NAME}
     return {name: prior for name, prior in spec.priors.items() if name not in _SHAPES}

@@ -96,7 +96,14 @@ OUTCOME: Final = Predictor(
             *("rows", "time", "weight", "log_hazard", "log_rate", "log_scale", "log_shape"),
             *("log_weights", "slope", "smoothing_sd", "log_hazard_centred", "log_rate_centred"),
             *("log_scale_centred", "slope_scaled", "walk_step", "design_centre"),
-            *("design_reference", "time_centre", "hazard_basis", "interval_share"),
+            "log_hazard_contrast",
+            *(
+                "design_reference",
+                "log_hazard_deviation",
+                "time_centre",
+                "hazard_basis",
+                "interval_share",
+            ),
         }
     ),
 )

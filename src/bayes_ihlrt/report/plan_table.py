@@ -17,6 +17,7 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.files import Parts, write_each, write_json, write_parts
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
+from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences
 from bayes_ihlrt.report.writing import DPI
 from bayes_ihlrt.trials.curves import Curve
 from bayes_ihlrt.trials.design import Endpoint
@@ -158,6 +159,8 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     if failed:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
+    told += bias_sentences([cell.found.to_dict() for cell in result.cells], result.plan.scenarios)
+    told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")
