@@ -42,6 +42,9 @@ class PerUnit(StrEnum):
 
     UNIT = "unit"
     SD = "sd"
+    """Standard deviation over patients at time zero, of the column as it enters the model."""
+    ROW_SD = "row-sd"
+    """Standard deviation over rows of person-time, to which schema 1 referred."""
 
 
 _HYPERPARAMETERS: Final = {
@@ -57,8 +60,9 @@ _POSITIVE_ONLY: Final = frozenset(
     {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
 )
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Clinical = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # ratios, months
 
 
 class _Frozen(BaseModel):
@@ -80,12 +84,9 @@ class Prior(_Frozen):
     at : float, optional
         For `on` ``"log-cumulative-hazard"``: months from time zero.
     per : PerUnit
-        For a coefficient: per unit of the covariate (default) or per standard deviation.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        When a hyperparameter is missing, superfluous or out of range.
+        For a coefficient: per unit of the covariate (default), or per standard deviation of the
+        column as it enters the model, over patients at time zero (``"sd"``) or over rows of
+        person-time (``"row-sd"``). A 0/1 column has sd sqrt(p (1 - p)).
 
     Examples
     --------
@@ -176,10 +177,7 @@ class HazardRatioPrior(_Frozen):
     hr_interval : tuple of float
         Central 95 % prior interval of the hazard ratio.
 
-    Raises
-    ------
-    pydantic.ValidationError
-        When the interval is empty or not centred on the median on the log scale (within 5 %).
+    The interval is centred on the median on the log scale, within 5 %.
 
     Examples
     --------
@@ -188,8 +186,8 @@ class HazardRatioPrior(_Frozen):
     (-0.288, 0.401)
     """
 
-    hr_median: Positive
-    hr_interval: tuple[Positive, Positive]
+    hr_median: Clinical
+    hr_interval: tuple[Clinical, Clinical]
 
     @model_validator(mode="after")
     def _is_an_interval_around_the_median(self) -> Self:
@@ -235,8 +233,8 @@ class MedianSurvivalPrior(_Frozen):
     0.581
     """
 
-    median_survival: Positive
-    upper: Positive
+    median_survival: Clinical
+    upper: Clinical
 
     @model_validator(mode="after")
     def _upper_is_above(self) -> Self:
@@ -268,14 +266,9 @@ class AdjacentHazardPrior(_Frozen):
     ----------
     hr_adjacent : float
         Ratio of neighbouring hazards, above 1.
-
-    Examples
-    --------
-    >>> round(AdjacentHazardPrior(hr_adjacent=2.0).to_prior().sigma, 3)
-    0.354
     """
 
-    hr_adjacent: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]
 
     def to_prior(self) -> Prior:
         """Return the half-normal prior on the random walk's scale."""

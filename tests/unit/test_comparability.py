@@ -19,7 +19,7 @@ from bayes_ihlrt.propensity.prepare import prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 SPECIFICATION = """
-schema = 1
+schema = 2
 name = "overlap"
 [data]
 patient = "id"

@@ -1,14 +1,14 @@
 """Arms that hardly overlap: what is said of weights to everybody, and what is given instead."""
 
 import numpy as np
-from validation.examination.row import Row
-from validation.examination.weighted import specification
-from validation.outside import overlap
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.fitting import run_fit
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.report.words import summary_sentences
+from validation.examination.row import Row
+from validation.examination.weighted import specification
+from validation.outside import overlap
 
 PATIENTS, COHORTS, APART = 2000, 6, 11
 ACKNOWLEDGED = 'estimand = "ate"\nacknowledge_poor_overlap = true'

@@ -1,9 +1,6 @@
 """What a weighted analysis gives, how wide its draws are made, and additive interaction."""
 
 import numpy as np
-from validation.examination.row import Row
-from validation.examination.weighted import specification
-from validation.outside import interaction, overlap
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.fitting import run_fit
@@ -13,6 +10,9 @@ from bayes_ihlrt.inference.half_weights import GROUPS, half_weight_covariance
 from bayes_ihlrt.inference.weighted_models import Models
 from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
 from bayes_ihlrt.report.words import summary_sentences
+from validation.examination.row import Row
+from validation.examination.weighted import specification
+from validation.outside import interaction, overlap
 
 COHORTS = 4
 

@@ -1,11 +1,11 @@
 """A hazard ratio of a population is that population's."""
 
 import numpy as np
+
+from bayes_ihlrt.analysis.fitting import run_fit
 from validation.examination.row import Row
 from validation.examination.weighted import specification
 from validation.outside import overlap
-
-from bayes_ihlrt.analysis.fitting import run_fit
 
 EFFECT, MODIFIED, PATIENTS = -0.6, 0.6, 20_000
 DESCRIBED = 'adjust = "none"'

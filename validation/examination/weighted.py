@@ -4,7 +4,7 @@ from bayes_ihlrt.analysis.reading import parse_spec
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 
 _TEXT = """
-schema = 1
+schema = 2
 name = "overlap"
 [data]
 patient = "id"

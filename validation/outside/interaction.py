@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 SPECIFICATION = """
-schema = 1
+schema = 2
 name = "interaction"
 [data]
 patient = "id"

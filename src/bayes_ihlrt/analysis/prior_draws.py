@@ -15,7 +15,8 @@ from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
 from bayes_ihlrt.model.baseline import SEVERAL_LEVELS, interval_distances
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.contrasts import orthonormal_basis
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.names import INTERVAL, Dist
 from bayes_ihlrt.priors import Prior, PriorScale
 

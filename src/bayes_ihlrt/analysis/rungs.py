@@ -245,7 +245,14 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         if key not in gone and key != "group_sd" and not key.startswith("sd_")
     }
     outcome = OutcomeSpec(formula=formula, hazard=spec.outcome.hazard)
-    return ModelSpec(treatment=name, modifier=spec.modifier, outcome=outcome, priors=priors)
+    return ModelSpec(
+        treatment=name,
+        modifier=spec.modifier,
+        outcome=outcome,
+        priors=priors,
+        prior_base=spec.prior_base,
+        scales=spec.scales,
+    )
 
 
 def _grace_weights(spec: AnalysisSpec) -> GraceWeights:

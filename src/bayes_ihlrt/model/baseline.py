@@ -21,7 +21,8 @@ from pytensor.tensor import TensorVariable
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
 from bayes_ihlrt.priors import PriorScale
