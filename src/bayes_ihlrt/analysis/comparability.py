@@ -17,6 +17,7 @@ from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.comparability import ACKNOWLEDGE, UNBALANCED, Comparability, Overlap
 from bayes_ihlrt.propensity.difference import standardised_difference
 from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
+from bayes_ihlrt.propensity.passing import passing_model
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.subsets import covariate_columns
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
 Floats = NDArray[np.float64]
+type Chances = tuple[Floats, Floats | None]
 _OTHERS: Final = (EstimandTarget.ATO, EstimandTarget.ATT)
 
 
@@ -80,7 +82,7 @@ def compared_rows(emulation: Emulation, weights: Floats, *, grace: float | None)
         start, stop = rows["start"].astype(np.float64), rows["stop"].astype(np.float64)
         kept = np.flatnonzero((start <= month + SAME_TIME) & (stop > month + SAME_TIME))
         return Compared({name: v[kept] for name, v in rows.items()}, arm[kept], weights[kept])
-    entered = np.flatnonzero(entry_rows(emulation.person_time))
+    entered = np.flatnonzero(entry_rows(emulation.person_time, arm))
     decision = rows["decision"].astype(np.intp)[entered]
     columns = {name: v[decision] for name, v in emulation.decisions.columns.items()}
     if "trial" in rows:
@@ -126,7 +128,7 @@ def judge(
     spec: PropensitySpec,
     model: ModelSpec,
     grace: float | None,
-    chance: Floats,
+    chances: Chances,
 ) -> Comparability:
     """Return how well weighted arms can be compared.
 
@@ -142,8 +144,9 @@ def judge(
         The outcome model.
     grace : float or None
         Months of grace, of clones.
-    chance : ndarray, shape (decisions,)
-        Probability of treatment, for what other populations would be worth.
+    chances : tuple of ndarray, and of one or None
+        Probability of treatment at the decisions and at the intervals that controls pass, for what
+        other populations would be worth.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def judge(
     if clones or found.overlap is Overlap.GOOD:
         return found
     others = tuple(
-        _weighted_to(other, found, emulation, chance, columns)
+        _weighted_to(other, found, emulation, chances, columns)
         for other in _OTHERS
         if other != target
     )
@@ -212,12 +215,17 @@ def check_overlap(
         return None
     chance = point_propensity(tables[0])
     earned = None if tables[1] is None else point_propensity(tables[1])
+    between = passing_model(tables[0], emulation)
+    passed = None if between is None else point_propensity(tables[0], at=between)
     if spec.trim is not None:
         emulation = trimmed(emulation, chance, spec.trim)
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
     target = EstimandTarget.ATE if clones else spec.estimand
-    weights = row_weights(emulation, chance, target=target, grace=earned, stabilise=not clones)
-    found = judge(emulation, weights, spec=spec, model=model, grace=grace, chance=chance)
+    weights = row_weights(
+        emulation, chance, target=target, grace=earned, passing=passed, stabilise=not clones
+    )
+    chances = (chance, passed)
+    found = judge(emulation, weights, spec=spec, model=model, grace=grace, chances=chances)
     refuse_few(found, spec)
     return found
 
@@ -266,11 +274,12 @@ def _weighted_to(
     target: EstimandTarget,
     found: Comparability,
     emulation: Emulation,
-    chance: Floats,
+    chances: Chances,
     columns: dict[str, Floats],
 ) -> Comparability:
     """Return how well the arms could be compared in another population."""
-    weights = row_weights(emulation, chance, target=target, stabilise=True)
+    chance, passed = chances
+    weights = row_weights(emulation, chance, target=target, passing=passed, stabilise=True)
     compared = compared_rows(emulation, weights, grace=None)
     gaps = _unbalanced(compared, columns)
     return replace(found, target=target, ess=_effective(emulation, weights), unbalanced=gaps)

@@ -11,9 +11,10 @@ from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.propensity.comparability import Comparability
+from bayes_ihlrt.propensity.one_moment import at_one_moment
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 if TYPE_CHECKING:
@@ -116,21 +117,35 @@ def check_propensity(
         fault = Fault("the table", problem, "Add a [treatment] table, or remove it")
         raise SpecificationError("[propensity]", [fault])
     _require_decisions(treatment)
-    emulation, prepare = emulate(cohort, treatment), propensities.prepare_propensity
+    emulation = emulate(cohort, treatment)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        initiation, earned = (
-            None if table is None else prepare(spec, table.columns, model.modifier)
-            for table in (emulation.decisions, emulation.grace)
+        initiation = propensities.prepare_propensity(
+            spec, emulation.decisions.columns, model.modifier
         )
-    if initiation is None:
-        message = "every design with a propensity has decisions"
-        raise AssertionError(message)
+        earned, notes = _check_grace(spec, emulation, model.modifier)
     found = check_overlap(
         emulation, (initiation, earned), spec=spec, model=model, grace=treatment.grace
     )
-    notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
-    return CheckedPropensity(spec, emulation, initiation, notes, found)
+    told = dict.fromkeys(str(warning.message) for warning in caught)
+    return CheckedPropensity(spec, emulation, initiation, (*told, *notes), found)
+
+
+def _check_grace(
+    spec: PropensitySpec, emulation: Emulation, modifier: ModifierSpec | None
+) -> "tuple[PreparedPropensity | None, list[str]]":
+    """Bind the model of treatment within the grace period, so that `fit` finds no other fault."""
+    if emulation.grace is None:
+        return None, []
+    own = at_one_moment(spec, emulation.grace.columns)
+    bound = propensities.prepare_propensity(own, emulation.grace.columns, modifier)
+    if own is spec:
+        return bound, []
+    return bound, [
+        "Treatment within the grace period is explained by covariates at time zero, where the time "
+        "of the decision is the same for everybody: it is left out of that model, and stays in the "
+        "model of starting at each visit."
+    ]
 
 
 def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:

@@ -74,8 +74,14 @@ def describe_propensity(
     earned = None if analysis.grace is None else propensity(propensity_mode(analysis.grace))
     clones = story.design is DesignKind.CLONE_CENSOR_WEIGHT
     # Clones stand for everybody at risk; stabilised, they would stand for those left.
+    passed = _passing(analysis)
     weights = row_weights(
-        emulation, chance, target=analysis.target, grace=earned, stabilise=not clones
+        emulation,
+        chance,
+        target=analysis.target,
+        grace=earned,
+        passing=passed,
+        stabilise=not clones,
     )
     compared = compared_rows(emulation, weights, grace=treatment.grace)
     trials = _trials(compared)
@@ -97,8 +103,14 @@ def describe_propensity(
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
         patient_weights=patient_weights(analysis, chance),
-        comparability=None if ess is None else judged(weights, chance=chance),
+        comparability=None if ess is None else judged(weights, chances=(chance, passed)),
     )
+
+
+def _passing(analysis: WeightedAnalysis) -> Floats | None:
+    if analysis.passing is None:
+        return None
+    return propensity(propensity_mode(analysis.initiation, at=analysis.passing))
 
 
 def patient_weights(analysis: WeightedAnalysis, chance: Floats) -> dict[EstimandTarget, Floats]:

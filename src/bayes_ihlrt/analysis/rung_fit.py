@@ -10,10 +10,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.comparability import judge
-from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum, Summary
+from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
-from bayes_ihlrt.analysis.propensity_description import patient_weights
+from bayes_ihlrt.analysis.rung_reading import (
+    hazard_ratios_at,
+    modifier_values,
+    months_gained,
+    summary_of,
+    target_weights,
+)
 from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
@@ -22,22 +28,21 @@ from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.occupation import EVENT, state_occupation
-from bayes_ihlrt.estimands.patients import treated_weights
-from bayes_ihlrt.estimands.population import sample_population, undefined_survival
+from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.strategies import UNTREATED, within
-from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.estimands.transition_fit import TransitionFit, fit_shared_transitions
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
 from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.weighted_fit import WeightedFit
-from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
-from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.inference.strategy_survival import strategy_survival
+from bayes_ihlrt.inference.weighting import WeightedAnalysis
+from bayes_ihlrt.model.formula import parse_formula, parse_group
+from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
+from bayes_ihlrt.propensity.one_moment import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
@@ -108,10 +113,17 @@ def _weighted(
         draws=spec.ladder.draws,
         seed=spec.sampler.seed,
     )
-    chance = point_propensity(found.analysis.initiation)
-    who = _weighted_to(found, chance)
+    analysis = found.analysis
+    chance = point_propensity(analysis.initiation)
+    passed = None
+    if analysis.passing is not None:
+        passed = point_propensity(analysis.initiation, at=analysis.passing)
+    who = target_weights(found, chance)
+    rung = _estimated(spec, plan, found.fit, horizon=horizon, weights=who)
+    if plan.grace is not None:
+        rung = _with_clone_months(spec, rung, analysis, plan.grace, horizon)
     return replace(
-        _estimated(spec, plan, found.fit, horizon=horizon, weights=who),
+        rung,
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
@@ -121,20 +133,35 @@ def _weighted(
             spec=decided,
             model=plan.model,
             grace=plan.treatment.grace,
-            chance=chance,
+            chances=(chance, passed),
         ),
     )
 
 
-def _weighted_to(found: WeightedFit, chance: Floats) -> Floats | None:
-    """Return what each patient weighs in the population that a rung's weights stand for."""
-    match found.analysis.target:
-        case EstimandTarget.ATE:
-            return None
-        case EstimandTarget.ATT:
-            return treated_weights(found.fit)
-        case target:
-            return patient_weights(found.analysis, chance)[target]
+def _with_clone_months(
+    spec: AnalysisSpec, rung: Rung, analysis: WeightedAnalysis, grace: float, horizon: float
+) -> Rung:
+    """Add survival by strategy, of which no hazard ratio between clones tells."""
+    treated, never = within(grace).name, UNTREATED.name
+    try:
+        found = strategy_survival(
+            *(analysis, horizon),
+            names=(never, treated),
+            draws=spec.ladder.draws,
+            seed=spec.sampler.seed,
+        )
+    except SpecificationError as error:
+        return replace(rung, no_months=" ".join(str(fault) for fault in error.faults))
+    except ConvergenceError as error:
+        return replace(rung, no_months=error.problem)
+    alive, months = found["survival"], found["rmst"]
+    gained = months.sel({STRATEGY: treated}) - months.sel({STRATEGY: never})
+    return replace(
+        rung,
+        rmst_difference=summary_of(gained),
+        no_months=None,
+        survival={name: summary_of(alive.sel({STRATEGY: name})) for name in (treated, never)},
+    )
 
 
 def _estimated(
@@ -146,14 +173,16 @@ def _estimated(
     weights: Floats | None = None,
 ) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
-    defined = not undefined_survival(fit)
-    at = _values(spec) if defined else ()
+    reason = undefined_survival(fit)
+    defined = not reason
+    at = modifier_values(spec) if defined else ()
     return Rung(
         plan=plan,
-        log_hr=_summary(log_hazard_ratio(fit, weights=weights)),
-        log_hr_at=_by_modifier(spec, fit, weights),
-        rmst_difference=_months_gained(fit, horizon, weights) if defined else None,
-        rmst_at={value: _months_gained(fit, horizon, weights, value) for value in at},
+        log_hr=summary_of(log_hazard_ratio(fit, weights=weights)),
+        log_hr_at=hazard_ratios_at(spec, fit, weights),
+        rmst_difference=months_gained(fit, horizon, weights) if defined else None,
+        no_months=reason or None,
+        rmst_at={value: months_gained(fit, horizon, weights, value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),
@@ -171,12 +200,12 @@ def _simulated(
     total = _months_simulated(fit, grace, horizon)
     return Rung(
         plan=plan,
-        log_hr=_summary(log_hazard_ratio(event)),
-        log_hr_at=_by_modifier(spec, event),
-        rmst_difference=_summary(total),
+        log_hr=summary_of(log_hazard_ratio(event)),
+        log_hr_at=hazard_ratios_at(spec, event),
+        rmst_difference=summary_of(total),
         rmst_at={
-            value: _summary(_months_simulated(fit, grace, horizon, value))
-            for value in _values(spec)
+            value: summary_of(_months_simulated(fit, grace, horizon, value))
+            for value in modifier_values(spec)
         },
         by_response=_paths(fit, total, grace, horizon),
         person_time=event.person_time,
@@ -217,11 +246,8 @@ def _positivity(
 
 def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpec:
     """Adjust by weights; leave the time of the decision out where there is one time only."""
-    weights = {"adjust": Adjustment.WEIGHTS}
-    if design is not DesignKind.LANDMARK:
-        return propensity.model_copy(update=weights)
-    formula = without_terms(propensity.formula, {"time", "number"})
-    return propensity.model_copy(update={**weights, "formula": formula})
+    weighing = propensity.model_copy(update={"adjust": Adjustment.WEIGHTS})
+    return without_clock(weighing, OF_DECISIONS) if design is DesignKind.LANDMARK else weighing
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:
@@ -235,31 +261,6 @@ def _updated(cohort: Cohort, plan: RungPlan) -> tuple[str, ...]:
     return tuple(
         name for name in plan.model.outcome.parsed.columns if name in cohort.visits.updated
     )
-
-
-def _values(spec: AnalysisSpec) -> tuple[float, ...]:
-    """Return the values of the modifier at which an effect is read."""
-    return () if spec.modifier is None else spec.estimands.at
-
-
-def _by_modifier(
-    spec: AnalysisSpec, fit: FittedModel, weights: Floats | None = None
-) -> dict[float, Summary]:
-    at = _values(spec)
-    if not at:
-        return {}
-    values = log_hazard_ratio(fit, at, weights=weights)
-    return {value: _summary(values[..., number]) for number, value in enumerate(at)}
-
-
-def _months_gained(
-    fit: FittedModel, horizon: float, weights: Floats | None, modifier_at: float | None = None
-) -> Summary:
-    always = treated_from(0.0)
-    patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
-    months = rmst(fit, horizon, [always, NEVER], population=patients)
-    gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
-    return _summary(gain)
 
 
 def _months_simulated(
@@ -289,11 +290,7 @@ def _paths(
     if acts:
         given = _months_simulated(fit, grace, horizon, unaffected=(Transition.RESPONSE,))
     return ResponsePaths(
-        given=_summary(given),
-        through=_summary(total - given),
-        log_hr_response=_summary(log_hazard_ratio(response)) if acts else None,
+        given=summary_of(given),
+        through=summary_of(total - given),
+        log_hr_response=summary_of(log_hazard_ratio(response)) if acts else None,
     )
-
-
-def _summary(draws: xr.DataArray) -> Summary:
-    return {str(name): float(value) for name, value in summarise(draws).items()}

@@ -21,6 +21,8 @@ from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
 from bayes_ihlrt.propensity.graph import logit_propensity
+from bayes_ihlrt.propensity.one_moment import at_one_moment
+from bayes_ihlrt.propensity.passing import passing_model
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
@@ -72,8 +74,8 @@ class WeightedAnalysis:
 
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
-        """Rows at which somebody enters follow-up: once a patient, trial and clone."""
-        return entry_rows(self.emulation.person_time)
+        """Rows at which somebody enters follow-up: once a patient, trial, clone and arm."""
+        return entry_rows(self.emulation.person_time, self.arm)
 
     def weights(
         self, parameters: Parameters, grace: Parameters | None, patient_weight: Floats
@@ -107,7 +109,9 @@ class WeightedAnalysis:
     ) -> Floats:
         if self.adjust is not Adjustment.WEIGHTS:
             return np.ones((len(patient_weight), self.emulation.person_time.n_rows))
-        earned = None
+        earned = passed = None
+        if self.passing is not None:
+            passed = propensity(logit_propensity(self.passing, parameters))
         if self.grace is not None and grace is not None:
             earned = propensity(logit_propensity(self.grace, grace))
         return row_weights(
@@ -115,9 +119,15 @@ class WeightedAnalysis:
             propensity(logit_propensity(self.initiation, parameters)),
             target=self.target,
             grace=earned,
+            passing=passed,
             patient_weight=patient_weight,
             stabilise=self._design is not DesignKind.CLONE_CENSOR_WEIGHT,
         )
+
+    @cached_property
+    def passing(self) -> PreparedPropensity | None:
+        """The model of initiation at the intervals that controls pass, where there are such."""
+        return passing_model(self.initiation, self.emulation)
 
     @property
     def _design(self) -> DesignKind:
@@ -177,14 +187,20 @@ def prepare_weighted(
     """
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
 
-    def bind(table: Decisions) -> PreparedPropensity:
-        return prepare_propensity(propensity_spec, table.columns, outcome.modifier)
+    def bind(spec: PropensitySpec, table: Decisions) -> PreparedPropensity:
+        return prepare_propensity(spec, table.columns, outcome.modifier)
+
+    grace = None
+    if emulation.grace is not None:
+        # Read at time zero, where the time of the decision is one for everybody.
+        own = at_one_moment(propensity_spec, emulation.grace.columns)
+        grace = bind(own, emulation.grace)
 
     return WeightedAnalysis(
         emulation=emulation,
         outcome=prepare(outcome, emulation.person_time, reduce=False),
-        initiation=bind(emulation.decisions),
-        grace=None if emulation.grace is None else bind(emulation.grace),
+        initiation=bind(propensity_spec, emulation.decisions),
+        grace=grace,
         target=EstimandTarget.ATE if clones else propensity_spec.estimand,
     )
 

@@ -8,13 +8,15 @@ from bayes_ihlrt.designs.person_time import PersonTime
 Floats = NDArray[np.float64]
 
 
-def entry_rows(rows: PersonTime) -> NDArray[np.bool_]:
-    """Return at which rows somebody enters follow-up: once a patient, trial and clone.
+def entry_rows(rows: PersonTime, arm: Floats) -> NDArray[np.bool_]:
+    """Return at which rows somebody enters follow-up: once a patient, trial, clone and arm.
 
     Parameters
     ----------
     rows : PersonTime
         Rows of a design.
+    arm : ndarray, shape (rows,)
+        Whether each row is treated, 0/1.
 
     Returns
     -------
@@ -24,6 +26,8 @@ def entry_rows(rows: PersonTime) -> NDArray[np.bool_]:
     columns = rows.columns
     keys = [rows.patient_index.astype(np.float64)]
     keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
+    # Who is treated between two visits may have been a control of the same trial before.
+    keys += [arm]
     order = np.lexsort((columns["start"].astype(np.float64), *keys))
     stacked = np.stack(keys)[:, order]
     new = np.concatenate([[True], (np.diff(stacked, axis=1) != 0.0).any(axis=0)])

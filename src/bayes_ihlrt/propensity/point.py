@@ -53,13 +53,18 @@ class _Location(NamedTuple):
     nu: float
 
 
-def point_propensity(prepared: PreparedPropensity) -> Floats:
+def point_propensity(
+    prepared: PreparedPropensity, *, at: PreparedPropensity | None = None
+) -> Floats:
     """Return the probability of treatment at each decision, at the mode.
 
     Parameters
     ----------
     prepared : PreparedPropensity
         Specification bound to decisions.
+    at : PreparedPropensity, optional
+        The same specification bound to the decisions at which it is read; those it is fitted to if
+        left out.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def point_propensity(prepared: PreparedPropensity) -> Floats:
         place = place + step
         if float(np.abs(design @ step).max()) < _CLOSE:
             break
-    return propensity(design @ place)
+    return propensity((design if at is None else _columns(at)[0]) @ place)
 
 
 def _columns(prepared: PreparedPropensity) -> tuple[Floats, list[_Location]]:
