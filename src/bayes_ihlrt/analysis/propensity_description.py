@@ -1,6 +1,5 @@
 """Describe the propensities of an analysis: who is compared with whom, and how alike they are."""
 
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.comparability import (
+    Chances,
     Compared,
     arm_sizes,
     balance_covariates,
@@ -23,6 +23,7 @@ from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
+from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.overlap import overlap_data
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
@@ -75,19 +76,10 @@ def describe_propensity(
     clones = story.design is DesignKind.CLONE_CENSOR_WEIGHT
     # Clones stand for everybody at risk; stabilised, they would stand for those left.
     passed = _passing(analysis)
-    weights = row_weights(
-        emulation,
-        chance,
-        target=analysis.target,
-        grace=earned,
-        passing=passed,
-        stabilise=not clones,
-    )
+    given = {"grace": earned, "passing": passed}
+    weights = row_weights(emulation, chance, target=analysis.target, **given, stabilise=not clones)
     compared = compared_rows(emulation, weights, grace=treatment.grace)
     trials = _trials(compared)
-    judged = partial(
-        judge, emulation, spec=spec, model=analysis.outcome.spec, grace=treatment.grace
-    )
     decided = _decided(emulation.decisions, chance) if clones else compared
     decision = emulation.person_time.columns["decision"].astype(np.intp)[analysis.entries]
     return PropensityResult(
@@ -103,8 +95,22 @@ def describe_propensity(
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
         patient_weights=patient_weights(analysis, chance),
-        comparability=None if ess is None else judged(weights, chances=(chance, passed)),
+        comparability=None
+        if ess is None
+        else _judged(analysis, weights, (chance, passed), spec=spec, grace=treatment.grace),
     )
+
+
+def _judged(
+    analysis: WeightedAnalysis,
+    weights: Floats,
+    chances: Chances,
+    *,
+    spec: PropensitySpec,
+    grace: float | None,
+) -> Comparability:
+    model, emulation = analysis.outcome.spec, analysis.emulation
+    return judge(emulation, weights, spec=spec, model=model, grace=grace, chances=chances)
 
 
 def _passing(analysis: WeightedAnalysis) -> Floats | None:
