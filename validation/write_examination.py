@@ -1,7 +1,7 @@
 """Run every adverse input and write docs/validation/examination.md.
 
-    python validation/write_examination.py            # every item
-    python validation/write_examination.py 7 10       # these alone, printed and not written
+python validation/write_examination.py            # every item
+python validation/write_examination.py 7 10       # these alone, printed and not written
 """
 
 import importlib

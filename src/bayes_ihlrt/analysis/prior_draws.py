@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
-from bayes_ihlrt.model.baseline import interval_distances
+from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
 from bayes_ihlrt.names import INTERVAL, Dist, Smoothing
 from bayes_ihlrt.priors import Prior, PriorScale
 
@@ -109,15 +109,22 @@ def _level(
     prior = prepared.priors[anchor].prior
     size: tuple[int, ...] = reference.shape
     if spec.smoothing is Smoothing.INDEPENDENT:
-        stated = draw_prior(prior, rng, (*size, len(spec.cuts or ()) + 1))
+        stated = draw_prior(prior, rng, (*size, prepared.hazard.shapes["log_hazard"][0]))
         log_median = prior.on is PriorScale.LOG_MEDIAN
         return np.log(np.log(2.0)) - stated - reference[:, None] if log_median else stated
     shape = _shape(prepared.hazard, found, rng)
     level = draw_prior(prior, rng, size)
     if prior.on is PriorScale.LOG_MEDIAN:
+        simple, offset = prepared.hazard, np.zeros(size)
         given = {anchor: np.zeros(size), **shape}
+        if isinstance(simple, Piecewise | MSpline):
+            # The statement is about the Weibull that the walk departs from.
+            given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
+            if isinstance(simple, MSpline):
+                offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
+            simple = Weibull()
         mu = prior.hyperparameters["mu"]
-        level = _at_median(prepared.hazard, given, level, mu=mu) - reference
+        level = _at_median(simple, given, level, mu=mu) + offset - reference
     return level[:, None] + shape[anchor] if anchor in shape else level
 
 
@@ -126,10 +133,11 @@ def _shape(
 ) -> dict[str, Floats]:
     """Draw the hazard's parameters other than its level."""
     if isinstance(hazard, Piecewise):
-        return {"log_hazard": _walk(found, rng, np.sqrt(interval_distances(hazard.cuts)))}
+        trend = interval_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_hazard": trend + _walk(found, rng, len(hazard.cuts))}
     if isinstance(hazard, MSpline):
-        constant = np.log(hazard.constant_weights())
-        return {"log_weights": constant + _walk(found, rng, np.ones(len(constant) - 1))}
+        trend = weight_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_weights": trend + _walk(found, rng, trend.shape[-1] - 1)}
     return {name: found[name] for name in hazard.parameters if name in found}
 
 
@@ -148,8 +156,7 @@ def _at_median(
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
 
 
-def _walk(found: Mapping[str, Floats], rng: np.random.Generator, step: Floats) -> Floats:
-    """Draw random walks that begin at zero, shape (draws, steps + 1)."""
+def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:
+    """Draw random walks of mean zero, shape (draws, steps + 1)."""
     scale = found["smoothing_sd"][:, None]
-    steps = rng.normal(size=(len(scale), len(step))) * step
-    return np.concatenate([np.zeros_like(scale), scale * np.cumsum(steps, axis=-1)], axis=-1)
+    return scale * (rng.normal(size=(len(scale), n_steps)) @ walk_matrix(n_steps).T)

@@ -41,13 +41,13 @@ def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
     Returns
     -------
     tuple of HazardSpec
-        The piecewise one with cuts between which there are about as many events.
+        The piecewise one, whose cuts have about as many events between them, where there are
+        twenty events or more.
     """
     own = fit.prepared.spec.outcome.hazard.family
     cuts = event_quantiles(event_times_of(fit.person_time), most=5)
-    options = {HazardFamily.PIECEWISE: {"cuts": cuts}}
     return tuple(
-        HazardSpec(family=family, **options.get(family, {}))
+        HazardSpec(family=family)
         for family in HazardFamily
         if family is not own and (cuts or family is not HazardFamily.PIECEWISE)
     )

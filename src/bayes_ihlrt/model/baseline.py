@@ -7,25 +7,36 @@ giving the central level the shifted prior is the same model.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.graph_priors import GraphPriors
 from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.smoothing import (
+    automatic_cuts,
+    automatic_knots,
+    interval_trend,
+    trend_places,
+    walk_matrix,
+    weight_trend,
+)
 from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
 from bayes_ihlrt.priors import PriorScale
 
 Theta = dict[str, TensorVariable]
-DEFAULT_KNOTS: Final = 3
 
 
-def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
+def make_hazard(
+    spec: HazardSpec, event_times: NDArray[np.float64], *, events: int | None = None
+) -> Hazard:
     """Return the hazard that a specification names.
 
     Parameters
@@ -33,7 +44,10 @@ def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
     spec : HazardSpec
         Family and its options.
     event_times : ndarray
-        Observed event times in months, for the knots of an M-spline.
+        Observed event times in months, at whose quantiles cuts and knots lie.
+    events : int, optional
+        Number of different events, where a patient's event stands in several rows; more of them
+        make more intervals or knots.
 
     Returns
     -------
@@ -48,9 +62,10 @@ def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
         case HazardFamily.GOMPERTZ:
             return Gompertz()
         case HazardFamily.PIECEWISE:
-            return Piecewise(cuts=spec.cuts or ())
+            return Piecewise(cuts=spec.cuts or automatic_cuts(event_times, events=events))
         case HazardFamily.MSPLINE:
-            return MSpline.from_event_times(event_times, n_knots=spec.knots or DEFAULT_KNOTS)
+            knots = spec.knots or automatic_knots(event_times, events=events)
+            return MSpline.from_event_times(event_times, n_knots=knots)
 
 
 def add_baseline(
@@ -62,6 +77,7 @@ def add_baseline(
     reference: TensorVariable,
     time_centre: TensorVariable,
     share: TensorVariable,
+    places: TensorVariable,
 ) -> Theta:
     """Add the parameters of the baseline hazard to the model on the stack.
 
@@ -81,6 +97,8 @@ def add_baseline(
         Log of a typical time in months.
     share : TensorVariable, shape (intervals,)
         Share of events in each interval, for the piecewise hazard.
+    places : TensorVariable, shape (3 x pieces,)
+        Constants of a flexible hazard's trend (`trend_places`), flat.
 
     Returns
     -------
@@ -89,11 +107,11 @@ def add_baseline(
     """
     if spec.smoothing is Smoothing.INDEPENDENT:
         return _independent_intervals(priors, centre, reference)
-    shape, own = _SHAPES[spec.family](hazard, priors, time_centre, share)
+    constants = Constants(time_centre, share, places.reshape(trend_places(hazard).shape))
+    shape, own, simple = _SHAPES[spec.family](hazard, priors, constants)
     anchor = ANCHOR[spec.family]
-    free = {**shape, anchor: _level(shape, anchor, pt.as_tensor(0.0))}
     shift = centre + own
-    location, stretch = _stated_location(hazard, priors, free, anchor, reference)
+    location, stretch = _stated_location(simple, priors, anchor, reference)
     if not priors.has_location(anchor):
         level = priors.sample(anchor, stored=f"{anchor}_centred" if anchor in shape else None)
     else:
@@ -108,8 +126,46 @@ def add_baseline(
     return {anchor: pm.Deterministic(anchor, level + shape[anchor], dims=INTERVAL)}
 
 
+@dataclass(frozen=True)
+class Constants:
+    """Data of the graph that a baseline needs.
+
+    Parameters
+    ----------
+    time_centre, share, places : TensorVariable
+        As in `add_baseline`.
+    """
+
+    time_centre: TensorVariable
+    share: TensorVariable
+    places: TensorVariable
+
+
+@dataclass(frozen=True)
+class Simple:
+    """The hazard of level zero that a statement on survival is about.
+
+    A statement is one piece of information: it fixes the level given the shape of a parametric
+    hazard. A flexible hazard departs from a Weibull by deviations that have a prior of their own,
+    so the statement is about that Weibull.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        A parametric one.
+    theta : dict of str to TensorVariable
+        Its parameters, with log rate 0.
+    offset : TensorVariable or float
+        The family's level is this much above the log rate.
+    """
+
+    hazard: Hazard
+    theta: Theta
+    offset: TensorVariable | float = 0.0
+
+
 def _stated_location(
-    hazard: Hazard, priors: GraphPriors, free: Theta, anchor: str, reference: TensorVariable
+    simple: Simple, priors: GraphPriors, anchor: str, reference: TensorVariable
 ) -> tuple[TensorVariable | float, TensorVariable | float]:
     """Return shift and stretch that turn the stated prior into one on the level.
 
@@ -120,6 +176,7 @@ def _stated_location(
     """
     if priors.priors[anchor].on is not PriorScale.LOG_MEDIAN:
         return 0.0, 1.0
+    hazard, free = simple.hazard, simple.theta
     log_median = priors.values[anchor]["mu"]
     median = pt.exp(log_median)[None]
     zero = pt.zeros((1,))
@@ -129,62 +186,53 @@ def _stated_location(
     log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median), free)[0]
     stretch = pt.exp(log_median + log_hazard - log_cumulative)
     location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
-    return location, stretch
+    return location + simple.offset, stretch
 
 
-def _level(shape: Theta, anchor: str, zero: TensorVariable) -> TensorVariable:
-    return shape[anchor] if anchor in shape else zero
+_Shape = tuple[Theta, TensorVariable | float, Simple]
 
 
-_Shape = tuple[Theta, TensorVariable | float]
+def _exponential(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    del priors, constants
+    return {}, 0.0, Simple(hazard, {"log_rate": pt.as_tensor(0.0)})
 
 
-def _exponential(*_: object) -> _Shape:
-    return {}, 0.0
+def _weibull(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    shape = {"log_shape": priors.sample("log_shape")}
+    own = pt.exp(shape["log_shape"]) * constants.time_centre
+    return shape, own, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
 
 
-def _weibull(
-    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
-) -> _Shape:
-    del hazard
-    log_shape = priors.sample("log_shape")
-    return {"log_shape": log_shape}, pt.exp(log_shape) * time_centre
-
-
-def _gompertz(
-    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
-) -> _Shape:
-    del hazard
-    time = pt.exp(time_centre)
+def _gompertz(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    time = pt.exp(constants.time_centre)
     scaled = priors.sample("slope", stretch=time, stored="slope_scaled")
-    slope = pm.Deterministic("slope", scaled / time)
-    return {"slope": slope}, scaled
+    shape = {"slope": pm.Deterministic("slope", scaled / time)}
+    return shape, scaled, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
 
 
-def _random_walk(
-    hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
-) -> _Shape:
-    """Deviations from the first interval's log hazard: steps with variance sd^2 x distance."""
-    if not isinstance(hazard, Piecewise):
-        raise TypeError(type(hazard).__name__)
-    steps = _walk(priors, np.sqrt(interval_distances(hazard.cuts)))
-    return {"log_hazard": steps}, pt.dot(share, steps)
+def _random_walk(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    """Log hazards of the intervals at level 0: a Weibull's, and a walk of mean 0 about them."""
+    log_shape, walk = _walk(hazard, priors)
+    log_hazard = interval_trend(pt, log_shape, constants.places) + walk
+    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape})
+    return {"log_hazard": log_hazard}, pt.dot(constants.share, log_hazard), simple
 
 
-def _mspline(hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable) -> _Shape:
-    if not isinstance(hazard, MSpline):
-        raise TypeError(type(hazard).__name__)
-    constant = np.log(hazard.constant_weights())
-    walk = _walk(priors, np.ones(len(constant) - 1))
-    weights = pm.Deterministic("log_weights", pt.as_tensor(constant) + walk, dims="basis")
-    return {"log_weights": weights}, 0.0
+def _mspline(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    """Log weights of a Weibull and a walk about them; the level is log H at the last knot."""
+    log_shape, walk = _walk(hazard, priors)
+    trend = weight_trend(pt, log_shape, constants.places)
+    weights = pm.Deterministic("log_weights", trend + walk, dims="basis")
+    offset = pt.exp(log_shape) * constants.places[0, 2]
+    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape}, offset)
+    return {"log_weights": weights}, 0.0, simple
 
 
-def _walk(priors: GraphPriors, step_scale: np.ndarray) -> TensorVariable:
-    scale = priors.sample("smoothing_sd")
+def _walk(hazard: Hazard, priors: GraphPriors) -> tuple[TensorVariable, TensorVariable]:
+    """Return a log shape, and a walk of mean 0 whose steps all have the scale ``smoothing_sd``."""
+    log_shape, scale = priors.sample("log_shape"), priors.sample("smoothing_sd")
     steps = pm.Normal("walk_step", 0.0, 1.0, dims="step")
-    path = pt.cumsum(steps * pt.as_tensor(step_scale))
-    return scale * pt.concatenate([pt.zeros((1,)), path])
+    return log_shape, scale * pt.dot(walk_matrix(len(trend_places(hazard)) - 1), steps)
 
 
 _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
@@ -194,34 +242,6 @@ _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
     HazardFamily.PIECEWISE: _random_walk,
     HazardFamily.MSPLINE: _mspline,
 }
-
-
-def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
-    """Return the distances between interval midpoints, relative to their mean.
-
-    The last interval has no end and is taken to be as wide as the one before it.
-
-    Parameters
-    ----------
-    cuts : tuple of float
-        Inner cut points, months.
-
-    Returns
-    -------
-    ndarray, shape (len(cuts),)
-        Mean 1, so that the random walk's scale is that of a step between average intervals.
-
-    Examples
-    --------
-    >>> interval_distances((6.0, 12.0, 24.0)).round(3).tolist()
-    [0.667, 1.0, 1.333]
-    """
-    edges = np.concatenate([[0.0], cuts])
-    widths = np.diff(edges)
-    widths = np.append(widths, widths[-1])
-    distances = (widths[:-1] + widths[1:]) / 2.0
-    relative: np.ndarray = distances / distances.mean()
-    return relative
 
 
 def _independent_intervals(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.hazards import Hazard, Piecewise
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
 from bayes_ihlrt.model.baseline import Theta, add_baseline, make_hazard
 from bayes_ihlrt.model.encode import Encoder, build_encoder
@@ -20,6 +20,7 @@ from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
+from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import COVARIATE, INTERVAL
 
@@ -81,9 +82,8 @@ def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) ->
     (('transplant', 'age', 'surgery', 'transplant:age'), ('log_rate', 'log_shape'))
     """
     encoder = build_encoder(spec, person_time)
-    died = person_time.columns["event"].astype(np.float64) == 1.0
-    times = person_time.columns["stop"][died].astype(np.float64)
-    hazard = make_hazard(spec.outcome.hazard, times)
+    times, events = event_times(person_time)
+    hazard = make_hazard(spec.outcome.hazard, times, events=events)
     arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
     sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
     return PreparedModel(spec, encoder, hazard, resolve_priors(spec, encoder.terms, sds), arrays)
@@ -179,6 +179,7 @@ def add_outcome(
         reference=pt.dot(data["design_reference"], coefficients),
         time_centre=data["time_centre"][0],
         share=data["interval_share"],
+        places=data["trend_places"],
     )
     return theta, eta, data
 
@@ -193,8 +194,8 @@ def graph_coords(
         COVARIATE: prepared.encoder.columns,
     }
     width = prepared.arrays.data["hazard_basis"].shape[1]
-    if "log_hazard" in prepared.hazard.parameters:
-        coords[INTERVAL] = interval_labels(prepared.spec.outcome.hazard.cuts or ())
+    if isinstance(prepared.hazard, Piecewise):
+        coords[INTERVAL] = interval_labels(prepared.hazard.cuts)
         coords["step"] = coords[INTERVAL][1:]
     if "log_weights" in prepared.hazard.parameters:
         coords["basis"] = [str(number) for number in range(width)]

@@ -28,7 +28,8 @@ LOG_SHAPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
 """Weibull shapes between 0.38 and 2.66 with probability 95 %."""
 SLOPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.05)
 """The Gompertz hazard changes by less than a factor 1.10 a month with probability 95 %."""
-SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=2.0).to_prior()
+SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=4.0).to_prior()
+"""At that scale the hazards of neighbouring pieces differ by less than a factor 4 (95 %)."""
 GROUP_SD: Final = Prior(dist=Dist.HALF_NORMAL, sigma=0.5)
 
 ANCHOR: Final = {
@@ -187,9 +188,10 @@ def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
             parameters["log_shape"] = LOG_SHAPE
         case HazardFamily.GOMPERTZ:
             parameters["slope"] = SLOPE
-        case HazardFamily.PIECEWISE if hazard.smoothing is not Smoothing.INDEPENDENT:
-            parameters["smoothing_sd"] = SMOOTHING_SD
-        case HazardFamily.MSPLINE:
+        case HazardFamily.PIECEWISE if hazard.smoothing is Smoothing.INDEPENDENT:
+            pass
+        case HazardFamily.PIECEWISE | HazardFamily.MSPLINE:
+            parameters["log_shape"] = LOG_SHAPE
             parameters["smoothing_sd"] = SMOOTHING_SD
         case _:
             pass
