@@ -9,6 +9,8 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.estimands.transition_spec import Cuts
 from bayes_ihlrt.inference.limits import MIN_ESS
+from bayes_ihlrt.model.flexible import FLEXIBLE
+from bayes_ihlrt.model.spec import HazardSpec
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
@@ -49,6 +51,11 @@ class LadderSpec(BaseModel):
         default=None,
         description="Which of [visits] switches is response; adds the g-formula as the last rung.",
     )
+    hazard: HazardSpec | None = Field(
+        default=None,
+        description="Baseline hazard of every rung but the g-formula; left out a flexible one, "
+        "piecewise with cuts at quantiles of the event times, whatever [outcome.hazard] says.",
+    )
     cuts: Cuts | None = Field(
         default=None,
         description="g-formula: months at which hazards may change; 3, 6, 12, 24 if left out.",
@@ -74,6 +81,30 @@ class LadderSpec(BaseModel):
                     "`response`, or leave the cuts out"
                 )
         return self
+
+
+def ladder_hazard(ladder: LadderSpec) -> HazardSpec:
+    """Return the baseline hazard of the rungs.
+
+    A baseline that cannot bend credits the course of the hazard to a treatment that starts late,
+    and each design with another part of it.
+
+    Parameters
+    ----------
+    ladder : LadderSpec
+        The ladder.
+
+    Returns
+    -------
+    HazardSpec
+        A flexible one unless the ladder says otherwise.
+
+    Examples
+    --------
+    >>> ladder_hazard(LadderSpec()).family.value
+    'piecewise'
+    """
+    return ladder.hazard or FLEXIBLE
 
 
 def grace_months(ladder: LadderSpec, treatment: TreatmentSpec) -> float:

@@ -8,7 +8,7 @@ modifier in person-time weighted by the propensity. The g-formula simulates stra
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.ladder_spec import grace_months
+from bayes_ihlrt.analysis.ladder_spec import grace_months, ladder_hazard
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS, ladder_states
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
@@ -16,6 +16,7 @@ from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
+from bayes_ihlrt.model.flexible import with_hazard
 from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.model.spec import ModelSpec, OutcomeSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
@@ -162,7 +163,11 @@ def _rung(
         rung=design.value if at is None else f"{design.value}-{at:g}",
         adjustment=adjustment,
         treatment=TreatmentSpec(**own),
-        model=spec.model if adjustment == COVARIATES else crude_model(spec),
+        model=(
+            with_hazard(spec.model, ladder_hazard(spec.ladder))
+            if adjustment == COVARIATES
+            else crude_model(spec)
+        ),
         assumption=_ASSUMES[design, adjustment],
         adjusted_for=_adjusted_for(spec, adjustment),
     )
@@ -203,7 +208,7 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        Same hazard and the same priors for what is left; no groups.
+        The ladder's hazard and the same priors for what is left; no groups.
     """
     if spec.treatment is None:
         message = "the ladder has a treatment"
@@ -218,7 +223,8 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         if key not in gone and key != "group_sd" and not key.startswith("sd_")
     }
     outcome = OutcomeSpec(formula=formula, hazard=spec.outcome.hazard)
-    return ModelSpec(treatment=name, modifier=spec.modifier, outcome=outcome, priors=priors)
+    model = ModelSpec(treatment=name, modifier=spec.modifier, outcome=outcome, priors=priors)
+    return with_hazard(model, ladder_hazard(spec.ladder))
 
 
 def _grace_weights(spec: AnalysisSpec) -> GraceWeights:

@@ -64,6 +64,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
 }
 _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     "outcome": {"hazard": HazardSpec},
+    "ladder": {"hazard": HazardSpec},
     "sensitivity": {
         "confounder": ConfounderSpec,
         "external": ExternalSpec,

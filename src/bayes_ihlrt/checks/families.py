@@ -19,14 +19,11 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
+from bayes_ihlrt.model.flexible import with_hazard
+from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import Engine, HazardFamily
 
 Floats = NDArray[np.float64]
-_BASELINE: Final = frozenset(
-    {"log_rate", "log_shape", "slope", "log_hazard", "log_scale", "log_weights", "smoothing_sd"}
-)
-"""Parameters that not every family has: priors stated for them belong to the model's own family."""
 _STEPS: Final = 2000
 
 
@@ -51,33 +48,6 @@ def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
         for family in HazardFamily
         if family is not own and (cuts or family is not HazardFamily.PIECEWISE)
     )
-
-
-def with_hazard(spec: ModelSpec, hazard: HazardSpec) -> ModelSpec:
-    """Return a model with another baseline hazard.
-
-    Priors of the old family's own parameters are left out; that of ``baseline`` stays.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    hazard : HazardSpec
-        Its new hazard.
-
-    Returns
-    -------
-    ModelSpec
-        The model.
-
-    Examples
-    --------
-    >>> with_hazard(ModelSpec(), HazardSpec(family="gompertz")).outcome.hazard.family.value
-    'gompertz'
-    """
-    outcome = spec.outcome.model_copy(update={"hazard": hazard})
-    priors = {name: prior for name, prior in spec.priors.items() if name not in _BASELINE}
-    return spec.model_copy(update={"outcome": outcome, "priors": priors})
 
 
 def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset:

@@ -34,6 +34,28 @@ from bayes_ihlrt.priors import PriorScale
 Theta = dict[str, TensorVariable]
 
 
+@dataclass(frozen=True)
+class Constants:
+    """Data of the graph that sampling coordinates and trends are made of.
+
+    Parameters
+    ----------
+    time_centre : TensorVariable, scalar
+        Log of a typical time in months.
+    share : TensorVariable, shape (intervals,)
+        Share of events in each interval, for the piecewise hazard.
+    places : TensorVariable, shape (3 x pieces,)
+        Constants of a flexible hazard's trend (`trend_places`), flat.
+    information : TensorVariable, scalar
+        About how much the data say of a step of the walk (`walk_information`).
+    """
+
+    time_centre: TensorVariable
+    share: TensorVariable
+    places: TensorVariable
+    information: TensorVariable
+
+
 def make_hazard(
     spec: HazardSpec, event_times: NDArray[np.float64], *, events: int | None = None
 ) -> Hazard:
@@ -75,9 +97,7 @@ def add_baseline(
     *,
     centre: TensorVariable,
     reference: TensorVariable,
-    time_centre: TensorVariable,
-    share: TensorVariable,
-    places: TensorVariable,
+    constants: Constants,
 ) -> Theta:
     """Add the parameters of the baseline hazard to the model on the stack.
 
@@ -93,12 +113,8 @@ def add_baseline(
         Linear predictor at average covariates and group effects.
     reference : TensorVariable, scalar
         Linear predictor of the untreated average patient.
-    time_centre : TensorVariable, scalar
-        Log of a typical time in months.
-    share : TensorVariable, shape (intervals,)
-        Share of events in each interval, for the piecewise hazard.
-    places : TensorVariable, shape (3 x pieces,)
-        Constants of a flexible hazard's trend (`trend_places`), flat.
+    constants : Constants
+        Constants of the data.
 
     Returns
     -------
@@ -107,7 +123,6 @@ def add_baseline(
     """
     if spec.smoothing is Smoothing.INDEPENDENT:
         return _independent_intervals(priors, centre, reference)
-    constants = Constants(time_centre, share, places.reshape(trend_places(hazard).shape))
     shape, own, simple = _SHAPES[spec.family](hazard, priors, constants)
     anchor = ANCHOR[spec.family]
     shift = centre + own
@@ -124,21 +139,6 @@ def add_baseline(
     if anchor not in shape:
         return {**shape, anchor: level}
     return {anchor: pm.Deterministic(anchor, level + shape[anchor], dims=INTERVAL)}
-
-
-@dataclass(frozen=True)
-class Constants:
-    """Data of the graph that a baseline needs.
-
-    Parameters
-    ----------
-    time_centre, share, places : TensorVariable
-        As in `add_baseline`.
-    """
-
-    time_centre: TensorVariable
-    share: TensorVariable
-    places: TensorVariable
 
 
 @dataclass(frozen=True)
@@ -212,27 +212,37 @@ def _gompertz(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Sha
 
 def _random_walk(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
     """Log hazards of the intervals at level 0: a Weibull's, and a walk of mean 0 about them."""
-    log_shape, walk = _walk(hazard, priors)
-    log_hazard = interval_trend(pt, log_shape, constants.places) + walk
+    log_shape, walk, places = _walk(hazard, priors, constants)
+    log_hazard = interval_trend(pt, log_shape, places) + walk
     simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape})
     return {"log_hazard": log_hazard}, pt.dot(constants.share, log_hazard), simple
 
 
 def _mspline(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
     """Log weights of a Weibull and a walk about them; the level is log H at the last knot."""
-    log_shape, walk = _walk(hazard, priors)
-    trend = weight_trend(pt, log_shape, constants.places)
+    log_shape, walk, places = _walk(hazard, priors, constants)
+    trend = weight_trend(pt, log_shape, places)
     weights = pm.Deterministic("log_weights", trend + walk, dims="basis")
-    offset = pt.exp(log_shape) * constants.places[0, 2]
+    offset = pt.exp(log_shape) * places[0, 2]
     simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape}, offset)
     return {"log_weights": weights}, 0.0, simple
 
 
-def _walk(hazard: Hazard, priors: GraphPriors) -> tuple[TensorVariable, TensorVariable]:
-    """Return a log shape, and a walk of mean 0 whose steps all have the scale ``smoothing_sd``."""
+def _walk(
+    hazard: Hazard, priors: GraphPriors, constants: Constants
+) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
+    """Return log shape, a walk of mean 0 whose steps have scale ``smoothing_sd``, and places.
+
+    A step is s c / sqrt(1 + s^2 I), where c has the standard deviation sqrt(1 + s^2 I): the step
+    itself has s. Where the data say little (s^2 I small) that is the non-centred form, where they
+    say much the coordinate c is the step in units of its posterior's spread, whatever s is.
+    """
     log_shape, scale = priors.sample("log_shape"), priors.sample("smoothing_sd")
-    steps = pm.Normal("walk_step", 0.0, 1.0, dims="step")
-    return log_shape, scale * pt.dot(walk_matrix(len(trend_places(hazard)) - 1), steps)
+    spread = pt.sqrt(1.0 + scale**2 * constants.information)
+    coordinate = pm.Normal("walk_step", 0.0, spread, dims="step")
+    shape = trend_places(hazard).shape
+    walk = pt.dot(walk_matrix(shape[0] - 1), coordinate) * (scale / spread)
+    return log_shape, walk, constants.places.reshape(shape)
 
 
 _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {

@@ -13,7 +13,7 @@ from pytensor.tensor import TensorVariable
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards import Hazard, Piecewise
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
-from bayes_ihlrt.model.baseline import Theta, add_baseline, make_hazard
+from bayes_ihlrt.model.baseline import Constants, Theta, add_baseline, make_hazard
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
@@ -177,9 +177,12 @@ def add_outcome(
         priors,
         centre=pt.dot(data["design_centre"], coefficients) + group_mean,
         reference=pt.dot(data["design_reference"], coefficients),
-        time_centre=data["time_centre"][0],
-        share=data["interval_share"],
-        places=data["trend_places"],
+        constants=Constants(
+            data["time_centre"][0],
+            data["interval_share"],
+            data["trend_places"],
+            data["walk_information"][0],
+        ),
     )
     return theta, eta, data
 
