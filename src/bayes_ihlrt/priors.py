@@ -33,6 +33,8 @@ class PriorScale(StrEnum):
     """One over the square of a standard deviation, as in BUGS."""
     LOG_MEDIAN = "log-median"
     """The log of the median survival (months) of an untreated patient with average covariates."""
+    LOG_CUMULATIVE_HAZARD = "log-cumulative-hazard"
+    """The log of that patient's cumulative hazard, -log S, `at` a number of months."""
 
 
 class PerUnit(StrEnum):
@@ -75,6 +77,8 @@ class Prior(_Frozen):
         Hyperparameters: exactly those of `dist`.
     on : PriorScale
         Quantity that the distribution describes; the parameter itself by default.
+    at : float, optional
+        For `on` ``"log-cumulative-hazard"``: months from time zero.
     per : PerUnit
         For a coefficient: per unit of the covariate (default) or per standard deviation.
 
@@ -97,6 +101,7 @@ class Prior(_Frozen):
     beta: Positive | None = None
     lam: Positive | None = None
     on: PriorScale = PriorScale.PARAMETER
+    at: Positive | None = None
     per: PerUnit = PerUnit.UNIT
 
     @model_validator(mode="after")
@@ -111,6 +116,9 @@ class Prior(_Frozen):
             found = ", ".join(sorted(given)) or "none"
             message = f"{self.dist} takes exactly {', '.join(wanted)}; found {found}"
             raise ValueError(message)
+        if (self.on is PriorScale.LOG_CUMULATIVE_HAZARD) != (self.at is not None):
+            message = f'at (months) belongs to on = "log-cumulative-hazard"; found at = {self.at}'
+            raise ValueError(f"{message} with on = {self.on.value}")
         return self
 
     @property

@@ -219,24 +219,60 @@ def fail_to_save(figure, path, **options):
     raise OSError(28, "No space left on device")
 
 
-def test_a_full_disk_leaves_nothing_behind(sampler, tmp_path, monkeypatch):
+# Without figures, and without the manifest that seals a whole result.
+KEPT = {"result.json", "posterior.nc", "specification.toml", "report.json"}
+
+
+def test_a_full_disk_loses_only_what_it_has_no_room_for(sampler, tmp_path, monkeypatch):
     monkeypatch.setattr(Figure, "savefig", fail_to_save)
     out = tmp_path / "out"
     result = fit("--out", out, "--quiet")
     assert result.exit_code == 1
+    kept = tmp_path / "out.unfinished"
     assert result.stderr == (
         f"Error: --out: 1 fault\n  - folder {out}: it cannot be written (no space left on device). "
-        "Name another folder.\n"
+        f"Name another folder. What could be written is kept in {kept}.\n"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [kept]
+    assert files_in(kept) == KEPT
+    assert json.loads((kept / "result.json").read_text())["parameters"]
+    assert load(kept / "posterior.nc")["posterior"].sizes["draw"] == 200
 
 
 def test_a_full_disk_leaves_earlier_results_as_they_were(written, sampler, monkeypatch):
     before = {name: (written / name).read_bytes() for name in FILES}
     monkeypatch.setattr(Figure, "savefig", fail_to_save)
-    assert fit("--out", written, "--quiet", "--overwrite", "--seed", "3").exit_code == 1
+    for ending in ("", "-2"):
+        assert fit("--out", written, "--quiet", "--overwrite", "--seed", "3").exit_code == 1
+        assert files_in(written.with_name(f"{written.name}.unfinished{ending}")) == KEPT
     assert {name: (written / name).read_bytes() for name in FILES} == before
     assert files_in(written) == FILES
+
+
+@pytest.mark.parametrize(
+    ("broken", "lost"),
+    [
+        ("FitResult.to_dict", {"result.json"}),
+        ("figure_data", {name for name in FILES if name.startswith("figures/")}),
+        ("brief_fit", {"report.json"}),
+        ("save", {"posterior.nc"}),
+    ],
+)
+def test_whatever_fails_while_writing_the_rest_is_kept(
+    broken, lost, sampler, tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        return {"value": object()} if broken == "FitResult.to_dict" else 1 / 0
+
+    monkeypatch.setattr(f"bayes_ihlrt.report.writing.{broken}", fail)
+    result = fit("--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 1
+    assert type(result.exception) in {TypeError, ZeroDivisionError}
+    kept = tmp_path / "out.unfinished"
+    assert result.exception.__notes__ == [f"What could be written is kept in {kept}."]
+    assert files_in(tmp_path) == {
+        f"{kept.name}/{name}" for name in FILES - lost - {"manifest.json"}
+    }
 
 
 def test_an_interruption_leaves_nothing_behind(sampler, tmp_path, monkeypatch):

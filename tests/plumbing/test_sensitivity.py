@@ -1,6 +1,7 @@
 """A whole sensitivity study around fits with known answers: numbers, words, files, refusals."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from bayes_ihlrt.analysis import (
     external,
     negative_control,
     sensitivity,
+    sensitivity_audit,
     sensitivity_parts,
     structure,
 )
@@ -20,8 +22,10 @@ from bayes_ihlrt.analysis.sensitivity import sensitivity_study
 from bayes_ihlrt.analysis.sensitivity_datasets import sensitivity_figures
 from bayes_ihlrt.analysis.sensitivity_spec import ExternalSpec, NegativeControlSpec
 from bayes_ihlrt.errors import RefusedError, SpecificationError
+from bayes_ihlrt.inference import nuts_audit
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Approximation
+from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.store import load
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.plots import PLOTS
@@ -68,7 +72,8 @@ def fake_cells(prepared, cells, *, draws, seed, keep=()):
             np.zeros((len(cells), draws, len(levels))),
         )
     values["weight"] = (("member", "draw"), np.full((len(cells), draws), 1.0 / draws))
-    dataset = xr.Dataset(values, coords={"member": np.arange(len(cells))})
+    labels = {"centre": levels} if levels else {}
+    dataset = xr.Dataset(values, coords={"member": np.arange(len(cells)), **labels})
     size = len(cells)
     return CellFits(
         tuple(cells),
@@ -111,9 +116,11 @@ def result():
         patch.setattr(structure, "fit_shared", fake_shared)
         patch.setattr(sensitivity, "power_scaling", empty("power_scaling"))
         patch.setattr(sensitivity, "latent_confounding", empty("latent"))
-        patch.setattr(sensitivity, "audit_grid", empty("audit"))
+        # The audit is the real one, of one corner and with chains that are too short to converge.
+        short = SamplerSpec(draws=100, tune=100, chains=2)
+        patch.setattr(sensitivity_audit, "audit", partial(nuts_audit.audit, settings=short))
         spec = load_spec("sensitivity/primary")
-        own = spec.sensitivity.model_copy(update={"draws": 400})
+        own = spec.sensitivity.model_copy(update={"draws": 400, "audit": 1})
         yield sensitivity_study(spec.model_copy(update={"sensitivity": own}), "ihlrt_synthetic")
 
 
@@ -213,6 +220,9 @@ def test_written_study_reads_back(result, tmp_path):
         *("power_scaling", "tipping", "evidence", "confounding", "structure", "audit"),
         "external",
     }
+    assert content["audit"]["fits"] == 1
+    assert content["audit"]["decisions_changed"] in {0, 1}
+    assert content["audit"]["mcse"] > 0.0
     tree = load(tmp_path / "out" / "posterior.nc")
     assert set(tree.children) == set(result.checks)
     assert tree["grid"].to_dataset().equals(result.checks["grid"].data)

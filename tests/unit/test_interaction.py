@@ -23,7 +23,7 @@ from bayes_ihlrt.estimands import (
     subgroup_log_hazard_ratio,
     treated_from,
 )
-from bayes_ihlrt.estimands.crossing_values import Crossing
+from bayes_ihlrt.estimands.crossing_values import Crossing, gain_chance
 from bayes_ihlrt.estimands.curves import NEVER
 from bayes_ihlrt.estimands.proportions import Counts, compare_proportions
 from fabricated import CENTRE, effects, fabricate, normal, weibull
@@ -106,7 +106,7 @@ def test_statements_have_the_prior_beside_them(fit):
         [(change < 0).mean(), ((ratio > 0.8) & (ratio < 1.25)).mean(), (months > 0.2).mean()]
     )
     assert found[0].prior == 0.0
-    assert found[0].words == "ihlrt lowers the hazard more at higher nlr"
+    assert found[0].words == "ihlrt lowers the hazard more at nlr 6 than at 1.5"
 
 
 def test_without_an_interaction_nothing_is_said_of_it():
@@ -135,23 +135,56 @@ def test_contrasts_on_survival_and_months(fit):
 
 
 def test_crossings_of_a_curve_that_turns():
-    values, chance = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.9, 0.4, 0.4, 0.6])
-    found = crossings(values, chance, [0.5, 0.95, 0.3], log=True)
+    values, heights = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.9, 0.4, 0.4, 0.6])
+
+    def chance(at):
+        return np.interp(np.log(at), np.log(values), heights)
+
+    found = crossings(chance, values, [0.5, 0.95, 0.3], log=True)
     assert [each.above for each in found] == ["lower", "higher", "nowhere", "everywhere"]
-    assert found[0].at == pytest.approx(2**0.8)
-    assert found[1].at == pytest.approx(4 * 2**0.5)
+    assert found[0].at == pytest.approx(2**0.8, rel=1e-5)
+    assert found[1].at == pytest.approx(4 * 2**0.5, rel=1e-5)
     assert found[2] == Crossing(0.95, None, "nowhere")
 
 
 def test_crossing_of_a_normal_posterior():
-    """P(b + c z < 0) = level has a closed form: interpolation error and Monte Carlo only."""
+    """P(b + c z < 0) = level has a closed form, whatever values are looked at."""
     b, c, sd = -0.3, 0.2, 0.25
-    z = np.linspace(-3.0, 3.0, 401)
-    chance = stats.norm.cdf(-(b + c * z) / sd)
-    (found,) = crossings(3.0 * 2**z, chance, [0.8], log=True)
+
+    def chance(at):
+        return stats.norm.cdf(-(b + c * np.log2(at / 3.0)) / sd)
+
     expected = 3.0 * 2 ** ((-stats.norm.ppf(0.8) * sd - b) / c)
-    assert found.at == pytest.approx(expected, rel=1e-4)
-    assert found.above == "lower"
+    for values in (3.0 * 2 ** np.linspace(-3.0, 3.0, 401), np.array([0.1, 40.0])):
+        (found,) = crossings(chance, values, [0.8], log=True)
+        assert found.at == pytest.approx(expected, rel=1e-4)
+        assert found.above == "lower"
+    (found,) = crossings(chance, np.linspace(0.1, 2000.0, 21), [0.8])
+    assert found.at == pytest.approx(expected, abs=2000.0 / 20 / 65536)
+
+
+def test_a_passage_between_two_values_is_not_missed():
+    """The peak lies between two values that are both below the level."""
+
+    def chance(at):
+        return 0.96 * np.exp(-0.5 * ((at - 2.5) / 0.6) ** 2)
+
+    found = crossings(chance, np.arange(0.0, 6.0), [0.9])
+    half = 0.6 * np.sqrt(2 * np.log(0.96 / 0.9))
+    assert [each.at for each in found] == pytest.approx([2.5 - half, 2.5 + half], abs=1e-4)
+    assert [each.above for each in found] == ["higher", "lower"]
+
+
+def test_gains_between_values_follow_their_curves(fit):
+    """The chance of a gain at values that were not computed, against computing them."""
+    values = np.geomspace(1.5, 6.0, 9)
+    gains = gain_by_modifier(fit, values, 24.0, TREATED)
+    between = np.geomspace(1.6, 5.7, 7)
+    exact = gain_by_modifier(fit, between, 24.0, TREATED).to_numpy().reshape(-1, 7)
+    for months in np.linspace(exact.min(), exact.max(), 9):
+        near = np.abs(exact - months).min(axis=0) < 1e-3
+        found = gain_chance(gains, months, log=True)(between)
+        np.testing.assert_allclose(found[~near], (exact > months).mean(axis=0)[~near], atol=1e-12)
 
 
 def test_subgroups_are_shrunken_by_their_group_slopes():

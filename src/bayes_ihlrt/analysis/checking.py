@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt import model as models
 from bayes_ihlrt.analysis.columns import covariates
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
@@ -22,6 +23,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import HazardFamily
 
@@ -195,12 +197,24 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         if propensity is None
         else propensity.emulation.person_time
     )
-    check_modifier(spec.modifier, rows)
+    check_modifier(spec, rows)
+    _check_formula(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     notes += () if propensity is None else propensity.notes
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
+
+
+def _check_formula(spec: AnalysisSpec, rows: PersonTime) -> None:
+    """Check names, and compute functions: whether they suit the data shows in no other way."""
+    groups = [(term.group, term.slope) for term in spec.outcome.groups]
+    if faults := name_faults(OUTCOME, spec.outcome.parsed.columns, groups):
+        raise SpecificationError("model", faults)
+    factors = {factor for term in spec.outcome.parsed.terms for factor in term}
+    if not all(factor.isidentifier() for factor in factors):
+        # The formula library takes a second to load, and columns alone do not need it.
+        models.build_encoder(spec.model, rows)
 
 
 def count_parameters(
@@ -272,7 +286,7 @@ def _columns_of(term: Term, rows: PersonTime) -> int:
     count = 1
     for factor in term:
         name = factor.removeprefix("C(").removesuffix(")")
-        if name in rows.columns:
+        if name.isidentifier() and name in rows.columns:
             values = rows.columns[name]
             categories = factor != name or values.dtype == object
             count *= len(set(values.tolist())) - 1 if categories else 1

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.additive import additive_interaction
-from bayes_ihlrt.estimands.crossing_values import Crossing, crossings, gain_by_modifier
+from bayes_ihlrt.estimands.crossing_values import (
+    Chance,
+    Crossing,
+    crossings,
+    gain_by_modifier,
+    gain_chance,
+)
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import (
     Question,
@@ -24,12 +30,13 @@ from bayes_ihlrt.estimands.mitigation import (
 from bayes_ihlrt.estimands.population import cohort_rows, undefined_survival
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
 
 Floats = NDArray[np.float64]
 type Summary = dict[str, float | None]
 _VALUES: Final = 21
+_SPAN: Final = (0.05, 0.95)
+"""Quantiles of the cohort between which it is asked whether the effect turns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,8 @@ class InteractionResult:
         Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``. None, like
         ``prob_gain``, where covariates change during follow-up.
     statements : tuple of Statement
-        Statements with prior and posterior probability.
+        Statements with prior and posterior probability; with ``hazard-ratio-turns`` where the
+        modifier is not a straight line in the model.
     curve : xarray.Dataset
         Over the modifier's ``value``: ``median, q2.5, q97.5`` of the hazard ratio, ``prob_benefit``
         (hazard ratio below 1) and ``prob_gain`` (more than that many months gained).
@@ -116,17 +124,19 @@ def describe_interaction(
     low, high = _compared(spec.estimands.at, observed)
     if not low < high:
         return None
+    middle = np.quantile(observed, _SPAN)
     question = Question(
         low=low,
         high=high,
         horizon=max(spec.estimands.horizons),
         treated=strategies(spec)[-1],
         gain=spec.estimands.gain,
+        span=(min(low, float(middle[0])), max(high, float(middle[1]))),
         weigh=weigh,
     )
-    curve = _curve(fit, modifier, question, observed)
     log = modifier.transform is ModifierTransform.LOG2
-    values = curve["value"].to_numpy()
+    values = _values(observed, log=log)
+    curve, chances = _curve(fit, values, question, log=log)
     statements = mitigation_statements(fit, prior, question)
     return InteractionResult(
         question=question,
@@ -137,9 +147,8 @@ def describe_interaction(
         statements=statements,
         curve=curve,
         crossings={
-            name: crossings(values, curve[name].to_numpy(), spec.estimands.levels, log=log)
-            for name in ("prob_benefit", "prob_gain")
-            if bool(np.isfinite(curve[name]).all())
+            name: crossings(chance, values, spec.estimands.levels, log=log)
+            for name, chance in chances.items()
         },
     )
 
@@ -149,25 +158,54 @@ def _compared(at: tuple[float, ...], observed: Floats) -> tuple[float, float]:
     if len(set(at)) > 1:
         return min(at), max(at)
     low, high = np.quantile(observed, [0.25, 0.75])
+    if not low < high:
+        low, high = observed.min(), observed.max()
     return float(low), float(high)
 
 
-def _curve(
-    fit: FittedModel, modifier: ModifierSpec, question: Question, observed: Floats
-) -> xr.Dataset:
-    space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
-    values = space(observed.min(), observed.max(), _VALUES)
+def _values(observed: Floats, *, log: bool) -> Floats:
+    """Values to look at: equally far apart, and as many where the patients are.
+
+    One patient far from the others would otherwise leave all of them between two values.
+    """
+    space = np.geomspace if log else np.linspace
+    even = space(observed.min(), observed.max(), _VALUES)
     # Rounding must not carry the ends beyond the cohort, where splines are not defined.
-    values[[0, -1]] = observed.min(), observed.max()
-    log_hr = log_hazard_ratio(fit, values).rename({modifier.name: "value"})
-    found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
-    found = found.assign(prob_benefit=probability(log_hr < 0.0))
+    even[[0, -1]] = observed.min(), observed.max()
+    scale = np.log(even) if log else even
+    own = np.log(observed) if log else observed
+    apart = 0.2 * (scale[1] - scale[0])
+    if (np.diff(np.quantile(own, [0.05, 0.95])) > (_VALUES - 1) * apart).all():
+        return np.asarray(even, dtype=np.float64)
+    crowded = np.quantile(observed, np.linspace(0.0, 1.0, _VALUES))
+    return np.unique(np.concatenate([even, crowded]))
+
+
+def _curve(
+    fit: FittedModel, values: Floats, question: Question, *, log: bool
+) -> tuple[xr.Dataset, dict[str, Chance]]:
+    """Hazard ratio and chances over the modifier; and the chances at any other value."""
+
+    def log_hr(at: Floats) -> xr.DataArray:
+        found = log_hazard_ratio(fit, at)
+        return found.rename({found.dims[-1]: "value"})
+
+    def benefit(at: Floats) -> Floats:
+        return np.asarray(probability(log_hr(at) < 0.0).to_numpy(), dtype=np.float64)
+
+    ratios = log_hr(values)
+    found = summarise(xr.apply_ufunc(np.exp, ratios))[["median", "q2.5", "q97.5"]]
+    found = found.assign(prob_benefit=probability(ratios < 0.0))
     if undefined_survival(fit):
-        return found.assign(prob_gain=xr.full_like(found["prob_benefit"], np.nan))
+        nothing = xr.full_like(found["prob_benefit"], np.nan)
+        return found.assign(prob_gain=nothing), {"prob_benefit": benefit}
     gained = gain_by_modifier(
         fit, values, question.horizon, question.treated, weights=question.weigh(fit)
-    ).rename({modifier.name: "value"})
-    return found.assign(prob_gain=probability(gained > question.gain))
+    )
+    gained = gained.rename({gained.dims[-1]: "value"})
+    found = found.assign(prob_gain=probability(gained > question.gain))
+    chances = {"prob_benefit": benefit, "prob_gain": gain_chance(gained, question.gain, log=log)}
+    return found, chances
 
 
 def _multiplicative(

@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 
 from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.model.modifier_form import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind
 
 CLOCKS: Final[Mapping[DesignKind, str]] = {
@@ -40,7 +42,8 @@ def analysis_notes(
     -------
     tuple of str
         Immortal time, synthetic data, another clock than time zero, patients left out, few events
-        or none in an arm, extrapolation (horizons, start of treatment, modifier).
+        or none in an arm, extrapolation (horizons, start of treatment, modifier), where the main
+        effect is read.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
     with warnings.catch_warnings(record=True) as caught:
@@ -51,7 +54,7 @@ def analysis_notes(
         adjusted = spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
-    return (*notes, *_modifier_range(spec, rows))
+    return (*notes, *_modifier_range(spec, rows), *_main_effect(spec, rows))
 
 
 def _immortal_time(rows: PersonTime) -> list[str]:
@@ -200,7 +203,37 @@ def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     outside = [f"{at:g}" for at in spec.estimands.at if not low <= at <= high]
     if not outside:
         return []
+    source = (
+        "comes from the prior of the spline, since nobody there informs it"
+        if modifier_splines(spec)
+        else "is extrapolated by the model"
+    )
     return [
         f"{spec.modifier.name} {' and '.join(outside)} lies outside the values of the cohort "
-        f"({low:g} to {high:g}): what is said of it is extrapolated by the model."
+        f"({low:g} to {high:g}): what is said of it {source}."
+    ]
+
+
+def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    """Where the coefficient of treatment is not its effect at the reference."""
+    modifier, treatment = spec.modifier, spec.treatment
+    if modifier is None or treatment is None or linear_in_modifier(spec.model):
+        return []
+    own = {modifier.name, modifier.column}
+    bent = [
+        factor
+        for term in spec.outcome.parsed.terms
+        if treatment.name in term
+        for factor in term
+        if factor not in {treatment.name, modifier.name} and own & names_in(factor)
+    ]
+    if not bent:
+        return []
+    where = f"not the effect at the reference, {modifier.reference:g}"
+    if all(begins_at_zero(factor, modifier.name) for factor in bent):
+        lowest = float(rows.columns[modifier.column].astype(np.float64).min())
+        where = f"the effect at the lowest {modifier.name} of the cohort, {lowest:g}, {where}"
+    return [
+        f"With {' and '.join(dict.fromkeys(bent))} the coefficient {treatment.name}, and so its "
+        f"prior, is {where}."
     ]

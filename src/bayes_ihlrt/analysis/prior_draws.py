@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.contrasts import orthonormal_basis
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
 from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
-from bayes_ihlrt.names import INTERVAL, Dist, Smoothing
+from bayes_ihlrt.names import INTERVAL, Dist
 from bayes_ihlrt.priors import Prior, PriorScale
 
 Floats = NDArray[np.float64]
@@ -55,8 +56,12 @@ def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> 
     found = {
         name: draw_prior(resolved.prior, rng, (draws,))
         for name, resolved in prepared.priors.items()
-        if name != anchor
+        if name not in {anchor, DEVIATION_NAME}
     }
+    if DEVIATION_NAME in prepared.priors and isinstance(prepared.hazard, Piecewise):
+        count = prepared.hazard.n_intervals
+        contrasts = draw_prior(prepared.priors[DEVIATION_NAME].prior, rng, (draws, count - 1))
+        found[DEVIATION_NAME] = contrasts @ orthonormal_basis(count)[:, 1:].T
     coefficients = np.stack([found[name] for name in columns], -1) if columns else np.empty((1, 0))
     reference = coefficients @ np.asarray(prepared.arrays.data["design_reference"])
     found[anchor] = _level(prepared, found, np.broadcast_to(reference, (draws,)), rng)
@@ -104,27 +109,25 @@ def _level(
     rng: np.random.Generator,
 ) -> Floats:
     """Draw the parameter that sets the hazard's level, given the others."""
-    spec = prepared.spec.outcome.hazard
-    anchor = ANCHOR[spec.family]
+    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
     prior = prepared.priors[anchor].prior
     size: tuple[int, ...] = reference.shape
-    if spec.smoothing is Smoothing.INDEPENDENT:
-        stated = draw_prior(prior, rng, (*size, prepared.hazard.shapes["log_hazard"][0]))
-        log_median = prior.on is PriorScale.LOG_MEDIAN
-        return np.log(np.log(2.0)) - stated - reference[:, None] if log_median else stated
     shape = _shape(prepared.hazard, found, rng)
     level = draw_prior(prior, rng, size)
+    simple, offset = prepared.hazard, np.zeros(size)
+    given = {anchor: np.zeros(size), **shape}
+    if isinstance(simple, Piecewise | MSpline) and "log_shape" in found:
+        # A statement is about the Weibull that the walk departs from.
+        given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
+        if isinstance(simple, MSpline):
+            offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
+        simple = Weibull()
     if prior.on is PriorScale.LOG_MEDIAN:
-        simple, offset = prepared.hazard, np.zeros(size)
-        given = {anchor: np.zeros(size), **shape}
-        if isinstance(simple, Piecewise | MSpline):
-            # The statement is about the Weibull that the walk departs from.
-            given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
-            if isinstance(simple, MSpline):
-                offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
-            simple = Weibull()
-        mu = prior.hyperparameters["mu"]
-        level = _at_median(simple, given, level, mu=mu) + offset - reference
+        level = _at_median(simple, given, level, mu=prior.hyperparameters["mu"]) - reference
+    elif prior.at is not None:
+        level = level - _log_cumulative(simple, given, prior.at) - reference
+    if prior.on is PriorScale.LOG_MEDIAN or prior.at is not None:
+        level = level + offset
     return level[:, None] + shape[anchor] if anchor in shape else level
 
 
@@ -133,6 +136,8 @@ def _shape(
 ) -> dict[str, Floats]:
     """Draw the hazard's parameters other than its level."""
     if isinstance(hazard, Piecewise):
+        if DEVIATION_NAME in found:
+            return {"log_hazard": found[DEVIATION_NAME]}
         trend = interval_trend(np, found["log_shape"], trend_places(hazard))
         return {"log_hazard": trend + _walk(found, rng, len(hazard.cuts))}
     if isinstance(hazard, MSpline):
@@ -148,12 +153,18 @@ def _at_median(
 
     `model.baseline` states the prior of the graph in the same way.
     """
-    at = np.array([np.exp(mu)])
-    spent = hazard.increment_basis(np, np.zeros(1), at)
-    cumulative = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
-    rate = hazard.log_hazard(np, hazard.log_hazard_basis(np, at), given)[..., 0]
-    stretch = np.exp(mu + rate - cumulative)
+    median = np.exp(mu)
+    cumulative = _log_cumulative(hazard, given, median)
+    stretch: Floats | float = 1.0
+    if not isinstance(hazard, Piecewise):
+        basis = hazard.log_hazard_basis(np, np.array([median]))
+        stretch = np.exp(mu + hazard.log_hazard(np, basis, given)[..., 0] - cumulative)
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
+
+
+def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) -> Floats:
+    spent = hazard.increment_basis(np, np.zeros(1), np.array([time]))
+    return np.asarray(np.log(hazard.cumulative_hazard(np, spent, given)[..., 0]))
 
 
 def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:

@@ -1,6 +1,5 @@
 """The result of an analysis: posterior, summaries and where they came from."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -18,6 +17,7 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
+from bayes_ihlrt.plain import json_text
 
 _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
@@ -102,10 +102,12 @@ class FitResult:
         tree["prior"] = xr.DataTree(self.prior)
         tree.attrs = {
             **tree.attrs,
-            "specification": json.dumps(self.spec.to_dict()),
-            "versions": json.dumps(versions()),
+            "specification": json_text(self.spec.to_dict(), indent=None),
+            "versions": json_text(versions(), indent=None),
             "seed": self.spec.sampler.seed,
-            "data": json.dumps(data_summary(self.checked.cohort, self.checked.person_time)),
+            "data": json_text(
+                data_summary(self.checked.cohort, self.checked.person_time), indent=None
+            ),
             "data_fingerprint": self.checked.cohort.fingerprint,
             "synthetic": int(self.synthetic),
         }

@@ -100,7 +100,7 @@ def _result(study: Study, found: Audit, cells: list[PriorCell], chances: Floats)
         "parameter": worst.parameter,
         "prior": cells[worst.member].name,
         "max_probability_difference": float(np.abs(gap).max()),
-        "decisions_changed": sum(changed),
+        "decisions_changed": int(np.count_nonzero(changed)),
         "not_converged": len(found.not_converged),
     }
     numeric = found.differences.assign_coords(prior=(MEMBER, [cell.name for cell in cells]))

@@ -14,7 +14,7 @@ from bayes_ihlrt.checks.hazard_terms import column, cut_at, middle
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.build import interval_labels
-from bayes_ihlrt.model.encode import modifier_values
+from bayes_ihlrt.model.modifier_form import modifier_values
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -1,6 +1,5 @@
 """What a command tells: results on standard output, faults in plain words, exit statuses."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.plain import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,5 +46,4 @@ def console() -> "Console":
 
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON, and nothing else, on standard output."""
-    json.dump(content, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(f"{json_text(content)}\n")

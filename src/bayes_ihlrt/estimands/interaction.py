@@ -1,6 +1,7 @@
 """The treatment's hazard ratio as a function of the modifier, and the hazards it is made of."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -13,6 +14,8 @@ from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.model.spec import ModifierSpec
 
 Floats = NDArray[np.float64]
+_ROWS: Final = 200_000
+"""Rows that are encoded at once."""
 
 
 def log_hazard_ratio(
@@ -63,9 +66,9 @@ def log_hazard_ratio(
     if at is None or modifier is None:
         values = _contrast(fit, treatment, None, weights)
         return xr.DataArray(values.reshape(chains, draws), dims=("chain", "draw"))
-    each = [_contrast(fit, treatment, float(value), weights) for value in at]
+    values = _contrasts(fit, treatment, np.asarray(at, dtype=np.float64), weights)
     return xr.DataArray(
-        np.stack(each, axis=-1).reshape(chains, draws, len(at)),
+        values.reshape(chains, draws, len(at)),
         dims=("chain", "draw", modifier.name),
         coords={modifier.name: np.asarray(at, dtype=np.float64)},
     )
@@ -160,6 +163,34 @@ def _parts(fit: FittedModel, *, modifier: bool) -> tuple[str, ModifierSpec | Non
 
 def _in_state(columns: Columns, treatment: str, state: float) -> Columns:
     return {**columns, treatment: np.full(len(columns["patient"]), state)}
+
+
+def _contrasts(fit: FittedModel, treatment: str, values: Floats, weights: Floats | None) -> Floats:
+    """Log hazard ratio at each value, shape (samples, values).
+
+    The rows of many values are encoded at once: making a design matrix takes much longer than the
+    matrix does.
+    """
+    encoder = fit.prepared.encoder
+    rows = cohort_rows(fit)
+    patients = len(rows["patient"])
+    shares = np.full(patients, 1.0 / patients) if weights is None else weights / weights.sum()
+    modifier = encoder.spec.modifier
+    means = []
+    for part in np.array_split(values, -(-len(values) * patients // _ROWS)):
+        repeated = {name: np.tile(column, len(part)) for name, column in rows.items()}
+        if modifier is not None:
+            repeated[modifier.column] = np.repeat(part, patients)
+        states = [_in_state(repeated, treatment, state) for state in (1.0, 0.0)]
+        change = encoder.design(states[0]) - encoder.design(states[1])
+        means.append(np.einsum("p,vpk->vk", shares, change.reshape(len(part), patients, -1)))
+    found: Floats = fit.coefficients @ np.concatenate(means).T
+    for term in encoder.spec.outcome.groups:
+        if term.slope == treatment:
+            level = encoder.group_index(rows, term.group)
+            effects = fit.draws(f"{term.group}_effect:{term.slope}")
+            found += (effects @ np.bincount(level, shares, effects.shape[1]))[:, None]
+    return found
 
 
 def _contrast(

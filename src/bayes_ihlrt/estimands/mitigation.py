@@ -12,16 +12,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
-from bayes_ihlrt.estimands.interaction import joint_log_hazard
+from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.modifier_form import linear_in_modifier
 from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
 _NOTHING: Final = 1e-12
 """Log ratios of hazard ratios below this are rounding: the model has no interaction."""
+_POINTS: Final = 41
 type Weigh = Callable[[FittedModel], Floats | None]
 
 
@@ -58,6 +60,9 @@ class Question:
         Months of restricted mean survival that matter.
     irrelevant : tuple of float
         Hazard ratios between which the modifier hardly matters.
+    span : tuple of float, optional
+        Values of the modifier between which it is asked whether the effect turns; `low` and `high`
+        by default.
     weigh : callable
         Returns what each patient of a fit weighs in averages, None for equal weights.
     """
@@ -68,6 +73,7 @@ class Question:
     treated: Strategy
     gain: float = 1.0
     irrelevant: tuple[float, float] = (0.8, 1.25)
+    span: tuple[float, float] | None = None
     weigh: Weigh = equally
 
 
@@ -138,25 +144,54 @@ def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
 def multiplicative_interaction(fit: FittedModel, question: Question) -> xr.DataArray:
     """Return the log ratio of treatment's hazard ratios, per step of the modifier.
 
-    log HR(high end of the step) - log HR(low end): with a linear modifier on the log2 scale and
-    steps of one doubling it is the coefficient of the product term.
+    log HR(high end of the step) - log HR(low end): with a modifier that is linear on the log2 scale
+    it is the coefficient of the product term. See `modifier_step` for the step.
 
     Parameters
     ----------
     fit : FittedModel
         The posterior.
     question : Question
-        Values that make the step where the modifier is not on the log2 scale.
+        Values that make the step where a doubling does not mean the same everywhere.
 
     Returns
     -------
     xarray.DataArray
-        Dimensions ``chain, draw``; below 0 where treatment helps more at higher values.
+        Dimensions ``chain, draw``; below 0 where treatment helps more at the higher value.
     """
     begin, end, _ = modifier_step(fit, question)
-    strata = joint_log_hazard(fit, [begin, end]).to_numpy()
-    effect = strata[:, :, 1] - strata[:, :, 0]
-    return xr.DataArray(effect[..., 1] - effect[..., 0], dims=("chain", "draw"))
+    return _change(fit, begin, end)
+
+
+def effect_shape(fit: FittedModel, question: Question) -> xr.Dataset:
+    """Return how far the hazard ratio of treatment falls and rises over the modifier.
+
+    Within each draw, over 41 values equally far apart on the scale of the model.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    question : Question
+        Its `span` says between which values.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``fall`` and ``rise`` over ``chain, draw``, log hazard ratios of 0 or more: the greatest
+        fall from any value of the modifier to a higher one, and the greatest rise. An effect that
+        is a straight line has one of them.
+    """
+    low, high = question.span or (question.low, question.high)
+    modifier = fit.prepared.spec.modifier
+    log = modifier is not None and modifier.transform is ModifierTransform.LOG2
+    values = np.geomspace(low, high, _POINTS) if log else np.linspace(low, high, _POINTS)
+    values[[0, -1]] = low, high
+    effect = log_hazard_ratio(fit, values).to_numpy()
+    fall = np.maximum.accumulate(effect, axis=-1) - effect
+    rise = effect - np.minimum.accumulate(effect, axis=-1)
+    dims = ("chain", "draw")
+    return xr.Dataset({"fall": (dims, fall.max(axis=-1)), "rise": (dims, rise.max(axis=-1))})
 
 
 def mitigation_statements(
@@ -176,15 +211,26 @@ def mitigation_statements(
     Returns
     -------
     tuple of Statement
-        Treatment lowers the hazard more at higher values (left out where the model has no
-        interaction); among the treated the modifier hardly matters; treatment gains that many more
-        months at the high value (left out where covariates change during follow-up).
+        Treatment lowers the hazard more at the high value than at the low one (left out where the
+        model has no interaction); its hazard ratio turns, by a factor that matters either way (only
+        where the modifier is not a straight line in the model); among the treated the modifier
+        hardly matters; treatment gains that many more months at the high value (left out where
+        covariates change during follow-up). Each names the values that it compares, and none
+        depends on the modifier's reference.
     """
     _, _, step = modifier_step(fit, question)
     name = "" if fit.prepared.spec.modifier is None else fit.prepared.spec.modifier.name
     treatment, (low, high) = fit.prepared.spec.treatment, question.irrelevant
+    first, last = question.span or (question.low, question.high)
     words = {
-        "hazard-ratio-falls": f"{treatment} lowers the hazard more at higher {name}",
+        "hazard-ratio-falls": (
+            f"{treatment} lowers the hazard more at {name} {question.high:g} than at "
+            f"{question.low:g}"
+        ),
+        "hazard-ratio-turns": (
+            f"between {name} {first:.3g} and {last:.3g} the HR of {treatment} both falls and rises "
+            f"by a factor {high:g} or more"
+        ),
         "modifier-irrelevant-if-treated": (
             f"under {treatment}, HR of {name} {step} between {low:g} and {high:g}"
         ),
@@ -202,10 +248,14 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | No
     treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
     log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
     low, high = np.log(question.irrelevant)
-    ratio = multiplicative_interaction(fit, question)
     statements = {"modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high)}
-    if bool((abs(ratio) > _NOTHING).any()):
-        statements = {"hazard-ratio-falls": ratio < 0.0, **statements}
+    change = _change(fit, question.low, question.high)
+    if bool((abs(change) > _NOTHING).any()):
+        own = {"hazard-ratio-falls": change < 0.0}
+        if not linear_in_modifier(fit.prepared.spec):
+            shape = effect_shape(fit, question)
+            own["hazard-ratio-turns"] = (shape["fall"] >= high) & (shape["rise"] >= high)
+        statements = {**own, **statements}
     found: dict[str, float | None] = {n: float(probability(s)) for n, s in statements.items()}
     if not undefined_survival(fit):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -216,6 +266,12 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | No
     return found
 
 
+def _change(fit: FittedModel, begin: float, end: float) -> xr.DataArray:
+    """Log hazard ratio of treatment at one value of the modifier less that at another."""
+    effect = log_hazard_ratio(fit, [begin, end]).to_numpy()
+    return xr.DataArray(effect[..., 1] - effect[..., 0], dims=("chain", "draw"))
+
+
 def modifier_step(fit: FittedModel, question: Question) -> tuple[float, float, str]:
     """Return the step of the modifier that a hazard ratio refers to.
 
@@ -224,7 +280,8 @@ def modifier_step(fit: FittedModel, question: Question) -> tuple[float, float, s
     fit : FittedModel
         The posterior of a model with a modifier.
     question : Question
-        Values that make the step where the modifier is not on the log2 scale.
+        Values that make the step where a doubling does not mean the same everywhere: the modifier
+        is on another scale than log2, or no straight line on it.
 
     Returns
     -------
@@ -234,6 +291,7 @@ def modifier_step(fit: FittedModel, question: Question) -> tuple[float, float, s
         ``"per doubling"`` or, for example, ``"58 against 38"``.
     """
     modifier: ModifierSpec | None = fit.prepared.spec.modifier
-    if modifier is not None and modifier.transform is ModifierTransform.LOG2:
+    doubles = modifier is not None and modifier.transform is ModifierTransform.LOG2
+    if modifier is not None and doubles and linear_in_modifier(fit.prepared.spec):
         return modifier.reference, 2.0 * modifier.reference, "per doubling"
     return question.low, question.high, f"{question.high:g} against {question.low:g}"

@@ -158,8 +158,10 @@ def outcome_engine(prepared: PreparedModel) -> SharedEngine:
     data, slots = pack(filling.fill(arrays))
     priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
     outcome = prepared.spec.outcome
-    # Cuts and knots are data of the graph, the number of pieces is not.
-    hazard = (outcome.hazard.family, outcome.hazard.smoothing, prepared.hazard.shapes)
+    # Cuts and knots of a walk are data of the graph, the number of pieces is not.
+    hazard = (outcome.hazard.family, prepared.hazard.shapes, str(prepared.hazard))
+    if "smoothing_sd" in prepared.priors:
+        hazard = (*hazard[:2], "")
     model = outcome.model_copy(update={"hazard": HazardSpec()})
     key = repr((model, hazard, prepared.encoder.columns, prepared.encoder.levels))
     key += repr((sorted(priors.items()), prepared.arrays.unit, sorted(slots.items(), key=str)))

@@ -4,6 +4,10 @@ The level of the hazard is sampled at a central point (average covariates and gr
 typical time), where it is nearly uncorrelated with the other parameters. The prior is stated for
 the level itself; since the central level differs from it by a shift that does not depend on it,
 giving the central level the shifted prior is the same model.
+
+Hazards with several levels are a_j = level + d_j, with deviations d_j of mean zero (piecewise) or
+weights of sum one (M-spline). What is stated of survival at a time fixes the level alone, given the
+deviations, which have a prior of their own: one statement is one piece of information.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,8 +21,9 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
+from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
-from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
 from bayes_ihlrt.model.smoothing import (
     automatic_cuts,
     automatic_knots,
@@ -121,9 +126,7 @@ def add_baseline(
     dict of str to TensorVariable
         The hazard's parameters.
     """
-    if spec.smoothing is Smoothing.INDEPENDENT:
-        return _independent_intervals(priors, centre, reference)
-    shape, own, simple = _SHAPES[spec.family](hazard, priors, constants)
+    shape, own, simple = _shape_of(spec)(hazard, priors, constants)
     anchor = ANCHOR[spec.family]
     shift = centre + own
     location, stretch = _stated_location(simple, priors, anchor, reference)
@@ -169,24 +172,35 @@ def _stated_location(
 ) -> tuple[TensorVariable | float, TensorVariable | float]:
     """Return shift and stretch that turn the stated prior into one on the level.
 
-    For a prior on the log median m of the untreated average patient, H(m) = log 2 fixes the
-    level given the shape: level = log log 2 - log H_free(m) - reference, where H_free has level
-    zero. Around the prior median this is linear in log m with slope -m h(m) / H(m), exactly so
-    for the exponential and the Weibull.
+    A statement on survival is one piece of information: H(t) of the untreated average patient at
+    one time t. With H_free the cumulative hazard at level zero, it fixes the level alone:
+    level = log H(t) - log H_free(t) - reference; the shape of the hazard has its own prior.
+
+    For a log median m, H(m) = log 2. Around the prior median this is linear in log m with slope
+    -m h(m) / H(m), exactly so for the Weibull. A hazard with several levels takes the slope -1 that
+    it has without deviations: another slope for each shape would be a second statement, on shapes.
     """
-    if priors.priors[anchor].on is not PriorScale.LOG_MEDIAN:
+    stated = priors.priors[anchor]
+    if stated.on not in {PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD}:
         return 0.0, 1.0
+    values = priors.values[anchor]
     hazard, free = simple.hazard, simple.theta
-    log_median = priors.values[anchor]["mu"]
-    median = pt.exp(log_median)[None]
-    zero = pt.zeros((1,))
-    log_cumulative = pt.log(
-        hazard.cumulative_hazard(pt, hazard.increment_basis(pt, zero, median), free)[0]
-    )
-    log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median), free)[0]
-    stretch = pt.exp(log_median + log_hazard - log_cumulative)
+    if stated.on is PriorScale.LOG_CUMULATIVE_HAZARD:
+        return simple.offset - _log_cumulative(hazard, values["at"], free) - reference, 1.0
+    log_median = values["mu"]
+    median = pt.exp(log_median)
+    log_cumulative = _log_cumulative(hazard, median, free)
+    stretch: TensorVariable | float = 1.0
+    if not isinstance(hazard, Piecewise):
+        log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median[None]), free)[0]
+        stretch = pt.exp(log_median + log_hazard - log_cumulative)
     location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
     return location + simple.offset, stretch
+
+
+def _log_cumulative(hazard: Hazard, time: TensorVariable, theta: Theta) -> TensorVariable:
+    spent = hazard.increment_basis(pt, pt.zeros((1,)), time[None])
+    return pt.log(hazard.cumulative_hazard(pt, spent, theta)[0])
 
 
 _Shape = tuple[Theta, TensorVariable | float, Simple]
@@ -211,38 +225,58 @@ def _gompertz(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Sha
 
 
 def _random_walk(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    """Log hazards of the intervals at level 0: a Weibull's, and a walk of mean 0 about them."""
-    log_shape, walk, places = _walk(hazard, priors, constants)
-    log_hazard = interval_trend(pt, log_shape, places) + walk
+    """Log hazards of the intervals at level 0: a walk about those of a Weibull."""
+    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
+    log_hazard = _walk(interval_trend(pt, log_shape, places), priors, constants)
     simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape})
     return {"log_hazard": log_hazard}, pt.dot(constants.share, log_hazard), simple
 
 
+def _independent(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    """Deviations of mean zero that have nothing to do with their neighbours.
+
+    Contrasts in an orthonormal basis are independent and identically distributed, so that all
+    intervals are alike: each deviation has variance sd^2 (1 - 1 / intervals).
+    """
+    if not isinstance(hazard, Piecewise):
+        raise TypeError(type(hazard).__name__)
+    contrasts = priors.sample(DEVIATION_NAME, dims="step", stored="log_hazard_contrast")
+    deviations = pt.dot(orthonormal_basis(hazard.n_intervals)[:, 1:], contrasts)
+    deviations = pm.Deterministic(DEVIATION_NAME, deviations, dims=INTERVAL)
+    shape = {"log_hazard": deviations}
+    return shape, pt.dot(constants.share, deviations), Simple(hazard, shape)
+
+
 def _mspline(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    """Log weights of a Weibull and a walk about them; the level is log H at the last knot."""
-    log_shape, walk, places = _walk(hazard, priors, constants)
-    trend = weight_trend(pt, log_shape, places)
-    weights = pm.Deterministic("log_weights", trend + walk, dims="basis")
+    """Log weights: a walk about those of a Weibull; the level is log H at the last knot."""
+    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
+    weights = _walk(weight_trend(pt, log_shape, places), priors, constants)
+    weights = pm.Deterministic("log_weights", weights, dims="basis")
     offset = pt.exp(log_shape) * places[0, 2]
     simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape}, offset)
     return {"log_weights": weights}, 0.0, simple
 
 
-def _walk(
-    hazard: Hazard, priors: GraphPriors, constants: Constants
-) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
-    """Return log shape, a walk of mean 0 whose steps have scale ``smoothing_sd``, and places.
+def _places(hazard: Hazard, constants: Constants) -> TensorVariable:
+    return constants.places.reshape(trend_places(hazard).shape)
 
-    A step is s c / sqrt(1 + s^2 I), where c has the standard deviation sqrt(1 + s^2 I): the step
-    itself has s. Where the data say little (s^2 I small) that is the non-centred form, where they
-    say much the coordinate c is the step in units of its posterior's spread, whatever s is.
+
+def _walk(trend: TensorVariable, priors: GraphPriors, constants: Constants) -> TensorVariable:
+    """Return a random walk whose steps are those of a trend, with scale ``smoothing_sd`` = s.
+
+    A step is d ~ Normal(t, s), t being the trend's. Given about I of information in the data its
+    posterior has the standard deviation s / sqrt(1 + s^2 I), and t enters by a share of
+    1 / (1 + s^2 I): the coordinate c, d = t / (1 + s^2 I) + c s / sqrt(1 + s^2 I), is therefore
+    non-centred where the data say little and the step itself where they say much, so that neither
+    the scale nor the trend moves it. Its prior is Normal(t s I / sqrt(1 + s^2 I), sqrt(1 + s^2 I)).
     """
-    log_shape, scale = priors.sample("log_shape"), priors.sample("smoothing_sd")
+    scale, pieces = priors.sample("smoothing_sd"), trend.type.shape[0]
+    steps = trend[1:] - trend[:-1]
     spread = pt.sqrt(1.0 + scale**2 * constants.information)
-    coordinate = pm.Normal("walk_step", 0.0, spread, dims="step")
-    shape = trend_places(hazard).shape
-    walk = pt.dot(walk_matrix(shape[0] - 1), coordinate) * (scale / spread)
-    return log_shape, walk, constants.places.reshape(shape)
+    location = steps * scale * constants.information / spread
+    coordinate = pm.Normal("walk_step", location, spread, dims="step")
+    walked = steps / spread**2 + coordinate * scale / spread
+    return trend.mean() + pt.dot(walk_matrix(pieces - 1), walked)
 
 
 _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
@@ -254,21 +288,5 @@ _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
 }
 
 
-def _independent_intervals(
-    priors: GraphPriors, centre: TensorVariable, reference: TensorVariable
-) -> Theta:
-    """Each interval's log hazard has the stated prior, independently of the others.
-
-    A prior on the log median m becomes log(log 2) - log m, the hazard of an exponential.
-    """
-    if not priors.has_location("log_hazard"):
-        return {"log_hazard": priors.sample("log_hazard", dims=INTERVAL)}
-    stated = priors.priors["log_hazard"].on
-    shift, stretch = centre, 1.0
-    if stated is PriorScale.LOG_MEDIAN:
-        log_median = priors.values["log_hazard"]["mu"]
-        shift = centre + np.log(np.log(2.0)) - 2.0 * log_median - reference
-    central = priors.sample(
-        "log_hazard", dims=INTERVAL, shift=shift, stretch=stretch, stored="log_hazard_centred"
-    )
-    return {"log_hazard": pm.Deterministic("log_hazard", central - centre, dims=INTERVAL)}
+def _shape_of(spec: HazardSpec) -> Callable[..., _Shape]:
+    return _independent if spec.smoothing is Smoothing.INDEPENDENT else _SHAPES[spec.family]

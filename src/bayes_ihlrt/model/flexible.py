@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bayes_ihlrt.model.parameters import DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import HazardFamily, Smoothing
 
@@ -12,7 +13,7 @@ _PARAMETERS: Final = {
     HazardFamily.EXPONENTIAL: frozenset({"log_rate"}),
     HazardFamily.WEIBULL: frozenset({"log_rate", "log_shape"}),
     HazardFamily.GOMPERTZ: frozenset({"log_rate", "slope"}),
-    HazardFamily.PIECEWISE: frozenset({"log_hazard", "log_shape", "smoothing_sd"}),
+    HazardFamily.PIECEWISE: frozenset({"log_hazard", DEVIATION_NAME, "log_shape", "smoothing_sd"}),
     HazardFamily.MSPLINE: frozenset({"log_scale", "log_weights", "log_shape", "smoothing_sd"}),
 }
 _ALL: Final = frozenset().union(*_PARAMETERS.values())

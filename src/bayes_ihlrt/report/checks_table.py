@@ -1,6 +1,5 @@
 """The checks of a model on the terminal and in a folder."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -10,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.diagnosing import Diagnosis
+from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.checks.verdict import Status
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.writing import DPI, staged, write_fit
+from bayes_ihlrt.report.files import Parts, write_json, write_parts
+from bayes_ihlrt.report.writing import fit_parts, write_figures
 
 _STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 
@@ -74,15 +74,15 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with staged(out) as stage:
-        write_fit(diagnosis.result, stage)
-        for name, data in diagnosis.figures.items():
-            file = stage / "figures" / f"{name}.png"
-            PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
-        text = json.dumps(diagnosis.to_dict(), indent=2, allow_nan=False)
-        (stage / "checks.json").write_text(f"{text}\n", "utf-8")
-        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    return tuple(out / name for name in names)
+    result = diagnosis.result
+    parts: Parts = {
+        **fit_parts(result),
+        "checks.json": lambda file: write_json(diagnosis.to_dict(), file),
+        "figures": lambda folder: write_figures(
+            folder, lambda: figure_data(result), lambda: diagnosis.figures
+        ),
+    }
+    return write_parts(parts, out)
 
 
 def _conclusion(diagnosis: Diagnosis) -> str:

@@ -1,21 +1,83 @@
 """Write a folder whole or not at all, and tell its files apart from those of another run."""
 
 import hashlib
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from bayes_ihlrt.errors import Fault, InputError
-from bayes_ihlrt.report.folder import DERIVED_FILES, MANIFEST, RESULT_FILES
+from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.report.folder import DERIVED_FILES, KEPT, MANIFEST, RESULT_FILES
+
+type Parts = Mapping[str, Callable[[Path], object]]
+"""What writes each file, or each folder of files, of a result, by its path in the folder."""
+
+
+def write_parts(parts: Parts, out: Path) -> tuple[Path, ...]:
+    """Write a result into a folder, whole or not at all.
+
+    Where one part cannot be written the others are, and are kept beside the folder: see `staged`.
+
+    Parameters
+    ----------
+    parts : mapping of str to callable
+        Given a path, writes the file or fills the folder.
+    out : Path
+        Folder; made if it is not there. Files of an earlier result are replaced.
+
+    Returns
+    -------
+    tuple of Path
+        Files that were written.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    with staged(out) as stage:
+        write_each(parts, stage)
+        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
+    return tuple(out / name for name in names)
+
+
+def write_each(parts: Parts, folder: Path) -> None:
+    """Write every part, also where one before it fails; what failed is raised at the end.
+
+    Parameters
+    ----------
+    parts : mapping of str to callable
+        Given a path, writes the file or fills the folder.
+    folder : Path
+        Where the parts go.
+    """
+    with ExitStack() as stack:
+        # The stack runs every callback, also after one has failed, and raises then.
+        for name, write in reversed(list(parts.items())):
+            stack.callback(_write_part, write, folder / name)
+
+
+def _write_part(write: Callable[[Path], object], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write(path)
+    except BaseException:
+        # Half a file is none; the whole ones in half a folder stay.
+        if path.is_file():
+            path.unlink()
+        raise
 
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """Give a folder beside the files to be, and move it into place when all is written.
+
+    Where writing fails, what was written so far is kept in a folder ``<out>.unfinished``, and the
+    exception names it.
 
     Parameters
     ----------
@@ -35,32 +97,56 @@ def staged(out: Path) -> Iterator[Path]:
     try:
         beside = out if out.is_dir() else out.parent
         beside.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=beside) as name:
-            stage = Path(name)
-            yield stage
-            _move(stage, out)
+        stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=beside))
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        fault = Fault(f"folder {out}", f"it cannot be written ({reason})", "Name another folder")
-        raise InputError("--out", [fault]) from error
+        raise _unwritable(out, error) from error
+    try:
+        yield stage
+        _move(stage, out)
+    except OSError as error:
+        raise _unwritable(out, error, _keep(stage, out)) from error
+    except Exception as error:
+        error.add_note(_keep(stage, out))
+        raise
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
-def write_json(content: dict[str, Any], file: Path) -> None:
-    """Write plain data as JSON text; what is not a number is refused.
+def _unwritable(out: Path, error: OSError, kept: str = "") -> InputError:
+    reason = (error.strerror or type(error).__name__).lower()
+    remedy = " ".join(filter(None, ["Name another folder.", kept])).removesuffix(".")
+    fault = Fault(f"folder {out}", f"it cannot be written ({reason})", remedy)
+    return InputError("--out", [fault])
+
+
+def _keep(stage: Path, out: Path) -> str:
+    """Put what was written where a user finds it, and say where."""
+    if not any(path.is_file() for path in stage.rglob("*")):
+        return "Nothing was written."
+    whole = out.absolute()
+    numbers = (f"-{number}" if number > 1 else "" for number in count(1))
+    names = (whole.with_name(f"{whole.name}{KEPT}{number}") for number in numbers)
+    kept = next(path for path in names if not path.exists())
+    stage.rename(kept)
+    return f"What could be written is kept in {kept}."
+
+
+def write_json(content: Mapping[str, Any], file: Path) -> None:
+    """Write a result as JSON text; see `plain`.
 
     Parameters
     ----------
-    content : dict
-        Plain data.
+    content : mapping
+        What the result holds.
     file : Path
         File to write.
 
     Raises
     ------
-    ValueError
-        A number is infinite or not a number.
+    TypeError
+        A value has no form in JSON.
     """
-    file.write_text(f"{json.dumps(content, indent=2, allow_nan=False)}\n", "utf-8")
+    file.write_text(f"{json_text(content)}\n", "utf-8")
 
 
 def checksum(file: Path) -> str:

@@ -9,6 +9,9 @@ from bayes_ihlrt.errors import Fault, InputError
 MANIFEST: Final = "manifest.json"
 """Fingerprints of all files of a result."""
 
+KEPT: Final = ".unfinished"
+"""Ends the name of a folder with what could be written of a result, where writing failed."""
+
 REPORT: Final = "report.html"
 
 RESULT_FILES: Final = frozenset(

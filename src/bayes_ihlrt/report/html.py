@@ -1,7 +1,6 @@
 """A report as one HTML file that needs no network and no script to be read."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from markupsafe import Markup, escape
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.report.checklists import Checklist, checklists, judge
 from bayes_ihlrt.report.closing import closing_sections
 from bayes_ihlrt.report.document import anchors
@@ -229,7 +229,7 @@ def _linked(paragraph: str, keys: tuple[str, ...]) -> Markup:
     )
 
 
-def _json(content: object) -> Markup:
+def _json(content: Mapping[str, Any]) -> Markup:
     """JSON that cannot end the element it stands in."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    text = json_text(content, indent=None)
     return Markup(text.replace("<", "\\u003c"))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
 from bayes_ihlrt.report.files import checksum
-from bayes_ihlrt.report.folder import MANIFEST
+from bayes_ihlrt.report.folder import KEPT, MANIFEST
 from bayes_ihlrt.report.outputs import Kind, Output, Results
 
 _AGAIN: Final = "Run the command again"
@@ -67,7 +67,7 @@ def _places(folder: Path) -> list[Path]:
         found = "it is a file" if folder.exists() else "it does not exist"
         fault = Fault(f"folder {folder}", found, "Name the folder given to --out")
         raise InputError("report", [fault])
-    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and KEPT not in path.name)
     places = [place for place in (folder, *inside) if (place / "result.json").is_file()]
     if not places:
         remedy = "Name the folder given to --out of `fit`, `ladder`, `sensitivity` or `plan`"

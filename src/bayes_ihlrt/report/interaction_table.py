@@ -59,8 +59,8 @@ def crossing_sentence(found: InteractionResult, modifier: str) -> str:
         }[here[0].above]
         return f"{chance} {where} ({low:.3g} to {high:.3g})."
     if [each.above for each in here] == ["higher", "lower"]:
-        between = " and ".join(f"{each.at:.2g}" for each in here)
+        between = " and ".join(f"{each.at:.3g}" for each in here)
         return f"{chance} between {modifier} {between} (cohort: {low:.3g} to {high:.3g})."
     way = {"higher": "above", "lower": "below"}
-    parts = [f"{way[each.above]} {modifier} {each.at:.2g}" for each in here]
+    parts = [f"{way[each.above]} {modifier} {each.at:.3g}" for each in here]
     return f"{chance} {' and '.join(parts)} (cohort: {low:.3g} to {high:.3g})."

@@ -15,11 +15,12 @@ from bayes_ihlrt.analysis.ladder_figure import (
     ladder_sentences,
     rung_label,
 )
+from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung, Summary
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_ladder
-from bayes_ihlrt.report.files import staged, write_json
+from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.writing import DPI
 
 
@@ -68,7 +69,9 @@ def _print_rung(console: Console, rung: Rung) -> None:
         console.print(Text(f"  {note}"))
     if rung.reason is not None:
         console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
-    for warning in (*rung.warnings, *rung.without_events):
+    if rung.by_response is not None:
+        console.print(Text(f"  {response_sentence(rung)}"))
+    for warning in (*rung.plan.notes, *rung.warnings, *rung.without_events):
         console.print(Text(warning, style="bold"))
     if rung.warnings and rung.positivity:
         cell = rung.smallest
@@ -100,16 +103,16 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with staged(out) as stage:
-        save(result.tree, stage / "posterior.nc")
-        (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
-        (stage / "figures").mkdir()
-        file = stage / "figures" / "ladder.png"
-        PLOTS["ladder"](ladder_data(result)).savefig(file, dpi=DPI, bbox_inches="tight")
-        write_json(brief_ladder(result), stage / "report.json")
-        write_json(result.to_dict(), stage / "result.json")
-        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    return tuple(out / name for name in names)
+    parts: Parts = {
+        "result.json": lambda file: write_json(result.to_dict(), file),
+        "posterior.nc": lambda file: save(result.tree, file),
+        "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief_ladder(result), file),
+        "figures/ladder.png": lambda file: PLOTS["ladder"](ladder_data(result)).savefig(
+            file, dpi=DPI, bbox_inches="tight"
+        ),
+    }
+    return write_parts(parts, out)
 
 
 def _rungs(result: LadderResult) -> Table:

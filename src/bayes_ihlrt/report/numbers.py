@@ -1,5 +1,10 @@
 """Numbers and intervals as text."""
 
+from typing import Final
+
+SETTLED: Final = 0.95
+"""Posterior probability from which a direction is called settled."""
+
 
 def interval(
     low: float | None, high: float | None, *, digits: int, missing: str = "not reached"
@@ -51,3 +56,26 @@ def number(value: float | None, digits: int, *, missing: str = "not reached") ->
     ('0.00', 'not reached')
     """
     return missing if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def chance_words(probability: float) -> str:
+    """Return a probability in two digits, never as certainty.
+
+    Parameters
+    ----------
+    probability : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    str
+        For example ``"0.93"``.
+
+    Examples
+    --------
+    >>> chance_words(0.93), chance_words(1.0)
+    ('0.93', 'above 0.99')
+    """
+    if probability > 0.995:
+        return "above 0.99"
+    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"

@@ -1,11 +1,12 @@
 """A trial plan on the terminal and in a folder."""
 
-import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -14,8 +15,10 @@ from rich.text import Text
 from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.files import Parts, write_each, write_json, write_parts
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
-from bayes_ihlrt.report.writing import DPI, staged
+from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences
+from bayes_ihlrt.report.writing import DPI
 from bayes_ihlrt.trials.curves import Curve
 from bayes_ihlrt.trials.design import Endpoint
 from bayes_ihlrt.trials.estimated import Estimated
@@ -156,6 +159,8 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     if failed:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
+    told += bias_sentences([cell.found.to_dict() for cell in result.cells], result.plan.scenarios)
+    told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")
@@ -205,15 +210,21 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with staged(out) as stage:
-        (stage / "plan.toml").write_text(found.result.plan.to_toml(), "utf-8")
-        (stage / "figures").mkdir()
-        for name, (kind, data) in plan_figures(found.result).items():
-            PLOTS[kind](data).savefig(stage / "figures" / f"{name}.png", dpi=DPI)
-        text = json.dumps(found.to_dict(), indent=2, allow_nan=False)
-        (stage / "result.json").write_text(f"{text}\n", "utf-8")
-        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    return tuple(out / name for name in names)
+    parts: Parts = {
+        "result.json": lambda file: write_json(found.to_dict(), file),
+        "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
+        "figures": lambda folder: _write_figures(found, folder),
+    }
+    return write_parts(parts, out)
+
+
+def _write_figures(found: TrialPlanResult, folder: Path) -> None:
+    figures = plan_figures(found.result)
+    write_each({f"{name}.png": partial(_draw, *figures[name]) for name in figures}, folder)
+
+
+def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
+    PLOTS[kind](data).savefig(file, dpi=DPI)
 
 
 def _characteristics(found: TrialPlanResult) -> Table:

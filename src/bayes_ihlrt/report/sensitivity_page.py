@@ -1,6 +1,5 @@
 """A sensitivity study on one page, and in a folder."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from rich.text import Text
 from bayes_ihlrt.analysis.sensitivity import TITLES, SensitivityResult
 from bayes_ihlrt.analysis.sensitivity_datasets import sensitivity_figures
 from bayes_ihlrt.inference.store import save
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.writing import DPI, staged
+from bayes_ihlrt.report.files import Parts, write_json, write_parts
+from bayes_ihlrt.report.writing import write_figures
 from bayes_ihlrt.sensitivity.check import Row
 
 
@@ -71,17 +70,13 @@ def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with staged(out) as stage:
-        save(result.tree, stage / "posterior.nc")
-        (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
-        (stage / "figures").mkdir()
-        for name, data in sensitivity_figures(result).items():
-            file = stage / "figures" / f"{name}.png"
-            PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
-        text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
-        (stage / "result.json").write_text(f"{text}\n", "utf-8")
-        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    return tuple(out / name for name in names)
+    parts: Parts = {
+        "result.json": lambda file: write_json(result.to_dict(), file),
+        "posterior.nc": lambda file: save(result.tree, file),
+        "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "figures": lambda folder: write_figures(folder, lambda: sensitivity_figures(result)),
+    }
+    return write_parts(parts, out)
 
 
 def _grid(result: SensitivityResult) -> Table:

@@ -10,10 +10,8 @@ from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.report.baseline_table import flexible_sentences
-from bayes_ihlrt.report.numbers import interval, number
-
-SETTLED: Final = 0.95
-"""Posterior probability from which a direction is called settled."""
+from bayes_ihlrt.report.dependence import dependence_sentences
+from bayes_ihlrt.report.numbers import SETTLED, chance_words, interval, number
 
 
 def summary_sentences(result: FitResult) -> tuple[str, ...]:
@@ -41,7 +39,8 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
         return _prognostic(result)
     first, second = _effect(result), flexible_sentences(result.baseline)
     effect = (*second, first) if result.baseline and result.baseline.differs else (first, *second)
-    return (*effect, *_survival_time(result), *_dependence(result), _adjustment(result))
+    rest = (*dependence_sentences(result), _adjustment(result))
+    return (*effect, *_survival_time(result), *rest)
 
 
 def says_something(result: FitResult) -> bool:
@@ -120,6 +119,7 @@ def loo_sentence(result: FitResult) -> str:
     return (
         f"Leave-one-patient-out cross-validation: elpd {loo.elpd:.1f} (standard error "
         f"{loo.se:.1f}), effective parameters {loo.p_loo:.1f}; {checked}."
+        + (f" Left out is {loo.predicts}." if loo.predicts else "")
     )
 
 
@@ -134,16 +134,16 @@ def _effect(result: FitResult) -> str:
     if chance >= SETTLED:
         return (
             f"{name} probably lowers the hazard{place} (posterior probability "
-            f"{_chance(chance)}): {numbers}."
+            f"{chance_words(chance)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
             f"{name} probably RAISES the hazard{place} (posterior probability "
-            f"{_chance(1.0 - chance)}): {numbers}."
+            f"{chance_words(1.0 - chance)}): {numbers}."
         )
     return (
         f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, posterior "
-        f"probability of benefit {_chance(chance)}."
+        f"probability of benefit {chance_words(chance)}."
     )
 
 
@@ -174,32 +174,6 @@ def _survival_time(result: FitResult) -> list[str]:
         f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
         f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
         f"averaged over {who}."
-    ]
-
-
-def _dependence(result: FitResult) -> list[str]:
-    modifier, treatment = result.spec.modifier, result.spec.treatment
-    if modifier is None or treatment is None:
-        return []
-    terms = (f"{treatment.name}:{modifier.name}", f"{modifier.name}:{treatment.name}")
-    name = next((term for term in terms if term in result.fit.posterior), None)
-    if name is None:
-        return []
-    lower = float(probability(result.fit.posterior[name] < 0.0))
-    middle, low, high = (_exp(result.parameters[name][key]) for key in ("median", "q2.5", "q97.5"))
-    factor = (
-        f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
-        f"{modifier.name}"
-    )
-    if max(lower, 1.0 - lower) < SETTLED:
-        return [
-            f"Whether the effect depends on {modifier.name} is not settled: the hazard ratio "
-            f"changes by a factor {factor}."
-        ]
-    way = "better" if lower > 0.5 else "worse"
-    return [
-        f"The effect is probably {way} at higher {modifier.name} (posterior probability "
-        f"{_chance(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
     ]
 
 
@@ -247,7 +221,7 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
         way = "higher" if higher > 0.5 else "lower"
         told = (
             f"The hazard is probably {way} at higher {modifier.name} (posterior probability "
-            f"{_chance(max(higher, 1.0 - higher))}): {numbers}"
+            f"{chance_words(max(higher, 1.0 - higher))}): {numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 
@@ -266,12 +240,6 @@ def _numbers(found: Estimate, digits: int) -> str:
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle = number(found.summary["median"], digits)
     return f"{middle} (95 % interval {interval(low, high, digits=digits)})"
-
-
-def _chance(probability: float) -> str:
-    if probability > 0.995:
-        return "above 0.99"
-    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
 
 
 def _exp(value: float | None) -> float:

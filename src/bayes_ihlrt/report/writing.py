@@ -1,18 +1,68 @@
 """Write a result into a folder, whole or not at all."""
 
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+import xarray as xr
 
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_fit
-from bayes_ihlrt.report.files import staged, write_json
-
-__all__ = ["DPI", "staged", "write_fit"]
+from bayes_ihlrt.report.files import write_each, write_json, write_parts
 
 DPI: Final = 150
+
+
+def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
+    """Return what writes each part of a fitted analysis.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict of str to callable
+        See `report.files.write_parts`.
+    """
+    return {
+        "result.json": lambda file: write_json(result.to_dict(), file),
+        "posterior.nc": lambda file: save(result.tree, file),
+        "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief_fit(result), file),
+        "figures": lambda folder: write_figures(folder, lambda: figure_data(result)),
+    }
+
+
+def write_figures(folder: Path, *sources: Callable[[], Mapping[str, xr.Dataset]]) -> None:
+    """Draw figures into a folder, also where one before them fails.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    *sources : callable
+        Return the data of figures, by the name of the plot.
+    """
+    with ExitStack() as stack:
+        for source in reversed(sources):
+            stack.callback(_draw_all, folder, source)
+
+
+def _draw_all(folder: Path, source: Callable[[], Mapping[str, xr.Dataset]]) -> None:
+    write_each(
+        {f"{name}.png": partial(_draw, name, data) for name, data in source().items()}, folder
+    )
+
+
+def _draw(name: str, data: xr.Dataset, file: Path) -> None:
+    PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
 
 
 def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
@@ -36,14 +86,4 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    with staged(out) as stage:
-        save(result.tree, stage / "posterior.nc")
-        (stage / "specification.toml").write_text(result.spec.to_toml(), "utf-8")
-        (stage / "figures").mkdir()
-        for name, data in figure_data(result).items():
-            file = stage / "figures" / f"{name}.png"
-            PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
-        write_json(brief_fit(result), stage / "report.json")
-        write_json(result.to_dict(), stage / "result.json")
-        names = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
-    return tuple(out / name for name in names)
+    return write_parts(fit_parts(result), out)
