@@ -57,8 +57,9 @@ _POSITIVE_ONLY: Final = frozenset(
     {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
 )
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Clinical = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # ratios, months
 
 
 class _Frozen(BaseModel):
@@ -188,8 +189,8 @@ class HazardRatioPrior(_Frozen):
     (-0.288, 0.401)
     """
 
-    hr_median: Positive
-    hr_interval: tuple[Positive, Positive]
+    hr_median: Clinical
+    hr_interval: tuple[Clinical, Clinical]
 
     @model_validator(mode="after")
     def _is_an_interval_around_the_median(self) -> Self:
@@ -235,8 +236,8 @@ class MedianSurvivalPrior(_Frozen):
     0.581
     """
 
-    median_survival: Positive
-    upper: Positive
+    median_survival: Clinical
+    upper: Clinical
 
     @model_validator(mode="after")
     def _upper_is_above(self) -> Self:
@@ -276,7 +277,7 @@ class AdjacentHazardPrior(_Frozen):
     0.354
     """
 
-    hr_adjacent: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]
 
     def to_prior(self) -> Prior:
         """Return the half-normal prior on the random walk's scale."""

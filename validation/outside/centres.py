@@ -2,8 +2,8 @@
 
 Truth. Centre effects u ~ Normal(0, 1) on the log hazard; modifier z ~ Normal(0, 1) with coefficient
 0.4; treatment at random (a half, from time zero) with coefficient -0.5; Weibull hazard
-exp(-3.5 + u + 0.4 z - 0.5 a), shape 1 (log shape 0). Entry uniform on 0 to 40 months, independent of
-all else; only who lives until entry is seen; follow-up ends 24 months after entry.
+exp(-3.5 + u + 0.4 z - 0.5 a), shape 1 (log shape 0). Entry uniform on 0 to 40 months, independent
+of all else; only who lives until entry is seen; follow-up ends 24 months after entry.
 
 `confounded` makes centres confounders: those with a higher hazard treat more, with correlation 0.8
 between u and the log odds of treatment. Nothing here imports the package.
@@ -41,7 +41,7 @@ class Design:
 
 
 def cohort(design: Design, seed: int, *, everybody: bool = False) -> pd.DataFrame:
-    """Return one row a patient who entered (or was diagnosed): centre, entry, months, death, a, z."""
+    """Return one row for each patient who entered, or for everybody who was diagnosed."""
     rng = np.random.default_rng(seed)
     effect = rng.normal(size=design.centres)
     size = np.exp(rng.normal(size=design.centres)) if design.uneven else np.ones(design.centres)
@@ -69,6 +69,11 @@ def cohort(design: Design, seed: int, *, everybody: bool = False) -> pd.DataFram
         "z": z,
     }
     return pd.DataFrame(columns)[seen].reset_index(drop=True)
+
+
+def effects(design: Design, seed: int) -> np.ndarray:
+    """Return the centres' true effects in `cohort`, in the order of their labels."""
+    return np.random.default_rng(seed).normal(size=design.centres)
 
 
 def survival_of_the_diagnosed(month: float, *, draws: int = 400_000) -> float:

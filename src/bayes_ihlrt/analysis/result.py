@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
@@ -15,6 +16,7 @@ from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
+from bayes_ihlrt.estimands.time_zero import effective_share, time_zero_weights
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.plain import json_text
@@ -23,6 +25,10 @@ _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
     *("k_hat", "ess"),
 )
+
+
+_THIN: Final = 0.5
+"""Effective share of patients below which the population at time zero is told by few."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,23 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
-        return (*baseline_notes(self.baseline), *quality, *weighting, *self.checked.notes)
+        first = (*baseline_notes(self.baseline), *quality)
+        return (*first, *weighting, *self._standing_for, *self.checked.notes)
+
+    @cached_property
+    def _standing_for(self) -> tuple[str, ...]:
+        """How few patients the population at time zero rests on."""
+        if self.spec.estimands.population is not PopulationKind.TIME_ZERO:
+            return ()
+        share = effective_share(time_zero_weights(self.fit))
+        if share > _THIN:
+            return ()
+        patients = len(self.checked.person_time.patients)
+        return (
+            f"Everybody at time zero is told by few: late entrants stand for so many who died "
+            f"before that {patients} patients weigh like {share * patients:.0f}. Intervals do not "
+            "know it.",
+        )
 
     @property
     def synthetic(self) -> bool:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from bayes_ihlrt import report as reports
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.plain import json_text
 
 if TYPE_CHECKING:
@@ -25,21 +27,24 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except ConvergenceError as error:
-        typer.echo(f"Error: {error}.\nNothing was written.", err=True)
+        say(f"Error: {error}.\nNothing was written.", err=True)
         raise typer.Exit(_NOT_CONVERGED) from None
     except BayesIhlrtError as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Tell lines of text; of names and paths, what would command the terminal is told."""
+    typer.echo(printable(text, keep="\n"), err=err)
+
+
 def console() -> "Console":
     """Return a console on standard output, wide enough for every table."""
-    from rich.console import Console
-
-    found = Console(highlight=False)
+    found = reports.PlainConsole()
     found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
     return found
 

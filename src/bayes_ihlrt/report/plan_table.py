@@ -15,6 +15,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.consoles import PlainConsole
 from bayes_ihlrt.report.files import Parts, write_each, write_json, write_parts
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
 from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences
@@ -71,9 +72,9 @@ class TrialProgress:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._console = PlainConsole(stderr=True, quiet=quiet)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -88,7 +89,7 @@ class TrialProgress:
         if what != self._what:
             self._what = what
             if not self._console.is_terminal:
-                self._console.print(f"{what} ...", markup=False)
+                self._console.print(f"{what} ...")
             self._task = self._bar.add_task(what, total=total)
         self._bar.update(self._task, completed=done, total=total)
 
