@@ -20,6 +20,7 @@ from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
+from bayes_ihlrt.analysis.prior_scales import with_scales
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -152,6 +153,7 @@ def bias_ladder(
     """
     tell = stage or _silent
     cohort = read_cohort(spec, data)
+    spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)
     horizon = spec.ladder.horizon or spec.estimands.horizons[-1]
     rungs: list[Rung] = []
@@ -197,7 +199,7 @@ def _treatment_only(model: ModelSpec) -> ModelSpec:
     modifier = "" if model.modifier is None else model.modifier.name
     priors = {k: v for k, v in model.priors.items() if modifier not in k.split(":")}
     outcome = model.outcome.model_copy(update={"formula": name})
-    return ModelSpec(treatment=name, outcome=outcome, priors=priors)
+    return ModelSpec(treatment=name, outcome=outcome, priors=priors, scales=model.scales)
 
 
 def _silent(_: str) -> None:

@@ -5,7 +5,8 @@ from typing import Final
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
 from bayes_ihlrt.model.formula import without_terms
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.names import HazardFamily, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior
 
@@ -64,6 +65,7 @@ def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ON
             cuts=ladder.response_cuts or early or cuts[:1],
         ),
         modifier=spec.modifier,
+        scales=spec.scales,
     )
 
 

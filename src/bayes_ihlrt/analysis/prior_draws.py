@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.contrasts import orthonormal_basis
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
 from bayes_ihlrt.names import INTERVAL, Dist
 from bayes_ihlrt.priors import Prior, PriorScale

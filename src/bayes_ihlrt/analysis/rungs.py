@@ -250,7 +250,14 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         if key not in gone and key != "group_sd" and not key.startswith("sd_")
     }
     outcome = OutcomeSpec(formula=formula, hazard=spec.outcome.hazard)
-    model = ModelSpec(treatment=name, modifier=spec.modifier, outcome=outcome, priors=priors)
+    model = ModelSpec(
+        treatment=name,
+        modifier=spec.modifier,
+        outcome=outcome,
+        priors=priors,
+        prior_base=spec.prior_base,
+        scales=spec.scales,
+    )
     return with_hazard(model, ladder_hazard(spec.ladder))
 
 

@@ -23,7 +23,8 @@ from pytensor.tensor import TensorVariable
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.smoothing import (
     automatic_cuts,
     automatic_knots,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bayes_ihlrt.model.parameters import DEVIATION_NAME
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import HazardFamily, Smoothing
 
