@@ -126,7 +126,7 @@ population = "{population}"
 def test_late_entry_is_told(population):
     frame = centres.cohort(centres.Design(centres=40, diagnosed=300), 1)
     text = SPECIFICATION.format(
-        schema=1, group="(1 + a | centre)", population=population, centre='centre = "centre"'
+        schema=2, group="(1 + a | centre)", population=population, centre='centre = "centre"'
     )
     notes = check_analysis(parse_spec(text), frame).notes
     (entry,) = (note for note in notes if note.startswith("DELAYED ENTRY"))
@@ -136,5 +136,5 @@ def test_late_entry_is_told(population):
     assert any("patients a centre, effects of covariates" in note for note in notes)
     assert any("Intercepts and slopes of centre are taken as uncorrelated" in n for n in notes)
     whole = frame.assign(entry=0.0)
-    text = SPECIFICATION.format(schema=1, group="", population=population, centre="")
+    text = SPECIFICATION.format(schema=2, group="", population=population, centre="")
     assert not any("DELAYED" in note for note in check_analysis(parse_spec(text), whole).notes)
