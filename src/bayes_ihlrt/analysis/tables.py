@@ -65,8 +65,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "sensitivity": SensitivitySpec,
 }
 _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
-    "outcome": {"hazard": HazardSpec},
-    "ladder": {"hazard": HazardSpec},
+    **dict.fromkeys(("outcome", "ladder"), {"hazard": HazardSpec}),
     "sensitivity": {
         "confounder": ConfounderSpec,
         "external": ExternalSpec,
