@@ -11,6 +11,7 @@ from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.draws_naming import draws_name, naming
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
@@ -54,6 +55,8 @@ class FitResult:
         Weights, balance and overlap; None without ``[propensity]``.
     interaction : InteractionResult or None
         Whether the effect depends on the modifier; None without a treatment and a modifier.
+    baseline : BaselineComparison or None
+        The effect under a flexible baseline too; None unless treatment changes during follow-up.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class FitResult:
     loo: Loo
     propensity: PropensityResult | None = None
     interaction: InteractionResult | None = None
+    baseline: BaselineComparison | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -86,10 +90,11 @@ class FitResult:
         """What a reader has to know, most important first."""
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
+        baseline = baseline_notes(self.baseline)
         if self.propensity is None:
-            return (*quality, *self._standing_for, *self.checked.notes)
+            return (*baseline, *quality, *self._standing_for, *self.checked.notes)
         # First what no interval shows.
-        first, weighting = self.propensity.warning, self.propensity.notes
+        first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
         return (*first, *quality, *weighting, *self._standing_for, *self.checked.notes)
 
     @cached_property
@@ -162,6 +167,7 @@ class FitResult:
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
             "draws": naming(str(self.fit.convergence.numbers["engine"])),
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),

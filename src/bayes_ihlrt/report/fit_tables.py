@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.draws_naming import draws_name
+from bayes_ihlrt.report.baseline_table import baseline_table
 from bayes_ihlrt.report.needed_table import NEEDED, needed_table
 from bayes_ihlrt.report.numbers import own_values
 from bayes_ihlrt.report.outputs import Output
@@ -40,6 +41,8 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     name = "" if modifier is None else modifier.name
     drawn = draws_name(output.result["diagnostics"]["engine"])
     found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
+    if output.result.get("baseline") is not None:
+        found.append(baseline_table(output.result["baseline"]))
     if output.brief["curves"]["values"]:
         found.append(_by_modifier(output.brief["curves"], name))
     needed = [row for row in rows if row["estimand"] == NEEDED]
