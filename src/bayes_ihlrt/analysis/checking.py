@@ -205,8 +205,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     if propensity is not None:
-        found = propensity.comparability
-        notes = (*([found.warning] if found and found.warning else []), *notes, *propensity.notes)
+        notes = (*propensity.warning, *notes, *propensity.notes)
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
 
 

@@ -52,6 +52,12 @@ class CheckedPropensity:
     notes: tuple[str, ...]
     comparability: Comparability | None = None
 
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """What comes first: arms that cannot be compared; empty where they can."""
+        found = "" if self.comparability is None else self.comparability.warning
+        return (found,) if found else ()
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what is stated, decisions, columns, priors, separated columns."""
         decisions, stated = self.emulation.decisions, self.spec.model_dump(mode="json")
