@@ -1,17 +1,17 @@
 """Centres whose patients enter late: whom averages are over, and what the likelihood misses."""
 
 import numpy as np
-from examination.row import Row
-from outside.centres import (
+
+from bayes_ihlrt.analysis.fitting import run_fit
+from bayes_ihlrt.analysis.reading import parse_spec
+from validation.examination.row import Row
+from validation.outside.centres import (
     TRUTH,
     Design,
     cohort,
     maximum_likelihood,
     survival_of_the_diagnosed,
 )
-
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import parse_spec
 
 COHORTS = 25
 SPECIFICATION = """

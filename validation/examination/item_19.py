@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-from examination.row import Row
 from scipy.stats import norm
 
 from bayes_ihlrt.analysis.outcome_table import adverse_event_table
@@ -15,6 +14,7 @@ from bayes_ihlrt.estimands import crossings
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from validation.examination.row import Row
 
 
 def rows() -> list[Row]:
