@@ -10,6 +10,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
@@ -52,6 +53,8 @@ class FitResult:
         Weights, balance and overlap; None without ``[propensity]``.
     interaction : InteractionResult or None
         Whether the effect depends on the modifier; None without a treatment and a modifier.
+    baseline : BaselineComparison or None
+        The effect under a flexible baseline too; None unless treatment changes during follow-up.
 
     Examples
     --------
@@ -73,6 +76,7 @@ class FitResult:
     loo: Loo
     propensity: PropensityResult | None = None
     interaction: InteractionResult | None = None
+    baseline: BaselineComparison | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -85,7 +89,8 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
-        return (*quality, *weighting, *self._standing_for, *self.checked.notes)
+        first = (*baseline_notes(self.baseline), *quality)
+        return (*first, *weighting, *self._standing_for, *self.checked.notes)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:
@@ -145,6 +150,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),
