@@ -105,9 +105,9 @@ def modifier_values(result: FitResult) -> list[float]:
     low, high = (float(q) for q in np.quantile(observed, [0.05, 0.95]))
     space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
     between = [float(f"{value:.2g}") for value in space(low, high, _VALUES)]
-    stated = [modifier.reference, *result.spec.estimands.at]
-    inside = [value for value in stated if observed.min() <= value <= observed.max()]
-    return sorted({*between, *inside})
+    # Rounding may carry a value beyond the cohort, where splines are not defined.
+    asked = {*between, modifier.reference, *result.spec.estimands.at}
+    return sorted(value for value in asked if observed.min() <= value <= observed.max())
 
 
 def _tells_survival(result: FitResult) -> bool:
