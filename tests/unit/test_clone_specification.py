@@ -78,9 +78,7 @@ def test_check_binds_the_model_at_time_zero_without_the_clock(formula):
 def test_a_covariate_that_tells_nothing_at_time_zero_is_told_by_check():
     """What `fit` would refuse: here nobody's `albi` differs among those at risk at month 6."""
     constant = COHORT | {"albi": [-2.1, *[-2.5] * 2, -1.9, *[-2.5] * 8]}
-    with pytest.raises(
-        SpecificationError, match="time zero, where albi is the same for everybody"
-    ):
+    with pytest.raises(SpecificationError, match="time zero, where albi is the same for everybody"):
         check_analysis(clones(), constant)
 
 
