@@ -71,7 +71,8 @@ def test_faults_between_tables_do_not_hang_on_which_are_written(given):
     "formula", ["albi + time", "albi * time", "albi + bs(time, df=3)", "albi + number"]
 )
 def test_check_binds_the_model_at_time_zero_without_the_clock(formula):
-    found = check_analysis(clones(formula), COHORT).propensity
+    few = "acknowledge_poor_overlap = true"
+    found = check_analysis(clones(formula, few), COHORT).propensity
     assert any("it is left out of that model" in note for note in found.notes)
 
 
