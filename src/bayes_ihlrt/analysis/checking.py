@@ -17,12 +17,13 @@ from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
 from bayes_ihlrt.data.fingerprint import follow_up_fingerprint
+from bayes_ihlrt.data.numbering import numbered, patient_labels
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.names import HazardFamily, Identifiers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,9 @@ class CheckedAnalysis:
         }
 
 
-def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohort]:
+def read_inputs(
+    spec: str | Path, data: str | Path, *, identifiers: Identifiers = Identifiers.COHORT
+) -> tuple[AnalysisSpec, Cohort]:
     """Read a specification and its data, telling the faults of both at once.
 
     Parameters
@@ -95,6 +98,8 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
         TOML file, or name of a packaged specification.
     data : str or Path
         CSV file, or name of a packaged data set.
+    identifiers : Identifiers
+        Where patients are called by their identifiers.
 
     Returns
     -------
@@ -112,7 +117,7 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
     """
     name, found = read_file(spec)
     if not found.faults:
-        return found.spec, read_cohort(found.spec, data)
+        return found.spec, read_cohort(found.spec, data, identifiers=identifiers)
     faults, subject = list(found.faults), name
     if found.tells_columns:
         tables = found.tables
@@ -120,14 +125,17 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
         columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
         try:
             visits = tables.get("visits")
-            load_cohort(data, tables["data"], treatment, covariates=columns, visits=visits)
+            also: dict[str, Any] = {"visits": visits, "identifiers": identifiers}
+            load_cohort(data, tables["data"], treatment, covariates=columns, **also)
         except DataError as error:
             faults += error.faults
             subject = f"{name} and {error.subject}"
     raise SpecificationError(subject, faults)
 
 
-def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
+def read_cohort(
+    spec: AnalysisSpec, data: CohortSource, *, identifiers: Identifiers = Identifiers.COHORT
+) -> Cohort:
     """Return the cohort that an analysis reads.
 
     Parameters
@@ -136,6 +144,8 @@ def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
         CSV file, name of a packaged data set, cohort, or columns in memory.
+    identifiers : Identifiers
+        Where patients are called by their identifiers; a cohort says so itself.
 
     Returns
     -------
@@ -149,14 +159,21 @@ def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
     """
     if isinstance(data, Cohort):
         return data
-    columns, visits = spec.covariates, spec.visits
+    also: dict[str, Any] = {
+        "covariates": spec.covariates,
+        "visits": spec.visits,
+        "identifiers": identifiers,
+    }
     if isinstance(data, str | Path):
-        return load_cohort(data, spec.data, spec.treatment, covariates=columns, visits=visits)
-    return Cohort.from_frame(data, spec.data, spec.treatment, covariates=columns, visits=visits)
+        return load_cohort(data, spec.data, spec.treatment, **also)
+    return Cohort.from_frame(data, spec.data, spec.treatment, **also)
 
 
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     """Check an analysis without sampling.
+
+    From here on patients are numbers in the order of the file, unless the cohort was read with
+    ``Identifiers.EVERYWHERE``.
 
     Parameters
     ----------
@@ -185,7 +202,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     >>> check_analysis(load_spec("heart"), "heart").n_parameters
     6
     """
-    cohort = read_cohort(spec, data)
+    cohort = numbered(read_cohort(spec, data))
     updated = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in updated)
     propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
@@ -243,7 +260,7 @@ def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
     -------
     dict
         ``patients, rows, events, months, fingerprint, follow_up`` (fingerprint of patients, times
-        and events alone), ``name, synthetic, dropped``.
+        and events alone), ``name, synthetic, dropped``, `patient_labels`.
     """
     length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
     return {
@@ -255,6 +272,7 @@ def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
         "follow_up": follow_up_fingerprint(cohort.columns),
         "name": cohort.attrs.get("name"),
         "synthetic": bool(cohort.attrs.get("synthetic", False)),
+        "patient_labels": patient_labels(cohort),
         "dropped": {**cohort.dropped, **rows.provenance.dropped},
     }
 

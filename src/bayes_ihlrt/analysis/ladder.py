@@ -18,7 +18,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.library_versions import versions
-from bayes_ihlrt.analysis.notes import left_out
+from bayes_ihlrt.analysis.notes import identified, left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
@@ -91,9 +91,13 @@ class LadderResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whom every rung leaves out, since a covariate is missing; each rung says whom else."""
+        """Whom every rung leaves out, since a covariate is missing; each rung says whom else.
+
+        Before that, that identifiers were kept.
+        """
         dropped = self.cohort.dropped
-        return tuple(left_out(dropped, total=len(dropped) + len(self.naive_rows.patients)))
+        gone = left_out(dropped, total=len(dropped) + len(self.naive_rows.patients))
+        return (*identified(self.cohort), *gone)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""

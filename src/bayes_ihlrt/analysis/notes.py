@@ -13,7 +13,7 @@ from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.modifier_form import linear_in_modifier, names_in
-from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 
 CLOCKS: Final[Mapping[DesignKind, str]] = {
     DesignKind.LANDMARK: "the landmark",
@@ -41,11 +41,12 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, another clock than time zero, patients left out, few events
-        or none in an arm, extrapolation (horizons, start of treatment, modifier), where the main
-        effect is read.
+        Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
+        patients left out, few events or none in an arm, extrapolation (horizons, start of
+        treatment, modifier), where the main effect is read.
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
+    notes += _left_out(cohort, rows)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)
@@ -55,6 +56,27 @@ def analysis_notes(
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     return (*notes, *_modifier_range(spec, rows), *_main_effect(spec, rows))
+
+
+def identified(cohort: Cohort) -> list[str]:
+    """Return that results call patients by their identifiers, where the user asked for it.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
+    if cohort.identifiers is not Identifiers.EVERYWHERE:
+        return []
+    return [
+        "IDENTIFIERS KEPT: results and files call patients by the identifiers of the data file; "
+        "they are not to be passed on."
+    ]
 
 
 def _immortal_time(rows: PersonTime) -> list[str]:

@@ -1,5 +1,6 @@
 """What a command tells: results on standard output, faults in plain words, exit statuses."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from bayes_ihlrt import report
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
-from bayes_ihlrt.plain import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,11 +18,20 @@ _FAULT: Final = 1
 _NOT_CONVERGED: Final = 3
 _INTERRUPTED: Final = 130
 _WIDTH: Final = 110
+_NUMBERED: Final = (
+    "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
+)
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Tell what the user can mend without a traceback; anything else is a fault of the package."""
+def told_plainly(*, numbered: bool = False) -> Iterator[None]:
+    """Tell what the user can mend without a traceback; anything else is a fault of the package.
+
+    Parameters
+    ----------
+    numbered : bool
+        Whether patients of a data file are numbers in what is told.
+    """
     try:
         yield
     except ConvergenceError as error:
@@ -29,6 +39,8 @@ def told_plainly() -> Iterator[None]:
         raise typer.Exit(_NOT_CONVERGED) from None
     except BayesIhlrtError as error:
         typer.echo(f"Error: {error}", err=True)
+        if numbered and re.search(r"\bpatients? \d", str(error)):
+            typer.echo(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written.", err=True)
@@ -46,4 +58,4 @@ def console() -> "Console":
 
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON, and nothing else, on standard output."""
-    sys.stdout.write(f"{json_text(content)}\n")
+    sys.stdout.write(f"{report.json_text(content)}\n")

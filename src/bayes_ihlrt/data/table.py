@@ -37,12 +37,15 @@ class Table:
         The columns that were asked for and are there.
     n_rows : int
         Number of rows.
+    numbers : mapping of str to str or None
+        What patients are called instead of their identifiers; see `identifiers.patient_labels`.
     """
 
     subject: str
     names: tuple[str, ...]
     columns: Mapping[str, Any]
     n_rows: int
+    numbers: Mapping[str, str] | None = None
 
 
 def read_csv(path: Path, *, wanted: Collection[str], labels: Collection[str]) -> Table:

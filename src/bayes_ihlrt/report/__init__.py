@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.plain import json_text as json_text
     from bayes_ihlrt.report.check_table import print_check as print_check
     from bayes_ihlrt.report.checks_table import print_diagnosis as print_diagnosis
     from bayes_ihlrt.report.checks_table import write_diagnosis as write_diagnosis
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.writing import write_fit as write_fit
 else:
     _NAMES = {
+        "json_text": "bayes_ihlrt.plain",
         "print_check": "bayes_ihlrt.report.check_table",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",

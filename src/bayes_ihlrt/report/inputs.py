@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bayes_ihlrt.data.numbering import NUMBERS
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
 from bayes_ihlrt.report.files import checksum
 from bayes_ihlrt.report.folder import KEPT, MANIFEST
@@ -28,13 +29,15 @@ _LATER: Final = {
 """A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     """Read the outputs of commands in a folder and in the folders directly in it.
 
     Parameters
     ----------
     folder : Path
         With a ``result.json``, or with folders that have one.
+    keep_identifiers : bool
+        Whether what is made of them may hold identifiers of patients.
 
     Returns
     -------
@@ -45,7 +48,8 @@ def read_results(folder: Path) -> Results:
     ------
     InputError
         With every fault: there is no result, a file is missing or not the one that was written,
-        there are two outputs of one command, or outputs describe different patients.
+        there are two outputs of one command, outputs describe different patients, or hold
+        identifiers that are not to be kept.
     """
     places = _places(folder)
     faults: list[Fault] = []
@@ -56,6 +60,8 @@ def read_results(folder: Path) -> Results:
         except InputError as error:
             faults += error.faults
     faults += [*_twice(outputs), *_strangers(outputs)]
+    if not keep_identifiers:
+        faults += _identified(outputs)
     if faults:
         raise InputError(f"report of {folder}", faults)
     order = list(Kind)
@@ -182,6 +188,18 @@ def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
             problem = f"a second output of `{output.kind.value}`, beside {seen[output.kind]}"
             yield Fault(f"folder {output.folder}", problem, "Keep one of them, report them apart")
         seen.setdefault(output.kind, output.folder)
+
+
+def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs that call patients by their identifiers, or are of before that was asked."""
+    for output in outputs:
+        if output.data is not None and output.data.get("patient_labels") != NUMBERS:
+            problem = "its files call patients by the identifiers of the data file"
+            remedy = (
+                "Run the command again without --keep-identifiers, or add --keep-identifiers here "
+                "to pass them on"
+            )
+            yield Fault(f"folder {output.folder}", problem, remedy)
 
 
 def _strangers(outputs: Iterable[Output]) -> Iterator[Fault]:
