@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 _MOST_TIMES: Final = 60
 _VALUES: Final = 7
 _SHOWN: Final = ("median", "q2.5", "q97.5")
+_DRAWS: Final = frozenset({"chain", "draw"})
 
 
 def modifier_curves(result: FitResult) -> dict[str, Any]:
@@ -149,7 +150,9 @@ def _set_at(
 def _hazard_ratio(result: FitResult, at: float | None) -> dict[str, float | None] | None:
     if result.spec.treatment is None:
         return None
-    draws = log_hazard_ratio(result.fit, None if at is None else [at]).squeeze(drop=True)
+    draws = log_hazard_ratio(result.fit, None if at is None else [at])
+    # Draws may come in one chain, which stays a dimension.
+    draws = draws.squeeze([dim for dim in draws.dims if dim not in _DRAWS], drop=True)
     return {
         **_row(xr.apply_ufunc(np.exp, draws)),
         "prob_benefit": finite_or_none(probability(draws < 0.0)),

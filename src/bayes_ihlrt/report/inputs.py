@@ -59,7 +59,7 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
             outputs.append(_read(place))
         except InputError as error:
             faults += error.faults
-    faults += [*_twice(outputs), *_strangers(outputs)]
+    faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
     if not keep_identifiers:
         faults += _identified(outputs)
     if faults:
@@ -202,22 +202,34 @@ def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
             yield Fault(f"folder {output.folder}", problem, remedy)
 
 
-def _strangers(outputs: Iterable[Output]) -> Iterator[Fault]:
-    """Outputs with a cohort are of the same patients, and of the same data where names agree."""
-    known = [(output, output.data) for output in outputs if output.data is not None]
-    if not known:
-        return
-    first, reference = known[0]
-    for output, data in known[1:]:
-        same_spec = output.result["name"] == first.result["name"]
-        key, what = (
-            ("fingerprint", "data") if same_spec else ("follow_up", "patients, times or events")
+def _cohorts(folder: Path, outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs with a cohort are of one: told by what lies where."""
+    groups: dict[str, list[str]] = {}
+    for output in outputs:
+        if output.data is not None:
+            place = output.folder.name if output.folder != folder else "itself"
+            groups.setdefault(str(output.data.get("follow_up")), []).append(place)
+    if len(groups) > 1:
+        lists = "; ".join(" with ".join(places) for places in groups.values())
+        problem = f"{len(groups)} cohorts (patients, times or events differ) have outputs in it: "
+        remedy = (
+            "A report is of one cohort: name one of these folders, or give the outputs of each "
+            "cohort a folder of their own"
         )
-        found, expected = (str(part.get(key)) for part in (data, reference))
-        if found != expected or found == "None":
+        yield Fault(f"folder {folder}", problem + lists, remedy)
+
+
+def _changed(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs of one analysis are of the same data, covariates included."""
+    known = [(output, output.data) for output in outputs if output.data is not None]
+    for output, data in known[1:]:
+        first, reference = known[0]
+        found, expected = (str(part.get("fingerprint")) for part in (data, reference))
+        same = output.result["name"] == first.result["name"]
+        if same and (found != expected or found == "None"):
             yield Fault(
                 f"folder {output.folder}",
-                f"its {what} are not those of {first.folder} (fingerprints {found[:12]} and "
+                f"its data are not those of {first.folder} (fingerprints {found[:12]} and "
                 f"{expected[:12]})",
                 "Run both on the same data, or report them apart",
             )
