@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = "bayes_ihlrt"
 
 FLOORS = (
-    ("_lazy", "names", "errors", "plain", "clinical", "priors"),
+    ("_lazy", "escaping", "names", "errors", "plain", "clinical", "priors"),
     ("data",),
     ("designs",),
     ("hazards", "model", "propensity"),
@@ -29,6 +29,7 @@ FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units}
 # Units of one floor are strangers, but for these (importer, imported).
 BESIDE = {
     ("errors", "names"),
+    ("errors", "escaping"),
     ("clinical", "names"),
     ("clinical", "errors"),
     ("priors", "names"),
@@ -44,7 +45,7 @@ BESIDE = {
 }
 
 LEAF = "plots"
-LEAF_MAY_IMPORT = {"_lazy", "names", "errors"}
+LEAF_MAY_IMPORT = {"_lazy", "escaping", "names", "errors"}
 
 # What may be imported from elsewhere on load: `check` answers in 1.5 s, pandas alone takes 1.7 s.
 LIGHT = {"numpy", "pyarrow", "pydantic"}

@@ -162,6 +162,7 @@ def statistics(design, *, share, trials=1000):
         "sd": np.full((*shape, len(wanted)), 0.2),
         "truth": np.zeros((trials, len(wanted))),
         "converged": converged,
+        "untrusted": np.zeros(shape, dtype=bool),
         "enrolled": np.full(shape, design.patients),
         "events_control": events_control,
         "events_treated": events,
@@ -191,7 +192,7 @@ def plan_output(versions, plan=None):
     ]
     found = plan_dict(PlanResult(plan, tuple(cells), tuple(curves), seconds=12.0, simulated=8000))
     # Written by the command itself.
-    found |= {"audit": audit}
+    found |= {"audit": audit, "corrected_looks": []}
     found |= {"versions": versions, "design_priors": [PRIOR]}
     return found
 

@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "validation"))
+sys.path.insert(0, str(ROOT))
 
 PAGE = ROOT / "docs" / "validation" / "examination.md"
 INTRODUCTION = """# Adverse inputs, before and after
 
-Inputs on which an earlier state of the package was wrong, misleading or rude, with the truth and how
-it is known. Their simulators (`validation/outside`) import nothing of the package. `before` is what
-commit `f2d7772` gave; `after` is what `python validation/write_examination.py` found at commit
-`{commit}`, which wrote this page.
+Inputs on which an earlier state of the package was wrong, misleading or rude, with the truth and
+how it is known. Their simulators (`validation/outside`) import nothing of the package. `before` is
+what commit `f2d7772` gave; `after` is what `python validation/write_examination.py` found at
+commit `{commit}`, which wrote this page.
 
 """
 COLUMNS = ("item", "input", "right", "before", "after", "Monte Carlo error", "verdict")
@@ -32,7 +32,7 @@ def main(wanted: list[str]) -> None:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"examination.{name}").rows()
+        rows += importlib.import_module(f"validation.examination.{name}").rows()
     table = "\n".join([_line(COLUMNS), "|" + "---|" * len(COLUMNS), *map(_line, rows)]) + "\n"
     if wanted:
         print(table)

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from bayes_ihlrt.escaping import printable
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -41,7 +43,7 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault as one sentence pair."""
-        return f"{self.where}: {self.problem}. {self.remedy}."
+        return printable(f"{self.where}: {self.problem}. {self.remedy}.")
 
 
 class BayesIhlrtError(Exception):
@@ -76,7 +78,7 @@ class InputError(BayesIhlrtError):
         self.faults = tuple(faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{subject}: {count}\n{lines}")
+        super().__init__(f"{printable(subject)}: {count}\n{lines}")
 
 
 class DataError(InputError):

@@ -76,6 +76,17 @@ class GraceWeights(StrEnum):
     TIME_VARYING = "time-varying"
 
 
+class ResponseEffect(StrEnum):
+    """What treatment does to the hazard of response in the ladder's g-formula."""
+
+    NONE = "none"
+    """Nothing: it acts on the event alone."""
+    ONE = "one"
+    """One hazard ratio for everybody."""
+    BY_MODIFIER = "by-modifier"
+    """A hazard ratio that changes with the modifier."""
+
+
 class EstimandTarget(StrEnum):
     """Population in which a balancing weight compares treated with control."""
 
@@ -115,6 +126,16 @@ class ModifierTransform(StrEnum):
     LOG2 = "log2"
     IDENTITY = "identity"
     STANDARDISE = "standardise"
+
+    @property
+    def per(self) -> str:
+        """What a coefficient or hazard ratio of the modifier is per."""
+        steps = {
+            ModifierTransform.LOG2: "per doubling",
+            ModifierTransform.IDENTITY: "per unit",
+            ModifierTransform.STANDARDISE: "per SD",
+        }
+        return steps[self]
 
 
 class HazardFamily(StrEnum):

@@ -33,6 +33,8 @@ class PriorScale(StrEnum):
     """One over the square of a standard deviation, as in BUGS."""
     LOG_MEDIAN = "log-median"
     """The log of the median survival (months) of an untreated patient with average covariates."""
+    LOG_CUMULATIVE_HAZARD = "log-cumulative-hazard"
+    """The log of that patient's cumulative hazard, -log S, `at` a number of months."""
 
 
 class PerUnit(StrEnum):
@@ -55,8 +57,9 @@ _POSITIVE_ONLY: Final = frozenset(
     {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
 )
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Clinical = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]  # ratios, months
 
 
 class _Frozen(BaseModel):
@@ -75,6 +78,8 @@ class Prior(_Frozen):
         Hyperparameters: exactly those of `dist`.
     on : PriorScale
         Quantity that the distribution describes; the parameter itself by default.
+    at : float, optional
+        For `on` ``"log-cumulative-hazard"``: months from time zero.
     per : PerUnit
         For a coefficient: per unit of the covariate (default) or per standard deviation.
 
@@ -97,6 +102,7 @@ class Prior(_Frozen):
     beta: Positive | None = None
     lam: Positive | None = None
     on: PriorScale = PriorScale.PARAMETER
+    at: Positive | None = None
     per: PerUnit = PerUnit.UNIT
 
     @model_validator(mode="after")
@@ -111,6 +117,9 @@ class Prior(_Frozen):
             found = ", ".join(sorted(given)) or "none"
             message = f"{self.dist} takes exactly {', '.join(wanted)}; found {found}"
             raise ValueError(message)
+        if (self.on is PriorScale.LOG_CUMULATIVE_HAZARD) != (self.at is not None):
+            message = f'at (months) belongs to on = "log-cumulative-hazard"; found at = {self.at}'
+            raise ValueError(f"{message} with on = {self.on.value}")
         return self
 
     @property
@@ -180,8 +189,8 @@ class HazardRatioPrior(_Frozen):
     (-0.288, 0.401)
     """
 
-    hr_median: Positive
-    hr_interval: tuple[Positive, Positive]
+    hr_median: Clinical
+    hr_interval: tuple[Clinical, Clinical]
 
     @model_validator(mode="after")
     def _is_an_interval_around_the_median(self) -> Self:
@@ -227,8 +236,8 @@ class MedianSurvivalPrior(_Frozen):
     0.581
     """
 
-    median_survival: Positive
-    upper: Positive
+    median_survival: Clinical
+    upper: Clinical
 
     @model_validator(mode="after")
     def _upper_is_above(self) -> Self:
@@ -267,7 +276,7 @@ class AdjacentHazardPrior(_Frozen):
     0.354
     """
 
-    hr_adjacent: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]
 
     def to_prior(self) -> Prior:
         """Return the half-normal prior on the random walk's scale."""

@@ -24,7 +24,7 @@ STATED = {
     "treated": {"dist": "Normal", "mu": -0.3, "sigma": 0.4},
     "baseline": {"dist": "Normal", "mu": -2.0, "sigma": 0.5},
 }
-COORDINATES = ("_centred", "_standard", "_scaled", "_deviation", "walk_step")
+COORDINATES = ("_centred", "_standard", "_scaled", "_deviation", "_contrast", "walk_step")
 
 
 @pytest.mark.parametrize("hazard", cases.HAZARDS)

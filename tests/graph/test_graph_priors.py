@@ -30,10 +30,13 @@ SHAPE = {
     "weibull": {"log_shape": {"dist": "Normal", "mu": 0.1, "sigma": 0.4}},
     "gompertz": {"slope": {"dist": "Normal", "mu": 0.01, "sigma": 0.03}},
     "random walk": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
-    "independent": {},
+    "independent": {"log_hazard_deviation": {"dist": "Normal", "mu": 0.0, "sigma": 0.9}},
     "mspline": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
 }
-CASES = [(hazard, prior) for hazard in cases.HAZARDS for prior in (LOG_MEDIAN, NORMAL, GAMMA)]
+AT_18 = {"dist": "Normal", "mu": -0.4, "sigma": 1.5, "on": "log-cumulative-hazard", "at": 18.0}
+STATEMENTS = (LOG_MEDIAN, AT_18, NORMAL, GAMMA)
+CASES = [(hazard, prior) for hazard in cases.HAZARDS for prior in STATEMENTS]
+LEVEL = {"random walk": "log_hazard", "independent": "log_hazard", "mspline": "log_scale"}
 
 
 @pytest.mark.parametrize(("hazard", "baseline"), [*CASES, ("weibull", STUDENT)])
@@ -78,13 +81,14 @@ def baseline_density(hazard, baseline, named, prepared, rows):
         constant = np.log(prepared.hazard.constant_weights())
         walk = named["log_weights"] - constant
         density = walk_density(named, walk, np.ones(len(walk) - 1))
+    elif hazard == "independent":
+        # Independent contrasts: their density is that of deviations around the mean.
+        deviations = named["log_hazard"] - named["log_hazard"].mean()
+        density = -0.5 * np.sum(deviations**2) / 0.9**2
     else:
         density = 0.0
-    level = {"random walk": "log_hazard", "independent": "log_hazard", "mspline": "log_scale"}
-    value = np.atleast_1d(named[level.get(hazard, "log_rate")])
-    if hazard == "random walk":
-        value = value[:1]
-    return density + level_density(hazard, baseline, value, named, prepared, rows).sum()
+    level = np.mean(named[LEVEL.get(hazard, "log_rate")])
+    return density + level_density(hazard, baseline, level, named, prepared, rows)
 
 
 def walk_density(named, path, distances):
@@ -105,25 +109,30 @@ def level_density(hazard, baseline, value, named, prepared, rows):
     if baseline is GAMMA:
         # The density of exp(level), on which the prior is stated and which is sampled.
         return stats.gamma.logpdf(np.exp(value), 2.0, scale=1.0 / 30.0)
+    if baseline is AT_18:
+        location = -0.4 - log_cumulative(hazard, named, prepared)(np.log(18.0))
+        return stats.norm.logpdf(value, location - reference(named, rows), 1.5)
     mu, sigma = np.log(12.0), np.log(40.0 / 12.0) / stats.norm.ppf(0.975)
-    if hazard == "independent":
-        location, stretch = np.log(np.log(2.0)) - mu - reference(named, rows), 1.0
-    else:
-        location, stretch = level_at_median(hazard, mu, named, prepared)
-        location = location - reference(named, rows)
-    return stats.norm.logpdf(value, location, stretch * sigma)
+    location, stretch = level_at_median(hazard, mu, named, prepared)
+    return stats.norm.logpdf(value, location - reference(named, rows), stretch * sigma)
 
 
 def level_at_median(hazard, mu, named, prepared):
-    """Return the level at which H(median) = log 2, and its derivative by log(median), negated."""
-    level = {"random walk": "log_hazard", "mspline": "log_scale"}.get(hazard, "log_rate")
-    at_zero = {**named, level: named[level] - np.atleast_1d(named[level])[0]}
+    """Return the level at which H(median) = log 2, and its derivative by log(median), negated.
+
+    Hazards with several levels have the derivative that they have without deviations.
+    """
+    at = log_cumulative(hazard, named, prepared)
+    stretch = 1.0 if hazard in LEVEL else (at(mu + 1e-6) - at(mu - 1e-6)) / 2e-6
+    return np.log(np.log(2.0)) - at(mu), stretch
+
+
+def log_cumulative(hazard, named, prepared):
+    """Return the log cumulative hazard of level zero as a function of log time."""
+    level = LEVEL.get(hazard, "log_rate")
+    at_zero = {**named, level: named[level] - np.mean(named[level])}
     _, cumulative = cases.baseline(prepared.spec, prepared.hazard, at_zero)
-
-    def solved(log_median):
-        return np.log(np.log(2.0)) - np.log(cumulative(np.exp([log_median]))[0])
-
-    return solved(mu), (solved(mu - 1e-6) - solved(mu + 1e-6)) / 2e-6
+    return lambda log_time: np.log(cumulative(np.exp([log_time]))[0])
 
 
 def reference(named, rows):

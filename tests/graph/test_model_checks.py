@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.special import logsumexp
+from validation.outside.misfits import cohort
 
+from bayes_ihlrt.analysis.checking import check_analysis
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.checks.cross_validation import cross_validate
 from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.hazard_terms import by_rows, cut_at, hazard_terms, values_of
 from bayes_ihlrt.checks.leave_out import leave_one_out
+from bayes_ihlrt.checks.prediction_verdicts import calibration_verdict
 from bayes_ihlrt.checks.refits import refit
-from bayes_ihlrt.checks.residual_verdicts import residual_verdicts
+from bayes_ihlrt.checks.residual_verdicts import omitted_centres, residual_verdicts
 from bayes_ihlrt.checks.residuals import expected_events, residual_check
 from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
 from bayes_ihlrt.checks.verdict import Status
@@ -32,6 +37,20 @@ GROUPED = ModelSpec.model_validate(
         "treatment": "treated",
         "outcome": {"formula": "treated + albi", "group": "(1 | centre)"},
         "priors": {"baseline": {"median_survival": 18.0, "upper": 90.0}},
+    }
+)
+MISFITS = AnalysisSpec.model_validate(
+    {
+        "schema": 1,
+        "name": "misfits",
+        "data": {"patient": "id", "time": "months", "event": "death", "centre": "centre"},
+        "treatment": {"name": "treated", "start": "start"},
+        "modifier": {"name": "nlr", "column": "nlr", "reference": 3.0},
+        "outcome": {"formula": "treated * nlr + albi"},
+        "priors": {
+            "default": {"dist": "Normal", "mu": 0.0, "sigma": 2.0},
+            "baseline": {"median_survival": 18.0, "upper": 90.0},
+        },
     }
 )
 FLAGS = {
@@ -179,3 +198,34 @@ def test_weights_have_to_belong_to_the_rows(right):
         examine(right, observed_from=entry)
     with pytest.raises(SpecificationError, match=rf"{first}, .* and {LARGE - 3} more\."):
         examine(right, observed_from=np.full(LARGE, np.nan))
+
+
+def test_centres_that_the_model_leaves_out_are_found():
+    """Two of four centres have a log hazard ratio of -1.2, two of +1.2; or all the same."""
+    told = {}
+    for kind in ("centres", "right"):
+        frame = cohort(kind, 200, seed=1)
+        rows = check_analysis(MISFITS, frame).person_time
+        fit = fit_shared(MISFITS.model, rows, SETTINGS)
+        told[kind] = omitted_centres(fit, "centre")
+        if kind == "right":
+            assert omitted_centres(fit, None).status is Status.CANNOT_TELL
+    assert told["centres"].status is Status.FLAG
+    assert 'add `group = "(1 | centre)"`' in told["centres"].reason
+    assert told["right"].status is Status.NO_FLAG
+
+
+def test_calibration_sees_a_wrong_hazard_and_no_expected_number_is_negative():
+    """The hazard falls to a tenth between months 3 and 12; or the log hazard is curved in albi."""
+    found = {}
+    for kind in ("shaped", "right", "curved"):
+        rows = check_analysis(MISFITS, cohort(kind, 200, seed=1)).person_time
+        fit = fit_shared(MISFITS.model, rows, SETTINGS)
+        each = residual_verdicts(fit, None)
+        each.append(calibration_verdict(cross_validate(fit, (12.0, 24.0), seed=1)))
+        found[kind] = {one.check: one for one in each}
+    assert found["shaped"]["calibration"].status is Status.FLAG
+    assert found["shaped"]["calibration"].numbers["worst"] == "period"
+    assert found["right"]["calibration"].status is Status.NO_FLAG
+    reason = found["curved"]["linearity"].reason
+    assert "albi squared: events at larger values than expected" in reason

@@ -11,6 +11,7 @@ from bayes_ihlrt.model.build import build_graph, prepare
 
 DRAWS = 1500
 LOG_MEDIAN = {"median_survival": 12.0, "upper": 40.0}
+AT_18 = {"dist": "Normal", "mu": -0.4, "sigma": 1.5, "on": "log-cumulative-hazard", "at": 18.0}
 GAMMA = {"dist": "Gamma", "alpha": 2.0, "beta": 30.0, "on": "exp"}
 STUDENT = {"dist": "StudentT", "nu": 4.0, "mu": -2.5, "sigma": 0.5}
 PRIORS = {
@@ -24,8 +25,10 @@ CASES = [
     ("gompertz", LOG_MEDIAN),
     ("random walk", LOG_MEDIAN),
     ("random walk", STUDENT),
+    ("random walk", AT_18),
     ("independent", LOG_MEDIAN),
     ("mspline", LOG_MEDIAN),
+    ("weibull", AT_18),
 ]
 
 

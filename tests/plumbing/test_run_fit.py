@@ -87,12 +87,14 @@ def test_a_model_reduced_to_sufficient_statistics_has_no_loo(sampler):
         "p_loo",
         "k_above_0.7",
         "largest_k",
+        "predicts",
     }
     assert "reduced to event counts" in found["note"]
 
 
 def test_what_figures_show_can_be_had_without_them(sampler):
     result = run_fit(load_spec("primary"), "ihlrt_synthetic")
+    assert result.loo.predicts == "a further patient of a known centre, not of a new one"
     found = figure_data(result)
     assert list(found) == [
         "survival",

@@ -71,6 +71,24 @@ def test_confounders_within_monte_carlo_error_leave_an_answer_stable():
     assert [check.stable for check in found] == [True, False]
 
 
+def test_an_answer_without_benefit_and_a_confounder_that_turns_it_do_not_contradict():
+    """P(below 1) is 0.94: no benefit to overturn, and yet a strong confounder answers 'no'."""
+    draws = norm(-norm.ppf(0.94) * 0.2, 0.2).ppf((np.arange(4000) + 0.5) / 4000)
+    grid = ConfounderGrid((1.2, 5.0), 0.2, (0.3, 0.8))
+    prior = SimpleNamespace(log_factors=lambda size, seed: np.zeros(size))
+    found, _ = confounding(Effect(draws, 0.6, 0.95), grid=grid, prior=prior, seed=1)
+    assert not found.stable
+    assert (
+        "there is no benefit for one to overturn; but a confounder of hazard ratio 5 that 80% of"
+        in (found.sentences[-1])
+    )
+    assert "turns it into 'no'" in found.sentences[-1]
+    weak = ConfounderGrid((1.2,), 0.2, (0.3,))
+    same, _ = confounding(Effect(draws, 0.6, 0.95), grid=weak, prior=prior, seed=1)
+    assert same.stable
+    assert "none of the confounders that were tried gives another answer" in same.sentences[-1]
+
+
 def test_a_design_without_a_latent_confounder_is_told():
     landmark = SPEC.treatment.model_copy(update={"design": DesignKind.LANDMARK})
     other = SPEC.model_copy(update={"treatment": landmark})

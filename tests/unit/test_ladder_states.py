@@ -32,7 +32,7 @@ def test_formulas_come_from_the_outcome_and_the_propensity():
     states = ladder_states(ladder())
     assert states.event.formula == "ihlrt * nlr + albi + afp_high + response"
     assert states.initiation.formula == "nlr + response + albi + afp_high"
-    assert states.response.formula == "nlr + albi + afp_high"
+    assert states.response.formula == "ihlrt + nlr + albi + afp_high"
     assert (states.response.switch, states.modifier.name) == ("response", "nlr")
 
 
@@ -43,7 +43,7 @@ def test_without_a_propensity_the_outcome_stands_in():
     states = ladder_states(ladder(propensity=None, outcome=outcome))
     assert states.event.group == "(1 + ihlrt | centre)"
     assert states.initiation.formula == "nlr + bs(albi, df=3) + response:albi"
-    assert states.response.formula == "nlr + bs(albi, df=3)"
+    assert states.response.formula == "ihlrt + nlr + bs(albi, df=3)"
     assert states.initiation.group == states.response.group == "(1 | centre)"
 
 
@@ -55,7 +55,7 @@ def test_what_changes_and_the_clock_of_decisions_are_left_out():
     spec = ladder(propensity=PropensitySpec(formula=formula), visits=visits)
     states = ladder_states(spec)
     assert states.initiation.formula == "nlr + response + nlr:response + albi + nlr_age"
-    assert states.response.formula == "albi"
+    assert states.response.formula == "ihlrt + albi"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_notes, ladder_sentences
-from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum
+from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.analysis.notes import analysis_notes, without_events
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.reading import load_spec
@@ -55,6 +55,28 @@ def test_what_was_adjusted_for_is_named_and_the_g_formula_is_no_hazard_ratio(cli
     assert "hazard ratio is that given response" in simulated.plan.assumption
     assert str(ladder_data(climbed)["label"].values[-1]) == "Simulated (g-formula), covariates *"
     assert ladder_notes(climbed)[1].startswith("* Hazard ratio given response")
+
+
+def test_months_through_response_and_given_response_are_told(climbed):
+    simulated = climbed.rungs[-1]
+    months = {"mean": 1.9, "sd": 0.4, "median": 1.9, "q2.5": 1.1, "q97.5": 2.7}
+    given, through = months | {"median": 1.3}, months | {"median": 0.6}
+    paths = ResponsePaths(given, through, months | dict.fromkeys(months, np.log(0.5)))
+    found = replace(simulated, rmst_difference=months, by_response=paths)
+    sentence = (
+        "Of the +1.9 (+1.1 to +2.7) months gained, +0.6 (+1.1 to +2.7) are gained through "
+        "response, whose hazard treatment multiplies by 0.50 (0.50 to 0.50), and +1.3 (+1.1 to "
+        "+2.7) given response, with that path cut."
+    )
+    assert sentence in said(climbed, rungs=(*climbed.rungs[:-1], found))
+    assert found.to_dict()["by_response"]["given"]["median"] == 1.3
+    console = Console(record=True, width=400)
+    print_ladder(console, replace(climbed, rungs=(climbed.rungs[0], found)))
+    assert sentence in console.export_text()
+    stated = replace(found, by_response=ResponsePaths(months, through, None))
+    assert "treatment is taken not to change the hazard of response" in (
+        said(climbed, rungs=(*climbed.rungs[:-1], stated))
+    )
 
 
 def test_crude_rungs_alone_are_not_called_adjusted(climbed):
@@ -154,9 +176,9 @@ def test_two_arms_without_events_are_told_at_once(climbed):
 
 def test_a_rung_tells_of_an_arm_without_events_and_of_no_strata(climbed):
     found = replace(climbed.rungs[-1], positivity=(Stratum("response 1", 3, 4),))
-    assert found.to_dict()["warnings"] == []
+    assert found.to_dict()["warnings"] == list(found.plan.notes)
     silent = replace(found, person_time=quiet(found.person_time, 1.0))
-    (told,) = silent.to_dict()["warnings"]
+    *_, told = silent.to_dict()["warnings"]
     assert told.startswith("NO EVENT among the treated")
     assert "weighted" not in told
     assert "weighted" in replace(silent, ess=(3.0, 4.0)).without_events[0]

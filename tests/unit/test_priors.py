@@ -63,7 +63,10 @@ def test_adjacent_hazard_prior_bounds_the_ratio_of_neighbours():
             lambda: HazardRatioPrior(hr_median=0.75, hr_interval=(0.5, 2.0)),
             r"centred on 1 on the log scale, not on hr_median 0\.75",
         ),
-        (lambda: HazardRatioPrior(hr_median=0.75, hr_interval=(-1, 2)), "greater than 0"),
+        (
+            lambda: HazardRatioPrior(hr_median=0.75, hr_interval=(-1, 2)),
+            "greater than or equal to 0.000001",
+        ),
         (
             lambda: MedianSurvivalPrior(median_survival=20.0, upper=12.0),
             r"upper must be above median_survival; found 12\.0 against 20\.0 months",
@@ -72,7 +75,7 @@ def test_adjacent_hazard_prior_bounds_the_ratio_of_neighbours():
         (lambda: Prior(dist="Normal", mu=0.0), "takes exactly mu, sigma; found mu"),
         (lambda: Prior(dist="HalfNormal", mu=0.0, sigma=1.0), "takes exactly sigma; found mu, s"),
         (lambda: Prior(dist="Exponential"), "takes exactly lam; found none"),
-        (lambda: Prior(dist="Normal", mu=0.0, sigma=-1.0), "greater than 0"),
+        (lambda: Prior(dist="Normal", mu=0.0, sigma=-1.0), "greater than or equal to"),
         (lambda: Prior(dist="Cauchy", sigma=1.0), "'Normal', 'StudentT'"),
         (lambda: Prior(dist="Normal", mu=0.0, sigma=1.0, scale=2.0), "Extra inputs"),
     ],

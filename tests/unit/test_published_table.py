@@ -6,6 +6,7 @@ import pytest
 from bayes_ihlrt.analysis.outcome_table import adverse_event_table, response_table
 from bayes_ihlrt.analysis.table_one import HINDSIGHT, table_one
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, datasets
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
 
 AGE = np.array([70.0, 74.0, 60.0, 64.0, 66.0])
@@ -53,6 +54,59 @@ def test_at_a_landmark_only_those_who_are_followed_then(cohort):
         table_one(cohort, "ihlrt", landmark=1.0)
     with pytest.raises(SpecificationError, match="the cohort lacks it"):
         table_one(cohort, "ihlrt", covariates=["agee"])
+
+
+def test_a_landmark_counts_who_was_there():
+    """Late entrants were not there, whenever they were treated; covariates are at time zero."""
+    frame = {
+        "id": ["a", "b", "c", "d", "e", "f"],
+        "entry": [0.0, 0.0, 1.0, 5.0, 6.0, 0.0],
+        "months": [9.0, 9.0, 9.0, 12.0, 12.0, 2.0],
+        "death": [1, 1, 0, 1, 1, 1],
+        "start": [2.0, None, None, 7.0, None, None],
+        "age": [70.0, 60.0, 64.0, 20.0, 21.0, 22.0],
+    }
+    data = DataSpec(patient="id", time="months", event="death", entry="entry")
+    drug = TreatmentSpec(name="ihlrt", start="start", design="landmark", landmark=3.0)
+    cohort = Cohort.from_frame(frame, data, drug, covariates=["age"])
+    found = table_one(cohort, "ihlrt", landmark=3.0)
+    assert found.patients == (1, 2)
+    assert found.note == (
+        "Patients followed at month 3, with their covariates at time zero; 3 of 6 were not there "
+        "then."
+    )
+    rows = person_time(cohort, drug)
+    assert rows.columns["patient"].tolist() == ["a", "b", "c"]
+    assert rows.columns["ihlrt"].tolist() == [1.0, 0.0, 0.0]
+    assert dict(rows.provenance.dropped) == {
+        "d": "not yet followed at a landmark (delayed entry)",
+        "e": "not yet followed at a landmark (delayed entry)",
+        "f": "event or end of follow-up by the landmark (3 months)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("counts", "said", "direction", "ratio"),
+    [
+        (((0, 0), (10, 40)), "nobody affected in either arm", False, False),
+        (((10, 40), (10, 40)), "everybody affected in both arms", False, False),
+        (((3, 0), (10, 40)), "nobody affected among the untreated", True, False),
+        (((0, 5), (10, 40)), "", True, True),
+        (((3, 5), (10, 40)), "", True, True),
+    ],
+)
+def test_nothing_is_said_that_the_prior_alone_says(counts, said, direction, ratio):
+    """0 of 10 and 0 of 40 gave P(higher) 0.70 and a ratio of 3.8: the sizes of the arms."""
+    (y1, y0), (n1, n0) = counts
+    treated = np.repeat([1, 0], [n1, n0])
+    flags = np.concatenate([np.arange(n1) < y1, np.arange(n0) < y0]).astype(int)
+    (row,) = adverse_event_table({"severe": flags}, treated, seed=1).rows
+    assert row.note.startswith(said)
+    assert bool(row.note) is bool(said)
+    assert (row.prob_higher is not None) is direction
+    assert np.isfinite(list(row.ratio.values())).all() == ratio
+    assert np.isfinite(list(row.difference.values())).all()
+    assert row.to_dict()["note"] == row.note
 
 
 def test_response_rates_of_the_synthetic_cohort():

@@ -8,6 +8,7 @@ from scipy import stats
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.sensitivity import tipping
 from bayes_ihlrt.sensitivity.bias import bias_factor, e_value, risk_ratio, tipping_prevalence
 from bayes_ihlrt.sensitivity.crossing import crossings
 from bayes_ihlrt.sensitivity.decisions import decide
@@ -397,3 +398,14 @@ def test_noise_does_not_turn_a_crossing_around():
     # The same path with 8,000 draws crosses at 12.3, Monte Carlo error 0.7.
     assert abs(found.value - 12.3) < 3.0 * np.hypot(found.error, 0.7)
     assert found.error < 5.0
+
+
+def test_a_student_prior_is_told_as_one():
+    """StudentT(3, 0, 0.4): 95 % from exp(-3.182 x 0.4) on, worth 25 x 4 / 6 events."""
+    stated = Prior(dist="StudentT", nu=3.0, mu=0.0, sigma=0.2)
+    told = tipping.as_prior(tipping.Path.SD, stated, 0.4)
+    assert told["prior_hr_low"] == pytest.approx(np.exp(-3.1824463 * 0.4), abs=1e-6)
+    assert told["prior_hr_high"] == pytest.approx(3.571, abs=1e-3)
+    assert told["prior_events"] == pytest.approx(16.667, abs=1e-3)
+    # A sceptic's prior of so many events is worth as many, Student t or not.
+    assert tipping.as_prior(tipping.Path.EVENTS, stated, 50.0)["prior_events"] == pytest.approx(50)

@@ -12,8 +12,8 @@ from bayes_ihlrt.analysis.plan_reading import load_plan, parse_plan
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.trials.curve_spec import CurveSpec
 from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.design import scaled_design
-from bayes_ihlrt.trials.operating import operating_characteristics
+from bayes_ihlrt.trials.design import TrialDesign, scaled_design
+from bayes_ihlrt.trials.operating import UNTRUSTED, operating_characteristics
 from bayes_ihlrt.trials.patients import screened_count
 from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.quantities import population_values, statements, targets
@@ -192,6 +192,7 @@ def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_moments():
             "sd": np.full_like(moments, 0.2),
             "truth": np.zeros((3, 2)),
             "converged": np.array([[True, True], [True, True], [False, False]]),
+            "untrusted": np.array([[False, False], [False, False], [True, True]]),
             "months": np.ones((3, 2)),
             **dict.fromkeys(
                 ("enrolled", "events_control", "events_treated"), np.ones((3, 2), dtype=int)
@@ -204,6 +205,31 @@ def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_moments():
     assert (one.at, one.threshold) == (2.0, 0.975)
     assert one.shown.estimate == pytest.approx(1.0 / 3.0)
     assert found.to_dict()["at_values"][0]["shown"]["estimate"] == one.shown.estimate
+    # At both looks the third had a mode: it is not told as none.
+    assert found.causes == {UNTRUSTED: 2}
+
+
+@pytest.mark.parametrize(("draws", "resolved"), [(6_000, False), (6_667, True)])
+def test_a_threshold_that_the_draws_cannot_resolve_is_refused(draws, resolved):
+    """Ten of 6,667 draws are expected beyond a threshold of 0.9985."""
+    content = cases.by_modifier(report_at=[2.0]).model_dump(mode="json", exclude_none=True)
+    content |= {"approximation": "corrected", "draws": draws}
+    content["looks"][0]["efficacy"][0]["more_than"] = 0.9985
+    if resolved:
+        assert TrialDesign.model_validate(content).draws == draws
+    else:
+        with pytest.raises(ValueError, match=r"9 are expected beyond .* to 6,667 at least"):
+            TrialDesign.model_validate(content)
+
+
+def test_a_predictive_threshold_that_the_continuations_cannot_resolve_is_refused():
+    rule = {"quantity": "predictive-probability", "less_than": 0.01, "draws": 100}
+    content = cases.by_modifier(report_at=[2.0]).model_dump(mode="json", exclude_none=True)
+    content["looks"][0]["futility"] = [rule]
+    with pytest.raises(ValueError, match="set its `draws` to 200 at least"):
+        TrialDesign.model_validate(content)
+    content["looks"][0]["futility"] = [{**rule, "draws": 200}]
+    assert TrialDesign.model_validate(content).looks[0].futility
 
 
 def test_the_sceptics_variant_differs_in_one_prior():

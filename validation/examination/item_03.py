@@ -12,7 +12,7 @@ from bayes_ihlrt.analysis.sensitivity import SensitivityResult, sensitivity_stud
 from bayes_ihlrt.analysis.sensitivity_spec import StructureSpec
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.report.sensitivity_page import write_sensitivity
-from examination.row import Row
+from validation.examination.row import Row
 
 ITEM = "3"
 

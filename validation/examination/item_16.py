@@ -1,13 +1,12 @@
 """A modifier that is not a straight line: statements, references, values beyond a spline."""
 
-from outside.bent_modifier import cohort, log_hr
-
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.fitting import run_fit
 from bayes_ihlrt.analysis.reading import parse_spec
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.errors import SpecificationError
-from examination.row import Row
+from validation.examination.row import Row
+from validation.outside.bent_modifier import cohort, log_hr
 
 SPECIFICATION = """
 schema = {schema}

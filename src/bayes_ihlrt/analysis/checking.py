@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt import model as models
 from bayes_ihlrt.analysis.columns import covariates
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
@@ -23,6 +24,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.names import HazardFamily, Identifiers
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ class CheckedAnalysis:
 def read_inputs(
     spec: str | Path, data: str | Path, *, identifiers: Identifiers = Identifiers.COHORT
 ) -> tuple[AnalysisSpec, Cohort]:
-    """Read a specification and its data, telling the faults of both at once.
+    """Read a specification and its data; faults of both are told at once.
 
     Parameters
     ----------
@@ -118,19 +120,18 @@ def read_inputs(
     name, found = read_file(spec)
     if not found.faults:
         return found.spec, read_cohort(found.spec, data, identifiers=identifiers)
-    faults, subject = list(found.faults), name
     if found.tells_columns:
         tables = found.tables
         treatment = tables.get("treatment")
         columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
         try:
-            visits = tables.get("visits")
-            also: dict[str, Any] = {"visits": visits, "identifiers": identifiers}
+            also: dict[str, Any] = {"visits": tables.get("visits"), "identifiers": identifiers}
             load_cohort(data, tables["data"], treatment, covariates=columns, **also)
         except DataError as error:
-            faults += error.faults
-            subject = f"{name} and {error.subject}"
-    raise SpecificationError(subject, faults)
+            raise SpecificationError(
+                f"{name} and {error.subject}", [*found.faults, *error.faults]
+            ) from None
+    raise SpecificationError(name, found.faults)
 
 
 def read_cohort(
@@ -159,21 +160,15 @@ def read_cohort(
     """
     if isinstance(data, Cohort):
         return data
-    also: dict[str, Any] = {
-        "covariates": spec.covariates,
-        "visits": spec.visits,
-        "identifiers": identifiers,
-    }
+    also: dict[str, Any] = {"visits": spec.visits, "identifiers": identifiers}
+    also["covariates"] = spec.covariates
     if isinstance(data, str | Path):
         return load_cohort(data, spec.data, spec.treatment, **also)
     return Cohort.from_frame(data, spec.data, spec.treatment, **also)
 
 
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
-    """Check an analysis without sampling.
-
-    From here on patients are numbers in the order of the file, unless the cohort was read with
-    ``Identifiers.EVERYWHERE``.
+    """Check an analysis without sampling; patients are numbers then unless identifiers are kept.
 
     Parameters
     ----------
@@ -203,8 +198,8 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     6
     """
     cohort = numbered(read_cohort(spec, data))
-    updated = () if cohort.visits is None else cohort.visits.updated
-    updated = tuple(name for name in spec.covariates if name in updated)
+    changing = () if cohort.visits is None else cohort.visits.updated
+    updated = tuple(name for name in spec.covariates if name in changing)
     propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
     rows = (
         person_time(cohort, spec.treatment, updated=updated)
@@ -212,11 +207,23 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         else propensity.emulation.person_time
     )
     check_modifier(spec, rows)
+    _check_formula(spec, rows)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     notes += () if propensity is None else propensity.notes
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
+
+
+def _check_formula(spec: AnalysisSpec, rows: PersonTime) -> None:
+    """Check names, and compute functions: whether they suit the data shows in no other way."""
+    groups = [(term.group, term.slope) for term in spec.outcome.groups]
+    if faults := name_faults(OUTCOME, spec.outcome.parsed.columns, groups):
+        raise SpecificationError("model", faults)
+    factors = {factor for term in spec.outcome.parsed.terms for factor in term}
+    if not all(factor.isidentifier() for factor in factors):
+        # The formula library takes a second to load, and columns alone do not need it.
+        models.build_encoder(spec.model, rows)
 
 
 def count_parameters(
@@ -281,7 +288,7 @@ def _columns_of(term: Term, rows: PersonTime) -> int:
     count = 1
     for factor in term:
         name = factor.removeprefix("C(").removesuffix(")")
-        if name in rows.columns:
+        if name.isidentifier() and name in rows.columns:
             values = rows.columns[name]
             categories = factor != name or values.dtype == object
             count *= len(set(values.tolist())) - 1 if categories else 1

@@ -110,8 +110,10 @@ def _proportions(table: ProportionTable) -> list[Line]:
         one, zero = (100.0 * share for share in row.counts.shares)
         here = (
             f"{one:.0f} % and {zero:.0f} %; difference {gap['median']:.0f} points (95 % "
-            f"{gap['q2.5']:.0f} to {gap['q97.5']:.0f}), P(higher if treated) {row.prob_higher:.2f}"
+            f"{gap['q2.5']:.0f} to {gap['q97.5']:.0f})"
         )
+        told = None if row.prob_higher is None else f"P(higher if treated) {row.prob_higher:.2f}"
+        here = "; ".join(part for part in (here, told, row.note) if part)
         lines.append((f"{table.title}: {row.name}", _PUBLISHED[table.title], here, table.note))
     return lines
 

@@ -117,6 +117,7 @@ def diagnose(
         observed_from=None
         if observed_from is None
         else np.array([observed_from.get(name, np.nan) for name in patients]),
+        centre=result.spec.data.centre,
         seed=result.spec.sampler.seed,
         stage=stage,
     )

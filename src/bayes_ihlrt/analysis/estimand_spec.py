@@ -22,6 +22,8 @@ class PopulationKind(StrEnum):
     """The patients of the cohort, each with the covariates of the first row."""
     BOOTSTRAP = "bootstrap"
     """The population that they are a sample of: Bayesian bootstrap over patients."""
+    TIME_ZERO = "time-zero"
+    """Where patients enter late: everybody at time zero, of whom they are left (1/S(entry))."""
     ATT = "att"
     """The patients who were treated."""
     ATO = "ato"
@@ -36,6 +38,7 @@ class PopulationKind(StrEnum):
 _WORDS: Final = {
     PopulationKind.SAMPLE: "the cohort",
     PopulationKind.BOOTSTRAP: "the population that the cohort was drawn from",
+    PopulationKind.TIME_ZERO: "everybody at time zero, also those who died before entry",
     PopulationKind.ATT: "the treated",
     PopulationKind.ATO: "those who might as well have been treated as not",
 }

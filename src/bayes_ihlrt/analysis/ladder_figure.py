@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.ladder import LadderResult
+from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
@@ -173,6 +174,7 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
         )
     found += _what_is_left(rest)
+    found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
     found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
     if without:

@@ -31,6 +31,27 @@ class Stratum:
     untreated: int
 
 
+@dataclass(frozen=True)
+class ResponsePaths:
+    """Months gained by what treatment does to response, and by what it does to the event.
+
+    Parameters
+    ----------
+    given : dict of str to float
+        ``mean, sd, median, q2.5, q97.5`` of the months gained when treatment leaves the hazard of
+        response as it is without treatment: it acts on the event alone.
+    through : dict of str to float
+        The rest of the months gained, draw by draw: what the changed hazard of response adds.
+    log_hr_response : dict of str to float, or None
+        Treatment's log hazard ratio on response, averaged over the patients' values of the
+        modifier; None where treatment is not in that hazard.
+    """
+
+    given: Summary
+    through: Summary
+    log_hr_response: Summary | None
+
+
 @dataclass(frozen=True, eq=False)
 class Rung:
     """One rung of the ladder; where it could not be estimated, `reason` says why.
@@ -51,6 +72,8 @@ class Rung:
         covariates change during follow-up.
     rmst_at : dict of float to dict
         The same with everybody's modifier set to a value; empty where it is not defined.
+    by_response : ResponsePaths or None
+        Of the g-formula: what is gained through response and given response.
     person_time : PersonTime or None
         Rows that the rung uses; of the g-formula those of the event.
     ess : tuple of float, or None
@@ -74,6 +97,7 @@ class Rung:
     log_hr_at: dict[float, Summary] = field(default_factory=dict)
     rmst_difference: Summary | None = None
     rmst_at: dict[float, Summary] = field(default_factory=dict)
+    by_response: ResponsePaths | None = None
     person_time: PersonTime | None = None
     ess: tuple[float, float] | None = None
     target: str | None = None
@@ -120,6 +144,7 @@ class Rung:
             "log_hr_at": _listed(self.log_hr_at) if self.estimated else None,
             "rmst_difference": self.rmst_difference,
             "rmst_at": None if self.rmst_difference is None else _listed(self.rmst_at),
+            "by_response": None if self.by_response is None else asdict(self.by_response),
             "adjusted_for": list(self.plan.adjusted_for),
             **_counts(self.person_time),
             "ess_treated": treated,
@@ -128,7 +153,7 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
-            "warnings": [*self.warnings, *self.without_events],
+            "warnings": [*self.plan.notes, *self.warnings, *self.without_events],
         }
 
 

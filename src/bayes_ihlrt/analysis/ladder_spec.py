@@ -9,9 +9,12 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.estimands.transition_spec import Cuts
 from bayes_ihlrt.inference.limits import MIN_ESS
+from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.names import ResponseEffect
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
+_OF_STATES: Final = {"cuts": "the cuts", "response_cuts": "the cuts", "treatment_on_response": "it"}
 GRACE: Final = 3.0
 """Months of grace where neither the ladder nor the treatment says how many."""
 
@@ -58,6 +61,12 @@ class LadderSpec(BaseModel):
         description="g-formula: the same for the hazard of response; those of `cuts` up to month "
         "6 if left out.",
     )
+    treatment_on_response: ResponseEffect | None = Field(
+        default=None,
+        description="g-formula: what treatment does to the hazard of response: 'none', 'one' "
+        "hazard ratio, or one 'by-modifier'. If left out: by modifier where at least 20 patients "
+        "responded under treatment and 20 without, otherwise one.",
+    )
     draws: Annotated[int, Field(ge=int(MIN_ESS))] = Field(
         default=2000, description="Draws of each rung, bootstrap draws included."
     )
@@ -67,11 +76,11 @@ class LadderSpec(BaseModel):
 
     @model_validator(mode="after")
     def _cuts_belong_to_the_states(self) -> Self:
-        for name, value in (("cuts", self.cuts), ("response_cuts", self.response_cuts)):
-            if value is not None and self.response is None:
+        for name, it in _OF_STATES.items():
+            if getattr(self, name) is not None and self.response is None:
                 raise ValueError(
                     f"`{name}` is of the g-formula's hazards: name the switch that is response in "
-                    "`response`, or leave the cuts out"
+                    f"`response`, or leave {it} out"
                 )
         return self
 
@@ -146,3 +155,36 @@ def _two_graces(ladder: LadderSpec, treatment: TreatmentSpec) -> list[Fault]:
     problem = f"{ladder.grace:g} months, and grace in [treatment] is {treatment.grace:g}"
     remedy = "Give both the same months, or leave it out of [ladder]"
     return [Fault("[ladder] grace", problem, remedy)]
+
+
+def response_effect_faults(
+    ladder: LadderSpec, visits: VisitsSpec | None, modifier: ModifierSpec | None
+) -> list[Fault]:
+    """Return where an effect on response by modifier is asked for that cannot be.
+
+    Parameters
+    ----------
+    ladder : LadderSpec
+        The ladder.
+    visits : VisitsSpec or None
+        The visits.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    list of Fault
+        There is no modifier, or it changes at visits.
+    """
+    if ladder.treatment_on_response is not ResponseEffect.BY_MODIFIER:
+        return []
+    if modifier is None:
+        problem = "'by-modifier' was found, and there is no [modifier]"
+    elif visits is not None and modifier.column in visits.updated:
+        problem = (
+            f"'by-modifier' was found, and '{modifier.column}' is measured at visits: its course "
+            "under a strategy is not modelled"
+        )
+    else:
+        return []
+    return [Fault("[ladder] treatment_on_response", problem, "Write 'one', or leave it out")]

@@ -5,8 +5,8 @@ from typing import Final
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
 from bayes_ihlrt.model.formula import without_terms
-from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.names import HazardFamily, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior
 
 CUTS: Final = (3.0, 6.0, 12.0, 24.0)
@@ -16,23 +16,26 @@ _LAST_RESPONSE_CUT: Final = 6.0
 OF_DECISIONS: Final = frozenset({"time", "number"})
 """Names of a propensity that are of the decision and of no patient."""
 
-_SHAPES: Final = frozenset({*ANCHOR.values(), "log_shape", "slope", "smoothing_sd"})
+_SHAPES: Final = frozenset({*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "smoothing_sd"})
 """Parameters of the baseline hazard, which mean another thing in another family."""
 
 
-def ladder_states(spec: AnalysisSpec) -> StatesSpec:
+def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ONE) -> StatesSpec:
     """Return the hazards between the states of the ladder's g-formula.
 
     The event has the formula, the groups and the priors of ``[outcome]``, but for priors of the
     baseline's own parameters where the family is another. Treatment starts as ``[propensity]`` says
     it is decided, time apart, which the baseline holds. Response has the same covariates as far as
-    they do not change. Priors of both are the package's: those of ``[propensity]`` speak of odds.
+    they do not change, and treatment: what changes the hazard of the event may do so by way of
+    response. Priors of both are the package's: those of ``[propensity]`` speak of odds.
     Without ``[propensity]`` the covariates and groups of ``[outcome]`` stand in for it.
 
     Parameters
     ----------
     spec : AnalysisSpec
         With a treatment, and with `response` in ``[ladder]``.
+    effect : ResponseEffect
+        What treatment does to the hazard of response.
 
     Returns
     -------
@@ -56,12 +59,22 @@ def ladder_states(spec: AnalysisSpec) -> StatesSpec:
         initiation=TransitionSpec(formula=without_terms(decided, own), group=group),
         response=SwitchSpec(
             switch=ladder.response,
-            formula=without_terms(decided, own | changing),
+            formula=_with_treatment(without_terms(decided, own | changing), spec, effect),
             group=group,
             cuts=ladder.response_cuts or early or cuts[:1],
         ),
         modifier=spec.modifier,
     )
+
+
+def _with_treatment(formula: str, spec: AnalysisSpec, effect: ResponseEffect) -> str:
+    """Return the formula of response with what treatment does to it."""
+    if spec.treatment is None or effect is ResponseEffect.NONE:
+        return formula
+    added = spec.treatment.name
+    if effect is ResponseEffect.BY_MODIFIER and spec.modifier is not None:
+        added = f"{added} * {spec.modifier.name}"
+    return " + ".join(part for part in (added, formula) if part)
 
 
 def _changing(spec: AnalysisSpec) -> set[str]:
@@ -80,5 +93,5 @@ def _changing(spec: AnalysisSpec) -> set[str]:
 
 def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:
     if spec.outcome.hazard.family is HazardFamily.PIECEWISE:
-        return dict(spec.priors)
+        return {name: prior for name, prior in spec.priors.items() if name != DEVIATION_NAME}
     return {name: prior for name, prior in spec.priors.items() if name not in _SHAPES}

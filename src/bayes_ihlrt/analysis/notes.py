@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
 from bayes_ihlrt.data.cohort import Cohort
@@ -43,7 +44,8 @@ def analysis_notes(
     tuple of str
         Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
         patients left out, few events or none in an arm, extrapolation (horizons, start of
-        treatment, modifier), where the main effect is read.
+        treatment, modifier), where the main effect is read, delayed entry, slopes of groups that
+        are taken as uncorrelated.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
     notes += _left_out(cohort, rows)
@@ -55,7 +57,8 @@ def analysis_notes(
         adjusted = spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
-    return (*notes, *_modifier_range(spec, rows), *_main_effect(spec, rows))
+    notes += [*_modifier_range(spec, rows), *_main_effect(spec, rows)]
+    return (*notes, *delayed_entry(spec, rows), *uncorrelated_slopes(spec))
 
 
 def identified(cohort: Cohort) -> list[str]:

@@ -1,5 +1,6 @@
 """Response and adverse events by treatment: Bayesian risk differences and ratios."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -47,16 +48,24 @@ class ProportionRow:
     counts : Counts
         How many of how many, treated and untreated.
     difference, ratio : dict of str to float
-        ``median, q2.5, q97.5`` of treated less untreated, and of treated over untreated.
-    prob_higher : float
-        Posterior probability that the proportion is higher in the treated.
+        ``median, q2.5, q97.5`` of treated less untreated, and of treated over untreated. The ratio
+        is NaN where it would be the prior's alone: nobody affected among the untreated, or
+        everybody or nobody in both arms.
+    prob_higher : float or None
+        Posterior probability that the proportion is higher in the treated; None where nobody, or
+        everybody, is affected in both arms: it would tell the sizes of the arms and the prior.
     """
 
     name: str
     counts: Counts
     difference: dict[str, float]
     ratio: dict[str, float]
-    prob_higher: float
+    prob_higher: float | None
+
+    @property
+    def note(self) -> str:
+        """What the counts cannot tell; empty where they tell all."""
+        return self.counts.untold
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data with one level."""
@@ -68,6 +77,7 @@ class ProportionRow:
             UNTREATED_ARM: f"{y0}/{n0} ({100.0 * y0 / n0:.0f} %)",
             **summaries,
             "P(higher if treated)": self.prob_higher,
+            "note": self.note,
         }
 
 
@@ -212,8 +222,11 @@ def _table(
         )
         draws = compare_proportions(counts, seed=seed + number)
         higher = float(probability(draws["difference"] > 0.0))
-        short = [_short(draws[kind]) for kind in ("difference", "ratio")]
-        rows.append(ProportionRow(name, counts, short[0], short[1], higher))
+        difference, ratio = (_short(draws[kind]) for kind in ("difference", "ratio"))
+        if counts.untold:
+            ratio = dict.fromkeys(ratio, math.nan)
+        told = higher if counts.settles_direction else None
+        rows.append(ProportionRow(name, counts, difference, ratio, told))
     return ProportionTable(title, tuple(rows), note)
 
 

@@ -10,6 +10,7 @@ from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.patients import bootstrap_weights, treated_weights
+from bayes_ihlrt.estimands.time_zero import time_zero_weights
 from bayes_ihlrt.inference.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,8 @@ def weigher(spec: AnalysisSpec, propensity: PropensityResult | None) -> Weigh:
             return equally
         case PopulationKind.BOOTSTRAP:
             return partial(bootstrap_weights, seed=spec.sampler.seed)
+        case PopulationKind.TIME_ZERO:
+            return time_zero_weights
         case PopulationKind.ATT:
             return treated_weights
         case PopulationKind.ATO:

@@ -12,10 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
-from bayes_ihlrt.model.baseline import interval_distances
+from bayes_ihlrt.model.baseline import SEVERAL_LEVELS, interval_distances
 from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.names import INTERVAL, Dist, Smoothing
+from bayes_ihlrt.model.contrasts import orthonormal_basis
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.names import INTERVAL, Dist
 from bayes_ihlrt.priors import Prior, PriorScale
 
 Floats = NDArray[np.float64]
@@ -55,8 +56,12 @@ def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> 
     found = {
         name: draw_prior(resolved.prior, rng, (draws,))
         for name, resolved in prepared.priors.items()
-        if name != anchor
+        if name not in {anchor, DEVIATION_NAME}
     }
+    if DEVIATION_NAME in prepared.priors and isinstance(prepared.hazard, Piecewise):
+        count = prepared.hazard.n_intervals
+        contrasts = draw_prior(prepared.priors[DEVIATION_NAME].prior, rng, (draws, count - 1))
+        found[DEVIATION_NAME] = contrasts @ orthonormal_basis(count)[:, 1:].T
     coefficients = np.stack([found[name] for name in columns], -1) if columns else np.empty((1, 0))
     reference = coefficients @ np.asarray(prepared.arrays.data["design_reference"])
     found[anchor] = _level(prepared, found, np.broadcast_to(reference, (draws,)), rng)
@@ -104,20 +109,17 @@ def _level(
     rng: np.random.Generator,
 ) -> Floats:
     """Draw the parameter that sets the hazard's level, given the others."""
-    spec = prepared.spec.outcome.hazard
-    anchor = ANCHOR[spec.family]
+    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
     prior = prepared.priors[anchor].prior
     size: tuple[int, ...] = reference.shape
-    if spec.smoothing is Smoothing.INDEPENDENT:
-        stated = draw_prior(prior, rng, (*size, len(spec.cuts or ()) + 1))
-        log_median = prior.on is PriorScale.LOG_MEDIAN
-        return np.log(np.log(2.0)) - stated - reference[:, None] if log_median else stated
     shape = _shape(prepared.hazard, found, rng)
     level = draw_prior(prior, rng, size)
+    given = {anchor: np.zeros(size), **shape}
     if prior.on is PriorScale.LOG_MEDIAN:
-        given = {anchor: np.zeros(size), **shape}
         mu = prior.hyperparameters["mu"]
         level = _at_median(prepared.hazard, given, level, mu=mu) - reference
+    elif prior.at is not None:
+        level = level - _log_cumulative(prepared.hazard, given, prior.at) - reference
     return level[:, None] + shape[anchor] if anchor in shape else level
 
 
@@ -126,7 +128,10 @@ def _shape(
 ) -> dict[str, Floats]:
     """Draw the hazard's parameters other than its level."""
     if isinstance(hazard, Piecewise):
-        return {"log_hazard": _walk(found, rng, np.sqrt(interval_distances(hazard.cuts)))}
+        if DEVIATION_NAME in found:
+            return {"log_hazard": found[DEVIATION_NAME]}
+        walk = _walk(found, rng, np.sqrt(interval_distances(hazard.cuts)))
+        return {"log_hazard": walk - walk.mean(axis=-1, keepdims=True)}
     if isinstance(hazard, MSpline):
         constant = np.log(hazard.constant_weights())
         return {"log_weights": constant + _walk(found, rng, np.ones(len(constant) - 1))}
@@ -140,12 +145,18 @@ def _at_median(
 
     `model.baseline` states the prior of the graph in the same way.
     """
-    at = np.array([np.exp(mu)])
-    spent = hazard.increment_basis(np, np.zeros(1), at)
-    cumulative = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
-    rate = hazard.log_hazard(np, hazard.log_hazard_basis(np, at), given)[..., 0]
-    stretch = np.exp(mu + rate - cumulative)
+    median = np.exp(mu)
+    cumulative = _log_cumulative(hazard, given, median)
+    stretch: Floats | float = 1.0
+    if not isinstance(hazard, SEVERAL_LEVELS):
+        basis = hazard.log_hazard_basis(np, np.array([median]))
+        stretch = np.exp(mu + hazard.log_hazard(np, basis, given)[..., 0] - cumulative)
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
+
+
+def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) -> Floats:
+    spent = hazard.increment_basis(np, np.zeros(1), np.array([time]))
+    return np.asarray(np.log(hazard.cumulative_hazard(np, spent, given)[..., 0]))
 
 
 def _walk(found: Mapping[str, Floats], rng: np.random.Generator, step: Floats) -> Floats:

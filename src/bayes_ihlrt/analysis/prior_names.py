@@ -1,13 +1,10 @@
 """Check the priors of a specification against its formula, before there are data."""
 
 import re
-from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.parameters import ResolvedPrior, stated_priors
 from bayes_ihlrt.model.spec import ModelSpec
-
-_LEVEL: Final = re.compile(r"\[[^\]]*\]")
 
 
 def term_priors(model: ModelSpec) -> dict[str, ResolvedPrior]:
@@ -41,9 +38,41 @@ def term_priors(model: ModelSpec) -> dict[str, ResolvedPrior]:
     stated = {
         name: prior
         for name, prior in model.priors.items()
-        if name in terms or _LEVEL.sub("", name) not in terms
+        if name in terms or not of_one_coefficient(name, model)
     }
     return stated_priors(model.model_copy(update={"priors": stated}), terms)
+
+
+def of_one_coefficient(name: str, model: ModelSpec) -> bool:
+    """Whether a name is that of one coefficient of a term, such as ``celltype[T.large]``.
+
+    Parameters
+    ----------
+    name : str
+        Under which a prior is stated.
+    model : ModelSpec
+        The model.
+
+    Returns
+    -------
+    bool
+        False for the name of a term itself.
+
+    Examples
+    --------
+    >>> model = ModelSpec.from_toml('outcome = { formula = "stage + bs(age, knots=[50, 70])" }')
+    >>> of_one_coefficient("stage[T.I/II [a]]", model)
+    True
+    >>> of_one_coefficient("bs(age, knots=[50, 70])", model)
+    False
+    """
+    terms = model.outcome.parsed
+    if name in terms.term_names:
+        return False
+    patterns = (
+        ":".join(rf"{re.escape(factor)}(\[.*\])?" for factor in term) for term in terms.terms
+    )
+    return any(re.fullmatch(pattern, name, re.DOTALL) for pattern in patterns)
 
 
 def prior_faults(model: ModelSpec) -> list[Fault]:

@@ -1,12 +1,16 @@
 """Read a specification file: every fault at once, with the nearest valid name."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from bayes_ihlrt.analysis.catalogue import find_specification
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.tables import Reading, read_tables
 from bayes_ihlrt.errors import Fault, SpecificationError
+
+_LARGEST: Final = 2**63
 
 
 def load_spec(source: str | Path) -> AnalysisSpec:
@@ -114,7 +118,10 @@ def read_text(path: Path) -> str:
 def document(text: str, subject: str) -> dict[str, object]:
     """Return what TOML text holds, or tell where it is no TOML."""
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
+    except RecursionError:
+        fault = Fault("the file", "its lists or tables are nested too deeply", "Write them out")
+        raise SpecificationError(subject, [fault]) from None
     except tomllib.TOMLDecodeError as error:
         reason, _, where = str(error).partition(" (at ")
         fault = Fault(
@@ -124,3 +131,24 @@ def document(text: str, subject: str) -> dict[str, object]:
             "quotes",
         )
         raise SpecificationError(subject, [fault]) from error
+    except ValueError as error:
+        # Python reads integers of some thousand digits at most, and says so in its own words.
+        fault = Fault("the file", "it holds a number of thousands of digits", "Write a shorter one")
+        raise SpecificationError(subject, [fault]) from error
+    if faults := list(_huge(found)):
+        raise SpecificationError(subject, faults)
+    return found
+
+
+def _huge(document: dict[str, object]) -> Iterator[Fault]:
+    """Tell whole numbers that no computer's integer holds: nothing that reads them expects them."""
+    waiting: list[tuple[str, object]] = list(document.items())
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [(place, inner) for inner in value]
+        elif isinstance(value, int) and abs(value) >= _LARGEST:
+            problem = f"it is a whole number of {len(f'{value:x}')} hexadecimal digits"
+            yield Fault(place, problem, "Allowed: numbers below 2 to the power of 63")

@@ -8,12 +8,14 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
+from bayes_ihlrt.estimands.time_zero import effective_share, time_zero_weights
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.plain import json_text
@@ -22,6 +24,10 @@ _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
     *("k_hat", "ess"),
 )
+
+
+_THIN: Final = 0.5
+"""Effective share of patients below which the population at time zero is told by few."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,22 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
-        return (*quality, *weighting, *self.checked.notes)
+        return (*quality, *weighting, *self._standing_for, *self.checked.notes)
+
+    @cached_property
+    def _standing_for(self) -> tuple[str, ...]:
+        """How few patients the population at time zero rests on."""
+        if self.spec.estimands.population is not PopulationKind.TIME_ZERO:
+            return ()
+        share = effective_share(time_zero_weights(self.fit))
+        if share > _THIN:
+            return ()
+        patients = len(self.checked.person_time.patients)
+        return (
+            f"Everybody at time zero is told by few: late entrants stand for so many who died "
+            f"before that {patients} patients weigh like {share * patients:.0f}. Intervals do not "
+            "know it.",
+        )
 
     @property
     def synthetic(self) -> bool:

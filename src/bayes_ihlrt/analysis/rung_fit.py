@@ -1,13 +1,13 @@
 """Fit one rung of the bias ladder, or tell why it cannot be."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.ladder_rung import Rung, Stratum, Summary
+from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum, Summary
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
 from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan
@@ -16,7 +16,7 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
@@ -75,6 +75,8 @@ def fit_rung(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: flo
     ConvergenceError
         The draws are not to be trusted.
     """
+    if plan.refused is not None:
+        raise SpecificationError("ladder", [plan.refused])
     if plan.states is not None:
         return _simulated(spec, cohort, plan, plan.states, horizon=horizon)
     if plan.adjustment == WEIGHTS and spec.propensity is not None:
@@ -130,12 +132,17 @@ def _simulated(
         fit = fit_shared_transitions(cohort, plan.treatment, spec=states, settings=_settings(spec))
     grace = grace_months(spec.ladder, plan.treatment)
     event = fit.fits[Transition.EVENT]
+    total = _months_simulated(fit, grace, horizon)
     return Rung(
         plan=plan,
         log_hr=_summary(log_hazard_ratio(event)),
         log_hr_at=_by_modifier(spec, event),
-        rmst_difference=_months_simulated(fit, grace, horizon),
-        rmst_at={value: _months_simulated(fit, grace, horizon, value) for value in _values(spec)},
+        rmst_difference=_summary(total),
+        rmst_at={
+            value: _summary(_months_simulated(fit, grace, horizon, value))
+            for value in _values(spec)
+        },
+        by_response=_paths(fit, total, grace, horizon),
         person_time=event.person_time,
         posterior=xr.DataTree.from_dict(
             {kind.value: found.posterior for kind, found in fit.fits.items()}
@@ -215,12 +222,36 @@ def _months_gained(fit: FittedModel, horizon: float, modifier_at: float | None =
 
 
 def _months_simulated(
-    fit: TransitionFit, grace: float, horizon: float, modifier_at: float | None = None
-) -> Summary:
+    fit: TransitionFit,
+    grace: float,
+    horizon: float,
+    modifier_at: float | None = None,
+    unaffected: Collection[Transition] = (),
+) -> xr.DataArray:
     treated = within(grace)
-    found = state_occupation(fit, [horizon], [treated, UNTREATED], modifier_at=modifier_at)
+    found = state_occupation(
+        fit, [horizon], [treated, UNTREATED], modifier_at=modifier_at, unaffected=unaffected
+    )
     chosen = {STRATEGY: treated.name, TIME: horizon, ENDPOINT: EVENT}
-    return _summary(strategy_contrasts(found)["rmst"].sel(chosen, drop=True))
+    return strategy_contrasts(found)["rmst"].sel(chosen, drop=True)
+
+
+def _paths(
+    fit: TransitionFit, total: xr.DataArray, grace: float, horizon: float
+) -> ResponsePaths | None:
+    """Part what is gained into what goes through response and what does not."""
+    if Transition.RESPONSE not in fit.fits:
+        return None
+    response = fit.fits[Transition.RESPONSE]
+    acts = fit.data.treatment in response.prepared.spec.outcome.parsed.columns
+    given = total
+    if acts:
+        given = _months_simulated(fit, grace, horizon, unaffected=(Transition.RESPONSE,))
+    return ResponsePaths(
+        given=_summary(given),
+        through=_summary(total - given),
+        log_hr_response=_summary(log_hazard_ratio(response)) if acts else None,
+    )
 
 
 def _summary(draws: xr.DataArray) -> Summary:

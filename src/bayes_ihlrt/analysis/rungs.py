@@ -5,11 +5,18 @@ be read by it); ``covariates`` is the specification's own formula; ``weights`` h
 modifier in person-time weighted by the propensity. The g-formula simulates strategies.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.changing_confounders import held_note, measured_and_read, unmodelled
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS, ladder_states
+from bayes_ihlrt.analysis.response_effect import (
+    Responses,
+    count_responses,
+    response_effect,
+    response_effect_note,
+)
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
@@ -73,6 +80,10 @@ class RungPlan:
         there; the modifier is in every rung.
     states : StatesSpec, optional
         States of the g-formula; `model` is then that of the event.
+    notes : tuple of str
+        What to know before the estimate is believed.
+    refused : Fault, optional
+        Why the rung is listed and not estimated.
     """
 
     rung: str
@@ -82,6 +93,8 @@ class RungPlan:
     assumption: str
     adjusted_for: tuple[str, ...] = ()
     states: StatesSpec | None = None
+    notes: tuple[str, ...] = ()
+    refused: Fault | None = None
 
 
 def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
@@ -98,7 +111,8 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
     Returns
     -------
     tuple of RungPlan
-        Landmarks by time.
+        Landmarks by time. Without `response`, but with covariates that change at visits, the
+        g-formula is listed with why it is not estimated.
 
     Raises
     ------
@@ -122,12 +136,16 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
         plans.append(_rung(spec, treatment, DesignKind.SEQUENTIAL, WEIGHTS))
         plans.append(_rung(spec, treatment, DesignKind.CLONE_CENSOR_WEIGHT, WEIGHTS))
     if spec.ladder.response is not None:
-        plans.append(_simulated(spec, treatment))
+        found = count_responses(cohort, treatment.name, spec.ladder.response)
+        plans.append(_simulated(spec, treatment, found))
+    elif measured_and_read(spec):
+        plans.append(_missing(spec, treatment))
     return tuple(plans)
 
 
-def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
-    states = ladder_states(spec)
+def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec, found: Responses) -> RungPlan:
+    states = ladder_states(spec, response_effect(spec, found))
+    notes = (response_effect_note(spec, found), held_note(measured_and_read(spec)))
     return RungPlan(
         rung=G_FORMULA,
         adjustment=COVARIATES,
@@ -136,6 +154,15 @@ def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
         assumption=_SIMULATED,
         adjusted_for=_adjusted_for(spec, COVARIATES),
         states=states,
+        notes=tuple(text for text in notes if text),
+    )
+
+
+def _missing(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
+    """Return the line of a g-formula that these visits do not allow."""
+    model = _rung(spec, treatment, DesignKind.SPLIT, COVARIATES)
+    return replace(
+        model, rung=G_FORMULA, assumption=_SIMULATED, refused=unmodelled(measured_and_read(spec))
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.inference.batch_result import MEMBER
 from bayes_ihlrt.sensitivity.check import CheckResult
+from bayes_ihlrt.sensitivity.confounding import weakest
 from bayes_ihlrt.sensitivity.decisions import Decision, differ
 
 _ANSWER: Final = {
@@ -52,6 +53,7 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
         if no:
             sentence += f" It does not depend on {_listed(no)}."
         found.append(sentence)
+    found += _two_confounders(checks)
     if "latent" not in checks and spec.treatment is not None:
         found.append(
             f"A latent confounder was not modelled: design '{spec.treatment.design.value}' does "
@@ -71,9 +73,15 @@ def _prior(part: object) -> tuple[bool, str]:
     other = np.flatnonzero(part["changed"].to_numpy())  # type: ignore[index]
     if not len(other):
         return False, f"the {len(decisions)} choices of priors"
-    alone = [str(names[i]) for i in other if ";" not in str(names[i])]
-    example = f", already on {' or '.join(alone[:2])} alone" if alone else ""
-    return True, f"the priors (another answer under {len(other)} of {len(decisions)}{example})"
+    chance = part["probability"].to_numpy()  # type: ignore[index]
+    far = np.abs(chance - chance[0])
+    alone = [i for i in other.tolist() if ";" not in str(names[i])]
+    worst = max(alone or other.tolist(), key=lambda i: far[i])
+    example = f"furthest off{' among single changes' if alone else ''}: {names[worst]}"
+    return True, (
+        f"the priors (another answer under {len(other)} of {len(decisions)}; {example}, "
+        f"probability {chance[worst]:.2f})"
+    )
 
 
 def _confounder(
@@ -90,14 +98,27 @@ def _confounder(
     other = [row for row in rows if differ(pair, (row["probability"], row["mcse"]), threshold)]
     if not other:
         return [(False, f"any of {len(rows)} unmeasured confounders")]
-    weakest = min(other, key=lambda row: (row["strength"], row["untreated"]))
+    least = weakest(other)
     return [
         (
             True,
-            f"unmeasured confounding (a confounder of hazard ratio {weakest['strength']:g} that "
-            f"{weakest['untreated']:.0%} of the untreated and {weakest['treated']:.0%} of the "
-            "treated have changes it)",
+            f"unmeasured confounding (a confounder of hazard ratio {least['strength']:g} that "
+            f"{least['untreated']:.0%} of the untreated and {least['treated']:.0%} of the treated "
+            f"have turns it into '{_ANSWER[least['decision']]}', probability "
+            f"{least['probability']:.2f})",
         )
+    ]
+
+
+def _two_confounders(checks: Mapping[str, CheckResult]) -> list[str]:
+    """Say why two analyses of one feared confounder may answer differently."""
+    if not {"latent", "confounding"} <= set(checks):
+        return []
+    return [
+        "The bias analysis and the latent model do not ask the same of the feared confounder: the "
+        "first takes its shares among treated and untreated as stated and learns nothing; the "
+        "second takes its effect on starting treatment as stated and lets the data correct what "
+        "was believed. Where they differ, report both."
     ]
 
 
@@ -111,11 +132,13 @@ def _structure(label: str, checks: Mapping[str, CheckResult]) -> list[tuple[bool
     other = [row for row in done if row["changed"]]
     if not other:
         return [(False, f"any of {len(done)} structures")]
+    stated = float(checks["grid"].data.sel(quantity=label)["probability"].to_numpy()[0])
+    worst = max(other, key=lambda row: abs(row["probability"] - stated))
     return [
         (
             True,
-            f"structure (another answer under {len(other)} of {len(done)} analyses, such as "
-            f"{other[0]['analysis']})",
+            f"structure (another answer under {len(other)} of {len(done)} analyses; furthest off: "
+            f"{worst['analysis']}, probability {worst['probability']:.2f})",
         )
     ]
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
@@ -101,6 +101,7 @@ class AnalysisSpec(BaseModel):
         )
         faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
         faults += ladder_faults(self.ladder, self.visits, self.treatment)
+        faults += response_effect_faults(self.ladder, self.visits, self.modifier)
         faults += sensitivity_faults(self.sensitivity, self.model)
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))

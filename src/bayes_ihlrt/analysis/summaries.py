@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.estimands.summary import diagnostics, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.names import PATIENT, ModifierTransform
+from bayes_ihlrt.names import PATIENT
 
 GOOD_K: Final = 0.7
 REDUCED: Final = (
@@ -43,6 +43,9 @@ class Loo:
         Largest Pareto k.
     note : str or None
         Why the numbers are missing or not to be trusted.
+    predicts : str or None
+        Who is left out, where there are groups: a further patient of a group whose effect its
+        other patients tell, not a patient of a new one.
 
     References
     ----------
@@ -55,6 +58,7 @@ class Loo:
     bad_k: int | None
     largest_k: float | None
     note: str | None
+    predicts: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -65,6 +69,7 @@ class Loo:
             "k_above_0.7": self.bad_k,
             "largest_k": self.largest_k,
             "note": self.note,
+            "predicts": self.predicts,
         }
 
 
@@ -109,12 +114,7 @@ def unit_of(term: str, spec: AnalysisSpec) -> str:
     modifier = spec.modifier
     if modifier is None or modifier.name not in term.split(":"):
         return ""
-    steps = {
-        ModifierTransform.LOG2: "per doubling",
-        ModifierTransform.STANDARDISE: "per SD",
-        ModifierTransform.IDENTITY: "per unit",
-    }
-    return steps[modifier.transform]
+    return modifier.transform.per
 
 
 def flat_draws(fit: FittedModel, names: tuple[str, ...]) -> xr.DataArray:
@@ -211,4 +211,8 @@ def leave_one_out(fit: FittedModel) -> Loo:
     k = np.asarray(found.pareto_k, dtype=np.float64)
     bad = int((k > GOOD_K).sum())
     note = f"the share of {bad} patient(s) is not reliable (Pareto k above 0.7)" if bad else None
-    return Loo(float(found.elpd), float(found.se), float(found.p), bad, float(k.max()), note)
+    groups = [term.group for term in fit.prepared.spec.outcome.groups]
+    known = " and ".join(groups)
+    predicts = f"a further patient of a known {known}, not of a new one" if groups else None
+    numbers = (float(found.elpd), float(found.se), float(found.p))
+    return Loo(*numbers, bad, float(k.max()), note, predicts)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.data.starts import follow_up
+from bayes_ihlrt.data.starts import SAME_TIME, follow_up
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.propensity.balance import balance_data
 from bayes_ihlrt.propensity.subsets import covariate_columns
@@ -108,8 +108,9 @@ def table_one(
     covariates : sequence of str, optional
         Columns of the cohort; all of its covariates by default.
     landmark : float, optional
-        Month by which treatment has to have started, among those still followed then. Without it
-        the columns are ever and never treated.
+        Month by which treatment has to have started, among those followed then: already entered,
+        and not yet at their event or the end of follow-up. Without it the columns are ever and
+        never treated.
 
     Returns
     -------
@@ -145,7 +146,8 @@ def table_one(
         kept, treated = np.ones(len(first), dtype=bool), np.isfinite(known.treated_from)
         arms = (f"ever {treatment}", f"never {treatment}")
     else:
-        kept, treated = known.end > landmark, known.treated_from <= landmark
+        there = (known.entry <= landmark + SAME_TIME) & (known.end > landmark + SAME_TIME)
+        kept, treated = there, known.treated_from <= landmark + SAME_TIME
         arms = (f"{treatment} by month {landmark:g}", f"no {treatment} by then")
     treated = treated[kept]
     counts = (int(treated.sum()), int((~treated).sum()))
@@ -154,7 +156,12 @@ def table_one(
         fault = Fault("arms", problem, "Choose another landmark, or none")
         raise RefusedError("table one", [fault])
     columns = {name: cohort.columns[name][first][kept] for name in names}
-    note = HINDSIGHT if landmark is None else f"Patients followed beyond month {landmark:g}."
+    note = HINDSIGHT
+    if landmark is not None:
+        away = len(kept) - int(kept.sum())
+        note = f"Patients followed at month {landmark:g}, with their covariates at time zero" + (
+            f"; {away} of {len(kept)} were not there then." if away else "."
+        )
     return TableOne(arms, counts, _rows(columns, treated), note)
 
 

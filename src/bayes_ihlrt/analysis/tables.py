@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults
+from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
 from bayes_ihlrt.analysis.sensitivity_spec import (
     ConfounderSpec,
@@ -265,3 +265,7 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
         found.faults += ladder_faults(
             tables["ladder"], tables.get("visits"), tables.get("treatment")
         )
+        if "modifier" in tables or "modifier" not in found.given:
+            found.faults += response_effect_faults(
+                tables["ladder"], tables.get("visits"), tables.get("modifier")
+            )

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bayes_ihlrt.analysis.design_prior import design_priors
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.trials.early_looks import CorrectedLook, corrected_looks
 from bayes_ihlrt.trials.engine import open_pool
 from bayes_ihlrt.trials.nuts_audit import PlanAudit, audit_plan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, plan_tasks, run_plan
@@ -34,16 +35,23 @@ class TrialPlanResult:
         Operating characteristics and statistics.
     audit : PlanAudit
         Fits redone by NUTS.
+    corrected : tuple of CorrectedLook
+        Looks with few events or strict thresholds, where a sample of the fits was corrected.
     """
 
     result: PlanResult
     audit: PlanAudit
+    corrected: tuple[CorrectedLook, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
         names = ("bayes-ihlrt", "pymc", "jax", "nutpie", "numpy")
         versions: Mapping[str, str] = {name: version(name) for name in names}
-        return plan_dict(self.result) | {"audit": self.audit.to_dict(), "versions": dict(versions)}
+        return plan_dict(self.result) | {
+            "audit": self.audit.to_dict(),
+            "corrected_looks": [look.to_dict() for look in self.corrected],
+            "versions": dict(versions),
+        }
 
 
 def run_trial_plan(
@@ -100,7 +108,11 @@ def run_trial_plan(
         fits=audited,
         progress=lambda done, total: progress("audit by NUTS", done, total),
     )
-    return TrialPlanResult(result, audit)
+    corrected = corrected_looks(
+        result.cells,
+        progress=lambda done, total: progress("looks with few events, corrected", done, total),
+    )
+    return TrialPlanResult(result, audit, corrected)
 
 
 def replay_planned(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.prior_names import of_one_coefficient, term_priors
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.model.formula import without_terms
@@ -172,7 +172,11 @@ def _changed(spec: AnalysisSpec, changes: Changes) -> AnalysisSpec:
         update["estimands"] = spec.estimands.model_copy(update={"treat_from": 0.0})
     bare = spec.model_copy(update={**update, "priors": {}})
     known = set(term_priors(bare.model)) | _ALIASES
-    priors = {name: prior for name, prior in spec.priors.items() if name.split("[")[0] in known}
+    priors = {
+        name: prior
+        for name, prior in spec.priors.items()
+        if name in known or of_one_coefficient(name, bare.model)
+    }
     if not outcome.group:
         priors = {name: prior for name, prior in priors.items() if name != "group_sd"}
     return bare.model_copy(update={"priors": priors})

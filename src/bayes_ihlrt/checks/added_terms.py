@@ -182,6 +182,30 @@ def entry_columns(fit: FittedModel) -> Columns | None:
     return Columns(rows, values[:, None], ("entry time",))
 
 
+def centre_columns(fit: FittedModel, centre: str) -> Columns | None:
+    """Return one column for each centre of a model that leaves centres out.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    centre : str
+        Column of its rows that names the centre.
+
+    Returns
+    -------
+    Columns or None
+        None where the rows do not tell the centre, or there is one only.
+    """
+    rows = fit.person_time
+    if centre not in rows.columns:
+        return None
+    names, number = np.unique(rows.columns[centre].astype(str), return_inverse=True)
+    if len(names) < LEVELS:
+        return None
+    return Columns(rows, np.eye(len(names))[number], tuple(f"{centre} {name}" for name in names))
+
+
 def _standardised(person_time: PersonTime, values: Floats) -> Floats:
     """Centre and scale by the first row of each patient."""
     first = np.flatnonzero(np.diff(person_time.patient_index, prepend=-1))

@@ -5,28 +5,25 @@ the months that follow. Where the treatment starts later, the patient is censore
 the prediction is for patients as they are, not for what they will be given.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
-from bayes_ihlrt.checks.accuracy import brier_score, dynamic_auc, observed_by_group
-from bayes_ihlrt.checks.columns import treated_rows
+from bayes_ihlrt.checks.columns import LEVELS, event_quantiles, event_times_of, treated_rows
 from bayes_ihlrt.checks.generator import linear_predictor
-from bayes_ihlrt.checks.hazard_terms import by_rows, column, hazard_terms
+from bayes_ihlrt.checks.hazard_terms import by_rows, column, cut_at, hazard_terms, middle
 from bayes_ihlrt.checks.refits import refit
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.build import interval_labels
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 FOLDS: Final = 10
 _DRAWS: Final = 1000
-_GROUPS: Final = 5
-_EVENTS_A_GROUP: Final = 8
 _MIN_SIDE: Final = 10
 
 
@@ -44,6 +41,12 @@ class Predictions:
         Months after entry.
     deaths, expected : ndarray, shape (patients,)
         Events over the whole follow-up as it was, and their prediction.
+    periods : tuple of str
+        Names of periods of follow-up with about as many events each.
+    by_period : ndarray, shape (2, periods)
+        Events in each period, and their prediction from the other patients.
+    covariates : mapping of str to ndarray, shape (patients,)
+        Values at entry of each column of the model that takes more than two.
     failed : int
         Folds whose posterior is not to be trusted; their patients are NaN.
     """
@@ -54,6 +57,9 @@ class Predictions:
     horizons: tuple[float, ...]
     deaths: Floats
     expected: Floats
+    periods: tuple[str, ...]
+    by_period: Floats
+    covariates: Mapping[str, Floats]
     failed: int
 
 
@@ -86,63 +92,43 @@ def cross_validate(
     found = refit(fit.prepared, rows, weights, draws=_DRAWS, seed=seed)
     survival = np.full((len(first), len(horizons)), np.nan)
     expected = np.full(len(first), np.nan)
+    cuts = event_quantiles(event_times_of(rows))
+    by_period = np.zeros((2, len(cuts) + 1))
     for number in np.flatnonzero(found.trusted):
         values, share = found.member(int(number))
         own = fold == number
         part = _rows_of(rows, np.flatnonzero(own))
         survival[own] = _survival(fit, part, values, share, horizons)
-        total = share @ hazard_terms(by_rows(fit.prepared, part), values).expected
-        expected[own] = np.bincount(part.patient_index, total)
+        pieces = cut_at(part, cuts)
+        total = share @ hazard_terms(by_rows(fit.prepared, pieces), values).expected
+        expected[own] = np.bincount(pieces.patient_index, total)
+        period = np.searchsorted(np.asarray(cuts), middle(pieces))
+        for place, count in enumerate((column(pieces, "event"), total)):
+            by_period[place] += np.bincount(period, count, minlength=len(cuts) + 1)
     time, event = _until_change(fit, first)
-    failed = int((~found.trusted).sum())
-    return Predictions(time, event, survival, horizons, deaths, expected, failed)
-
-
-def calibration_data(found: Predictions) -> xr.Dataset:
-    """Return predicted and observed survival by group of predicted risk, Brier score and AUC.
-
-    Parameters
-    ----------
-    found : Predictions
-        From `cross_validate`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``predicted``, ``observed``, ``low``, ``high`` over (horizon, group), groups by predicted
-        survival with about equal numbers of patients; ``brier``, ``brier_se``, ``brier_null`` (of
-        the Kaplan-Meier estimate without covariates), ``auc``, ``auc_se`` over horizon.
-    """
-    good = np.isfinite(found.expected)
-    time, event = found.time[good], found.event[good]
-    count = int(np.clip(event.sum() // _EVENTS_A_GROUP, 1, _GROUPS))
-    columns: dict[str, list[Floats | float]] = {
-        name: []
-        for name in (
-            *("predicted", "observed", "low", "high"),
-            *("brier", "brier_se", "brier_null", "auc", "auc_se"),
-        )
-    }
-    for j, horizon in enumerate(found.horizons):
-        survival = found.survival[good, j]
-        group = _by_rank(survival, count)
-        observed, se = observed_by_group(time, event, group, horizon)
-        whole = observed_by_group(time, event, np.zeros(len(time), np.intp), horizon)[0]
-        brier = brier_score(time, event, survival, horizon)
-        auc = dynamic_auc(time, event, survival, horizon)
-        null = brier_score(time, event, np.full(len(time), whole[0]), horizon)
-        predicted = np.array([survival[group == g].mean() for g in range(count)])
-        band = _log_minus_log(observed, se)
-        numbers = (brier.value, brier.se, null.value, auc.value, auc.se)
-        row: tuple[Floats | float, ...] = (predicted, observed, *band, *numbers)
-        for name, value in zip(columns, row, strict=True):
-            columns[name].append(value)
-    dims = {2: ("horizon", "group"), 1: ("horizon",)}
-    arrays = {name: np.array(values) for name, values in columns.items()}
-    return xr.Dataset(
-        {name: (dims[array.ndim], array) for name, array in arrays.items()},
-        coords={"horizon": list(found.horizons)},
+    return Predictions(
+        time,
+        event,
+        survival,
+        horizons,
+        deaths,
+        expected,
+        tuple(interval_labels(cuts)) if cuts else ("all",),
+        by_period,
+        _covariates(fit, first),
+        failed=int((~found.trusted).sum()),
     )
+
+
+def _covariates(fit: FittedModel, first: Ints) -> dict[str, Floats]:
+    """Columns of the design at entry, products left out, that take more than two values."""
+    encoder = fit.prepared.encoder
+    design = encoder.design(fit.person_time.columns)[first]
+    return {
+        name: design[:, j]
+        for j, name in enumerate(encoder.columns)
+        if ":" not in name and len(np.unique(design[:, j])) > LEVELS
+    }
 
 
 def usable_horizons(fit: FittedModel, wanted: tuple[float, ...]) -> tuple[float, ...]:
@@ -167,33 +153,6 @@ def usable_horizons(fit: FittedModel, wanted: tuple[float, ...]) -> tuple[float,
         for horizon in wanted
         if (event[time <= horizon]).sum() >= _MIN_SIDE and (time > horizon).sum() >= _MIN_SIDE
     )
-
-
-def calibration_p(found: Predictions) -> tuple[float, int]:
-    """Return chi-square p of events against cross-validated expected events by group of risk.
-
-    Over the whole follow-up as it was, so that no censoring weights are needed. The model fits the
-    total nearly freely, which makes the test conservative.
-
-    Parameters
-    ----------
-    found : Predictions
-        From `cross_validate`.
-
-    Returns
-    -------
-    p : float
-        Small where predictions are off.
-    groups : int
-        Degrees of freedom.
-    """
-    good = np.isfinite(found.expected)
-    count = int(np.clip(found.deaths[good].sum() // _EVENTS_A_GROUP, 1, _GROUPS))
-    group = _by_rank(found.survival[good].mean(axis=1), count)
-    observed = np.bincount(group, found.deaths[good], minlength=count)
-    expected = np.bincount(group, found.expected[good], minlength=count)
-    statistic = float(np.sum((observed - expected) ** 2 / expected))
-    return float(stats.chi2.sf(statistic, count)), count
 
 
 def _folds(event: Floats, *, folds: int, seed: int) -> Ints:
@@ -244,18 +203,3 @@ def _until_change(fit: FittedModel, first: Ints) -> tuple[Floats, Floats]:
     until = np.minimum(np.maximum.reduceat(end, first), changed)
     event = np.add.reduceat(column(rows, "event") * same, first) * np.isinf(changed)
     return until - column(rows, "start")[first], event
-
-
-def _by_rank(survival: Floats, groups: int) -> Ints:
-    """Number groups of about equal size, the lowest survival first."""
-    rank = np.argsort(np.argsort(survival, kind="stable"), kind="stable")
-    return (rank * groups // len(survival)).astype(np.intp)
-
-
-def _log_minus_log(survival: Floats, se: Floats) -> tuple[Floats, Floats]:
-    """Central 95 % interval of a Kaplan-Meier estimate on the log(-log) scale."""
-    inside = (survival > 0.0) & (survival < 1.0)
-    s = np.where(inside, survival, 0.5)
-    spread = 1.96 * se / (s * -np.log(s))
-    low, high = s ** np.exp(spread), s ** np.exp(-spread)
-    return np.where(inside, low, survival), np.where(inside, high, survival)

@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.checks.added_terms import since_start
-from bayes_ihlrt.checks.cross_validation import calibration_data, cross_validate, usable_horizons
+from bayes_ihlrt.checks.calibration import calibration_data
+from bayes_ihlrt.checks.cross_validation import cross_validate, usable_horizons
 from bayes_ihlrt.checks.families import compare_hazards
 from bayes_ihlrt.checks.hazard_terms import values_of
 from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
@@ -23,7 +24,11 @@ from bayes_ihlrt.checks.prediction_verdicts import (
     prior_verdict,
 )
 from bayes_ihlrt.checks.prior_curves import prior_survival
-from bayes_ihlrt.checks.residual_verdicts import is_weighted, residual_verdicts
+from bayes_ihlrt.checks.residual_verdicts import (
+    is_weighted,
+    omitted_centres,
+    residual_verdicts,
+)
 from bayes_ihlrt.checks.residuals import residual_check
 from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
@@ -46,6 +51,7 @@ def examine(
     horizons: Sequence[float] = (12.0, 24.0),
     row_weights: Floats | None = None,
     observed_from: Floats | None = None,
+    centre: str | None = None,
     seed: int = 20260101,
     stage: Stage | None = None,
 ) -> ModelChecks:
@@ -66,6 +72,8 @@ def examine(
     observed_from : ndarray, shape (patients,), optional
         Months at which patients came under observation, where follow-up was counted from an earlier
         time.
+    centre : str, optional
+        Column of the rows that names the centre, which is checked where the model leaves it out.
     seed : int
         Seed of replicated counts, of the division into folds and of further posteriors.
     stage : callable, optional
@@ -93,7 +101,7 @@ def examine(
     tell("drawing from the priors")
     figures["prior_survival"] = prior_survival(fit, seed=seed)
     verdicts.append(prior_verdict(figures["prior_survival"], until=_last_month(fit)))
-    found = _of_patients(fit, tuple(horizons), seed=seed, tell=tell)
+    found = _of_patients(fit, tuple(horizons), centre=centre, seed=seed, tell=tell)
     return replace(
         found,
         verdicts=(*verdicts, *found.verdicts),
@@ -102,7 +110,7 @@ def examine(
 
 
 def _of_patients(
-    fit: FittedModel, horizons: tuple[float, ...], *, seed: int, tell: Stage
+    fit: FittedModel, horizons: tuple[float, ...], *, centre: str | None, seed: int, tell: Stage
 ) -> ModelChecks:
     """Run the checks that need a posterior given single patients."""
     if is_weighted(fit) or fit.person_time.overlapping:
@@ -126,7 +134,7 @@ def _of_patients(
     predicted, calibration = _cross_validated(fit, horizons, seed=seed)
     verdicts = (
         influence_verdict(loo, shift),
-        centre_verdict(centres),
+        omitted_centres(fit, centre) if centres is None else centre_verdict(centres),
         family_verdict(figures["hazard_families"]),
         *predicted,
     )

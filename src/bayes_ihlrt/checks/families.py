@@ -19,12 +19,13 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import Engine, HazardFamily
 
 Floats = NDArray[np.float64]
 _BASELINE: Final = frozenset(
-    {"log_rate", "log_shape", "slope", "log_hazard", "log_scale", "log_weights", "smoothing_sd"}
+    {*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "log_weights", "smoothing_sd"}
 )
 """Parameters that not every family has: priors stated for them belong to the model's own family."""
 _STEPS: Final = 2000

@@ -7,7 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayes_ihlrt.checks.cross_validation import Predictions, calibration_p
+from bayes_ihlrt.checks.calibration import calibration_p
+from bayes_ihlrt.checks.cross_validation import Predictions
 from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.checks.score import ALPHA
 from bayes_ihlrt.checks.verdict import Number, Status, Verdict, cannot_tell
@@ -56,12 +57,12 @@ def influence_verdict(loo: LeaveOut, shift: Floats | None) -> Verdict:
     return Verdict("influence", Status.FLAG, reason, numbers)
 
 
-def centre_verdict(centres: LeaveOut | None) -> Verdict:
+def centre_verdict(centres: LeaveOut) -> Verdict:
     """Tell whether each centre is as the others predict.
 
     Parameters
     ----------
-    centres : LeaveOut or None
+    centres : LeaveOut
         By centre.
 
     Returns
@@ -70,7 +71,7 @@ def centre_verdict(centres: LeaveOut | None) -> Verdict:
         Flagged where a centre's number of events has a probability below 0.01, corrected for the
         number of centres.
     """
-    if centres is None or centres.below is None:
+    if centres.below is None:
         return cannot_tell("centres", "The model has no group effects of single patients.")
     tail = 2.0 * np.minimum(centres.below, 1.0 - centres.below)
     worst = int(np.argmin(tail))
@@ -136,12 +137,21 @@ def calibration_verdict(found: Predictions) -> Verdict:
     if found.failed or found.deaths.sum() < _FEWEST:
         reason = "There are fewer than 20 events, or a part of the patients could not be predicted."
         return cannot_tell("calibration", reason)
-    p, groups = calibration_p(found)
+    by = calibration_p(found)
+    worst = min(by, key=lambda name: by[name])
+    # Each division may flag by chance.
+    p = min(1.0, len(by) * by[worst])
+    numbers: dict[str, Number] = {"p": p, "worst": worst}
+    numbers |= {f"p by {name}": value for name, value in by.items()}
+    told = f"by {', '.join(name for name in by)}"
     if p < ALPHA:
-        reason = f"Events by group of predicted risk are not as many as predicted (p = {p:.2g})."
-        return Verdict("calibration", Status.FLAG, reason, {"p": p, "groups": groups})
-    reason = f"Events by group of predicted risk are as many as predicted (p = {p:.2f})."
-    return Verdict("calibration", Status.NO_FLAG, reason, {"p": p, "groups": groups})
+        reason = f"Events of unseen patients are not as many as predicted by {worst} (p = {p:.2g})."
+        return Verdict("calibration", Status.FLAG, reason, numbers)
+    reason = (
+        f"Events of unseen patients are as many as predicted, {told} (p = {p:.2f}). Gross faults "
+        "only are seen here: 'linearity' looks at the form of covariates, 'hazard' at that of time."
+    )
+    return Verdict("calibration", Status.NO_FLAG, reason, numbers)
 
 
 def discrimination_verdict(data: xr.Dataset) -> Verdict:

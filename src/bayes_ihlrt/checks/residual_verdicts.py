@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.checks.added_terms import (
+    centre_columns,
     entry_columns,
     interaction_columns,
     late_columns,
@@ -132,6 +133,34 @@ def residual_verdicts(fit: FittedModel, observed_from: Floats | None) -> list[Ve
             else scored(fit, found).verdict(check, finding=finding, nothing=nothing)
         )
     return [*verdicts, _residuals(fit), _entry(fit, observed_from)]
+
+
+def omitted_centres(fit: FittedModel, centre: str | None) -> Verdict:
+    """Tell whether centres differ that the model does not know.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        A model without group effects.
+    centre : str or None
+        Column of its rows that names the centre.
+
+    Returns
+    -------
+    Verdict
+        That of the check "centres".
+    """
+    found = None if centre is None else centre_columns(fit, centre)
+    if found is None:
+        return cannot_tell("centres", "The data name no centres, or one only.")
+    return scored(fit, found).verdict(
+        "centres",
+        finding=(
+            "The hazard differs between centres, which the model leaves out: add "
+            f'`group = "(1 | {centre})"` or the centre as a covariate'
+        ),
+        nothing="Centres, which the model leaves out, do not visibly differ in hazard",
+    )
 
 
 def _residuals(fit: FittedModel) -> Verdict:

@@ -54,6 +54,8 @@ class Score:
         Name of each column.
     observed, expected : ndarray, shape (columns,)
         Sums of the columns over events, and what the posterior expects.
+    counts : ndarray of bool, shape (columns,)
+        Where the column is 0 or 1, so that its sum is a number of events.
     variance : ndarray, shape (columns, columns)
         Of observed less expected, in the directions that the model has not fitted.
     statistic : float
@@ -65,6 +67,7 @@ class Score:
     labels: tuple[str, ...]
     observed: Floats
     expected: Floats
+    counts: NDArray[np.bool_]
     variance: Floats
     statistic: float
     df: int
@@ -89,7 +92,13 @@ class Score:
         variance = np.diag(self.variance)
         distance = np.square(self.observed - self.expected) / np.where(variance > 0, variance, 1.0)
         j = int(np.argmax(np.where(variance > 0.0, distance, -1.0)))
-        return f"{self.labels[j]}: {self.observed[j]:.1f} observed, {self.expected[j]:.1f} expected"
+        if self.counts[j]:
+            told = f"{self.observed[j]:.1f} events, {self.expected[j]:.1f} expected"
+        else:
+            # A sum of positive and negative values is no number of events.
+            more = "larger" if self.observed[j] > self.expected[j] else "smaller"
+            told = f"events at {more} values than expected"
+        return f"{self.labels[j]}: {told}"
 
     def verdict(self, check: str, *, finding: str, nothing: str) -> Verdict:
         """Return the verdict.
@@ -174,17 +183,24 @@ def score_columns(
     draws = np.concatenate(residual)
     mean = total / len(draws)
     observed = (weight * event) @ columns
+    counts = np.isin(columns, (0.0, 1.0)).all(axis=0)
     if clustered:
         own = (weight * (event - mean))[:, None] * columns
         patient = person_time.patient_index
         sums = np.stack([np.bincount(patient, each) for each in own.T], axis=1)
-        return score(labels, observed, np.repeat(draws.mean(axis=0)[None], 2, 0), sums.T @ sums)
+        average = np.repeat(draws.mean(axis=0)[None], 2, 0)
+        return score(labels, observed, average, sums.T @ sums, counts=counts)
     information = columns.T @ ((np.square(weight) * mean)[:, None] * columns)
-    return score(labels, observed, draws, information)
+    return score(labels, observed, draws, information, counts=counts)
 
 
 def score(
-    labels: tuple[str, ...], observed: Floats, residuals: Floats, information: Floats
+    labels: tuple[str, ...],
+    observed: Floats,
+    residuals: Floats,
+    information: Floats,
+    *,
+    counts: NDArray[np.bool_] | None = None,
 ) -> Score:
     """Refer residual sums to chi-square.
 
@@ -198,6 +214,8 @@ def score(
         U(theta) at every draw.
     information : ndarray, shape (columns, columns)
         Posterior mean of the variance of U given theta.
+    counts : ndarray of bool, shape (columns,), optional
+        Where the column is 0 or 1; everywhere by default.
 
     Returns
     -------
@@ -207,15 +225,18 @@ def score(
     Examples
     --------
     >>> found = score(("early",), np.array([30.0]), np.full((2, 1), 10.0), np.array([[20.0]]))
+    >>> found.worst
+    'early: 30.0 events, 20.0 expected'
     >>> round(found.statistic, 3), found.df, round(found.p, 4)
     (5.0, 1, 0.0253)
     """
+    counts = np.ones(len(labels), dtype=bool) if counts is None else counts
     mean = residuals.mean(axis=0)
     spread = np.atleast_2d(np.cov(residuals, rowvar=False))
     filled = np.diag(information) > MIN_EXPECTED
     if not filled.any():
         nothing = np.zeros_like(information)
-        return Score(labels, observed, observed - mean, nothing, 0.0, 0)
+        return Score(labels, observed, observed - mean, counts, nothing, 0.0, 0)
     scale = np.sqrt(np.diag(information)[filled])
     unit = information[np.ix_(filled, filled)] / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(unit)
@@ -229,4 +250,5 @@ def score(
     variance = np.zeros_like(information)
     variance[np.ix_(filled, filled)] = (back * share[free]) @ back.T
     statistic = float(np.sum(np.square(along) / share[free]))
-    return Score(labels, observed, observed - mean, variance, statistic, int(free.sum()))
+    df = int(free.sum())
+    return Score(labels, observed, observed - mean, counts, variance, statistic, df)

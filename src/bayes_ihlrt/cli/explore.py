@@ -7,7 +7,7 @@ import typer
 from bayes_ihlrt import analysis, explorer
 from bayes_ihlrt.cli.app import app
 from bayes_ihlrt.cli.options import Seed
-from bayes_ihlrt.cli.telling import told_plainly
+from bayes_ihlrt.cli.telling import say, told_plainly
 
 
 @app.command()
@@ -35,11 +35,11 @@ def explore(
         if seed is not None:
             plan = plan.model_copy(update={"seed": seed})
         if any(scenario.posterior is not None for scenario in plan.scenarios):
-            typer.echo("Fitting the cohort of the design prior ...", err=True)
+            say("Fitting the cohort of the design prior ...", err=True)
         session = explorer.open_session(plan, trials)
         explorer.serve(
             session,
             port=port,
             browser=not no_open,
-            tell=lambda address: typer.echo(f"{address} shows the design; Ctrl+C ends it."),
+            tell=lambda address: say(f"{address} shows the design; Ctrl+C ends it."),
         )

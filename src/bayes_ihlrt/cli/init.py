@@ -8,7 +8,7 @@ import typer
 from bayes_ihlrt import analysis
 from bayes_ihlrt.cli.app import app
 from bayes_ihlrt.cli.options import Json, Quiet
-from bayes_ihlrt.cli.telling import print_json, told_plainly
+from bayes_ihlrt.cli.telling import print_json, say, told_plainly
 
 
 @app.command()
@@ -29,7 +29,7 @@ def init(
             print_json({"schema": 1, "written": [str(file) for file in files]})
         elif not quiet:
             specification, table, dictionary = files
-            typer.echo(
+            say(
                 f"Written: {', '.join(map(str, files))}\n"
                 f"Next: fill in {table} as {dictionary} explains, change {specification} to your "
                 f"columns, then run\n"

@@ -9,7 +9,7 @@ from bayes_ihlrt import report as reports
 from bayes_ihlrt.cli import completing
 from bayes_ihlrt.cli.app import app
 from bayes_ihlrt.cli.options import Json, KeepIdentifiers, Overwrite, Quiet
-from bayes_ihlrt.cli.telling import print_json, told_plainly
+from bayes_ihlrt.cli.telling import print_json, say, told_plainly
 
 Folder = Annotated[
     Path,
@@ -69,4 +69,4 @@ def _tell(files: "list[Path] | tuple[Path, ...]", *, quiet: bool, as_json: bool)
     if as_json:
         print_json({"schema": 1, "written": [str(file) for file in files]})
     elif not quiet:
-        typer.echo(f"Written: {', '.join(map(str, files))}")
+        say(f"Written: {', '.join(map(str, files))}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from bayes_ihlrt import report
+from bayes_ihlrt import report as reports
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.escaping import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,27 +36,30 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
     try:
         yield
     except ConvergenceError as error:
-        typer.echo(f"Error: {error}.\nNothing was written.", err=True)
+        say(f"Error: {error}.\nNothing was written.", err=True)
         raise typer.Exit(_NOT_CONVERGED) from None
     except BayesIhlrtError as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         if numbered and re.search(r"\bpatients? \d", str(error)):
-            typer.echo(_NUMBERED, err=True)
+            say(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Tell lines of text; of names and paths, what would command the terminal is told."""
+    typer.echo(printable(text, keep="\n"), err=err)
+
+
 def console() -> "Console":
     """Return a console on standard output, wide enough for every table."""
-    from rich.console import Console
-
-    found = Console(highlight=False)
+    found = reports.PlainConsole()
     found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
     return found
 
 
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON, and nothing else, on standard output."""
-    sys.stdout.write(f"{report.json_text(content)}\n")
+    sys.stdout.write(f"{reports.json_text(content)}\n")

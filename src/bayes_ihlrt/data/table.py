@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 _SPREADSHEETS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_CHUNK: Final = 1 << 20
 _OTHER_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -153,12 +154,18 @@ def _header(path: Path) -> tuple[str, ...]:
             magic = file.read(4)
         if magic.startswith(_SPREADSHEETS):
             raise DataError(path.name, [_spreadsheet()])
+        with path.open(encoding="utf-8", newline="") as text:
+            # All of it: the reader of the rows tells a wrong letter in a ragged line by a crash.
+            while text.read(_CHUNK):
+                pass
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            names = tuple(next((row for row in csv.reader(lines) if row), ()))
+            names = tuple(next((row for row in csv.reader(lines, strict=True) if row), ()))
     except OSError as error:
         raise DataError(path.name, [_not_opened(error)]) from error
     except UnicodeDecodeError as error:
         raise DataError(path.name, [_unreadable("invalid UTF8")]) from error
+    except csv.Error as error:
+        raise DataError(path.name, [_open_quote()]) from error
     if not names:
         raise DataError(path.name, [_empty()])
     for separator, word in _OTHER_SEPARATORS.items():
@@ -225,11 +232,8 @@ def _not_opened(error: OSError) -> Fault:
 
 
 def _empty() -> Fault:
-    return Fault(
-        "the file",
-        "it is empty",
-        "Export the table again as CSV, with the column names in the first line",
-    )
+    remedy = "Export the table again as CSV, with the column names in the first line"
+    return Fault("the file", "it is empty", remedy)
 
 
 def _no_rows() -> Fault:
@@ -245,6 +249,14 @@ def _spreadsheet() -> Fault:
         "the file",
         "it is a spreadsheet, not a CSV file",
         "Open it in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'",
+    )
+
+
+def _open_quote() -> Fault:
+    return Fault(
+        "the first line",
+        "a double quote in it is not closed, or stands within a name",
+        "Put both quotes around a whole column name, or remove them",
     )
 
 
@@ -281,8 +293,5 @@ def _unreadable(reason: str) -> Fault:
 def _uneven(shapes: Mapping[str, tuple[int, ...]]) -> Fault:
     sizes = {name: " x ".join(map(str, shape)) or "1" for name, shape in shapes.items()}
     found = ", ".join(f"{name} ({size} values)" for name, size in sizes.items())
-    return Fault(
-        "the columns",
-        f"they are not all of one length: {found}",
-        "Give every column one value a row",
-    )
+    problem = f"they are not all of one length: {found}"
+    return Fault("the columns", problem, "Give every column one value a row")

@@ -63,6 +63,9 @@ def landmark(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
         else f"event or end of follow-up by the first landmark ({treatment.landmarks[0]:g} months)"
     )
     dropped = {str(patient): reason for patient in state.patients[state.exit_time <= first]}
+    followed = set(rows["patient"].tolist()) | set(dropped)
+    late = "not yet followed at a landmark (delayed entry)"
+    dropped |= {str(who): late for who in state.patients if who not in followed}
     return PersonTime(rows, provenance(DesignKind.LANDMARK, rows, treatment.name, dropped=dropped))
 
 
@@ -118,7 +121,9 @@ def _at(state: PersonTime, treatment: TreatmentSpec, at: float) -> dict[str, NDA
     # A treatment stays: whoever was treated in a row that began by the landmark is treated at it.
     treated_at = (start <= latest) & (floats(rows[treatment.name]) == 1.0)
     treated = np.bincount(state.patient_index, treated_at, minlength=len(state.patients)) > 0
-    keep = stop > latest
+    # Whoever entered later was not there at the landmark: neither treated nor untreated at it.
+    entry = start[np.flatnonzero(np.diff(state.patient_index, prepend=-1))]
+    keep = (stop > latest) & (entry <= latest)[state.patient_index]
     kept = {name: values[keep] for name, values in rows.items()}
     kept["start"] = np.maximum(floats(kept["start"]), at) - at
     kept["stop"] = floats(kept["stop"]) - at

@@ -10,7 +10,7 @@ References
 Robins J. Math Model 1986;7:1393-1512, doi 10.1016/0270-0255(86)90088-6.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
+from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.following import Patients, Step, follow
 from bayes_ihlrt.estimands.states import State, StateSpace, state_space
@@ -39,6 +40,7 @@ def state_occupation(
     *,
     modifier_at: float | None = None,
     weights: Floats | None = None,
+    unaffected: Collection[Transition] = (),
 ) -> xr.Dataset:
     """Return how likely each state is, and how long patients have been in it.
 
@@ -56,6 +58,9 @@ def state_occupation(
         Set everybody's modifier to this value; the cohort's own values otherwise.
     weights : ndarray, shape (patients,), optional
         Weights of the cohort's patients, e.g. of a subgroup; equal ones otherwise.
+    unaffected : collection of Transition
+        Transitions whose hazard under treatment is set to that without it: what is then gained is
+        gained without the path through them.
 
     Returns
     -------
@@ -72,6 +77,7 @@ def state_occupation(
     grid = np.unique(np.asarray(times, dtype=np.float64))
     space = state_space(fit.data)
     _check(fit, grid, strategies, modifier_at=modifier_at, weights=weights)
+    _check_unaffected(fit, unaffected)
     patients = dict(fit.data.baseline)
     if modifier_at is not None and fit.spec.modifier is not None:
         patients[fit.spec.modifier.column] = np.full(len(patients["patient"]), modifier_at)
@@ -79,7 +85,7 @@ def state_occupation(
     shares = shares / shares.sum()
     cuts = {kind: fit.spec.cuts_of(kind) for kind in fit.fits}
     levels = {kind: np.exp(fit.log_hazard(kind)) for kind in fit.fits}
-    ratios = _hazard_ratios(fit, space, patients)
+    ratios = _hazard_ratios(fit, space, patients, unaffected)
     names = (fit.data.treatment, fit.data.response, fit.data.progression)
     nobody = np.zeros(len(shares))
     flags = np.stack([nobody if name is None else patients[name] for name in names])
@@ -96,7 +102,7 @@ def state_occupation(
 
 
 def _hazard_ratios(
-    fit: TransitionFit, space: StateSpace, columns: Columns
+    fit: TransitionFit, space: StateSpace, columns: Columns, unaffected: Collection[Transition]
 ) -> dict[Step, HazardRatios]:
     """Return every hazard that is needed, by transition and state."""
     wanted = {(move.transition, move.source) for move in space.moves}
@@ -105,6 +111,8 @@ def _hazard_ratios(
     for transition, place in wanted:
         known = zip(fit.data.flags, _flags(fit, space.states[place]), strict=True)
         own = {name: np.full(len(columns["patient"]), float(flag)) for name, flag in known}
+        if transition in unaffected:
+            own[fit.data.treatment] = np.zeros(len(columns["patient"]))
         found[transition, place] = fit.hazard_ratios(transition, {**columns, **own})
     return found
 
@@ -171,3 +179,12 @@ def _check(
             faults.append(Fault("weights", problem, "Give one weight for each patient"))
     if faults:
         raise SpecificationError("state occupation", faults)
+
+
+def _check_unaffected(fit: TransitionFit, unaffected: Collection[Transition]) -> None:
+    lacking = [kind for kind in unaffected if kind not in fit.fits]
+    if lacking:
+        known = ", ".join(kind.value for kind in fit.fits)
+        problem = f"there is no transition {', '.join(map(repr, map(str, lacking)))}"
+        fault = Fault("unaffected", problem, f"Allowed: {known}")
+        raise SpecificationError("state occupation", [fault])

@@ -131,10 +131,10 @@ def population_of(
         rows[str(spec.treatment)] = np.zeros(patients)
     pattern, kept = covariate_patterns(spec, rows)
     distinct = {name: values[kept] for name, values in rows.items()}
-    untreated = _linear_predictor(fit, distinct, seed=seed)
+    untreated = predictor_of(fit, distinct, seed=seed)
     if has_treatment:
         distinct[str(spec.treatment)] = np.ones(len(kept))
-        treated = _linear_predictor(fit, distinct, seed=seed)
+        treated = predictor_of(fit, distinct, seed=seed)
     else:
         treated = untreated
     return Population(untreated, treated, _shares(pattern, len(kept), weights))
@@ -251,7 +251,23 @@ def cohort_rows(
     return rows
 
 
-def _linear_predictor(fit: FittedModel, columns: Columns, *, seed: int) -> Floats:
+def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats:
+    """Return the linear predictor of some patients, with group effects.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    columns : mapping of str to ndarray, shape (patients,)
+        Covariates on the scale of the data, and the treatment.
+    seed : int
+        Seed of the effects of groups that the cohort does not have.
+
+    Returns
+    -------
+    ndarray, shape (samples, patients)
+        Log hazard ratios against the baseline hazard.
+    """
     encoder = fit.prepared.encoder
     eta: Floats = fit.coefficients @ encoder.design(columns).T
     for term in encoder.spec.outcome.groups:

@@ -57,6 +57,29 @@ class Counts:
         (y1, y0), (n1, n0) = self.events, self.patients
         return y1 / n1, y0 / n0
 
+    @property
+    def untold(self) -> str:
+        """What these numbers cannot tell, and the prior answers in their place; empty if nothing.
+
+        Where nobody, or everybody, is affected in both arms, the posteriors of the arms differ by
+        their sizes alone; where nobody is among the untreated, the ratio has no upper limit but the
+        prior's.
+        """
+        if self.shares == (0.0, 0.0):
+            return "nobody affected in either arm: these numbers do not say in which it is commoner"
+        if self.shares == (1.0, 1.0):
+            return (
+                "everybody affected in both arms: these numbers do not say in which it is commoner"
+            )
+        if self.events[1] == 0:
+            return "nobody affected among the untreated: how large the ratio is, the prior answers"
+        return ""
+
+    @property
+    def settles_direction(self) -> bool:
+        """Whether the numbers say anything of the direction: some affected, and not all."""
+        return self.shares not in {(0.0, 0.0), (1.0, 1.0)}
+
 
 def compare_proportions(
     counts: Counts,

@@ -90,6 +90,9 @@ async def _read(request: "Request") -> Any:
         raise HTTPException(_UNSUPPORTED, "send application/json")
     try:
         return await request.json()
+    except RecursionError:
+        fault = Fault("body", "its JSON is nested too deeply", "Send what the page sends")
+        raise InputError("request", [fault]) from None
     except ValueError as error:
         raise InputError("request", [Fault("body", f"no JSON ({error})", "Send JSON")]) from error
 
@@ -114,7 +117,10 @@ def _question(body: Any) -> Question:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # A whole number of hundreds of digits is finite and no number of a computer.
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
 
 
 def _faults(error: Exception) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _of_truth(design: TrialDesign, scenario: ScenarioSpec) -> list[Control]:
     if design.modifier is not None:
         name = design.modifier.name
         doubles = design.modifier.transform is ModifierTransform.LOG2
-        unit = f"per doubling of {name}" if doubles else f"per unit of {name} on the model's scale"
+        unit = f"per doubling of {name}" if doubles else f"per unit of {name}"
         found = [replace(one, unit=f"at {name} {design.reference:g}") for one in found]
         key, label = "scenario.effect.interaction_hr", "Ratio of hazard ratios"
         found.append(Control(key, label, unit, group, 0.4, 1.6, 0.01, effect.interaction_hr))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.model.build import build_graph as build_graph
     from bayes_ihlrt.model.build import build_model as build_model
     from bayes_ihlrt.model.build import prepare as prepare
+    from bayes_ihlrt.model.encode import build_encoder as build_encoder
     from bayes_ihlrt.model.spec import HazardSpec as HazardSpec
     from bayes_ihlrt.model.spec import ModelSpec as ModelSpec
     from bayes_ihlrt.model.spec import ModifierSpec as ModifierSpec
@@ -19,6 +20,7 @@ else:
         "build_graph": "bayes_ihlrt.model.build",
         "build_model": "bayes_ihlrt.model.build",
         "prepare": "bayes_ihlrt.model.build",
+        "build_encoder": "bayes_ihlrt.model.encode",
         "HazardSpec": "bayes_ihlrt.model.spec",
         "ModelSpec": "bayes_ihlrt.model.spec",
         "ModifierSpec": "bayes_ihlrt.model.spec",

@@ -4,6 +4,10 @@ The level of the hazard is sampled at a central point (average covariates and gr
 typical time), where it is nearly uncorrelated with the other parameters. The prior is stated for
 the level itself; since the central level differs from it by a shift that does not depend on it,
 giving the central level the shifted prior is the same model.
+
+Hazards with several levels are a_j = level + d_j, with deviations d_j of mean zero (piecewise) or
+weights of sum one (M-spline). What is stated of survival at a time fixes the level alone, given the
+deviations, which have a prior of their own: one statement is one piece of information.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +19,16 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
+from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
-from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
 from bayes_ihlrt.priors import PriorScale
 
 Theta = dict[str, TensorVariable]
+SEVERAL_LEVELS: Final = (Piecewise, MSpline)
+"""Hazards whose shape bends freely, by deviations from one level."""
 DEFAULT_KNOTS: Final = 3
 
 
@@ -87,13 +94,10 @@ def add_baseline(
     dict of str to TensorVariable
         The hazard's parameters.
     """
-    if spec.smoothing is Smoothing.INDEPENDENT:
-        return _independent_intervals(priors, centre, reference)
-    shape, own = _SHAPES[spec.family](hazard, priors, time_centre, share)
+    shape, own = _shape_of(spec)(hazard, priors, time_centre, share)
     anchor = ANCHOR[spec.family]
-    free = {**shape, anchor: _level(shape, anchor, pt.as_tensor(0.0))}
     shift = centre + own
-    location, stretch = _stated_location(hazard, priors, free, anchor, reference)
+    location, stretch = _stated_location(hazard, priors, shape, anchor, reference)
     if not priors.has_location(anchor):
         level = priors.sample(anchor, stored=f"{anchor}_centred" if anchor in shape else None)
     else:
@@ -109,31 +113,39 @@ def add_baseline(
 
 
 def _stated_location(
-    hazard: Hazard, priors: GraphPriors, free: Theta, anchor: str, reference: TensorVariable
+    hazard: Hazard, priors: GraphPriors, shape: Theta, anchor: str, reference: TensorVariable
 ) -> tuple[TensorVariable | float, TensorVariable | float]:
     """Return shift and stretch that turn the stated prior into one on the level.
 
-    For a prior on the log median m of the untreated average patient, H(m) = log 2 fixes the
-    level given the shape: level = log log 2 - log H_free(m) - reference, where H_free has level
-    zero. Around the prior median this is linear in log m with slope -m h(m) / H(m), exactly so
-    for the exponential and the Weibull.
+    A statement on survival is one piece of information: H(t) of the untreated average patient at
+    one time t. With H_free the cumulative hazard at level zero, it fixes the level alone:
+    level = log H(t) - log H_free(t) - reference; the shape of the hazard has its own prior.
+
+    For a log median m, H(m) = log 2. Around the prior median this is linear in log m with slope
+    -m h(m) / H(m), exactly so for the Weibull. A hazard with several levels takes the slope -1 that
+    it has without deviations: another slope for each shape would be a second statement, on shapes.
     """
-    if priors.priors[anchor].on is not PriorScale.LOG_MEDIAN:
+    stated = priors.priors[anchor]
+    if stated.on not in {PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD}:
         return 0.0, 1.0
-    log_median = priors.values[anchor]["mu"]
-    median = pt.exp(log_median)[None]
-    zero = pt.zeros((1,))
-    log_cumulative = pt.log(
-        hazard.cumulative_hazard(pt, hazard.increment_basis(pt, zero, median), free)[0]
-    )
-    log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median), free)[0]
-    stretch = pt.exp(log_median + log_hazard - log_cumulative)
+    values = priors.values[anchor]
+    free = {anchor: pt.as_tensor(0.0), **shape}
+    if stated.on is PriorScale.LOG_CUMULATIVE_HAZARD:
+        return -_log_cumulative(hazard, values["at"], free) - reference, 1.0
+    log_median = values["mu"]
+    median = pt.exp(log_median)
+    log_cumulative = _log_cumulative(hazard, median, free)
+    stretch: TensorVariable | float = 1.0
+    if not isinstance(hazard, SEVERAL_LEVELS):
+        log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median[None]), free)[0]
+        stretch = pt.exp(log_median + log_hazard - log_cumulative)
     location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
     return location, stretch
 
 
-def _level(shape: Theta, anchor: str, zero: TensorVariable) -> TensorVariable:
-    return shape[anchor] if anchor in shape else zero
+def _log_cumulative(hazard: Hazard, time: TensorVariable, theta: Theta) -> TensorVariable:
+    spent = hazard.increment_basis(pt, pt.zeros((1,)), time[None])
+    return pt.log(hazard.cumulative_hazard(pt, spent, theta)[0])
 
 
 _Shape = tuple[Theta, TensorVariable | float]
@@ -164,11 +176,28 @@ def _gompertz(
 def _random_walk(
     hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
 ) -> _Shape:
-    """Deviations from the first interval's log hazard: steps with variance sd^2 x distance."""
+    """Deviations of mean zero: a walk whose steps have variance sd^2 x distance."""
     if not isinstance(hazard, Piecewise):
         raise TypeError(type(hazard).__name__)
-    steps = _walk(priors, np.sqrt(interval_distances(hazard.cuts)))
-    return {"log_hazard": steps}, pt.dot(share, steps)
+    walk = _walk(priors, np.sqrt(interval_distances(hazard.cuts)))
+    deviations = walk - walk.mean()
+    return {"log_hazard": deviations}, pt.dot(share, deviations)
+
+
+def _independent(
+    hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
+) -> _Shape:
+    """Deviations of mean zero that have nothing to do with their neighbours.
+
+    Contrasts in an orthonormal basis are independent and identically distributed, so that all
+    intervals are alike: each deviation has variance sd^2 (1 - 1 / intervals).
+    """
+    if not isinstance(hazard, Piecewise):
+        raise TypeError(type(hazard).__name__)
+    contrasts = priors.sample(DEVIATION_NAME, dims="step", stored="log_hazard_contrast")
+    deviations = pt.dot(orthonormal_basis(hazard.n_intervals)[:, 1:], contrasts)
+    deviations = pm.Deterministic(DEVIATION_NAME, deviations, dims=INTERVAL)
+    return {"log_hazard": deviations}, pt.dot(share, deviations)
 
 
 def _mspline(hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable) -> _Shape:
@@ -194,6 +223,10 @@ _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
     HazardFamily.PIECEWISE: _random_walk,
     HazardFamily.MSPLINE: _mspline,
 }
+
+
+def _shape_of(spec: HazardSpec) -> Callable[..., _Shape]:
+    return _independent if spec.smoothing is Smoothing.INDEPENDENT else _SHAPES[spec.family]
 
 
 def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
@@ -222,23 +255,3 @@ def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
     distances = (widths[:-1] + widths[1:]) / 2.0
     relative: np.ndarray = distances / distances.mean()
     return relative
-
-
-def _independent_intervals(
-    priors: GraphPriors, centre: TensorVariable, reference: TensorVariable
-) -> Theta:
-    """Each interval's log hazard has the stated prior, independently of the others.
-
-    A prior on the log median m becomes log(log 2) - log m, the hazard of an exponential.
-    """
-    if not priors.has_location("log_hazard"):
-        return {"log_hazard": priors.sample("log_hazard", dims=INTERVAL)}
-    stated = priors.priors["log_hazard"].on
-    shift, stretch = centre, 1.0
-    if stated is PriorScale.LOG_MEDIAN:
-        log_median = priors.values["log_hazard"]["mu"]
-        shift = centre + np.log(np.log(2.0)) - 2.0 * log_median - reference
-    central = priors.sample(
-        "log_hazard", dims=INTERVAL, shift=shift, stretch=stretch, stored="log_hazard_centred"
-    )
-    return {"log_hazard": pm.Deterministic("log_hazard", central - centre, dims=INTERVAL)}

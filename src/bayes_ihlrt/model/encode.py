@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.formula_matrix import (
+    coefficient_names,
+    design_matrix,
+    remade_matrix,
+    told,
+)
 from bayes_ihlrt.model.modifier_form import modifier_values, patients_sd
-from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows
+from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows, name_faults
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
 
@@ -71,7 +78,7 @@ class Encoder:
             return np.empty((rows, 0))
         frame = _formula_frame(self.spec, columns, self.modifier_sd)
         self._check_levels(frame)
-        matrix = self.formula_state.get_model_matrix(frame)
+        matrix = remade_matrix(self.formula_state, frame, self.predictor)
         return np.asarray(matrix, dtype=np.float64)[:, 1:]
 
     def group_index(self, columns: Columns, group: str) -> NDArray[np.int64]:
@@ -96,7 +103,7 @@ class Encoder:
             return
         for factor, (_, state) in self.formula_state.encoder_state.items():
             known = state.get("categories")
-            name = factor.removeprefix("C(").removesuffix(")")
+            name = next(iter(parse_formula(told(factor)).columns))
             if known is not None and name in frame:
                 unseen = sorted(set(frame[name].astype(str)) - {str(level) for level in known})
                 if unseen:
@@ -148,13 +155,11 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     if not outcome.formula:
         return Encoder(spec, (), {}, levels, sd, None, predictor)
     frame = _formula_frame(spec, rows.columns, sd)
-    matrix = formulaic.model_matrix(
-        f"~ {outcome.formula}", frame, context=None, na_action="raise", ensure_full_rank=True
-    )
+    matrix = design_matrix(outcome.parsed, frame, predictor)
     state = matrix.model_spec
-    names = tuple(str(name) for name in matrix.columns[1:])
+    names = coefficient_names(matrix, predictor)
     terms = {
-        names[position - 1]: str(term)
+        names[position - 1]: told(term)
         for term, positions in state.term_indices.items()
         for position in positions
         if position > 0
@@ -233,11 +238,8 @@ def _check_columns(spec: ModelSpec, rows: Rows, predictor: Predictor) -> None:
         for name, place in wanted.items()
         if name not in present
     ]
-    faults += [
-        Fault(place, f"'{name}' is a name that the model uses itself", "Rename the column")
-        for name, place in wanted.items()
-        if name in predictor.reserved
-    ]
+    groups = [(term.group, term.slope) for term in spec.outcome.groups]
+    faults += name_faults(predictor, spec.outcome.parsed.columns, groups)
     if faults:
         raise SpecificationError("model", faults)
 

@@ -1,27 +1,33 @@
 """Read a model formula without evaluating it: its terms, its columns, its faults.
 
-Formulas evaluate Python when a design matrix is made, so only the operators ``+ * :``, column
-names, numbers and the functions in `FUNCTIONS` are let through. Nothing here imports the formula
-library, so that `bayes-ihlrt check` answers at once.
+The formula library evaluates Python, so only the operators ``+ * :``, column names, numbers and
+the functions in `FUNCTIONS` are let through, and the library is given no text that was written by
+a user: `model.encode` hands it the factors of `Formula.terms`, written anew from the syntax tree
+that was checked here. Nothing here imports it, so that `bayes-ihlrt check` answers at once.
 """
 
 import ast
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import product
 from typing import Final
 
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.model.formula_reader import FUNCTIONS, Reader, Term
+from bayes_ihlrt.model.formula_text import PLACE, text_faults, tree_faults
 
-FUNCTIONS: Final = frozenset(
-    {"C", "bs", "cc", "center", "cr", "exp", "log", "log10", "log2", "poly", "scale"}
-)
-"""Functions allowed in a formula, with the meaning they have in the formulaic library."""
+__all__ = [
+    "FUNCTIONS",
+    "Formula",
+    "GroupTerm",
+    "Term",
+    "check_readable",
+    "parse_formula",
+    "parse_group",
+    "without_terms",
+]
 
-_GROUP: Final = re.compile(r"^\(\s*1\s*(?:\+\s*(?P<slope>\w+)\s*)?\|\s*(?P<group>\w+)\s*\)$")
-
-Term = tuple[str, ...]
+_GROUP: Final = re.compile(r"\( *1 *(?:\+ *(?P<slope>\w+) *)?\| *(?P<group>\w+) *\)")
 
 
 @dataclass(frozen=True)
@@ -87,18 +93,19 @@ def parse_formula(text: str) -> Formula:
     >>> parse_formula("ihlrt * nlr + albi").term_names
     ('ihlrt', 'nlr', 'ihlrt:nlr', 'albi')
     """
-    reader = _Reader()
-    terms: tuple[Term, ...] = ()
-    if "**" in text or "^" in text:
-        reader.refuse("powers ('**' and '^') are not supported", "Write interactions with ':'")
-    else:
-        try:
-            # ':' binds tighter than '*' in formulas; among Python's operators '**' does.
-            tree = ast.parse(text.strip().replace(":", "**"), mode="eval").body
-        except SyntaxError:
-            reader.refuse(f"cannot read '{text}'", "Write, for example, 'ihlrt * nlr + albi'")
-        else:
-            terms = reader.terms(tree)
+    faults = text_faults(text)
+    if faults:
+        raise SpecificationError("formula", faults)
+    try:
+        # ':' binds tighter than '*' in formulas; among Python's operators '**' does.
+        tree = ast.parse(text.strip().replace(":", "**"), mode="eval").body
+    except SyntaxError:
+        fault = Fault(PLACE, f"cannot read '{text}'", "Write, for example, 'ihlrt * nlr + albi'")
+        raise SpecificationError("formula", [fault]) from None
+    if faults := tree_faults(tree):
+        raise SpecificationError("formula", faults)
+    reader = Reader()
+    terms = reader.formula(tree)
     if reader.faults:
         raise SpecificationError("formula", reader.faults)
     return Formula(text=text, terms=terms, columns=tuple(dict.fromkeys(reader.columns)))
@@ -154,8 +161,8 @@ def parse_group(text: str) -> tuple[GroupTerm, ...]:
     >>> parse_group("(1 + ihlrt | centre)")
     (GroupTerm(group='centre', slope='ihlrt'),)
     """
-    parts = [part for part in re.split(r"(?<=\))\s*\+\s*", text.strip()) if part]
-    matches = [_GROUP.match(part) for part in parts]
+    parts = [part for part in re.split(r"(?<=\)) *\+ *", text.strip()) if part]
+    matches = [_GROUP.fullmatch(part) for part in parts]
     terms = tuple(GroupTerm(m["group"], m["slope"]) for m in matches if m is not None)
     faults = [
         Fault(
@@ -200,84 +207,3 @@ def check_readable(formula: str, group: str) -> None:
             faults += [f"{fault.problem}. {fault.remedy}" for fault in error.faults]
     if faults:
         raise ValueError("; ".join(faults))
-
-
-class _Reader:
-    """Walks a formula's syntax tree, collecting terms, columns and faults."""
-
-    def __init__(self) -> None:
-        self.columns: list[str] = []
-        self.faults: list[Fault] = []
-
-    def refuse(self, problem: str, remedy: str) -> None:
-        self.faults.append(Fault("[outcome] formula", problem, remedy))
-
-    def terms(self, node: ast.expr) -> tuple[Term, ...]:
-        """Expand a node into its terms."""
-        match node:
-            case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return _unique(self.terms(left) + self.terms(right))
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                a, b = self.terms(left), self.terms(right)
-                return _unique(a + b + _cross(a, b))
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                return _cross(self.terms(left), self.terms(right))
-            case ast.Constant(value=1):
-                return ()
-            case ast.Name(id=name):
-                self.columns.append(name)
-                return ((name,),)
-            case ast.Call():
-                self._call(node)
-                return ((ast.unparse(node),),)
-        self.refuse(
-            f"'{ast.unparse(node).replace('**', ':')}' is not allowed",
-            "Use column names, '+', '*', ':' and functions; the baseline hazard is the intercept, "
-            "so '0' and '-1' have no meaning",
-        )
-        return ()
-
-    def _call(self, node: ast.Call) -> None:
-        """Check a function call: a known function of columns and numbers, nothing else."""
-        name = ast.unparse(node.func)
-        if name not in FUNCTIONS:
-            self.refuse(f"function '{name}' is not allowed", nearest(name, FUNCTIONS))
-            return
-        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            self._argument(argument)
-
-    def _argument(self, node: ast.expr) -> None:
-        match node:
-            case ast.Name(id=name):
-                self.columns.append(name)
-            case ast.Call():
-                self._call(node)
-            case ast.Constant():
-                return
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                self._argument(operand)
-            case ast.BinOp(
-                left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right
-            ):
-                self._argument(left)
-                self._argument(right)
-            case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                for element in elements:
-                    self._argument(element)
-            case _:
-                self.refuse(
-                    f"'{ast.unparse(node)}' is not allowed inside a function",
-                    "Use column names and numbers",
-                )
-
-
-def _cross(a: tuple[Term, ...], b: tuple[Term, ...]) -> tuple[Term, ...]:
-    return _unique(tuple(tuple(dict.fromkeys(x + y)) for x, y in product(a, b)))
-
-
-def _unique(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Drop repeated terms; ``a:b`` and ``b:a`` are the same term."""
-    seen: dict[frozenset[str], Term] = {}
-    for term in terms:
-        seen.setdefault(frozenset(term), term)
-    return tuple(seen.values())

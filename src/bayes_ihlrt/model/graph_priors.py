@@ -107,7 +107,8 @@ class GraphPriors:
         TensorVariable
             The (shifted and stretched) parameter.
         """
-        prior, hyper = self.priors[name], dict(self.values[name])
+        prior = self.priors[name]
+        hyper = {h: self.values[name][h] for h in prior.hyperparameters}
         if "mu" in hyper and prior.dist is not Dist.LOG_NORMAL:
             hyper["mu"] = shift + stretch * hyper["mu"]
             hyper["sigma"] = stretch * hyper["sigma"]
@@ -130,17 +131,18 @@ class GraphPriors:
         return prior.dist in {Dist.NORMAL, Dist.STUDENT_T} and prior.on in {
             PriorScale.PARAMETER,
             PriorScale.LOG_MEDIAN,
+            PriorScale.LOG_CUMULATIVE_HAZARD,
         }
 
 
 def hyperparameter_labels(resolved: Mapping[str, ResolvedPrior]) -> list[str]:
     """Return the labels of the hyperparameter vector, e.g. ``"ihlrt.mu"``."""
-    return [f"{name}.{h}" for name, r in resolved.items() for h in r.prior.hyperparameters]
+    return [f"{name}.{h}" for name, r in resolved.items() for h in _numbers(r.prior)]
 
 
 def hyperparameter_vector(resolved: Mapping[str, ResolvedPrior]) -> np.ndarray:
     """Return the values of the hyperparameter vector, in the order of its labels."""
-    return np.asarray([v for r in resolved.values() for v in r.prior.hyperparameters.values()])
+    return np.asarray([v for r in resolved.values() for v in _numbers(r.prior).values()])
 
 
 def add_hyperparameters(resolved: Mapping[str, ResolvedPrior]) -> GraphPriors:
@@ -160,7 +162,13 @@ def add_hyperparameters(resolved: Mapping[str, ResolvedPrior]) -> GraphPriors:
     pm.modelcontext(None).add_coord("hyperparameter", labels)
     vector = pm.Data(HYPERPARAMETERS, hyperparameter_vector(resolved), dims="hyperparameter")
     values = {
-        name: {h: vector[labels.index(f"{name}.{h}")] for h in r.prior.hyperparameters}
+        name: {h: vector[labels.index(f"{name}.{h}")] for h in _numbers(r.prior)}
         for name, r in resolved.items()
     }
     return GraphPriors({name: r.prior for name, r in resolved.items()}, values)
+
+
+def _numbers(prior: Prior) -> dict[str, float]:
+    """Hyperparameters, and the time that a prior on the cumulative hazard speaks of."""
+    at = {} if prior.at is None else {"at": prior.at}
+    return prior.hyperparameters | at

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import (
@@ -29,6 +30,10 @@ LOG_SHAPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
 SLOPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.05)
 """The Gompertz hazard changes by less than a factor 1.10 a month with probability 95 %."""
 SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=2.0).to_prior()
+DEVIATION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=20.0)
+"""Independent intervals are estimated each by itself: all but flat, so that 20 intervals give the
+maximum likelihood of the treatment within 0.02. The random walk and the M-spline smooth."""
+DEVIATION_NAME: Final = "log_hazard_deviation"
 GROUP_SD: Final = Prior(dist=Dist.HALF_NORMAL, sigma=0.5)
 
 ANCHOR: Final = {
@@ -187,7 +192,9 @@ def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
             parameters["log_shape"] = LOG_SHAPE
         case HazardFamily.GOMPERTZ:
             parameters["slope"] = SLOPE
-        case HazardFamily.PIECEWISE if hazard.smoothing is not Smoothing.INDEPENDENT:
+        case HazardFamily.PIECEWISE if hazard.smoothing is Smoothing.INDEPENDENT:
+            parameters[DEVIATION_NAME] = DEVIATION
+        case HazardFamily.PIECEWISE:
             parameters["smoothing_sd"] = SMOOTHING_SD
         case HazardFamily.MSPLINE:
             parameters["smoothing_sd"] = SMOOTHING_SD
@@ -199,10 +206,9 @@ def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
 def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     """Names under which a specification may state a parameter's prior, nearest first."""
     if term is not None:
-        return (name, term)
-    if name == ANCHOR[spec.outcome.hazard.family]:
-        return (name, "baseline")
-    return (name, "group_sd") if name.startswith("sd_") else (name,)
+        return (name, as_written(name), term)
+    level = name == ANCHOR[spec.outcome.hazard.family]
+    return (name, *["baseline"] * level, *["group_sd"] * name.startswith("sd_"))
 
 
 def _look_up(
@@ -234,6 +240,14 @@ def _domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> li
     return [Fault(where, problem, remedy) for wrong, problem, remedy in checks if wrong][:1]
 
 
+_OF_SURVIVAL: Final = frozenset({PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD})
+_SHAPES: Final = frozenset({"log_shape", "slope", DEVIATION_NAME})
+
+
+def _is_symmetric(prior: Prior) -> bool:
+    return prior.on is PriorScale.PARAMETER and prior.mu == 0.0 and not prior.positive
+
+
 def _scale_checks(prior: Prior) -> list[tuple[bool, str, str]]:
     allowed = {PriorScale.PARAMETER, PriorScale.PRECISION}
     return [
@@ -249,9 +263,14 @@ def _location_checks(name: str, prior: Prior, *, term: bool) -> list[tuple[bool,
     itself = prior.on is PriorScale.PARAMETER
     return [
         (
-            prior.on is PriorScale.LOG_MEDIAN and (term or name in {"log_shape", "slope"}),
-            "a median survival describes the baseline, not this parameter",
+            prior.on in _OF_SURVIVAL and (term or name in _SHAPES),
+            "survival describes the baseline's level, not this parameter",
             "State it under 'baseline'",
+        ),
+        (
+            name == DEVIATION_NAME and not _is_symmetric(prior),
+            "the deviations of intervals from their mean have either sign and no location",
+            "Use Normal or StudentT on itself with mu = 0",
         ),
         (
             name == "slope" and (prior.positive or not itself),

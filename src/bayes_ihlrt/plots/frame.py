@@ -4,8 +4,12 @@ from typing import Final
 
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter, NullLocator
+
+from bayes_ihlrt.escaping import printable
 
 DARK: Final = "#16324f"
 BRIGHT: Final = "#c8553d"
@@ -13,6 +17,34 @@ GREY: Final = "#6b6b6b"
 COLOURS: Final = (DARK, BRIGHT)
 STYLES: Final = ("solid", (0, (5, 1.5)))
 _RATIOS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+
+
+class _ToldFormatter(FuncFormatter):
+    """Labels of ticks, which are names where an axis has names, with what is not seen told."""
+
+    def __init__(self, labels: FuncFormatter) -> None:
+        super().__init__(lambda value, position: printable(labels(value, position), keep="\n"))
+
+
+class _LiteralFigure(Figure):
+    """A figure in which a dollar sign of a name is one: no text of it is mathematics."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw, with what is not seen told and nothing parsed."""
+        powers: set[Text] = set()
+        for axes in self.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                # Asking for the labels makes them, so that they are found below.
+                labels = axis.get_ticklabels(which="both")
+                formatter = axis.get_major_formatter()
+                if isinstance(formatter, LogFormatter):
+                    powers |= set(labels)
+                elif type(formatter) is FuncFormatter:
+                    axis.set_major_formatter(_ToldFormatter(formatter))
+        for text in set(self.findobj(Text)) - powers:
+            text.set_parse_math(False)
+            text.set_text(printable(text.get_text(), keep="\n"))
+        super().draw(renderer)
 
 
 def framed_figure(data: xr.Dataset, *, width: float, height: float) -> Figure:
@@ -30,7 +62,7 @@ def framed_figure(data: xr.Dataset, *, width: float, height: float) -> Figure:
     matplotlib.figure.Figure
         Without axes.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _LiteralFigure(figsize=(width, height), layout="constrained")
     title = str(data.attrs["title"])
     if data.attrs["synthetic"]:
         title += " (synthetic data)"

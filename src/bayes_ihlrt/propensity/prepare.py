@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
+from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.parameters import GROUP_SD, ResolvedPrior, assign_priors, group_scales
@@ -169,7 +170,9 @@ def _priors(
     defaults = dict.fromkeys(encoder.columns, COEFFICIENT)
     defaults |= {INTERCEPT: Prior(dist=Dist.NORMAL, mu=centre, sigma=INTERCEPT_SD)}
     defaults |= dict.fromkeys(scales, GROUP_SD)
-    aliases: dict[str, tuple[str, ...]] = {n: (n, t) for n, t in encoder.terms.items()}
+    aliases: dict[str, tuple[str, ...]] = {
+        n: (n, as_written(n), t) for n, t in encoder.terms.items()
+    }
     aliases |= {INTERCEPT: (INTERCEPT,)} | {name: (name, "group_sd") for name in scales}
     stated = assign_priors(
         spec.priors, defaults, aliases=aliases, coefficients={INTERCEPT, *encoder.columns}

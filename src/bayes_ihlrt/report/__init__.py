@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.check_table import print_check as print_check
     from bayes_ihlrt.report.checks_table import print_diagnosis as print_diagnosis
     from bayes_ihlrt.report.checks_table import write_diagnosis as write_diagnosis
+    from bayes_ihlrt.report.consoles import PlainConsole as PlainConsole
     from bayes_ihlrt.report.exports import write_exports as write_exports
     from bayes_ihlrt.report.folder import check_folder as check_folder
     from bayes_ihlrt.report.html import write_report as write_report
@@ -33,6 +34,7 @@ else:
         "print_check": "bayes_ihlrt.report.check_table",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",
+        "PlainConsole": "bayes_ihlrt.report.consoles",
         "write_exports": "bayes_ihlrt.report.exports",
         "check_folder": "bayes_ihlrt.report.folder",
         "write_report": "bayes_ihlrt.report.html",

@@ -52,6 +52,7 @@ def prior_words(prior: Prior) -> str:
         PriorScale.EXP: " on its exponential",
         PriorScale.PRECISION: " on 1 / variance",
         PriorScale.LOG_MEDIAN: " on the log of the median survival (months)",
+        PriorScale.LOG_CUMULATIVE_HAZARD: f" on log H({prior.at or 0.0:g} months)",
     }
     per = " per SD" if prior.per is PerUnit.SD else ""
     return f"{prior.dist.value}({numbers}){per}{scales[prior.on]}"

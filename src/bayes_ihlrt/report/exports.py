@@ -4,9 +4,10 @@ import csv
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
 from bayes_ihlrt.report.closing import closing_sections
 from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Results
@@ -101,9 +102,9 @@ def write_csv(table: Table, file: Path, *, synthetic: bool) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     with file.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow([name or "item" for name in names] + ["synthetic"] * synthetic)
+        writer.writerow([csv_cell(name or "item") for name in names] + ["synthetic"] * synthetic)
         for row in rows:
-            cells = [row.get(name) for name in names]
+            cells = [csv_cell(row.get(name)) for name in names]
             writer.writerow([*cells, *[True] * synthetic])
 
 
@@ -145,7 +146,7 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     page = document.sections[0]
     page.orientation = WD_ORIENT.LANDSCAPE
     page.page_width, page.page_height = page.page_height, page.page_width
-    document.add_heading(results.first.result["name"], level=1)
+    document.add_heading(printable(results.first.result["name"]), level=1)
     if results.synthetic:
         document.add_paragraph().add_run(_SYNTHETIC).bold = True
     for number, table in enumerate(tables, start=1):
@@ -154,7 +155,7 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     keys = cited(paragraphs)
     document.add_heading("Methods", level=2)
     for paragraph in paragraphs:
-        document.add_paragraph(numbered(paragraph, keys))
+        document.add_paragraph(printable(numbered(paragraph, keys)))
     document.add_heading("References", level=2)
     for position, key in enumerate(keys, start=1):
         found = references()[key]
@@ -170,21 +171,21 @@ def _word_table(document: "Document", table: Table, number: int) -> None:
     title = document.add_paragraph()
     title.paragraph_format.keep_with_next = True
     title.add_run(f"Table {number}. ").bold = True
-    title.add_run(table.title)
+    title.add_run(printable(table.title))
     grid = document.add_table(rows=1, cols=len(table.columns), style="Light List Accent 1")
     texts = (tuple(column.label for column in table.columns), *table.rows)
     for _ in table.rows:
         grid.add_row()
     for cells, row in zip(grid.rows, texts, strict=True):
         for cell, column, text in zip(cells.cells, table.columns, row, strict=True):
-            cell.text = text
+            cell.text = printable(text)
             if column.numeric and column is not table.columns[0]:
                 cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
     # The heading is repeated on every page that the table runs over.
     header = OxmlElement("w:tblHeader")
     header.set(qn("w:val"), "true")
     grid.rows[0]._tr.get_or_add_trPr().append(header)
-    document.add_paragraph(table.note)
+    document.add_paragraph(printable(table.note))
 
 
 def _latex(results: Results, tables: Iterable[Table]) -> str:
@@ -199,28 +200,36 @@ def _latex(results: Results, tables: Iterable[Table]) -> str:
 def _latex_table(table: Table, *, synthetic: bool) -> str:
     import pandas as pd
 
-    labels = [column.label or "Item" for column in table.columns]
-    frame = pd.DataFrame(list(table.rows), columns=labels)
+    labels = [latex(column.label or "Item") for column in table.columns]
+    rows = [tuple(latex(cell) for cell in row) for row in table.rows]
+    frame = pd.DataFrame(rows, columns=labels)
     letters = "".join("r" if column.numeric else "l" for column in table.columns)
     note = " (synthetic data)" if synthetic else ""
-    styler = frame.style.hide(axis="index").format(escape="latex")
-    styler = styler.format_index(escape="latex", axis="columns")
-    text: str = styler.to_latex(
+    text: str = frame.style.hide(axis="index").to_latex(
         column_format="l" + letters[1:],
         hrules=True,
         environment="longtable",
-        caption=_escaped(f"{table.title}{note}. {table.note}".strip()),
+        caption=latex(f"{table.title}{note}. {table.note}".strip()),
         label=f"tab:{table.name}",
     )
-    return text.replace(" < ", " $<$ ")
+    return text
 
 
 def _markdown(results: Results, methods: Iterable[str]) -> str:
     paragraphs = tuple(methods)
     keys = cited(paragraphs)
-    parts = [f"# Methods of {results.first.result['name']}"]
+    parts = [f"# Methods of {markdown(results.first.result['name'])}"]
     parts += [f"**{_SYNTHETIC}**"] if results.synthetic else []
-    parts += [numbered(_literal(paragraph), keys) for paragraph in paragraphs]
+    place = {key: str(number) for number, key in enumerate(keys, start=1)}
+    parts += [
+        "".join(
+            f"[{', '.join(place[key] for key in part)}]"
+            if isinstance(part, tuple)
+            else markdown(part)
+            for part in pieces(paragraph)
+        )
+        for paragraph in paragraphs
+    ]
     listed = [
         f"{position}. {references()[key].text}{_doi(references()[key].doi)}"
         for position, key in enumerate(keys, start=1)
@@ -228,16 +237,11 @@ def _markdown(results: Results, methods: Iterable[str]) -> str:
     return "\n\n".join([*parts, "## References", "\n".join(listed)]) + "\n"
 
 
-def _literal(text: str) -> str:
-    """Markdown in which asterisks and underscores of formulas stand for themselves."""
-    return text.replace("*", r"\*").replace("_", r"\_")
-
-
 def _latex_methods(results: Results, methods: Iterable[str]) -> str:
     head = f"% {_SYNTHETIC}\n" if results.synthetic else ""
     told = [
         "".join(
-            f"\\cite{{{','.join(part)}}}" if isinstance(part, tuple) else _escaped(part)
+            f"\\cite{{{','.join(part)}}}" if isinstance(part, tuple) else latex(part)
             for part in pieces(paragraph)
         ).replace(" \\cite", "~\\cite")
         for paragraph in methods
@@ -251,13 +255,3 @@ def _bibtex(methods: Iterable[str]) -> str:
 
 def _doi(doi: str) -> str:
     return f" doi {doi}." if doi else ""
-
-
-def _escaped(text: str) -> str:
-    special: dict[str, Any] = {
-        "\\": r"\textbackslash{}",
-        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return "".join(special.get(letter, letter) for letter in text)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
 from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.report.checklists import Checklist, checklists, judge
@@ -18,6 +19,9 @@ from bayes_ihlrt.report.outputs import Kind, Results
 from bayes_ihlrt.report.references import cited, pieces, references
 from bayes_ihlrt.report.sections import result_sections, summary_section
 from bayes_ihlrt.report.table_model import Column, Record
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -73,20 +77,32 @@ def report_page(results: Results) -> str:
     str
         The same for the same results.
     """
+    page = environment().get_template("report.html.jinja").render(**report_content(results))
+    # A percentage is not torn apart at the end of a line.
+    return page.replace("95 % ", "95\u00a0% ")
+
+
+def environment() -> "Environment":
+    """Return what fills the template in: every text of a user escaped.
+
+    Returns
+    -------
+    jinja2.Environment
+        With the templates of reports.
+    """
     import jinja2
 
-    environment = jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_ASSETS),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["zip"] = zip
-    environment.globals["sort_key"] = _sort_key
-    page = environment.get_template("report.html.jinja").render(**report_content(results))
-    # A percentage is not torn apart at the end of a line.
-    return page.replace("95 % ", "95\u00a0% ")
+    found.filters["zip"] = zip
+    found.globals["sort_key"] = _sort_key
+    return found
 
 
 def report_content(results: Results) -> dict[str, Any]:
@@ -176,6 +192,13 @@ def facts_of(results: Results) -> frozenset[str]:
         if fit.spec.modifier is None:
             found.add("no-modifier")
     return frozenset(found)
+
+
+def _seen(value: object) -> object:
+    """What a template shows: text of users with what is not seen told, before it is escaped."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value, keep="\n\t")
+    return value
 
 
 def _sort_key(record: Record, column: Column) -> str:

@@ -15,6 +15,7 @@ from bayes_ihlrt.analysis.ladder_figure import (
     ladder_sentences,
     rung_label,
 )
+from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung, Summary
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
@@ -68,7 +69,9 @@ def _print_rung(console: Console, rung: Rung) -> None:
         console.print(Text(f"  {note}"))
     if rung.reason is not None:
         console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
-    for warning in (*rung.warnings, *rung.without_events):
+    if rung.by_response is not None:
+        console.print(Text(f"  {response_sentence(rung)}"))
+    for warning in (*rung.plan.notes, *rung.warnings, *rung.without_events):
         console.print(Text(warning, style="bold"))
     if rung.warnings and rung.positivity:
         cell = rung.smallest

@@ -155,8 +155,10 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
         "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's.",
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:
+        whom = result["loo"].get("predicts")
+        of = f" of {whom}" if whom else ""
         sentences.append(
-            "Prediction was judged by leave-one-patient-out cross-validation [@vehtari2017]."
+            f"Prediction{of} was judged by leave-one-patient-out cross-validation [@vehtari2017]."
         )
     return sentences
 

@@ -7,6 +7,7 @@ from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plan_sections import is_drawn
+from bayes_ihlrt.report.references import unmarked
 from bayes_ihlrt.trials.curve_spec import CurveAxis
 from bayes_ihlrt.trials.design import Approximation, TrialDesign
 from bayes_ihlrt.trials.plan_spec import TrialPlan
@@ -75,15 +76,16 @@ def _truths(output: Output, plan: TrialPlan) -> list[str]:
     drawn = [scenario.name for scenario in plan.scenarios if is_drawn(scenario)]
     if not drawn:
         return []
-    names = " and ".join(f"'{name}'" for name in drawn)
+    names = " and ".join(f"'{unmarked(name)}'" for name in drawn)
     told = [
         f"In {names} the truth of each trial was drawn from a design prior, so that success there "
         "is assurance [@ohagan2005]."
     ]
     cohorts = {(prior["data"], bool(prior["synthetic"])) for prior in output.design_priors}
     told += [
-        f"The posterior of the cohort {data}{' (synthetic data)' if synthetic else ''}, drawn by "
-        "Laplace's method with importance weights [@tierney1986; @vehtari2024], was a design prior."
+        f"The posterior of the cohort {unmarked(str(data))}"
+        f"{' (synthetic data)' if synthetic else ''}, drawn by Laplace's method with importance "
+        "weights [@tierney1986; @vehtari2024], was a design prior."
         for data, synthetic in sorted(cohorts)
     ]
     return told
@@ -132,9 +134,9 @@ def _rules(plan: TrialPlan) -> list[str]:
         for number, look in enumerate(looks, start=1)
     ]
     if plan.variants:
-        names = ", ".join(f"'{name}'" for name in plan.variants)
+        names = ", ".join(f"'{unmarked(name)}'" for name in plan.variants)
         told.append(
-            f"These are the looks of '{plan.name}'; what differs in {names} is in the "
+            f"These are the looks of '{unmarked(plan.name)}'; what differs in {names} is in the "
             "specification."
         )
     asked = _asked(list(plan.designs.values()))

@@ -67,7 +67,7 @@ def ladder_methods(output: Output) -> list[str]:
     list of str
         Designs, weights, engines; with marks for what they cite.
     """
-    rungs = output.result["rungs"]
+    rungs = [rung for rung in output.result["rungs"] if rung["reason"] is None]
     designs = {rung["rung"].partition("-")[0]: rung["rung"] for rung in rungs}
     cites = {
         "ever": "ever against never treated [@suissa2008]",

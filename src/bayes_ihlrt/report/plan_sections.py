@@ -6,10 +6,12 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.prior_names import term_priors
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.design_tables import plan_tables
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences, unit_words
 from bayes_ihlrt.report.table_model import Table, count, estimate, figure, text
 from bayes_ihlrt.trials.curve_spec import CurveAxis
 from bayes_ihlrt.trials.plan_spec import TrialPlan
@@ -101,7 +103,9 @@ def plan_summary(output: Output) -> list[str]:
             f"Along curves {trials:,} more trials were simulated; the analysis of {failed:,} of "
             "them failed, and none of their fits was checked against Markov chains."
         )
-    return [*told, *_cohorts(output), *_audit(output.result["audit"])]
+    told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
+    told += corrected_sentences(output.result.get("corrected_looks", ()))
+    return [*told, *_audit(output.result["audit"])]
 
 
 def _cohorts(output: Output) -> list[str]:
@@ -134,7 +138,11 @@ def _audit(audit: Mapping[str, Any]) -> list[str]:
 def _scenarios(output: Output) -> Table:
     """Truth of every scenario, and what success under it is."""
     records = [
-        {"scenario": scenario.name, "truth": truth_words(scenario), "success": _meaning(scenario)}
+        {
+            "scenario": scenario.name,
+            "truth": truth_words(scenario, output.plan.design.modifier),
+            "success": _meaning(scenario),
+        }
         for scenario in output.plan.scenarios
     ]
     columns = (
@@ -146,13 +154,15 @@ def _scenarios(output: Output) -> Table:
     return Table("plan-scenarios", title, columns, tuple(records))
 
 
-def truth_words(scenario: ScenarioSpec) -> str:
+def truth_words(scenario: ScenarioSpec, modifier: ModifierSpec | None = None) -> str:
     """Return the truth of a scenario in words.
 
     Parameters
     ----------
     scenario : ScenarioSpec
         A scenario of a plan.
+    modifier : ModifierSpec, optional
+        The design's modifier: hazard ratios are per unit of it on the scale of the model.
 
     Returns
     -------
@@ -184,9 +194,9 @@ def truth_words(scenario: ScenarioSpec) -> str:
         drawn = (
             f", its log drawn with sd {effect.interaction_sd:g}" if effect.interaction_sd else ""
         )
-        told.append(f"times {effect.interaction_hr:g} per unit of the modifier{drawn}")
+        told.append(f"times {effect.interaction_hr:g} {unit_words(modifier)}{drawn}")
     if effect.modifier_hr != 1.0:
-        told.append(f"prognosis: hazard ratio {effect.modifier_hr:g} per unit of the modifier")
+        told.append(f"prognosis: hazard ratio {effect.modifier_hr:g} {unit_words(modifier)}")
     return "; ".join(told)
 
 

@@ -15,8 +15,10 @@ from rich.text import Text
 from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.report.consoles import PlainConsole
 from bayes_ihlrt.report.files import Parts, write_each, write_json, write_parts
 from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
+from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences
 from bayes_ihlrt.report.writing import DPI
 from bayes_ihlrt.trials.curves import Curve
 from bayes_ihlrt.trials.design import Endpoint
@@ -70,9 +72,9 @@ class TrialProgress:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._console = PlainConsole(stderr=True, quiet=quiet)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -87,7 +89,7 @@ class TrialProgress:
         if what != self._what:
             self._what = what
             if not self._console.is_terminal:
-                self._console.print(f"{what} ...", markup=False)
+                self._console.print(f"{what} ...")
             self._task = self._bar.add_task(what, total=total)
         self._bar.update(self._task, completed=done, total=total)
 
@@ -158,6 +160,8 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     if failed:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
+    told += bias_sentences([cell.found.to_dict() for cell in result.cells], result.plan.scenarios)
+    told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")

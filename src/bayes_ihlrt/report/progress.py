@@ -3,8 +3,10 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.status import Status
+from rich.text import Text
+
+from bayes_ihlrt.report.consoles import PlainConsole
 
 
 class Stages:
@@ -18,7 +20,7 @@ class Stages:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False)
+        self._console = PlainConsole(stderr=True)
         self._status: Status | None = None
 
     @property
@@ -39,9 +41,9 @@ class Stages:
         self._stop()
         # The sampler draws a bar of its own, which a spinner would break.
         if not self.shows_progress or stage.startswith("sampling"):
-            self._console.print(f"{stage} ...", markup=False)
+            self._console.print(f"{stage} ...")
             return
-        self._status = self._console.status(f"{stage} ...", refresh_per_second=4)
+        self._status = self._console.status(Text(f"{stage} ..."), refresh_per_second=4)
         self._status.start()
 
     def __enter__(self) -> Self:

@@ -145,6 +145,27 @@ def pieces(text: str) -> Iterator[str | tuple[str, ...]]:
     yield text[last:]
 
 
+def unmarked(text: str) -> str:
+    """Return a user's text for a paragraph with marks, in which it makes none.
+
+    Parameters
+    ----------
+    text : str
+        Such as the name of a plan.
+
+    Returns
+    -------
+    str
+        With a space where a mark would begin.
+
+    Examples
+    --------
+    >>> unmarked("plan [@nobody]")
+    'plan [ @nobody]'
+    """
+    return text.replace("[@", "[ @")
+
+
 def numbered(text: str, keys: Iterable[str]) -> str:
     """Put numbers in place of the marks of a text.
 

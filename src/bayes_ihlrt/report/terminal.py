@@ -95,7 +95,12 @@ def parameter_panel(result: FitResult) -> Table:
     title = "Parameters (coefficients are log hazard ratios; HR is their exponential)"
     table = _table(title, "", "mean", "sd", "95 %", "HR", "95 %", "R-hat", "ESS")
     coefficients = result.fit.prepared.encoder.columns
-    top = [name for name in result.parameters if name.partition("[")[0] in result.prior]
+    # A level's coefficient is a prior's own name; a baseline's interval is named by its parameter.
+    top = [
+        name
+        for name in result.parameters
+        if name in coefficients or name.partition("[")[0] in result.prior
+    ]
     for name in top:
         row = result.parameters[name]
         low, high = row["q2.5"], row["q97.5"]

@@ -120,6 +120,7 @@ def loo_sentence(result: FitResult) -> str:
     return (
         f"Leave-one-patient-out cross-validation: elpd {loo.elpd:.1f} (standard error "
         f"{loo.se:.1f}), effective parameters {loo.p_loo:.1f}; {checked}."
+        + (f" Left out is {loo.predicts}." if loo.predicts else "")
     )
 
 

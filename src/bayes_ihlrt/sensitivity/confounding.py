@@ -1,5 +1,6 @@
 """Unmeasured confounding, read from the posterior: E-values, a grid, bias priors, the contour."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -175,9 +176,14 @@ def confounding(
     factor = tipping_factor(effect)
     stated = describe(effect, 0.0)
     pairs = [(each["probability"], each["mcse"]) for each in (stated, *rows)]
-    stable = not any(differ(pairs[0], pair, effect.threshold) for pair in pairs[1:])
-    data, words = _surface(effect, grid, factor), _sentences(effect, found, shifted, factor)
-    result = CheckResult("confounding", rows, data, words, stable)
+    changes = [
+        row
+        for row, pair in zip(rows, pairs[1:], strict=True)
+        if differ(pairs[0], pair, effect.threshold)
+    ]
+    told = _tipped(effect, stated, changes, factor)
+    data, words = _surface(effect, grid, factor), (*_sentences(effect, found, shifted), told)
+    result = CheckResult("confounding", rows, data, words, stable=not changes)
     summary = {
         "e_value": found,
         "bias_prior": shifted,
@@ -241,9 +247,35 @@ def describe(effect: Effect, log_factor: Floats | float) -> dict[str, Any]:
     }
 
 
-def _sentences(
-    effect: Effect, found: dict[str, Any], shifted: dict[str, Any], factor: float | None
-) -> tuple[str, ...]:
+def weakest(rows: Sequence[Row]) -> Row:
+    """Return the confounder that distorts least; `rows` are those of a grid."""
+    return max(rows, key=lambda row: bias_factor(row["strength"], row["treated"], row["untreated"]))
+
+
+def _tipped(
+    effect: Effect, stated: Mapping[str, Any], changes: Sequence[Row], factor: float | None
+) -> str:
+    """Tell what confounding has to be for another answer, or that none of those tried gives one."""
+    if factor is not None:
+        return (
+            f"'Hazard ratio below 1' stops to hold once confounding makes the hazard ratio look "
+            f"{factor:.2f} times what it is."
+        )
+    told = (
+        f"Without a confounder the answer is '{stated['decision']}': P(hazard ratio below 1) does "
+        f"not reach {effect.threshold:g}, so there is no benefit for one to overturn"
+    )
+    if not changes:
+        return f"{told}, and none of the confounders that were tried gives another answer."
+    row = weakest(changes)
+    return (
+        f"{told}; but a confounder of hazard ratio {row['strength']:g} that "
+        f"{row['untreated']:.0%} of the untreated and {row['treated']:.0%} of the treated have "
+        f"turns it into '{row['decision']}' (P {row['probability']:.2f})."
+    )
+
+
+def _sentences(effect: Effect, found: dict[str, Any], shifted: dict[str, Any]) -> tuple[str, ...]:
     first = (
         f"E-value {found['median']:.2f}: a confounder tied to treatment and to outcome by risk "
         f"ratios of {found['median']:.2f} each could explain the median hazard ratio "
@@ -258,14 +290,4 @@ def _sentences(
         f"{shifted['hazard_ratio']:.2f} ({shifted['q2.5']:.2f} to {shifted['q97.5']:.2f}) and "
         f"P(below 1) {shifted['probability']:.2f}: '{shifted['decision']}'."
     )
-    if factor is None:
-        third = (
-            f"P(hazard ratio below 1) does not reach {effect.threshold:g} without a confounder, so "
-            "there is nothing for one to overturn."
-        )
-    else:
-        third = (
-            f"'Hazard ratio below 1' stops to hold once confounding makes the hazard ratio look "
-            f"{factor:.2f} times what it is."
-        )
-    return first, second, third
+    return first, second

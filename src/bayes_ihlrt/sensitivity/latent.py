@@ -147,4 +147,14 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     found.append(
         "These hazard ratios are given the confounder; averaged over it they would be nearer 1."
     )
+    believed = here[1:]
+    surest = max(believed, key=lambda row: row["probability"], default=None)
+    if surest is not None and surest["probability"] > believed[0]["probability"]:
+        name = str(surest["prior"])
+        found.append(
+            f"{name[0].upper()}{name[1:]}, P is higher than under the narrowest one: wider doubt "
+            "also admits confounders that make treatment look worse than it is, or none at all. It "
+            "is no evidence for treatment; for the confounder that is feared read "
+            f"'{believed[0]['prior']}'."
+        )
     return tuple(found)

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError
@@ -25,7 +26,7 @@ from bayes_ihlrt.sensitivity.check import CheckResult, Row
 from bayes_ihlrt.sensitivity.crossing import Crossing, crossings
 from bayes_ihlrt.sensitivity.decisions import Decision
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
-from bayes_ihlrt.sensitivity.reverse_bayes import equivalent_events, sd_of_events
+from bayes_ihlrt.sensitivity.reverse_bayes import prior_events, sd_of_events
 
 Floats = NDArray[np.float64]
 _STEPS: Final = 41
@@ -104,7 +105,7 @@ def tipping_points(
             stated_mean=float(stated.mu or 0.0),
             stated_sd=float(stated.sigma or 1.0),
         ),
-        sentences=_sentences(rows, data),
+        sentences=_sentences(rows, data, stated),
         stable=not any(row["value"] is not None for row in rows),
     )
 
@@ -129,7 +130,9 @@ def _moved(path: Path, stated: Prior, value: float) -> Prior:
         case Path.SD:
             change = {"sigma": value}
         case Path.EVENTS:
-            change = {"mu": 0.0, "sigma": sd_of_events(value)}
+            # A Student t is worth (nu + 1) / (nu + 3) of the events of a normal of its scale.
+            share = 1.0 if stated.nu is None else (stated.nu + 1.0) / (stated.nu + 3.0)
+            change = {"mu": 0.0, "sigma": sd_of_events(value / share)}
     return stated.model_copy(update=change)
 
 
@@ -199,29 +202,45 @@ def _rows(path: Path, table: xr.Dataset, stated: Prior, threshold: float) -> lis
                     "decision": decision.value,
                     "probability": level,
                     **number,
-                    **_as_prior(path, stated, number["value"]),
+                    **as_prior(path, stated, number["value"]),
                 }
                 for number in numbers
             ]
     return rows
 
 
-def _as_prior(path: Path, stated: Prior, value: object) -> dict[str, float | None]:
-    """Tell the tipping prior as a hazard ratio with its interval, and in events."""
+def as_prior(path: Path, stated: Prior, value: object) -> dict[str, float | None]:
+    """Tell a prior on a path as a hazard ratio with its interval, and in events.
+
+    Parameters
+    ----------
+    path : Path
+        What is moved.
+    stated : Prior
+        The stated prior.
+    value : object
+        Where the path is; None where no prior on it changes the decision.
+
+    Returns
+    -------
+    dict
+        ``prior_hr``, ``prior_hr_low``, ``prior_hr_high``, ``prior_events``; None without a value.
+    """
     if value is None:
         return dict.fromkeys(("prior_hr", "prior_hr_low", "prior_hr_high", "prior_events"))
     prior = _moved(path, stated, float(value))  # type: ignore[arg-type]
     mu, sigma = float(prior.mu or 0.0), float(prior.sigma or 1.0)
-    quantile = norm.ppf(0.975)
+    half = sigma * float(norm.ppf(0.975) if prior.nu is None else student_t.ppf(0.975, prior.nu))
     return {
         "prior_hr": float(np.exp(mu)),
-        "prior_hr_low": float(np.exp(mu - quantile * sigma)),
-        "prior_hr_high": float(np.exp(mu + quantile * sigma)),
-        "prior_events": equivalent_events(sigma),
+        "prior_hr_low": float(np.exp(mu - half)),
+        "prior_hr_high": float(np.exp(mu + half)),
+        "prior_events": prior_events(prior),
     }
 
 
-def _sentences(rows: Sequence[Row], data: xr.Dataset) -> tuple[str, ...]:
+def _sentences(rows: Sequence[Row], data: xr.Dataset, stated: Prior) -> tuple[str, ...]:
+    spread = "sd" if stated.nu is None else f"scale (Student t, {stated.nu:g} degrees of freedom)"
     found = []
     for label, statement in zip(
         data["quantity"].to_numpy(), data["statement"].to_numpy(), strict=True
@@ -231,18 +250,18 @@ def _sentences(rows: Sequence[Row], data: xr.Dataset) -> tuple[str, ...]:
             found.append(
                 f"No prior of treatment that was tried changes the answer to '{statement}'."
             )
-        found += [_sentence(str(statement), row) for row in here]
+        found += [_sentence(str(statement), row, spread) for row in here]
     return tuple(found)
 
 
-def _sentence(statement: str, row: Row) -> str:
+def _sentence(statement: str, row: Row, spread: str) -> str:
     value, error = row["value"], row["mcse"]
     interval = f"{row['prior_hr_low']:.2f} to {row['prior_hr_high']:.2f}"
     turns = "falls below" if row["falling"] else "reaches"
     where = {
         Path.MEAN: f"the prior mean of the log hazard ratio passes {value:+.2f} (hazard ratio "
         f"{row['prior_hr']:.2f})",
-        Path.SD: f"the prior sd passes {value:.2f} (hazard ratio {interval})",
+        Path.SD: f"the prior's {spread} passes {value:.2f} (hazard ratio {interval})",
         Path.EVENTS: f"a sceptic's prior is worth {value:,.0f} events (hazard ratio {interval})",
     }[Path(str(row["path"]))]
     return (

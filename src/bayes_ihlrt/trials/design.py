@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from math import ceil
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,13 @@ from bayes_ihlrt.trials.conduct import (
     TreatmentSpec,
 )
 from bayes_ihlrt.trials.rules import Frozen, LookSpec, Positive
+
+BEYOND: Final = 10
+"""Draws of a corrected posterior that must be expected beyond a threshold. With fewer, noise of
+the draws alone carries a posterior probability short of the threshold across it: with 1,000 draws
+and a threshold of 0.9995 a probability of 0.999 passes in 37 % of data sets."""
+BEYOND_FUTURE: Final = 2
+"""Simulated continuations beyond the threshold of a predictive probability or conditional power."""
 
 
 class Endpoint(StrEnum):
@@ -77,7 +84,8 @@ class TrialDesign(Frozen):
     approximation : Approximation
         How the posterior at each look is found.
     draws : int
-        Draws of a corrected posterior; a Laplace posterior has none.
+        Draws of a corrected posterior; a Laplace posterior has none. Ten of them at least have to
+        be expected beyond every threshold.
     looks : tuple of LookSpec
         When the data are looked at and what follows, in order; the last one is final.
     report_at : tuple of float
@@ -159,10 +167,32 @@ def _look_problems(design: TrialDesign) -> list[str]:
     if future and design.approximation is not Approximation.LAPLACE:
         found.append("rules about the future need approximation = 'laplace'")
     for number, look in enumerate(design.looks, 1):
+        found += [f"look {number}: {told}" for told in _unresolved(design, look)]
         if look.events is not None and look.events > design.patients:
             found.append(f"look {number} waits for {look.events} events of {design.patients}")
         if look.patients is not None and look.patients > design.patients:
             found.append(f"look {number} waits for patient {look.patients} of {design.patients}")
+    return found
+
+
+def _unresolved(design: TrialDesign, look: LookSpec) -> list[str]:
+    """Tell thresholds beyond which too few draws would lie to say whether they are passed."""
+    found = []
+    for rule in look.rules:
+        tail = min(rule.threshold, 1.0 - rule.threshold)
+        if tail == 0.0:
+            continue
+        if rule.quantity.of_future:
+            needed, draws, whose = ceil(BEYOND_FUTURE / tail - 1e-6), rule.draws, "its `draws`"
+        elif design.approximation is Approximation.CORRECTED:
+            needed, draws, whose = ceil(BEYOND / tail - 1e-6), design.draws, "[design] draws"
+        else:
+            continue
+        if draws < needed:
+            found.append(
+                f"'{rule}' cannot be told with {draws:,} draws, of which {draws * tail:.2g} are "
+                f"expected beyond the threshold: set {whose} to {needed:,} at least"
+            )
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from bayes_ihlrt.trials.quantities import Target
 from bayes_ihlrt.trials.rules import Quantity
 
 Floats = NDArray[np.float64]
+UNTRUSTED: Final = "importance weights not to be trusted (Pareto k-hat above 0.7)"
+"""Why a corrected posterior counts as a failed fit although a mode was found."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,9 @@ def _failures(table: Table, done: Decisions) -> tuple[int, dict[str, int]]:
     lost = ~done.along(table["converged"]) & done.reached
     arms = {arm: done.along(table[f"events_{arm}"]) == 0 for arm in ("control", "treated")}
     causes = {f"no event in the {arm} arm": int((lost & none).sum()) for arm, none in arms.items()}
-    causes["no mode found"] = int((lost & ~arms["control"] & ~arms["treated"]).sum())
+    other = lost & ~arms["control"] & ~arms["treated"]
+    untrusted = done.along(table["untrusted"])
+    causes[UNTRUSTED] = int((other & untrusted).sum())
+    causes["no mode found"] = int((other & ~untrusted).sum())
     failed = int(lost.any(axis=1).sum())
     return failed, {name: count for name, count in causes.items() if count}

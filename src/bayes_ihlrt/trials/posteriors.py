@@ -39,12 +39,13 @@ def posteriors(
     -------
     dict of str to ndarray, leading axis data sets
         ``mean`` and ``sd`` of each target, ``probability`` of each statement (NaN for those about
-        the future), ``converged``; for plain Laplace also ``position`` and ``factor`` of the
-        normal approximation, unconstrained.
+        the future), ``converged``, ``untrusted`` (a mode was found, but the importance weights
+        have a Pareto k-hat above 0.7; never for plain Laplace, which has none); for plain Laplace
+        also ``position`` and ``factor`` of the normal approximation, unconstrained.
     """
     if analysis.design.approximation is Approximation.LAPLACE:
         return _gaussian(analysis, members, chunk=chunk)
-    return _corrected(analysis, members, seed=seed)
+    return corrected(analysis, members, draws=analysis.design.draws, seed=seed)
 
 
 def _gaussian(
@@ -60,6 +61,7 @@ def _gaussian(
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     mean, sd = np.asarray(means), np.asarray(sds)
     table: Posteriors = {"mean": mean, "sd": sd, "converged": found.converged}
+    table["untrusted"] = np.zeros(count, dtype=bool)
     table |= {"position": found.mean, "factor": found.factor}
     return table | {"probability": _probabilities(analysis, mean, sd)}
 
@@ -75,28 +77,46 @@ def _probabilities(analysis: TrialAnalysis, mean: Floats, sd: Floats) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _corrected(
-    analysis: TrialAnalysis, members: Mapping[str, jax.Array], *, seed: int
+def corrected(
+    analysis: TrialAnalysis, members: Mapping[str, jax.Array], *, draws: int, seed: int
 ) -> Posteriors:
-    """Summaries of importance-weighted draws; a high Pareto k-hat counts as a failed fit."""
+    """Return summaries of importance-weighted draws; a high Pareto k-hat counts as a failed fit.
+
+    Parameters
+    ----------
+    analysis : TrialAnalysis
+        The design's model.
+    members : mapping of str to array, leading axis data sets
+        From `TrialAnalysis.members`.
+    draws : int
+        Draws of each posterior.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    dict of str to ndarray, leading axis data sets
+        As of `posteriors`.
+    """
     names = [*analysis.prepared.encoder.columns, *analysis.prepared.hazard.parameters]
     read = jax.jit(jax.vmap(jax.vmap(analysis.read)))
 
-    def reduce(draws: xr.Dataset) -> xr.Dataset:
-        values = {name: jnp.asarray(draws[name].to_numpy()) for name in names}
-        return _weighted(analysis, np.asarray(read(values)), draws)
+    def reduce(drawn: xr.Dataset) -> xr.Dataset:
+        values = {name: jnp.asarray(drawn[name].to_numpy()) for name in names}
+        return _weighted(analysis, np.asarray(read(values)), drawn)
 
     found = analysis.engine.posteriors(
         {name: np.asarray(values) for name, values in members.items()},
         keep=names,
-        draws=analysis.design.draws,
+        draws=draws,
         seed=seed,
         start=analysis.start,
         reduce=reduce,
     )
-    good = found.diagnostics["converged"].to_numpy() & ~found.diagnostics["high_k_hat"].to_numpy()
+    mode = found.diagnostics["converged"].to_numpy()
+    good = mode & ~found.diagnostics["high_k_hat"].to_numpy()
     places = found.draws[MEMBER].to_numpy()
-    table: Posteriors = {"converged": good}
+    table: Posteriors = {"converged": good, "untrusted": mode & ~good}
     for name in ("mean", "sd", "probability"):
         values = found.draws[name].to_numpy()
         whole = np.full((len(good), values.shape[1]), np.nan)

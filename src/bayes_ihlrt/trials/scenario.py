@@ -59,8 +59,9 @@ class EffectSpec(Frozen):
 
     One hazard ratio is a proportional effect; several, with cut points between, a delayed
     (``[1.0, 0.6]``), waning or crossing one. The hazard ratio of a patient is
-    hr x interaction_hr^z, with z the modifier on the model's scale (doublings above the reference
-    for ``log2``); interaction_hr acts only while hr is not 1, unless every hr is 1.
+    hr x interaction_hr^z, with z the doublings of the modifier above the reference for ``log2``,
+    its distance from the reference otherwise (for ``standardise`` too: a population has no sd of
+    its own); interaction_hr acts only while hr is not 1, unless every hr is 1.
     """
 
     hr: tuple[Positive, ...] = Field(default=(1.0,), description="Hazard ratio, by period.")
@@ -68,10 +69,14 @@ class EffectSpec(Frozen):
         default=(), description="Months since treatment began at which the hazard ratio changes."
     )
     interaction_hr: Positive = Field(
-        default=1.0, description="Ratio of hazard ratios per unit of the modifier."
+        default=1.0,
+        description="Ratio of hazard ratios per doubling of the modifier (log2, or a design "
+        "without one) or per unit of it (identity, standardise).",
     )
     modifier_hr: Positive = Field(
-        default=1.0, description="Prognosis: hazard ratio per unit of the modifier in control."
+        default=1.0,
+        description="Prognosis in control: hazard ratio per doubling of the modifier (log2, or a "
+        "design without one) or per unit of it (identity, standardise).",
     )
     log_hr_sd: NonNegative = Field(
         default=0.0,

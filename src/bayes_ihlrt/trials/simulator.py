@@ -114,8 +114,9 @@ class Simulator:
         -------
         dict of str to ndarray, leading axes (trials, stages)
             ``mean`` and ``sd`` of each target, ``probability`` of each rule's statement (NaN for
-            those about the future), ``converged``, ``months``, ``enrolled``, ``events_control``,
-            ``events_treated``; and ``truth`` of each target, shape (trials, targets).
+            those about the future), ``converged``, ``untrusted``, ``months``, ``enrolled``,
+            ``events_control``, ``events_treated``; and ``truth`` of each target, shape
+            (trials, targets).
         """
         design = self.analysis.design
         shape = (len(block.trials), len(stages(design)))
@@ -128,7 +129,8 @@ class Simulator:
         )
         arrays = {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
         self._foresee(block, arrays)
-        arrays = {name: arrays[name] for name in ("mean", "sd", "probability", "converged")}
+        kept = ("mean", "sd", "probability", "converged", "untrusted")
+        arrays = {name: arrays[name] for name in kept}
         seen, arm = block.seen, np.asarray(block.patients.arm)
         event = np.asarray(seen.event)
         return arrays | {

@@ -23,6 +23,8 @@ UNIT: Final = UNIT_BLOCKS * BLOCK
 
 type Statistics = dict[str, NDArray[Any]]
 
+_STATISTICS: Final = "2"
+"""Changes with the columns of `Simulator.statistics`: a run never goes on from others."""
 _KEPT: Final = 8
 _ANALYSES: Final[OrderedDict[str, TrialAnalysis]] = OrderedDict()
 _SIMULATORS: Final[OrderedDict[str, Simulator]] = OrderedDict()
@@ -53,7 +55,8 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """What tells the task's results from any other's, versions included; 16 hex digits."""
-        parts = [self.design.model_dump_json(), self.scenario.model_dump_json(), str(self.seed)]
+        parts = [_STATISTICS, self.design.model_dump_json(), self.scenario.model_dump_json()]
+        parts.append(str(self.seed))
         parts += [version(name) for name in ("bayes-ihlrt", "jax", "pymc")]
         digest = sha256("\n".join(parts).encode())
         if self.prior is not None:

@@ -1,0 +1,74 @@
+"""Looks with few events: success by corrected posteriors against the exact posterior."""
+
+import numpy as np
+import pytest
+from validation.outside.early_look import exact_success
+
+import trial_cases as cases
+from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences, unit_words
+from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.trials.early_looks import corrected_looks, doubtful_looks
+from bayes_ihlrt.trials.plan import run_plan
+
+STRICT = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.9985}
+LOOKS = [{"events": 20, "efficacy": [STRICT]}, {"events": 40, "efficacy": [cases.SUCCESS]}]
+TRIALS = 2048
+
+
+@pytest.fixture(scope="module")
+def result():
+    content = cases.content(patients=100, accrual={"rates": [10.0]}, looks=LOOKS)
+    return run_plan(cases.plan(design=content), TRIALS)
+
+
+@pytest.fixture(scope="module")
+def looks(result):
+    return corrected_looks(result.cells)
+
+
+def test_a_look_with_few_events_is_corrected_to_the_exact_posterior(looks):
+    """The packaged simulator's accrual is even; the exact share hardly depends on it."""
+    null, better = looks
+    rate = np.log(2.0) / 12.0
+    for found, hazards in ((null, (rate, rate)), (better, (rate, 0.6 * rate))):
+        exact, error = exact_success(hazards, trials=40_000)
+        assert found.look == 1
+        assert found.fits > 100
+        assert found.corrected is not None
+        assert abs(found.corrected.estimate - exact) < 3.0 * np.hypot(found.corrected.mcse, error)
+        assert found.approximate < exact
+    assert better.corrected.low > better.approximate
+
+
+def test_a_look_with_forty_events_and_a_plain_threshold_is_not_doubted(result):
+    assert [doubtful_looks(cell) for cell in result.cells] == [[0], [0]]
+    design = cases.design(approximation="corrected")
+    assert isinstance(design, TrialDesign)
+
+
+def test_what_is_understated_is_told_with_both_numbers(looks):
+    told = corrected_sentences([look.to_dict() for look in looks])
+    assert "SUCCESS IS UNDERSTATED at looks under 40 events" in told[0]
+    assert f"{looks[1].corrected.estimate:.2%} corrected" in told[2]
+    assert corrected_sentences([]) == []
+
+
+def test_bias_on_months_and_a_changing_effect_are_told():
+    rmst = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.9}
+    content = cases.content(looks=[{"events": 90, "efficacy": [cases.SUCCESS, rmst]}])
+    crossing = cases.scenario("crossing", hr=[0.2, 2.0], cuts=[6.0])
+    found = run_plan(cases.plan(design=content, scenarios=[crossing.model_dump()]), 512)
+    told = bias_sentences([cell.found.to_dict() for cell in found.cells], found.plan.scenarios)
+    # The model is proportional and the effect is not.
+    one = {t.target: t for t in found.cells[0].found.targets}["rmst_24"]
+    assert abs(one.bias.estimate) > 3.0 * one.bias.mcse
+    words = f"months gained of 24 (truth {one.truth:.2f}): bias {one.bias.estimate:+.2f}"
+    assert words in told[1]
+    assert "proportional hazards, which is wrong there." in told[2]
+
+
+def test_a_scale_is_named_as_it_is():
+    assert unit_words(cases.by_modifier().modifier) == "per doubling of nlr"
+    plain = cases.by_modifier().modifier.model_copy(update={"transform": "identity"})
+    assert unit_words(plain) == "per unit of nlr"
+    assert unit_words(None) == "per doubling of the modifier"

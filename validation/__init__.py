@@ -1,0 +1,1 @@
+"""Truth made outside the package, and what the package makes of it."""
