@@ -103,7 +103,7 @@ def initiation(scenario, rung, patients=PATIENTS):
 def specification(scenario, seed):
     """Return the analysis, with wide priors: priors centred on the truth would flatter coverage."""
     return AnalysisSpec.from_toml(f"""
-schema = 1
+schema = 2
 name = "known-truth"
 data = {{ patient = "patient_id", time = "os_months", event = "death" }}
 treatment = {{ name = "ihlrt", start = "ihlrt_months" }}

@@ -48,7 +48,7 @@ def scenario(name="truth", *, median=12.0, shape=1.0, **effect):
 def plan(**changes):
     return TrialPlan.model_validate(
         {
-            "schema": 1,
+            "schema": 2,
             "name": "small",
             "design": content(),
             "scenarios": [

@@ -30,6 +30,8 @@ class Fault:
         What is wrong and what was found.
     remedy : str
         What is allowed, and what to do.
+    lines : tuple of str
+        Lines to copy, e.g. into a specification; listed below the fault.
 
     Examples
     --------
@@ -40,10 +42,15 @@ class Fault:
     where: str
     problem: str
     remedy: str
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the fault as one sentence pair."""
         return printable(f"{self.where}: {self.problem}. {self.remedy}.")
+
+
+def _listed(fault: Fault) -> str:
+    return "\n".join([f"  - {fault}", *(f"      {printable(line)}" for line in fault.lines)])
 
 
 class BayesIhlrtError(Exception):
@@ -77,7 +84,7 @@ class InputError(BayesIhlrtError):
         self.subject = subject
         self.faults = tuple(faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        lines = "\n".join(_listed(fault) for fault in self.faults)
         super().__init__(f"{printable(subject)}: {count}\n{lines}")
 
 

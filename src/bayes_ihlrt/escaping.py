@@ -123,7 +123,7 @@ def _opening(sign: str) -> str:
     return f"\\{sign}" if not sign.isdigit() else f"&#{ord(sign[0])};{sign[1:]}"
 
 
-_FORMULA: Final = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
+_FORMULA: Final = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -138,7 +138,7 @@ def csv_cell(value: object) -> object:
     Returns
     -------
     object
-        Text that would be a formula, behind an apostrophe.
+        Text that would be a formula, behind an apostrophe; what is not seen is told.
 
     Examples
     --------
@@ -147,9 +147,8 @@ def csv_cell(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    if _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    told = printable(value)
+    return f"'{told}" if _FORMULA.match(told) and not _NUMBER.fullmatch(told) else told
 
 
 _LONGEST_NAME: Final = 160

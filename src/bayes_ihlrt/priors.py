@@ -42,6 +42,9 @@ class PerUnit(StrEnum):
 
     UNIT = "unit"
     SD = "sd"
+    """Standard deviation over patients at time zero, of the column as it enters the model."""
+    ROW_SD = "row-sd"
+    """Standard deviation over rows of person-time, to which schema 1 referred."""
 
 
 _HYPERPARAMETERS: Final = {
@@ -81,12 +84,9 @@ class Prior(_Frozen):
     at : float, optional
         For `on` ``"log-cumulative-hazard"``: months from time zero.
     per : PerUnit
-        For a coefficient: per unit of the covariate (default) or per standard deviation.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        When a hyperparameter is missing, superfluous or out of range.
+        For a coefficient: per unit of the covariate (default), or per standard deviation of the
+        column as it enters the model, over patients at time zero (``"sd"``) or over rows of
+        person-time (``"row-sd"``). A 0/1 column has sd sqrt(p (1 - p)).
 
     Examples
     --------
@@ -168,7 +168,8 @@ class Prior(_Frozen):
 class HazardRatioPrior(_Frozen):
     """A normal prior on a log hazard ratio, told as a hazard ratio with its 95 % interval.
 
-    log HR ~ Normal(log(hr_median), (log(upper) - log(lower)) / (2 x 1.96)).
+    log HR ~ Normal(log(hr_median), (log(upper) - log(lower)) / (2 x 1.96)); the interval is centred
+    on the median on the log scale, within 5 %.
 
     Parameters
     ----------
@@ -176,11 +177,6 @@ class HazardRatioPrior(_Frozen):
         Prior median of the hazard ratio (below 1: the hazard is lowered).
     hr_interval : tuple of float
         Central 95 % prior interval of the hazard ratio.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        When the interval is empty or not centred on the median on the log scale (within 5 %).
 
     Examples
     --------
@@ -269,11 +265,6 @@ class AdjacentHazardPrior(_Frozen):
     ----------
     hr_adjacent : float
         Ratio of neighbouring hazards, above 1.
-
-    Examples
-    --------
-    >>> round(AdjacentHazardPrior(hr_adjacent=2.0).to_prior().sigma, 3)
-    0.354
     """
 
     hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]

@@ -41,7 +41,7 @@ GROUPED = ModelSpec.model_validate(
 )
 MISFITS = AnalysisSpec.model_validate(
     {
-        "schema": 1,
+        "schema": 2,
         "name": "misfits",
         "data": {"patient": "id", "time": "months", "event": "death", "centre": "centre"},
         "treatment": {"name": "treated", "start": "start"},

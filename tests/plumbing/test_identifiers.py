@@ -25,7 +25,7 @@ SECRETS = [
     for number in range(PATIENTS)
 ]
 SMALL = """
-schema = 1
+schema = 2
 name = "secret-{name}"
 [data]
 patient = "patient_id"
@@ -75,7 +75,7 @@ populations = false
 hazards = [{ family = "exponential" }]
 """
 PLAN = """
-schema = 1
+schema = 2
 name = "secret-plan"
 [design]
 patients = 60
@@ -320,5 +320,5 @@ def test_in_python_the_cohort_names_patients_and_results_do_not(sampler, tmp_pat
         covariates=spec.covariates,
         identifiers=Identifiers.EVERYWHERE,
     )
-    result = run_fit(load_spec("primary").model_copy(update={"outcome": spec.outcome}), kept)
+    result = run_fit(spec.model_copy(update={"sampler": load_spec("primary").sampler}), kept)
     assert result.tree["log_likelihood"]["patient"].to_numpy().tolist() == SECRETS

@@ -192,7 +192,7 @@ def test_nothing_to_report(tmp_path):
 
 def test_missing_and_changed_files_are_told_together(changed):
     (changed / "fit" / "figures" / "forest.png").unlink()
-    (changed / "fit" / "specification.toml").write_text("schema = 1\n")
+    (changed / "fit" / "specification.toml").write_text("schema = 2\n")
     (changed / "ladder" / "manifest.json").unlink()
     told = faults_of(changed)
     assert len(told) == 3

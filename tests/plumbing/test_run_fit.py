@@ -11,7 +11,7 @@ from bayes_ihlrt.data import SparseEventsWarning, datasets
 from bayes_ihlrt.errors import ConvergenceError
 
 FEW = """
-schema = 1
+schema = 2
 name = "few"
 [data]
 patient = "id"

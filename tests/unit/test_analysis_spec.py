@@ -29,7 +29,7 @@ DATA_OF = {
 # Specifications of data that are not part of the package.
 WITHOUT_DATA = {"embolisation"}
 SHORT = """
-schema = 1
+schema = 2
 name = "short"
 [data]
 patient = "id"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bayes_ihlrt.cli import app
 
 SPECIFICATION = """\
-schema = 1
+schema = 2
 name = "test"
 
 [data]
@@ -75,15 +75,15 @@ BAD = [
     ),
     Bad(
         "another version of the format",
-        "specification.toml: 1 fault\n  - schema: 2 is not one of the choices. Allowed: 1.",
-        {"schema = 1": "schema = 2"},
+        "specification.toml: 1 fault\n  - schema: 3 is not one of the choices. Allowed: 1 or 2.",
+        {"schema = 2": "schema = 3"},
     ),
     Bad(
         "no version and no name",
         "specification.toml: 2 faults\n"
-        "  - schema: it is missing. Add the line schema = ... (version of this format: 1).\n"
+        "  - schema: it is missing. Add the line schema = ... (version of this format: 2).\n"
         "  - name: it is missing. Add the line name = ... (short name of the analysis).",
-        {"schema = 1\n": "", 'name = "test"\n': ""},
+        {"schema = 2\n": "", 'name = "test"\n': ""},
     ),
     Bad(
         "misspelt keys and a misspelt table",
@@ -181,7 +181,7 @@ BAD = [
         {
             'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "clone-censor-weight"\n'
             "grace = 3.0",
-            "[sampler]": '[propensity]\nformula = "nlr"\n\n[sampler]\ntune = 500',
+            "[sampler]": '[propensity]\nformula = "nlr"\nestimand = "ato"\n\n[sampler]\ntune = 500',
         },
     ),
     Bad(
@@ -280,8 +280,8 @@ BAD = [
         "  - [priors] albi dist: it is missing. State the prior as "
         '{ dist = "Normal", mu = 0.0, sigma = 1.0 } or as '
         "{ hr_median = 0.75, hr_interval = [0.34, 1.64] }.\n"
-        "  - [priors] albi mean: there is no such key. Allowed: alpha, beta, dist, lam, mu, nu, "
-        "on, per, sigma.",
+        "  - [priors] albi mean: there is no such key. Allowed: alpha, at, beta, dist, lam, mu, "
+        "nu, on, per, sigma.",
         {'{ dist = "Normal", mu = 0.0, sigma = 1.0 }': "{ mean = 0.0, sigma = 1.0 }"},
     ),
     Bad(

@@ -169,10 +169,10 @@ def test_check_tells_what_would_be_fitted():
         "terms ihlrt, nlr, ihlrt:nlr, albi, afp_high, (1 | centre)",
         "parameters 8 (6.4 events a parameter)",
         "sampler 4 chains of 1000 + 1000 draws, seed 5",
-        "ihlrt Normal(mu -0.288, sigma 0.401) specification",
+        "ihlrt Normal(mu -0.288, sigma 0.401) set hcc-atezolizumab-bevacizumab",
         "albi Normal(mu 0.5, sigma 0.25) per SD specification",
         "afp_high Normal(mu 0, sigma 1) per SD package default",
-        "sd_centre HalfNormal(sigma 0.5) specification",
+        "sd_centre HalfNormal(sigma 0.5) set hcc-atezolizumab-bevacizumab",
     ):
         assert line in lines
 
@@ -199,7 +199,7 @@ def test_quiet_check_says_nothing():
 def test_check_warns_of_more_parameters_than_events(tmp_path):
     (tmp_path / "cohort.csv").write_text("id,t,d,x\nA,1,1,0.1\nB,2,0,0.2\nC,3,1,0.4\nD,4,0,0.3\n")
     (tmp_path / "s.toml").write_text(
-        'schema = 1\nname = "few"\n[data]\npatient = "id"\ntime = "t"\nevent = "d"\n'
+        'schema = 2\nname = "few"\n[data]\npatient = "id"\ntime = "t"\nevent = "d"\n'
         '[outcome]\nformula = "x"\n'
     )
     result = run("check", tmp_path / "s.toml", "--data", tmp_path / "cohort.csv")

@@ -191,7 +191,7 @@ def analysis(formula, *, transform="log2", reference=3.0, at=()):
     return parse_spec(
         tomli_w.dumps(
             {
-                "schema": 1,
+                "schema": 2,
                 "name": "bent",
                 "data": {"patient": "patient", "time": "stop", "event": "event"},
                 "treatment": {"name": "ihlrt", "column": "ihlrt", "design": "fixed"},

@@ -141,18 +141,19 @@ def resolved(priors=None, hazard=None, group="(1 | centre)"):
             "priors": priors or {},
         }
     )
-    return resolve_priors(spec, TERMS, SDS)
+    return resolve_priors(spec, TERMS, SDS, {name: 2.0 * sd for name, sd in SDS.items()})
 
 
 def test_defaults_of_the_package():
     found = {name: one.prior for name, one in resolved().items()}
     assert list(found) == [*TERMS, "log_rate", "log_shape", "sd_centre"]
-    assert found["ihlrt"].mu == pytest.approx(np.log(0.75))
-    assert found["nlr"].hyperparameters == {"mu": 0.4, "sigma": 0.2}
+    assert found["ihlrt"].hyperparameters == {"mu": 0.0, "sigma": 0.5}
+    assert found["nlr"].hyperparameters == {"mu": 0.0, "sigma": 1.25}
     assert found["ihlrt:nlr"].hyperparameters == {"mu": 0.0, "sigma": 0.25}
     assert found["albi"].hyperparameters == {"mu": 0.0, "sigma": 2.0}
     assert found["bclc[T.C]"].hyperparameters == {"mu": 0.0, "sigma": 4.0}
-    assert found["log_rate"].on is PriorScale.LOG_MEDIAN
+    assert found["log_rate"].on is PriorScale.LOG_CUMULATIVE_HAZARD
+    assert found["log_rate"].hyperparameters == {"mu": np.log(np.log(2.0)), "sigma": 1.5}
     assert found["sd_centre"].dist is Dist.HALF_NORMAL
     assert {one.source for one in resolved().values()} == {"package default"}
 
@@ -179,7 +180,10 @@ def test_the_nearest_name_wins():
         ({"family": "exponential"}, ["log_rate"]),
         ({"family": "gompertz"}, ["log_rate", "slope"]),
         ({"family": "piecewise", "cuts": [6.0]}, ["log_hazard", "smoothing_sd"]),
-        ({"family": "piecewise", "cuts": [6.0], "smoothing": "independent"}, ["log_hazard"]),
+        (
+            {"family": "piecewise", "cuts": [6.0], "smoothing": "independent"},
+            ["log_hazard", "log_hazard_deviation"],
+        ),
         ({"family": "mspline"}, ["log_scale", "smoothing_sd"]),
     ],
 )
@@ -205,8 +209,8 @@ MEDIAN = {"median_survival": 12.0, "upper": 30.0}
     [
         ({"nrl": NORMAL}, "prior 'nrl': the model has no such parameter. Did you mean 'nlr'?"),
         ({"albi": GAMMA}, "prior 'albi': Gamma allows positive values only"),
-        ({"albi": MEDIAN}, "prior 'albi': a median survival describes the baseline"),
-        ({"log_shape": MEDIAN}, "prior 'log_shape': a median survival describes the baseline"),
+        ({"albi": MEDIAN}, "prior 'albi': survival describes the baseline"),
+        ({"log_shape": MEDIAN}, "prior 'log_shape': survival describes the baseline"),
         ({"sd_centre": NORMAL}, "prior 'sd_centre': a standard deviation is positive"),
         ({"slope": NORMAL}, "prior 'slope': the model has no such parameter"),
         ({"albi": GAMMA | {"on": "precision"}}, "a precision describes a standard deviation, not"),

@@ -28,7 +28,7 @@ from bayes_ihlrt.names import ResponseEffect
 from states_cases import fabricate, toy_cohort
 
 SWITCH = """
-schema = 1
+schema = 2
 name = "switch"
 [data]
 patient = "id"

@@ -296,17 +296,13 @@ def test_natural_course_takes_the_curve_of_the_cohort(two_endpoints):
     np.testing.assert_allclose(found["difference"], gap)
 
 
-def test_priors_are_neutral_where_the_transition_is_no_event():
-    model = BOTH.model_of(R, treatment="ihlrt")
-    assert set(model.priors) == {"nlr", "ihlrt", "baseline"}
-    assert model.priors["nlr"].to_prior().mu == 0.0
+def test_priors_of_every_transition_are_the_packages_unless_stated():
+    assert BOTH.model_of(R, treatment="ihlrt").priors == {}
     assert BOTH.model_of(E, treatment="ihlrt").priors == {}
-    own = Prior(dist=Dist.NORMAL, mu=0.0, sigma=9.0)
-    for name, others in (("default", set()), ("log_hazard", {"nlr", "ihlrt"})):
-        spec = SPEC.model_copy(
-            update={"response": SPEC.response.model_copy(update={"priors": {name: own}})}
-        )
-        assert set(spec.model_of(R, treatment="ihlrt").priors) == {name, *others}
+    own = {"log_hazard": Prior(dist=Dist.NORMAL, mu=0.0, sigma=9.0)}
+    response = SPEC.response.model_copy(update={"priors": own})
+    spec = SPEC.model_copy(update={"response": response})
+    assert spec.model_of(R, treatment="ihlrt").priors == own
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bayes_ihlrt.cli import app
 
 _SPECIFICATION = """
-schema = 1
+schema = 2
 name = "levels"
 [data]
 patient = "id"

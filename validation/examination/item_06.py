@@ -11,7 +11,7 @@ from validation.outside import response
 
 COHORTS, PATIENTS, DRAWS = 8, 4000, 500
 SPECIFICATION = """
-schema = 1
+schema = 2
 name = "switch"
 [data]
 patient = "id"

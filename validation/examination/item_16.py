@@ -83,4 +83,4 @@ def rows() -> list[Row]:
 
 def _spec(reference: float, at: str) -> AnalysisSpec:
     # What leaves the numbers to the data is said in every version of the specification.
-    return parse_spec(SPECIFICATION.format(schema=1, reference=reference, at=at))
+    return parse_spec(SPECIFICATION.format(schema=2, reference=reference, at=at))

@@ -46,7 +46,7 @@ SCENARIOS = [
 ]
 SPEC = AnalysisSpec.model_validate(
     {
-        "schema": 1,
+        "schema": 2,
         "name": "misfits",
         "data": {"patient": "id", "time": "months", "event": "death", "centre": "centre"},
         "treatment": {"name": "treated", "start": "start"},
@@ -67,7 +67,7 @@ def rows() -> list[Row]:
 
 def _early() -> list[Row]:
     plan = TrialPlan.model_validate(
-        {"schema": 1, "name": "early", "seed": 9, "design": DESIGN, "scenarios": SCENARIOS}
+        {"schema": 2, "name": "early", "seed": 9, "design": DESIGN, "scenarios": SCENARIOS}
     )
     found = []
     rate = np.log(2.0) / 12.0

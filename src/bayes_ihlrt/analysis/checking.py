@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.columns import covariates
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.prior_scales import with_scales
 from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_propensity
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -128,9 +129,8 @@ def read_inputs(
             also: dict[str, Any] = {"visits": tables.get("visits"), "identifiers": identifiers}
             load_cohort(data, tables["data"], treatment, covariates=columns, **also)
         except DataError as error:
-            raise SpecificationError(
-                f"{name} and {error.subject}", [*found.faults, *error.faults]
-            ) from None
+            both = [*found.faults, *error.faults]
+            raise SpecificationError(f"{name} and {error.subject}", both) from None
     raise SpecificationError(name, found.faults)
 
 
@@ -198,6 +198,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     6
     """
     cohort = numbered(read_cohort(spec, data))
+    spec = with_scales(spec, cohort)
     changing = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in changing)
     propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)

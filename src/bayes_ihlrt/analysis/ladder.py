@@ -10,16 +10,18 @@ doi 10.1093/aje/kwv254.
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
 from bayes_ihlrt.analysis.ladder_rung import Rung
+from bayes_ihlrt.analysis.ladder_targets import target_of
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.notes import identified, left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
+from bayes_ihlrt.analysis.prior_scales import with_scales
 from bayes_ihlrt.analysis.rung_fit import fit_rung
 from bayes_ihlrt.analysis.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -99,6 +101,9 @@ class LadderResult:
         gone = left_out(dropped, total=len(dropped) + len(self.naive_rows.patients))
         return (*identified(self.cohort), *gone)
 
+    def _compares(self, rung: Rung) -> dict[str, str] | None:
+        return asdict(target_of(rung, self.horizon)) if rung.estimated else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
         return {
@@ -109,7 +114,7 @@ class LadderResult:
             "data": data_summary(self.cohort, self.naive_rows),
             "notes": list(self.notes),
             "horizon": self.horizon,
-            "rungs": [rung.to_dict() for rung in self.rungs],
+            "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
             "null_simulation": None if self.null is None else self.null.to_dict(),
         }
 
@@ -156,6 +161,7 @@ def bias_ladder(
     """
     tell = stage or _silent
     cohort = read_cohort(spec, data)
+    spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)
     horizon = spec.ladder.horizon or spec.estimands.horizons[-1]
     rungs: list[Rung] = []
@@ -201,7 +207,7 @@ def _treatment_only(model: ModelSpec) -> ModelSpec:
     modifier = "" if model.modifier is None else model.modifier.name
     priors = {k: v for k, v in model.priors.items() if modifier not in k.split(":")}
     outcome = model.outcome.model_copy(update={"formula": name})
-    return ModelSpec(treatment=name, outcome=outcome, priors=priors)
+    return ModelSpec(treatment=name, outcome=outcome, priors=priors, scales=model.scales)
 
 
 def _silent(_: str) -> None:

@@ -62,7 +62,7 @@ def negative_control(
     columns = {"time": control.time, "event": control.event}
     changed = spec.model_copy(update={"data": spec.data.model_copy(update=columns)})
     checked = check_analysis(changed, source)
-    prepared = prepare(changed.model, checked.person_time)
+    prepared = prepare(checked.spec.model, checked.person_time)
     cell = PriorCell("control", {str(prepared.spec.treatment): flat_prior()})
     size = len(effect.draws)
     fits = fit_cells(prepared, [cell], draws=size, seed=spec.sampler.seed + 1)

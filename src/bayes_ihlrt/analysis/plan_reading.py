@@ -7,8 +7,10 @@ from pydantic import ValidationError
 
 from bayes_ihlrt.analysis.catalogue import find_plan
 from bayes_ihlrt.analysis.reading import document, read_text
+from bayes_ihlrt.analysis.schema_one import schema_one_faults
 from bayes_ihlrt.analysis.translate import described, translated
-from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.plan_spec import TrialPlan
 
 
@@ -59,8 +61,17 @@ def parse_plan(content: Mapping[str, object], *, subject: str = "plan") -> Trial
     SpecificationError
         With every fault.
     """
+    old = content.get("schema") == 1
     try:
-        return TrialPlan.model_validate(content)
+        plan = TrialPlan.model_validate({**content, "schema": 2} if old else content)
     except ValidationError as error:
         faults = translated(error, "", fields=described(TrialPlan))
         raise SpecificationError(subject, faults) from None
+    found = [fault for d in plan.designs.values() for fault in _old_priors(d)] if old else []
+    if found:
+        raise SpecificationError(subject, list(dict.fromkeys(found)))
+    return plan
+
+
+def _old_priors(design: TrialDesign) -> list[Fault]:
+    return schema_one_faults(design.model, table="design.priors")

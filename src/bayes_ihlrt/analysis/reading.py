@@ -64,10 +64,10 @@ def parse_spec(text: str, *, subject: str = "specification") -> AnalysisSpec:
 
     Examples
     --------
-    >>> parse_spec("schema = 2")
+    >>> parse_spec("schema = 3")
     Traceback (most recent call last):
     bayes_ihlrt.errors.SpecificationError: specification: 4 faults
-      - schema: 2 is not one of the choices. Allowed: 1.
+      - schema: 3 is not one of the choices. Allowed: 1 or 2.
       - name: it is missing. Add the line name = ... (short name of the analysis).
       - [data]: it is missing. Add the table (columns of the data file and their units).
       - [outcome]: it is missing. Add the table (linear predictor, group effects, baseline hazard).

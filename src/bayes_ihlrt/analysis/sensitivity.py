@@ -150,6 +150,7 @@ def sensitivity_study(
     tell = stage or _silent
     _check_study(spec)
     checked = check_analysis(spec, data)
+    spec = checked.spec
     tell("building the model")
     study = Study(checked, prepare(spec.model, checked.person_time))
     tell("priors: a grid")

@@ -5,9 +5,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
-from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults, with_target_of_clones
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
@@ -16,7 +26,8 @@ from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.model.prior_sets import BASE, prior_set_names, with_base
+from bayes_ihlrt.model.spec import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -34,7 +45,7 @@ class AnalysisSpec(BaseModel):
     Examples
     --------
     >>> spec = AnalysisSpec.from_toml('''
-    ... schema = 1
+    ... schema = 2
     ... name = "os"
     ... [data]
     ... patient = "id"
@@ -54,8 +65,8 @@ class AnalysisSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = Field(
-        default=1, alias="schema", description="Version of this format: 1."
+    schema_version: Literal[2] = Field(
+        default=2, alias="schema", description="Version of this format: 2."
     )
     name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
     description: str = Field(default="", description="What it is for, in one line.")
@@ -75,7 +86,21 @@ class AnalysisSpec(BaseModel):
         description="What treatment is decided on, for designs that weight; none if left out.",
     )
     priors: dict[str, AnyPrior] = Field(
-        default={}, description="Priors by term or parameter; the package's own where left out."
+        default={},
+        description="Priors by term or parameter; the package's own where left out. `base` names a "
+        "packaged set that the other lines override.",
+    )
+    prior_base: SkipJsonSchema[str | None] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Name of the packaged set that `priors` rests on; set by `base` there.",
+    )
+    scales: HeldScales = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Reference time and standard deviations of the cohort; set when it is read.",
     )
     sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
     estimands: EstimandSpec = Field(
@@ -87,6 +112,25 @@ class AnalysisSpec(BaseModel):
     sensitivity: SensitivitySpec = Field(
         default=SensitivitySpec(), description="What `bayes-ihlrt sensitivity` changes."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_base(cls, given: Any) -> Any:
+        return with_base(given)
+
+    @model_serializer(mode="wrap")
+    def _name_base(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.prior_base is not None:
+            written["priors"] = {BASE: self.prior_base, **written["priors"]}
+        return written
+
+    @field_validator("propensity", mode="after")
+    @classmethod
+    def _clones_stand_for_everybody(
+        cls, propensity: PropensitySpec | None, info: ValidationInfo
+    ) -> PropensitySpec | None:
+        return with_target_of_clones(propensity, info.data.get("treatment"))
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
@@ -115,6 +159,8 @@ class AnalysisSpec(BaseModel):
             modifier=self.modifier,
             outcome=self.outcome,
             priors=self.priors,
+            prior_base=self.prior_base,
+            scales=self.scales,
         )
 
     @property
@@ -168,7 +214,12 @@ def json_schema() -> dict[str, Any]:
     >>> sorted(json_schema()["required"])
     ['data', 'name', 'outcome']
     """
-    return AnalysisSpec.model_json_schema(by_alias=True)
+    schema = AnalysisSpec.model_json_schema(by_alias=True)
+    about = "Packaged set of priors that the other lines override."
+    schema["properties"]["priors"]["properties"] = {
+        BASE: {"description": about, "enum": list(prior_set_names()), "type": "string"}
+    }
+    return schema
 
 
 def contradictions(

@@ -100,7 +100,7 @@ def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
     variant = Variant(choices, spec, from_dict(row["exclusion"]))
     checked = check_analysis(spec, data)
     rows = checked.person_time
-    (found,) = _fit_populations([variant], prepare(spec.model, rows), rows)
+    (found,) = _fit_populations([variant], prepare(checked.spec.model, rows), rows)
     return tuple(dict(r) for r in _rows(*found))
 
 
@@ -115,7 +115,7 @@ def _attempt(variant: Variant, data: CohortSource) -> tuple[xr.Dataset | None, s
     )
     try:
         checked = check_analysis(spec, data)
-        fit = fit_shared(spec.model, checked.person_time, settings)
+        fit = fit_shared(checked.spec.model, checked.person_time, settings)
     except InputError as error:
         return None, " ".join(str(fault) for fault in error.faults)
     except ConvergenceError as error:

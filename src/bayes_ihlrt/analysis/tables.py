@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.prior_names import prior_faults
+from bayes_ihlrt.analysis.schema_one import schema_one_faults
 from bayes_ihlrt.analysis.sensitivity_spec import (
     ConfounderSpec,
     ExternalSpec,
@@ -27,6 +28,7 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.formula import parse_formula, parse_group
+from bayes_ihlrt.model.prior_sets import BASE, prior_set_names, read_prior_set
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.priors import (
     AdjacentHazardPrior,
@@ -43,7 +45,7 @@ class _Heading(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = Field(alias="schema", description="Version of this format: 1.")
+    schema_version: Literal[1, 2] = Field(alias="schema", description="Version of this format: 2.")
     name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
     description: str = ""
 
@@ -92,6 +94,8 @@ class Reading:
         Tables that could be read, by name; the keys above the first table under ``""``.
     priors : dict of str to prior
         Priors that could be read.
+    prior_base : str or None
+        Name of the set that they override.
     faults : list of Fault
         Everything that is wrong.
     given : frozenset of str
@@ -101,14 +105,21 @@ class Reading:
     tables: dict[str, Any] = field(default_factory=dict)
     priors: dict[str, AnyPrior] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    prior_base: str | None = None
     given: frozenset[str] = frozenset()
 
     @property
     def spec(self) -> AnalysisSpec:
         """The specification, where there are no faults."""
         tables = {name: table for name, table in self.tables.items() if name != _HEADING}
-        heading = self.tables[_HEADING].model_dump(by_alias=True)
-        return AnalysisSpec(**heading, **tables, priors=self.priors)
+        heading = self.tables[_HEADING].model_dump(by_alias=True) | {"schema": 2}
+        base = {} if self.prior_base is None else {BASE: self.prior_base}
+        return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
+
+    def table(self, name: str) -> Any:
+        """Return a table, its defaults where the file has none, None where it cannot be read."""
+        own = self.tables.get(name)
+        return _TABLES[name]() if own is None and name not in self.given else own
 
     @property
     def tells_columns(self) -> bool:
@@ -221,7 +232,11 @@ def _without_unreadable(outcome: dict[str, Any], faults: list[Fault]) -> dict[st
 
 
 def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
+    if BASE in given:
+        _read_base(given[BASE], found)
     for name, value in given.items():
+        if name == BASE:
+            continue
         try:
             text = json.dumps(value, default=str)
             found.priors[name] = _PRIOR.validate_json(text, strict=True)
@@ -229,6 +244,20 @@ def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
             kind = str(error.errors()[0]["loc"][0])
             fields = described(_PRIOR_KINDS[kind])
             found.faults += translated(error, _PRIORS, fields=fields, key=name)
+
+
+def _read_base(name: object, found: Reading) -> None:
+    if not isinstance(name, str):
+        problem = f"it must be the name of a set, and is {shown(name)}"
+        allowed = ", ".join(prior_set_names())
+        found.faults.append(Fault("[priors] base", problem, f"Allowed: {allowed}"))
+        return
+    try:
+        read_prior_set(name)
+    except SpecificationError as error:
+        found.faults += [replace(fault, where=f"[priors] {fault.where}") for fault in error.faults]
+        return
+    found.prior_base = name
 
 
 def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
@@ -248,24 +277,24 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
             priors=found.priors,
         )
         found.faults += prior_faults(model)
-        if "sensitivity" in tables:
-            found.faults += sensitivity_faults(tables["sensitivity"], model)
-    if "estimands" in tables and all(name in tables for name in named):
+        if _HEADING in tables and tables[_HEADING].schema_version == 1:
+            found.faults += schema_one_faults(model)
+        if (sensitivity := found.table("sensitivity")) is not None:
+            found.faults += sensitivity_faults(sensitivity, model)
+    estimands = found.table("estimands")
+    if estimands is not None and all(name in tables for name in named):
         found.faults += estimand_faults(
-            tables["estimands"],
-            tables.get("treatment"),
-            tables.get("modifier"),
+            *(estimands, tables.get("treatment"), tables.get("modifier")),
             has_propensity="propensity" in found.given,
         )
-    if "sampler" in tables:
+    if (sampler := found.table("sampler")) is not None:
         found.faults += adjustment_faults(
-            tables.get("propensity"), tables.get("treatment"), tables["sampler"]
+            tables.get("propensity"), tables.get("treatment"), sampler
         )
-    if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
-        found.faults += ladder_faults(
-            tables["ladder"], tables.get("visits"), tables.get("treatment")
-        )
+    ladder = found.table("ladder")
+    if ladder is not None and ("visits" in tables or "visits" not in found.given):
+        found.faults += ladder_faults(ladder, tables.get("visits"), tables.get("treatment"))
         if "modifier" in tables or "modifier" not in found.given:
             found.faults += response_effect_faults(
-                tables["ladder"], tables.get("visits"), tables.get("modifier")
+                ladder, tables.get("visits"), tables.get("modifier")
             )

@@ -19,7 +19,8 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.parameters import ANCHOR, DEVIATION_NAME
+from bayes_ihlrt.model.parameters import ANCHOR
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import Engine, HazardFamily
 

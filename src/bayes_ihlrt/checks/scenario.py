@@ -33,6 +33,20 @@ GROUPS: Final = {
 """Group effects by the name that tables use."""
 
 
+def _priors(hazard: str, *, interaction: bool) -> dict[str, dict[str, object]]:
+    """Priors under which most of the data sets that they give can be followed for months."""
+    found: dict[str, dict[str, object]] = {
+        "treated": {"dist": "Normal", "mu": 0.0, "sigma": 0.5},
+        "nlr": {"dist": "Normal", "mu": 0.3, "sigma": 0.2},
+        "baseline": {"median_survival": 20.0, "upper": 60.0},
+    }
+    if interaction:
+        found["treated:nlr"] = {"dist": "Normal", "mu": 0.0, "sigma": 0.25}
+    if hazard == "piecewise, independent":
+        found["log_hazard_deviation"] = {"dist": "Normal", "mu": 0.0, "sigma": 0.6}
+    return found
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One model and design.
@@ -74,7 +88,7 @@ class Scenario:
 
     @property
     def spec(self) -> ModelSpec:
-        """The model, with the package's default priors: proper and moderately informative."""
+        """The model, with priors that are proper and moderately informative."""
         effect = "treated * nlr" if self.interaction else "treated + nlr"
         return ModelSpec.model_validate(
             {
@@ -85,6 +99,7 @@ class Scenario:
                     "group": GROUPS[self.group],
                     "hazard": HAZARDS[self.hazard],
                 },
+                "priors": _priors(self.hazard, interaction=self.interaction),
             }
         )
 

@@ -17,8 +17,8 @@ from bayes_ihlrt.names import DesignKind
 
 Floats = NDArray[np.float64]
 PATIENTS: Final = 100
-TYPICAL_MEDIAN: Final = 19.2
-"""Median survival (months) of the event times that place knots: that of the default prior."""
+TYPICAL_MEDIAN: Final = 20.0
+"""Median survival (months) of the event times that place knots: that of the scenarios' prior."""
 
 REFERENCE: Final = {"treated": 0.0, "nlr": 3.0, "albi": -2.4}
 """The patient whose survival is a test quantity; in a typical centre."""

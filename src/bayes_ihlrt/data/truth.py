@@ -69,13 +69,14 @@ class CohortTruth:
         Weibull of overall survival: IMbrave150. Over the covariates and response the median
         without treatment is 22.7 months, within IMbrave150's 19.2 (17.0 to 23.7).
     log_hr_ihlrt : float
-        Effect of treatment at NLR 3, from its start on: centre of the default prior (HR 0.75).
+        Effect of treatment at NLR 3, from its start on: centre of the packaged liver-cancer
+        prior (HR 0.75).
     log_hr_ihlrt_nlr : float
         Interaction per doubling of NLR; our assumption (no estimate exists), within its prior.
     log_hr_nlr : float
-        Per doubling of NLR: centre of the default prior.
+        Per doubling of NLR: centre of that prior.
     log_hr_albi : float
-        Per point of ALBI: 0.50 per standard deviation, the centre of the default prior.
+        Per point of ALBI: 0.50 per standard deviation, the centre of its packaged prior.
     log_hr_afp_high : float
         AFP >= 100 ng/mL: HR 2.0, one point of CRAFITY (2.61 when AFP is taken alone).
     log_hr_response : float

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.model.formula import check_readable
-from bayes_ihlrt.model.parameters import COVARIATE
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.model.spec import HazardSpec, HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.names import HazardFamily
-from bayes_ihlrt.priors import AnyPrior, MedianSurvivalPrior
+from bayes_ihlrt.priors import AnyPrior
 
 
 def _increasing(cuts: tuple[float, ...]) -> tuple[float, ...]:
@@ -22,10 +21,6 @@ def _increasing(cuts: tuple[float, ...]) -> tuple[float, ...]:
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Cuts = Annotated[tuple[Months, ...], Field(min_length=1), AfterValidator(_increasing)]
-
-WAITING: Final = MedianSurvivalPrior(median_survival=24.0, upper=240.0)
-"""Baseline prior of transitions other than the event: a hazard by which 29 % respond, or start
-treatment, in the first year, give or take a factor of ten."""
 
 
 class TransitionSpec(BaseModel):
@@ -78,9 +73,8 @@ class StatesSpec(BaseModel):
     """The states of a patient and the hazards between them: everything but the data.
 
     Each transition has a piecewise constant hazard on the clock of months since therapy start,
-    log h(t) = a_j + x'b + u_group, with a random walk over the intervals. Priors of the events are
-    those of `ModelSpec` unless they are given; treatment and modifier have neutral ones, and the
-    baseline is `WAITING`, where the transition is not an event.
+    log h(t) = a_j + x'b + u_group, with a random walk over the intervals. Priors are those of
+    `ModelSpec` unless they are given.
 
     Parameters
     ----------
@@ -98,6 +92,8 @@ class StatesSpec(BaseModel):
         Death after progression; given with `progression`.
     modifier : ModifierSpec, optional
         The effect modifier.
+    scales : PriorScales, optional
+        What default priors are measured by; the rows of each transition by default.
 
     Raises
     ------
@@ -122,6 +118,7 @@ class StatesSpec(BaseModel):
     progression: SwitchSpec | None = None
     after_progression: TransitionSpec | None = None
     modifier: ModifierSpec | None = None
+    scales: HeldScales = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _both_sides_of_progression(self) -> Self:
@@ -171,16 +168,10 @@ class StatesSpec(BaseModel):
             group=spec.group,
             hazard=HazardSpec(family=HazardFamily.PIECEWISE, cuts=self.cuts_of(transition)),
         )
-        priors = dict(spec.priors)
-        if transition not in _EVENTS and "default" not in priors:
-            own = {treatment, *([self.modifier.name] if self.modifier is not None else [])}
-            terms = outcome.parsed.terms
-            neutral = {":".join(term): COVARIATE for term in terms if set(term) <= own}
-            level = {} if "log_hazard" in priors else {"baseline": WAITING}
-            priors = neutral | level | priors
         return ModelSpec(
-            treatment=treatment, modifier=self.modifier, outcome=outcome, priors=priors
+            treatment=treatment,
+            modifier=self.modifier,
+            outcome=outcome,
+            priors=spec.priors,
+            scales=self.scales,
         )
-
-
-_EVENTS: Final = frozenset({Transition.EVENT, Transition.AFTER_PROGRESSION})

@@ -20,7 +20,8 @@ from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
-from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
+from bayes_ihlrt.propensity.one_moment import at_one_moment
+from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity, rebound
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
 
@@ -70,10 +71,12 @@ class WeightedAnalysis:
 
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
-        """Rows at which somebody enters follow-up: once a patient, trial and clone."""
+        """Rows at which somebody enters follow-up: once a patient, trial, clone and arm."""
         columns = self.emulation.person_time.columns
         keys = [self.emulation.person_time.patient_index.astype(np.float64)]
         keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
+        # Who is treated between two visits may have been a control of the same trial before.
+        keys += [self.arm]
         start = columns["start"].astype(np.float64)
         order = np.lexsort((start, *keys))
         stacked = np.stack(keys)[:, order]
@@ -114,7 +117,9 @@ class WeightedAnalysis:
     ) -> Floats:
         if self.adjust is not Adjustment.WEIGHTS:
             return np.ones((len(patient_weight), self.emulation.person_time.n_rows))
-        earned = None
+        earned = passed = None
+        if self.passing is not None:
+            passed = propensity(logit_propensity(self.passing, parameters))
         if self.grace is not None and grace is not None:
             earned = propensity(logit_propensity(self.grace, grace))
         return row_weights(
@@ -122,8 +127,20 @@ class WeightedAnalysis:
             propensity(logit_propensity(self.initiation, parameters)),
             target=self.target,
             grace=earned,
+            passing=passed,
             patient_weight=patient_weight,
             stabilise=self._design is not DesignKind.CLONE_CENSOR_WEIGHT,
+        )
+
+    @cached_property
+    def passing(self) -> PreparedPropensity | None:
+        """The model of initiation at the intervals that controls pass, where there are such."""
+        table = self.emulation.passed
+        if table is None:
+            return None
+        fitted = self.emulation.decisions.columns
+        return rebound(
+            self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()}
         )
 
     @property
@@ -167,6 +184,14 @@ class WeightedAnalysis:
         return sizes[0], sizes[1]
 
 
+def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Keep numbers within the range that a model has seen; splines do not go beyond it."""
+    if not np.issubdtype(fitted.dtype, np.floating):
+        return values
+    seen = fitted.astype(np.float64)
+    return np.clip(values.astype(np.float64), np.nanmin(seen), np.nanmax(seen))
+
+
 def prepare_weighted(
     emulation: Emulation, outcome: ModelSpec, propensity_spec: PropensitySpec
 ) -> WeightedAnalysis:
@@ -196,14 +221,20 @@ def prepare_weighted(
     """
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
 
-    def bind(table: Decisions) -> PreparedPropensity:
-        return prepare_propensity(propensity_spec, table.columns, outcome.modifier)
+    def bind(spec: PropensitySpec, table: Decisions) -> PreparedPropensity:
+        return prepare_propensity(spec, table.columns, outcome.modifier)
+
+    grace = None
+    if emulation.grace is not None:
+        # Read at time zero, where the time of the decision is one for everybody.
+        own = at_one_moment(propensity_spec, emulation.grace.columns)
+        grace = bind(own, emulation.grace)
 
     return WeightedAnalysis(
         emulation=emulation,
         outcome=prepare(outcome, emulation.person_time, reduce=False),
-        initiation=bind(emulation.decisions),
-        grace=None if emulation.grace is None else bind(emulation.grace),
+        initiation=bind(propensity_spec, emulation.decisions),
+        grace=grace,
         target=EstimandTarget.ATE if clones else propensity_spec.estimand,
     )
 

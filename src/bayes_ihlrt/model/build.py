@@ -14,14 +14,17 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
 from bayes_ihlrt.model.baseline import Theta, add_baseline, make_hazard
+from bayes_ihlrt.model.column_scales import patient_sds
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
+from bayes_ihlrt.model.scales import scales_of
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import COVARIATE, INTERVAL
+from bayes_ihlrt.priors import Prior
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,38 @@ def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) ->
     >>> prepared.encoder.columns, prepared.hazard.parameters
     (('transplant', 'age', 'surgery', 'transplant:age'), ('log_rate', 'log_shape'))
     """
+    if spec.scales is None:
+        held = scales_of(person_time.columns, person_time.patient_index)
+        spec = spec.model_copy(update={"scales": held})
     encoder = build_encoder(spec, person_time)
     died = person_time.columns["event"].astype(np.float64) == 1.0
     times = person_time.columns["stop"][died].astype(np.float64)
     hazard = make_hazard(spec.outcome.hazard, times)
     arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
-    sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
-    return PreparedModel(spec, encoder, hazard, resolve_priors(spec, encoder.terms, sds), arrays)
+    return PreparedModel(spec, encoder, hazard, _resolved(spec, encoder, arrays), arrays)
+
+
+def package_defaults(prepared: PreparedModel) -> dict[str, Prior]:
+    """Return the package's own prior of every parameter of a model, whatever is stated.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification bound to person-time.
+
+    Returns
+    -------
+    dict of str to Prior
+        Per unit of the covariate.
+    """
+    bare = prepared.spec.model_copy(update={"priors": {}, "prior_base": None})
+    found = _resolved(bare, prepared.encoder, prepared.arrays)
+    return {name: resolved.prior for name, resolved in found.items()}
+
+
+def _resolved(spec: ModelSpec, encoder: Encoder, arrays: GraphArrays) -> dict[str, ResolvedPrior]:
+    row_sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
+    return resolve_priors(spec, encoder.terms, row_sds | patient_sds(spec), row_sds)
 
 
 def build_model(spec: ModelSpec, person_time: PersonTime) -> pm.Model:

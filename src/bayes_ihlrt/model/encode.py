@@ -17,7 +17,7 @@ from bayes_ihlrt.model.formula_matrix import (
     remade_matrix,
     told,
 )
-from bayes_ihlrt.model.modifier_form import modifier_values, patients_sd
+from bayes_ihlrt.model.modifier_form import held_sd, modifier_values, patients_sd
 from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows, name_faults
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
@@ -76,7 +76,7 @@ class Encoder:
         rows = len(next(iter(columns.values())))
         if self.formula_state is None:
             return np.empty((rows, 0))
-        frame = _formula_frame(self.spec, columns, self.modifier_sd)
+        frame = formula_frame(self.spec, columns, self.modifier_sd)
         self._check_levels(frame)
         matrix = remade_matrix(self.formula_state, frame, self.predictor)
         return np.asarray(matrix, dtype=np.float64)[:, 1:]
@@ -152,9 +152,11 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
         for group in outcome.groups
     }
     sd = _modifier_sd(spec.modifier, rows)
+    if spec.scales is not None and predictor is OUTCOME:
+        sd = held_sd(spec, sd)
     if not outcome.formula:
         return Encoder(spec, (), {}, levels, sd, None, predictor)
-    frame = _formula_frame(spec, rows.columns, sd)
+    frame = formula_frame(spec, rows.columns, sd)
     matrix = design_matrix(outcome.parsed, frame, predictor)
     state = matrix.model_spec
     names = coefficient_names(matrix, predictor)
@@ -196,7 +198,8 @@ def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
     )
 
 
-def _formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame:
+def formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame:
+    """Return the columns that a formula reads, the modifier transformed by a divisor `sd`."""
     frame = {name: columns[name] for name in spec.outcome.parsed.columns if name in columns}
     if spec.modifier is not None and spec.modifier.name in spec.outcome.parsed.columns:
         raw = columns[spec.modifier.column].astype(np.float64)

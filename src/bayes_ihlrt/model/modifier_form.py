@@ -60,6 +60,28 @@ def patients_sd(values: Floats, patient_index: NDArray[np.int64]) -> float:
     return float(values[first].std(ddof=1)) if len(first) > 1 else 1.0
 
 
+def held_sd(spec: ModelSpec, own: float) -> float:
+    """Return the held sd that the transform ``standardise`` divides by, else the rows' own.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model, with or without scales.
+    own : float
+        Standard deviation of the rows that are being encoded.
+
+    Returns
+    -------
+    float
+        Divisor of the modifier.
+    """
+    modifier, scales = spec.modifier, spec.scales
+    if modifier is None or scales is None or modifier.column not in scales.patients:
+        return own
+    values = scales.patients[modifier.column].astype(np.float64)
+    return patients_sd(values, np.arange(len(values)))
+
+
 def modifier_factors(spec: ModelSpec) -> tuple[str, ...]:
     """Return the factors of a formula that read the modifier.
 

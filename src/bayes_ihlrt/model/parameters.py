@@ -3,37 +3,40 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.escaping import as_written
+from bayes_ihlrt.model.prior_domains import DEVIATION_NAME, domain_faults
+from bayes_ihlrt.model.prior_sets import set_priors
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import (
     AdjacentHazardPrior,
     AnyPrior,
-    HazardRatioPrior,
-    MedianSurvivalPrior,
     PerUnit,
     Prior,
     PriorScale,
 )
 
-BASELINE: Final = MedianSurvivalPrior(median_survival=19.2, upper=60.0).to_prior()
-"""Median overall survival of atezolizumab + bevacizumab in IMbrave150, wide upper bound."""
-TREATMENT: Final = HazardRatioPrior(hr_median=0.75, hr_interval=(0.34, 1.64)).to_prior()
-MODIFIER_PER_DOUBLING: Final = Prior(dist=Dist.NORMAL, mu=0.40, sigma=0.20)
+BASELINE_SD: Final = 1.5
+"""Of the log cumulative hazard at the reference time: survival there between 0 and 96 %."""
+TREATMENT: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
+"""Favours nobody: hazard ratio 1, between 0.38 and 2.66 with probability 95 %."""
 INTERACTION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.25)
+"""Per doubling of the modifier, or per standard deviation of what the effect depends on."""
 COVARIATE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=1.0, per=PerUnit.SD)
 LOG_SHAPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
 """Weibull shapes between 0.38 and 2.66 with probability 95 %."""
-SLOPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.05)
-"""The Gompertz hazard changes by less than a factor 1.10 a month with probability 95 %."""
+SLOPE_SD: Final = 2.0
+"""The Gompertz hazard changes by less than a factor 50 up to the reference time (95 %)."""
+UNKNOWN_MONTHS: Final = 100.0
+"""Stands for the reference time where priors are looked at before there are data."""
 SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=2.0).to_prior()
 DEVIATION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=20.0)
 """Independent intervals are estimated each by itself: all but flat, so that 20 intervals give the
 maximum likelihood of the treatment within 0.02. The random walk and the M-spline smooth."""
-DEVIATION_NAME: Final = "log_hazard_deviation"
 GROUP_SD: Final = Prior(dist=Dist.HALF_NORMAL, sigma=0.5)
 
 ANCHOR: Final = {
@@ -55,7 +58,8 @@ class ResolvedPrior:
     prior : Prior
         Per unit of the covariate, ready for the graph.
     source : str
-        ``"specification"``, ``"specification default"`` or ``"package default"``.
+        ``"specification"``, ``"specification default"``, ``"set <name>"`` or
+        ``"package default"``.
     """
 
     prior: Prior
@@ -86,7 +90,24 @@ def stated_priors(spec: ModelSpec, terms: Mapping[str, str]) -> dict[str, Resolv
     defaults |= _baseline_defaults(spec)
     defaults |= dict.fromkeys(group_scales(spec), GROUP_SD)
     aliases = {name: _aliases(spec, name, terms.get(name)) for name in defaults}
-    return assign_priors(spec.priors, defaults, aliases=aliases, coefficients=set(terms))
+    found = assign_priors(spec.priors, defaults, aliases=aliases, coefficients=set(terms))
+    return {name: _with_source(spec, prior, aliases[name]) for name, prior in found.items()}
+
+
+def _with_source(spec: ModelSpec, found: ResolvedPrior, aliases: tuple[str, ...]) -> ResolvedPrior:
+    """Tell which priors are those of the set that the specification builds on."""
+    named = next((alias for alias in aliases if alias in spec.priors), None)
+    if named is None or spec.prior_base is None:
+        return found
+    held = set_priors(
+        spec.prior_base,
+        formula=spec.outcome.formula,
+        group=spec.outcome.group,
+        treatment=spec.treatment,
+        modifier=None if spec.modifier is None else (spec.modifier.name, spec.modifier.transform),
+    )
+    own = held.get(named) == spec.priors[named]
+    return ResolvedPrior(found.prior, f"set {spec.prior_base}") if own else found
 
 
 def assign_priors(
@@ -123,7 +144,7 @@ def assign_priors(
     stated = {}
     for name, default in defaults.items():
         prior, source = _look_up(given, aliases[name], default)
-        faults += _domain_faults(name, prior, is_scale=default.positive, term=name in coefficients)
+        faults += domain_faults(name, prior, is_scale=default.positive, term=name in coefficients)
         stated[name] = ResolvedPrior(prior, source)
     if faults:
         raise SpecificationError("[priors]", faults)
@@ -131,7 +152,10 @@ def assign_priors(
 
 
 def resolve_priors(
-    spec: ModelSpec, terms: Mapping[str, str], sds: Mapping[str, float]
+    spec: ModelSpec,
+    terms: Mapping[str, str],
+    sds: Mapping[str, float],
+    row_sds: Mapping[str, float],
 ) -> dict[str, ResolvedPrior]:
     """Give every parameter its prior per unit of its covariate, ready for the graph.
 
@@ -142,7 +166,9 @@ def resolve_priors(
     terms : mapping of str to str
         Formula term of each coefficient, in the order of the design matrix.
     sds : mapping of str to float
-        Standard deviation of each column of the design matrix.
+        Standard deviation of each column of the design matrix over patients at time zero.
+    row_sds : mapping of str to float
+        The same over rows of person-time.
 
     Returns
     -------
@@ -154,10 +180,11 @@ def resolve_priors(
     SpecificationError
         When a prior names no parameter, or has the wrong domain; every fault is listed.
     """
-    return {
-        name: ResolvedPrior(stated.prior.rescaled(sds.get(name, 1.0)), stated.source)
-        for name, stated in stated_priors(spec, terms).items()
-    }
+    found = {}
+    for name, stated in stated_priors(spec, terms).items():
+        by = row_sds if stated.prior.per is PerUnit.ROW_SD else sds
+        found[name] = ResolvedPrior(stated.prior.rescaled(by.get(name, 1.0)), stated.source)
+    return found
 
 
 def group_scales(spec: ModelSpec) -> tuple[str, ...]:
@@ -172,26 +199,48 @@ def group_scales(spec: ModelSpec) -> tuple[str, ...]:
 
 def _coefficient_default(spec: ModelSpec, term: str) -> Prior:
     modifier = spec.modifier
-    per_doubling = modifier is not None and modifier.transform is ModifierTransform.LOG2
     factors = set(term.split(":"))
     if factors == {spec.treatment}:
         return TREATMENT
-    if modifier is not None and per_doubling:
-        if factors == {modifier.name}:
-            return MODIFIER_PER_DOUBLING
-        if factors == {spec.treatment, modifier.name}:
-            return INTERACTION
-    return COVARIATE
+    if spec.treatment not in factors:
+        return COVARIATE
+    per_doubling = modifier is not None and modifier.transform is ModifierTransform.LOG2
+    if modifier is not None and per_doubling and factors == {spec.treatment, modifier.name}:
+        return INTERACTION
+    return INTERACTION.model_copy(update={"per": PerUnit.SD})
+
+
+def baseline_default(months: float) -> Prior:
+    """Return the package's prior of a baseline: log H(months) ~ Normal(log log 2, 1.5).
+
+    Parameters
+    ----------
+    months : float
+        Reference time: the longest follow-up, rounded (`rounded_months`).
+
+    Returns
+    -------
+    Prior
+        The median of survival at that time is 50 %, its 95 % interval 0 to 96 %.
+    """
+    return Prior(
+        dist=Dist.NORMAL,
+        mu=log(log(2.0)),
+        sigma=BASELINE_SD,
+        on=PriorScale.LOG_CUMULATIVE_HAZARD,
+        at=months,
+    )
 
 
 def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
     hazard = spec.outcome.hazard
-    parameters = {ANCHOR[hazard.family]: BASELINE}
+    months = UNKNOWN_MONTHS if spec.scales is None else spec.scales.months
+    parameters = {ANCHOR[hazard.family]: baseline_default(months)}
     match hazard.family:
         case HazardFamily.WEIBULL:
             parameters["log_shape"] = LOG_SHAPE
         case HazardFamily.GOMPERTZ:
-            parameters["slope"] = SLOPE
+            parameters["slope"] = Prior(dist=Dist.NORMAL, mu=0.0, sigma=SLOPE_SD / months)
         case HazardFamily.PIECEWISE if hazard.smoothing is Smoothing.INDEPENDENT:
             parameters[DEVIATION_NAME] = DEVIATION
         case HazardFamily.PIECEWISE:
@@ -230,71 +279,4 @@ def _unknown_names(
         Fault(f"prior '{name}'", "the model has no such parameter", nearest(name, known))
         for name in given
         if name not in known
-    ]
-
-
-def _domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> list[Fault]:
-    """Return the first reason why a prior cannot be this parameter's, if there is one."""
-    where = f"prior '{name}'"
-    checks = _scale_checks(prior) if is_scale else _location_checks(name, prior, term=term)
-    return [Fault(where, problem, remedy) for wrong, problem, remedy in checks if wrong][:1]
-
-
-_OF_SURVIVAL: Final = frozenset({PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD})
-_SHAPES: Final = frozenset({"log_shape", "slope", DEVIATION_NAME})
-
-
-def _is_symmetric(prior: Prior) -> bool:
-    return prior.on is PriorScale.PARAMETER and prior.mu == 0.0 and not prior.positive
-
-
-def _scale_checks(prior: Prior) -> list[tuple[bool, str, str]]:
-    allowed = {PriorScale.PARAMETER, PriorScale.PRECISION}
-    return [
-        (
-            prior.on not in allowed or not prior.positive,
-            f"a standard deviation is positive; found {prior.dist.value} on {prior.on}",
-            "Use HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal",
-        )
-    ]
-
-
-def _location_checks(name: str, prior: Prior, *, term: bool) -> list[tuple[bool, str, str]]:
-    itself = prior.on is PriorScale.PARAMETER
-    return [
-        (
-            prior.on in _OF_SURVIVAL and (term or name in _SHAPES),
-            "survival describes the baseline's level, not this parameter",
-            "State it under 'baseline'",
-        ),
-        (
-            name == DEVIATION_NAME and not _is_symmetric(prior),
-            "the deviations of intervals from their mean have either sign and no location",
-            "Use Normal or StudentT on itself with mu = 0",
-        ),
-        (
-            name == "slope" and (prior.positive or not itself),
-            "the slope has either sign",
-            "Use Normal or StudentT on itself",
-        ),
-        (
-            prior.positive and itself,
-            f"{prior.dist.value} allows positive values only, and this parameter is on a log scale",
-            'Use Normal or StudentT, or add on = "exp" to describe its exponential',
-        ),
-        (
-            prior.on is PriorScale.PRECISION,
-            "a precision describes a standard deviation, not this parameter",
-            'Leave out on = "precision"',
-        ),
-        (
-            prior.on is PriorScale.EXP and not prior.positive,
-            f"an exponential is positive; found {prior.dist.value} on exp",
-            "Use LogNormal, Gamma, Exponential, HalfNormal or HalfStudentT",
-        ),
-        (
-            prior.positive and prior.per is PerUnit.SD,
-            f"per = 'sd' rescales Normal and StudentT; found {prior.dist.value}",
-            "State the prior per unit of the covariate",
-        ),
     ]

@@ -4,7 +4,8 @@ import tomllib
 from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from bayes_ihlrt.model.formula import (
     Formula,
@@ -13,9 +14,11 @@ from bayes_ihlrt.model.formula import (
     parse_formula,
     parse_group,
 )
+from bayes_ihlrt.model.scales import PriorScales
 from bayes_ihlrt.names import GroupParametrisation, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import AnyPrior
 
+HeldScales = SkipJsonSchema[InstanceOf[PriorScales] | None]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -144,6 +147,11 @@ class ModelSpec(_Frozen):
         By term, by coefficient column, or for ``baseline``, ``log_rate``, ``log_shape``,
         ``slope``, ``log_hazard``, ``log_weights``, ``smoothing_sd``, ``group_sd``,
         ``sd_<group>``; ``default`` stands for every parameter that is not named.
+    prior_base : str, optional
+        Name of the set that some of `priors` come from, for telling.
+    scales : PriorScales, optional
+        Follow-up and covariates of the cohort that default priors are measured by; those of the
+        rows themselves by default. Not part of what is written.
 
     Examples
     --------
@@ -162,6 +170,8 @@ class ModelSpec(_Frozen):
     modifier: ModifierSpec | None = None
     outcome: OutcomeSpec = OutcomeSpec()
     priors: dict[str, AnyPrior] = {}
+    prior_base: str | None = None
+    scales: HeldScales = Field(default=None, exclude=True, repr=False)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

@@ -1,6 +1,7 @@
 """Read what commands wrote, and refuse what does not belong together."""
 
 import json
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -99,13 +100,19 @@ def _read(place: Path) -> Output:
     ]
     if faults:
         raise InputError("report", faults)
+    text = specification.read_text("utf-8")
+    if tomllib.loads(text).get("schema") == 1:
+        problem = "it is of schema 1, whose default priors were others"
+        remedy = "Run the command again (`check` tells the lines that keep its answer), or report "
+        remedy += "it by the version that wrote it"
+        raise InputError("report", [Fault(f"file {specification}", problem, remedy)])
     output = Output(
         kind=kind,
         folder=place,
         result=result,
         brief=_json(brief) if brief.is_file() else {},
         checks=_json(checks) if checks.is_file() else {},
-        specification=specification.read_text("utf-8"),
+        specification=text,
         figures=tuple(sorted((place / "figures").glob("*.png"))),
         checksum=checksum(place / "result.json"),
     )

@@ -11,8 +11,7 @@ import xarray as xr
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.inference.batch_result import MEMBER
-from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.parameters import INTERACTION, MODIFIER_PER_DOUBLING, TREATMENT
+from bayes_ihlrt.model.build import PreparedModel, package_defaults
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist, ModifierTransform
 from bayes_ihlrt.priors import Prior
@@ -79,8 +78,7 @@ def named_priors(prepared: PreparedModel, choice: Alternatives) -> dict[str, dic
     dict of str to dict of str to Prior
         By parameter, then by name.
     """
-    spec = prepared.spec
-    main = _main(spec, choice)
+    main = _main(prepared, choice)
     found = {}
     for name, stated in prepared.priors.items():
         named: dict[str, Prior] = {STATED: stated.prior}
@@ -204,25 +202,27 @@ def read_grid(
     )
 
 
-def _main(spec: ModelSpec, choice: Alternatives) -> dict[str, Named]:
+def _main(prepared: PreparedModel, choice: Alternatives) -> dict[str, Named]:
+    spec, defaults = prepared.spec, package_defaults(prepared)
+    names = main_parameters(spec)
     treatment: dict[str, Prior] = {
         "flat": flat_prior(),
-        "default": TREATMENT,
+        "default": defaults[names[0]] if names else flat_prior(),
         "sceptical": sceptical_prior(choice.treatment_hr),
         "enthusiastic": enthusiastic_prior(choice.treatment_hr),
     }
     if choice.evidence is not None:
         treatment["published evidence"] = choice.evidence
     found: dict[str, Named] = {}
-    for number, name in enumerate(main_parameters(spec)):
+    for number, name in enumerate(names):
         if number == 0:
             found[name] = treatment
         elif spec.modifier is not None and spec.modifier.transform is ModifierTransform.LOG2:
-            default = INTERACTION if ":" in name else MODIFIER_PER_DOUBLING
+            default = defaults[name]
             sceptical = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5 * float(default.sigma or 1.0))
             found[name] = {"flat": flat_prior(), "default": default, "sceptical": sceptical}
         else:
-            found[name] = {"flat": flat_prior()}
+            found[name] = {"flat": flat_prior(), "default": defaults[name]}
     return found
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +16,10 @@ from bayes_ihlrt.inference.jax_density import prepared_density
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.model.pack import CENTRE_POINTS, pack
+from bayes_ihlrt.model.scales import rounded_months
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind, ModifierTransform
+from bayes_ihlrt.priors import MedianSurvivalPrior
 from bayes_ihlrt.trials.conduct import ModifierPopulation
 from bayes_ihlrt.trials.design import TrialDesign
 from bayes_ihlrt.trials.patients import Patients
@@ -36,8 +37,6 @@ from bayes_ihlrt.trials.quantities import (
 from bayes_ihlrt.trials.stages import Seen
 
 Floats = NDArray[np.float64]
-_TYPICAL_MEDIAN: Final = 19.2
-"""Median (months) of the event times of the template: that of the default baseline prior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +152,7 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
         design.patients,
         design.population.model_dump_json(),
         design.model.model_dump_json(exclude_none=True),
+        design.max_months,
     )
     wanted = targets(design)
     read = reader(prepared, wanted)
@@ -177,7 +177,7 @@ def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis
         With the design's own prior, template and targets.
     """
     spec = design.model
-    prepared = prepare(spec, _template(design.patients, design.population, spec))
+    prepared = prepare(spec, _template(design.patients, design.population, spec, design.max_months))
     packed, _ = pack(prepared.arrays.data)
     wanted = targets(design)
     return replace(
@@ -195,12 +195,12 @@ def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis
 
 @lru_cache(maxsize=16)
 def _engine(
-    patients: int, population: str, model: str
+    patients: int, population: str, model: str, longest: float
 ) -> tuple[PreparedModel, BatchEngine, Floats]:
     """Return what designs share that differ in looks, accrual and the like alone."""
     people = ModifierPopulation.model_validate_json(population)
     spec = ModelSpec.model_validate_json(model)
-    rows = _template(patients, people, spec)
+    rows = _template(patients, people, spec, longest)
     prepared = prepare(spec, rows)
     _check_products(prepared, rows)
     # Trials run beside each other already.
@@ -237,14 +237,17 @@ def product_columns(prepared: PreparedModel, arm: jax.Array, z: jax.Array) -> ja
     return jnp.stack(columns, axis=-1)
 
 
-def _template(count: int, population: ModifierPopulation, spec: ModelSpec) -> PersonTime:
-    """Return a typical trial of the design's size."""
+def _template(
+    count: int, population: ModifierPopulation, spec: ModelSpec, longest: float
+) -> PersonTime:
+    """Return a typical trial of the design's size, which default priors are measured by."""
+    median, end = _typical_follow_up(spec, longest)
     half = count // 2
     share = (np.arange(half) + 0.5) / half
     people = population_values(population)
     modifier = np.interp(share, (np.arange(len(people)) + 0.5) / len(people), people)
     order = np.random.default_rng(half).permutation(half)
-    times = -_TYPICAL_MEDIAN / np.log(2.0) * np.log1p(-share[order])
+    times = -median / np.log(2.0) * np.log1p(-share[order])
     rest = count - 2 * half
     pairs = [np.repeat(values, 2) for values in (modifier, times)]
     modifier, times = (np.append(values, values[:rest]) for values in pairs)
@@ -252,14 +255,22 @@ def _template(count: int, population: ModifierPopulation, spec: ModelSpec) -> Pe
     rows: dict[str, NDArray[np.generic]] = {
         "patient": np.asarray([f"patient {number}" for number in range(count)], dtype=object),
         "start": np.zeros(count),
-        "stop": np.minimum(times, 2.0 * _TYPICAL_MEDIAN),
-        "event": (times <= 2.0 * _TYPICAL_MEDIAN).astype(np.float64),
+        "stop": np.minimum(times, end),
+        "event": (times <= end).astype(np.float64),
         "weight": np.ones(count),
         str(spec.treatment): arm,
     }
     if spec.modifier is not None:
         rows[spec.modifier.column] = modifier
     return PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
+
+
+def _typical_follow_up(spec: ModelSpec, longest: float) -> tuple[float, float]:
+    """Return median survival and end of follow-up in months, stated or else the trial's own."""
+    stated = spec.priors.get("baseline")
+    if isinstance(stated, MedianSurvivalPrior):
+        return stated.median_survival, 2.0 * stated.median_survival
+    return rounded_months(longest), longest
 
 
 def _check_products(prepared: PreparedModel, rows: PersonTime) -> None:

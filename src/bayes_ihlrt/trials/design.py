@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 from math import ceil
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from bayes_ihlrt.model.prior_sets import with_base
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.trials.conduct import (
@@ -127,6 +128,11 @@ class TrialDesign(Frozen):
     report_at: tuple[Positive, ...] = Field(
         default=(), description="Values of the modifier at which estimates are also reported."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_base(cls, given: Any) -> Any:
+        return with_base(given, named=False)
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

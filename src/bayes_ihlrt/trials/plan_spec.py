@@ -18,7 +18,7 @@ class TrialPlan(Frozen):
     Examples
     --------
     >>> plan = TrialPlan.from_toml('''
-    ... schema = 1
+    ... schema = 2
     ... name = "small"
     ... [design]
     ... patients = 100
@@ -38,7 +38,7 @@ class TrialPlan(Frozen):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = Field(default=1, alias="schema", description="Version: 1.")
+    schema_version: Literal[2] = Field(default=2, alias="schema", description="Version: 2.")
     name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the plan.")
     description: str = Field(default="", description="What it is for, in one line.")
     seed: Annotated[int, Field(ge=0)] = Field(default=20_260_101, description="Seed.")
