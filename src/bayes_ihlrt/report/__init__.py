@@ -32,7 +32,6 @@ else:
     _NAMES = {
         "json_text": "bayes_ihlrt.plain",
         "print_check": "bayes_ihlrt.report.check_table",
-        "json_text": "bayes_ihlrt.plain",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",
         "PlainConsole": "bayes_ihlrt.report.consoles",
