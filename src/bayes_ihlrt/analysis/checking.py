@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bayes_ihlrt import model as models
 from bayes_ihlrt.analysis.columns import covariates
+from bayes_ihlrt.analysis.data_summary import data_summary
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.prior_names import term_priors
@@ -18,14 +16,14 @@ from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_prope
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
-from bayes_ihlrt.data.fingerprint import follow_up_fingerprint
-from bayes_ihlrt.data.numbering import numbered, patient_labels
+from bayes_ihlrt.data.numbering import numbered
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
 from bayes_ihlrt.model.predictor import OUTCOME, name_faults
+from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import HazardFamily, Identifiers
 
 if TYPE_CHECKING:
@@ -201,7 +199,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     spec = with_scales(spec, cohort)
     changing = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in changing)
-    propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
+    propensity = check_propensity(spec.propensity, cohort, spec.treatment, model=spec.model)
     rows = (
         person_time(cohort, spec.treatment, updated=updated)
         if propensity is None
@@ -212,7 +210,8 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
-    notes += () if propensity is None else propensity.notes
+    if propensity is not None:
+        notes = (*propensity.warning, *notes, *propensity.notes)
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
 
 
@@ -246,43 +245,20 @@ def count_parameters(
     int
         Coefficients, baseline and scales; group effects are counted by their scale only, and
         a spline with an unstated number of columns as one.
+
+    Raises
+    ------
+    SpecificationError
+        There are too few event times to place the cuts of a piecewise hazard.
     """
     formula = spec.outcome.parsed
     beside = [name for name in priors if name not in formula.term_names]
     hazard = spec.outcome.hazard
-    intervals = len(hazard.cuts or ()) if hazard.family is HazardFamily.PIECEWISE else 0
+    intervals = 0
+    if hazard.family is HazardFamily.PIECEWISE:
+        times, events = event_times(rows)
+        intervals = len(hazard.cuts or automatic_cuts(times, events=events))
     return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
-
-
-def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
-    """Return the counts of a cohort and its fingerprint.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The data.
-    rows : PersonTime
-        The rows that the design made of them.
-
-    Returns
-    -------
-    dict
-        ``patients, rows, events, months, fingerprint, follow_up`` (fingerprint of patients, times
-        and events alone), ``name, synthetic, dropped``, `patient_labels`.
-    """
-    length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
-    return {
-        "patients": len(rows.patients),
-        "rows": rows.n_rows,
-        "events": rows.events,
-        "months": float(length.sum()),
-        "fingerprint": cohort.fingerprint,
-        "follow_up": follow_up_fingerprint(cohort.columns),
-        "name": cohort.attrs.get("name"),
-        "synthetic": bool(cohort.attrs.get("synthetic", False)),
-        "patient_labels": patient_labels(cohort),
-        "dropped": {**cohort.dropped, **rows.provenance.dropped},
-    }
 
 
 def _columns_of(term: Term, rows: PersonTime) -> int:
@@ -294,7 +270,3 @@ def _columns_of(term: Term, rows: PersonTime) -> int:
             categories = factor != name or values.dtype == object
             count *= len(set(values.tolist())) - 1 if categories else 1
     return count
-
-
-def _floats(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    return values.astype(np.float64)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.comparability import refuse_few
 from bayes_ihlrt.analysis.estimates import estimate_all
+from bayes_ihlrt.analysis.flexible_baseline import compare_baselines
 from bayes_ihlrt.analysis.interaction_result import describe_interaction
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.populations import weigher
@@ -184,6 +186,8 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
     before = prior_fit(fit, prior, seed=spec.sampler.seed)
     interaction = describe_interaction(fit, before, spec, weigh)
+    tell("comparing with a flexible baseline")
+    baseline = compare_baselines(fit, spec)
     tell("summarising")
     return FitResult(
         checked=fitted.checked,
@@ -194,6 +198,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         loo=leave_one_out(fit),
         propensity=fitted.propensity,
         interaction=interaction,
+        baseline=baseline,
     )
 
 
@@ -222,6 +227,8 @@ def _fit_adjusted(
         spec=found.spec,
         ess=ess if found.spec.adjust is Adjustment.WEIGHTS else None,
     )
+    if described.comparability is not None:
+        refuse_few(described.comparability, found.spec)
     return FittedAnalysis(_as_fitted(checked, weighted.fit), weighted.fit, described)
 
 

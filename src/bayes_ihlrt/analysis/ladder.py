@@ -15,11 +15,12 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
+from bayes_ihlrt.analysis.checking import CohortSource, read_cohort
+from bayes_ihlrt.analysis.data_summary import data_summary, identified
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.ladder_targets import target_of
 from bayes_ihlrt.analysis.library_versions import versions
-from bayes_ihlrt.analysis.notes import identified, left_out
+from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
 from bayes_ihlrt.analysis.prior_scales import with_scales
 from bayes_ihlrt.analysis.rung_fit import fit_rung
