@@ -5,11 +5,11 @@ from tempfile import TemporaryDirectory
 
 import netCDF4
 import numpy as np
-from examination.row import Row
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli import app
 from bayes_ihlrt.data import datasets
+from validation.examination.row import Row
 
 ITEM = "2"
 SECRETS = [f"QJXW-{7_340_918_200_450_017 + number * 7_919}" for number in range(80)]
