@@ -101,7 +101,8 @@ def trend(hazard, named, prepared):
         return np.log(np.diff(edges**shape) / np.diff(edges))
     knots = np.array(prepared.hazard.knots)
     padded = np.concatenate([np.zeros(3), knots, np.full(3, knots[-1])])
-    places = np.array([padded[i : i + 5].mean() for i in range(len(padded) - 4)])
+    places = np.array([padded[i + 1 : i + 4].mean() for i in range(len(padded) - 4)])
+    places[0] = padded[:5].mean()
     weights = prepared.hazard.constant_weights() * (places / knots[-1]) ** (shape - 1.0)
     return np.log(weights)
 
