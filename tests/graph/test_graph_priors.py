@@ -62,7 +62,9 @@ def test_stated_priors_hold_in_the_coordinates(hazard, baseline):
 
 def coefficient_density(named, rows):
     z = np.log(1.64 / 0.34) / (2 * stats.norm.ppf(0.975))
-    per_sd = 0.5 / rows.columns["albi"].std()
+    # The standard deviation is over patients at time zero.
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    per_sd = 0.5 / rows.columns["albi"][first].std()
     return (
         stats.norm.logpdf(named["treated"], np.log(0.75), z)
         + stats.norm.logpdf(named["nlr"], 0.4, 0.2)
