@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
@@ -52,6 +53,10 @@ class FitResult:
         Weights, balance and overlap; None without ``[propensity]``.
     interaction : InteractionResult or None
         Whether the effect depends on the modifier; None without a treatment and a modifier.
+    before : FittedModel or None
+        The model with draws of its prior, for probabilities before the data.
+    prior_note : str or None
+        Where observed untreated survival lies outside what the priors expected.
 
     Examples
     --------
@@ -73,6 +78,8 @@ class FitResult:
     loo: Loo
     propensity: PropensityResult | None = None
     interaction: InteractionResult | None = None
+    before: FittedModel | None = None
+    prior_note: str | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -85,7 +92,8 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
-        return (*quality, *weighting, *self._standing_for, *self.checked.notes)
+        prior = () if self.prior_note is None else (self.prior_note,)
+        return (*quality, *weighting, *self._standing_for, *prior, *self.checked.notes)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:
@@ -142,6 +150,7 @@ class FitResult:
                 "name": self.checked.person_time.provenance.design.value,
                 "immortal_months": self.checked.person_time.provenance.immortal_months,
             },
+            "priors": prior_sentence(self.spec, self.checked.priors),
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),

@@ -3,6 +3,7 @@
 import math
 
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.summary import probability
@@ -38,7 +39,7 @@ def dependence_sentences(result: FitResult) -> list[str]:
     turns = next((s for s in found.statements if s.name == "hazard-ratio-turns"), None)
     told = [_by_comparison(found, modifier.name)]
     if turns is not None and turns.posterior is not None:
-        told = [_shape(found, modifier.name, turns.posterior), *told]
+        told = [_shape(found, modifier.name, turns.posterior, turns.prior), *told]
     if not linear_in_modifier(result.spec.model):
         told.append(
             f"The coefficients of {modifier.name} have no meaning one by one: read the hazard "
@@ -60,9 +61,10 @@ def _by_coefficient(result: FitResult, name: str, modifier: str) -> str:
             f"changes by a factor {factor}."
         )
     way = "better" if lower > 0.5 else "worse"
+    before = float(probability(result.prior[name] < 0.0)) if name in result.prior else None
     return (
         f"The effect is probably {way} at higher {modifier} (posterior probability "
-        f"{chance_words(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
+        f"{_chances(lower, before)}): the hazard ratio changes by a factor {factor}."
     )
 
 
@@ -82,12 +84,12 @@ def _by_comparison(found: InteractionResult, modifier: str) -> str:
     way = "better" if lower > 0.5 else "worse"
     return (
         f"The effect is probably {way} at {modifier} {high_value} than at {low_value} (posterior "
-        f"probability {chance_words(max(lower, 1.0 - lower))}): the hazard ratio changes by a "
-        f"factor {factor}."
+        f"probability {_chances(lower, ratio['prior_prob_below_1'])}): the hazard ratio changes by "
+        f"a factor {factor}."
     )
 
 
-def _shape(found: InteractionResult, modifier: str, chance: float) -> str:
+def _shape(found: InteractionResult, modifier: str, chance: float, before: float | None) -> str:
     """Whether the effect runs one way over the modifier."""
     low, high = found.question.span or (found.question.low, found.question.high)
     inside = found.curve.sel(value=slice(low, high))
@@ -95,21 +97,29 @@ def _shape(found: InteractionResult, modifier: str, chance: float) -> str:
     place = f"between {modifier} {low:.3g} and {high:.3g}"
     lowest = f"its median is lowest, {float(best['median']):.2f}, at {float(best['value']):.3g}"
     factor = f"{found.question.irrelevant[1]:g}"
+    told = beside_prior(chance_words(chance), before)
     if chance >= SETTLED:
         return (
             f"The effect does not run one way {place}: its hazard ratio both falls and rises by a "
-            f"factor {factor} or more (posterior probability {chance_words(chance)}); {lowest}."
+            f"factor {factor} or more (posterior probability {told}); {lowest}."
         )
     if chance > 1.0 - SETTLED:
         return (
             f"Whether the effect runs one way {place} is not settled: its hazard ratio both falls "
             f"and rises by a factor {factor} or more with posterior probability "
-            f"{chance_words(chance)}; {lowest}."
+            f"{told}; {lowest}."
         )
     return (
         f"The effect probably runs one way {place}: its hazard ratio both falls and rises by a "
-        f"factor {factor} or more with posterior probability {chance_words(chance)} only."
+        f"factor {factor} or more with posterior probability {told} only."
     )
+
+
+def _chances(lower: float, before: float | None) -> str:
+    """The likelier side's probability, with what it was before the data."""
+    if before is not None and lower <= 0.5:
+        before = 1.0 - before
+    return beside_prior(chance_words(max(lower, 1.0 - lower)), before)
 
 
 def _exp(value: float | None) -> float:
