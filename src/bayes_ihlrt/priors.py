@@ -168,7 +168,8 @@ class Prior(_Frozen):
 class HazardRatioPrior(_Frozen):
     """A normal prior on a log hazard ratio, told as a hazard ratio with its 95 % interval.
 
-    log HR ~ Normal(log(hr_median), (log(upper) - log(lower)) / (2 x 1.96)).
+    log HR ~ Normal(log(hr_median), (log(upper) - log(lower)) / (2 x 1.96)); the interval is centred
+    on the median on the log scale, within 5 %.
 
     Parameters
     ----------
@@ -176,8 +177,6 @@ class HazardRatioPrior(_Frozen):
         Prior median of the hazard ratio (below 1: the hazard is lowered).
     hr_interval : tuple of float
         Central 95 % prior interval of the hazard ratio.
-
-    The interval is centred on the median on the log scale, within 5 %.
 
     Examples
     --------

@@ -181,7 +181,7 @@ BAD = [
         {
             'start = "ihlrt_months"': 'start = "ihlrt_months"\ndesign = "clone-censor-weight"\n'
             "grace = 3.0",
-            "[sampler]": '[propensity]\nformula = "nlr"\n\n[sampler]\ntune = 500',
+            "[sampler]": '[propensity]\nformula = "nlr"\nestimand = "ato"\n\n[sampler]\ntune = 500',
         },
     ),
     Bad(

@@ -48,9 +48,9 @@ def said(climbed, **changes):
 
 def test_what_was_adjusted_for_is_named_and_the_g_formula_is_no_hazard_ratio(climbed):
     assert (
-        "With immortal time removed and adjusted for nlr, albi, afp_high, response, the rungs' "
-        "hazard ratios lie between 0.50 and 0.50."
+        "What follows is with immortal time removed and adjusted for nlr, albi, afp_high, response."
     ) in said(climbed)
+    assert "hazard ratios lie" not in said(climbed)
     *_, simulated = climbed.rungs
     assert "hazard ratio is that given response" in simulated.plan.assumption
     assert str(ladder_data(climbed)["label"].values[-1]) == "Simulated (g-formula), covariates *"
@@ -79,12 +79,61 @@ def test_months_through_response_and_given_response_are_told(climbed):
     )
 
 
+def gaining(rung, median):
+    """Return a rung that tells months gained."""
+    months = {"mean": median, "sd": 1.0, "median": median, "q2.5": median - 2, "q97.5": median + 2}
+    return replace(rung, rmst_difference=months)
+
+
+def test_months_are_ranged_over_one_comparison_only(climbed):
+    """Clones and the g-formula compare the same; a landmark something else."""
+    own = {"clone-censor-weight": 1.6, "g-formula": 1.9, "landmark-5": 0.4, "sequential": 2.5}
+    rungs = [
+        replace(gaining(found, own[found.plan.rung]), target="ate")
+        if found.plan.rung in own and found.plan.adjustment != "none"
+        else found
+        for found in climbed.rungs
+    ]
+    rungs = [
+        replace(found, target=None) if found.plan.adjustment == "covariates" else found
+        for found in rungs
+    ]
+    told = said(climbed, rungs=tuple(rungs))
+    within = (
+        "Months gained, treated within 6 months against never treated, in everybody, months 0 to "
+        "24: between +1.6 and +1.9 by 2 rungs."
+    )
+    assert within in told
+    assert (
+        "treated by month 5 against not treated by month 5 (some are later), in everybody, of "
+        "those at risk at month 5, months 5 to 29: +0.4 by 2 rungs."
+    ) in told
+    assert (
+        "treated at a decision against not then nor later, in everybody, at each decision, "
+        "24 months from it: +2.5 (+0.5 to +4.5)."
+    ) in told
+    assert "These are different questions" in told
+    assert "1 rung tells no months, for the reason given." in told
+    written = {
+        r["rung"]: r["compares"] for r in replace(climbed, rungs=tuple(rungs)).to_dict()["rungs"]
+    }
+    assert written["clone-censor-weight"] == written["g-formula"]
+    assert written["split"]["treated"] == "treated from month 0"
+
+
+def test_one_comparison_is_no_several_questions(climbed):
+    rungs = [gaining(found, 1.0) for found in climbed.rungs if found.plan.grace is not None]
+    told = said(climbed, rungs=(climbed.rungs[0], *rungs))
+    assert "+1.0 by 2 rungs" in told
+    assert "different questions" not in told
+
+
 def test_crude_rungs_alone_are_not_called_adjusted(climbed):
     crude = tuple(found for found in climbed.rungs if found.plan.adjustment == "none")
     told = said(climbed, rungs=crude)
-    assert "With immortal time removed and nothing adjusted for but nlr, the rungs'" in told
+    assert "with immortal time removed and nothing adjusted for but nlr." in told
     plain = tuple(replace(r, plan=replace(r.plan, adjusted_for=())) for r in crude)
-    assert "removed and nothing adjusted for, the rungs'" in said(climbed, rungs=plain)
+    assert "removed and nothing adjusted for." in said(climbed, rungs=plain)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def adjustment_faults(
 
 def _of_clones(propensity: PropensitySpec, treatment: TreatmentSpec | None) -> list[Fault]:
     clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
-    if not clones or propensity.estimand is EstimandTarget.ATE:
+    stated = "estimand" in propensity.model_fields_set
+    if not clones or not stated or propensity.estimand is EstimandTarget.ATE:
         return []
     problem = (
         f"'{propensity.estimand}' was found, and clones are weighted by the probability of keeping "
@@ -54,3 +55,26 @@ def _of_sampler(propensity: PropensitySpec, sampler: SamplerSpec) -> list[Fault]
         "engine fits every draw of the propensity"
     )
     return [Fault("[sampler]", problem, "Leave it out; draws, chains and seed are used")]
+
+
+def with_target_of_clones(
+    propensity: PropensitySpec | None, treatment: TreatmentSpec | None
+) -> PropensitySpec | None:
+    """Return a propensity with the population of clones, where the design has them and none is set.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation and its use.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+
+    Returns
+    -------
+    PropensitySpec or None
+        With estimand ``ate`` for clones that state no other, as it is otherwise.
+    """
+    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    if propensity is None or not clones or "estimand" in propensity.model_fields_set:
+        return propensity
+    return propensity.model_copy(update={"estimand": EstimandTarget.ATE})

@@ -10,13 +10,14 @@ doi 10.1093/aje/kwv254.
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
 from bayes_ihlrt.analysis.ladder_rung import Rung
+from bayes_ihlrt.analysis.ladder_targets import target_of
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.notes import left_out
 from bayes_ihlrt.analysis.null_simulation import NullSimulation, simulate_naive
@@ -96,6 +97,9 @@ class LadderResult:
         dropped = self.cohort.dropped
         return tuple(left_out(dropped, total=len(dropped) + len(self.naive_rows.patients)))
 
+    def _compares(self, rung: Rung) -> dict[str, str] | None:
+        return asdict(target_of(rung, self.horizon)) if rung.estimated else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
         return {
@@ -106,7 +110,7 @@ class LadderResult:
             "data": data_summary(self.cohort, self.naive_rows),
             "notes": list(self.notes),
             "horizon": self.horizon,
-            "rungs": [rung.to_dict() for rung in self.rungs],
+            "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
             "null_simulation": None if self.null is None else self.null.to_dict(),
         }
 

@@ -6,6 +6,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung
+from bayes_ihlrt.analysis.ladder_targets import months_sentences
 from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
@@ -173,7 +174,7 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
             f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
         )
-    found += _what_is_left(rest)
+    found += _what_is_left(rest, result.horizon)
     found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
     found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
@@ -198,7 +199,7 @@ def _as_extreme(null: NullSimulation) -> str:
     return f"{how_many} of them{lost} {verb} one at least as {null.tail} as here"
 
 
-def _what_is_left(rest: list[Rung]) -> list[str]:
+def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
     """Say what rungs without immortal time show, those that adjust where there are any."""
     comparable = [rung for rung in rest if rung.plan.states is None]
     adjusting = [r for r in comparable if r.plan.adjustment != CRUDE and r.plan.adjusted_for]
@@ -206,17 +207,17 @@ def _what_is_left(rest: list[Rung]) -> list[str]:
     if not sound:
         return ["No rung without immortal time could be estimated: nothing is known of the effect."]
     effects = [rung.log_hr for rung in sound if rung.log_hr is not None]
-    medians = [float(np.exp(log_hr["median"])) for log_hr in effects]
     settled = [log_hr for log_hr in effects if log_hr["q97.5"] < 0.0 or log_hr["q2.5"] > 0.0]
     removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
+    with_months = adjusting + [r for r in rest if r.plan.states is not None] or sound
     return [
-        f"With {removed}, the rungs' hazard ratios lie "
-        f"between {min(medians):.2f} and {max(medians):.2f}.",
+        f"What follows is with {removed}.",
+        *months_sentences(with_months, horizon),
         f"Of these {counted(len(sound), 'rung', 'rungs')}, {len(settled)} "
         f"{'has' if len(settled) == 1 else 'have'} a 95 % interval without a hazard ratio of 1."
         if settled
-        else "No 95 % interval of these rungs leaves out 1: the data do not settle whether "
-        "treatment helps or harms.",
+        else "No 95 % interval of these rungs leaves out a hazard ratio of 1: the data do not "
+        "settle whether treatment helps or harms.",
     ]
 
 

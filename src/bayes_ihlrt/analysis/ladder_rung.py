@@ -68,8 +68,12 @@ class Rung:
         The same at values of the modifier.
     rmst_difference : dict of str to float, or None
         Restricted mean time treated minus untreated, months up to the horizon, averaged over the
-        patients; of the g-formula treated within the grace period minus never. None where
-        covariates change during follow-up.
+        patients; of the g-formula and of clones treated within the grace period minus never. None
+        where covariates change during follow-up, or clones are not followed so long.
+    no_months : str or None
+        Why an estimated rung tells no months gained.
+    survival : dict of str to dict
+        Of clones: share alive at the horizon by strategy.
     rmst_at : dict of float to dict
         The same with everybody's modifier set to a value; empty where it is not defined.
     by_response : ResponsePaths or None
@@ -96,6 +100,8 @@ class Rung:
     log_hr: Summary | None = None
     log_hr_at: dict[float, Summary] = field(default_factory=dict)
     rmst_difference: Summary | None = None
+    no_months: str | None = None
+    survival: dict[str, Summary] = field(default_factory=dict)
     rmst_at: dict[float, Summary] = field(default_factory=dict)
     by_response: ResponsePaths | None = None
     person_time: PersonTime | None = None
@@ -136,6 +142,8 @@ class Rung:
     def to_dict(self) -> dict[str, Any]:
         """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
         treated, control = self.ess or (None, None)
+        # Of clones there are hazard ratios by the modifier and no months.
+        lacking = self.rmst_difference is None or (bool(self.log_hr_at) and not self.rmst_at)
         return {
             "rung": self.plan.rung,
             "adjustment": self.plan.adjustment,
@@ -143,7 +151,9 @@ class Rung:
             "log_hr": self.log_hr,
             "log_hr_at": _listed(self.log_hr_at) if self.estimated else None,
             "rmst_difference": self.rmst_difference,
-            "rmst_at": None if self.rmst_difference is None else _listed(self.rmst_at),
+            "no_months": self.no_months,
+            "survival": self.survival or None,
+            "rmst_at": None if lacking else _listed(self.rmst_at),
             "by_response": None if self.by_response is None else asdict(self.by_response),
             "adjusted_for": list(self.plan.adjusted_for),
             **_counts(self.person_time),

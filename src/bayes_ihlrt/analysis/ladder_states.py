@@ -7,8 +7,8 @@ from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, Transi
 from bayes_ihlrt.model.formula import without_terms
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
-from bayes_ihlrt.names import HazardFamily, ResponseEffect
-from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.names import Dist, HazardFamily, ResponseEffect
+from bayes_ihlrt.priors import AnyPrior, Prior
 
 CUTS: Final = (3.0, 6.0, 12.0, 24.0)
 """Months at which the hazards may change unless the ladder says otherwise."""
@@ -16,6 +16,10 @@ CUTS: Final = (3.0, 6.0, 12.0, 24.0)
 _LAST_RESPONSE_CUT: Final = 6.0
 OF_DECISIONS: Final = frozenset({"time", "number"})
 """Names of a propensity that are of the decision and of no patient."""
+
+ON_RESPONSE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=1.0)
+"""What treatment does to response: a hazard ratio between 1/7 and 7. It is wider than the prior of
+treatment on the event, since what it shrinks away is the path through response."""
 
 _SHAPES: Final = frozenset({*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "smoothing_sd"})
 """Parameters of the baseline hazard, which mean another thing in another family."""
@@ -63,6 +67,7 @@ def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ON
             formula=_with_treatment(without_terms(decided, own | changing), spec, effect),
             group=group,
             cuts=ladder.response_cuts or early or cuts[:1],
+            priors={} if effect is ResponseEffect.NONE else {treatment.name: ON_RESPONSE},
         ),
         modifier=spec.modifier,
         scales=spec.scales,

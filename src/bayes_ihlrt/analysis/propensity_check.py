@@ -12,6 +12,7 @@ from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.propensity.one_moment import at_one_moment
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 if TYPE_CHECKING:
@@ -113,9 +114,26 @@ def check_propensity(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         initiation = propensities.prepare_propensity(spec, emulation.decisions.columns, modifier)
-    return CheckedPropensity(
-        spec, emulation, initiation, tuple(str(warning.message) for warning in caught)
-    )
+        notes = _check_grace(spec, emulation, modifier)
+    told = dict.fromkeys(str(warning.message) for warning in caught)
+    return CheckedPropensity(spec, emulation, initiation, (*told, *notes))
+
+
+def _check_grace(
+    spec: PropensitySpec, emulation: Emulation, modifier: ModifierSpec | None
+) -> list[str]:
+    """Bind the model of treatment within the grace period, so that `fit` finds no other fault."""
+    if emulation.grace is None:
+        return []
+    own = at_one_moment(spec, emulation.grace.columns)
+    propensities.prepare_propensity(own, emulation.grace.columns, modifier)
+    if own is spec:
+        return []
+    return [
+        "Treatment within the grace period is explained by covariates at time zero, where the time "
+        "of the decision is the same for everybody: it is left out of that model, and stays in the "
+        "model of starting at each visit."
+    ]
 
 
 def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:

@@ -30,8 +30,11 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.formula import parse_formula, parse_group, without_terms
+from bayes_ihlrt.inference.strategy_survival import strategy_survival
+from bayes_ihlrt.inference.weighting import WeightedAnalysis
+from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
+from bayes_ihlrt.propensity.one_moment import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -100,23 +103,54 @@ def _weighted(
         draws=spec.ladder.draws,
         seed=spec.sampler.seed,
     )
+    rung = _estimated(spec, plan, found.fit, horizon=horizon)
+    if plan.grace is not None:
+        rung = _with_clone_months(spec, rung, found.analysis, plan.grace, horizon)
     return replace(
-        _estimated(spec, plan, found.fit, horizon=horizon),
+        rung,
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
     )
 
 
+def _with_clone_months(
+    spec: AnalysisSpec, rung: Rung, analysis: WeightedAnalysis, grace: float, horizon: float
+) -> Rung:
+    """Add survival by strategy, of which no hazard ratio between clones tells."""
+    treated, never = within(grace).name, UNTREATED.name
+    try:
+        found = strategy_survival(
+            *(analysis, horizon),
+            names=(never, treated),
+            draws=spec.ladder.draws,
+            seed=spec.sampler.seed,
+        )
+    except SpecificationError as error:
+        return replace(rung, no_months=" ".join(str(fault) for fault in error.faults))
+    except ConvergenceError as error:
+        return replace(rung, no_months=error.problem)
+    alive, months = found["survival"], found["rmst"]
+    gained = months.sel({STRATEGY: treated}) - months.sel({STRATEGY: never})
+    return replace(
+        rung,
+        rmst_difference=_summary(gained),
+        no_months=None,
+        survival={name: _summary(alive.sel({STRATEGY: name})) for name in (treated, never)},
+    )
+
+
 def _estimated(spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
-    defined = not undefined_survival(fit)
+    reason = undefined_survival(fit)
+    defined = not reason
     at = _values(spec) if defined else ()
     return Rung(
         plan=plan,
         log_hr=_summary(log_hazard_ratio(fit)),
         log_hr_at=_by_modifier(spec, fit),
         rmst_difference=_months_gained(fit, horizon) if defined else None,
+        no_months=reason or None,
         rmst_at={value: _months_gained(fit, horizon, value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
@@ -181,11 +215,8 @@ def _positivity(
 
 def _decided_on(propensity: PropensitySpec, design: DesignKind) -> PropensitySpec:
     """Adjust by weights; leave the time of the decision out where there is one time only."""
-    weights = {"adjust": Adjustment.WEIGHTS}
-    if design is not DesignKind.LANDMARK:
-        return propensity.model_copy(update=weights)
-    formula = without_terms(propensity.formula, {"time", "number"})
-    return propensity.model_copy(update={**weights, "formula": formula})
+    weighing = propensity.model_copy(update={"adjust": Adjustment.WEIGHTS})
+    return without_clock(weighing, OF_DECISIONS) if design is DesignKind.LANDMARK else weighing
 
 
 def _settings(spec: AnalysisSpec) -> SamplerSpec:

@@ -82,6 +82,8 @@ class RungPlan:
         States of the g-formula; `model` is then that of the event.
     notes : tuple of str
         What to know before the estimate is believed.
+    grace : float, optional
+        Months within which the strategy "treated" starts: of clones and the g-formula.
     refused : Fault, optional
         Why the rung is listed and not estimated.
     """
@@ -94,6 +96,7 @@ class RungPlan:
     adjusted_for: tuple[str, ...] = ()
     states: StatesSpec | None = None
     notes: tuple[str, ...] = ()
+    grace: float | None = None
     refused: Fault | None = None
 
 
@@ -155,6 +158,7 @@ def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec, found: Responses) -
         adjusted_for=_adjusted_for(spec, COVARIATES),
         states=states,
         notes=tuple(text for text in notes if text),
+        grace=grace_months(spec.ladder, treatment),
     )
 
 
@@ -162,7 +166,11 @@ def _missing(spec: AnalysisSpec, treatment: TreatmentSpec) -> RungPlan:
     """Return the line of a g-formula that these visits do not allow."""
     model = _rung(spec, treatment, DesignKind.SPLIT, COVARIATES)
     return replace(
-        model, rung=G_FORMULA, assumption=_SIMULATED, refused=unmodelled(measured_and_read(spec))
+        model,
+        rung=G_FORMULA,
+        assumption=_SIMULATED,
+        refused=unmodelled(measured_and_read(spec)),
+        grace=grace_months(spec.ladder, treatment),
     )
 
 
@@ -192,6 +200,7 @@ def _rung(
         model=spec.model if adjustment == COVARIATES else crude_model(spec),
         assumption=_ASSUMES[design, adjustment],
         adjusted_for=_adjusted_for(spec, adjustment),
+        grace=own.get("grace"),
     )
 
 

@@ -10,12 +10,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults
+from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults, with_target_of_clones
 from bayes_ihlrt.analysis.columns import covariates, decided_on
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
@@ -88,8 +90,18 @@ class AnalysisSpec(BaseModel):
         description="Priors by term or parameter; the package's own where left out. `base` names a "
         "packaged set that the other lines override.",
     )
-    prior_base: SkipJsonSchema[str | None] = Field(default=None, exclude=True, repr=False)
-    scales: HeldScales = Field(default=None, exclude=True, repr=False)
+    prior_base: SkipJsonSchema[str | None] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Name of the packaged set that `priors` rests on; set by `base` there.",
+    )
+    scales: HeldScales = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Reference time and standard deviations of the cohort; set when it is read.",
+    )
     sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
     estimands: EstimandSpec = Field(
         default=EstimandSpec(), description="What is read from the posterior."
@@ -112,6 +124,13 @@ class AnalysisSpec(BaseModel):
         if self.prior_base is not None:
             written["priors"] = {BASE: self.prior_base, **written["priors"]}
         return written
+
+    @field_validator("propensity", mode="after")
+    @classmethod
+    def _clones_stand_for_everybody(
+        cls, propensity: PropensitySpec | None, info: ValidationInfo
+    ) -> PropensitySpec | None:
+        return with_target_of_clones(propensity, info.data.get("treatment"))
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:

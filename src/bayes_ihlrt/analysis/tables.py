@@ -116,6 +116,11 @@ class Reading:
         base = {} if self.prior_base is None else {BASE: self.prior_base}
         return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
 
+    def table(self, name: str) -> Any:
+        """Return a table, its defaults where the file has none, None where it cannot be read."""
+        own = self.tables.get(name)
+        return _TABLES[name]() if own is None and name not in self.given else own
+
     @property
     def tells_columns(self) -> bool:
         """Whether it is known which columns the analysis reads, so that data can be checked."""
@@ -274,24 +279,22 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
         found.faults += prior_faults(model)
         if _HEADING in tables and tables[_HEADING].schema_version == 1:
             found.faults += schema_one_faults(model)
-        if "sensitivity" in tables:
-            found.faults += sensitivity_faults(tables["sensitivity"], model)
-    if "estimands" in tables and all(name in tables for name in named):
+        if (sensitivity := found.table("sensitivity")) is not None:
+            found.faults += sensitivity_faults(sensitivity, model)
+    estimands = found.table("estimands")
+    if estimands is not None and all(name in tables for name in named):
         found.faults += estimand_faults(
-            tables["estimands"],
-            tables.get("treatment"),
-            tables.get("modifier"),
+            *(estimands, tables.get("treatment"), tables.get("modifier")),
             has_propensity="propensity" in found.given,
         )
-    if "sampler" in tables:
+    if (sampler := found.table("sampler")) is not None:
         found.faults += adjustment_faults(
-            tables.get("propensity"), tables.get("treatment"), tables["sampler"]
+            tables.get("propensity"), tables.get("treatment"), sampler
         )
-    if "ladder" in tables and ("visits" in tables or "visits" not in found.given):
-        found.faults += ladder_faults(
-            tables["ladder"], tables.get("visits"), tables.get("treatment")
-        )
+    ladder = found.table("ladder")
+    if ladder is not None and ("visits" in tables or "visits" not in found.given):
+        found.faults += ladder_faults(ladder, tables.get("visits"), tables.get("treatment"))
         if "modifier" in tables or "modifier" not in found.given:
             found.faults += response_effect_faults(
-                tables["ladder"], tables.get("visits"), tables.get("modifier")
+                ladder, tables.get("visits"), tables.get("modifier")
             )

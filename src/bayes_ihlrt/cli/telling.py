@@ -10,7 +10,6 @@ import typer
 from bayes_ihlrt import report as reports
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
 from bayes_ihlrt.escaping import printable
-from bayes_ihlrt.plain import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,4 +50,4 @@ def console() -> "Console":
 
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON, and nothing else, on standard output."""
-    sys.stdout.write(f"{json_text(content)}\n")
+    sys.stdout.write(f"{reports.json_text(content)}\n")

@@ -154,6 +154,36 @@ class Models:
         grace = None if second is None else chosen(second, found)
         return Propensities(chosen(first, found), grace), good
 
+    def possible(
+        self, patient: Floats, starts: Starts, rng: np.random.Generator | None
+    ) -> tuple[Propensities, Floats]:
+        """Fit the models of treatment and leave out draws without finite weights.
+
+        Parameters
+        ----------
+        patient : ndarray, shape (draws, patients)
+            Weights of all patients.
+        starts : Starts
+            Where to begin.
+        rng : numpy.random.Generator or None
+            Draws the locations of the priors; None leaves them as stated.
+
+        Returns
+        -------
+        found : Propensities
+            Of the draws that have modes and in which nothing that a patient received has
+            probability 0 to rounding.
+        patient : ndarray, shape (draws kept, patients)
+            Their weights.
+        """
+        found, good = self.propensities(patient, starts, rng)
+        kept = self._possible(found)
+        possible = Propensities(
+            _taken(found.initiation, kept),
+            None if found.grace is None else _taken(found.grace, kept),
+        )
+        return possible, patient[good][kept]
+
     def members(self, found: Propensities, patient: Floats) -> dict[str, Floats]:
         """Return the data of the outcome model of each draw.
 
@@ -215,18 +245,12 @@ class Models:
         Returns
         -------
         ndarray, shape (draws, dims)
-            Unconstrained, of the draws that have modes and in which nothing that a patient
-            received has probability 0 to rounding: its weight would be infinite.
+            Unconstrained, of the draws that are `possible` and have a mode.
         """
-        found, good = self.propensities(patient, starts, rng)
-        kept = self._possible(found)
-        if not kept.any():
+        possible, own = self.possible(patient, starts, rng)
+        if not len(own):
             return np.empty((0, len(starts.outcome)))
-        possible = Propensities(
-            _taken(found.initiation, kept),
-            None if found.grace is None else _taken(found.grace, kept),
-        )
-        members = self.members(possible, patient[good][kept])
+        members = self.members(possible, own)
         outcome = modes(self.outcome, members, starts.outcome, rng)
         return np.delete(outcome.positions, outcome.failed, axis=0)
 

@@ -20,6 +20,7 @@ from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.one_moment import at_one_moment
 from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
@@ -196,14 +197,20 @@ def prepare_weighted(
     """
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
 
-    def bind(table: Decisions) -> PreparedPropensity:
-        return prepare_propensity(propensity_spec, table.columns, outcome.modifier)
+    def bind(spec: PropensitySpec, table: Decisions) -> PreparedPropensity:
+        return prepare_propensity(spec, table.columns, outcome.modifier)
+
+    grace = None
+    if emulation.grace is not None:
+        # Read at time zero, where the time of the decision is one for everybody.
+        own = at_one_moment(propensity_spec, emulation.grace.columns)
+        grace = bind(own, emulation.grace)
 
     return WeightedAnalysis(
         emulation=emulation,
         outcome=prepare(outcome, emulation.person_time, reduce=False),
-        initiation=bind(emulation.decisions),
-        grace=None if emulation.grace is None else bind(emulation.grace),
+        initiation=bind(propensity_spec, emulation.decisions),
+        grace=grace,
         target=EstimandTarget.ATE if clones else propensity_spec.estimand,
     )
 

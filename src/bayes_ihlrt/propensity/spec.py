@@ -29,7 +29,7 @@ class PropensitySpec(BaseModel):
         e); ``none`` (balance is described, nothing is adjusted).
     estimand : EstimandTarget
         Population of the balancing weights, in the analysis where `adjust` is ``weights`` and in
-        every table of balance. ``ate`` is stabilised, except for clones.
+        every table of balance. ``ate`` is stabilised, except for clones, whose population it is.
     uncertainty : PropensityUncertainty
         How the uncertainty of the propensity reaches the effect of treatment.
     trim : float, optional

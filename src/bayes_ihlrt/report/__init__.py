@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.plain import json_text as json_text
     from bayes_ihlrt.report.check_table import print_check as print_check
     from bayes_ihlrt.report.checks_table import print_diagnosis as print_diagnosis
     from bayes_ihlrt.report.checks_table import write_diagnosis as write_diagnosis
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "print_check": "bayes_ihlrt.report.check_table",
+        "json_text": "bayes_ihlrt.plain",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",
         "PlainConsole": "bayes_ihlrt.report.consoles",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.ladder_targets import Target
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table, significant
 from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, text
@@ -64,6 +65,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
         count("Events", "events", missing=""),
         count("Immortal months", "immortal_months", missing=""),
         Column("Effective treated / untreated", _effective, "ess_treated"),
+        text("Compares", "compares"),
         text("Rests on", "rests_on"),
     )
     note = "Hazard ratio below 1, months above 0: better with treatment."
@@ -149,7 +151,15 @@ def _rung(label: str, rung: Mapping[str, Any]) -> Record:
     months = rung["rmst_difference"] or {}
     ratio = rung["log_hr"] or {}
     told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
-    told = ". ".join(part.removesuffix(".") for part in (told, *rung.get("warnings", ())))
+    silent = rung.get("no_months")
+    told = ". ".join(
+        part.removesuffix(".")
+        for part in (
+            *(told, *([] if silent is None else [f"No months gained: {silent}"])),
+            *rung.get("warnings", ()),
+        )
+    )
+    compares = rung.get("compares")
     kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
     return {
         "label": label,
@@ -158,8 +168,14 @@ def _rung(label: str, rung: Mapping[str, Any]) -> Record:
         **{part: math.exp(ratio[part]) if ratio else None for part in _SUMMARY},
         **{f"months {part}": months.get(part) for part in _SUMMARY},
         **{name: rung[name] for name in kept},
+        "compares": "" if compares is None else _compared(compares),
         "rests_on": told,
     }
+
+
+def _compared(target: Mapping[str, str]) -> str:
+    """Return what a rung compares, in one line."""
+    return Target(**target).words
 
 
 def _ladder_by_modifier(output: Output, modifier: str) -> Table:

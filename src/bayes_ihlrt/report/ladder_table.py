@@ -17,6 +17,7 @@ from bayes_ihlrt.analysis.ladder_figure import (
 )
 from bayes_ihlrt.analysis.ladder_paths import response_sentence
 from bayes_ihlrt.analysis.ladder_rung import Rung, Summary
+from bayes_ihlrt.analysis.ladder_targets import target_of
 from bayes_ihlrt.inference.store import save
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report.briefing import brief_ladder
@@ -50,7 +51,7 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
         console.print()
     for rung in result.rungs:
-        _print_rung(console, rung)
+        _print_rung(console, rung, result.horizon)
     console.print()
     for sentence in (*result.notes, *ladder_sentences(result)):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
@@ -62,9 +63,13 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
     console.print(Text(told))
 
 
-def _print_rung(console: Console, rung: Rung) -> None:
+def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
     """Print what a rung rests on, whom it leaves out, and what has to be known of it."""
     console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
+    if rung.estimated:
+        console.print(Text(f"  Compares {target_of(rung, horizon).words}."))
+    if rung.no_months is not None:
+        console.print(Text(f"  No months gained: {rung.no_months}."))
     for note in rung.left_out:
         console.print(Text(f"  {note}"))
     if rung.reason is not None:

@@ -1,0 +1,1 @@
+"""Bias where truth is made outside: one module a mechanism, each with `rows()`."""
