@@ -1,5 +1,7 @@
 """Row weights against a slow second route, and their sums against the number naturally at risk."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.at_risk import followed_rows, weight_sums
 from bayes_ihlrt.propensity.targets import balancing_weight
 from bayes_ihlrt.propensity.weights import row_weights
-from emulated_cohorts import STEP, simulated, true_propensity
+from emulated_cohorts import STEP, chance_of_start, simulated, true_propensity
 
 ATE, ATO = EstimandTarget.ATE, EstimandTarget.ATO
 
@@ -44,11 +46,6 @@ def slow_never(found, chance):
                 weight /= 1.0 - chance[decision]
         weights.append(weight)
     return np.array(weights)
-
-
-def shares(table):
-    number = table.columns["number"]
-    return np.array([table.initiated[number == k].mean() for k in number])
 
 
 def test_clones_are_weighted_by_what_they_passed_and_earned(small):
@@ -186,17 +183,36 @@ def test_baseline_weights_of_the_grace_period_sum_to_the_number_at_risk():
     assert np.abs(deviation(found, wrong, cohort, AT_DECISIONS)[1.0][2:]).min() > 4.0
 
 
+def chances(cohort, found):
+    """Return true propensities of decisions and, between visits, of the intervals passed.
+
+    The simulated treatment is decided at the beginning of an interval, with probability p, and
+    starts at any time of it: at instants its odds are -log(1 - p) but for terms of order p^2.
+    """
+    if found.passed is None:
+        return true_propensity(found.decisions), None
+    response = dict(zip(cohort.columns["patient"], cohort.columns["response_months"], strict=True))
+    both = []
+    for table in (found.decisions, found.passed):
+        known = table.columns["number"] * STEP
+        who = [response[name] for name in table.columns["patient"]]
+        chance = chance_of_start(np.array(who) <= known, table.columns["severe"])
+        odds = -np.log1p(-chance)
+        both.append(odds / (1.0 + odds))
+    return tuple(both)
+
+
 @pytest.mark.parametrize("target", [ATE, ATO])
 def test_weights_of_trials_sum_to_the_target_naturally_at_risk(cohort, target):
     found = designed(cohort, "sequential")
-    chance = true_propensity(found.decisions)
-    weights = row_weights(found, chance, target=target)
+    chance, passing = chances(cohort, found)
+    weights = row_weights(found, chance, target=target, passing=passing)
     early = AT_DECISIONS[:4]
     sums = weight_sums(found, weights, cohort, target=target, propensity=chance, times=early)
     # Relative standard error at month 4.5: 2.3 % over 12 cohorts of 10,000, so 4 % of 3,000.
     np.testing.assert_allclose(sums.treated, sums.expected, rtol=0.08)
     np.testing.assert_allclose(sums.control, sums.expected, rtol=0.08)
-    naive = weight_sums(found, np.ones_like(weights), cohort, times=early)
+    naive = weight_sums(found, np.ones_like(weights), cohort, propensity=chance, times=early)
     assert np.all(naive.treated < 0.5 * naive.expected)
     default = weight_sums(found, weights, cohort, target=target, propensity=chance)
     assert default.times[0] == 0.0
@@ -235,16 +251,77 @@ def test_no_effect_is_found_where_there_is_none():
             assert np.log(naive[0] / naive[1]) < -0.1
 
 
-def test_stabilised_trials_weigh_what_was_passed_by_the_share_that_started(small):
-    """A control's weight changes by (1 - p_j) / (1 - e_j); the balancing weight stays bounded."""
-    trials = designed(small, "sequential")
-    chance = true_propensity(trials.decisions)
-    plain = row_weights(trials, chance, target=ATO)
-    stable = row_weights(trials, chance, target=ATO, stabilise=True)
-    share, rows = shares(trials.decisions), trials.person_time.columns
-    for row in range(0, trials.person_time.n_rows, 7):
-        passed = slice(int(rows["passed_from"][row]), int(rows["passed_to"][row]))
-        assert stable[row] == pytest.approx(plain[row] * np.prod(1.0 - share[passed]))
+@pytest.mark.parametrize("target", [ATO, ATE])
+def test_what_stabilises_trials_depends_on_the_months_alone_and_is_the_same_in_both_arms(target):
+    found = designed(simulated(800, 4, at_visit=True), "sequential")
+    chance = true_propensity(found.decisions)
+    plain = row_weights(found, chance, target=target)
+    factor = row_weights(found, chance, target=target, stabilise=True) / plain
+    rows = found.person_time.columns
+    treated = rows["ihlrt"] == 1.0
+    share = found.decisions.initiated.mean()
+    if target is ATE:
+        factor = factor / np.where(treated, share, 1.0 - share)
+    np.testing.assert_allclose(factor, rows["counted"])
+    by_start = {}
+    for start, value in zip(rows["start"].round(9), factor, strict=True):
+        by_start.setdefault(start, set()).add(round(value, 9))
+    months = sorted(by_start)
+    assert all(len(by_start[month]) == 1 for month in months)
+    counted = [by_start[month].pop() for month in months]
+    assert counted[0] == 1.0
+    assert counted[-1] < 0.8
+    assert counted == sorted(counted, reverse=True)
+
+
+def test_months_passed_between_visits_are_weighted_by_the_rate_at_which_treatment_starts():
+    """Slow second route: each row's parts of intervals, one by one, F by its own average."""
+    cohort = simulated(60, 4, at_visit=False)
+    found = designed(cohort, "sequential")
+    rng = np.random.default_rng(2)
+    chance = rng.uniform(0.05, 0.6, found.decisions.n_rows)
+    passing = rng.uniform(0.05, 0.6, found.passed.n_rows)
+    got = row_weights(found, chance, target=ATE, passing=passing)
+    rows, table, passed = found.person_time.columns, found.decisions, found.passed
+    start = dict(zip(cohort.columns["patient"], cohort.columns["treatment_start"], strict=True))
+    end = dict(zip(cohort.columns["patient"], cohort.columns["stop"], strict=True))
+    spans = [
+        (name, number * STEP)
+        for name in end
+        for number in range(100)
+        if number * STEP < min(end[name], start[name])
+    ]
+    leave = np.array([min(end[n], start[n], b + STEP) - b for n, b in spans]) / STEP
+    began = np.array([start[n] <= b + STEP for n, b in spans])
+    jumps = sorted(leave[began])
+    mass = np.array([1.0 / np.sum(leave >= jump - 1e-9) for jump in jumps])
+    mass /= mass.sum()
+
+    def by(share):
+        return mass[np.array(jumps) <= share + 1e-9].sum()
+
+    @cache
+    def average(share):
+        return np.mean([by(at) for at in np.linspace(share, 1.0, 4_001)])
+
+    for row in range(0, found.person_time.n_rows, 29):
+        decision = rows["decision"][row]
+        arm, origin = rows["ihlrt"][row], table.columns["time"][decision]
+        total = 0.0
+        if arm == 0.0:
+            now = origin + rows["start"][row]
+            for at in np.flatnonzero(passed.columns["patient"] == rows["patient"][row]):
+                begin = passed.columns["number"][at] * STEP
+                first = max((origin - begin) / STEP, 0.0)
+                if first >= 1.0 or begin > now + 1e-9:
+                    continue
+                whole = begin + STEP <= now + 1e-9
+                passed_by = 1.0 if whole else average(first)
+                gone = by(first) if origin > begin else 0.0
+                total += passing[at] / (1.0 - passing[at]) * (passed_by - gone)
+        own = chance[decision] if arm == 1.0 else 1.0 - chance[decision]
+        # The average of 4,001 points has an error of 1 / 8,000 a jump.
+        assert got[row] == pytest.approx(np.exp(total) / own, rel=5e-3)
 
 
 def test_what_does_not_go_together_is_refused(small):

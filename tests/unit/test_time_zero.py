@@ -1,8 +1,5 @@
 """The population from time zero: weights by hand, and patients simulated outside the package."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,10 +14,9 @@ from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from outside import simulator
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "validation"))
-
-from outside import centres
+CENTRES = simulator("centres")
 
 
 def fitted(columns, draws, *, group=""):
@@ -57,7 +53,7 @@ def truth(**more):
 
 
 def test_weights_by_hand():
-    frame = centres.cohort(centres.Design(), 3)
+    frame = CENTRES.cohort(CENTRES.Design(), 3)
     draws = {**truth(), "log_shape": np.array([[np.log(1.3)]])}
     weights = time_zero_weights(fitted(rows_of(frame), draws))
     rate = np.exp(-3.5 - 0.5 * frame["a"] + 0.4 * frame["z"]).to_numpy()
@@ -74,12 +70,12 @@ def test_survival_of_the_diagnosed():
     Forty cohorts of 50 centres; the diagnosed of the same seeds are counted from time zero.
     Tolerance: three standard errors of the mean difference over cohorts, 0.006.
     """
-    design, gaps, entered = centres.Design(centres=50, diagnosed=1000, uneven=False), [], []
+    design, gaps, entered = CENTRES.Design(centres=50, diagnosed=1000, uneven=False), [], []
     for seed in range(40):
         frame, everybody = (
-            centres.cohort(design, seed, everybody=all_of_them) for all_of_them in (False, True)
+            CENTRES.cohort(design, seed, everybody=all_of_them) for all_of_them in (False, True)
         )
-        effects = centres.effects(design, seed)
+        effects = CENTRES.effects(design, seed)
         found = []
         for patients in (frame, everybody):
             codes = sorted(set(patients["centre"]))
@@ -124,9 +120,9 @@ population = "{population}"
 
 @pytest.mark.parametrize("population", ["sample", "time-zero"])
 def test_late_entry_is_told(population):
-    frame = centres.cohort(centres.Design(centres=40, diagnosed=300), 1)
+    frame = CENTRES.cohort(CENTRES.Design(centres=40, diagnosed=300), 1)
     text = SPECIFICATION.format(
-        schema=1, group="(1 + a | centre)", population=population, centre='centre = "centre"'
+        schema=2, group="(1 + a | centre)", population=population, centre='centre = "centre"'
     )
     notes = check_analysis(parse_spec(text), frame).notes
     (entry,) = (note for note in notes if note.startswith("DELAYED ENTRY"))
@@ -136,5 +132,5 @@ def test_late_entry_is_told(population):
     assert any("patients a centre, effects of covariates" in note for note in notes)
     assert any("Intercepts and slopes of centre are taken as uncorrelated" in n for n in notes)
     whole = frame.assign(entry=0.0)
-    text = SPECIFICATION.format(schema=1, group="", population=population, centre="")
+    text = SPECIFICATION.format(schema=2, group="", population=population, centre="")
     assert not any("DELAYED" in note for note in check_analysis(parse_spec(text), whole).notes)

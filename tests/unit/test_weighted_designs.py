@@ -71,17 +71,25 @@ def test_sequential_controls_are_followed_on_when_crossover_is_ignored():
     assert found.columns["passed_to"].tolist() == [0] * found.n_rows
 
 
-def test_sequential_trials_between_visits_start_when_the_decision_is_settled():
-    """Nobody's clock runs while those to be treated have to live on."""
-    found = emulate(*made("sequential", EVERY)).person_time
-    assert rows(found, "patient", "trial", "start", "stop", "event", "ihlrt", "response") == [
-        ("a", 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
-        ("a", 1.0, 0.0, 4.0, 1.0, 1.0, 1.0),
+def test_sequential_trials_between_visits_follow_both_arms_from_the_same_time():
+    """Starts come a third into the interval (a) and at its end (c): 1/6 and 1/4 of those at risk.
+
+    a waits from month 3 to 4 and is then treated; b waits from months 3 and 4; c is treated at 3;
+    d dies before the instant of the interval, month 3.
+    """
+    found = emulate(*made("sequential", EVERY))
+    assert rows(
+        found.person_time, "patient", "trial", "start", "stop", "event", "ihlrt", "response"
+    ) == [
+        ("a", 0.0, 0.0, 1.0, 0.0, 0.0, 1.0),
+        ("a", 1.0, 0.0, 6.0, 1.0, 1.0, 1.0),
         ("b", 0.0, 0.0, 3.0, 1.0, 0.0, 0.0),
-        ("c", 0.0, 0.0, 5.0, 0.0, 1.0, 0.0),
+        ("b", 1.0, 0.0, 2.0, 1.0, 0.0, 0.0),
+        ("c", 0.0, 0.0, 5.0, 0.0, 1.0, 1.0),
     ]
-    assert dict(found.provenance.dropped) == {
-        "d": "no decision while untreated, eligible and under observation"
+    assert found.decisions.columns["time"].tolist() == [3.0, 4.0, 3.0, 4.0, 3.0]
+    assert dict(found.person_time.provenance.dropped) == {
+        "d": "event or end of follow-up before a trial"
     }
 
 

@@ -12,13 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
-from bayes_ihlrt.model.baseline import SEVERAL_LEVELS, interval_distances
+from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN, SEVERAL_LEVELS, interval_distances
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.names import INTERVAL, Dist
-from bayes_ihlrt.priors import Prior, PriorScale
+from bayes_ihlrt.priors import Z_975, Prior, PriorScale
 
 Floats = NDArray[np.float64]
 N_DRAWS: Final = 4000
@@ -130,7 +130,9 @@ def _level(
     given = {anchor: np.zeros(size), **shape}
     if prior.on is PriorScale.LOG_MEDIAN:
         mu = prior.hyperparameters["mu"]
-        level = _at_median(prepared.hazard, given, level, mu=mu) - reference
+        furthest = max(LAST_LOG_MEDIAN - mu, 0.1)
+        apart = min(Z_975 * prior.hyperparameters["sigma"], furthest)
+        level = _at_median(prepared.hazard, given, level, mu=mu, apart=apart) - reference
     elif prior.at is not None:
         level = level - _log_cumulative(prepared.hazard, given, prior.at) - reference
     return level[:, None] + shape[anchor] if anchor in shape else level
@@ -152,9 +154,9 @@ def _shape(
 
 
 def _at_median(
-    hazard: Hazard, given: Mapping[str, Floats], log_median: Floats, *, mu: float
+    hazard: Hazard, given: Mapping[str, Floats], log_median: Floats, *, mu: float, apart: float
 ) -> Floats:
-    """Return the level at which H(median) = log 2, linearly in log m around the prior median.
+    """Return the level at which H(median) = log 2, exact at the prior median and its upper bound.
 
     `model.baseline` states the prior of the graph in the same way.
     """
@@ -162,8 +164,7 @@ def _at_median(
     cumulative = _log_cumulative(hazard, given, median)
     stretch: Floats | float = 1.0
     if not isinstance(hazard, SEVERAL_LEVELS):
-        basis = hazard.log_hazard_basis(np, np.array([median]))
-        stretch = np.exp(mu + hazard.log_hazard(np, basis, given)[..., 0] - cumulative)
+        stretch = (_log_cumulative(hazard, given, float(np.exp(mu + apart))) - cumulative) / apart
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
 
 

@@ -78,9 +78,8 @@ def describe_propensity(
     earned = None if analysis.grace is None else propensity(propensity_mode(analysis.grace))
     clones = story.design is DesignKind.CLONE_CENSOR_WEIGHT
     # Clones stand for everybody at risk; stabilised, they would stand for those left.
-    weights = row_weights(
-        emulation, chance, target=analysis.target, grace=earned, stabilise=not clones
-    )
+    given = {"grace": earned, "passing": _passing(analysis)}
+    weights = row_weights(emulation, chance, target=analysis.target, **given, stabilise=not clones)
     compared = (
         _at_end_of_grace(analysis, weights, treatment) if clones else _at_entry(analysis, weights)
     )
@@ -101,6 +100,12 @@ def describe_propensity(
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
         patient_overlap=_patient_overlap(analysis, chance),
     )
+
+
+def _passing(analysis: WeightedAnalysis) -> Floats | None:
+    if analysis.passing is None:
+        return None
+    return propensity(propensity_mode(analysis.initiation, at=analysis.passing))
 
 
 def _patient_overlap(analysis: WeightedAnalysis, chance: Floats) -> Floats:

@@ -11,6 +11,7 @@ RESERVED_NAMES: Final = frozenset(
     {
         *("patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"),
         *("trial", "decision", "passed_from", "passed_to", "earned"),
+        *("counted", "opened_in", "passed_opened", "lies_in", "passed_here"),
     }
 )
 """Names of the package's own columns, which no treatment or covariate may carry."""

@@ -153,7 +153,7 @@ def decisions(
         rule=rule,
         outside=_outside(points, known, began, keep),
     )
-    _require_both(found, treatment)
+    require_both(found, treatment)
     return found
 
 
@@ -260,7 +260,21 @@ def _outside(points: Grid, known: FollowUp, began: NDArray[np.bool_], keep: Ints
     return reasons
 
 
-def _require_both(found: Decisions, treatment: TreatmentSpec) -> None:
+def require_both(found: Decisions, treatment: TreatmentSpec) -> None:
+    """Refuse decisions at which nobody or everybody is treated.
+
+    Parameters
+    ----------
+    found : Decisions
+        The decisions.
+    treatment : TreatmentSpec
+        The treatment.
+
+    Raises
+    ------
+    SpecificationError
+        With what was found.
+    """
     began = found.initiated
     if 0.0 < began.sum() < len(began):
         return

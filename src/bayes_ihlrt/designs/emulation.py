@@ -31,12 +31,17 @@ class Emulation:
     grace : Decisions or None
         One row for each patient at risk at the end of the grace period, ``initiated`` = treated
         within it, with covariates at time zero.
+    passed : Decisions or None
+        Intervals between visits that controls of sequential trials pass, whether or not they are a
+        decision of a trial: what ``passed_from`` and ``passed_to`` then point to, with the parts of
+        intervals in ``opened_in``, ``passed_opened``, ``lies_in`` and ``passed_here``.
     """
 
     person_time: PersonTime
     decisions: Decisions
     treatment: str
     grace: Decisions | None = None
+    passed: Decisions | None = None
 
     @property
     def origin(self) -> NDArray[np.float64]:

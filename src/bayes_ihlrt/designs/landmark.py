@@ -56,13 +56,7 @@ def landmark(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
             part["trial"] = np.full(len(part["start"]), float(number))
             part["stratum"] = part["trial"]
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    first = treatment.landmarks[0] + SAME_TIME
-    reason = (
-        f"event or end of follow-up by the landmark ({treatment.landmarks[0]:g} months)"
-        if len(parts) == 1
-        else f"event or end of follow-up by the first landmark ({treatment.landmarks[0]:g} months)"
-    )
-    dropped = {str(patient): reason for patient in state.patients[state.exit_time <= first]}
+    dropped = _gone(cohort, treatment)
     followed = set(rows["patient"].tolist()) | set(dropped)
     late = "not yet followed at a landmark (delayed entry)"
     dropped |= {str(who): late for who in state.patients if who not in followed}
@@ -112,6 +106,18 @@ def landmark_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
     return Emulation(
         PersonTime({**rows.columns, **pointers}, rows.provenance), table, treatment.name
     )
+
+
+def _gone(cohort: Cohort, treatment: TreatmentSpec) -> dict[str, str]:
+    """Tell who has left by the first landmark: the treated among them belong to no arm of it."""
+    known, month = follow_up(cohort.columns, treatment.name), treatment.landmarks[0]
+    which = "the" if len(treatment.landmarks) == 1 else "the first"
+    left = f"event or end of follow-up by {which} landmark ({month:g} months)"
+    treated = known.treated_from < known.end - SAME_TIME
+    return {
+        str(known.patients[who]): f"treated, and {left}" if treated[who] else left
+        for who in np.flatnonzero(known.end <= month + SAME_TIME).tolist()
+    }
 
 
 def _at(state: PersonTime, treatment: TreatmentSpec, at: float) -> dict[str, NDArray[np.generic]]:

@@ -1,4 +1,4 @@
-"""Sequential trials: at every decision those who start treatment against those who do not.
+"""Sequential trials: those who start treatment against those who do not, from the same time on.
 
 References
 ----------
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
-from bayes_ihlrt.data.starts import SAME_TIME, by_patient_and_time
-from bayes_ihlrt.designs.decisions import Decisions, decisions
+from bayes_ihlrt.data.starts import SAME_TIME
+from bayes_ihlrt.designs.decisions import Decisions
 from bayes_ihlrt.designs.emulation import Emulation
-from bayes_ihlrt.designs.person_time import Columns, PersonTime
-from bayes_ihlrt.designs.rows import History, Ints, cut, floats, history, provenance
+from bayes_ihlrt.designs.follow_ups import FollowUps, follow_ups
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.designs.rows import Floats, History, Ints, cut, history, provenance
+from bayes_ihlrt.designs.thinning import counted, levels, still_untreated
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.names import Crossover, DesignKind
 
@@ -27,13 +29,14 @@ _OF_DECISIONS: Final = frozenset({"patient", "number", "time", "until", "initiat
 
 
 def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
-    """Start a trial at every decision and follow its patients from the time it is settled.
+    """Start a trial at every decision and follow its patients from there.
 
-    Treated are those whose treatment was initiated at the decision, controls all others. Under
-    the rule ``at-visit`` the clock starts at the visit; under ``between-visits`` at the next
-    decision time, among those still at risk: months in which patients had to live on to be treated
-    count for nobody. Controls who are treated later are censored then (``crossover = "censor"``),
-    and their rows are cut at later decisions, or are followed on (``"ignore"``).
+    Treated are those whose treatment starts at the decision, controls are others who are at risk
+    and untreated then. Under the rule ``at-visit`` that is at the visit; under ``between-visits``
+    the treated are followed from the start of treatment and controls from an instant of the same
+    interval between visits (`designs.instants`). Controls who are treated later are censored then
+    (``crossover = "censor"``), their rows are cut at later decisions, and late follow-up counts
+    less, alike in both arms (`designs.thinning`); or they are followed on (``"ignore"``).
 
     Parameters
     ----------
@@ -55,67 +58,92 @@ def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
     RefusedError
         Controls are to be censored at starts of treatment that have no decision.
     """
-    found = decisions(cohort, treatment)
+    entered = follow_ups(cohort, treatment)
+    found = entered.decisions
     censor = treatment.crossover is not Crossover.IGNORE
     if censor:
         require_modelled(found, "set design = 'sequential' and crossover = 'ignore' in [treatment]")
-    pieces, trial, censored = _follow(history(cohort, treatment.name), found, censor=censor)
-    columns = _columns(found, pieces, trial, treatment=treatment.name, censor=censor)
+    past = history(cohort, treatment.name)
+    rows, trial, early = _followed(past, entered, censor=censor)
+    points = still_untreated(*_waiting(rows, entered.treated[trial], early))
+    months, counts = levels(*points)
+    pieces, parent = cut(
+        {name: rows[name] for name in ("start", "stop", "event")},
+        np.zeros(len(trial), dtype=np.intp),
+        patient=np.zeros(len(months), dtype=np.intp),
+        time=months,
+    )
+    columns = {
+        **_columns(entered, trial[parent], treatment.name),
+        **pieces,
+        **{name: rows[name][parent] for name in rows if name not in pieces},
+        "counted": counted(pieces["start"], months, counts),
+    }
     story = provenance(
         DesignKind.SEQUENTIAL,
         columns,
         treatment.name,
-        dropped=_without_trial(found, columns["patient"].tolist()),
-        censored=censored,
+        dropped=_without_trial(entered, columns["patient"].tolist()),
+        censored=int(early.sum()),
         starts=found.rule,
     )
-    return Emulation(PersonTime(columns, story), found, treatment.name)
+    return Emulation(PersonTime(columns, story), found, treatment.name, passed=entered.passed)
 
 
-def _follow(past: History, found: Decisions, *, censor: bool) -> tuple[Columns, Ints, int]:
-    """Return rows in months since time zero, the decision of each, and how many end early."""
-    began = found.initiated == 1.0
-    limit = np.full(found.n_rows, np.inf)
+def _followed(
+    past: History, entered: FollowUps, *, censor: bool
+) -> tuple[dict[str, NDArray[np.generic]], Ints, NDArray[np.bool_]]:
+    """Return rows on their trial's clock, whose they are, and which end by later treatment."""
+    limit = np.full(len(entered.origin), np.inf)
     if censor:
-        limit = np.where(began, np.inf, past.known.treated_from[found.patient_index])
-    trial, row = past.of(found.patient_index)
-    start = np.maximum(past.start[row], found.settled[trial])
+        limit = np.where(entered.treated, np.inf, past.known.treated_from[entered.patient])
+    trial, row = past.of(entered.patient)
+    start = np.maximum(past.start[row], entered.origin[trial])
     stop = np.minimum(past.stop[row], limit[trial])
     whole = past.stop[row] <= limit[trial] + SAME_TIME
     event = np.where(whole, past.event[row], 0.0)
-    keep = stop > start + SAME_TIME
-    rows = {"start": start[keep], "stop": stop[keep], "event": event[keep]}
+    keep = np.flatnonzero(stop > start + SAME_TIME)
     trial = trial[keep]
+    pays = ~entered.treated[trial] & censor
+    whom, when = entered.cuts
     # Rows that need no cut are given to nobody, who has no decisions.
-    who = np.where(began[trial] | (not censor), _NOBODY, found.patient_index[trial])
-    pieces, parent = cut(rows, who, patient=found.patient_index, time=found.settled)
-    return pieces, trial[parent], int(np.sum(keep & ~whole))
+    pieces, parent = cut(
+        {"start": start[keep], "stop": stop[keep], "event": event[keep]},
+        np.where(pays, entered.patient[trial], _NOBODY),
+        patient=whom,
+        time=when,
+    )
+    pointers = entered.pointers(trial[parent], pieces["start"], pays[parent])
+    last = np.diff(np.append(parent, -1)) != 0
+    early = ~whole[keep][parent] & last
+    trial = trial[parent]
+    clock = {name: pieces[name] - entered.origin[trial] for name in ("start", "stop")}
+    return {**clock, "event": pieces["event"], **pointers}, trial, early
 
 
-def _columns(
-    found: Decisions, pieces: Columns, trial: Ints, *, treatment: str, censor: bool
-) -> dict[str, NDArray[np.generic]]:
-    began, origin = found.initiated[trial] == 1.0, found.settled[trial]
-    start, stop = floats(pieces["start"]), floats(pieces["stop"])
-    keys = by_patient_and_time(found.patient_index, found.settled)
-    reached = by_patient_and_time(found.patient_index[trial], start + SAME_TIME)
-    passed = np.searchsorted(keys, reached, side="right")
-    pays = ~began & censor
-    number = floats(found.columns["number"])[trial]
-    covariates = {k: v[trial] for k, v in found.columns.items() if k not in _OF_DECISIONS}
+def _waiting(
+    rows: dict[str, NDArray[np.generic]], treated: NDArray[np.bool_], early: NDArray[np.bool_]
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the follow-up of controls: its rows, and which end because treatment starts."""
+    control = ~treated
+    return (
+        rows["start"][control].astype(np.float64),
+        rows["stop"][control].astype(np.float64),
+        early[control],
+    )
+
+
+def _columns(entered: FollowUps, trial: Ints, treatment: str) -> dict[str, NDArray[np.generic]]:
+    table, decision = entered.decisions.columns, entered.decision[trial]
+    number = table["number"][decision].astype(np.float64)
     return {
-        **covariates,
-        "patient": found.columns["patient"][trial],
-        "start": start - origin,
-        "stop": stop - origin,
-        "event": pieces["event"],
+        **{k: v[decision] for k, v in table.items() if k not in _OF_DECISIONS},
+        "patient": table["patient"][decision],
         "weight": np.ones(len(trial)),
-        treatment: began.astype(np.float64),
+        treatment: entered.treated[trial].astype(np.float64),
         "trial": number,
         "stratum": number,
-        "decision": trial,
-        "passed_from": np.where(pays, trial + 1, 0),
-        "passed_to": np.where(pays, np.maximum(passed, trial + 1), 0),
+        "decision": decision,
         "earned": np.full(len(trial), -1),
     }
 
@@ -149,16 +177,19 @@ def require_modelled(found: Decisions, otherwise: str) -> None:
         raise RefusedError("[visits]", [Fault("eligible", problem, remedy)])
 
 
-def _without_trial(found: Decisions, used: list[str]) -> dict[str, str]:
-    entered, decided = set(used), set(found.columns["patient"].tolist())
+def _without_trial(entered: FollowUps, used: list[str]) -> dict[str, str]:
+    found = entered.decisions
+    kept, decided = set(used), set(found.columns["patient"].tolist())
     reasons = {}
     for who in found.patients.tolist():
-        if who in entered:
+        if who in kept:
             continue
         if who in found.outside:
             reasons[str(who)] = found.outside[who]
         elif who in decided:
             reasons[str(who)] = "no follow-up after a decision"
+        elif who in entered.early:
+            reasons[str(who)] = "event or end of follow-up before a trial"
         else:
             reasons[str(who)] = "no decision while untreated, eligible and under observation"
     return reasons

@@ -22,13 +22,18 @@ NO_MODE = (
 )
 
 
-def propensity_mode(prepared: PreparedPropensity) -> Floats:
+def propensity_mode(
+    prepared: PreparedPropensity, *, at: PreparedPropensity | None = None
+) -> Floats:
     """Return logit e at the posterior mode of a model of treatment.
 
     Parameters
     ----------
     prepared : PreparedPropensity
         Specification bound to decisions.
+    at : PreparedPropensity, optional
+        The same specification bound to the decisions at which it is read; those it is fitted to if
+        left out.
 
     Returns
     -------
@@ -45,7 +50,8 @@ def propensity_mode(prepared: PreparedPropensity) -> Floats:
     found = modes(shared, own, centre(shared, own), None)
     if len(found.failed):
         raise ConvergenceError(NO_PROPENSITY)
-    return np.asarray(logit_propensity(prepared, chosen(found, np.zeros(1, dtype=np.intp)))[0])
+    parameters = chosen(found, np.zeros(1, dtype=np.intp))
+    return np.asarray(logit_propensity(prepared if at is None else at, parameters)[0])
 
 
 def modes(

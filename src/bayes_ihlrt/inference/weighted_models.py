@@ -280,16 +280,15 @@ class Models:
 
     def _possible(self, found: Propensities) -> NDArray[np.bool_]:
         """Return whether all that patients received has a probability above 0, by draw."""
-        analysis = self.analysis
-        possible = np.ones(len(found.initiation[INTERCEPT]), dtype=bool)
-        for model, parameters in (
-            (analysis.initiation, found.initiation),
-            (analysis.grace, found.grace),
-        ):
+        analysis, possible = self.analysis, np.ones(len(found.initiation[INTERCEPT]), dtype=bool)
+        for model, parameters in zip((analysis.initiation, analysis.grace), found, strict=True):
             if model is not None and parameters is not None:
                 chance = propensity(logit_propensity(model, parameters))
                 received = np.where(model.data["initiation"] == 1.0, chance, 1.0 - chance)
                 possible &= (received > 0.0).all(axis=-1)
+        if analysis.passing is not None:
+            passed = propensity(logit_propensity(analysis.passing, found.initiation))
+            possible &= (passed < 1.0).all(axis=-1)
         return possible
 
     def _own(self, model: PreparedPropensity, patient: Floats) -> dict[str, Floats]:

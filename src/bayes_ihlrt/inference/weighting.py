@@ -21,7 +21,7 @@ from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.graph import logit_propensity, propensity
 from bayes_ihlrt.propensity.one_moment import at_one_moment
-from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
+from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity, rebound
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
 
@@ -71,10 +71,12 @@ class WeightedAnalysis:
 
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
-        """Rows at which somebody enters follow-up: once a patient, trial and clone."""
+        """Rows at which somebody enters follow-up: once a patient, trial, clone and arm."""
         columns = self.emulation.person_time.columns
         keys = [self.emulation.person_time.patient_index.astype(np.float64)]
         keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
+        # Who is treated between two visits may have been a control of the same trial before.
+        keys += [self.arm]
         start = columns["start"].astype(np.float64)
         order = np.lexsort((start, *keys))
         stacked = np.stack(keys)[:, order]
@@ -115,7 +117,9 @@ class WeightedAnalysis:
     ) -> Floats:
         if self.adjust is not Adjustment.WEIGHTS:
             return np.ones((len(patient_weight), self.emulation.person_time.n_rows))
-        earned = None
+        earned = passed = None
+        if self.passing is not None:
+            passed = propensity(logit_propensity(self.passing, parameters))
         if self.grace is not None and grace is not None:
             earned = propensity(logit_propensity(self.grace, grace))
         return row_weights(
@@ -123,8 +127,20 @@ class WeightedAnalysis:
             propensity(logit_propensity(self.initiation, parameters)),
             target=self.target,
             grace=earned,
+            passing=passed,
             patient_weight=patient_weight,
             stabilise=self._design is not DesignKind.CLONE_CENSOR_WEIGHT,
+        )
+
+    @cached_property
+    def passing(self) -> PreparedPropensity | None:
+        """The model of initiation at the intervals that controls pass, where there are such."""
+        table = self.emulation.passed
+        if table is None:
+            return None
+        fitted = self.emulation.decisions.columns
+        return rebound(
+            self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()}
         )
 
     @property
@@ -166,6 +182,14 @@ class WeightedAnalysis:
             average = total / np.add.reduceat(months[rows], first)
             sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
         return sizes[0], sizes[1]
+
+
+def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Keep numbers within the range that a model has seen; splines do not go beyond it."""
+    if not np.issubdtype(fitted.dtype, np.floating):
+        return values
+    seen = fitted.astype(np.float64)
+    return np.clip(values.astype(np.float64), np.nanmin(seen), np.nanmax(seen))
 
 
 def prepare_weighted(

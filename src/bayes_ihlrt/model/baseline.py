@@ -25,9 +25,11 @@ from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
-from bayes_ihlrt.priors import PriorScale
+from bayes_ihlrt.priors import Z_975, PriorScale
 
 Theta = dict[str, TensorVariable]
+LAST_LOG_MEDIAN: Final = np.log(600.0)
+"""Log month up to which an upper bound of the median is taken as stated."""
 SEVERAL_LEVELS: Final = (Piecewise, MSpline)
 """Hazards whose shape bends freely, by deviations from one level."""
 DEFAULT_KNOTS: Final = 3
@@ -122,9 +124,12 @@ def _stated_location(
     one time t. With H_free the cumulative hazard at level zero, it fixes the level alone:
     level = log H(t) - log H_free(t) - reference; the shape of the hazard has its own prior.
 
-    For a log median m, H(m) = log 2. Around the prior median this is linear in log m with slope
-    -m h(m) / H(m), exactly so for the Weibull. A hazard with several levels takes the slope -1 that
-    it has without deviations: another slope for each shape would be a second statement, on shapes.
+    For a log median m, H(m) = log 2: the level is a falling function of log m. Taken as the line
+    through its values at the prior median and at the upper bound of the median, both statements
+    hold exactly whatever the family; for the Weibull it is a line. Bounds beyond month 600 count
+    as month 600, where rising hazards can still be computed. A hazard with several levels takes the
+    slope -1 that it has without deviations: another slope for each shape would be a second
+    statement, on shapes. It is exact at the median.
     """
     stated = priors.priors[anchor]
     if stated.on not in {PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD}:
@@ -138,8 +143,9 @@ def _stated_location(
     log_cumulative = _log_cumulative(hazard, median, free)
     stretch: TensorVariable | float = 1.0
     if not isinstance(hazard, SEVERAL_LEVELS):
-        log_hazard = hazard.log_hazard(pt, hazard.log_hazard_basis(pt, median[None]), free)[0]
-        stretch = pt.exp(log_median + log_hazard - log_cumulative)
+        apart = pt.minimum(Z_975 * values["sigma"], pt.maximum(LAST_LOG_MEDIAN - log_median, 0.1))
+        later = _log_cumulative(hazard, pt.exp(log_median + apart), free)
+        stretch = (later - log_cumulative) / apart
     location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
     return location, stretch
 

@@ -56,8 +56,8 @@ def weight_sums(
     within sampling error as long as treatment has not changed who survives. Weights must not be
     stabilised. A sum that leaves the number already early, or jumps, shows a wrong model of
     initiation; one that drifts apart slowly may be the effect of treatment. Under the rule
-    ``between-visits`` those who start leave a gap until the decision is settled: the sums are to be
-    read at decision times.
+    ``between-visits`` those of clones who start leave a gap until the decision is settled: their
+    sums are to be read at decision times.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def followed_rows(
 
 def _times(emulation: Emulation) -> Floats:
     table, person_time = emulation.decisions, emulation.person_time
-    if table.rule is StartRule.BETWEEN_VISITS:
+    if table.rule is StartRule.BETWEEN_VISITS and emulation.passed is None:
         settled = np.unique(np.round(table.settled, 9))
         clones = person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
         points = settled if clones else settled - settled[0]
@@ -188,13 +188,19 @@ def _natural(
     origin = emulation.origin[trial]
     start = np.maximum(past.start[row], origin) - origin
     stop = past.stop[row] - origin
-    if target is EstimandTarget.ATE:
+    between = emulation.passed is not None
+    if target is EstimandTarget.ATE and not between:
         return start, stop, np.ones(len(trial))
     if propensity is None:
         problem = f"it is missing, and it defines the population of target '{target.value}'"
         remedy = "Give the probability of initiating treatment at each decision"
         raise SpecificationError("weight sums", [Fault("propensity", problem, remedy)])
     chance = np.asarray(propensity, dtype=np.float64)
+    if between:
+        # Treated and controls are drawn from those at risk; controls are a plain sample of them.
+        waits = table.initiated == 0.0
+        tilt = np.where(waits, balancing_weight(target, chance, np.zeros(table.n_rows)), 0.0)
+        return start, stop, tilt[..., trial]
     # A target weighs a patient by h(e): the weight of a treated patient times the chance of it.
     tilt = chance * balancing_weight(target, chance, np.ones(table.n_rows))
     return start, stop, tilt[..., trial]

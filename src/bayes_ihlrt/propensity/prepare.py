@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -19,7 +19,11 @@ from bayes_ihlrt.model.predictor import Predictor
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import PerUnit, Prior
-from bayes_ihlrt.propensity.separation import SeparationWarning, separating_columns
+from bayes_ihlrt.propensity.separation import (
+    SeparationWarning,
+    separating_columns,
+    separation_message,
+)
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 Floats = NDArray[np.float64]
@@ -135,7 +139,7 @@ def prepare_propensity(
     sds = dict(zip(encoder.columns, design.std(axis=0).tolist(), strict=True))
     separated = separating_columns(design, initiated, names=encoder.columns)
     if separated:
-        warnings.warn(_separation_message(separated), SeparationWarning, stacklevel=2)
+        warnings.warn(separation_message(separated), SeparationWarning, stacklevel=2)
     first = np.flatnonzero(np.diff(decisions.patient_index, prepend=-1))
     return PreparedPropensity(
         spec=spec,
@@ -149,6 +153,25 @@ def prepare_propensity(
         patients=rows["patient"][first].astype(object),
         separated=separated,
     )
+
+
+def rebound(prepared: PreparedPropensity, rows: Columns) -> PreparedPropensity:
+    """Bind the same model to other decisions, to read propensities there.
+
+    Parameters
+    ----------
+    prepared : PreparedPropensity
+        The model.
+    rows : mapping of str to ndarray, shape (decisions,)
+        As for `prepare_propensity`.
+
+    Returns
+    -------
+    PreparedPropensity
+        For `logit_propensity`.
+    """
+    data = _arrays(prepared.encoder, _Decisions(rows), prepared.encoder.design(rows))
+    return replace(prepared, data={**data, "design_centre": prepared.data["design_centre"]})
 
 
 def _as_model(spec: PropensitySpec, rows: Columns, modifier: ModifierSpec | None) -> ModelSpec:
@@ -268,16 +291,6 @@ def _order_faults(decisions: _Decisions) -> list[Fault]:
         )
         for name in names
     ]
-
-
-def _separation_message(separated: tuple[str, ...]) -> str:
-    names, verb = ", ".join(separated), "tells" if len(separated) == 1 else "tell"
-    return (
-        f"PS separation: {names} {verb} some treated patients from the untreated without error. "
-        "There nobody of the other arm can be compared with them, and their propensities are what "
-        "the prior makes them. Leave such patients out, merge the categories, or leave the "
-        "covariate out if it does not confound; `positivity_table` counts who is where."
-    )
 
 
 def _floats(values: NDArray[np.generic]) -> Floats:

@@ -80,3 +80,25 @@ def _combination(design: Floats, treated: Floats, names: Sequence[str]) -> tuple
     if found.x is None or (signed @ found.x).max() < 1e-4:
         return ()
     return tuple(name for name, b in zip(names, found.x[1:], strict=True) if abs(b) > 1e-6)
+
+
+def separation_message(separated: tuple[str, ...]) -> str:
+    """Say which covariates tell the arms apart, and what to do.
+
+    Parameters
+    ----------
+    separated : tuple of str
+        As from `separating_columns`.
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    names, verb = ", ".join(separated), "tells" if len(separated) == 1 else "tell"
+    return (
+        f"PS separation: {names} {verb} some treated patients from the untreated without error. "
+        "There nobody of the other arm can be compared with them, and their propensities are what "
+        "the prior makes them. Leave such patients out, merge the categories, or leave the "
+        "covariate out if it does not confound; `positivity_table` counts who is where."
+    )

@@ -6,14 +6,20 @@ With e_j the probability of initiating treatment at decision j, given what was k
 rows of                 weight
 ======================  =======================================================================
 fixed, landmark         balancing weight of the target at the decision
-sequential, treated     balancing weight of the target at the decision
-sequential, controls    the same, times prod 1 / (1 - e_j) over later decisions passed untreated
+sequential, treated     balancing weight of the target at the decision, times g
+sequential, controls    the same, times 1 / P(untreated since): prod 1 / (1 - e_j) over decisions
+                        passed at visits; exp(sum o_j f_j), o_j = e_j / (1 - e_j), over intervals
+                        between visits of which a share f_j was passed
 clone "never"           prod 1 / (1 - e_j) over decisions passed untreated
 clone "within m"        1 before m; at m and after 1 / P(treated within m | at risk at m), or, with
                         time-varying weights, 1 / e_j of those who started at their last chance
 ======================  =======================================================================
 
-Stabilised weights have P(initiate | decision number) in the place of 1 in each numerator.
+A numerator may depend on nothing that the outcome model does not hold: decisions differ in who is
+still untreated, and a numerator that knows the decision's number mixes them differently in each arm
+(ADR 0022). So g, the stabilising factor of sequential trials, depends on the months since the trial
+began alone and is the same in both arms (`designs.thinning`), and the balancing weights of ``ate``
+have the share of the arm among all decisions.
 
 References
 ----------
@@ -40,6 +46,7 @@ def row_weights(
     *,
     target: EstimandTarget,
     grace: ArrayLike | None = None,
+    passing: ArrayLike | None = None,
     patient_weight: ArrayLike | None = None,
     stabilise: bool = False,
 ) -> Floats:
@@ -56,13 +63,15 @@ def row_weights(
         cohort (``ate``).
     grace : array_like, shape (..., patients at risk at the end of grace), optional
         Probability of treatment within the grace period, for clones whose emulation has `grace`.
+    passing : array_like, shape (..., intervals passed), optional
+        The same for the intervals between visits of an emulation that has `passed`.
     patient_weight : array_like, shape (..., patients), optional
         Weights of the cohort's patients (`Decisions.patients`), e.g. of a Bayesian bootstrap, by
-        which stabilising shares are averaged; 1 each if left out.
+        which the share of the arm is averaged; 1 each if left out.
     stabilise : bool
-        Stabilised weights: of the decisions passed untreated, and for target ``ate`` of the
-        decision itself. Other balancing weights are bounded and have no stabilised form, and those
-        of clones have to sum to the number naturally at risk.
+        Late follow-up of sequential trials counts less, alike in both arms, and for target ``ate``
+        the share of the arm is the numerator. Other balancing weights are bounded and have no
+        stabilised form, and those of clones have to sum to the number naturally at risk.
 
     Returns
     -------
@@ -89,14 +98,20 @@ def row_weights(
     >>> row_weights(found, [0.25, 0.25], target=EstimandTarget.ATE).round(3).tolist()
     [4.0, 1.333]
     """
-    clones = _check(emulation, target, grace=grace, stabilise=stabilise)
+    given = {"grace": grace is not None, "passing": passing is not None}
+    clones = _check(emulation, target, given=given, stabilise=stabilise)
     chance = _probabilities(propensity, emulation.decisions)
-    share = _shares(emulation.decisions, patient_weight) if stabilise else None
     columns = emulation.person_time.columns
-    weight = _passing(emulation, chance, share)
+    if emulation.passed is None:
+        weight = _passing(emulation, chance)
+    else:
+        weight = _passing_in_parts(emulation, _probabilities(passing, emulation.passed))
     if not clones:
-        own = share if target is EstimandTarget.ATE else None
+        averaged = stabilise and target is EstimandTarget.ATE
+        own = _share(emulation.decisions, patient_weight) if averaged else None
         base = balancing_weight(target, chance, emulation.decisions.initiated, share=own)
+        if stabilise and "counted" in columns:
+            weight = weight * columns["counted"].astype(np.float64)
         return np.asarray(base[..., columns["decision"].astype(np.intp)] * weight)
     table, earning = emulation.decisions, chance
     if emulation.grace is not None and grace is not None:
@@ -113,40 +128,60 @@ def row_weights(
     return result
 
 
-def _passing(emulation: Emulation, chance: Floats, share: Floats | None) -> Floats:
-    """Return prod (1 - p_j) / (1 - e_j) over the decisions that each row's patient has passed."""
-    table, columns = emulation.decisions, emulation.person_time.columns
-    first = columns["passed_from"].astype(np.intp)
-    after = columns["passed_to"].astype(np.intp)
-    untreated = table.initiated == 0.0
-    # Differences of the cumulative count mark the decisions that some row has passed.
-    marks = np.zeros(table.n_rows + 1)
-    np.add.at(marks, first, 1.0)
-    np.add.at(marks, after, -1.0)
-    passed = np.flatnonzero((np.cumsum(marks)[:-1] > 0.0) & untreated)
+def _passing(emulation: Emulation, chance: Floats) -> Floats:
+    """Return prod 1 / (1 - e_j) over the decisions that each row's patient has passed."""
+    table = emulation.decisions
+    passed = np.flatnonzero(_marked(emulation, table.n_rows) & (table.initiated == 0.0))
     _refuse_impossible(chance[..., passed] == 1.0, "left untreated", table, passed)
-    kept = np.zeros(1) if share is None else np.log1p(-share[..., passed])
-    gained = kept - np.log1p(-chance[..., passed])
-    log_factor = np.zeros((*gained.shape[:-1], table.n_rows + 1))
-    log_factor[..., passed + 1] = gained
-    total = np.cumsum(log_factor, axis=-1)
-    return np.asarray(np.exp(total[..., after] - total[..., first]))
+    gained = np.zeros_like(chance)
+    gained[..., passed] = -np.log1p(-chance[..., passed])
+    return np.asarray(np.exp(_sums(emulation, gained)))
 
 
-def _shares(table: Decisions, patient_weight: ArrayLike | None) -> Floats:
-    """Return P(initiate | decision number), the stabilising numerator, shape (..., decisions)."""
+def _passing_in_parts(emulation: Emulation, chance: Floats) -> Floats:
+    """Return exp(sum o_j f_j) over the intervals of which each row's patient has passed f_j."""
+    table, columns = emulation.passed, emulation.person_time.columns
+    if table is None:
+        message = "row_weights asks only where there are intervals"
+        raise AssertionError(message)
+    wrong = np.flatnonzero((chance == 1.0).reshape(-1, table.n_rows).any(axis=0))
+    _refuse_impossible(chance[..., wrong] == 1.0, "left untreated", table, wrong)
+    odds = chance / (1.0 - chance)
+    total = _sums(emulation, odds)
+    for pointer, part in (("opened_in", "passed_opened"), ("lies_in", "passed_here")):
+        share = columns[part].astype(np.float64)
+        total = total + odds[..., columns[pointer].astype(np.intp)] * share
+    return np.asarray(np.exp(total))
+
+
+def _marked(emulation: Emulation, n: int) -> NDArray[np.bool_]:
+    """Return which of n decisions some row has passed."""
+    columns = emulation.person_time.columns
+    # Differences of the cumulative count mark the decisions that some row has passed.
+    marks = np.zeros(n + 1)
+    np.add.at(marks, columns["passed_from"].astype(np.intp), 1.0)
+    np.add.at(marks, columns["passed_to"].astype(np.intp), -1.0)
+    return np.asarray(np.cumsum(marks)[:-1] > 0.0)
+
+
+def _sums(emulation: Emulation, values: Floats) -> Floats:
+    """Return the sum of values over what each row's patient has passed."""
+    columns = emulation.person_time.columns
+    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    first, after = (columns[name].astype(np.intp) for name in ("passed_from", "passed_to"))
+    return np.asarray(total[..., after] - total[..., first])
+
+
+def _share(table: Decisions, patient_weight: ArrayLike | None) -> Floats:
+    """Return P(initiate) over all decisions, shape (..., 1)."""
     weight = np.ones(len(table.patients)) if patient_weight is None else patient_weight
     weight = np.asarray(weight, dtype=np.float64)[..., table.patient_index]
-    number = table.columns["number"].astype(np.intp)
-    member = (number[:, None] == np.arange(number.max() + 1)).astype(np.float64)
-    started, all_of_them = (weight * table.initiated) @ member, weight @ member
-    # Where all patients of a number have weight zero their rows have none either.
-    share = started / np.where(all_of_them > 0.0, all_of_them, 1.0)
-    return np.asarray(share[..., number])
+    return np.asarray((weight @ table.initiated / weight.sum(axis=-1))[..., None])
 
 
 def _check(
-    emulation: Emulation, target: EstimandTarget, *, grace: ArrayLike | None, stabilise: bool
+    emulation: Emulation, target: EstimandTarget, *, given: dict[str, bool], stabilise: bool
 ) -> bool:
     """Refuse what does not go together; return whether the design has clones."""
     clones = emulation.person_time.provenance.design is DesignKind.CLONE_CENSOR_WEIGHT
@@ -159,7 +194,16 @@ def _check(
         # A share of one time would shift weight between those who started at different times.
         problem = "clones have no stabilised weights"
         faults.append(Fault("stabilise", problem, "Leave it out"))
-    if (emulation.grace is None) != (grace is None):
+    if (emulation.passed is not None) != given["passing"]:
+        needed = emulation.passed is not None
+        problem = "it is missing" if needed else "the design has no intervals between visits"
+        remedy = (
+            "Give the probability of initiating treatment for each row of `passed`"
+            if needed
+            else "Leave it out: weights come from the decisions"
+        )
+        faults.append(Fault("passing", problem, remedy))
+    if (emulation.grace is not None) != given["grace"]:
         needed = emulation.grace is not None
         problem = "it is missing" if needed else "the design has no baseline model of the grace"
         remedy = (
@@ -173,7 +217,7 @@ def _check(
     return clones
 
 
-def _probabilities(values: ArrayLike, table: Decisions) -> Floats:
+def _probabilities(values: ArrayLike | None, table: Decisions) -> Floats:
     chance = np.asarray(values, dtype=np.float64)
     if chance.shape[-1:] != (table.n_rows,):
         problem = f"shape {chance.shape} does not end in the number of decisions, {table.n_rows}"

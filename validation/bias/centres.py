@@ -1,0 +1,69 @@
+"""Centres with few and many patients, as confounders and with late entry, under (1 | centre)."""
+
+import numpy as np
+
+from bayes_ihlrt.analysis.fitting import run_fit
+from bayes_ihlrt.analysis.reading import parse_spec
+from validation.bias.row import Bias, over_cohorts
+from validation.outside.centres import TRUTH, Design, cohort
+
+COHORTS = 10
+SPECIFICATION = """
+schema = 2
+name = "centres"
+[data]
+patient = "patient"
+time = "months"
+event = "death"
+entry = "entry"
+centre = "centre"
+[treatment]
+name = "a"
+column = "a"
+design = "fixed"
+[outcome]
+formula = "a + z"
+group = "(1 | centre)"
+[outcome.hazard]
+family = "weibull"
+[priors]
+default = { dist = "Normal", mu = 0.0, sigma = 5.0 }
+group_sd = { dist = "HalfNormal", sigma = 1.0 }
+[sampler]
+engine = "laplace"
+draws = 250
+[estimands]
+horizons = [24.0]
+"""
+MECHANISMS = (
+    ("centres confound, 80 patients each", Design(50, 4000, 0.0, confounded=True), True),
+    ("centres confound, 10 patients each", Design(400, 4000, 0.0, confounded=True), False),
+    ("late entry, 50 patients entered a centre", Design(50, 4000), True),
+    ("late entry, 6 patients entered a centre", Design(400, 4000), False),
+)
+
+
+def rows() -> list[Bias]:
+    """Return the bias of treatment's log hazard ratio."""
+    spec = parse_spec(SPECIFICATION)
+    made = []
+    for mechanism, design, expected in MECHANISMS:
+        found = []
+        for seed in range(COHORTS):
+            result = run_fit(spec, cohort(design, seed))
+            found.append(float(result.parameters["a"]["mean"] or np.nan))
+        estimate, error = over_cohorts(found)
+        made.append(
+            Bias(
+                "fixed, (1 | centre)",
+                "log hazard ratio of treatment",
+                mechanism,
+                TRUTH["treatment"],
+                estimate,
+                error,
+                "log HR",
+                f"{COHORTS} of {design.diagnosed:,} diagnosed",
+                expected=expected,
+            )
+        )
+    return made
