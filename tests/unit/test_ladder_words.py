@@ -121,6 +121,21 @@ def test_months_are_ranged_over_one_comparison_only(climbed):
     assert written["split"]["treated"] == "treated from month 0"
 
 
+def test_months_of_clones_are_not_printed_as_those_of_a_modifier_value(climbed):
+    own = {"mean": 0.0, "sd": 1.0, "median": 0.0, "q2.5": -1.0, "q97.5": 1.0}
+    rungs = [
+        replace(gaining(found, 7.7), log_hr_at={2.0: own, 5.0: own})
+        for found in climbed.rungs
+        if found.plan.rung in {"ever-never", "clone-censor-weight"}
+    ]
+    console = Console(record=True, width=300)
+    print_ladder(console, replace(climbed, rungs=tuple(rungs)))
+    _, by_modifier = console.export_text().split("Months gained to 24 by nlr")
+    clones = next(line for line in by_modifier.splitlines() if line.startswith("Clones"))
+    assert clones.count("not defined") == 2
+    assert rungs[-1].to_dict()["rmst_at"] is None
+
+
 def test_one_comparison_is_no_several_questions(climbed):
     rungs = [gaining(found, 1.0) for found in climbed.rungs if found.plan.grace is not None]
     told = said(climbed, rungs=(climbed.rungs[0], *rungs))

@@ -10,7 +10,7 @@ References
 Robins J. Math Model 1986;7:1393-1512, doi 10.1016/0270-0255(86)90088-6.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -92,10 +92,11 @@ def state_occupation(
     samples = fit.chains * fit.draws
     total = np.zeros((2, len(strategies), len(grid), len(space.states) + 1, samples))
     size = max(1, _CHUNK // samples)
-    for left in range(0, len(shares), size):
-        part = slice(left, left + size)
+    first, shares = _alike(ratios, flags.astype(np.float64), shares)
+    for left in range(0, len(first), size):
+        part = first[left : left + size]
         own = {step: ratio.of(part) for step, ratio in ratios.items()}
-        few = Patients(space, cuts, levels, own, flags[:, part] == 1.0, shares[part])
+        few = Patients(space, cuts, levels, own, flags[:, part] == 1.0, shares[left : left + size])
         for number, course in enumerate(strategies):
             total[:, number] += follow(few, course, grid)
     return _dataset(fit, space, total, grid, strategies)
@@ -115,6 +116,20 @@ def _hazard_ratios(
             own[fit.data.treatment] = np.zeros(len(columns["patient"]))
         found[transition, place] = fit.hazard_ratios(transition, {**columns, **own})
     return found
+
+
+def _alike(
+    ratios: Mapping[Step, HazardRatios], flags: Floats, shares: Floats
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return one patient of all who have the same hazards, with the shares of all of them."""
+    parts = [flags.T]
+    for ratio in ratios.values():
+        parts.append(ratio.design)
+        for _, level, factor in ratio.groups:
+            parts += [level[:, None].astype(np.float64), factor[:, None]]
+    rows = np.ascontiguousarray(np.concatenate(parts, axis=1))
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return first, np.bincount(which.ravel(), weights=shares)
 
 
 def _flags(fit: TransitionFit, state: State) -> list[bool]:

@@ -43,7 +43,7 @@ class HazardRatios:
     design: Floats
     groups: tuple[tuple[Floats, NDArray[np.int64], Floats], ...]
 
-    def of(self, part: slice) -> Floats:
+    def of(self, part: NDArray[np.intp]) -> Floats:
         """Return the hazard ratios of some patients, shape (samples, patients)."""
         eta = self.coefficients @ self.design[part].T
         for effects, level, factor in self.groups:

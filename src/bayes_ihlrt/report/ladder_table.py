@@ -176,7 +176,10 @@ def _ratio_at(rung: Rung, value: float) -> str:
 
 
 def _months_at(rung: Rung, value: float) -> str:
-    return _gained(rung.rmst_at[value]) if value in rung.rmst_at else _months(rung)
+    if value in rung.rmst_at:
+        return _gained(rung.rmst_at[value])
+    # Weighted survival of clones is that of everybody, whatever the modifier.
+    return "not defined" if rung.rmst_difference is not None else _months(rung)
 
 
 def _ratio(log_hr: Summary) -> str:
