@@ -259,7 +259,7 @@ class AdjacentHazardPrior(_Frozen):
     """A prior on a random walk's scale, told as a ratio of neighbouring hazards.
 
     scale ~ HalfNormal(log(hr_adjacent) / 1.96): at that scale, the hazards of two neighbouring
-    intervals of average width differ by less than a factor `hr_adjacent` with probability 95 %.
+    intervals differ by less than a factor `hr_adjacent` (95 %) beyond the Weibull's difference.
 
     Parameters
     ----------

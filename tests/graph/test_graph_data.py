@@ -15,9 +15,9 @@ BASELINE = {
     "exponential": {"log_rate"},
     "weibull": {"log_rate", "log_shape"},
     "gompertz": {"log_rate", "slope"},
-    "random walk": {"log_hazard", "smoothing_sd"},
+    "random walk": {"log_hazard", "log_shape", "smoothing_sd"},
     "independent": {"log_hazard"},
-    "mspline": {"log_scale", "log_weights", "smoothing_sd"},
+    "mspline": {"log_scale", "log_weights", "log_shape", "smoothing_sd"},
 }
 NORMAL = {"dist": "Normal", "mu": -3.0, "sigma": 0.7}
 STATED = {

@@ -25,17 +25,22 @@ COEFFICIENTS = {
     "treated:nlr": {"dist": "StudentT", "nu": 5.0, "mu": 0.0, "sigma": 0.25},
     "albi": {"dist": "Normal", "mu": 0.5, "sigma": 0.5, "per": "sd"},
 }
+WALK = {
+    "smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4},
+    "log_shape": {"dist": "Normal", "mu": 0.0, "sigma": 0.4},
+}
 SHAPE = {
     "exponential": {},
     "weibull": {"log_shape": {"dist": "Normal", "mu": 0.1, "sigma": 0.4}},
     "gompertz": {"slope": {"dist": "Normal", "mu": 0.01, "sigma": 0.03}},
-    "random walk": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
+    "random walk": WALK,
     "independent": {"log_hazard_deviation": {"dist": "Normal", "mu": 0.0, "sigma": 0.9}},
-    "mspline": {"smoothing_sd": {"dist": "HalfNormal", "sigma": 0.4}},
+    "mspline": WALK,
 }
 AT_18 = {"dist": "Normal", "mu": -0.4, "sigma": 1.5, "on": "log-cumulative-hazard", "at": 18.0}
 STATEMENTS = (LOG_MEDIAN, AT_18, NORMAL, GAMMA)
 CASES = [(hazard, prior) for hazard in cases.HAZARDS for prior in STATEMENTS]
+WALKS = ("random walk", "mspline")
 LEVEL = {"random walk": "log_hazard", "independent": "log_hazard", "mspline": "log_scale"}
 
 
@@ -72,14 +77,9 @@ def baseline_density(hazard, baseline, named, prepared, rows):
         density = stats.norm.logpdf(named["log_shape"], 0.1, 0.4)
     elif hazard == "gompertz":
         density = stats.norm.logpdf(named["slope"], 0.01, 0.03)
-    elif hazard == "random walk":
-        # Midpoints of (0, 3], (3, 8], (8, 15] and a last interval as wide as the one before it.
-        distances = np.diff([1.5, 5.5, 11.5, 18.5])
-        density = walk_density(named, named["log_hazard"], distances / distances.mean())
-    elif hazard == "mspline":
-        constant = np.log(prepared.hazard.constant_weights())
-        walk = named["log_weights"] - constant
-        density = walk_density(named, walk, np.ones(len(walk) - 1))
+    elif hazard in WALKS:
+        path = named["log_hazard" if hazard == "random walk" else "log_weights"]
+        density = walk_density(named, path, trend(hazard, named, prepared), rows)
     elif hazard == "independent":
         # Independent contrasts: their density is that of deviations around the mean.
         deviations = named["log_hazard"] - named["log_hazard"].mean()
@@ -87,17 +87,37 @@ def baseline_density(hazard, baseline, named, prepared, rows):
     else:
         density = 0.0
     level = np.mean(named[LEVEL.get(hazard, "log_rate")])
+    if hazard == "random walk":
+        level = level - trend(hazard, named, prepared).mean()
     return density + level_density(hazard, baseline, level, named, prepared, rows)
 
 
-def walk_density(named, path, distances):
-    """Normal steps of variance sd^2 x distance, and the half-normal prior of sd.
+def trend(hazard, named, prepared):
+    """Log hazards, or log weights, of the Weibull that the walk departs from."""
+    shape = np.exp(named["log_shape"])
+    if hazard == "random walk":
+        # A last interval as wide as the one before it.
+        edges = np.array([0.0, 3.0, 8.0, 15.0, 22.0])
+        return np.log(np.diff(edges**shape) / np.diff(edges))
+    knots = np.array(prepared.hazard.knots)
+    padded = np.concatenate([np.zeros(3), knots, np.full(3, knots[-1])])
+    places = np.array([padded[i : i + 5].mean() for i in range(len(padded) - 4)])
+    weights = prepared.hazard.constant_weights() * (places / knots[-1]) ** (shape - 1.0)
+    return np.log(weights)
 
-    The sampler sees standard steps: their density is that of the steps times sd^steps.
+
+def walk_density(named, path, trend_of_path, rows):
+    """Steps of standard deviation sd about those of the trend, and the priors of sd and shape.
+
+    The sampler sees (step - trend / (1 + sd^2 I)) sqrt(1 + sd^2 I) / sd, where I is half the events
+    in a piece: its density is that of the step times sd / sqrt(1 + sd^2 I).
     """
     sd, steps = named["smoothing_sd"], np.diff(path)
-    density = stats.norm.logpdf(steps, 0.0, sd * np.sqrt(distances)).sum()
-    return density + len(steps) * np.log(sd) + stats.halfnorm.logpdf(sd, scale=0.4)
+    density = stats.norm.logpdf(steps, np.diff(trend_of_path), sd).sum()
+    events = (rows.columns["weight"] * rows.columns["event"]).sum()
+    spread = np.sqrt(1.0 + sd**2 * events / (2.0 * len(path)))
+    density += len(steps) * np.log(sd / spread) + stats.halfnorm.logpdf(sd, scale=0.4)
+    return density + stats.norm.logpdf(named["log_shape"], 0.0, 0.4)
 
 
 def level_density(hazard, baseline, value, named, prepared, rows):
@@ -119,16 +139,22 @@ def level_density(hazard, baseline, value, named, prepared, rows):
 def level_at_median(hazard, mu, named, prepared):
     """Return the level at which H(median) = log 2, and by how much it falls to the upper bound.
 
-    For a log median one further. Hazards with several levels fall as they do without deviations.
+    For a log median one further. Independent intervals fall as they do without deviations.
     """
     at = log_cumulative(hazard, named, prepared)
     bound = np.log(40.0)
-    stretch = 1.0 if hazard in LEVEL else (at(bound) - at(mu)) / (bound - mu)
+    stretch = 1.0 if hazard == "independent" else (at(bound) - at(mu)) / (bound - mu)
     return np.log(np.log(2.0)) - at(mu), stretch
 
 
 def log_cumulative(hazard, named, prepared):
-    """Return the log cumulative hazard of level zero as a function of log time."""
+    """Return the log cumulative hazard of level zero as a function of log time.
+
+    A statement on a walk is about the Weibull that it departs from.
+    """
+    if hazard in WALKS:
+        last = prepared.hazard.knots[-1] if hazard == "mspline" else 1.0
+        return lambda log_time: np.exp(named["log_shape"]) * (log_time - np.log(last))
     level = LEVEL.get(hazard, "log_rate")
     at_zero = {**named, level: named[level] - np.mean(named[level])}
     _, cumulative = cases.baseline(prepared.spec, prepared.hazard, at_zero)

@@ -56,13 +56,14 @@ def test_prior_draws_follow_the_graph(hazard, baseline):
         assert stats.ks_2samp(left, right).pvalue > 1e-5
 
 
-@pytest.mark.parametrize("hazard", ["weibull", "gompertz", "random walk", "independent"])
+@pytest.mark.parametrize("hazard", ["weibull", "gompertz", "independent"])
 def test_the_median_exceeds_its_upper_bound_as_stated(hazard):
     """Median 12, above 40 with probability 2.5 %: the untreated average patient's own median.
 
     The Gompertz gave 4.8 %. Monte Carlo error of 40,000 draws is 0.0008 for 2.5 % and 0.0025 for a
     half. Hazards with several levels are exact at the median alone: another slope for each shape
-    would be a second statement, on shapes (test_one_statement).
+    would be a second statement, on shapes (test_one_statement). What is stated of a random walk is
+    stated of the Weibull that it departs from, not of its median.
     """
     spec = cases.specification(hazard, priors={"baseline": LOG_MEDIAN, **PRIORS})
     prepared = prepare(spec, cases.person_time())

@@ -179,12 +179,13 @@ def test_the_nearest_name_wins():
     [
         ({"family": "exponential"}, ["log_rate"]),
         ({"family": "gompertz"}, ["log_rate", "slope"]),
-        ({"family": "piecewise", "cuts": [6.0]}, ["log_hazard", "smoothing_sd"]),
+        ({"family": "piecewise", "cuts": [6.0]}, ["log_hazard", "log_shape", "smoothing_sd"]),
+        ({"family": "piecewise"}, ["log_hazard", "log_shape", "smoothing_sd"]),
         (
             {"family": "piecewise", "cuts": [6.0], "smoothing": "independent"},
             ["log_hazard", "log_hazard_deviation"],
         ),
-        ({"family": "mspline"}, ["log_scale", "smoothing_sd"]),
+        ({"family": "mspline"}, ["log_scale", "log_shape", "smoothing_sd"]),
     ],
 )
 def test_each_hazard_has_its_parameters(hazard, parameters):

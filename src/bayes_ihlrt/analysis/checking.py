@@ -25,6 +25,7 @@ from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
 from bayes_ihlrt.model.predictor import OUTCOME, name_faults
+from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import HazardFamily
 
 if TYPE_CHECKING:
@@ -237,11 +238,19 @@ def count_parameters(
     int
         Coefficients, baseline and scales; group effects are counted by their scale only, and
         a spline with an unstated number of columns as one.
+
+    Raises
+    ------
+    SpecificationError
+        There are too few event times to place the cuts of a piecewise hazard.
     """
     formula = spec.outcome.parsed
     beside = [name for name in priors if name not in formula.term_names]
     hazard = spec.outcome.hazard
-    intervals = len(hazard.cuts or ()) if hazard.family is HazardFamily.PIECEWISE else 0
+    intervals = 0
+    if hazard.family is HazardFamily.PIECEWISE:
+        times, events = event_times(rows)
+        intervals = len(hazard.cuts or automatic_cuts(times, events=events))
     return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
 
 

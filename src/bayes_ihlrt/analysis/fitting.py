@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.estimates import estimate_all
+from bayes_ihlrt.analysis.flexible_baseline import compare_baselines
 from bayes_ihlrt.analysis.interaction_result import describe_interaction
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.populations import weigher
@@ -188,6 +189,8 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     treatment = None if spec.treatment is None else spec.treatment.name
     conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
     interaction = describe_interaction(fit, before, spec, weigh)
+    tell("comparing with a flexible baseline")
+    baseline = compare_baselines(fit, spec)
     tell("summarising")
     return FitResult(
         checked=fitted.checked,
@@ -198,6 +201,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         loo=leave_one_out(fit),
         propensity=fitted.propensity,
         interaction=interaction,
+        baseline=baseline,
         before=fewer,
         prior_note=conflict,
     )

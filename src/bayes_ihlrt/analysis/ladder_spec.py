@@ -9,7 +9,8 @@ from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.estimands.transition_spec import Cuts
 from bayes_ihlrt.inference.limits import MIN_ESS
-from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.model.flexible import FLEXIBLE
+from bayes_ihlrt.model.spec import HazardSpec, ModifierSpec
 from bayes_ihlrt.names import ResponseEffect
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -52,6 +53,11 @@ class LadderSpec(BaseModel):
         default=None,
         description="Which of [visits] switches is response; adds the g-formula as the last rung.",
     )
+    hazard: HazardSpec | None = Field(
+        default=None,
+        description="Baseline hazard of every rung but the g-formula; left out a flexible one, "
+        "piecewise with cuts at quantiles of the event times, whatever [outcome.hazard] says.",
+    )
     cuts: Cuts | None = Field(
         default=None,
         description="g-formula: months at which hazards may change; 3, 6, 12, 24 if left out.",
@@ -83,6 +89,30 @@ class LadderSpec(BaseModel):
                     f"`response`, or leave {it} out"
                 )
         return self
+
+
+def ladder_hazard(ladder: LadderSpec) -> HazardSpec:
+    """Return the baseline hazard of the rungs.
+
+    A baseline that cannot bend credits the course of the hazard to a treatment that starts late,
+    and each design with another part of it.
+
+    Parameters
+    ----------
+    ladder : LadderSpec
+        The ladder.
+
+    Returns
+    -------
+    HazardSpec
+        A flexible one unless the ladder says otherwise.
+
+    Examples
+    --------
+    >>> ladder_hazard(LadderSpec()).family.value
+    'piecewise'
+    """
+    return ladder.hazard or FLEXIBLE
 
 
 def grace_months(ladder: LadderSpec, treatment: TreatmentSpec) -> float:

@@ -11,12 +11,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
-from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN, SEVERAL_LEVELS, interval_distances
+from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise, Weibull
+from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN
 from bayes_ihlrt.model.build import PreparedModel
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
+from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
 from bayes_ihlrt.names import INTERVAL, Dist
 from bayes_ihlrt.priors import Z_975, Prior, PriorScale
 
@@ -127,14 +128,23 @@ def _level(
     size: tuple[int, ...] = reference.shape
     shape = _shape(prepared.hazard, found, rng)
     level = draw_prior(prior, rng, size)
+    simple, offset = prepared.hazard, np.zeros(size)
     given = {anchor: np.zeros(size), **shape}
+    if isinstance(simple, Piecewise | MSpline) and "log_shape" in found:
+        # A statement is about the Weibull that the walk departs from.
+        given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
+        if isinstance(simple, MSpline):
+            offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
+        simple = Weibull()
     if prior.on is PriorScale.LOG_MEDIAN:
         mu = prior.hyperparameters["mu"]
         furthest = max(LAST_LOG_MEDIAN - mu, 0.1)
         apart = min(Z_975 * prior.hyperparameters["sigma"], furthest)
-        level = _at_median(prepared.hazard, given, level, mu=mu, apart=apart) - reference
+        level = _at_median(simple, given, level, mu=mu, apart=apart) - reference
     elif prior.at is not None:
-        level = level - _log_cumulative(prepared.hazard, given, prior.at) - reference
+        level = level - _log_cumulative(simple, given, prior.at) - reference
+    if prior.on is PriorScale.LOG_MEDIAN or prior.at is not None:
+        level = level + offset
     return level[:, None] + shape[anchor] if anchor in shape else level
 
 
@@ -145,11 +155,11 @@ def _shape(
     if isinstance(hazard, Piecewise):
         if DEVIATION_NAME in found:
             return {"log_hazard": found[DEVIATION_NAME]}
-        walk = _walk(found, rng, np.sqrt(interval_distances(hazard.cuts)))
-        return {"log_hazard": walk - walk.mean(axis=-1, keepdims=True)}
+        trend = interval_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_hazard": trend + _walk(found, rng, len(hazard.cuts))}
     if isinstance(hazard, MSpline):
-        constant = np.log(hazard.constant_weights())
-        return {"log_weights": constant + _walk(found, rng, np.ones(len(constant) - 1))}
+        trend = weight_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_weights": trend + _walk(found, rng, trend.shape[-1] - 1)}
     return {name: found[name] for name in hazard.parameters if name in found}
 
 
@@ -163,7 +173,7 @@ def _at_median(
     median = np.exp(mu)
     cumulative = _log_cumulative(hazard, given, median)
     stretch: Floats | float = 1.0
-    if not isinstance(hazard, SEVERAL_LEVELS):
+    if not isinstance(hazard, Piecewise):
         stretch = (_log_cumulative(hazard, given, float(np.exp(mu + apart))) - cumulative) / apart
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
 
@@ -173,8 +183,7 @@ def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) ->
     return np.asarray(np.log(hazard.cumulative_hazard(np, spent, given)[..., 0]))
 
 
-def _walk(found: Mapping[str, Floats], rng: np.random.Generator, step: Floats) -> Floats:
-    """Draw random walks that begin at zero, shape (draws, steps + 1)."""
+def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:
+    """Draw random walks of mean zero, shape (draws, steps + 1)."""
     scale = found["smoothing_sd"][:, None]
-    steps = rng.normal(size=(len(scale), len(step))) * step
-    return np.concatenate([np.zeros_like(scale), scale * np.cumsum(steps, axis=-1)], axis=-1)
+    return scale * (rng.normal(size=(len(scale), n_steps)) @ walk_matrix(n_steps).T)

@@ -10,6 +10,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.prior_words import prior_sentence
@@ -53,6 +54,8 @@ class FitResult:
         Weights, balance and overlap; None without ``[propensity]``.
     interaction : InteractionResult or None
         Whether the effect depends on the modifier; None without a treatment and a modifier.
+    baseline : BaselineComparison or None
+        The effect under a flexible baseline too; None unless treatment changes during follow-up.
     before : FittedModel or None
         The model with draws of its prior, for probabilities before the data.
     prior_note : str or None
@@ -78,6 +81,7 @@ class FitResult:
     loo: Loo
     propensity: PropensityResult | None = None
     interaction: InteractionResult | None = None
+    baseline: BaselineComparison | None = None
     before: FittedModel | None = None
     prior_note: str | None = None
 
@@ -93,7 +97,8 @@ class FitResult:
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         weighting = () if self.propensity is None else self.propensity.notes
         prior = () if self.prior_note is None else (self.prior_note,)
-        return (*quality, *weighting, *self._standing_for, *prior, *self.checked.notes)
+        first = (*baseline_notes(self.baseline), *quality)
+        return (*first, *weighting, *self._standing_for, *prior, *self.checked.notes)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:
@@ -154,6 +159,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),

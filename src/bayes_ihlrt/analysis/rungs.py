@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.changing_confounders import held_note, measured_and_read, unmodelled
-from bayes_ihlrt.analysis.ladder_spec import grace_months
+from bayes_ihlrt.analysis.ladder_spec import grace_months, ladder_hazard
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS, ladder_states
 from bayes_ihlrt.analysis.response_effect import (
     Responses,
@@ -23,6 +23,7 @@ from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
+from bayes_ihlrt.model.flexible import with_hazard
 from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.model.spec import ModelSpec, OutcomeSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
@@ -197,7 +198,11 @@ def _rung(
         rung=design.value if at is None else f"{design.value}-{at:g}",
         adjustment=adjustment,
         treatment=TreatmentSpec(**own),
-        model=spec.model if adjustment == COVARIATES else crude_model(spec),
+        model=(
+            with_hazard(spec.model, ladder_hazard(spec.ladder))
+            if adjustment == COVARIATES
+            else crude_model(spec)
+        ),
         assumption=_ASSUMES[design, adjustment],
         adjusted_for=_adjusted_for(spec, adjustment),
         grace=own.get("grace"),
@@ -239,7 +244,7 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        Same hazard and the same priors for what is left; no groups.
+        The ladder's hazard and the same priors for what is left; no groups.
     """
     if spec.treatment is None:
         message = "the ladder has a treatment"
@@ -254,7 +259,7 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         if key not in gone and key != "group_sd" and not key.startswith("sd_")
     }
     outcome = OutcomeSpec(formula=formula, hazard=spec.outcome.hazard)
-    return ModelSpec(
+    model = ModelSpec(
         treatment=name,
         modifier=spec.modifier,
         outcome=outcome,
@@ -262,6 +267,7 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         prior_base=spec.prior_base,
         scales=spec.scales,
     )
+    return with_hazard(model, ladder_hazard(spec.ladder))
 
 
 def _grace_weights(spec: AnalysisSpec) -> GraceWeights:

@@ -65,7 +65,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "sensitivity": SensitivitySpec,
 }
 _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
-    "outcome": {"hazard": HazardSpec},
+    **{key: {"hazard": HazardSpec} for key in ("outcome", "ladder")},
     "sensitivity": {
         "confounder": ConfounderSpec,
         "external": ExternalSpec,

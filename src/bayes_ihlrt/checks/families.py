@@ -19,16 +19,11 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
+from bayes_ihlrt.model.flexible import with_hazard
+from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import Engine, HazardFamily
 
 Floats = NDArray[np.float64]
-_BASELINE: Final = frozenset(
-    {*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "log_weights", "smoothing_sd"}
-)
-"""Parameters that not every family has: priors stated for them belong to the model's own family."""
 _STEPS: Final = 2000
 
 
@@ -43,43 +38,16 @@ def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
     Returns
     -------
     tuple of HazardSpec
-        The piecewise one with cuts between which there are about as many events.
+        The piecewise one, whose cuts have about as many events between them, where there are
+        twenty events or more.
     """
     own = fit.prepared.spec.outcome.hazard.family
     cuts = event_quantiles(event_times_of(fit.person_time), most=5)
-    options = {HazardFamily.PIECEWISE: {"cuts": cuts}}
     return tuple(
-        HazardSpec(family=family, **options.get(family, {}))
+        HazardSpec(family=family)
         for family in HazardFamily
         if family is not own and (cuts or family is not HazardFamily.PIECEWISE)
     )
-
-
-def with_hazard(spec: ModelSpec, hazard: HazardSpec) -> ModelSpec:
-    """Return a model with another baseline hazard.
-
-    Priors of the old family's own parameters are left out; that of ``baseline`` stays.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    hazard : HazardSpec
-        Its new hazard.
-
-    Returns
-    -------
-    ModelSpec
-        The model.
-
-    Examples
-    --------
-    >>> with_hazard(ModelSpec(), HazardSpec(family="gompertz")).outcome.hazard.family.value
-    'gompertz'
-    """
-    outcome = spec.outcome.model_copy(update={"hazard": hazard})
-    priors = {name: prior for name, prior in spec.priors.items() if name not in _BASELINE}
-    return spec.model_copy(update={"outcome": outcome, "priors": priors})
 
 
 def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset:

@@ -20,13 +20,17 @@ from bayes_ihlrt.inference.labels import of_members
 from bayes_ihlrt.model.build import PreparedModel, build_graph
 from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.model.pack import pack
+from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.propensity.graph import build_propensity
 from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
 type Arrays = Mapping[str, NDArray[np.generic]]
 
 _UNITS: Final = frozenset({"weight", "exit_time", "ever_initiated"})
-_POINTS: Final = ("_centre", "_reference", "_share", "_estimate", "_information", "parameters")
+_POINTS: Final = (
+    *("_centre", "_reference", "_share", "_estimate", "_information", "_places"),
+    "parameters",
+)
 _SILENT: Final = frozenset({"weight", "event", "exposure", "initiation"})
 _STEP: Final = 1.3
 _KEPT: Final = 16
@@ -154,7 +158,12 @@ def outcome_engine(prepared: PreparedModel) -> SharedEngine:
     data, slots = pack(filling.fill(arrays))
     priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
     outcome = prepared.spec.outcome
-    key = repr((outcome, prepared.hazard, prepared.encoder.columns, prepared.encoder.levels))
+    # Cuts and knots of a walk are data of the graph, the number of pieces is not.
+    hazard = (outcome.hazard.family, prepared.hazard.shapes, str(prepared.hazard))
+    if "smoothing_sd" in prepared.priors:
+        hazard = (*hazard[:2], "")
+    model = outcome.model_copy(update={"hazard": HazardSpec()})
+    key = repr((model, hazard, prepared.encoder.columns, prepared.encoder.levels))
     key += repr((sorted(priors.items()), prepared.arrays.unit, sorted(slots.items(), key=str)))
     engine = _ENGINES.get(key)
     if engine is None:

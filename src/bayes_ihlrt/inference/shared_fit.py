@@ -3,6 +3,7 @@
 import xarray as xr
 
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.engines import outcome_engine
 from bayes_ihlrt.inference.fitted import FittedModel, fit_model
 from bayes_ihlrt.inference.gate import check_convergence
@@ -14,7 +15,9 @@ from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Engine
 
 
-def fit_shared(spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec) -> FittedModel:
+def fit_shared(
+    spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec, *, fall_back: bool = True
+) -> FittedModel:
     """Fit a model by the batched engine, and by NUTS where that is not good enough.
 
     Parameters
@@ -25,6 +28,8 @@ def fit_shared(spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec) 
         Rows, months.
     settings : SamplerSpec
         Draws, chains, seed.
+    fall_back : bool
+        Draw by NUTS where k-hat is too high; otherwise that is an error.
 
     Returns
     -------
@@ -43,6 +48,9 @@ def fit_shared(spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec) 
     members = shared.members({"weight": prepared.arrays.data["weight"][None]})
     found = shared.engine.posteriors(members, draws=settings.total, seed=settings.seed)
     k_hat = float(found.diagnostics["k_hat"][0])
+    if not k_hat <= MAX_K_HAT and not fall_back:
+        problem = f"the Laplace approximation does not hold (Pareto k-hat {k_hat:.2f})"
+        raise ConvergenceError(problem, "Choose the flexible baseline in [outcome.hazard]")
     if not k_hat <= MAX_K_HAT:
         nuts = settings.model_copy(update={"engine": Engine.NUTS})
         return fit_model(spec, person_time, nuts)

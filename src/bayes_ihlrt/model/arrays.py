@@ -12,6 +12,7 @@ from bayes_ihlrt.hazards import Hazard
 from bayes_ihlrt.model.encode import Encoder
 from bayes_ihlrt.model.groups import crude_contrasts
 from bayes_ihlrt.model.patterns import covariate_patterns
+from bayes_ihlrt.model.smoothing import trend_places, walk_information
 from bayes_ihlrt.names import PATIENT, HazardFamily
 
 Floats = NDArray[np.float64]
@@ -92,7 +93,9 @@ def graph_arrays(
         data[f"{term.group}_index"] = encoder.group_index(rows, term.group)
         if term.slope is not None:
             data[f"{term.group}_{term.slope}"] = encoder.slope_values(rows, term.slope)
-    data |= _centre_points(encoder, data, rows)
+    places = trend_places(hazard)
+    data |= {**_centre_points(encoder, data, rows), "trend_places": places.ravel()}
+    data["walk_information"] = walk_information(_floats(data["event"]), len(places))
     sd = _column_sd(_floats(data["design"]), copies)
     return GraphArrays(data=data, unit=unit, labels=labels, column_sd=sd)
 

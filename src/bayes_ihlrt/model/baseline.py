@@ -11,11 +11,13 @@ deviations, which have a prior of their own: one statement is one piece of infor
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
@@ -23,6 +25,14 @@ from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.graph_priors import GraphPriors
 from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
+from bayes_ihlrt.model.smoothing import (
+    automatic_cuts,
+    automatic_knots,
+    interval_trend,
+    trend_places,
+    walk_matrix,
+    weight_trend,
+)
 from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
 from bayes_ihlrt.priors import Z_975, PriorScale
@@ -30,12 +40,33 @@ from bayes_ihlrt.priors import Z_975, PriorScale
 Theta = dict[str, TensorVariable]
 LAST_LOG_MEDIAN: Final = np.log(600.0)
 """Log month up to which an upper bound of the median is taken as stated."""
-SEVERAL_LEVELS: Final = (Piecewise, MSpline)
-"""Hazards whose shape bends freely, by deviations from one level."""
-DEFAULT_KNOTS: Final = 3
 
 
-def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
+@dataclass(frozen=True)
+class Constants:
+    """Data of the graph that sampling coordinates and trends are made of.
+
+    Parameters
+    ----------
+    time_centre : TensorVariable, scalar
+        Log of a typical time in months.
+    share : TensorVariable, shape (intervals,)
+        Share of events in each interval, for the piecewise hazard.
+    places : TensorVariable, shape (3 x pieces,)
+        Constants of a flexible hazard's trend (`trend_places`), flat.
+    information : TensorVariable, scalar
+        About how much the data say of a step of the walk (`walk_information`).
+    """
+
+    time_centre: TensorVariable
+    share: TensorVariable
+    places: TensorVariable
+    information: TensorVariable
+
+
+def make_hazard(
+    spec: HazardSpec, event_times: NDArray[np.float64], *, events: int | None = None
+) -> Hazard:
     """Return the hazard that a specification names.
 
     Parameters
@@ -43,7 +74,10 @@ def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
     spec : HazardSpec
         Family and its options.
     event_times : ndarray
-        Observed event times in months, for the knots of an M-spline.
+        Observed event times in months, at whose quantiles cuts and knots lie.
+    events : int, optional
+        Number of different events, where a patient's event stands in several rows; more of them
+        make more intervals or knots.
 
     Returns
     -------
@@ -58,9 +92,10 @@ def make_hazard(spec: HazardSpec, event_times: np.ndarray) -> Hazard:
         case HazardFamily.GOMPERTZ:
             return Gompertz()
         case HazardFamily.PIECEWISE:
-            return Piecewise(cuts=spec.cuts or ())
+            return Piecewise(cuts=spec.cuts or automatic_cuts(event_times, events=events))
         case HazardFamily.MSPLINE:
-            return MSpline.from_event_times(event_times, n_knots=spec.knots or DEFAULT_KNOTS)
+            knots = spec.knots or automatic_knots(event_times, events=events)
+            return MSpline.from_event_times(event_times, n_knots=knots)
 
 
 def add_baseline(
@@ -70,8 +105,7 @@ def add_baseline(
     *,
     centre: TensorVariable,
     reference: TensorVariable,
-    time_centre: TensorVariable,
-    share: TensorVariable,
+    constants: Constants,
 ) -> Theta:
     """Add the parameters of the baseline hazard to the model on the stack.
 
@@ -87,20 +121,18 @@ def add_baseline(
         Linear predictor at average covariates and group effects.
     reference : TensorVariable, scalar
         Linear predictor of the untreated average patient.
-    time_centre : TensorVariable, scalar
-        Log of a typical time in months.
-    share : TensorVariable, shape (intervals,)
-        Share of events in each interval, for the piecewise hazard.
+    constants : Constants
+        Constants of the data.
 
     Returns
     -------
     dict of str to TensorVariable
         The hazard's parameters.
     """
-    shape, own = _shape_of(spec)(hazard, priors, time_centre, share)
+    shape, own, simple = _shape_of(spec)(hazard, priors, constants)
     anchor = ANCHOR[spec.family]
     shift = centre + own
-    location, stretch = _stated_location(hazard, priors, shape, anchor, reference)
+    location, stretch = _stated_location(simple, priors, anchor, reference)
     if not priors.has_location(anchor):
         level = priors.sample(anchor, stored=f"{anchor}_centred" if anchor in shape else None)
     else:
@@ -115,8 +147,31 @@ def add_baseline(
     return {anchor: pm.Deterministic(anchor, level + shape[anchor], dims=INTERVAL)}
 
 
+@dataclass(frozen=True)
+class Simple:
+    """The hazard of level zero that a statement on survival is about.
+
+    A statement is one piece of information: it fixes the level given the shape of a parametric
+    hazard. A flexible hazard departs from a Weibull by deviations that have a prior of their own,
+    so the statement is about that Weibull.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        A parametric one.
+    theta : dict of str to TensorVariable
+        Its parameters, with log rate 0.
+    offset : TensorVariable or float
+        The family's level is this much above the log rate.
+    """
+
+    hazard: Hazard
+    theta: Theta
+    offset: TensorVariable | float = 0.0
+
+
 def _stated_location(
-    hazard: Hazard, priors: GraphPriors, shape: Theta, anchor: str, reference: TensorVariable
+    simple: Simple, priors: GraphPriors, anchor: str, reference: TensorVariable
 ) -> tuple[TensorVariable | float, TensorVariable | float]:
     """Return shift and stretch that turn the stated prior into one on the level.
 
@@ -135,19 +190,19 @@ def _stated_location(
     if stated.on not in {PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD}:
         return 0.0, 1.0
     values = priors.values[anchor]
-    free = {anchor: pt.as_tensor(0.0), **shape}
+    hazard, free = simple.hazard, simple.theta
     if stated.on is PriorScale.LOG_CUMULATIVE_HAZARD:
-        return -_log_cumulative(hazard, values["at"], free) - reference, 1.0
+        return simple.offset - _log_cumulative(hazard, values["at"], free) - reference, 1.0
     log_median = values["mu"]
     median = pt.exp(log_median)
     log_cumulative = _log_cumulative(hazard, median, free)
     stretch: TensorVariable | float = 1.0
-    if not isinstance(hazard, SEVERAL_LEVELS):
+    if not isinstance(hazard, Piecewise):
         apart = pt.minimum(Z_975 * values["sigma"], pt.maximum(LAST_LOG_MEDIAN - log_median, 0.1))
         later = _log_cumulative(hazard, pt.exp(log_median + apart), free)
         stretch = (later - log_cumulative) / apart
     location = np.log(np.log(2.0)) - log_cumulative - reference - stretch * log_median
-    return location, stretch
+    return location + simple.offset, stretch
 
 
 def _log_cumulative(hazard: Hazard, time: TensorVariable, theta: Theta) -> TensorVariable:
@@ -155,45 +210,36 @@ def _log_cumulative(hazard: Hazard, time: TensorVariable, theta: Theta) -> Tenso
     return pt.log(hazard.cumulative_hazard(pt, spent, theta)[0])
 
 
-_Shape = tuple[Theta, TensorVariable | float]
+_Shape = tuple[Theta, TensorVariable | float, Simple]
 
 
-def _exponential(*_: object) -> _Shape:
-    return {}, 0.0
+def _exponential(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    del priors, constants
+    return {}, 0.0, Simple(hazard, {"log_rate": pt.as_tensor(0.0)})
 
 
-def _weibull(
-    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
-) -> _Shape:
-    del hazard
-    log_shape = priors.sample("log_shape")
-    return {"log_shape": log_shape}, pt.exp(log_shape) * time_centre
+def _weibull(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    shape = {"log_shape": priors.sample("log_shape")}
+    own = pt.exp(shape["log_shape"]) * constants.time_centre
+    return shape, own, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
 
 
-def _gompertz(
-    hazard: Hazard, priors: GraphPriors, time_centre: TensorVariable, _: TensorVariable
-) -> _Shape:
-    del hazard
-    time = pt.exp(time_centre)
+def _gompertz(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    time = pt.exp(constants.time_centre)
     scaled = priors.sample("slope", stretch=time, stored="slope_scaled")
-    slope = pm.Deterministic("slope", scaled / time)
-    return {"slope": slope}, scaled
+    shape = {"slope": pm.Deterministic("slope", scaled / time)}
+    return shape, scaled, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
 
 
-def _random_walk(
-    hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
-) -> _Shape:
-    """Deviations of mean zero: a walk whose steps have variance sd^2 x distance."""
-    if not isinstance(hazard, Piecewise):
-        raise TypeError(type(hazard).__name__)
-    walk = _walk(priors, np.sqrt(interval_distances(hazard.cuts)))
-    deviations = walk - walk.mean()
-    return {"log_hazard": deviations}, pt.dot(share, deviations)
+def _random_walk(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    """Log hazards of the intervals at level 0: a walk about those of a Weibull."""
+    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
+    log_hazard = _walk(interval_trend(pt, log_shape, places), priors, constants)
+    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape})
+    return {"log_hazard": log_hazard}, pt.dot(constants.share, log_hazard), simple
 
 
-def _independent(
-    hazard: Hazard, priors: GraphPriors, _: TensorVariable, share: TensorVariable
-) -> _Shape:
+def _independent(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
     """Deviations of mean zero that have nothing to do with their neighbours.
 
     Contrasts in an orthonormal basis are independent and identically distributed, so that all
@@ -204,23 +250,40 @@ def _independent(
     contrasts = priors.sample(DEVIATION_NAME, dims="step", stored="log_hazard_contrast")
     deviations = pt.dot(orthonormal_basis(hazard.n_intervals)[:, 1:], contrasts)
     deviations = pm.Deterministic(DEVIATION_NAME, deviations, dims=INTERVAL)
-    return {"log_hazard": deviations}, pt.dot(share, deviations)
+    shape = {"log_hazard": deviations}
+    return shape, pt.dot(constants.share, deviations), Simple(hazard, shape)
 
 
-def _mspline(hazard: Hazard, priors: GraphPriors, _: TensorVariable, __: TensorVariable) -> _Shape:
-    if not isinstance(hazard, MSpline):
-        raise TypeError(type(hazard).__name__)
-    constant = np.log(hazard.constant_weights())
-    walk = _walk(priors, np.ones(len(constant) - 1))
-    weights = pm.Deterministic("log_weights", pt.as_tensor(constant) + walk, dims="basis")
-    return {"log_weights": weights}, 0.0
+def _mspline(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
+    """Log weights: a walk about those of a Weibull; the level is log H at the last knot."""
+    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
+    weights = _walk(weight_trend(pt, log_shape, places), priors, constants)
+    weights = pm.Deterministic("log_weights", weights, dims="basis")
+    offset = pt.exp(log_shape) * places[0, 2]
+    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape}, offset)
+    return {"log_weights": weights}, 0.0, simple
 
 
-def _walk(priors: GraphPriors, step_scale: np.ndarray) -> TensorVariable:
-    scale = priors.sample("smoothing_sd")
-    steps = pm.Normal("walk_step", 0.0, 1.0, dims="step")
-    path = pt.cumsum(steps * pt.as_tensor(step_scale))
-    return scale * pt.concatenate([pt.zeros((1,)), path])
+def _places(hazard: Hazard, constants: Constants) -> TensorVariable:
+    return constants.places.reshape(trend_places(hazard).shape)
+
+
+def _walk(trend: TensorVariable, priors: GraphPriors, constants: Constants) -> TensorVariable:
+    """Return a random walk whose steps are those of a trend, with scale ``smoothing_sd`` = s.
+
+    A step is d ~ Normal(t, s), t being the trend's. Given about I of information in the data its
+    posterior has the standard deviation s / sqrt(1 + s^2 I), and t enters by a share of
+    1 / (1 + s^2 I): the coordinate c, d = t / (1 + s^2 I) + c s / sqrt(1 + s^2 I), is therefore
+    non-centred where the data say little and the step itself where they say much, so that neither
+    the scale nor the trend moves it. Its prior is Normal(t s I / sqrt(1 + s^2 I), sqrt(1 + s^2 I)).
+    """
+    scale, pieces = priors.sample("smoothing_sd"), trend.type.shape[0]
+    steps = trend[1:] - trend[:-1]
+    spread = pt.sqrt(1.0 + scale**2 * constants.information)
+    location = steps * scale * constants.information / spread
+    coordinate = pm.Normal("walk_step", location, spread, dims="step")
+    walked = steps / spread**2 + coordinate * scale / spread
+    return trend.mean() + pt.dot(walk_matrix(pieces - 1), walked)
 
 
 _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
@@ -234,31 +297,3 @@ _SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
 
 def _shape_of(spec: HazardSpec) -> Callable[..., _Shape]:
     return _independent if spec.smoothing is Smoothing.INDEPENDENT else _SHAPES[spec.family]
-
-
-def interval_distances(cuts: tuple[float, ...]) -> np.ndarray:
-    """Return the distances between interval midpoints, relative to their mean.
-
-    The last interval has no end and is taken to be as wide as the one before it.
-
-    Parameters
-    ----------
-    cuts : tuple of float
-        Inner cut points, months.
-
-    Returns
-    -------
-    ndarray, shape (len(cuts),)
-        Mean 1, so that the random walk's scale is that of a step between average intervals.
-
-    Examples
-    --------
-    >>> interval_distances((6.0, 12.0, 24.0)).round(3).tolist()
-    [0.667, 1.0, 1.333]
-    """
-    edges = np.concatenate([[0.0], cuts])
-    widths = np.diff(edges)
-    widths = np.append(widths, widths[-1])
-    distances = (widths[:-1] + widths[1:]) / 2.0
-    relative: np.ndarray = distances / distances.mean()
-    return relative

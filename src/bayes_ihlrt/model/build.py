@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.hazards import Hazard, Piecewise
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
-from bayes_ihlrt.model.baseline import Theta, add_baseline, make_hazard
+from bayes_ihlrt.model.baseline import Constants, Theta, add_baseline, make_hazard
 from bayes_ihlrt.model.column_scales import patient_sds
 from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
@@ -22,6 +22,7 @@ from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.pack import pack, unpack
 from bayes_ihlrt.model.parameters import ResolvedPrior, resolve_priors
 from bayes_ihlrt.model.scales import scales_of
+from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import COVARIATE, INTERVAL
 from bayes_ihlrt.priors import Prior
@@ -87,9 +88,8 @@ def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) ->
         held = scales_of(person_time.columns, person_time.patient_index)
         spec = spec.model_copy(update={"scales": held})
     encoder = build_encoder(spec, person_time)
-    died = person_time.columns["event"].astype(np.float64) == 1.0
-    times = person_time.columns["stop"][died].astype(np.float64)
-    hazard = make_hazard(spec.outcome.hazard, times)
+    times, events = event_times(person_time)
+    hazard = make_hazard(spec.outcome.hazard, times, events=events)
     arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
     return PreparedModel(spec, encoder, hazard, _resolved(spec, encoder, arrays), arrays)
 
@@ -205,8 +205,12 @@ def add_outcome(
         priors,
         centre=pt.dot(data["design_centre"], coefficients) + group_mean,
         reference=pt.dot(data["design_reference"], coefficients),
-        time_centre=data["time_centre"][0],
-        share=data["interval_share"],
+        constants=Constants(
+            data["time_centre"][0],
+            data["interval_share"],
+            data["trend_places"],
+            data["walk_information"][0],
+        ),
     )
     return theta, eta, data
 
@@ -221,8 +225,8 @@ def graph_coords(
         COVARIATE: prepared.encoder.columns,
     }
     width = prepared.arrays.data["hazard_basis"].shape[1]
-    if "log_hazard" in prepared.hazard.parameters:
-        coords[INTERVAL] = interval_labels(prepared.spec.outcome.hazard.cuts or ())
+    if isinstance(prepared.hazard, Piecewise):
+        coords[INTERVAL] = interval_labels(prepared.hazard.cuts)
         coords["step"] = coords[INTERVAL][1:]
     if "log_weights" in prepared.hazard.parameters:
         coords["basis"] = [str(number) for number in range(width)]

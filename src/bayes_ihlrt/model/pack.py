@@ -13,7 +13,9 @@ ROWS: Final = "rows"
 ROW_INDEX: Final = "row_index"
 CENTRE_POINTS: Final = "centre_points"
 _UNPACKED: Final = frozenset({"weight", "exit_time"})
-_POINTS: Final = frozenset({"design_centre", "design_reference", "interval_share", "time_centre"})
+_POINTS: Final = frozenset(
+    {"design_centre", "design_reference", "interval_share", "time_centre", "trend_places"}
+)
 _GROUP_POINTS: Final = ("_estimate", "_information")
 
 Arrays = Mapping[str, NDArray[np.generic]]

@@ -33,7 +33,7 @@ SLOPE_SD: Final = 2.0
 """The Gompertz hazard changes by less than a factor 50 up to the reference time (95 %)."""
 UNKNOWN_MONTHS: Final = 100.0
 """Stands for the reference time where priors are looked at before there are data."""
-SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=2.0).to_prior()
+SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=4.0).to_prior()
 DEVIATION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=20.0)
 """Independent intervals are estimated each by itself: all but flat, so that 20 intervals give the
 maximum likelihood of the treatment within 0.02. The random walk and the M-spline smooth."""
@@ -243,9 +243,8 @@ def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
             parameters["slope"] = Prior(dist=Dist.NORMAL, mu=0.0, sigma=SLOPE_SD / months)
         case HazardFamily.PIECEWISE if hazard.smoothing is Smoothing.INDEPENDENT:
             parameters[DEVIATION_NAME] = DEVIATION
-        case HazardFamily.PIECEWISE:
-            parameters["smoothing_sd"] = SMOOTHING_SD
-        case HazardFamily.MSPLINE:
+        case HazardFamily.PIECEWISE | HazardFamily.MSPLINE:
+            parameters["log_shape"] = LOG_SHAPE
             parameters["smoothing_sd"] = SMOOTHING_SD
         case _:
             pass

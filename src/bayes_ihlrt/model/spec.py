@@ -63,11 +63,13 @@ class HazardSpec(_Frozen):
     family : HazardFamily
         Shape of the hazard.
     cuts : tuple of float, optional
-        For ``piecewise``: inner cut points in months, increasing.
+        For ``piecewise``: inner cut points in months, increasing. Left out they lie at quantiles
+        of the event times, one interval for six events, at least two and at most twenty.
     smoothing : Smoothing, optional
         For ``piecewise``: prior that ties the intervals together (random walk by default).
     knots : int, optional
-        For ``mspline``: number of inner knots, at quantiles of the event times (3 by default).
+        For ``mspline``: number of inner knots, at quantiles of the event times; left out one for
+        twelve events, at least one and at most ten.
     """
 
     family: HazardFamily = HazardFamily.WEIBULL
@@ -77,9 +79,8 @@ class HazardSpec(_Frozen):
 
     @model_validator(mode="after")
     def _options_belong_to_the_family(self) -> Self:
-        piecewise = self.family is HazardFamily.PIECEWISE
-        if piecewise and not self.cuts:
-            message = "family 'piecewise' needs cuts, for example cuts = [3, 6, 12, 24]"
+        if self.cuts is not None and not self.cuts:
+            message = "cuts = [] has no cut: give months, or leave cuts out to have them placed"
             raise ValueError(message)
         if self.cuts is not None and list(self.cuts) != sorted(set(self.cuts)):
             message = f"cuts must increase; found {list(self.cuts)}"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.report.baseline_table import baseline_table
 from bayes_ihlrt.report.needed_table import NEEDED, needed_table
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table
@@ -37,6 +38,8 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     modifier = output.spec.modifier
     name = "" if modifier is None else modifier.name
     found = [_hazard_ratios(rows, name)] if output.spec.treatment is not None else []
+    if output.result.get("baseline") is not None:
+        found.append(baseline_table(output.result["baseline"]))
     if output.brief["curves"]["values"]:
         found.append(_by_modifier(output.brief["curves"], name))
     needed = [row for row in rows if row["estimand"] == NEEDED]

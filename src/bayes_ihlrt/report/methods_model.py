@@ -63,7 +63,8 @@ def hazard_words(hazard: HazardSpec) -> str:
     if hazard.family is HazardFamily.PIECEWISE:
         tied = "independent" if hazard.smoothing is Smoothing.INDEPENDENT else "random-walk"
         cuts = ", ".join(f"{cut:g}" for cut in hazard.cuts or ())
-        told += f" cut at {cuts} months with a {tied} prior"
+        at = f"{cuts} months" if cuts else "quantiles of the event times"
+        told += f" cut at {at} with a {tied} prior"
     return told
 
 

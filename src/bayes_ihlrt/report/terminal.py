@@ -14,6 +14,7 @@ from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
+from bayes_ihlrt.report.baseline_table import baseline_panel
 from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
 from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.propensity_table import balance_panel
@@ -55,6 +56,9 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     console.print()
     if result.spec.treatment is not None:
         console.print(hazard_ratio_panel(result))
+        console.print()
+    if result.baseline is not None:
+        console.print(baseline_panel(result.baseline))
         console.print()
     if not undefined_survival(result.fit):
         console.print(survival_panel(result))

@@ -10,6 +10,7 @@ from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.summary import probability
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.report.baseline_table import flexible_sentences
 from bayes_ihlrt.report.dependence import dependence_sentences
 from bayes_ihlrt.report.numbers import SETTLED, chance_words, interval, number
 
@@ -37,12 +38,10 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
         )
     if result.spec.treatment is None:
         return _prognostic(result)
-    return (
-        _effect(result),
-        *_survival_time(result),
-        *dependence_sentences(result),
-        _adjustment(result),
-    )
+    first, second = _effect(result), flexible_sentences(result.baseline)
+    effect = (*second, first) if result.baseline and result.baseline.differs else (first, *second)
+    rest = (*dependence_sentences(result), _adjustment(result))
+    return (*effect, *_survival_time(result), *rest)
 
 
 def says_something(result: FitResult) -> bool:
