@@ -30,6 +30,7 @@ from bayes_ihlrt.model.encode import build_encoder
 from bayes_ihlrt.model.modifier_form import linear_in_modifier, simple_interaction
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.sensitivity.quantities import Wanted, read_quantities
 
 SIZE = 40
 NLR = np.geomspace(0.8, 9.0, SIZE)
@@ -270,3 +271,20 @@ def test_notes_of_a_spline():
     straight = check_analysis(analysis("ihlrt * nlr", at=(12.0,)), columns).notes
     assert any("is extrapolated by the model" in note for note in straight)
     assert not any("so its prior" in note for note in straight)
+
+
+@pytest.mark.parametrize("formula", ["ihlrt * bs(nlr, df=3)", "ihlrt * nlr * age"])
+def test_sensitivity_compares_the_values_that_it_names(formula):
+    """No coefficient tells the interaction of a spline, or of three covariates."""
+    rng = np.random.default_rng(2)
+    spec = model(formula, "log2", 3.0)
+    draws = {n: rng.normal(0.0, 0.2, (2, 30)) for n in prepare(spec, rows()).encoder.columns}
+    draws = {n: v / (70.0 if "age" in n else 1.0) for n, v in draws.items()}
+    fit = fabricated(spec, {**draws, "log_rate": rng.normal(-3.0, 0.2, (2, 30))})
+    found = {q.estimand: q for q in read_quantities(fit, Wanted(at=(1.6, 5.5)))}
+    effect = log_hazard_ratio(fit, [1.6, 5.5]).to_numpy()
+    np.testing.assert_allclose(found["interaction"].values, effect[..., 1] - effect[..., 0])
+    assert found["interaction"].statement == (
+        "treatment lowers the hazard more at nlr 5.5 than at 1.6"
+    )
+    assert "nlr 5.5 against 1.6 under treatment" in found["modifier_under_treatment"].statement

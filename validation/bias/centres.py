@@ -31,7 +31,7 @@ default = { dist = "Normal", mu = 0.0, sigma = 5.0 }
 group_sd = { dist = "HalfNormal", sigma = 1.0 }
 [sampler]
 engine = "laplace"
-draws = 250
+draws = 800
 [estimands]
 horizons = [24.0]
 """

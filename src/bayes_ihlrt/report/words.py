@@ -41,7 +41,9 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     first, second = _effect(result), flexible_sentences(result.baseline)
     effect = (*second, first) if result.baseline and result.baseline.differs else (first, *second)
     rest = (*dependence_sentences(result), _adjustment(result))
-    return (*effect, *_survival_time(result), *rest)
+    told = (*effect, *_survival_time(result), *rest)
+    arms = None if result.propensity is None else result.propensity.comparability
+    return told if arms is None or not arms.conclusion else (arms.conclusion, *told)
 
 
 def says_something(result: FitResult) -> bool:
@@ -97,7 +99,10 @@ def convergence_sentence(result: FitResult) -> str:
     str
         One sentence.
     """
-    return result.fit.convergence.verdict
+    verdict = result.fit.convergence.verdict
+    if not result.comparable:
+        verdict += " That treated and untreated cannot be compared, it does not show."
+    return verdict
 
 
 def loo_sentence(result: FitResult) -> str:
@@ -133,29 +138,38 @@ def _effect(result: FitResult) -> str:
     chance, prior = found.prob_benefit or 0.0, found.prior_prob_benefit
     other = None if prior is None else 1.0 - prior
     numbers = f"hazard ratio {_numbers(found, 2)}"
+    drawn = result.draws_name
+    if not result.comparable:
+        return (
+            f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
+            f"benefit {chance_words(chance)}: not an answer, see above."
+        )
     if chance >= SETTLED:
         return (
-            f"{name} probably lowers the hazard{place} (posterior probability "
+            f"{name} probably lowers the hazard{place} ({drawn} probability "
             f"{beside_prior(chance_words(chance), prior)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
-            f"{name} probably RAISES the hazard{place} (posterior probability "
+            f"{name} probably RAISES the hazard{place} ({drawn} probability "
             f"{beside_prior(chance_words(1.0 - chance), other)}): {numbers}."
         )
     return (
-        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, posterior "
+        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, {drawn} "
         f"probability of benefit {beside_prior(chance_words(chance), prior)}."
     )
 
 
 def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
-    who = result.spec.estimands.population.words
+    who = result.spec.population.words
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
     if found.summary["median"] is None:
+        told = None if result.propensity is None else result.propensity.strategies
+        if told is not None:
+            return [told.sentence]
         reason = undefined_survival(result.fit)
         return [f"Survival by strategy is not reported: {reason} (see `bayes-ihlrt ladder`)."]
     if chance is None:
@@ -165,7 +179,7 @@ def _survival_time(result: FitResult) -> list[str]:
         ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
-    if 1.0 - SETTLED < chance < SETTLED:
+    if 1.0 - SETTLED < chance < SETTLED or not result.comparable:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
@@ -224,8 +238,9 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
         drawn = result.prior[modifier.name]
         before = float(probability(drawn > 0.0 if higher > 0.5 else drawn < 0.0))
         told = (
-            f"The hazard is probably {way} at higher {modifier.name} (posterior probability "
-            f"{beside_prior(chance_words(max(higher, 1.0 - higher)), before)}): {numbers}"
+            f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
+            f"probability {beside_prior(chance_words(max(higher, 1.0 - higher)), before)}): "
+            f"{numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 

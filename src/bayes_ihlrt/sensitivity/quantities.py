@@ -10,19 +10,24 @@ from numpy.typing import NDArray
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
+from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT
 from bayes_ihlrt.inference.batch_summary import summarise_draws
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Approximation
 from bayes_ihlrt.model.build import PreparedModel
+from bayes_ihlrt.model.modifier_form import simple_interaction
+from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.names import STRATEGY
 from bayes_ihlrt.sensitivity.decisions import probability_error
 
 Floats = NDArray[np.float64]
 EQUIVALENCE = (0.8, 1.25)
 """Hazard ratios that count as no effect of the modifier."""
+_NOTHING = 1e-12
+"""Log ratios of hazard ratios below this are rounding: the model has no interaction."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Wanted:
         Month from which the treated strategy treats.
     mitigation : bool
         Whether to read how far treatment mitigates the modifier.
+    weigh : callable
+        From a fit to what each patient weighs in averages, None for equal weights.
     """
 
     at: tuple[float, ...] = ()
@@ -51,6 +58,7 @@ class Wanted:
     interaction_margin: float = 0.0
     treat_from: float = 0.0
     mitigation: bool = True
+    weigh: Weigh = equally
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +69,8 @@ class Quantity:
     ----------
     estimand : str
         ``"log_hazard_ratio"``, ``"rmst_difference"`` (months), ``"interaction"`` (log hazard
-        ratio per unit of the modifier), ``"modifier_under_treatment"`` (log hazard ratio) or
-        ``"rmst_interaction"`` (months).
+        ratio per unit of the modifier, or between the values that the statement names),
+        ``"modifier_under_treatment"`` (log hazard ratio) or ``"rmst_interaction"`` (months).
     at : float or None
         Value of the modifier; None for the cohort's own values, or where there is none.
     statement : str
@@ -146,12 +154,12 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
     gain = f"{wanted.horizon:g}-month gain above {wanted.margin:g} month(s)"
     overall = _gain(fit, wanted, None)
     if spec.modifier is None:
-        ratio = log_hazard_ratio(fit).to_numpy()
+        ratio = log_hazard_ratio(fit, weights=wanted.weigh(fit)).to_numpy()
         first = [Quantity("log_hazard_ratio", None, "hazard ratio below 1", ratio, ratio < 0.0)]
         gained = Quantity("rmst_difference", None, gain, overall, overall > wanted.margin)
         return (*first, gained)
     at = sorted({spec.modifier.reference, *wanted.at})
-    ratios = log_hazard_ratio(fit, at).to_numpy()
+    ratios = log_hazard_ratio(fit, at, weights=wanted.weigh(fit)).to_numpy()
     found = [
         Quantity(
             "log_hazard_ratio",
@@ -165,7 +173,9 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
     found.append(Quantity("rmst_difference", None, gain, overall, overall > wanted.margin))
     if not wanted.mitigation:
         return tuple(found)
-    return (*found, *_mitigation(fit, wanted, ends=(at[0], at[-1])))
+    # What is compared is stated, and does not move with the reference where it can be avoided.
+    stated = sorted(set(wanted.at)) if len(set(wanted.at)) > 1 else at
+    return (*found, *_mitigation(fit, wanted, ends=(stated[0], stated[-1])))
 
 
 def summarise_quantities(
@@ -225,25 +235,9 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
     spec = fit.prepared.spec
     if spec.modifier is None:
         return []
-    names = [f"{spec.treatment}:{spec.modifier.name}", f"{spec.modifier.name}:{spec.treatment}"]
-    columns = fit.prepared.encoder.columns
-    interaction = next((name for name in names if name in columns), None)
-    if interaction is None or spec.modifier.name not in columns:
+    found = _by_coefficient(fit, spec.modifier) or _by_comparison(fit, wanted, ends)
+    if not found:
         return []
-    product = fit.posterior[interaction].to_numpy()
-    under = fit.posterior[spec.modifier.name].to_numpy() + product
-    low, high = np.log(EQUIVALENCE)
-    found = [
-        Quantity("interaction", None, "interaction below 0", product, product < 0.0),
-        Quantity(
-            "modifier_under_treatment",
-            None,
-            f"hazard ratio of {spec.modifier.name} under treatment between "
-            f"{EQUIVALENCE[0]:g} and {EQUIVALENCE[1]:g}",
-            under,
-            (under > low) & (under < high),
-        ),
-    ]
     if ends[0] < ends[1]:
         contrast = _gain(fit, wanted, ends[1]) - _gain(fit, wanted, ends[0])
         words = (
@@ -255,10 +249,52 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
     return found
 
 
+def _by_coefficient(fit: FittedModel, modifier: ModifierSpec) -> list[Quantity]:
+    """The interaction and the modifier under treatment, where one coefficient each tells them."""
+    interaction = simple_interaction(fit.prepared.spec)
+    columns = fit.prepared.encoder.columns
+    if interaction not in columns or modifier.name not in columns:
+        return []
+    product = fit.posterior[interaction].to_numpy()
+    under = fit.posterior[modifier.name].to_numpy() + product
+    return _interaction_pair(
+        (product, under),
+        "interaction below 0",
+        f"hazard ratio of {modifier.name} under treatment",
+    )
+
+
+def _by_comparison(fit: FittedModel, wanted: Wanted, ends: tuple[float, float]) -> list[Quantity]:
+    """The same between two values of the modifier: of a spline, or with further interactions."""
+    modifier = fit.prepared.spec.modifier
+    if modifier is None or not ends[0] < ends[1]:
+        return []
+    strata = joint_log_hazard(fit, ends, weights=wanted.weigh(fit)).to_numpy()
+    untreated, treated = (strata[:, :, state, 1] - strata[:, :, state, 0] for state in (0, 1))
+    change = treated - untreated
+    if not (np.abs(change) > _NOTHING).any():
+        return []
+    return _interaction_pair(
+        (change, treated),
+        f"treatment lowers the hazard more at {modifier.name} {ends[1]:g} than at {ends[0]:g}",
+        f"hazard ratio of {modifier.name} {ends[1]:g} against {ends[0]:g} under treatment",
+    )
+
+
+def _interaction_pair(values: tuple[Floats, Floats], falls: str, flat: str) -> list[Quantity]:
+    change, under = values
+    holds = (under > np.log(EQUIVALENCE[0])) & (under < np.log(EQUIVALENCE[1]))
+    words = f"{flat} between {EQUIVALENCE[0]:g} and {EQUIVALENCE[1]:g}"
+    return [
+        Quantity("interaction", None, falls, change, change < 0.0),
+        Quantity("modifier_under_treatment", None, words, under, holds),
+    ]
+
+
 def _gain(fit: FittedModel, wanted: Wanted, at: float | None) -> Floats:
     """Months gained up to the horizon, shape (members, draws)."""
     treated = treated_from(wanted.treat_from)
-    patients = sample_population(fit, modifier_at=at)
+    patients = sample_population(fit, modifier_at=at, weights=wanted.weigh(fit))
     months = rmst(fit, wanted.horizon, [NEVER, treated], population=patients)
     gain = months.sel({STRATEGY: treated.name}) - months.sel({STRATEGY: NEVER.name})
     return np.asarray(gain.transpose("chain", "draw").to_numpy())
