@@ -167,10 +167,32 @@ def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[
     ]
 
 
+def starts_left_out(rows: PersonTime) -> list[str]:
+    """Return how many controls are not followed from their own treatment on, and why.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    list of str
+        One sentence a reason; empty where every start counts.
+    """
+    reasons = list(rows.provenance.unfollowed.values())
+    return [
+        f"{counted(reasons.count(reason), 'control', 'controls')} not followed from the start of "
+        f"their own treatment on: {reason}."
+        for reason in dict.fromkeys(reasons)
+    ]
+
+
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     own = rows.provenance.dropped
     total = len(rows.patients) + len(cohort.dropped) + len(own)
-    return [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    told = [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    return [*told, *starts_left_out(rows)]
 
 
 def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
