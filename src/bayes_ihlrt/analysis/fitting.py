@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.comparability import refuse_few
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.flexible_baseline import compare_baselines
 from bayes_ihlrt.analysis.interaction_result import describe_interaction
@@ -226,6 +227,8 @@ def _fit_adjusted(
         spec=found.spec,
         ess=ess if found.spec.adjust is Adjustment.WEIGHTS else None,
     )
+    if described.comparability is not None:
+        refuse_few(described.comparability, found.spec)
     return FittedAnalysis(_as_fitted(checked, weighted.fit), weighted.fit, described)
 
 
