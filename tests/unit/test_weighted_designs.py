@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.notes import starts_left_out
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.designs import emulate, person_time

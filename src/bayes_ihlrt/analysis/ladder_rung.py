@@ -7,8 +7,9 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.notes import left_out, starts_left_out, without_events
+from bayes_ihlrt.analysis.notes import left_out, without_events
 from bayes_ihlrt.analysis.rungs import RungPlan
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 

@@ -10,6 +10,7 @@ from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
@@ -166,27 +167,6 @@ def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[
     return [
         f"NO EVENT among {where}: how far the hazard ratio may lie from 1 is the prior's answer, "
         f"not the data's. Report the prior with it.{narrow}"
-    ]
-
-
-def starts_left_out(rows: PersonTime) -> list[str]:
-    """Return how many controls are not followed from their own treatment on, and why.
-
-    Parameters
-    ----------
-    rows : PersonTime
-        Rows of a design.
-
-    Returns
-    -------
-    list of str
-        One sentence a reason; empty where every start counts.
-    """
-    reasons = list(rows.provenance.unfollowed.values())
-    return [
-        f"{counted(reasons.count(reason), 'control', 'controls')} not followed from the start of "
-        f"their own treatment on: {reason}."
-        for reason in dict.fromkeys(reasons)
     ]
 
 
