@@ -165,6 +165,9 @@ def _survival_time(result: FitResult) -> list[str]:
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
     if found.summary["median"] is None:
+        told = None if result.propensity is None else result.propensity.strategies
+        if told is not None:
+            return [told.sentence]
         reason = undefined_survival(result.fit)
         return [f"Survival by strategy is not reported: {reason} (see `bayes-ihlrt ladder`)."]
     if chance is None:
