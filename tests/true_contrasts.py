@@ -262,7 +262,8 @@ def landmark(scenario, n, seed, *, overlap):
             scenario, replace(_take(patients, again), initiation_draw=unit)
         )
     entry = np.full(len(who), LANDMARK)
-    return _lives(scenario, patients, entry, (entry, later), weight, float(z.mean()), rng)
+    mean_z = float(np.average(z, weights=weight))
+    return _lives(scenario, patients, entry, (entry, later), weight, mean_z, rng)
 
 
 def _causes(z, responded, patients, level):
@@ -299,10 +300,11 @@ def sequential(scenario, n, seed):
     responded = (chosen.response <= asked).astype(float)
     level = (number[:, None] == np.unique(number)).astype(float)
     e = logistic(_causes(doublings(chosen.nlr), responded, chosen, level), began.astype(float))
-    mean_z = float(doublings(patients.nlr[np.unique(who)]).mean())
+    weight = e * (1.0 - e)
+    mean_z = float(np.average(doublings(chosen.nlr), weights=weight))
     rng = np.random.default_rng(seed + 1)
     begins = (settled, np.full(len(who), np.inf))
-    return _lives(scenario, chosen, settled, begins, e * (1.0 - e), mean_z, rng)
+    return _lives(scenario, chosen, settled, begins, weight, mean_z, rng)
 
 
 def conditional(truth):

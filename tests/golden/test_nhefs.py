@@ -18,7 +18,7 @@ from bayes_ihlrt.propensity import (
     logit_propensity,
     prepare_propensity,
 )
-from bayes_ihlrt.propensity.graph import propensity
+from bayes_ihlrt.propensity.point import propensity
 from maximum_likelihood import maximise_graph
 
 pytestmark = pytest.mark.golden

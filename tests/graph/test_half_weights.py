@@ -16,9 +16,10 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference import bootstrap, weighted_models
 from bayes_ihlrt.inference.adjusted import prepare_adjusted
 from bayes_ihlrt.inference.bootstrap import linked_bootstrap
-from bayes_ihlrt.inference.half_weights import half_weight_covariance, widened
+from bayes_ihlrt.inference.half_weights import half_weight_covariance
 from bayes_ihlrt.inference.weighted_models import Models
 from bayes_ihlrt.inference.weighting import prepare_weighted
+from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from weighted_cases import (
     ARM,
@@ -162,6 +163,66 @@ def test_draws_are_widened_along_correlations_whatever_the_units():
     found = widened(draws * units, wanted * np.outer(units, units), rng) / units
     # Monte Carlo error of the larger variance: 3 sqrt(2 / 50,000) = 0.019.
     np.testing.assert_allclose(np.cov(found, rowvar=False), wanted, atol=0.08)
+
+
+@pytest.mark.parametrize(("dims", "count"), [(3, 400), (6, 400), (6, 2000), (12, 400)])
+def test_chance_alone_widens_little(dims, count):
+    """Draws that have the wanted covariance already: before, 2 to 4 % were added."""
+    rng = np.random.default_rng(4)
+    added = []
+    for _ in range(20):
+        draws = rng.standard_normal((count, dims))
+        added.append(widened(draws, np.eye(dims), rng).std(axis=0) / draws.std(axis=0) - 1.0)
+    # Deviations in the variance of all directions together, positive ones only, leave
+    # sqrt(2 / (dims draws)) / sqrt(2 pi) / 2: 0.8 % at worst here; chance moves draws both ways.
+    assert -0.005 < np.mean(added) < 0.015
+
+
+@pytest.mark.parametrize("excess", [0.1, 0.3])
+def test_an_excess_alike_in_all_directions_stays(excess):
+    rng = np.random.default_rng(5)
+    ratio = []
+    for _ in range(20):
+        draws = rng.standard_normal((1000, 5))
+        wanted = np.eye(5) * (1.0 + excess)
+        ratio.append(widened(draws, wanted, rng).var(axis=0) / draws.var(axis=0))
+    # 100 variances of 1,000 draws, of which the moves are a part: 4.5 % each.
+    assert np.mean(ratio) == pytest.approx(1.0 + excess, abs=0.03)
+
+
+@pytest.mark.parametrize("freedom", [float("inf"), 1000.0])
+def test_an_excess_in_one_direction_stays(freedom):
+    """As of a treated arm that few patients decide, whatever the number of other parameters."""
+    rng = np.random.default_rng(6)
+    wanted, ratio = np.eye(6), []
+    wanted[0, 0] = 1.6
+    for _ in range(20):
+        draws = rng.standard_normal((2000, 6))
+        estimate = wanted
+        if np.isfinite(freedom):
+            rows = rng.standard_normal((int(freedom), 6)) * np.sqrt(np.diagonal(wanted))
+            estimate = rows.T @ rows / freedom
+        ratio.append((widened(draws, estimate, rng, freedom=freedom).var(axis=0))[0])
+    assert np.mean(ratio) == pytest.approx(1.6, rel=0.05)
+
+
+def test_draws_that_do_not_differ_get_the_covariance_asked():
+    rng = np.random.default_rng(7)
+    draws = np.zeros((2000, 2))
+    found = widened(draws, np.diag([4.0, 9.0]), rng)
+    np.testing.assert_allclose(found.std(axis=0), [2.0, 3.0], rtol=0.05)
+
+
+def test_freedom_of_groups_is_that_of_products_of_two_patients():
+    rng = np.random.default_rng(8)
+    influence = rng.standard_normal(600)
+    sizes = []
+    for _ in range(300):
+        group = rng.permutation(600) % 100
+        sizes.append(np.square(np.bincount(group, influence)).sum())
+    noise = np.var(sizes) / np.mean(sizes) ** 2
+    # Variance of a variance from 300 partitions: 8 %.
+    assert noise == pytest.approx(2.0 / degrees_of_freedom(600, groups=100), rel=0.3)
 
 
 def test_a_decision_at_which_one_patient_is_left_untreated_is_no_fault():

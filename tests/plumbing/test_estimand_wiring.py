@@ -19,7 +19,7 @@ from bayes_ihlrt.analysis.table_one import table_one
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.estimands import NEVER, bootstrap_weights, sample_population, survival
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import DesignKind, EstimandTarget
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report import print_fit
 
@@ -135,7 +135,7 @@ def test_populations(sampler):
             for e in result.estimates
             if (e.estimand, e.strategy, e.horizon, e.at) == ("survival", "never", 12.0, None)
         )
-        assert found.population == result.spec.estimands.population.value
+        assert found.population == result.spec.population.value
         assert found.summary["median"] == pytest.approx(float(expected))
     assert "averaged over the treated" in printed(treated)
 
@@ -144,11 +144,9 @@ def test_overlap_population(sampler):
     text = load_spec("primary").to_toml()
     text += '\n[propensity]\nformula = "nlr + albi"\nadjust = "none"\n'
     text = text.replace('design = "split"', 'design = "landmark"\nlandmark = 3.0')
-    text = text.replace('population = "sample"', 'population = "ato"').replace(
-        "treat_from = 0.0", ""
-    )
+    text = text.replace("treat_from = 0.0", 'population = "ato"')
     result = run_fit(parse_spec(text), "ihlrt_synthetic")
-    weights = result.propensity.patient_overlap
+    weights = result.propensity.patient_weights[EstimandTarget.ATO]
     assert weights.shape == (len(result.checked.person_time.patients),)
     assert ((weights > 0.0) & (weights <= 0.25)).all()
     patients = sample_population(result.fit, weights=weights)

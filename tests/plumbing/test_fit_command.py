@@ -94,7 +94,7 @@ def test_estimands_cover_strategies_contrasts_and_modifier_values(first_results)
     assert all((row["strategy"] is None) != (row["contrast"] is None) for row in rows)
     assert all((row["contrast"] is None) == (row["prob_benefit"] is None) for row in rows)
     ratios = [row for row in rows if row["estimand"] == "hazard_ratio"]
-    assert [row["at"] for row in ratios] == [2.0, 3.0, 5.0]
+    assert [row["at"] for row in ratios] == [None, 2.0, 3.0, 5.0]
     assert all(row["horizon"] is None for row in ratios)
     for estimand, horizons in {
         "survival": [12, 24],

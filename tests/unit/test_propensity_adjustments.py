@@ -16,7 +16,7 @@ from bayes_ihlrt.inference.weighted_gate import AtMode, CutPosterior, Resampling
 from bayes_ihlrt.model import arrays
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, PropensityUncertainty
-from bayes_ihlrt.propensity.graph import propensity
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from emulated_cohorts import simulated
 from weighted_cases import EXPONENTIAL, confounded, sequential

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec
+from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate, _compared
 from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.analysis.reading import load_spec
@@ -64,7 +64,9 @@ def made(found=None, *, converged=True, design=DesignKind.SPLIT):
         checked=SimpleNamespace(
             person_time=SimpleNamespace(provenance=SimpleNamespace(design=design))
         ),
-        spec=SimpleNamespace(estimands=EstimandSpec()),
+        spec=SimpleNamespace(estimands=EstimandSpec(), population=PopulationKind.SAMPLE),
+        comparable=True,
+        propensity=None,
         estimates=(found,),
     )
 

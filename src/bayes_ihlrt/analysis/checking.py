@@ -193,7 +193,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     spec = with_scales(spec, cohort)
     updated = () if cohort.visits is None else cohort.visits.updated
     updated = tuple(name for name in spec.covariates if name in updated)
-    propensity = check_propensity(spec.propensity, cohort, spec.treatment, modifier=spec.modifier)
+    propensity = check_propensity(spec.propensity, cohort, spec.treatment, model=spec.model)
     rows = (
         person_time(cohort, spec.treatment, updated=updated)
         if propensity is None
@@ -204,7 +204,8 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
-    notes += () if propensity is None else propensity.notes
+    if propensity is not None:
+        notes = (*propensity.warning, *notes, *propensity.notes)
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
 
 

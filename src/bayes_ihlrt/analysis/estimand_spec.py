@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.model.spec import ModifierSpec
-from bayes_ihlrt.names import DesignKind, ModifierTransform
+from bayes_ihlrt.names import DesignKind, EstimandTarget, ModifierTransform
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -28,6 +28,10 @@ class PopulationKind(StrEnum):
     """The patients who were treated."""
     ATO = "ato"
     """Those who might as well have been treated as not; needs a propensity."""
+    ATM = "atm"
+    """Those whom one-to-one matching would keep; needs a propensity."""
+    ENTROPY = "entropy"
+    """Everybody, the more the more open the decision was; needs a propensity."""
 
     @property
     def words(self) -> str:
@@ -41,7 +45,10 @@ _WORDS: Final = {
     PopulationKind.TIME_ZERO: "everybody at time zero, also those who died before entry",
     PopulationKind.ATT: "the treated",
     PopulationKind.ATO: "those who might as well have been treated as not",
+    PopulationKind.ATM: "those whom one-to-one matching would keep",
+    PopulationKind.ENTROPY: "everybody, the more the more open the decision was",
 }
+_OF_PROPENSITY: Final = frozenset({PopulationKind.ATO, PopulationKind.ATM, PopulationKind.ENTROPY})
 
 
 class EstimandSpec(BaseModel):
@@ -65,8 +72,10 @@ class EstimandSpec(BaseModel):
     treat_from: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(
         default=0.0, description="Month from which the treated strategy treats."
     )
-    population: PopulationKind = Field(
-        default=PopulationKind.SAMPLE, description="Whose covariates are averaged over."
+    population: PopulationKind | None = Field(
+        default=None,
+        description="Whose covariates are averaged over; whom the weights of [propensity] stand "
+        "for, or else the cohort, by default.",
     )
     quantiles: tuple[Share, ...] = Field(
         default=(),
@@ -83,6 +92,38 @@ class EstimandSpec(BaseModel):
         default=(),
         description="Columns whose levels are the subgroups of the forest; the model reads them.",
     )
+
+
+def stated_population(
+    estimands: EstimandSpec, weighted_to: EstimandTarget | None
+) -> PopulationKind:
+    """Return whom estimands average over.
+
+    What the outcome model does not hold is as in the patients whom weights stand for, so that an
+    average over others would be of nobody.
+
+    Parameters
+    ----------
+    estimands : EstimandSpec
+        With a population or without.
+    weighted_to : EstimandTarget or None
+        Whom weights stand for.
+
+    Returns
+    -------
+    PopulationKind
+        The stated one; else that of the weights, everybody being the cohort; else the cohort.
+
+    Examples
+    --------
+    >>> stated_population(EstimandSpec(), EstimandTarget.ATT).value
+    'att'
+    """
+    if estimands.population is not None:
+        return estimands.population
+    if weighted_to is None or weighted_to is EstimandTarget.ATE:
+        return PopulationKind.SAMPLE
+    return PopulationKind(weighted_to.value)
 
 
 def estimand_faults(
@@ -140,11 +181,11 @@ def _population_faults(
 ) -> list[Fault]:
     faults = []
     where, who = "[estimands] population", estimands.population
-    if who in {PopulationKind.ATT, PopulationKind.ATO} and treatment is None:
+    if who is not None and who in {PopulationKind.ATT, *_OF_PROPENSITY} and treatment is None:
         problem = f"'{who.value}' is told by treatment, and the analysis has none"
         faults.append(Fault(where, problem, "Add a [treatment] table, or use 'sample'"))
-    elif who is PopulationKind.ATO and not has_propensity:
-        problem = "'ato' needs to know how probable treatment was"
+    elif who is not None and who in _OF_PROPENSITY and not has_propensity:
+        problem = f"'{who.value}' needs to know how probable treatment was"
         faults.append(Fault(where, problem, "Add a [propensity] table, or use 'sample' or 'att'"))
     if estimands.subgroups and treatment is None:
         problem = "there is no treatment whose effect could differ between subgroups"

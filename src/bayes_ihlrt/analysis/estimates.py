@@ -117,7 +117,8 @@ def estimate_all(
 ) -> tuple[Estimate, ...]:
     """Return every estimand that a specification asks for.
 
-    Hazard ratios at each value of the modifier and at its reference; survival, restricted mean
+    Hazard ratios for the population's own modifier values, at each value of the modifier and at its
+    reference, all else averaged over the population; survival, restricted mean
     survival, median and other quantiles of survival under each strategy and their difference, and
     the number needed to treat, for the cohort's own modifier values and with everybody's modifier
     set to each value.
@@ -136,7 +137,7 @@ def estimate_all(
     tuple of Estimate
         In that order.
     """
-    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec)
+    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec, weights)
     for at in (None, *spec.estimands.at):
         rows += _standardised(fit, spec, at, weights)
     summary = summarise(_stacked([row.draws for row in rows]))
@@ -150,7 +151,7 @@ def estimate_all(
             row.contrast,
             row.horizon,
             row.at,
-            spec.estimands.population.value,
+            spec.population.value,
             {str(name): finite_or_none(summary[name][i]) for name in summary.data_vars},
             None if row.benefit is None else float(benefit[i]),
         )
@@ -207,14 +208,14 @@ def finite_or_none(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec) -> list[_Row]:
-    if spec.modifier is None:
-        values: list[float | None] = [None]
-        draws = log_hazard_ratio(fit).to_numpy()[..., None]
-    else:
+def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[_Row]:
+    values: list[float | None] = [None]
+    draws = log_hazard_ratio(fit, weights=weights).to_numpy()[..., None]
+    if spec.modifier is not None:
         at = sorted({spec.modifier.reference, *spec.estimands.at})
-        values = [*at]
-        draws = log_hazard_ratio(fit, at).to_numpy()
+        values += at
+        conditional = log_hazard_ratio(fit, at, weights=weights).to_numpy()
+        draws = np.concatenate([draws, conditional], axis=-1)
     return [
         _Row(
             "hazard_ratio",

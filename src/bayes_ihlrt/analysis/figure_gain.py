@@ -14,6 +14,8 @@ from bayes_ihlrt.estimands.subgroups import crude_rate_ratios, subgroup_log_haza
 from bayes_ihlrt.estimands.summary import probability, summarise
 from bayes_ihlrt.names import STRATEGY
 
+_SAMPLE = ("chain", "draw")
+
 
 def gain_data(result: FitResult) -> xr.Dataset:
     """Return the posterior density of the months gained, and how probable each decision region is.
@@ -47,7 +49,7 @@ def gain_data(result: FitResult) -> xr.Dataset:
         heights.append(height)
         below = [float(probability(gained < edge)) for edge in (0.0, gain)]
         chances.append([below[0], below[1] - below[0], 1.0 - below[1]])
-        settings.append(spec.estimands.population.words if at is None else f"{name} {at:g}")
+        settings.append(spec.population.words if at is None else f"{name} {at:g}")
     return xr.Dataset(
         {
             "x": (("setting", "point"), np.array(grids)),
@@ -72,15 +74,19 @@ def subgroup_data(result: FitResult) -> xr.Dataset:
     xarray.Dataset
         ``median, q2.5, q97.5, prob_benefit`` of the model's hazard ratio; ``ratio, low, high`` of
         the crude rate ratio, ``patients``, ``events_treated``, ``events_untreated``, all over
-        ``subgroup``. Attributes ``overall``, the hazard ratio over all patients.
+        ``subgroup``, NaN where nobody of the population is in it. Attribute ``overall``, the hazard
+        ratio over the population.
     """
     columns = result.spec.estimands.subgroups
-    log_hr = subgroup_log_hazard_ratio(result.fit, columns)
+    weights = weigher(result.spec, result.propensity)(result.fit)
+    log_hr = subgroup_log_hazard_ratio(result.fit, columns, weights=weights)
     found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
-    overall = summarise(xr.apply_ufunc(np.exp, log_hazard_ratio(result.fit)))["median"]
+    overall = summarise(xr.apply_ufunc(np.exp, log_hazard_ratio(result.fit, weights=weights)))[
+        "median"
+    ]
     crude = crude_rate_ratios(result.fit, columns)
     return (
-        found.assign(prob_benefit=probability(log_hr < 0.0))
+        found.assign(prob_benefit=probability(log_hr < 0.0).where(log_hr.notnull().all(_SAMPLE)))
         .merge(crude)
         .assign_attrs(overall=float(overall))
     )

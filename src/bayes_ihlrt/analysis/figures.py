@@ -70,7 +70,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     if result.propensity is not None:
         found |= result.propensity.figures
     title = result.spec.description or result.spec.name
-    about = {"title": title, "synthetic": result.synthetic}
+    about = {"title": title, "synthetic": result.synthetic, "draws": result.draws_name}
     return {name: data.assign_attrs(about) for name, data in found.items()}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.clone_months import clone_months
+from bayes_ihlrt.analysis.comparability import refuse_few
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.flexible_baseline import compare_baselines
 from bayes_ihlrt.analysis.interaction_result import describe_interaction
@@ -23,7 +25,7 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted, prepare_adju
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import check_convergence
 from bayes_ihlrt.model.build import build_graph, prepare
-from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.names import Adjustment, DesignKind
 
 type Stage = Callable[[str], None]
 
@@ -226,6 +228,16 @@ def _fit_adjusted(
         spec=found.spec,
         ess=ess if found.spec.adjust is Adjustment.WEIGHTS else None,
     )
+    if described.comparability is not None:
+        refuse_few(described.comparability, found.spec)
+    if spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT:
+        tell("survival by strategy")
+        months = clone_months(
+            *(weighted.analysis, float(spec.treatment.grace or 0.0), max(spec.estimands.horizons)),
+            draws=spec.sampler.total,
+            seed=spec.sampler.seed,
+        )
+        described = replace(described, strategies=months)
     return FittedAnalysis(_as_fitted(checked, weighted.fit), weighted.fit, described)
 
 

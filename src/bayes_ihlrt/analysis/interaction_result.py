@@ -35,6 +35,8 @@ from bayes_ihlrt.names import ModifierTransform
 Floats = NDArray[np.float64]
 type Summary = dict[str, float | None]
 _VALUES: Final = 21
+CERTAIN: Final = 0.95
+"""Probability of the reference stratum from which additive measures have a sign to speak of."""
 _SPAN: Final = (0.05, 0.95)
 """Quantiles of the cohort between which it is asked whether the effect turns."""
 
@@ -52,7 +54,8 @@ class InteractionResult:
     multiplicative : dict
         Summary of the ratio of hazard ratios per step; ``prob_below_1``.
     additive : dict
-        ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``.
+        ``reference`` stratum, ``prob_reference``, and summaries of ``reri``, ``ap``, ``synergy``;
+        ``prob_reri_above_0``, None for a ``reason`` where the reference is not certain.
     contrasts : dict
         Summaries of the interaction in ``survival`` and ``rmst``; ``prob_above_0``. None, like
         ``prob_gain``, where covariates change during follow-up.
@@ -185,9 +188,10 @@ def _curve(
     fit: FittedModel, values: Floats, question: Question, *, log: bool
 ) -> tuple[xr.Dataset, dict[str, Chance]]:
     """Hazard ratio and chances over the modifier; and the chances at any other value."""
+    weights = question.weigh(fit)
 
     def log_hr(at: Floats) -> xr.DataArray:
-        found = log_hazard_ratio(fit, at)
+        found = log_hazard_ratio(fit, at, weights=weights)
         return found.rename({found.dims[-1]: "value"})
 
     def benefit(at: Floats) -> Floats:
@@ -199,9 +203,7 @@ def _curve(
     if undefined_survival(fit):
         nothing = xr.full_like(found["prob_benefit"], np.nan)
         return found.assign(prob_gain=nothing), {"prob_benefit": benefit}
-    gained = gain_by_modifier(
-        fit, values, question.horizon, question.treated, weights=question.weigh(fit)
-    )
+    gained = gain_by_modifier(fit, values, question.horizon, question.treated, weights=weights)
     gained = gained.rename({gained.dims[-1]: "value"})
     found = found.assign(prob_gain=probability(gained > question.gain))
     chances = {"prob_benefit": benefit, "prob_gain": gain_chance(gained, question.gain, log=log)}
@@ -226,13 +228,20 @@ def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any]
 
 
 def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:
-    strata = joint_log_hazard(fit, [question.low, question.high])
+    pair = [question.low, question.high]
+    strata = joint_log_hazard(fit, pair, weights=question.weigh(fit))
     found = additive_interaction(strata)
+    chance = found.attrs["prob_reference"]
+    certain = chance >= CERTAIN
     return {
         "reference": found.attrs["reference"],
-        "prob_reference": found.attrs["prob_reference"],
+        "prob_reference": chance,
         **{name: _summary(found[name]) for name in ("reri", "ap", "synergy")},
-        "prob_reri_above_0": float(probability(found["reri"] > 0.0)),
+        "prob_reri_above_0": float(probability(found["reri"] > 0.0)) if certain else None,
+        "reason": None
+        if certain
+        else "the stratum with the lowest hazard, on which the sign of the measures depends, is "
+        f"known with probability {chance:.2f} only (needed: {CERTAIN:g})",
     }
 
 

@@ -12,6 +12,7 @@ from bayes_ihlrt.analysis.null_simulation import NullSimulation
 from bayes_ihlrt.analysis.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.propensity.comparability import Overlap
 
 _DESIGNS = {
     DesignKind.EVER_NEVER.value: "Ever against never treated",
@@ -23,6 +24,12 @@ _DESIGNS = {
 _OTHER_CLOCKS = {
     DesignKind.LANDMARK: f"in landmark rungs from {CLOCKS[DesignKind.LANDMARK]}",
     DesignKind.SEQUENTIAL: f"in trials at every decision from {CLOCKS[DesignKind.SEQUENTIAL]}",
+}
+_MARKED = {
+    Overlap.POOR: "\N{DAGGER} Treated and untreated can hardly be compared after weighting: see "
+    "the rung's line.",
+    Overlap.FAILED: "\N{DOUBLE DAGGER} Treated and untreated cannot be compared after weighting: "
+    "see the rung's line.",
 }
 _ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
 
@@ -39,7 +46,8 @@ def rung_label(rung: Rung) -> str:
     -------
     str
         For example ``"Landmark at 3 months, crude"``; with a star where the hazard ratio is of
-        another kind, which `ladder_notes` explains.
+        another kind, and a dagger where weighted arms can hardly be compared, which `ladder_notes`
+        explains.
     """
     name, _, month = rung.plan.rung.rpartition("-")
     design = (
@@ -48,6 +56,9 @@ def rung_label(rung: Rung) -> str:
         else _DESIGNS[rung.plan.rung]
     )
     mark = "" if rung.plan.states is None else " *"
+    mark += {Overlap.GOOD: "", Overlap.POOR: " \N{DAGGER}", Overlap.FAILED: " \N{DOUBLE DAGGER}"}[
+        rung.overlap
+    ]
     return f"{design}, {_ADJUSTMENTS[rung.plan.adjustment]}{mark}"
 
 
@@ -146,6 +157,8 @@ def ladder_notes(result: LadderResult) -> tuple[str, ...]:
             "* Hazard ratio given response: of one hazard, not of the strategies; the months "
             "gained are those of the strategies."
         )
+    marked = {rung.overlap for rung in result.rungs}
+    notes += [text for overlap, text in _MARKED.items() if overlap in marked]
     return tuple(notes)
 
 
@@ -174,7 +187,9 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
             f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
         )
-    found += _what_is_left(rest, result.horizon)
+    compared = [rung for rung in rest if rung.overlap is not Overlap.FAILED]
+    found += _what_is_left(compared, result.horizon)
+    found += _not_comparable(rest)
     found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
     found += _fewest(rest)
     without = len(result.rungs) - 1 - len(rest)
@@ -185,6 +200,15 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
         "What was not measured can still bias every rung; each rests on the assumption in its line."
     )
     return tuple(found)
+
+
+def _not_comparable(rungs: list[Rung]) -> list[str]:
+    """Say which weighted rungs tell nothing of whom they were weighted to."""
+    names = [f"'{rung_label(rung)}'" for rung in rungs if rung.overlap is Overlap.FAILED]
+    if not names:
+        return []
+    verb = "says" if len(names) == 1 else "say"
+    return [f"{', '.join(names)} {verb} nothing of the effect: the arms cannot be compared."]
 
 
 def _as_extreme(null: NullSimulation) -> str:

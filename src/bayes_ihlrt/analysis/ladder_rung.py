@@ -9,7 +9,9 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.notes import left_out, without_events
 from bayes_ihlrt.analysis.rungs import RungPlan
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 
 type Summary = dict[str, float]
 
@@ -62,13 +64,13 @@ class Rung:
         Design, adjustment, model and what it rests on.
     log_hr : dict of str to float, or None
         ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
-        patients' values of the modifier within each draw; None where it could not be estimated,
-        like all that follows.
+        modifier of the patients, or of those whom weights stand for, within each draw; None where
+        it could not be estimated, like all that follows.
     log_hr_at : dict of float to dict
         The same at values of the modifier.
     rmst_difference : dict of str to float, or None
-        Restricted mean time treated minus untreated, months up to the horizon, averaged over the
-        patients; of the g-formula and of clones treated within the grace period minus never. None
+        Restricted mean time treated minus untreated, months up to the horizon, averaged over
+        the same; of the g-formula and of clones treated within the grace period minus never. None
         where covariates change during follow-up, or clones are not followed so long.
     no_months : str or None
         Why an estimated rung tells no months gained.
@@ -92,6 +94,8 @@ class Rung:
         What drew them.
     reason : str or None
         Why the rung could not be estimated; None where it was.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared; None without weights.
     warnings : tuple of str
         What to know before the estimate is believed: covariates that separate the arms.
     """
@@ -111,6 +115,7 @@ class Rung:
     posterior: xr.DataTree | None = None
     engine: str | None = None
     reason: str | None = None
+    comparability: Comparability | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -119,12 +124,29 @@ class Rung:
         return self.log_hr is not None
 
     @property
+    def overlap(self) -> Overlap:
+        """Whether its arms can be compared; good without weights."""
+        return Overlap.GOOD if self.comparability is None else self.comparability.overlap
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What has to be known before the estimate is believed, in sentences."""
+        first = () if self.comparability is None else (self.comparability.warning,)
+        told = (*first, *self.plan.notes, *self.warnings, *self.without_events)
+        return tuple(text for text in told if text)
+
+    @property
     def left_out(self) -> list[str]:
         """Whom of its cohort the rung leaves out and why, in sentences."""
         if self.person_time is None:
             return []
         dropped = self.person_time.provenance.dropped
-        return left_out(dropped, total=len(dropped) + len(self.person_time.patients))
+        total = len(dropped) + len(self.person_time.patients)
+        return [*left_out(dropped, total=total), *starts_left_out(self.person_time)]
+
+    @property
+    def _starts_left_out(self) -> list[str]:
+        return [] if self.person_time is None else starts_left_out(self.person_time)
 
     @property
     def without_events(self) -> list[str]:
@@ -163,7 +185,8 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
-            "warnings": [*self.plan.notes, *self.warnings, *self.without_events],
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
+            "warnings": list(self.told),
         }
 
 

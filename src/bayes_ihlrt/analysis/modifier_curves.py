@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
 from bayes_ihlrt.analysis.notes import clock
+from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
@@ -36,11 +37,12 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``months`` of the curves and the ``clock`` that they count from, ``strategies``,
-        ``horizons``, ``values`` of the modifier, and ``sets``: first for the cohort's own values
-        (``at`` None), then for each value; none without values. A set has ``survival`` by strategy
-        (``median, q2.5, q97.5`` at each month), ``hazard_ratio`` and, by horizon, ``survival_at``
-        and ``rmst`` of each strategy and of their difference, months, with ``prob_benefit``. None
+        ``months`` of the curves and the ``clock`` that they count from, the ``population`` that is
+        averaged over, ``strategies``, ``horizons``, ``values`` of the modifier, and ``sets``: first
+        for the population's own values (``at`` None), then for each value; none without values. A
+        set has ``survival`` by strategy (``median, q2.5, q97.5`` at each month), ``hazard_ratio``
+        and, by horizon, ``survival_at`` and ``rmst`` of each strategy and of their difference,
+        months, with ``prob_benefit``. None
         where not defined.
     """
     spec, compared = result.spec, strategies(result.spec)
@@ -51,6 +53,7 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
     return {
         "months": months.tolist(),
         "clock": clock(result.checked.person_time),
+        "population": spec.population.words,
         "strategies": [strategy.name for strategy in compared],
         "horizons": list(spec.estimands.horizons),
         "values": values,
@@ -94,7 +97,7 @@ def modifier_values(result: FitResult) -> list[float]:
         Increasing, on the scale of the data: the specification's values and the reference, where
         the cohort has such values, and seven from the 5 % to the 95 % quantile of the cohort,
         equally spaced on the scale of the model and rounded to two digits. Empty without a
-        modifier or treatment, and where `estimates` tells no survival of the cohort.
+        modifier or treatment, and where `estimates` tells no survival.
     """
     modifier, observed = result.spec.modifier, modifier_of_patients(result)
     if modifier is None or result.spec.treatment is None or not _tells_survival(result):
@@ -108,17 +111,17 @@ def modifier_values(result: FitResult) -> list[float]:
 
 
 def _tells_survival(result: FitResult) -> bool:
-    """Whether survival is defined, and is that of the cohort as it is, as in these curves."""
-    sample = result.spec.estimands.population.value == "sample"
+    """Whether survival is defined."""
     told = [e.summary["median"] for e in result.estimates if e.estimand == "survival"]
-    return sample and all(value is not None for value in told)
+    return all(value is not None for value in told)
 
 
 def _set_at(
     result: FitResult, months: Floats, compared: tuple[Strategy, ...], *, at: float | None
 ) -> dict[str, Any]:
     fit, horizons = result.fit, result.spec.estimands.horizons
-    patients = sample_population(fit, modifier_at=at)
+    weights = weigher(result.spec, result.propensity)(fit)
+    patients = sample_population(fit, modifier_at=at, weights=weights)
     curves = summarise(survival(fit, months, compared, population=patients))
     at_horizons = survival(fit, horizons, compared, population=patients)
     by_horizon = {
@@ -135,7 +138,7 @@ def _set_at(
             }
             for strategy in compared
         },
-        "hazard_ratio": _hazard_ratio(result, at),
+        "hazard_ratio": _hazard_ratio(result, at, weights),
         **{
             name: [
                 _compared(draws, month, same=month <= start)
@@ -146,10 +149,13 @@ def _set_at(
     }
 
 
-def _hazard_ratio(result: FitResult, at: float | None) -> dict[str, float | None] | None:
+def _hazard_ratio(
+    result: FitResult, at: float | None, weights: Floats | None
+) -> dict[str, float | None] | None:
     if result.spec.treatment is None:
         return None
-    draws = log_hazard_ratio(result.fit, None if at is None else [at]).squeeze(drop=True)
+    values = None if at is None else [at]
+    draws = log_hazard_ratio(result.fit, values, weights=weights).squeeze(drop=True)
     return {
         **_row(xr.apply_ufunc(np.exp, draws)),
         "prob_benefit": finite_or_none(probability(draws < 0.0)),

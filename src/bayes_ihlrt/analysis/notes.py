@@ -7,14 +7,16 @@ from typing import Final
 import numpy as np
 
 from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
+from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.modifier_form import linear_in_modifier, names_in
-from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 
 CLOCKS: Final[Mapping[DesignKind, str]] = {
     DesignKind.LANDMARK: "the landmark",
@@ -54,6 +56,7 @@ def analysis_notes(
     if spec.treatment is not None:
         adjusted = spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
+    notes += [*_two_populations(spec), *_modifier_after_treatment(spec, rows)]
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     notes += [*_modifier_range(spec, rows), *_main_effect(spec, rows)]
     return (*notes, *delayed_entry(spec, rows), *uncorrelated_slopes(spec))
@@ -167,10 +170,48 @@ def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[
     ]
 
 
+def _two_populations(spec: AnalysisSpec) -> list[str]:
+    """Tell where weights stand for others than those who are averaged over."""
+    stated, weighted = spec.estimands.population, spec.weighted_to
+    everybody = {PopulationKind.SAMPLE, PopulationKind.BOOTSTRAP}
+    if stated is None or weighted is None or stated.value == weighted.value:
+        return []
+    if weighted is EstimandTarget.ATE and stated in everybody:
+        return []
+    return [
+        f"TWO POPULATIONS: weights stand for '{weighted.value}' and estimands average over "
+        f"'{stated.value}': covariates of the [outcome] formula are those of the latter, all else "
+        "is as in the former. Leave out population in [estimands] to have one."
+    ]
+
+
+def _modifier_after_treatment(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    """Tell of patients whose modifier changes while they are treated."""
+    if spec.modifier is None or spec.treatment is None:
+        return []
+    history = rows.patient_index
+    treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
+    values = rows.columns[spec.modifier.column]
+    moved = (history[1:] == history[:-1]) & treated[:-1] & (values[1:] != values[:-1])
+    for name in {"trial", "clone"} & {*rows.columns}:
+        moved &= rows.columns[name][1:] == rows.columns[name][:-1]
+    count, of = len(np.unique(history[1:][moved])), len(np.unique(history[treated]))
+    if not count:
+        return []
+    name = spec.modifier.name
+    return [
+        f"{name.upper()} CHANGES AFTER TREATMENT STARTS in {count} of {of} treated patients: "
+        f"hazard ratios by {name} go by its present value, which treatment may have moved. They "
+        f"are not the effect in patients who had that {name} when treatment was decided on; for "
+        "that use a column with its value at time zero, or design 'sequential'."
+    ]
+
+
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     own = rows.provenance.dropped
     total = len(rows.patients) + len(cohort.dropped) + len(own)
-    return [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    told = [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    return [*told, *starts_left_out(rows)]
 
 
 def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt import propensity as propensities
+from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.model.formula import parse_formula
+from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.one_moment import at_one_moment
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -40,12 +44,21 @@ class CheckedPropensity:
         Encoder and priors of the model of initiation.
     notes : tuple of str
         Separation, if there is any.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared, at the mode; None where nothing is weighted.
     """
 
     spec: PropensitySpec
     emulation: Emulation
     initiation: "PreparedPropensity"
     notes: tuple[str, ...]
+    comparability: Comparability | None = None
+
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """What comes first: arms that cannot be compared; empty where they can."""
+        found = "" if self.comparability is None else self.comparability.warning
+        return (found,) if found else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: what is stated, decisions, columns, priors, separated columns."""
@@ -65,6 +78,7 @@ class CheckedPropensity:
                 for name, found in self.initiation.priors.items()
             },
             "separated": list(self.initiation.separated),
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
         }
 
 
@@ -73,7 +87,7 @@ def check_propensity(
     cohort: Cohort,
     treatment: TreatmentSpec | None,
     *,
-    modifier: ModifierSpec | None,
+    model: ModelSpec,
 ) -> CheckedPropensity | None:
     """Bind a propensity specification to the decisions of the design.
 
@@ -85,8 +99,8 @@ def check_propensity(
         The data.
     treatment : TreatmentSpec or None
         The treatment and its design.
-    modifier : ModifierSpec or None
-        The effect modifier.
+    model : ModelSpec
+        The outcome model, with the modifier.
 
     Returns
     -------
@@ -96,7 +110,8 @@ def check_propensity(
     Raises
     ------
     RefusedError
-        The design needs weights and has none.
+        The design needs weights and has none, or an arm is worth too few patients and that was
+        not acknowledged.
     SpecificationError
         The design has no decisions, or formula and data do not fit together.
     DataError
@@ -113,27 +128,51 @@ def check_propensity(
     emulation = emulate(cohort, treatment)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        initiation = propensities.prepare_propensity(spec, emulation.decisions.columns, modifier)
-        notes = _check_grace(spec, emulation, modifier)
+        initiation = propensities.prepare_propensity(
+            spec, emulation.decisions.columns, model.modifier
+        )
+        earned, notes = _check_grace(spec, emulation, model.modifier)
+    found = check_overlap(
+        emulation, (initiation, earned), spec=spec, model=model, grace=treatment.grace
+    )
     told = dict.fromkeys(str(warning.message) for warning in caught)
-    return CheckedPropensity(spec, emulation, initiation, (*told, *notes))
+    return CheckedPropensity(spec, emulation, initiation, (*told, *notes), found)
 
 
 def _check_grace(
     spec: PropensitySpec, emulation: Emulation, modifier: ModifierSpec | None
-) -> list[str]:
+) -> "tuple[PreparedPropensity | None, list[str]]":
     """Bind the model of treatment within the grace period, so that `fit` finds no other fault."""
     if emulation.grace is None:
-        return []
+        return None, []
     own = at_one_moment(spec, emulation.grace.columns)
-    propensities.prepare_propensity(own, emulation.grace.columns, modifier)
+    _refuse_what_has_not_happened(own, emulation.grace.columns)
+    bound = propensities.prepare_propensity(own, emulation.grace.columns, modifier)
     if own is spec:
-        return []
-    return [
+        return bound, []
+    return bound, [
         "Treatment within the grace period is explained by covariates at time zero, where the time "
         "of the decision is the same for everybody: it is left out of that model, and stays in the "
         "model of starting at each visit."
     ]
+
+
+def _refuse_what_has_not_happened(spec: PropensitySpec, columns: Columns) -> None:
+    """Refuse covariates that tell nothing at time zero: nobody has responded then, say."""
+    names = parse_formula(spec.formula).columns if spec.formula else ()
+    alike = [name for name in names if name in columns and len(set(columns[name].tolist())) == 1]
+    if alike:
+        problem = (
+            f"'baseline' reads what was known at time zero, where {', '.join(alike)} is the same "
+            "for everybody"
+        )
+        remedy = (
+            "Write grace_weights = 'time-varying', which reads it at each decision, or leave it "
+            "out of the [propensity] formula"
+        )
+        raise SpecificationError(
+            "[propensity]", [Fault("[treatment] grace_weights", problem, remedy)]
+        )
 
 
 def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:

@@ -1,43 +1,40 @@
 """Describe the propensities of an analysis: who is compared with whom, and how alike they are."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.comparability import (
+    Chances,
+    Compared,
+    arm_sizes,
+    balance_covariates,
+    compared_rows,
+    judge,
+)
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
-from bayes_ihlrt.data.starts import SAME_TIME, follow_up
+from bayes_ihlrt.data.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.designs.person_time import Columns
-from bayes_ihlrt.estimands.patients import overlap_weights
 from bayes_ihlrt.inference.shared_modes import propensity_mode
 from bayes_ihlrt.inference.weighting import WeightedAnalysis, positions
-from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
-from bayes_ihlrt.propensity.graph import propensity
+from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.overlap import overlap_data
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
-from bayes_ihlrt.propensity.subsets import Mask, covariate_columns, intervals_of, levels_of
+from bayes_ihlrt.propensity.subsets import Mask, intervals_of, levels_of
 from bayes_ihlrt.propensity.targets import balancing_weight
+from bayes_ihlrt.propensity.tilting import TILTED, tilt
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import row_weights
 
 Floats = NDArray[np.float64]
 _TIMES: Final = 121
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Rows whose arms are compared: covariates, arm, weight and patient of each."""
-
-    columns: Columns
-    arm: Floats
-    weight: Floats
 
 
 def describe_propensity(
@@ -78,18 +75,17 @@ def describe_propensity(
     earned = None if analysis.grace is None else propensity(propensity_mode(analysis.grace))
     clones = story.design is DesignKind.CLONE_CENSOR_WEIGHT
     # Clones stand for everybody at risk; stabilised, they would stand for those left.
-    given = {"grace": earned, "passing": _passing(analysis)}
+    passed = _passing(analysis)
+    given = {"grace": earned, "passing": passed}
     weights = row_weights(emulation, chance, target=analysis.target, **given, stabilise=not clones)
-    compared = (
-        _at_end_of_grace(analysis, weights, treatment) if clones else _at_entry(analysis, weights)
-    )
+    compared = compared_rows(emulation, weights, grace=treatment.grace)
     trials = _trials(compared)
     decided = _decided(emulation.decisions, chance) if clones else compared
     decision = emulation.person_time.columns["decision"].astype(np.intp)[analysis.entries]
     return PropensityResult(
         spec=spec,
         target=analysis.target,
-        patients=(int(story.treated["patients"]), int(story.untreated["patients"])),
+        patients=arm_sizes(emulation),
         ess=ess,
         trimmed=tuple(story.trimmed),
         separated=analysis.initiation.separated,
@@ -98,8 +94,23 @@ def describe_propensity(
         overlap=overlap_data(chance if clones else chance[decision], decided.arm, decided.weight),
         weight_sums=_sums(analysis, cohort, treatment, weights) if clones else None,
         row_weights=weights if analysis.adjust is Adjustment.WEIGHTS and ess is not None else None,
-        patient_overlap=_patient_overlap(analysis, chance),
+        patient_weights=patient_weights(analysis, chance),
+        comparability=None
+        if ess is None
+        else _judged(analysis, weights, (chance, passed), spec=spec, grace=treatment.grace),
     )
+
+
+def _judged(
+    analysis: WeightedAnalysis,
+    weights: Floats,
+    chances: Chances,
+    *,
+    spec: PropensitySpec,
+    grace: float | None,
+) -> Comparability:
+    model, emulation = analysis.outcome.spec, analysis.emulation
+    return judge(emulation, weights, spec=spec, model=model, grace=grace, chances=chances)
 
 
 def _passing(analysis: WeightedAnalysis) -> Floats | None:
@@ -108,45 +119,37 @@ def _passing(analysis: WeightedAnalysis) -> Floats | None:
     return propensity(propensity_mode(analysis.initiation, at=analysis.passing))
 
 
-def _patient_overlap(analysis: WeightedAnalysis, chance: Floats) -> Floats:
-    """How open the decisions of each patient of the person-time were, summed."""
+def patient_weights(analysis: WeightedAnalysis, chance: Floats) -> dict[EstimandTarget, Floats]:
+    """Return what each patient of the person-time weighs in the populations of propensities.
+
+    Parameters
+    ----------
+    analysis : WeightedAnalysis
+        Person-time and decisions.
+    chance : ndarray, shape (decisions,)
+        Probability of treatment.
+
+    Returns
+    -------
+    dict of EstimandTarget to ndarray, shape (patients,)
+        The sum of h(e) over the patient's decisions, for ``ato``, ``atm`` and ``entropy``.
+    """
     decisions, rows = analysis.emulation.decisions, analysis.emulation.person_time
-    total = np.bincount(
-        decisions.patient_index, overlap_weights(chance), minlength=len(decisions.patients)
-    )
-    return np.asarray(total[positions(rows.patients, decisions.patients)])
+    place = positions(rows.patients, decisions.patients)
+    count = len(decisions.patients)
+    return {
+        target: np.bincount(decisions.patient_index, tilt(target, chance), minlength=count)[place]
+        for target in TILTED
+    }
 
 
-def _at_entry(analysis: WeightedAnalysis, weights: Floats) -> _Compared:
-    """Each follow-up once, with what was known at its decision."""
-    rows = np.flatnonzero(analysis.entries)
-    decision = analysis.emulation.person_time.columns["decision"].astype(np.intp)[rows]
-    columns = {name: v[decision] for name, v in analysis.emulation.decisions.columns.items()}
-    trial = analysis.emulation.person_time.columns.get("trial")
-    if trial is not None:
-        columns["trial"] = trial[rows]
-    return _Compared(columns, analysis.arm[rows], weights[rows])
-
-
-def _at_end_of_grace(
-    analysis: WeightedAnalysis, weights: Floats, treatment: TreatmentSpec
-) -> _Compared:
-    """Clones followed at the end of the grace period, with what was known at time zero."""
-    rows = analysis.emulation.person_time.columns
-    month = float(treatment.grace or 0.0)
-    start, stop = rows["start"].astype(np.float64), rows["stop"].astype(np.float64)
-    kept = np.flatnonzero((start <= month + SAME_TIME) & (stop > month + SAME_TIME))
-    columns = {name: values[kept] for name, values in rows.items()}
-    return _Compared(columns, analysis.arm[kept], weights[kept])
-
-
-def _decided(decisions: Decisions, chance: Floats) -> _Compared:
+def _decided(decisions: Decisions, chance: Floats) -> Compared:
     """All decisions, weighted to everybody."""
     weight = balancing_weight(EstimandTarget.ATE, chance, decisions.initiated)
-    return _Compared(decisions.columns, decisions.initiated, weight)
+    return Compared(decisions.columns, decisions.initiated, weight)
 
 
-def _thirds(compared: _Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
+def _thirds(compared: Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
     """Thirds of the modifier; empty without one."""
     modifier = analysis.outcome.spec.modifier
     if modifier is None or modifier.column not in compared.columns:
@@ -154,7 +157,7 @@ def _thirds(compared: _Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
     return intervals_of(modifier.name, compared.columns[modifier.column])
 
 
-def _trials(compared: _Compared) -> dict[str, Mask]:
+def _trials(compared: Compared) -> dict[str, Mask]:
     """Trials in which somebody starts and somebody waits; empty for other designs."""
     if "trial" not in compared.columns:
         return {}
@@ -163,21 +166,16 @@ def _trials(compared: _Compared) -> dict[str, Mask]:
 
 
 def _balance(
-    compared: _Compared, analysis: WeightedAnalysis, spec: PropensitySpec, subsets: dict[str, Mask]
+    compared: Compared, analysis: WeightedAnalysis, spec: PropensitySpec, subsets: dict[str, Mask]
 ) -> xr.Dataset | None:
     """Balance of what either model reads, over everybody and within subsets."""
-    outcome = analysis.outcome.spec
-    modifier = outcome.modifier
-    read = [*parse_formula(spec.formula).columns] if spec.formula else []
-    read += outcome.outcome.parsed.columns
-    if modifier is not None:
-        read = [modifier.column if name == modifier.name else name for name in read]
-    own = {analysis.emulation.treatment}
-    names = [name for name in dict.fromkeys(read) if name in compared.columns and name not in own]
-    if not names:
+    columns = balance_covariates(
+        compared, analysis.emulation, formula=spec.formula, model=analysis.outcome.spec
+    )
+    if not columns:
         return None
     return balance_data(
-        covariate_columns(compared.columns, names),
+        columns,
         compared.arm,
         compared.weight,
         patient=compared.columns["patient"],

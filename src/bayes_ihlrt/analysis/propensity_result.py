@@ -1,25 +1,21 @@
 """What a result says of its propensities: balance, overlap, sums of weights, effective numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.clone_months import CloneMonths
 from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import EstimandTarget
+from bayes_ihlrt.propensity.comparability import WHO, Comparability
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 Floats = NDArray[np.float64]
-_POPULATION: Final = {
-    EstimandTarget.ATO: "those who might as well have been treated as not (overlap, ato)",
-    EstimandTarget.ATT: "the treated (att)",
-    EstimandTarget.ATE: "everybody (ate)",
-    EstimandTarget.ATM: "those whom one-to-one matching would keep (atm)",
-    EstimandTarget.ENTROPY: "everybody, the more the more open the decision was (entropy)",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +48,13 @@ class PropensityResult:
         From `weight_sum_data`, of clones.
     row_weights : ndarray, shape (rows,), or None
         Weights of the person-time; None where nothing was weighted.
-    patient_overlap : ndarray, shape (patients,)
-        Sum of e (1 - e) over each patient's decisions.
+    patient_weights : mapping of EstimandTarget to ndarray, shape (patients,)
+        What each patient weighs in the populations that propensities make (``ato``, ``atm``,
+        ``entropy``): the sum of h(e) over the patient's decisions.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared; None where nothing was weighted.
+    strategies : CloneMonths or None
+        Of clones: weighted survival by strategy.
     """
 
     spec: PropensitySpec
@@ -67,7 +68,15 @@ class PropensityResult:
     overlap: xr.Dataset
     weight_sums: xr.Dataset | None
     row_weights: Floats | None
-    patient_overlap: Floats
+    patient_weights: Mapping[EstimandTarget, Floats]
+    comparability: Comparability | None = None
+    strategies: CloneMonths | None = None
+
+    @property
+    def warning(self) -> tuple[str, ...]:
+        """What no interval shows: arms that cannot be compared; empty where they can."""
+        found = "" if self.comparability is None else self.comparability.warning
+        return (found,) if found else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,7 +84,7 @@ class PropensityResult:
         found = []
         if self.ess is not None:
             found.append(
-                f"Weighted to {_POPULATION[self.target]}: the effective number of treated "
+                f"Weighted to {WHO[self.target]}: the effective number of treated "
                 f"patients is {self.ess[0]:.1f} of {self.patients[0]}, of untreated patients "
                 f"{self.ess[1]:.1f} of {self.patients[1]}."
             )
@@ -97,8 +106,10 @@ class PropensityResult:
             "target": self.target.value,
             "ess_treated": treated,
             "ess_control": control,
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "trimmed": list(self.trimmed),
             "separated": list(self.separated),
+            "strategies": None if self.strategies is None else self.strategies.to_dict(),
             "balance": _smd_rows(self.balance),
             "sizes": _size_rows(self.balance),
             "balance_by_trial": _smd_rows(self.by_trial),

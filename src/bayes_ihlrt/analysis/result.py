@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.draws_naming import draws_name, naming
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
@@ -20,6 +21,7 @@ from bayes_ihlrt.estimands.time_zero import effective_share, time_zero_weights
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import Convergence
 from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.propensity.comparability import Overlap
 
 _DIAGNOSTICS: Final = (
     *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
@@ -88,14 +90,17 @@ class FitResult:
         """What a reader has to know, most important first."""
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
-        weighting = () if self.propensity is None else self.propensity.notes
-        first = (*baseline_notes(self.baseline), *quality)
-        return (*first, *weighting, *self._standing_for, *self.checked.notes)
+        baseline = baseline_notes(self.baseline)
+        if self.propensity is None:
+            return (*baseline, *quality, *self._standing_for, *self.checked.notes)
+        # First what no interval shows.
+        first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
+        return (*first, *quality, *weighting, *self._standing_for, *self.checked.notes)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:
         """How few patients the population at time zero rests on."""
-        if self.spec.estimands.population is not PopulationKind.TIME_ZERO:
+        if self.spec.population is not PopulationKind.TIME_ZERO:
             return ()
         share = effective_share(time_zero_weights(self.fit))
         if share > _THIN:
@@ -111,6 +116,17 @@ class FitResult:
     def synthetic(self) -> bool:
         """Whether the data were simulated."""
         return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the arms have enough in common to be compared; True without weights."""
+        arms = None if self.propensity is None else self.propensity.comparability
+        return arms is None or arms.overlap is not Overlap.FAILED
+
+    @property
+    def draws_name(self) -> str:
+        """What the draws are: ``"posterior"``, or by the way a weighted analysis made them."""
+        return draws_name(str(self.fit.convergence.numbers["engine"]))
 
     @property
     def converged(self) -> bool:
@@ -150,6 +166,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
+            "draws": naming(str(self.fit.convergence.numbers["engine"])),
             "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),

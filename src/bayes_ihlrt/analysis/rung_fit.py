@@ -5,11 +5,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum, Summary
+from bayes_ihlrt.analysis.clone_months import clone_months
+from bayes_ihlrt.analysis.comparability import judge
+from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.analysis.ladder_spec import grace_months
 from bayes_ihlrt.analysis.ladder_states import OF_DECISIONS
+from bayes_ihlrt.analysis.rung_reading import (
+    hazard_ratios_at,
+    modifier_values,
+    months_gained,
+    summary_of,
+    target_weights,
+)
 from bayes_ihlrt.analysis.rungs import WEIGHTS, RungPlan
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort
@@ -18,26 +29,25 @@ from bayes_ihlrt.designs.emulation import Emulation
 from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.courses import ENDPOINT, strategy_contrasts
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.occupation import EVENT, state_occupation
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.estimands.strategies import UNTREATED, within
-from bayes_ihlrt.estimands.summary import summarise
 from bayes_ihlrt.estimands.transition_fit import TransitionFit, fit_shared_transitions
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
 from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.strategy_survival import strategy_survival
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
 from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
 from bayes_ihlrt.propensity.one_moment import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
+from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
+Floats = NDArray[np.float64]
 _REMEDY: Final = (
     "Raise draws in [ladder] where only the sample size is too small, state tighter priors, or use "
     "fewer terms in the formulas"
@@ -103,14 +113,28 @@ def _weighted(
         draws=spec.ladder.draws,
         seed=spec.sampler.seed,
     )
-    rung = _estimated(spec, plan, found.fit, horizon=horizon)
+    analysis = found.analysis
+    chance = point_propensity(analysis.initiation)
+    passed = None
+    if analysis.passing is not None:
+        passed = point_propensity(analysis.initiation, at=analysis.passing)
+    who = target_weights(found, chance)
+    rung = _estimated(spec, plan, found.fit, horizon=horizon, weights=who)
     if plan.grace is not None:
-        rung = _with_clone_months(spec, rung, found.analysis, plan.grace, horizon)
+        rung = _with_clone_months(spec, rung, analysis, plan.grace, horizon)
     return replace(
         rung,
         ess=(found.ess_treated, found.ess_control),
         target=found.analysis.target.value,
         positivity=_positivity(spec, found.analysis.emulation, decided),
+        comparability=judge(
+            found.analysis.emulation,
+            found.row_weights,
+            spec=decided,
+            model=plan.model,
+            grace=plan.treatment.grace,
+            chances=(chance, passed),
+        ),
     )
 
 
@@ -118,40 +142,34 @@ def _with_clone_months(
     spec: AnalysisSpec, rung: Rung, analysis: WeightedAnalysis, grace: float, horizon: float
 ) -> Rung:
     """Add survival by strategy, of which no hazard ratio between clones tells."""
-    treated, never = within(grace).name, UNTREATED.name
-    try:
-        found = strategy_survival(
-            *(analysis, horizon),
-            names=(never, treated),
-            draws=spec.ladder.draws,
-            seed=spec.sampler.seed,
-        )
-    except SpecificationError as error:
-        return replace(rung, no_months=" ".join(str(fault) for fault in error.faults))
-    except ConvergenceError as error:
-        return replace(rung, no_months=error.problem)
-    alive, months = found["survival"], found["rmst"]
-    gained = months.sel({STRATEGY: treated}) - months.sel({STRATEGY: never})
+    found = clone_months(analysis, grace, horizon, draws=spec.ladder.draws, seed=spec.sampler.seed)
     return replace(
         rung,
-        rmst_difference=_summary(gained),
-        no_months=None,
-        survival={name: _summary(alive.sel({STRATEGY: name})) for name in (treated, never)},
+        rmst_difference=found.gained,
+        no_months=found.reason,
+        survival=found.survival,
     )
 
 
-def _estimated(spec: AnalysisSpec, plan: RungPlan, fit: FittedModel, *, horizon: float) -> Rung:
+def _estimated(
+    spec: AnalysisSpec,
+    plan: RungPlan,
+    fit: FittedModel,
+    *,
+    horizon: float,
+    weights: Floats | None = None,
+) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
     reason = undefined_survival(fit)
     defined = not reason
-    at = _values(spec) if defined else ()
+    at = modifier_values(spec) if defined else ()
     return Rung(
         plan=plan,
-        log_hr=_summary(log_hazard_ratio(fit)),
-        log_hr_at=_by_modifier(spec, fit),
-        rmst_difference=_months_gained(fit, horizon) if defined else None,
+        log_hr=summary_of(log_hazard_ratio(fit, weights=weights)),
+        log_hr_at=hazard_ratios_at(spec, fit, weights),
+        rmst_difference=months_gained(fit, horizon, weights) if defined else None,
         no_months=reason or None,
-        rmst_at={value: _months_gained(fit, horizon, value) for value in at},
+        rmst_at={value: months_gained(fit, horizon, weights, value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),
@@ -169,12 +187,12 @@ def _simulated(
     total = _months_simulated(fit, grace, horizon)
     return Rung(
         plan=plan,
-        log_hr=_summary(log_hazard_ratio(event)),
-        log_hr_at=_by_modifier(spec, event),
-        rmst_difference=_summary(total),
+        log_hr=summary_of(log_hazard_ratio(event)),
+        log_hr_at=hazard_ratios_at(spec, event),
+        rmst_difference=summary_of(total),
         rmst_at={
-            value: _summary(_months_simulated(fit, grace, horizon, value))
-            for value in _values(spec)
+            value: summary_of(_months_simulated(fit, grace, horizon, value))
+            for value in modifier_values(spec)
         },
         by_response=_paths(fit, total, grace, horizon),
         person_time=event.person_time,
@@ -232,26 +250,6 @@ def _updated(cohort: Cohort, plan: RungPlan) -> tuple[str, ...]:
     )
 
 
-def _values(spec: AnalysisSpec) -> tuple[float, ...]:
-    """Return the values of the modifier at which an effect is read."""
-    return () if spec.modifier is None else spec.estimands.at
-
-
-def _by_modifier(spec: AnalysisSpec, fit: FittedModel) -> dict[float, Summary]:
-    at = _values(spec)
-    if not at:
-        return {}
-    values = log_hazard_ratio(fit, at)
-    return {value: _summary(values[..., number]) for number, value in enumerate(at)}
-
-
-def _months_gained(fit: FittedModel, horizon: float, modifier_at: float | None = None) -> Summary:
-    always = treated_from(0.0)
-    months = rmst(fit, horizon, [always, NEVER], modifier_at=modifier_at)
-    gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
-    return _summary(gain)
-
-
 def _months_simulated(
     fit: TransitionFit,
     grace: float,
@@ -279,11 +277,7 @@ def _paths(
     if acts:
         given = _months_simulated(fit, grace, horizon, unaffected=(Transition.RESPONSE,))
     return ResponsePaths(
-        given=_summary(given),
-        through=_summary(total - given),
-        log_hr_response=_summary(log_hazard_ratio(response)) if acts else None,
+        given=summary_of(given),
+        through=summary_of(total - given),
+        log_hr_response=summary_of(log_hazard_ratio(response)) if acts else None,
     )
-
-
-def _summary(draws: xr.DataArray) -> Summary:
-    return {str(name): float(value) for name, value in summarise(draws).items()}

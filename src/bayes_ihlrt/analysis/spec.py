@@ -19,7 +19,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bayes_ihlrt.analysis.adjustment_faults import adjustment_faults, with_target_of_clones
 from bayes_ihlrt.analysis.columns import covariates, decided_on
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, estimand_faults
+from bayes_ihlrt.analysis.estimand_spec import (
+    EstimandSpec,
+    PopulationKind,
+    estimand_faults,
+    stated_population,
+)
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
@@ -28,6 +33,7 @@ from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.model.prior_sets import BASE, prior_set_names, with_base
 from bayes_ihlrt.model.spec import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.names import Adjustment, EstimandTarget
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
@@ -162,6 +168,18 @@ class AnalysisSpec(BaseModel):
             prior_base=self.prior_base,
             scales=self.scales,
         )
+
+    @property
+    def weighted_to(self) -> EstimandTarget | None:
+        """Whom the weights of the propensity stand for; None where nothing is weighted."""
+        if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
+            return None
+        return self.propensity.estimand
+
+    @property
+    def population(self) -> PopulationKind:
+        """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
+        return stated_population(self.estimands, self.weighted_to)
 
     @property
     def covariates(self) -> tuple[str, ...]:

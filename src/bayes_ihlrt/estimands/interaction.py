@@ -27,7 +27,7 @@ def log_hazard_ratio(
     """Return the conditional log hazard ratio of treatment, by modifier value.
 
     b_A + b_Az z(m) for modifier value m; where treatment interacts with further covariates, their
-    part is averaged over the cohort's patients within each draw. Centre-specific slopes are
+    part is averaged over the patients within each draw. Centre-specific slopes are
     averaged likewise. A conditional hazard ratio is not collapsible: differences in survival and
     restricted mean survival are the primary estimands.
 
@@ -37,7 +37,7 @@ def log_hazard_ratio(
         The posterior.
     at : sequence of float, optional
         Modifier values on the scale of the data; without them the cohort's own values.
-    weights : ndarray, shape (patients,), optional
+    weights : ndarray, shape (patients,) or (samples, patients), optional
         What each patient weighs, e.g. `subgroup_weights`; equal weights by default.
 
     Returns
@@ -74,11 +74,13 @@ def log_hazard_ratio(
     )
 
 
-def joint_log_hazard(fit: FittedModel, at: Sequence[float]) -> xr.DataArray:
+def joint_log_hazard(
+    fit: FittedModel, at: Sequence[float], *, weights: Floats | None = None
+) -> xr.DataArray:
     """Return the log hazard of untreated and treated patients at values of the modifier.
 
-    Relative to untreated patients at the first value. All else is as in the cohort, averaged over
-    its patients within each draw.
+    Relative to untreated patients at the first value. All else is as in the patients, over whom it
+    is averaged within each draw.
 
     Parameters
     ----------
@@ -86,6 +88,8 @@ def joint_log_hazard(fit: FittedModel, at: Sequence[float]) -> xr.DataArray:
         The posterior.
     at : sequence of float
         Modifier values on the scale of the data.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs; equal weights by default.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def joint_log_hazard(fit: FittedModel, at: Sequence[float]) -> xr.DataArray:
     for state in (0.0, 1.0):
         for value in at:
             rows = _in_state(cohort_rows(fit, modifier_at=float(value)), treatment, state)
-            strata.append(mean_predictor(fit, rows))
+            strata.append(mean_predictor(fit, rows, weights=weights))
     values = np.stack(strata, axis=-1)
     values = values - values[:, :1]
     chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
@@ -119,6 +123,7 @@ def mean_predictor(fit: FittedModel, columns: Columns, *, weights: Floats | None
     """Return the average linear predictor of some patients.
 
     Being linear, it is that of their average design: the draws are not taken patient by patient.
+    Weights that differ from draw to draw give each draw an average design of its own.
 
     Parameters
     ----------
@@ -126,7 +131,7 @@ def mean_predictor(fit: FittedModel, columns: Columns, *, weights: Floats | None
         The posterior.
     columns : mapping of str to ndarray, shape (patients,)
         Covariates on the scale of the data, and the treatment.
-    weights : ndarray, shape (patients,), optional
+    weights : ndarray, shape (patients,) or (samples, patients), optional
         What each patient weighs; equal weights by default.
 
     Returns
@@ -136,17 +141,19 @@ def mean_predictor(fit: FittedModel, columns: Columns, *, weights: Floats | None
     """
     encoder = fit.prepared.encoder
     patients = len(columns["patient"])
-    shares = np.full(patients, 1.0 / patients) if weights is None else weights / weights.sum()
-    mean: Floats = fit.coefficients @ (shares @ encoder.design(columns))
+    if weights is None:
+        weights = np.ones(patients)
+    shares = np.atleast_2d(weights / weights.sum(axis=-1, keepdims=True))
+    mean: Floats = (fit.coefficients * (shares @ encoder.design(columns))).sum(axis=1)
     for term in encoder.spec.outcome.groups:
         effects = fit.draws(f"{term.group}_effect")
-        level, size = encoder.group_index(columns, term.group), effects.shape[1]
-        mean = mean + effects @ np.bincount(level, shares, minlength=size)
+        level = encoder.group_index(columns, term.group)
+        member = (level[:, None] == np.arange(effects.shape[1])).astype(np.float64)
+        mean = mean + (effects * (shares @ member)).sum(axis=1)
         if term.slope is not None:
-            of_slope = np.bincount(
-                level, shares * encoder.slope_values(columns, term.slope), minlength=size
-            )
-            mean = mean + fit.draws(f"{term.group}_effect:{term.slope}") @ of_slope
+            slope = encoder.slope_values(columns, term.slope)
+            of_slope = (shares * slope) @ member
+            mean = mean + (fit.draws(f"{term.group}_effect:{term.slope}") * of_slope).sum(axis=1)
     return mean
 
 

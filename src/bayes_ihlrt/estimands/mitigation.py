@@ -160,7 +160,7 @@ def multiplicative_interaction(fit: FittedModel, question: Question) -> xr.DataA
         Dimensions ``chain, draw``; below 0 where treatment helps more at the higher value.
     """
     begin, end, _ = modifier_step(fit, question)
-    return _change(fit, begin, end)
+    return _change(fit, (begin, end), question)
 
 
 def effect_shape(fit: FittedModel, question: Question) -> xr.Dataset:
@@ -187,7 +187,7 @@ def effect_shape(fit: FittedModel, question: Question) -> xr.Dataset:
     log = modifier is not None and modifier.transform is ModifierTransform.LOG2
     values = np.geomspace(low, high, _POINTS) if log else np.linspace(low, high, _POINTS)
     values[[0, -1]] = low, high
-    effect = log_hazard_ratio(fit, values).to_numpy()
+    effect = log_hazard_ratio(fit, values, weights=question.weigh(fit)).to_numpy()
     fall = np.maximum.accumulate(effect, axis=-1) - effect
     rise = effect - np.minimum.accumulate(effect, axis=-1)
     dims = ("chain", "draw")
@@ -245,11 +245,12 @@ def mitigation_statements(
 
 def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | None]:
     begin, end, _ = modifier_step(fit, question)
-    treated = joint_log_hazard(fit, [begin, end])[:, :, 1].to_numpy()
+    strata = joint_log_hazard(fit, [begin, end], weights=question.weigh(fit))
+    treated = strata[:, :, 1].to_numpy()
     log_hr = xr.DataArray(treated[..., 1] - treated[..., 0], dims=("chain", "draw"))
     low, high = np.log(question.irrelevant)
     statements = {"modifier-irrelevant-if-treated": (log_hr > low) & (log_hr < high)}
-    change = _change(fit, question.low, question.high)
+    change = _change(fit, (question.low, question.high), question)
     if bool((abs(change) > _NOTHING).any()):
         own = {"hazard-ratio-falls": change < 0.0}
         if not linear_in_modifier(fit.prepared.spec):
@@ -266,9 +267,9 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | No
     return found
 
 
-def _change(fit: FittedModel, begin: float, end: float) -> xr.DataArray:
+def _change(fit: FittedModel, ends: tuple[float, float], question: Question) -> xr.DataArray:
     """Log hazard ratio of treatment at one value of the modifier less that at another."""
-    effect = log_hazard_ratio(fit, [begin, end]).to_numpy()
+    effect = log_hazard_ratio(fit, ends, weights=question.weigh(fit)).to_numpy()
     return xr.DataArray(effect[..., 1] - effect[..., 0], dims=("chain", "draw"))
 
 

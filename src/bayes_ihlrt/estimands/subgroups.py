@@ -14,7 +14,9 @@ Floats = NDArray[np.float64]
 SUBGROUP = "subgroup"
 
 
-def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.DataArray:
+def subgroup_log_hazard_ratio(
+    fit: FittedModel, columns: Sequence[str], *, weights: Floats | None = None
+) -> xr.DataArray:
     """Return the log hazard ratio of treatment in every level of some columns.
 
     Averaged over the level's patients within each draw. Where the model has a group term with the
@@ -28,12 +30,14 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
         The posterior.
     columns : sequence of str
         Columns of the person-time that define subgroups.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs within the subgroup; equal weights by default.
 
     Returns
     -------
     xarray.DataArray
         Dimensions ``chain, draw, subgroup``; subgroups are named ``"afp_high 1"``, or
-        ``"centre-1"`` where the level says the column.
+        ``"centre-1"`` where the level says the column. NaN where nobody in it has a weight.
 
     Raises
     ------
@@ -51,8 +55,11 @@ def subgroup_log_hazard_ratio(fit: FittedModel, columns: Sequence[str]) -> xr.Da
     parts, names = [], []
     for column in columns:
         for level in sorted(set(subgroup_labels(fit, column))):
-            weights = subgroup_weights(fit, column, level)
-            parts.append(log_hazard_ratio(fit, weights=weights))
+            own = subgroup_weights(fit, column, level)
+            own = own if weights is None else own * weights
+            known = bool((own.sum(axis=-1) > 0.0).all())
+            found = log_hazard_ratio(fit, weights=own if known else None)
+            parts.append(found if known else xr.full_like(found, np.nan))
             names.append(_name(column, level))
     joined: xr.DataArray = xr.concat(parts, dim=xr.Variable(SUBGROUP, names))
     return joined.transpose("chain", "draw", SUBGROUP)

@@ -20,7 +20,7 @@ from bayes_ihlrt.inference.weighting import WeightedAnalysis, prepare_weighted
 from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, PropensityUncertainty
-from bayes_ihlrt.propensity.graph import propensity
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 
 _SCORED: Final = frozenset({Adjustment.COVARIATE, Adjustment.STRATA})

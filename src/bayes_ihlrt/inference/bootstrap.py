@@ -11,7 +11,8 @@ draws the priors' locations, mu ~ Normal(mu, sigma) (or Student t). For a normal
 normal priors the modes then are draws from the posterior itself.
 
 Reweighting shows too little of what hangs on a few patients. So the draws are moved at random to
-have at least the covariance that halving each patient's weight shows (`half_weights`).
+have at least the covariance that halving each patient's weight shows (`half_weights`), as far as
+that exceeds what chance shows (`widening`).
 
 References
 ----------
@@ -28,11 +29,12 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER
-from bayes_ihlrt.inference.half_weights import half_weight_covariance, widened
+from bayes_ihlrt.inference.half_weights import GROUPS, half_weight_covariance
 from bayes_ihlrt.inference.shared_modes import NO_MODE
 from bayes_ihlrt.inference.weighted_fit import WeightedFit, weighted_fit
 from bayes_ihlrt.inference.weighted_models import Models
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
+from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
 from bayes_ihlrt.names import PropensityUncertainty
 
 Floats = NDArray[np.float64]
@@ -78,7 +80,8 @@ def linked_bootstrap(
     modes = np.concatenate(parts)
     if not len(modes):
         raise ConvergenceError(NO_MODE)
-    found = models.outcome.parameters(widened(modes, least, rng))
+    known = degrees_of_freedom(patients, groups=GROUPS)
+    found = models.outcome.parameters(widened(modes, least, rng, freedom=known))
     return weighted_fit(
         analysis,
         found.drop_vars(MEMBER).rename({MEMBER: DRAW}),

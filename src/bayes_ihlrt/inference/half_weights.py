@@ -1,4 +1,4 @@
-"""What halving patients' weights shows of an estimate's variance, and draws widened to it.
+"""What halving patients' weights shows of an estimate's variance.
 
 An estimate follows a patient closely who weighs much. Random weights see the pull of such patients
 while they are there, and draws under them scatter less than estimates do from cohort to cohort.
@@ -30,8 +30,8 @@ from bayes_ihlrt.inference.weighted_models import Models, Starts
 
 Floats = NDArray[np.float64]
 
-GROUPS: Final = 200
-"""Groups at most; of fewer patients each is one."""
+GROUPS: Final = 1000
+"""Groups at most; of fewer patients each is one. Groups of several make H noisy and too large."""
 _NAMED: Final = 5
 _REMEDY: Final = (
     "State tighter priors, use fewer terms in the formulas, or choose a design that uses more "
@@ -86,39 +86,6 @@ def half_weight_covariance(
         raise ConvergenceError(problem, _REMEDY)
     shift = 2.0 * (halved - starts.outcome)
     return np.asarray(shift.T @ shift)
-
-
-def widened(draws: Floats, covariance: Floats, rng: np.random.Generator) -> Floats:
-    """Return draws moved at random so that their covariance is at least another.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (draws, dims)
-        Draws with covariance C.
-    covariance : ndarray, shape (dims, dims)
-        Their least covariance H.
-    rng : numpy.random.Generator
-        Draws the moves, normal with the covariance H - C as far as that is positive.
-
-    Returns
-    -------
-    ndarray, shape (draws, dims)
-        Equal to `draws` where H adds nothing.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> draws = rng.normal(0.0, [1.0, 3.0], size=(100_000, 2))
-    >>> widened(draws, np.diag([4.0, 4.0]), rng).std(axis=0).round(1).tolist()
-    [2.0, 3.0]
-    """
-    # In units of the wanted spread, so that what is positive does not depend on coordinates' units.
-    spread = np.sqrt(np.diagonal(covariance))
-    unit = np.where(spread > 0.0, spread, 1.0)
-    excess = (covariance - np.cov(draws, rowvar=False, ddof=0)) / np.outer(unit, unit)
-    values, vectors = np.linalg.eigh(excess)
-    root = unit[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(draws + rng.standard_normal(draws.shape) @ root.T)
 
 
 def _modes(models: Models, starts: Starts, weight: Floats) -> Floats:

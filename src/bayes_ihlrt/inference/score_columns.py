@@ -18,7 +18,7 @@ from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.propensity.covariate import SPLINE_COLUMNS, PropensitySpline, PropensityStrata
-from bayes_ihlrt.propensity.graph import propensity
+from bayes_ihlrt.propensity.point import propensity
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

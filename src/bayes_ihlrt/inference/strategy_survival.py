@@ -24,10 +24,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
-from bayes_ihlrt.inference.half_weights import GROUPS, widened
+from bayes_ihlrt.inference.half_weights import GROUPS
 from bayes_ihlrt.inference.shared_modes import NO_MODE
 from bayes_ihlrt.inference.weighted_models import Models, Starts
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
+from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
 from bayes_ihlrt.names import STRATEGY
 
 Floats = NDArray[np.float64]
@@ -155,7 +156,8 @@ def strategy_survival(
     if len(halved) < count or len(found) < 0.99 * draws:
         raise ConvergenceError(NO_MODE)
     shift = 2.0 * (halved - centre)
-    moved = widened(found, shift.T @ shift, rng).reshape(1, -1, 2, 2)
+    known = degrees_of_freedom(len(models.analysis.patients), groups=GROUPS)
+    moved = widened(found, shift.T @ shift, rng, freedom=known).reshape(1, -1, 2, 2)
     dims = ("chain", "draw", STRATEGY)
     return xr.Dataset(
         {"survival": (dims, moved[..., 0]), "rmst": (dims, moved[..., 1])},

@@ -15,14 +15,15 @@ _APPROXIMATE = (
 )
 _MEANING = {
     PropensityUncertainty.PLUGIN: (
-        "Posterior at one set of propensities, {draws:,} draws: UNCALIBRATED, its intervals take "
+        "Weighted likelihood and prior at one set of propensities, {draws:,} draws, no posterior: "
+        "UNCALIBRATED, intervals take "
         "the propensities as known and weighted person-time as if it had been observed; for "
         "intervals to report use uncertainty 'linked-bootstrap'"
     ),
     PropensityUncertainty.SANDWICH: (
-        "Posterior of a weighted analysis, {draws:,} draws, corrected by the sandwich of the "
-        "patients' scores: intervals allow for weights and for several rows a patient, and take "
-        "the propensities as known"
+        "Weighted likelihood and prior, {draws:,} draws, no posterior: corrected by the sandwich "
+        "of the patients' scores: intervals allow for weights and for several rows a patient, and "
+        "take the propensities as known"
     ),
 }
 
@@ -67,9 +68,9 @@ class Resampling:
     def quality(self) -> str:
         """What the draws are, in one line."""
         return (
-            f"Linked Bayesian bootstrap of a weighted analysis, {self.draws:,} draws: intervals "
-            "include the uncertainty of the weights and how far the estimate hangs on single "
-            "patients"
+            f"Linked bootstrap of a weighted analysis, {self.draws:,} draws: its probabilities are "
+            "bootstrap probabilities, not posterior ones; intervals include the uncertainty of "
+            "the weights and how far the estimate hangs on single patients"
         )
 
     @property
@@ -205,8 +206,9 @@ class CutPosterior:
     def quality(self) -> str:
         """What the draws are, in one line."""
         return (
-            f"Cut posterior, {self.draws:,} draws over {self.members} draws of the propensities: "
-            "intervals include the uncertainty of the propensities, as a rule more than once"
+            f"Cut distribution, {self.draws:,} draws over {self.members} draws of the "
+            "propensities: intervals include the uncertainty of the propensities, as a rule more "
+            "than once"
         )
 
     @property
@@ -221,7 +223,7 @@ class CutPosterior:
         """Whether the draws can be trusted, with the numbers that say so."""
         word = "FAILED, do not use these numbers" if self.failures else "passed"
         return (
-            f"Cut posterior {word}: {self.members} draws of the propensities (Pareto k-hat "
+            f"Cut distribution {word}: {self.members} draws of the propensities (Pareto k-hat "
             f"{self.k_hat:.2f}), {self.bad} of them without a good posterior of the outcome; R-hat "
             "is not defined, there are no chains."
         )

@@ -22,7 +22,8 @@ from bayes_ihlrt.inference.shared_modes import (
 )
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
 from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.graph import logit_propensity
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.prepare import INTERCEPT, PreparedPropensity
 
 Floats = NDArray[np.float64]

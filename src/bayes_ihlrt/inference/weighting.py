@@ -19,9 +19,12 @@ from bayes_ihlrt.inference.score_columns import ScoreColumns
 from bayes_ihlrt.model.build import PreparedModel, prepare
 from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
-from bayes_ihlrt.propensity.graph import logit_propensity, propensity
+from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
+from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.one_moment import at_one_moment
-from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity, rebound
+from bayes_ihlrt.propensity.passing import passing_model
+from bayes_ihlrt.propensity.point import propensity
+from bayes_ihlrt.propensity.prepare import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
 
@@ -72,18 +75,7 @@ class WeightedAnalysis:
     @cached_property
     def entries(self) -> NDArray[np.bool_]:
         """Rows at which somebody enters follow-up: once a patient, trial, clone and arm."""
-        columns = self.emulation.person_time.columns
-        keys = [self.emulation.person_time.patient_index.astype(np.float64)]
-        keys += [columns[name].astype(np.float64) for name in ("trial", "clone") if name in columns]
-        # Who is treated between two visits may have been a control of the same trial before.
-        keys += [self.arm]
-        start = columns["start"].astype(np.float64)
-        order = np.lexsort((start, *keys))
-        stacked = np.stack(keys)[:, order]
-        new = np.concatenate([[True], (np.diff(stacked, axis=1) != 0.0).any(axis=0)])
-        first = np.empty(len(order), dtype=bool)
-        first[order] = new
-        return first
+        return entry_rows(self.emulation.person_time, self.arm)
 
     def weights(
         self, parameters: Parameters, grace: Parameters | None, patient_weight: Floats
@@ -135,13 +127,7 @@ class WeightedAnalysis:
     @cached_property
     def passing(self) -> PreparedPropensity | None:
         """The model of initiation at the intervals that controls pass, where there are such."""
-        table = self.emulation.passed
-        if table is None:
-            return None
-        fitted = self.emulation.decisions.columns
-        return rebound(
-            self.initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()}
-        )
+        return passing_model(self.initiation, self.emulation)
 
     @property
     def _design(self) -> DesignKind:
@@ -169,27 +155,7 @@ class WeightedAnalysis:
         tuple of ndarray, each of shape (draws,)
             Effective numbers in the untreated and in the treated arm.
         """
-        columns, patient = (
-            self.emulation.person_time.columns,
-            self.emulation.person_time.patient_index,
-        )
-        months = columns["stop"].astype(np.float64) - columns["start"].astype(np.float64)
-        sizes = []
-        for arm in (0.0, 1.0):
-            rows = np.flatnonzero(self.arm == arm)
-            first = np.flatnonzero(np.diff(patient[rows], prepend=-1))
-            total = np.add.reduceat(weights[:, rows] * months[rows], first, axis=1)
-            average = total / np.add.reduceat(months[rows], first)
-            sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
-        return sizes[0], sizes[1]
-
-
-def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Keep numbers within the range that a model has seen; splines do not go beyond it."""
-    if not np.issubdtype(fitted.dtype, np.floating):
-        return values
-    seen = fitted.astype(np.float64)
-    return np.clip(values.astype(np.float64), np.nanmin(seen), np.nanmax(seen))
+        return effective_patients(self.emulation.person_time, self.arm, weights)
 
 
 def prepare_weighted(

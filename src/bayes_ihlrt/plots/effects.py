@@ -50,7 +50,7 @@ def plot_survival(data: xr.Dataset) -> Figure:
             part["median"],
             color=COLOURS[i],
             linestyle=STYLES[i],
-            label=f"posterior, {name}",
+            label=f"{data.attrs.get('draws', 'posterior')}, {name}",
         )
     for i, state in enumerate(states):
         part = data.sel(state=state)
@@ -90,9 +90,9 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
     """
     figure = framed_figure(data, width=7.0, height=5.8)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 2], sharex=True)
-    value = data["value"]
+    value, drawn = data["value"], data.attrs.get("draws", "posterior")
     axes.fill_between(value, data["q2.5"], data["q97.5"], color=DARK, alpha=0.18, linewidth=0)
-    axes.plot(value, data["median"], color=DARK, label="posterior median and 95 % interval")
+    axes.plot(value, data["median"], color=DARK, label=f"{drawn} median and 95 % interval")
     axes.axhline(1.0, color=GREY, linewidth=0.8, linestyle="dashed", label="no effect")
     for panel in (axes, below):
         panel.axvline(data.attrs["reference"], color=GREY, linewidth=0.8, linestyle="dotted")

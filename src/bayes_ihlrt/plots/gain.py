@@ -45,7 +45,8 @@ def plot_gain(data: xr.Dataset) -> Figure:
     grid[-1].set_xlabel(
         f"Event-free months gained of {horizon:g}: {data.attrs['treated']} less never", fontsize=9
     )
-    figure.supylabel("Posterior density", fontsize=9)
+    drawn = str(data.attrs.get("draws", "posterior")).capitalize()
+    figure.supylabel(f"{drawn} density", fontsize=9)
     return figure
 
 

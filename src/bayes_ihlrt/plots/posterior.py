@@ -25,7 +25,7 @@ def plot_prior_posterior(data: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         One panel a parameter; the prior is dashed, the posterior filled.
     """
-    names = data["parameter"].to_numpy()
+    names, drawn = data["parameter"].to_numpy(), data.attrs.get("draws", "posterior")
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure = framed_figure(data, width=2.9 * columns + 0.6, height=1.9 * rows + 1.0)
@@ -34,7 +34,7 @@ def plot_prior_posterior(data: xr.Dataset) -> Figure:
         part = data.sel(parameter=name)
         prior, posterior = part.sel(source="prior"), part.sel(source="posterior")
         axes.fill_between(posterior["x"], posterior["density"], color=DARK, alpha=0.25)
-        axes.plot(posterior["x"], posterior["density"], color=DARK, label="posterior")
+        axes.plot(posterior["x"], posterior["density"], color=DARK, label=drawn)
         axes.plot(prior["x"], prior["density"], color=BRIGHT, linestyle="dashed", label="prior")
         axes.set_title(str(name), fontsize=9)
         axes.set_xlim(float(part["low"]), float(part["high"]))

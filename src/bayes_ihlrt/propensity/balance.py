@@ -22,6 +22,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayes_ihlrt.propensity.difference import standardised_difference
 from bayes_ihlrt.propensity.subsets import Subsets
 from bayes_ihlrt.propensity.targets import effective_sample_size
 
@@ -82,7 +83,7 @@ def balance_data(
     masks = {EVERYBODY: np.ones(len(arm), dtype=bool), **(subsets or {})}
     smd = [
         [
-            _difference(matrix[mask], arm[mask], values[mask])
+            standardised_difference(matrix[mask], arm[mask], values[mask])
             for values in (np.ones(len(arm)), weight)
         ]
         for mask in masks.values()
@@ -105,21 +106,6 @@ def balance_data(
     return found.transpose("subset", "covariate", "sample", "arm").assign(
         variance_inflation=_reciprocals(found["ess"]) / _reciprocals(found["rows"])
     )
-
-
-def _difference(matrix: Floats, arm: NDArray[np.bool_], weight: Floats) -> Floats:
-    counts = arm.sum(), (~arm).sum()
-    totals = weight[arm].sum(), weight[~arm].sum()
-    if min(counts) < 2 or min(totals) <= 0.0:
-        return np.full(matrix.shape[1], np.nan)
-    means = [
-        weight[side] @ matrix[side] / total for side, total in zip((arm, ~arm), totals, strict=True)
-    ]
-    spread = np.sqrt((matrix[arm].var(axis=0, ddof=1) + matrix[~arm].var(axis=0, ddof=1)) / 2.0)
-    gap = means[0] - means[1]
-    # A covariate that is constant in both arms is balanced if it is the same in both.
-    constant = np.where(np.isclose(gap, 0.0, atol=1e-12), 0.0, np.copysign(np.inf, gap))
-    return np.divide(gap, spread, out=constant, where=spread > 0.0)
 
 
 def _sizes(

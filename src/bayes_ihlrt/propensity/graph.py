@@ -19,6 +19,7 @@ from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.names import COVARIATE, PATIENT, GroupParametrisation
+from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.prepare import INITIATED, INTERCEPT, PreparedPropensity
 
 Floats = NDArray[np.float64]
@@ -111,28 +112,6 @@ def logit_propensity(
             own = data[f"{group}_{slope}"] if rows is None else encoder.slope_values(rows, slope)
             eta = eta + parameters[f"{group}_effect:{slope}"][..., index] * _floats(own)
     return np.asarray(eta, dtype=np.float64)
-
-
-def propensity(logit: Floats) -> Floats:
-    """Return 1 / (1 + exp(-logit)), the probability of starting treatment.
-
-    Parameters
-    ----------
-    logit : ndarray
-        Log odds.
-
-    Returns
-    -------
-    ndarray
-        Probabilities, of the same shape.
-
-    Examples
-    --------
-    >>> propensity(np.array([0.0, 800.0, -800.0])).tolist()
-    [0.5, 1.0, 0.0]
-    """
-    small = np.exp(-np.abs(logit))
-    return np.asarray(np.where(logit >= 0.0, 1.0, small) / (1.0 + small), dtype=np.float64)
 
 
 def _group_effects(

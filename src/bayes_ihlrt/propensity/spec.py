@@ -34,6 +34,8 @@ class PropensitySpec(BaseModel):
         How the uncertainty of the propensity reaches the effect of treatment.
     trim : float, optional
         Leave out decisions with a propensity outside ``[trim, 1 - trim]``, e.g. 0.01.
+    acknowledge_poor_overlap : bool
+        Fit weights although an arm is then worth fewer than 10 patients.
     priors : mapping of str to Prior
         By term, by coefficient, or for ``intercept``, ``group_sd``, ``sd_<group>``; ``default``
         stands for every location that is not named. Coefficients are log odds ratios.
@@ -58,6 +60,7 @@ class PropensitySpec(BaseModel):
     estimand: EstimandTarget = EstimandTarget.ATO
     uncertainty: PropensityUncertainty = PropensityUncertainty.LINKED_BOOTSTRAP
     trim: Share | None = None
+    acknowledge_poor_overlap: bool = False
     priors: dict[str, Prior] = {}
 
     @model_validator(mode="after")
@@ -79,6 +82,16 @@ class PropensitySpec(BaseModel):
             message = (
                 "uncertainty 'sandwich' corrects a weighted likelihood; found adjust "
                 f"'{self.adjust}': use adjust 'weights', or uncertainty 'linked-bootstrap' or 'cut'"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_acknowledged_belongs_to_weights(self) -> Self:
+        if self.acknowledge_poor_overlap and self.adjust is not Adjustment.WEIGHTS:
+            message = (
+                "`acknowledge_poor_overlap` is about weights, and adjust is "
+                f"'{self.adjust}': leave it out"
             )
             raise ValueError(message)
         return self

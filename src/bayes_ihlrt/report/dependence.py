@@ -36,9 +36,9 @@ def dependence_sentences(result: FitResult) -> list[str]:
     if found is None or found.multiplicative["prob_below_1"] is None:
         return []
     turns = next((s for s in found.statements if s.name == "hazard-ratio-turns"), None)
-    told = [_by_comparison(found, modifier.name)]
+    told = [_by_comparison(result, found, modifier.name)]
     if turns is not None and turns.posterior is not None:
-        told = [_shape(found, modifier.name, turns.posterior), *told]
+        told = [_shape(result, found, turns.posterior), *told]
     if not linear_in_modifier(result.spec.model):
         told.append(
             f"The coefficients of {modifier.name} have no meaning one by one: read the hazard "
@@ -54,19 +54,19 @@ def _by_coefficient(result: FitResult, name: str, modifier: str) -> str:
         f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
         f"{modifier}"
     )
-    if max(lower, 1.0 - lower) < SETTLED:
+    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
         return (
             f"Whether the effect depends on {modifier} is not settled: the hazard ratio "
             f"changes by a factor {factor}."
         )
     way = "better" if lower > 0.5 else "worse"
     return (
-        f"The effect is probably {way} at higher {modifier} (posterior probability "
+        f"The effect is probably {way} at higher {modifier} ({result.draws_name} probability "
         f"{chance_words(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
     )
 
 
-def _by_comparison(found: InteractionResult, modifier: str) -> str:
+def _by_comparison(result: FitResult, found: InteractionResult, modifier: str) -> str:
     """Two values of the modifier, whatever lies between them."""
     ratio, lower = found.multiplicative, float(found.multiplicative["prob_below_1"])
     middle, low, high = (ratio[key] or math.nan for key in ("median", "q2.5", "q97.5"))
@@ -74,41 +74,43 @@ def _by_comparison(found: InteractionResult, modifier: str) -> str:
     of_step = found.step.startswith("per")
     factor = f"{numbers} {found.step} of {modifier}" if of_step else f"{numbers} between them"
     high_value, low_value = f"{found.question.high:g}", f"{found.question.low:g}"
-    if max(lower, 1.0 - lower) < SETTLED:
+    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
         return (
             f"Whether the effect at {modifier} {high_value} differs from that at {low_value} is "
             f"not settled: the hazard ratio changes by a factor {factor}."
         )
     way = "better" if lower > 0.5 else "worse"
     return (
-        f"The effect is probably {way} at {modifier} {high_value} than at {low_value} (posterior "
-        f"probability {chance_words(max(lower, 1.0 - lower))}): the hazard ratio changes by a "
-        f"factor {factor}."
+        f"The effect is probably {way} at {modifier} {high_value} than at {low_value} "
+        f"({result.draws_name} probability {chance_words(max(lower, 1.0 - lower))}): the hazard "
+        f"ratio changes by a factor {factor}."
     )
 
 
-def _shape(found: InteractionResult, modifier: str, chance: float) -> str:
+def _shape(result: FitResult, found: InteractionResult, chance: float) -> str:
     """Whether the effect runs one way over the modifier."""
+    modifier = "" if result.spec.modifier is None else result.spec.modifier.name
+    drawn = result.draws_name
     low, high = found.question.span or (found.question.low, found.question.high)
     inside = found.curve.sel(value=slice(low, high))
     best = inside.isel(value=int(inside["median"].to_numpy().argmin()))
     place = f"between {modifier} {low:.3g} and {high:.3g}"
     lowest = f"its median is lowest, {float(best['median']):.2f}, at {float(best['value']):.3g}"
     factor = f"{found.question.irrelevant[1]:g}"
-    if chance >= SETTLED:
+    if chance >= SETTLED and result.comparable:
         return (
             f"The effect does not run one way {place}: its hazard ratio both falls and rises by a "
-            f"factor {factor} or more (posterior probability {chance_words(chance)}); {lowest}."
+            f"factor {factor} or more ({drawn} probability {chance_words(chance)}); {lowest}."
         )
-    if chance > 1.0 - SETTLED:
+    if chance > 1.0 - SETTLED or not result.comparable:
         return (
             f"Whether the effect runs one way {place} is not settled: its hazard ratio both falls "
-            f"and rises by a factor {factor} or more with posterior probability "
+            f"and rises by a factor {factor} or more with {drawn} probability "
             f"{chance_words(chance)}; {lowest}."
         )
     return (
         f"The effect probably runs one way {place}: its hazard ratio both falls and rises by a "
-        f"factor {factor} or more with posterior probability {chance_words(chance)} only."
+        f"factor {factor} or more with {drawn} probability {chance_words(chance)} only."
     )
 
 

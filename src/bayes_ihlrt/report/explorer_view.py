@@ -8,7 +8,7 @@ from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.svg import ratio_chart, survival_chart
 
-_OWN: Final = "cohort's own values"
+_OWN: Final = "patients' own values"
 
 
 def effect_view(output: Output) -> dict[str, Any] | None:

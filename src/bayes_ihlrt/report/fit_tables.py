@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.draws_naming import draws_name
 from bayes_ihlrt.report.baseline_table import baseline_table
 from bayes_ihlrt.report.needed_table import NEEDED, needed_table
+from bayes_ihlrt.report.numbers import own_values
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plain_tables import facts_table, plain_table
 from bayes_ihlrt.report.table_model import Column, Record, Table, count, estimate, figure, text
@@ -37,7 +39,8 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     rows: list[Mapping[str, Any]] = output.result["estimands"]
     modifier = output.spec.modifier
     name = "" if modifier is None else modifier.name
-    found = [_hazard_ratios(rows, name)] if output.spec.treatment is not None else []
+    drawn = draws_name(output.result["diagnostics"]["engine"])
+    found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
     if output.result.get("baseline") is not None:
         found.append(baseline_table(output.result["baseline"]))
     if output.brief["curves"]["values"]:
@@ -50,7 +53,8 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
-    return (*found, *_interaction(output.result.get("interaction") or {}), _parameters(output))
+    interaction = _interaction(output.result.get("interaction") or {}, drawn)
+    return (*found, *interaction, _parameters(output))
 
 
 def prior_table(output: Output) -> Table:
@@ -114,18 +118,22 @@ def propensity_tables(output: Output) -> tuple[Table, ...]:
     return tuple(table for table in (balance, sizes, overlap) if table.records)
 
 
-def _hazard_ratios(rows: Iterable[Record], modifier: str) -> Table:
+def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
     records = tuple(row for row in rows if row["estimand"] == "hazard_ratio")
+
+    def own(row: Record) -> str:
+        return own_values(row["population"]) if modifier else "all"
+
     columns = (
-        Column(modifier or "Patients", lambda row: _value(row["at"], "all"), "at"),
+        Column(modifier or "Patients", lambda row: _value(row["at"], own(row)), "at"),
         estimate(f"Hazard ratio ({_INTERVAL})", 2),
         figure("P(hazard ratio < 1)", "prob_benefit", 2),
     )
-    note = "Below 1: the hazard is lower with treatment."
+    note = f"Below 1: the hazard is lower with treatment. P: {drawn} probability."
     return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
 
 
-def _interaction(found: Mapping[str, Any]) -> list[Table]:
+def _interaction(found: Mapping[str, Any], drawn: str) -> list[Table]:
     """Interaction on every scale, where the analysis tells it."""
     if not found:
         return []
@@ -134,11 +142,16 @@ def _interaction(found: Mapping[str, Any]) -> list[Table]:
         "crossings": "Where the probability of benefit crosses a level",
     }
     listed = [
-        plain_table(f"interaction-{name}", title, found[name])
+        plain_table(f"interaction-{name}", title, _named_by(drawn, found[name]))
         for name, title in titles.items()
         if found.get(name)
     ]
     return [facts_table("interaction", "Interaction of treatment and modifier", found), *listed]
+
+
+def _named_by(drawn: str, records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Call probabilities given the data what they are."""
+    return [{drawn if k == "posterior" else k: v for k, v in row.items()} for row in records]
 
 
 def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
@@ -151,16 +164,19 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
         for name in ("rmst", "survival_at"):
             record |= _named(name, found[name][-1].get("difference", {}))
         records.append(record)
+    who = curves.get("population", "the cohort")
+    own = "cohort's own" if who == "the cohort" else "their own"
     columns = (
-        Column(modifier, lambda row: _value(row["at"], "cohort's own"), "at"),
+        Column(modifier, lambda row: _value(row["at"], own), "at"),
         _named_estimate(f"Hazard ratio ({_INTERVAL})", "hr", 2),
         figure("P(hazard ratio < 1)", "prob_benefit", 2),
         _named_estimate(f"Event-free months gained of {horizon:g} ({_INTERVAL})", "rmst", 1),
         _named_estimate(f"Survival gained at month {horizon:g} ({_INTERVAL})", "survival_at", 2),
     )
     note = (
-        f"Everybody's {modifier} set to the value in the first column, averaged over the cohort. "
-        f"{modifier} is an effect modifier: nobody intervenes on it."
+        f"Everybody's {modifier} set to the value in the first column, averaged over "
+        f"{who}. {modifier} is an effect modifier: nobody "
+        "intervenes on it."
     )
     title = f"Effect of treatment at values of {modifier}"
     return Table("by-modifier", title, columns, tuple(records), note)
@@ -178,7 +194,8 @@ def _survival(rows: Iterable[Record], modifier: str) -> Table:
     records = tuple(_side_by_side(key, groups[key]) for key in keys)
     columns = [Column("Quantity", _quantity, "order", numeric=False)]
     if modifier:
-        columns.append(Column(modifier, lambda row: _value(row["at"], "cohort's own"), "at"))
+        own = own_values(rows[0]["population"] if rows else "sample")
+        columns.append(Column(modifier, lambda row: _value(row["at"], own), "at"))
     columns += [_scaled(f"{_capital(name)} ({_INTERVAL})", name, _UNREACHED) for name in names]
     if len(names) == 2:
         columns.append(_scaled(f"Difference ({_INTERVAL})", "difference", "not defined"))

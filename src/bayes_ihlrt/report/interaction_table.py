@@ -6,7 +6,7 @@ from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.report.numbers import number
 
 
-def interaction_panel(found: InteractionResult, modifier: str) -> Table:
+def interaction_panel(found: InteractionResult, modifier: str, *, drawn: str) -> Table:
     """Return the table of statements about the interaction.
 
     Parameters
@@ -24,7 +24,7 @@ def interaction_panel(found: InteractionResult, modifier: str) -> Table:
     title = f"Does the effect depend on {modifier}? Probability before and given the data"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    for name in ("prior", "posterior"):
+    for name in ("prior", drawn):
         table.add_column(name, justify="right", no_wrap=True)
     for each in found.statements:
         cells = (number(chance, 2, missing="-") for chance in (each.prior, each.posterior))

@@ -76,7 +76,7 @@ def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
         console.print(Text(f"Not estimated: {rung.reason}", style="bold"))
     if rung.by_response is not None:
         console.print(Text(f"  {response_sentence(rung)}"))
-    for warning in (*rung.plan.notes, *rung.warnings, *rung.without_events):
+    for warning in rung.told:
         console.print(Text(warning, style="bold"))
     if rung.warnings and rung.positivity:
         cell = rung.smallest

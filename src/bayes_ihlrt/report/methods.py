@@ -6,6 +6,7 @@ Marks like ``[@suissa2008]`` name works of ``references.toml``.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.draws_naming import draws_name
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.names import (
     Adjustment,
@@ -138,7 +139,10 @@ def _computation(spec: AnalysisSpec, result: Mapping[str, Any]) -> str:
             "[@tierney1986; @rue2009] and corrected by Pareto-smoothed importance sampling "
             f"[@vehtari2024], with {sampler.total:,} draws (seed {sampler.seed})."
         )
-    return f"{sampler.total:,} draws were taken (seed {sampler.seed})."
+    return (
+        f"{sampler.total:,} draws were taken (seed {sampler.seed}); probabilities made of them are "
+        f"{draws_name(engine)} probabilities, not posterior ones."
+    )
 
 
 def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
@@ -150,8 +154,9 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
     if spec.treatment is not None:
         start = f"{spec.estimands.treat_from:g}"
         told += f", with treatment from month {start} and with none"
+    drawn = draws_name(result["diagnostics"]["engine"])
     sentences = [
-        f"{told}; posterior medians and central 95 % intervals are given.",
+        f"{told}; {drawn} medians and central 95 % intervals are given.",
         "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's.",
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:

@@ -9,6 +9,7 @@ doi 10.1136/bmj.317.7168.1309.
 from collections.abc import Sequence
 from typing import Final
 
+from bayes_ihlrt.report.numbers import own_values
 from bayes_ihlrt.report.table_model import Column, Record, Table, figure
 
 NEEDED: Final = "number_needed_to_treat"
@@ -35,7 +36,9 @@ def needed_table(rows: Sequence[Record], modifier: str) -> Table:
         columns.append(
             Column(
                 modifier,
-                lambda row: "cohort's own" if row["at"] is None else f"{row['at']:g}",
+                lambda row: (
+                    own_values(row["population"]) if row["at"] is None else f"{row['at']:g}"
+                ),
                 "at",
             )
         )

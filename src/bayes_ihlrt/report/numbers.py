@@ -79,3 +79,19 @@ def chance_words(probability: float) -> str:
     if probability > 0.995:
         return "above 0.99"
     return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
+def own_values(population: str) -> str:
+    """Return what is said in the place of a value of the modifier where patients keep their own.
+
+    Parameters
+    ----------
+    population : str
+        Who is averaged over.
+
+    Returns
+    -------
+    str
+        For a column of values.
+    """
+    return "cohort's own" if population in {"sample", "bootstrap"} else "their own"

@@ -15,7 +15,7 @@ from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.report.baseline_table import baseline_panel
 from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
-from bayes_ihlrt.report.numbers import interval, number
+from bayes_ihlrt.report.numbers import interval, number, own_values
 from bayes_ihlrt.report.propensity_table import balance_panel
 from bayes_ihlrt.report.words import (
     convergence_sentence,
@@ -63,7 +63,7 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
         console.print()
     if result.interaction is not None and says_something(result):
         modifier = "" if result.spec.modifier is None else result.spec.modifier.name
-        console.print(interaction_panel(result.interaction, modifier))
+        console.print(interaction_panel(result.interaction, modifier, drawn=result.draws_name))
         console.print(Text(crossing_sentence(result.interaction, modifier)))
         console.print()
     balance = None if result.propensity is None else balance_panel(result.propensity)
@@ -146,7 +146,8 @@ def hazard_ratio_panel(result: FitResult) -> Table:
     table = _table("Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)")
     for found in result.estimates:
         if found.estimand == "hazard_ratio":
-            here = "all" if found.at is None else f"{found.at:g}"
+            own = "all" if modifier is None else own_values(found.population)
+            here = own if found.at is None else f"{found.at:g}"
             if modifier is not None and found.at == modifier.reference:
                 here += " (reference)"
             table.add_row(
@@ -173,7 +174,7 @@ def survival_panel(result: FitResult) -> Table:
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
     contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
     setting = [] if modifier is None else [modifier.name]
-    who = result.spec.estimands.population.words
+    who = result.spec.population.words
     table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
     groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
     for found in standardised:
@@ -183,7 +184,8 @@ def survival_panel(result: FitResult) -> Table:
         words, digits = _SHOWN[key[0]]
         first, *rest = groups[key]
         cells = [_cells(found, digits) for found in groups[key]]
-        at = [] if modifier is None else ["cohort's own" if key[2] is None else f"{key[2]:g}"]
+        own = own_values(first.population)
+        at = [] if modifier is None else [own if key[2] is None else f"{key[2]:g}"]
         row = [words.format(key[1]), *at]
         if rest:
             benefit = groups[key][-1].prob_benefit

@@ -40,7 +40,9 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     first, second = _effect(result), flexible_sentences(result.baseline)
     effect = (*second, first) if result.baseline and result.baseline.differs else (first, *second)
     rest = (*dependence_sentences(result), _adjustment(result))
-    return (*effect, *_survival_time(result), *rest)
+    told = (*effect, *_survival_time(result), *rest)
+    arms = None if result.propensity is None else result.propensity.comparability
+    return told if arms is None or not arms.conclusion else (arms.conclusion, *told)
 
 
 def says_something(result: FitResult) -> bool:
@@ -96,7 +98,10 @@ def convergence_sentence(result: FitResult) -> str:
     str
         One sentence.
     """
-    return result.fit.convergence.verdict
+    verdict = result.fit.convergence.verdict
+    if not result.comparable:
+        verdict += " That treated and untreated cannot be compared, it does not show."
+    return verdict
 
 
 def loo_sentence(result: FitResult) -> str:
@@ -131,29 +136,38 @@ def _effect(result: FitResult) -> str:
     place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
     chance = found.prob_benefit or 0.0
     numbers = f"hazard ratio {_numbers(found, 2)}"
+    drawn = result.draws_name
+    if not result.comparable:
+        return (
+            f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
+            f"benefit {chance_words(chance)}: not an answer, see above."
+        )
     if chance >= SETTLED:
         return (
-            f"{name} probably lowers the hazard{place} (posterior probability "
+            f"{name} probably lowers the hazard{place} ({drawn} probability "
             f"{chance_words(chance)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
-            f"{name} probably RAISES the hazard{place} (posterior probability "
+            f"{name} probably RAISES the hazard{place} ({drawn} probability "
             f"{chance_words(1.0 - chance)}): {numbers}."
         )
     return (
-        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, posterior "
+        f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, {drawn} "
         f"probability of benefit {chance_words(chance)}."
     )
 
 
 def _survival_time(result: FitResult) -> list[str]:
     horizon = max(result.spec.estimands.horizons)
-    who = result.spec.estimands.population.words
+    who = result.spec.population.words
     found = _find(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
     if found.summary["median"] is None:
+        told = None if result.propensity is None else result.propensity.strategies
+        if told is not None:
+            return [told.sentence]
         reason = undefined_survival(result.fit)
         return [f"Survival by strategy is not reported: {reason} (see `bayes-ihlrt ladder`)."]
     if chance is None:
@@ -163,7 +177,7 @@ def _survival_time(result: FitResult) -> list[str]:
         ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
-    if 1.0 - SETTLED < chance < SETTLED:
+    if 1.0 - SETTLED < chance < SETTLED or not result.comparable:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
@@ -220,8 +234,8 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
     else:
         way = "higher" if higher > 0.5 else "lower"
         told = (
-            f"The hazard is probably {way} at higher {modifier.name} (posterior probability "
-            f"{chance_words(max(higher, 1.0 - higher))}): {numbers}"
+            f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
+            f"probability {chance_words(max(higher, 1.0 - higher))}): {numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 

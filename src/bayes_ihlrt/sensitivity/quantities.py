@@ -11,6 +11,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
+from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT
 from bayes_ihlrt.inference.batch_summary import summarise_draws
@@ -47,6 +48,8 @@ class Wanted:
         Month from which the treated strategy treats.
     mitigation : bool
         Whether to read how far treatment mitigates the modifier.
+    weigh : callable
+        From a fit to what each patient weighs in averages, None for equal weights.
     """
 
     at: tuple[float, ...] = ()
@@ -55,6 +58,7 @@ class Wanted:
     interaction_margin: float = 0.0
     treat_from: float = 0.0
     mitigation: bool = True
+    weigh: Weigh = equally
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,12 +154,12 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
     gain = f"{wanted.horizon:g}-month gain above {wanted.margin:g} month(s)"
     overall = _gain(fit, wanted, None)
     if spec.modifier is None:
-        ratio = log_hazard_ratio(fit).to_numpy()
+        ratio = log_hazard_ratio(fit, weights=wanted.weigh(fit)).to_numpy()
         first = [Quantity("log_hazard_ratio", None, "hazard ratio below 1", ratio, ratio < 0.0)]
         gained = Quantity("rmst_difference", None, gain, overall, overall > wanted.margin)
         return (*first, gained)
     at = sorted({spec.modifier.reference, *wanted.at})
-    ratios = log_hazard_ratio(fit, at).to_numpy()
+    ratios = log_hazard_ratio(fit, at, weights=wanted.weigh(fit)).to_numpy()
     found = [
         Quantity(
             "log_hazard_ratio",
@@ -231,7 +235,7 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
     spec = fit.prepared.spec
     if spec.modifier is None:
         return []
-    found = _by_coefficient(fit, spec.modifier) or _by_comparison(fit, spec.modifier, ends)
+    found = _by_coefficient(fit, spec.modifier) or _by_comparison(fit, wanted, ends)
     if not found:
         return []
     if ends[0] < ends[1]:
@@ -260,29 +264,26 @@ def _by_coefficient(fit: FittedModel, modifier: ModifierSpec) -> list[Quantity]:
     )
 
 
-def _by_comparison(
-    fit: FittedModel, modifier: ModifierSpec, ends: tuple[float, float]
-) -> list[Quantity]:
+def _by_comparison(fit: FittedModel, wanted: Wanted, ends: tuple[float, float]) -> list[Quantity]:
     """The same between two values of the modifier: of a spline, or with further interactions."""
-    if not ends[0] < ends[1]:
+    modifier = fit.prepared.spec.modifier
+    if modifier is None or not ends[0] < ends[1]:
         return []
-    strata = joint_log_hazard(fit, ends).to_numpy()
+    strata = joint_log_hazard(fit, ends, weights=wanted.weigh(fit)).to_numpy()
     untreated, treated = (strata[:, :, state, 1] - strata[:, :, state, 0] for state in (0, 1))
     change = treated - untreated
     if not (np.abs(change) > _NOTHING).any():
         return []
-    values = f"{modifier.name} {ends[1]:g} against {ends[0]:g}"
     return _interaction_pair(
         (change, treated),
         f"treatment lowers the hazard more at {modifier.name} {ends[1]:g} than at {ends[0]:g}",
-        f"hazard ratio of {values} under treatment",
+        f"hazard ratio of {modifier.name} {ends[1]:g} against {ends[0]:g} under treatment",
     )
 
 
 def _interaction_pair(values: tuple[Floats, Floats], falls: str, flat: str) -> list[Quantity]:
     change, under = values
-    low, high = np.log(EQUIVALENCE)
-    holds = (under > low) & (under < high)
+    holds = (under > np.log(EQUIVALENCE[0])) & (under < np.log(EQUIVALENCE[1]))
     words = f"{flat} between {EQUIVALENCE[0]:g} and {EQUIVALENCE[1]:g}"
     return [
         Quantity("interaction", None, falls, change, change < 0.0),
@@ -293,7 +294,7 @@ def _interaction_pair(values: tuple[Floats, Floats], falls: str, flat: str) -> l
 def _gain(fit: FittedModel, wanted: Wanted, at: float | None) -> Floats:
     """Months gained up to the horizon, shape (members, draws)."""
     treated = treated_from(wanted.treat_from)
-    patients = sample_population(fit, modifier_at=at)
+    patients = sample_population(fit, modifier_at=at, weights=wanted.weigh(fit))
     months = rmst(fit, wanted.horizon, [NEVER, treated], population=patients)
     gain = months.sel({STRATEGY: treated.name}) - months.sel({STRATEGY: NEVER.name})
     return np.asarray(gain.transpose("chain", "draw").to_numpy())
