@@ -36,11 +36,20 @@ def test_sequential_trials_are_balanced_over_all_and_within_each():
 
 
 @pytest.mark.slow
-def test_clones_tell_a_hazard_ratio_and_no_survival():
+def test_clones_tell_a_hazard_ratio_and_months_by_weighted_survival():
     result = weighted(
-        "ihlrt * nlr + albi", {"estimand": "ate"}, design="clone-censor-weight", grace=6.0
+        *("ihlrt * nlr + albi", {"estimand": "ate"}),
+        design="clone-censor-weight",
+        grace=6.0,
+        grace_weights="time-varying",
     )
     assert result.propensity.by_trial is None
-    assert "clones of both strategies are alike" in " ".join(summary_sentences(result))
+    told = " ".join(summary_sentences(result))
+    assert "within month 6" in told
+    assert "against never in 24 months, by weighted survival of everybody's clones" in told
+    found = json.loads(json.dumps(result.to_dict(), allow_nan=False))["propensity"]["strategies"]
+    assert found["gained"]["q2.5"] < found["gained"]["q97.5"]
+    months = {name: summary["mean"] for name, summary in found["months"].items()}
+    assert months["within month 6"] - months["never"] == pytest.approx(found["gained"]["mean"])
     assert "survival" not in figure_data(result)
     assert "weight_sums" in figure_data(result)

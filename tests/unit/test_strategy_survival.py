@@ -1,10 +1,13 @@
 """Weighted survival of clones by strategy: against closed forms, replication and known truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bayes_ihlrt.analysis.clone_months import CloneMonths
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.inference.strategy_survival import weighted_survival
@@ -65,3 +68,17 @@ def test_without_an_event_everybody_lives():
     survival, months = weighted_survival(rows, np.ones((3, 2)), 24.0)
     assert survival.tolist() == [1.0] * 3
     assert months.tolist() == [24.0] * 3
+
+
+def test_what_clones_gain_is_told_in_a_sentence():
+    gained = {"mean": 1.5, "sd": 1.0, "median": 1.5, "q2.5": -0.5, "q97.5": 3.5}
+    told = CloneMonths("within month 6", "never", 24.0, gained=gained)
+    assert told.sentence == (
+        "These data do not settle whether treatment within month 6 gains or costs event-free time "
+        "against never in 24 months, by weighted survival of everybody's clones: +1.5 months "
+        "(95 % interval -0.5 to +3.5)."
+    )
+    assert " gains time against never " in replace(told, gained=gained | {"q2.5": 0.5}).sentence
+    assert " COSTS time against never " in replace(told, gained=gained | {"q97.5": -0.1}).sentence
+    unknown = replace(told, gained=None, reason="nobody is followed so long")
+    assert unknown.sentence == ("Survival by strategy is not reported: nobody is followed so long.")

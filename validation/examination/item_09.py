@@ -14,12 +14,11 @@ from validation.examination.item_06 import SPECIFICATION
 from validation.examination.row import Row
 from validation.outside import response
 
-COHORTS, PATIENTS, DRAWS = 10, 8000, 10
+COHORTS, PATIENTS, DRAWS = 10, 4000, 10
 SMALL_COHORTS, SMALL_PATIENTS, SMALL_DRAWS = 40, 400, 400
 NAMES = (
     "treatment delays a harmful switch",
     "treatment brings a switch that harms",
-    "no effect at all",
 )
 NEVER, WITHIN = "never", "within"
 _FAR = 3.0

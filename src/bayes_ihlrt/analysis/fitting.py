@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.clone_months import clone_months
 from bayes_ihlrt.analysis.comparability import refuse_few
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.flexible_baseline import compare_baselines
@@ -12,6 +13,7 @@ from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.prior_draws import prior_draws
 from bayes_ihlrt.analysis.prior_fit import prior_fit
+from bayes_ihlrt.analysis.prior_predictive import prior_conflict
 from bayes_ihlrt.analysis.propensity_description import describe_propensity
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.result import FitResult
@@ -24,7 +26,7 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted, prepare_adju
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.gate import check_convergence
 from bayes_ihlrt.model.build import build_graph, prepare
-from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.names import Adjustment, DesignKind
 
 type Stage = Callable[[str], None]
 
@@ -181,10 +183,13 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     tell, fit, spec = stage or _silent, fitted.fit, fitted.checked.spec
     tell("averaging over patients")
     weigh = weigher(spec, fitted.propensity)
-    estimates = estimate_all(fit, spec, weights=weigh(fit))
-    tell("comparing with the prior")
     prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
     before = prior_fit(fit, prior, seed=spec.sampler.seed)
+    fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
+    estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
+    tell("comparing with the prior")
+    treatment = None if spec.treatment is None else spec.treatment.name
+    conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
     interaction = describe_interaction(fit, before, spec, weigh)
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec)
@@ -199,6 +204,8 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         propensity=fitted.propensity,
         interaction=interaction,
         baseline=baseline,
+        before=fewer,
+        prior_note=conflict,
     )
 
 
@@ -229,6 +236,14 @@ def _fit_adjusted(
     )
     if described.comparability is not None:
         refuse_few(described.comparability, found.spec)
+    if spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT:
+        tell("survival by strategy")
+        months = clone_months(
+            *(weighted.analysis, float(spec.treatment.grace or 0.0), max(spec.estimands.horizons)),
+            draws=spec.sampler.total,
+            seed=spec.sampler.seed,
+        )
+        described = replace(described, strategies=months)
     return FittedAnalysis(_as_fitted(checked, weighted.fit), weighted.fit, described)
 
 

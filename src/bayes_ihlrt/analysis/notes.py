@@ -11,6 +11,7 @@ from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
@@ -212,7 +213,8 @@ def _modifier_after_treatment(spec: AnalysisSpec, rows: PersonTime) -> list[str]
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     own = rows.provenance.dropped
     total = len(rows.patients) + len(cohort.dropped) + len(own)
-    return [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    told = [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    return [*told, *starts_left_out(rows)]
 
 
 def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

@@ -10,7 +10,9 @@ from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.schema import TreatmentSpec
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.propensity.comparability import Comparability
@@ -144,6 +146,7 @@ def _check_grace(
     if emulation.grace is None:
         return None, []
     own = at_one_moment(spec, emulation.grace.columns)
+    _refuse_what_has_not_happened(own, emulation.grace.columns)
     bound = propensities.prepare_propensity(own, emulation.grace.columns, modifier)
     if own is spec:
         return bound, []
@@ -152,6 +155,24 @@ def _check_grace(
         "of the decision is the same for everybody: it is left out of that model, and stays in the "
         "model of starting at each visit."
     ]
+
+
+def _refuse_what_has_not_happened(spec: PropensitySpec, columns: Columns) -> None:
+    """Refuse covariates that tell nothing at time zero: nobody has responded then, say."""
+    names = parse_formula(spec.formula).columns if spec.formula else ()
+    alike = [name for name in names if name in columns and len(set(columns[name].tolist())) == 1]
+    if alike:
+        problem = (
+            f"'baseline' reads what was known at time zero, where {', '.join(alike)} is the same "
+            "for everybody"
+        )
+        remedy = (
+            "Write grace_weights = 'time-varying', which reads it at each decision, or leave it "
+            "out of the [propensity] formula"
+        )
+        raise SpecificationError(
+            "[propensity]", [Fault("[treatment] grace_weights", problem, remedy)]
+        )
 
 
 def _refuse_overconfidence(spec: PropensitySpec | None, treatment: TreatmentSpec | None) -> None:

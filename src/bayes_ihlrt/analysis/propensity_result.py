@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.clone_months import CloneMonths
 from bayes_ihlrt.analysis.estimates import finite_or_none
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.names import EstimandTarget
@@ -52,6 +53,8 @@ class PropensityResult:
         ``entropy``): the sum of h(e) over the patient's decisions.
     comparability : Comparability or None
         Whether the weighted arms can be compared; None where nothing was weighted.
+    strategies : CloneMonths or None
+        Of clones: weighted survival by strategy.
     """
 
     spec: PropensitySpec
@@ -67,6 +70,7 @@ class PropensityResult:
     row_weights: Floats | None
     patient_weights: Mapping[EstimandTarget, Floats]
     comparability: Comparability | None = None
+    strategies: CloneMonths | None = None
 
     @property
     def warning(self) -> tuple[str, ...]:
@@ -105,6 +109,7 @@ class PropensityResult:
             "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "trimmed": list(self.trimmed),
             "separated": list(self.separated),
+            "strategies": None if self.strategies is None else self.strategies.to_dict(),
             "balance": _smd_rows(self.balance),
             "sizes": _size_rows(self.balance),
             "balance_by_trial": _smd_rows(self.by_trial),

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.clone_months import clone_months
 from bayes_ihlrt.analysis.comparability import judge
 from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.analysis.ladder_spec import grace_months
@@ -38,7 +39,6 @@ from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.strategy_survival import strategy_survival
 from bayes_ihlrt.inference.weighting import WeightedAnalysis
 from bayes_ihlrt.model.formula import parse_formula, parse_group
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
@@ -142,25 +142,12 @@ def _with_clone_months(
     spec: AnalysisSpec, rung: Rung, analysis: WeightedAnalysis, grace: float, horizon: float
 ) -> Rung:
     """Add survival by strategy, of which no hazard ratio between clones tells."""
-    treated, never = within(grace).name, UNTREATED.name
-    try:
-        found = strategy_survival(
-            *(analysis, horizon),
-            names=(never, treated),
-            draws=spec.ladder.draws,
-            seed=spec.sampler.seed,
-        )
-    except SpecificationError as error:
-        return replace(rung, no_months=" ".join(str(fault) for fault in error.faults))
-    except ConvergenceError as error:
-        return replace(rung, no_months=error.problem)
-    alive, months = found["survival"], found["rmst"]
-    gained = months.sel({STRATEGY: treated}) - months.sel({STRATEGY: never})
+    found = clone_months(analysis, grace, horizon, draws=spec.ladder.draws, seed=spec.sampler.seed)
     return replace(
         rung,
-        rmst_difference=summary_of(gained),
-        no_months=None,
-        survival={name: summary_of(alive.sel({STRATEGY: name})) for name in (treated, never)},
+        rmst_difference=found.gained,
+        no_months=found.reason,
+        survival=found.survival,
     )
 
 
