@@ -110,7 +110,14 @@ def test_a_spline_of_the_modifier(sampler):
     curve = result.interaction.curve["median"].to_numpy()
     # Three basis functions: the log hazard ratio is no straight line over log NLR.
     assert np.abs(np.diff(np.log(curve), 2)).max() > 1e-3
-    assert result.interaction.statements
+    names = [statement.name for statement in result.interaction.statements]
+    assert names[:2] == ["hazard-ratio-falls", "hazard-ratio-turns"]
+    assert result.interaction.step == "5 against 2"
+    text = printed(result).replace("\n", " ")
+    assert "per doubling of nlr" not in text
+    assert "both falls and rises by a factor 1.25 or more" in text
+    assert "at nlr 5" in text
+    assert "have no meaning one by one" in text
 
 
 def test_populations(sampler):

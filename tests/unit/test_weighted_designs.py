@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
 from bayes_ihlrt.data.visits_spec import VisitsSpec
 from bayes_ihlrt.designs import emulate, person_time
@@ -91,6 +92,25 @@ def test_sequential_trials_between_visits_follow_both_arms_from_the_same_time():
     assert dict(found.person_time.provenance.dropped) == {
         "d": "event or end of follow-up before a trial"
     }
+
+
+def test_a_control_whose_treatment_starts_unobserved_is_told():
+    data = DataSpec(patient="id", start="from", stop="to", event="death")
+    frame = {
+        "id": ["a", "a", "b", "c"],
+        "from": [0.0, 6.0, 0.0, 0.0],
+        "to": [3.5, 9.0, 8.0, 9.0],
+        "death": [0, 1, 0, 1],
+        "ihlrt_months": [5.0, 5.0, 1.0, None],
+    }
+    treatment = TreatmentSpec(name="ihlrt", start="ihlrt_months", design="sequential")
+    cohort = Cohort.from_frame(frame, data, treatment, visits=VisitsSpec(every=2.0))
+    found = emulate(cohort, treatment).person_time
+    assert dict(found.provenance.unfollowed) == {"a": "treated in a gap of observation"}
+    assert starts_left_out(found) == [
+        "1 control not followed from the start of their own treatment on: treated in a gap of "
+        "observation."
+    ]
 
 
 def test_clones_follow_both_strategies_until_they_deviate():

@@ -50,7 +50,8 @@ def rows() -> list[Bias]:
     for mechanism, design, expected in MECHANISMS:
         found = []
         for seed in range(COHORTS):
-            result = run_fit(spec, cohort(design, seed))
+            # A mean needs no 400 effective draws: its error over cohorts is measured.
+            result = run_fit(spec, cohort(design, seed), allow_nonconverged=True)
             found.append(float(result.parameters["a"]["mean"] or np.nan))
         estimate, error = over_cohorts(found)
         made.append(

@@ -13,13 +13,14 @@ LEVELS = "C(number)"
 """Shares that rise and fall again are not followed by a spline with four degrees of freedom."""
 
 CASES = {
-    ("rising", "strong", TIMES): (12, "ATE log HR -0.48, +3.2 months; ATO -0.133, +0.84"),
+    ("rising", "strong", TIMES): (18, "ATE log HR -0.48, +3.2 months; ATO -0.133, +0.84"),
     ("falling", "strong", TIMES): (6, "ATE +0.30, +0.26; ATO -0.00, -0.03"),
-    ("peaked", "strong", LEVELS): (12, ""),
+    ("peaked", "strong", LEVELS): (15, ""),
     ("flat", "strong", TIMES): (8, ""),
     ("rising", "mild", TIMES): (8, "ATE -0.087, +0.59 months; ATO -0.038, +0.26"),
     ("falling", "mild", TIMES): (8, ""),
     ("rising", "strong", f"mark + {TIMES}"): (12, ""),
+    ("rising", "mild", f"mark + {TIMES}"): (8, ""),
     ("falling", "mild", f"mark + {TIMES}"): (8, ""),
 }
 """Cohorts, and what came out before, by course, strength and model of initiation."""

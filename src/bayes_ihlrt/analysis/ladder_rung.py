@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.notes import left_out, without_events
 from bayes_ihlrt.analysis.rungs import RungPlan
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 
@@ -140,7 +141,12 @@ class Rung:
         if self.person_time is None:
             return []
         dropped = self.person_time.provenance.dropped
-        return left_out(dropped, total=len(dropped) + len(self.person_time.patients))
+        total = len(dropped) + len(self.person_time.patients)
+        return [*left_out(dropped, total=total), *starts_left_out(self.person_time)]
+
+    @property
+    def _starts_left_out(self) -> list[str]:
+        return [] if self.person_time is None else starts_left_out(self.person_time)
 
     @property
     def without_events(self) -> list[str]:

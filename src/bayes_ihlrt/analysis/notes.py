@@ -6,10 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from bayes_ihlrt.analysis.data_summary import identified
 from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
+from bayes_ihlrt.analysis.unfollowed import starts_left_out
 from bayes_ihlrt.data.cohort import Cohort
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
@@ -43,11 +45,13 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, another clock than time zero, patients left out, few events
-        or none in an arm, extrapolation (horizons, start of treatment, modifier), where the main
-        effect is read, delayed entry, slopes of groups that are taken as uncorrelated.
+        Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
+        patients left out, few events or none in an arm, extrapolation (horizons, start of
+        treatment, modifier), where the main effect is read, delayed entry, slopes of groups that
+        are taken as uncorrelated.
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
+    notes += _left_out(cohort, rows)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)
@@ -209,7 +213,8 @@ def _modifier_after_treatment(spec: AnalysisSpec, rows: PersonTime) -> list[str]
 def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     own = rows.provenance.dropped
     total = len(rows.patients) + len(cohort.dropped) + len(own)
-    return [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    told = [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
+    return [*told, *starts_left_out(rows)]
 
 
 def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

@@ -41,6 +41,8 @@ class Provenance:
     trimmed : mapping of str to str
         Patients who lost follow-up because treatment was all but certain or all but impossible at
         the decision that it begins at, with the number of decisions and their propensities.
+    unfollowed : mapping of str to str
+        Controls of sequential trials whose own treatment begins no follow-up, with the reason.
     """
 
     design: DesignKind
@@ -52,6 +54,7 @@ class Provenance:
     censored: int = 0
     starts: StartRule | None = None
     trimmed: Mapping[str, str] = field(default_factory=dict)
+    unfollowed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ doi 10.1097/EDE.0b013e3181875e61.
 Gran JM, Roysland K, Wolbers M, et al. Stat Med 2010;29:2757-2768, doi 10.1002/sim.4048.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -87,7 +88,10 @@ def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
         censored=int(early.sum()),
         starts=found.rule,
     )
-    return Emulation(PersonTime(columns, story), found, treatment.name, passed=entered.passed)
+    used = set(columns["patient"].tolist())
+    lost = {who: why for who, why in found.outside.items() if who in used}
+    rows_of_trials = PersonTime(columns, replace(story, unfollowed=lost))
+    return Emulation(rows_of_trials, found, treatment.name, passed=entered.passed)
 
 
 def _followed(

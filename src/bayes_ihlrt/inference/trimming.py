@@ -64,7 +64,7 @@ def trimmed(emulation: Emulation, propensity: Floats, trim: float) -> Emulation:
         censored=_censored(emulation, decision, keep) if before.censored else 0,
         starts=before.starts,
     )
-    rows = PersonTime(columns, replace(story, trimmed=told))
+    rows = PersonTime(columns, replace(story, trimmed=told, unfollowed=before.unfollowed))
     return replace(emulation, person_time=rows)
 
 
