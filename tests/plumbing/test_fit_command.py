@@ -367,7 +367,8 @@ def test_infinite_medians_are_null(sampler, monkeypatch):
         r for r in without_nan(result.stdout)["estimands"] if r["estimand"] == "median_survival"
     ]
     assert all(row["mean"] is None and row["q97.5"] is None for row in rows)
-    assert "not reached" in fit(spec="heart", data="heart").stdout
+    text = fit(spec="heart", data="heart").stdout
+    assert "not reached" in text
 
 
 def test_report_names_resolve():

@@ -61,7 +61,7 @@ covariates = ["crp"]
 switches = { response = "response_months" }
 [ladder]
 landmarks = [6.0]
-draws = 600
+draws = 1200
 null_replicates = 100
 """
 STUDY = """

@@ -55,6 +55,7 @@ def test_stages_are_told_in_order(sampler):
         "sampling 4 chains of 1000 + 1000 draws",
         "averaging over patients",
         "comparing with the prior",
+        "comparing with a flexible baseline",
         "summarising",
     ]
 

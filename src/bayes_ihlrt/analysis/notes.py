@@ -19,6 +19,10 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.modifier_form import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 
+SYNTHETIC: Final = "SYNTHETIC DATA"
+IMMORTAL: Final = "IMMORTAL TIME"
+FIRST: Final = (IMMORTAL, SYNTHETIC)
+"""How notes begin that come before everything that is read from the result."""
 CLOCKS: Final[Mapping[DesignKind, str]] = {
     DesignKind.LANDMARK: "the landmark",
     DesignKind.SEQUENTIAL: "the decision",
@@ -70,7 +74,7 @@ def _immortal_time(rows: PersonTime) -> list[str]:
     if months == 0.0:
         return []
     return [
-        f"IMMORTAL TIME: {months:.1f} person-months before treatment, in which treated patients "
+        f"{IMMORTAL}: {months:.1f} person-months before treatment, in which treated patients "
         "could not die, are counted as treated. The effect of treatment is overstated by design; "
         "this result shows the bias and says nothing about the treatment."
     ]
@@ -79,9 +83,7 @@ def _immortal_time(rows: PersonTime) -> list[str]:
 def _synthetic(cohort: Cohort) -> list[str]:
     if not cohort.attrs.get("synthetic", False):
         return []
-    return [
-        "SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows for care."
-    ]
+    return [f"{SYNTHETIC}: these were simulated, no patient is in them. Nothing follows for care."]
 
 
 def clock(rows: PersonTime) -> str:

@@ -15,6 +15,7 @@ from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.notes import FIRST
 from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -100,12 +101,16 @@ class FitResult:
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         baseline = baseline_notes(self.baseline)
         prior = () if self.prior_note is None else (self.prior_note,)
-        rest = (*self._standing_for, *prior, *self.checked.notes)
+        told = self.checked.notes
+        # That a result is wrong by design, or of no patient, comes before anything read from it.
+        label = tuple(note for note in told if note.startswith(FIRST))
+        told = tuple(note for note in told if not note.startswith(FIRST))
+        rest = (*self._standing_for, *prior, *told)
         if self.propensity is None:
-            return (*baseline, *quality, *rest)
-        # First what no interval shows.
+            return (*label, *baseline, *quality, *rest)
+        # Then what no interval shows.
         first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
-        return (*first, *quality, *weighting, *rest)
+        return (*label, *first, *quality, *weighting, *rest)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:

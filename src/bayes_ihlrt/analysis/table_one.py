@@ -167,7 +167,8 @@ def table_one(
 
 def _names(cohort: Cohort, treatment: str, covariates: Sequence[str] | None) -> list[str]:
     if covariates is None:
-        return [name for name in cohort.columns if name not in {*_OWN, treatment}]
+        others = [name for name in cohort.columns if name not in {*_OWN, treatment}]
+        return [name for name in others if not _happens_later(cohort.columns[name])]
     faults = [
         Fault(f"column {name}", "the cohort lacks it", nearest(name, set(cohort.columns)))
         for name in covariates
@@ -176,6 +177,11 @@ def _names(cohort: Cohort, treatment: str, covariates: Sequence[str] | None) -> 
     if faults:
         raise SpecificationError("table one", faults)
     return list(covariates)
+
+
+def _happens_later(values: NDArray[np.generic]) -> bool:
+    """Tell the months at which something switches, infinite for never: nobody has them at entry."""
+    return values.dtype != object and bool(np.isinf(values.astype(np.float64)).any())
 
 
 def _rows(

@@ -29,7 +29,11 @@ def interval(
     --------
     >>> interval(0.354, 1.031, digits=2), interval(12.0, None, digits=1)
     ('0.35 to 1.03', '12.0 to not reached')
+    >>> interval(None, None, digits=1)
+    'not reached'
     """
+    if low is None and high is None:
+        return missing
     return f"{number(low, digits, missing=missing)} to {number(high, digits, missing=missing)}"
 
 
