@@ -51,7 +51,7 @@ response = "prog"
 """
 THROUGH = ("treatment delays a harmful switch", "treatment brings a switch that harms")
 NULL = "no effect at all"
-TARGETS = ("ate", "att", "ato")
+TARGETS = ("ate", "ato")
 OF_24 = "months gained of 24"
 
 

@@ -6,7 +6,7 @@ from validation.examination.trials import estimates
 from validation.outside import shares
 
 COHORTS, PATIENTS = 20, 10_000
-SPLINE, LEVELS = "bs(time, df=4)", "C(number)"
+FORMULA = "bs(time, df=4)"
 TARGETS = ("ate", "att", "ato")
 SPECIFICATION = """
 schema = 2
@@ -32,8 +32,8 @@ grace = 4.0
 horizon = 24.0
 """
 SHAPES = {
-    "rising": (SPLINE, "share of treated .02 to .4 over visits, hazards .02 and .20"),
-    "peaked": (LEVELS, "share of treated .02 to .4 to .02 over visits, hazards .02 and .20"),
+    "rising": (1.0, "share of treated .02 to .4 over visits, hazards .02 and .20"),
+    "falling": (0.4, "share of treated .4 to .02 over visits, hazards .02 and .20"),
 }
 _TRIALS = [
     Asked("sequential trials", told.format(one.upper()), unit)
@@ -52,22 +52,22 @@ def rows(cohorts: int = COHORTS, patients: int = PATIENTS) -> list[Bias]:
     Rows and weights of the trials are the package's, their outcome a Weibull without priors: so
     many are needed that each has to be cheap.
     """
-    size = f"{cohorts} x {patients:,}"
     made = []
-    for shape, (formula, mechanism) in SHAPES.items():
-        seeds = range(100, 100 + cohorts)
-        trials = [_trials(shape, formula, patients, seed) for seed in seeds]
-        made += tell(_TRIALS, trials, mechanism, size)
+    for shape, (part, mechanism) in SHAPES.items():
+        # Rising shares treat few of the frail, and need more patients for the same error.
+        count = max(2, round(part * cohorts))
+        trials = [_trials(shape, patients, seed) for seed in range(100, 100 + count)]
+        made += tell(_TRIALS, trials, mechanism, f"{count} x {patients:,}")
     others = [_others(patients, seed) for seed in range(100, 100 + max(2, cohorts // 2))]
     return made + tell(_OTHERS, others, SHAPES["rising"][1], f"{len(others)} x {patients:,}")
 
 
-def _trials(shape: str, formula: str, patients: int, seed: int) -> list[float]:
+def _trials(shape: str, patients: int, seed: int) -> list[float]:
     found = estimates(
         shares.cohort(patients, seed, shape=shape),
         every=shares.EVERY,
         starts="at-visit",
-        formula=formula,
+        formula=FORMULA,
         targets=TARGETS,
     )
     return [value for target in TARGETS for value in found[target][:2]]
