@@ -28,6 +28,18 @@ _MONTHS: Final = {
 }
 
 
+class Identifiers(StrEnum):
+    """Where patients are called by the identifiers of the data file; elsewhere they are numbers."""
+
+    COHORT = "cohort"
+    """In the cohort in memory, and in faults found while it is read."""
+    NOWHERE = "nowhere"
+    FAULTS = "faults"
+    """In every fault that a check tells; nothing is written."""
+    EVERYWHERE = "everywhere"
+    """In results and files as well."""
+
+
 class DesignKind(StrEnum):
     """How a treatment that starts during follow-up becomes person-time."""
 

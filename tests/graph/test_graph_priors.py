@@ -62,7 +62,9 @@ def test_stated_priors_hold_in_the_coordinates(hazard, baseline):
 
 def coefficient_density(named, rows):
     z = np.log(1.64 / 0.34) / (2 * stats.norm.ppf(0.975))
-    per_sd = 0.5 / rows.columns["albi"].std()
+    # The standard deviation is over patients at time zero.
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    per_sd = 0.5 / rows.columns["albi"][first].std()
     return (
         stats.norm.logpdf(named["treated"], np.log(0.75), z)
         + stats.norm.logpdf(named["nlr"], 0.4, 0.2)
@@ -101,7 +103,8 @@ def trend(hazard, named, prepared):
         return np.log(np.diff(edges**shape) / np.diff(edges))
     knots = np.array(prepared.hazard.knots)
     padded = np.concatenate([np.zeros(3), knots, np.full(3, knots[-1])])
-    places = np.array([padded[i : i + 5].mean() for i in range(len(padded) - 4)])
+    places = np.array([padded[i + 1 : i + 4].mean() for i in range(len(padded) - 4)])
+    places[0] = padded[:5].mean()
     weights = prepared.hazard.constant_weights() * (places / knots[-1]) ** (shape - 1.0)
     return np.log(weights)
 

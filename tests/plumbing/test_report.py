@@ -210,7 +210,8 @@ def test_outputs_of_other_patients_are_refused(changed):
     rmtree(ladder)
     write_output(ladder, result, brief=brief, specification=specification)
     (told,) = faults_of(changed)
-    assert "its patients, times or events are not those of" in told
+    assert "2 cohorts (patients, times or events differ) have outputs in it: " in told
+    assert "fit with sensitivity; ladder. A report is of one cohort: name one of" in told
 
 
 def test_same_analysis_on_other_data_is_refused(changed):

@@ -9,12 +9,12 @@ import pytest
 from bayes_ihlrt.analysis.estimand_spec import EstimandSpec
 from bayes_ihlrt.analysis.plan_reading import load_plan
 from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.checks.verdict import Status as Found
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.checklists import ALWAYS, checklists
 from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page

@@ -251,16 +251,16 @@ def test_its_name_tells_the_size() -> None:
 
 def test_the_fingerprint_is_a_digest_of_sorted_bytes() -> None:
     # The same digest by a second route: names and texts in UTF-8, numbers as little-endian
-    # doubles, columns by name, rows by patient and start.
+    # doubles, columns by name, patients called by their place in the order of their values.
     cohort = Cohort.from_frame({"id": ["b", "a"], "months": [2.0, 3.0], "death": [0, 1]}, ONE_ROW)
     expected = hashlib.sha256(
         b"event\x002\x00"
-        + struct.pack("<2d", 1.0, 0.0)
-        + b"patient\x002\x00a\x00b"
+        + struct.pack("<2d", 0.0, 1.0)
+        + b"patient\x002\x001\x002"
         + b"start\x002\x00"
         + struct.pack("<2d", 0.0, 0.0)
         + b"stop\x002\x00"
-        + struct.pack("<2d", 3.0, 2.0)
+        + struct.pack("<2d", 2.0, 3.0)
     ).hexdigest()
     assert cohort.fingerprint == expected
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bayes_ihlrt import model as models
 from bayes_ihlrt.analysis.columns import covariates
+from bayes_ihlrt.analysis.data_summary import data_summary
 from bayes_ihlrt.analysis.modifier_check import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.prior_names import term_priors
@@ -18,7 +16,7 @@ from bayes_ihlrt.analysis.propensity_check import CheckedPropensity, check_prope
 from bayes_ihlrt.analysis.reading import read_file
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.data.cohort import Cohort, load_cohort
-from bayes_ihlrt.data.fingerprint import follow_up_fingerprint
+from bayes_ihlrt.data.numbering import numbered
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, SpecificationError
@@ -26,7 +24,7 @@ from bayes_ihlrt.model.formula import Term
 from bayes_ihlrt.model.parameters import ResolvedPrior
 from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.names import HazardFamily, Identifiers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,8 +88,10 @@ class CheckedAnalysis:
         }
 
 
-def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohort]:
-    """Read a specification and its data, telling the faults of both at once.
+def read_inputs(
+    spec: str | Path, data: str | Path, *, identifiers: Identifiers = Identifiers.COHORT
+) -> tuple[AnalysisSpec, Cohort]:
+    """Read a specification and its data; faults of both are told at once.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
         TOML file, or name of a packaged specification.
     data : str or Path
         CSV file, or name of a packaged data set.
+    identifiers : Identifiers
+        Where patients are called by their identifiers.
 
     Returns
     -------
@@ -116,22 +118,23 @@ def read_inputs(spec: str | Path, data: str | Path) -> tuple[AnalysisSpec, Cohor
     """
     name, found = read_file(spec)
     if not found.faults:
-        return found.spec, read_cohort(found.spec, data)
-    faults, subject = list(found.faults), name
+        return found.spec, read_cohort(found.spec, data, identifiers=identifiers)
     if found.tells_columns:
         tables = found.tables
         treatment = tables.get("treatment")
         columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
         try:
-            visits = tables.get("visits")
-            load_cohort(data, tables["data"], treatment, covariates=columns, visits=visits)
+            also: dict[str, Any] = {"visits": tables.get("visits"), "identifiers": identifiers}
+            load_cohort(data, tables["data"], treatment, covariates=columns, **also)
         except DataError as error:
-            faults += error.faults
-            subject = f"{name} and {error.subject}"
-    raise SpecificationError(subject, faults)
+            both = [*found.faults, *error.faults]
+            raise SpecificationError(f"{name} and {error.subject}", both) from None
+    raise SpecificationError(name, found.faults)
 
 
-def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
+def read_cohort(
+    spec: AnalysisSpec, data: CohortSource, *, identifiers: Identifiers = Identifiers.COHORT
+) -> Cohort:
     """Return the cohort that an analysis reads.
 
     Parameters
@@ -140,6 +143,8 @@ def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
         CSV file, name of a packaged data set, cohort, or columns in memory.
+    identifiers : Identifiers
+        Where patients are called by their identifiers; a cohort says so itself.
 
     Returns
     -------
@@ -153,14 +158,15 @@ def read_cohort(spec: AnalysisSpec, data: CohortSource) -> Cohort:
     """
     if isinstance(data, Cohort):
         return data
-    columns, visits = spec.covariates, spec.visits
+    also: dict[str, Any] = {"visits": spec.visits, "identifiers": identifiers}
+    also["covariates"] = spec.covariates
     if isinstance(data, str | Path):
-        return load_cohort(data, spec.data, spec.treatment, covariates=columns, visits=visits)
-    return Cohort.from_frame(data, spec.data, spec.treatment, covariates=columns, visits=visits)
+        return load_cohort(data, spec.data, spec.treatment, **also)
+    return Cohort.from_frame(data, spec.data, spec.treatment, **also)
 
 
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
-    """Check an analysis without sampling.
+    """Check an analysis without sampling; patients are numbers then unless identifiers are kept.
 
     Parameters
     ----------
@@ -189,10 +195,10 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     >>> check_analysis(load_spec("heart"), "heart").n_parameters
     6
     """
-    cohort = read_cohort(spec, data)
+    cohort = numbered(read_cohort(spec, data))
     spec = with_scales(spec, cohort)
-    updated = () if cohort.visits is None else cohort.visits.updated
-    updated = tuple(name for name in spec.covariates if name in updated)
+    changing = () if cohort.visits is None else cohort.visits.updated
+    updated = tuple(name for name in spec.covariates if name in changing)
     propensity = check_propensity(spec.propensity, cohort, spec.treatment, model=spec.model)
     rows = (
         person_time(cohort, spec.treatment, updated=updated)
@@ -255,36 +261,6 @@ def count_parameters(
     return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
 
 
-def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
-    """Return the counts of a cohort and its fingerprint.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The data.
-    rows : PersonTime
-        The rows that the design made of them.
-
-    Returns
-    -------
-    dict
-        ``patients, rows, events, months, fingerprint, follow_up`` (fingerprint of patients, times
-        and events alone), ``name, synthetic, dropped``.
-    """
-    length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
-    return {
-        "patients": len(rows.patients),
-        "rows": rows.n_rows,
-        "events": rows.events,
-        "months": float(length.sum()),
-        "fingerprint": cohort.fingerprint,
-        "follow_up": follow_up_fingerprint(cohort.columns),
-        "name": cohort.attrs.get("name"),
-        "synthetic": bool(cohort.attrs.get("synthetic", False)),
-        "dropped": {**cohort.dropped, **rows.provenance.dropped},
-    }
-
-
 def _columns_of(term: Term, rows: PersonTime) -> int:
     count = 1
     for factor in term:
@@ -294,7 +270,3 @@ def _columns_of(term: Term, rows: PersonTime) -> int:
             categories = factor != name or values.dtype == object
             count *= len(set(values.tolist())) - 1 if categories else 1
     return count
-
-
-def _floats(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    return values.astype(np.float64)

@@ -9,7 +9,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from bayes_ihlrt.analysis.estimates import Estimate
-from bayes_ihlrt.analysis.outcome_table import ProportionTable
+from bayes_ihlrt.analysis.outcome_table import SAME_PRIOR, ProportionTable
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.table_one import TableOne
 from bayes_ihlrt.errors import Fault, SpecificationError
@@ -112,7 +113,10 @@ def _proportions(table: ProportionTable) -> list[Line]:
             f"{one:.0f} % and {zero:.0f} %; difference {gap['median']:.0f} points (95 % "
             f"{gap['q2.5']:.0f} to {gap['q97.5']:.0f})"
         )
-        told = None if row.prob_higher is None else f"P(higher if treated) {row.prob_higher:.2f}"
+        told = None
+        if row.prob_higher is not None:
+            chance = beside_prior(f"{row.prob_higher:.2f}", SAME_PRIOR)
+            told = f"P(higher if treated) {chance}"
         here = "; ".join(part for part in (here, told, row.note) if part)
         lines.append((f"{table.title}: {row.name}", _PUBLISHED[table.title], here, table.note))
     return lines

@@ -16,7 +16,7 @@ from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.formula import parse_formula
 from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.names import Adjustment, DesignKind, Engine, ModifierTransform
+from bayes_ihlrt.names import Adjustment, DesignKind, Engine, Identifiers, ModifierTransform
 from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.scenario import PosteriorSpec
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
@@ -56,7 +56,7 @@ def design_priors(plan: TrialPlan) -> dict[str, DesignPrior]:
 
 
 def _fit(named: PosteriorSpec, plan: TrialPlan) -> DesignPrior:
-    spec, cohort = read_inputs(named.analysis, named.data)
+    spec, cohort = read_inputs(named.analysis, named.data, identifiers=Identifiers.NOWHERE)
     checked = check_design_prior(spec, cohort, plan)
     settings = SamplerSpec(
         draws=-(-named.draws // 4), chains=4, seed=spec.sampler.seed, engine=Engine.LAPLACE

@@ -15,7 +15,9 @@ from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.data.cohort import load_cohort
+from bayes_ihlrt.data.numbering import numbered
 from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.names import Identifiers
 
 type Stage = Callable[[str], None]
 
@@ -79,8 +81,8 @@ def diagnose(
     result : FitResult
         From `run_fit`.
     observed_from : mapping of str to float, optional
-        Months at which each patient came under observation, where the analysis counts follow-up
-        from an earlier time: see `read_observed_from`.
+        Months at which each patient came under observation, by what the result calls patients,
+        where the analysis counts follow-up from an earlier time: see `read_observed_from`.
     stage : callable, optional
         Told what begins, in a few words.
 
@@ -100,11 +102,11 @@ def diagnose(
     more than a minute, because other models are fitted; ``diagnose(result).checks.flagged`` names
     what is flagged. Times of observation are asked of every patient before anything is computed:
 
-    >>> diagnose(result, observed_from={"synthetic-01": 2.0})
+    >>> diagnose(result, observed_from={"1": 2.0})
     Traceback (most recent call last):
         ...
     bayes_ihlrt.errors.SpecificationError: ...
-      - observed_from: no finite value for 79 of 80: synthetic-02, ... and 76 more. Give one ...
+      - observed_from: no finite value for 79 of 80: 2, ... and 76 more. Give one ...
     """
     patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights
@@ -122,7 +124,13 @@ def diagnose(
     return Diagnosis(result, checks)
 
 
-def read_observed_from(spec: AnalysisSpec, data: str | Path, column: str) -> dict[str, float]:
+def read_observed_from(
+    spec: AnalysisSpec,
+    data: str | Path,
+    column: str,
+    *,
+    identifiers: Identifiers = Identifiers.COHORT,
+) -> dict[str, float]:
     """Read when each patient came under observation, from a column that the analysis ignores.
 
     Parameters
@@ -133,11 +141,13 @@ def read_observed_from(spec: AnalysisSpec, data: str | Path, column: str) -> dic
         CSV file or name of a packaged data set.
     column : str
         Its column that holds the time, in the unit of the specification.
+    identifiers : Identifiers
+        As for the cohort that was fitted.
 
     Returns
     -------
     dict of str to float
-        Months by patient.
+        Months by patient, by number in the order of the file unless identifiers are kept.
 
     Raises
     ------
@@ -151,6 +161,7 @@ def read_observed_from(spec: AnalysisSpec, data: str | Path, column: str) -> dic
         fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
         raise SpecificationError("[data]", [fault])
     with_entry = spec.data.model_copy(update={"entry": column})
-    columns = load_cohort(data, with_entry, None, covariates=()).columns
+    cohort = load_cohort(data, with_entry, None, covariates=(), identifiers=identifiers)
+    columns = numbered(cohort).columns
     months = columns["start"].astype(np.float64).tolist()
     return {str(name): month for name, month in zip(columns["patient"], months, strict=True)}

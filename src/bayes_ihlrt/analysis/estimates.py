@@ -20,7 +20,7 @@ from bayes_ihlrt.estimands.curves import (
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
-from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.estimands.summary import chance_above, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
 
@@ -54,8 +54,9 @@ class Estimate:
         ``mean, sd, median, q2.5, q97.5``; None where not defined or infinite.
     prob_benefit : float or None
         Posterior probability that treatment is better: a hazard ratio below 1, a difference above
-        0. None for one strategy, for strategies that are the same up to the horizon, and where
-        in some draw neither strategy reaches its median.
+        0. None for one strategy, for the same ones, and where a median is not reached by either.
+    prior_prob_benefit : float or None
+        The same before the data.
     """
 
     estimand: str
@@ -66,18 +67,16 @@ class Estimate:
     population: str
     summary: dict[str, float | None]
     prob_benefit: float | None
+    prior_prob_benefit: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data with one level."""
+        about = ("estimand", "strategy", "contrast", "horizon", "at", "population")
+        chances = ("prob_benefit", "prior_prob_benefit")
         return {
-            "estimand": self.estimand,
-            "strategy": self.strategy,
-            "contrast": self.contrast,
-            "horizon": self.horizon,
-            "at": self.at,
-            "population": self.population,
+            **{name: getattr(self, name) for name in about},
             **self.summary,
-            "prob_benefit": self.prob_benefit,
+            **{name: getattr(self, name) for name in chances},
         }
 
 
@@ -91,7 +90,8 @@ class _Row:
     contrast: str | None = None
     horizon: float | None = None
     at: float | None = None
-    benefit: NDArray[np.bool_] | None = None
+    benefit: Floats | None = None
+    undefined: bool = False
 
 
 def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
@@ -113,7 +113,11 @@ def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
 
 
 def estimate_all(
-    fit: FittedModel, spec: AnalysisSpec, *, weights: Floats | None = None
+    fit: FittedModel,
+    spec: AnalysisSpec,
+    *,
+    weights: Floats | None = None,
+    prior: tuple[FittedModel, Floats | None] | None = None,
 ) -> tuple[Estimate, ...]:
     """Return every estimand that a specification asks for.
 
@@ -131,19 +135,19 @@ def estimate_all(
         Horizons, modifier values, strategies.
     weights : ndarray, shape (patients,) or (samples, patients), optional
         What each patient weighs in the averages; equal weights by default.
+    prior : tuple of FittedModel and ndarray, optional
+        The model with draws of its prior, and its weights, for probabilities before the data.
 
     Returns
     -------
     tuple of Estimate
         In that order.
     """
-    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec, weights)
-    for at in (None, *spec.estimands.at):
-        rows += _standardised(fit, spec, at, weights)
+    rows = _rows(fit, spec, weights)
+    expected: list[float | None] = [None] * len(rows)
+    if prior is not None:
+        expected = [_chance(row) for row in _rows(prior[0], spec, prior[1])]
     summary = summarise(_stacked([row.draws for row in rows]))
-    benefit = probability(
-        _stacked([np.isnan(row.draws) if row.benefit is None else row.benefit for row in rows])
-    )
     found = tuple(
         Estimate(
             row.estimand,
@@ -153,11 +157,23 @@ def estimate_all(
             row.at,
             spec.population.value,
             {str(name): finite_or_none(summary[name][i]) for name in summary.data_vars},
-            None if row.benefit is None else float(benefit[i]),
+            None if row.undefined else _chance(row),
+            expected[i],
         )
         for i, row in enumerate(rows)
     )
     return found + tuple(needed_to_treat(each) for each in found if _is_gain(each))
+
+
+def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[_Row]:
+    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec, weights)
+    for at in (None, *spec.estimands.at):
+        rows += _standardised(fit, spec, at, weights)
+    return rows
+
+
+def _chance(row: _Row) -> float | None:
+    return None if row.benefit is None else float(row.benefit.mean())
 
 
 def _is_gain(found: Estimate) -> bool:
@@ -189,16 +205,6 @@ def needed_to_treat(found: Estimate) -> Estimate:
 def finite_or_none(value: object) -> float | None:
     """Return a number, or None where it is infinite or not a number.
 
-    Parameters
-    ----------
-    value : scalar
-        Anything that `float` takes.
-
-    Returns
-    -------
-    float or None
-        What JSON can hold.
-
     Examples
     --------
     >>> finite_or_none(2), finite_or_none(math.inf)
@@ -222,7 +228,7 @@ def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None)
             np.exp(draws[..., i]),
             contrast=RATIO,
             at=value,
-            benefit=draws[..., i] < 0.0,
+            benefit=chance_above(np.zeros_like(draws[..., i]), draws[..., i]),
         )
         for i, value in enumerate(values)
     ]
@@ -274,6 +280,7 @@ def _compared(
             difference = treated - never
         same = horizon is not None and horizon <= start
         undefined = bool(np.isnan(difference).any())
+        unknown = bool(np.isnan(values).any())
         rows.append(
             _Row(
                 estimand,
@@ -281,11 +288,12 @@ def _compared(
                 contrast=f"{names[1]} - {names[0]}",
                 horizon=horizon,
                 at=at,
-                benefit=None if same or undefined else treated > never,
+                benefit=None if same or unknown else chance_above(treated, never),
+                undefined=undefined,
             )
         )
     return rows
 
 
-def _stacked(values: list[Floats] | list[NDArray[np.bool_]]) -> xr.DataArray:
+def _stacked(values: list[Floats]) -> xr.DataArray:
     return xr.DataArray(np.stack(values, axis=-1), dims=("chain", "draw", "row"))

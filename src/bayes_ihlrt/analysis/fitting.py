@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.notes import analysis_notes
 from bayes_ihlrt.analysis.populations import weigher
 from bayes_ihlrt.analysis.prior_draws import prior_draws
 from bayes_ihlrt.analysis.prior_fit import prior_fit
+from bayes_ihlrt.analysis.prior_predictive import prior_conflict
 from bayes_ihlrt.analysis.propensity_description import describe_propensity
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.result import FitResult
@@ -182,10 +183,13 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     tell, fit, spec = stage or _silent, fitted.fit, fitted.checked.spec
     tell("averaging over patients")
     weigh = weigher(spec, fitted.propensity)
-    estimates = estimate_all(fit, spec, weights=weigh(fit))
-    tell("comparing with the prior")
     prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
     before = prior_fit(fit, prior, seed=spec.sampler.seed)
+    fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
+    estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
+    tell("comparing with the prior")
+    treatment = None if spec.treatment is None else spec.treatment.name
+    conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
     interaction = describe_interaction(fit, before, spec, weigh)
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec)
@@ -200,6 +204,8 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         propensity=fitted.propensity,
         interaction=interaction,
         baseline=baseline,
+        before=fewer,
+        prior_note=conflict,
     )
 
 

@@ -28,7 +28,7 @@ from bayes_ihlrt.estimands.mitigation import (
     multiplicative_interaction,
 )
 from bayes_ihlrt.estimands.population import cohort_rows, undefined_survival
-from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.estimands.summary import chance_above, probability, summarise
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import ModifierTransform
 
@@ -145,8 +145,8 @@ def describe_interaction(
         question=question,
         step=modifier_step(fit, question)[2],
         multiplicative=_multiplicative(fit, question, statements),
-        additive=_additive(fit, question),
-        contrasts=_contrasts(fit, question),
+        additive=_additive(fit, question, prior),
+        contrasts=_contrasts(fit, question, prior),
         statements=statements,
         curve=curve,
         crossings={
@@ -214,23 +214,37 @@ def _multiplicative(
     fit: FittedModel, question: Question, statements: tuple[Statement, ...]
 ) -> dict[str, Any]:
     ratio = xr.apply_ufunc(np.exp, multiplicative_interaction(fit, question))
-    falls = (s.posterior for s in statements if s.name == "hazard-ratio-falls")
-    return {**_summary(ratio), "prob_below_1": next(falls, None)}
+    falls = [(s.posterior, s.prior) for s in statements if s.name == "hazard-ratio-falls"]
+    after, before = falls[0] if falls else (None, None)
+    return {**_summary(ratio), "prob_below_1": after, "prior_prob_below_1": before}
 
 
-def _contrasts(fit: FittedModel, question: Question) -> dict[str, dict[str, Any] | None]:
+def _contrasts(
+    fit: FittedModel, question: Question, prior: FittedModel
+) -> dict[str, dict[str, Any] | None]:
     if undefined_survival(fit):
         return {"survival": None, "rmst": None}
+    before = interaction_contrasts(prior, question)
     return {
-        str(name): {**_summary(draws), "prob_above_0": float(probability(draws > 0.0))}
+        str(name): {
+            **_summary(draws),
+            "prob_above_0": float(probability(draws > 0.0)),
+            "prior_prob_above_0": _above_zero(before[name]),
+        }
         for name, draws in interaction_contrasts(fit, question).items()
     }
 
 
-def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:
+def _above_zero(draws: xr.DataArray) -> float:
+    values = draws.to_numpy()
+    return float(chance_above(values, np.zeros_like(values)).mean())
+
+
+def _additive(fit: FittedModel, question: Question, prior: FittedModel) -> dict[str, Any]:
     pair = [question.low, question.high]
     strata = joint_log_hazard(fit, pair, weights=question.weigh(fit))
     found = additive_interaction(strata)
+    before = additive_interaction(joint_log_hazard(prior, pair, weights=question.weigh(prior)))
     chance = found.attrs["prob_reference"]
     certain = chance >= CERTAIN
     return {
@@ -238,6 +252,7 @@ def _additive(fit: FittedModel, question: Question) -> dict[str, Any]:
         "prob_reference": chance,
         **{name: _summary(found[name]) for name in ("reri", "ap", "synergy")},
         "prob_reri_above_0": float(probability(found["reri"] > 0.0)) if certain else None,
+        "prior_prob_reri_above_0": _above_zero(before["reri"]) if certain else None,
         "reason": None
         if certain
         else "the stratum with the lowest hazard, on which the sign of the measures depends, is "

@@ -15,7 +15,8 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.checking import CohortSource, data_summary, read_cohort
+from bayes_ihlrt.analysis.checking import CohortSource, read_cohort
+from bayes_ihlrt.analysis.data_summary import data_summary, identified
 from bayes_ihlrt.analysis.ladder_rung import Rung
 from bayes_ihlrt.analysis.ladder_targets import target_of
 from bayes_ihlrt.analysis.library_versions import versions
@@ -93,9 +94,13 @@ class LadderResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Whom every rung leaves out, since a covariate is missing; each rung says whom else."""
+        """Whom every rung leaves out, since a covariate is missing; each rung says whom else.
+
+        Before that, that identifiers were kept.
+        """
         dropped = self.cohort.dropped
-        return tuple(left_out(dropped, total=len(dropped) + len(self.naive_rows.patients)))
+        gone = left_out(dropped, total=len(dropped) + len(self.naive_rows.patients))
+        return (*identified(self.cohort), *gone)
 
     def _compares(self, rung: Rung) -> dict[str, str] | None:
         return asdict(target_of(rung, self.horizon)) if rung.estimated else None

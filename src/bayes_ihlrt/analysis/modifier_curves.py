@@ -17,13 +17,15 @@ from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
 from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population
-from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.estimands.summary import chance_above, probability, summarise
+from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 
 Floats = NDArray[np.float64]
 _MOST_TIMES: Final = 60
 _VALUES: Final = 7
 _SHOWN: Final = ("median", "q2.5", "q97.5")
+_DRAWS: Final = frozenset({"chain", "draw"})
 
 
 def modifier_curves(result: FitResult) -> dict[str, Any]:
@@ -123,11 +125,10 @@ def _set_at(
     weights = weigher(result.spec, result.propensity)(fit)
     patients = sample_population(fit, modifier_at=at, weights=weights)
     curves = summarise(survival(fit, months, compared, population=patients))
-    at_horizons = survival(fit, horizons, compared, population=patients)
-    by_horizon = {
-        "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],
-        "rmst": [rmst(fit, month, compared, population=patients) for month in horizons],
-    }
+    by_horizon = _by_horizon(fit, horizons, compared, at=at)
+    expected = (
+        None if result.before is None else _by_horizon(result.before, horizons, compared, at=at)
+    )
     start = compared[-1].start
     return {
         "at": at,
@@ -141,8 +142,13 @@ def _set_at(
         "hazard_ratio": _hazard_ratio(result, at, weights),
         **{
             name: [
-                _compared(draws, month, same=month <= start)
-                for month, draws in zip(horizons, found, strict=True)
+                _compared(
+                    draws,
+                    month,
+                    same=month <= start,
+                    before=None if expected is None else expected[name][place],
+                )
+                for place, (month, draws) in enumerate(zip(horizons, found, strict=True))
             ]
             for name, found in by_horizon.items()
         },
@@ -155,14 +161,42 @@ def _hazard_ratio(
     if result.spec.treatment is None:
         return None
     values = None if at is None else [at]
-    draws = log_hazard_ratio(result.fit, values, weights=weights).squeeze(drop=True)
+    draws = log_hazard_ratio(result.fit, values, weights=weights)
+    # Draws may come in one chain, which stays a dimension.
+    draws = draws.squeeze([dim for dim in draws.dims if dim not in _DRAWS], drop=True)
     return {
         **_row(xr.apply_ufunc(np.exp, draws)),
         "prob_benefit": finite_or_none(probability(draws < 0.0)),
+        "prior_prob_benefit": _before(result, at),
     }
 
 
-def _compared(draws: xr.DataArray, month: float, *, same: bool) -> dict[str, Any]:
+def _before(result: FitResult, at: float | None) -> float | None:
+    """Return the prior probability that treatment lowers the hazard."""
+    if result.before is None:
+        return None
+    draws = log_hazard_ratio(result.before, None if at is None else [at]).to_numpy()
+    return float(chance_above(np.zeros_like(draws), draws).mean())
+
+
+def _by_horizon(
+    fit: FittedModel,
+    horizons: tuple[float, ...],
+    compared: tuple[Strategy, ...],
+    *,
+    at: float | None,
+) -> dict[str, list[xr.DataArray]]:
+    patients = sample_population(fit, modifier_at=at)
+    at_horizons = survival(fit, horizons, compared, population=patients)
+    return {
+        "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],
+        "rmst": [rmst(fit, month, compared, population=patients) for month in horizons],
+    }
+
+
+def _compared(
+    draws: xr.DataArray, month: float, *, same: bool, before: xr.DataArray | None
+) -> dict[str, Any]:
     """Each strategy, and the difference of two: treated less never."""
     names = [str(name) for name in draws[STRATEGY].to_numpy()]
     found: dict[str, Any] = {
@@ -173,6 +207,11 @@ def _compared(draws: xr.DataArray, month: float, *, same: bool) -> dict[str, Any
         never, treated = (draws.sel({STRATEGY: name}, drop=True) for name in names)
         benefit = None if same else finite_or_none(probability(treated > never))
         found["difference"] = {**_row(treated - never), "prob_benefit": benefit}
+        if before is not None and not same:
+            prior = [before.sel({STRATEGY: name}).to_numpy() for name in names]
+            found["difference"]["prior_prob_benefit"] = float(
+                chance_above(prior[1], prior[0]).mean()
+            )
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from bayes_ihlrt.analysis.data_summary import identified
 from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -44,11 +45,13 @@ def analysis_notes(
     Returns
     -------
     tuple of str
-        Immortal time, synthetic data, another clock than time zero, patients left out, few events
-        or none in an arm, extrapolation (horizons, start of treatment, modifier), where the main
-        effect is read, delayed entry, slopes of groups that are taken as uncorrelated.
+        Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
+        patients left out, few events or none in an arm, extrapolation (horizons, start of
+        treatment, modifier), where the main effect is read, delayed entry, slopes of groups that
+        are taken as uncorrelated.
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *_clock(rows), *_left_out(cohort, rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
+    notes += _left_out(cohort, rows)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)

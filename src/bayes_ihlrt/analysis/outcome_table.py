@@ -37,6 +37,10 @@ LONGER: Final = (
 )
 
 
+SAME_PRIOR: Final = 0.5
+"""Prior probability that a proportion is higher in the treated: both arms have one prior."""
+
+
 @dataclass(frozen=True)
 class ProportionRow:
     """One proportion in both arms.
@@ -77,6 +81,7 @@ class ProportionRow:
             UNTREATED_ARM: f"{y0}/{n0} ({100.0 * y0 / n0:.0f} %)",
             **summaries,
             "P(higher if treated)": self.prob_higher,
+            "prior P(higher if treated)": None if self.prob_higher is None else SAME_PRIOR,
             "note": self.note,
         }
 

@@ -60,6 +60,7 @@ def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> 
         for name, resolved in prepared.priors.items()
         if name not in {anchor, DEVIATION_NAME}
     }
+    found |= {name: _mirrored(prepared.priors[name].prior, found[name]) for name in columns}
     if DEVIATION_NAME in prepared.priors and isinstance(prepared.hazard, Piecewise):
         count = prepared.hazard.n_intervals
         contrasts = draw_prior(prepared.priors[DEVIATION_NAME].prior, rng, (draws, count - 1))
@@ -102,6 +103,17 @@ def draw_prior(prior: Prior, rng: np.random.Generator, size: tuple[int, ...]) ->
             return np.asarray(values**-0.5)
         case _:
             return values
+
+
+def _mirrored(prior: Prior, draws: Floats) -> Floats:
+    """Turn every second half round the centre, so that no effect has a probability of one half.
+
+    All coefficients are mirrored in the same draws, and sums of them with them.
+    """
+    if prior.mu is None or prior.positive or prior.on is not PriorScale.PARAMETER:
+        return draws
+    half = len(draws) // 2
+    return np.concatenate([draws[: len(draws) - half], 2.0 * prior.mu - draws[:half]])
 
 
 def _level(

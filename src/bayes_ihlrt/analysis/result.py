@@ -7,13 +7,15 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.analysis.checking import CheckedAnalysis, data_summary
+from bayes_ihlrt.analysis.checking import CheckedAnalysis
+from bayes_ihlrt.analysis.data_summary import data_summary
 from bayes_ihlrt.analysis.draws_naming import draws_name, naming
 from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison, baseline_notes
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
 from bayes_ihlrt.analysis.library_versions import versions
+from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity_result import PropensityResult
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.analysis.summaries import Loo
@@ -57,6 +59,10 @@ class FitResult:
         Whether the effect depends on the modifier; None without a treatment and a modifier.
     baseline : BaselineComparison or None
         The effect under a flexible baseline too; None unless treatment changes during follow-up.
+    before : FittedModel or None
+        The model with draws of its prior, for probabilities before the data.
+    prior_note : str or None
+        Where observed untreated survival lies outside what the priors expected.
 
     Examples
     --------
@@ -79,6 +85,8 @@ class FitResult:
     propensity: PropensityResult | None = None
     interaction: InteractionResult | None = None
     baseline: BaselineComparison | None = None
+    before: FittedModel | None = None
+    prior_note: str | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -91,11 +99,13 @@ class FitResult:
         found = self.fit.convergence
         quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
         baseline = baseline_notes(self.baseline)
+        prior = () if self.prior_note is None else (self.prior_note,)
+        rest = (*self._standing_for, *prior, *self.checked.notes)
         if self.propensity is None:
-            return (*baseline, *quality, *self._standing_for, *self.checked.notes)
+            return (*baseline, *quality, *rest)
         # First what no interval shows.
         first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
-        return (*first, *quality, *weighting, *self._standing_for, *self.checked.notes)
+        return (*first, *quality, *weighting, *rest)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:
@@ -163,6 +173,7 @@ class FitResult:
                 "name": self.checked.person_time.provenance.design.value,
                 "immortal_months": self.checked.person_time.provenance.immortal_months,
             },
+            "priors": prior_sentence(self.spec, self.checked.priors),
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),

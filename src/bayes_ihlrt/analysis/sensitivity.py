@@ -10,8 +10,8 @@ from bayes_ihlrt.analysis.checking import (
     CheckedAnalysis,
     CohortSource,
     check_analysis,
-    data_summary,
 )
+from bayes_ihlrt.analysis.data_summary import data_summary
 from bayes_ihlrt.analysis.external import borrow
 from bayes_ihlrt.analysis.library_versions import versions
 from bayes_ihlrt.analysis.negative_control import negative_control

@@ -38,9 +38,11 @@ def sensitivity_figures(result: SensitivityResult) -> dict[str, xr.Dataset]:
             result,
         ),
     }
-    if "structure" in result.checks:
+    structure = result.checks.get("structure")
+    # Nothing to draw where no analysis could be estimated: the table says why of each.
+    if structure is not None and np.isfinite(structure.data["median"].to_numpy()).any():
         found["specification_curve"] = _titled(
-            result.checks["structure"].data,
+            structure.data,
             f"{name}: hazard ratio of {treatment} by analysis",
             result,
         )

@@ -1,6 +1,7 @@
 """Verdicts of the checks that compare events with expected events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from bayes_ihlrt.checks.columns import Columns, cell_columns, hazard_columns
 from bayes_ihlrt.checks.hazard_terms import column, values_of
 from bayes_ihlrt.checks.residuals import exponential_score
 from bayes_ihlrt.checks.score import Score, score_columns
-from bayes_ihlrt.checks.verdict import Verdict, cannot_tell
+from bayes_ihlrt.checks.verdict import Status, Verdict, cannot_tell
 from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import PropensityUncertainty
 
@@ -90,6 +91,14 @@ def scored(fit: FittedModel, found: Columns) -> Score:
     )
 
 
+_OF_SHAPE: Final = frozenset({"survival", "hazard"})
+_OF_CHANGE: Final = frozenset({"proportional hazards", "covariates over time"})
+_SHAPE_ALONE: Final = (
+    "The hazard's shape alone can cause this, and its check is flagged too: choose a flexible "
+    "baseline (family piecewise or mspline in [outcome.hazard]) and look again."
+)
+
+
 def is_weighted(fit: FittedModel) -> bool:
     """Return whether rows are weighted or the draws come from a weighted analysis.
 
@@ -132,7 +141,40 @@ def residual_verdicts(fit: FittedModel, observed_from: Floats | None) -> list[Ve
             if found is None
             else scored(fit, found).verdict(check, finding=finding, nothing=nothing)
         )
-    return [*verdicts, _residuals(fit), _entry(fit, observed_from)]
+    return [*qualified(verdicts), _residuals(fit), _entry(fit, observed_from)]
+
+
+def qualified(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return verdicts that claim no cause which the shape of the hazard can be too.
+
+    Treatment starts late and covariates are compared late and early, so what the baseline hazard
+    cannot bend to shows as an effect that changes.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+        By the names of the checks.
+
+    Returns
+    -------
+    list of Verdict
+        Flags of effects that change say so where survival or hazard is flagged as well.
+
+    Examples
+    --------
+    >>> flags = [Verdict(name, Status.FLAG, "Seen.") for name in ("hazard", "proportional hazards")]
+    >>> qualified(flags)[1].reason.startswith("Seen. The hazard's shape alone can cause this")
+    True
+    """
+    flagged = {found.check for found in verdicts if found.status is Status.FLAG}
+    if not flagged & _OF_SHAPE:
+        return list(verdicts)
+    return [
+        replace(found, reason=f"{found.reason} {_SHAPE_ALONE}")
+        if found.check in _OF_CHANGE and found.status is Status.FLAG
+        else found
+        for found in verdicts
+    ]
 
 
 def omitted_centres(fit: FittedModel, centre: str | None) -> Verdict:

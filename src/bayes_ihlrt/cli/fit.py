@@ -1,20 +1,36 @@
 """`bayes-ihlrt fit` and `bayes-ihlrt demo`."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bayes_ihlrt import analysis, report
 from bayes_ihlrt.cli import inputs
 from bayes_ihlrt.cli.app import app
-from bayes_ihlrt.cli.options import AllowNonconverged, Data, Json, Out, Overwrite, Quiet, Seed, Spec
+from bayes_ihlrt.cli.options import (
+    AllowNonconverged,
+    Data,
+    Json,
+    KeepIdentifiers,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    Spec,
+)
 from bayes_ihlrt.cli.telling import console, print_json, told_plainly
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.analysis import AnalysisSpec
+    from bayes_ihlrt.data import Cohort
 
 
 @app.command()
-def fit(
+def fit(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
     data: Data,
     *,
@@ -24,14 +40,13 @@ def fit(
     allow_nonconverged: AllowNonconverged = False,
     quiet: Quiet = False,
     as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and write its results."""
-    with told_plainly():
+    with told_plainly(numbered=not keep_identifiers):
         _fit(
-            spec,
-            data,
+            partial(inputs.read, spec, data, seed, identifiers=inputs.where(keep=keep_identifiers)),
             out,
-            seed=seed,
             overwrite=overwrite,
             allow_nonconverged=allow_nonconverged,
             quiet=quiet,
@@ -54,10 +69,8 @@ def demo(
     """Fit the packaged synthetic cohort."""
     with told_plainly():
         _fit(
-            "primary",
-            "ihlrt_synthetic",
+            partial(inputs.read, "primary", "ihlrt_synthetic", seed),
             out or Path("demo"),
-            seed=seed,
             overwrite=overwrite or out is None,
             allow_nonconverged=False,
             quiet=quiet,
@@ -66,11 +79,9 @@ def demo(
 
 
 def _fit(
-    spec: str,
-    data: str,
+    source: "Callable[[], tuple[AnalysisSpec, Cohort]]",
     out: Path | None,
     *,
-    seed: int | None,
     overwrite: bool,
     allow_nonconverged: bool,
     quiet: bool,
@@ -78,7 +89,7 @@ def _fit(
 ) -> None:
     if out is not None:
         report.check_folder(out, overwrite=overwrite)
-    read, cohort = inputs.read(spec, data, seed)
+    read, cohort = source()
     analysis.check_analysis(read, cohort)
     with report.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.

@@ -3,15 +3,34 @@
 from typing import TYPE_CHECKING
 
 from bayes_ihlrt import analysis
+from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis import AnalysisSpec
     from bayes_ihlrt.data import Cohort
 
 
-def read(spec: str, data: str, seed: int | None) -> "tuple[AnalysisSpec, Cohort]":
+def where(*, keep: bool) -> Identifiers:
+    """Return where patients are called by their identifiers: everywhere, where the user keeps them.
+
+    Parameters
+    ----------
+    keep : bool
+        Whether the user asked for it.
+
+    Returns
+    -------
+    Identifiers
+        Otherwise nowhere, faults included.
+    """
+    return Identifiers.EVERYWHERE if keep else Identifiers.NOWHERE
+
+
+def read(
+    spec: str, data: str, seed: int | None, *, identifiers: Identifiers = Identifiers.NOWHERE
+) -> "tuple[AnalysisSpec, Cohort]":
     """Return specification and cohort, with the seed of the command line where it has one."""
-    found, cohort = analysis.read_inputs(spec, data)
+    found, cohort = analysis.read_inputs(spec, data, identifiers=identifiers)
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})

@@ -34,6 +34,14 @@ Seed = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+KeepIdentifiers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-identifiers",
+        help="Call patients by the identifiers of the data file, in what is written as well; "
+        "without it they are numbered in the order of the file.",
+    ),
+]
 AllowNonconverged = Annotated[
     bool,
     typer.Option("--allow-nonconverged", help="Report draws that did not converge, and say so."),

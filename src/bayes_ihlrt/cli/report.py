@@ -8,7 +8,7 @@ import typer
 from bayes_ihlrt import report as reports
 from bayes_ihlrt.cli import completing
 from bayes_ihlrt.cli.app import app
-from bayes_ihlrt.cli.options import Json, Overwrite, Quiet
+from bayes_ihlrt.cli.options import Json, KeepIdentifiers, Overwrite, Quiet
 from bayes_ihlrt.cli.telling import print_json, say, told_plainly
 
 Folder = Annotated[
@@ -32,12 +32,13 @@ def report(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Write what was found into one HTML file that needs no network."""
     with told_plainly():
         with reports.Stages(quiet=quiet) as stages:
             stages.tell("reading and laying out")
-            results = reports.read_results(folder)
+            results = reports.read_results(folder, keep_identifiers=keep_identifiers)
             file = reports.write_report(results, out or folder / "report.html", overwrite=overwrite)
         _tell([file], quiet=quiet, as_json=as_json)
 
@@ -53,12 +54,13 @@ def export(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Write the tables as CSV, Word and LaTeX, and the methods with their references."""
     with told_plainly():
         with reports.Stages(quiet=quiet) as stages:
             stages.tell("reading and writing")
-            results = reports.read_results(folder)
+            results = reports.read_results(folder, keep_identifiers=keep_identifiers)
             files = reports.write_exports(results, out or folder / "exports", overwrite=overwrite)
         _tell(files, quiet=quiet, as_json=as_json)
 

@@ -1,5 +1,6 @@
 """What a command tells: results on standard output, faults in plain words, exit statuses."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +19,20 @@ _FAULT: Final = 1
 _NOT_CONVERGED: Final = 3
 _INTERRUPTED: Final = 130
 _WIDTH: Final = 110
+_NUMBERED: Final = (
+    "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
+)
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Tell what the user can mend without a traceback; anything else is a fault of the package."""
+def told_plainly(*, numbered: bool = False) -> Iterator[None]:
+    """Tell what the user can mend without a traceback; anything else is a fault of the package.
+
+    Parameters
+    ----------
+    numbered : bool
+        Whether patients of a data file are numbers in what is told.
+    """
     try:
         yield
     except ConvergenceError as error:
@@ -30,6 +40,8 @@ def told_plainly() -> Iterator[None]:
         raise typer.Exit(_NOT_CONVERGED) from None
     except BayesIhlrtError as error:
         say(f"Error: {error}", err=True)
+        if numbered and re.search(r"\bpatients? \d", str(error)):
+            say(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written.", err=True)

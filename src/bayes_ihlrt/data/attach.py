@@ -129,11 +129,8 @@ def attach_visits(
         problem = "`time` names a column of a table of visits, and there is no such table"
         remedy = "Name the CSV file in [visits] file, or give the rows in `visit_rows`"
         raise DataError("[visits]", [Fault("file", problem, remedy)])
+    who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
+    who["numbers"] = table.numbers
     if isinstance(rows, Path):
-        path = rows / str(spec.file)
-        found = load_visits(path, spec, data=data, cohort=columns, treatment=name, dropped=dropped)
-    else:
-        found = Visits.from_frame(
-            rows, spec, data=data, cohort=columns, treatment=name, dropped=dropped
-        )
-    return full, found
+        return full, load_visits(rows / str(spec.file), spec, data=data, **who)
+    return full, Visits.from_frame(rows, spec, data=data, **who)

@@ -1,7 +1,7 @@
 """The cohort: validated patients and their follow-up, in months, frozen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -17,20 +17,19 @@ from bayes_ihlrt.data.attach import (
 )
 from bayes_ihlrt.data.cells import number_labels
 from bayes_ihlrt.data.complete import complete_cases
-from bayes_ihlrt.data.datasets import csv_path, describe, names
-from bayes_ihlrt.data.fingerprint import digest
+from bayes_ihlrt.data.datasets import Attribute, find_data
+from bayes_ihlrt.data.fingerprint import cohort_fingerprint
+from bayes_ihlrt.data.identifiers import number_patients
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
 from bayes_ihlrt.data.table import Table, read_csv, read_frame
 from bayes_ihlrt.data.validate import requested_columns, validated_columns
 from bayes_ihlrt.data.visits import Visits
 from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
-
-type Attribute = str | bool | int | float
 
 _ALWAYS: Final = ("patient", "start", "stop", "event")
 
@@ -55,6 +54,10 @@ class Cohort:
         Patients who were left out for a missing covariate, with the reason.
     visits : Visits, optional
         When patients were seen and what was measured.
+    identifiers : Identifiers
+        Whether ``patient`` holds the identifiers of the data file, and whether results may.
+    numbers : mapping of str to str, optional
+        Number of each patient in the order of the file, by the labels of ``patient``.
 
     Examples
     --------
@@ -68,6 +71,8 @@ class Cohort:
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     dropped: Mapping[str, str] = field(default_factory=dict)
     visits: Visits | None = None
+    identifiers: Identifiers = Identifiers.COHORT
+    numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -86,10 +91,12 @@ class Cohort:
         object.__setattr__(self, "columns", MappingProxyType(frozen))
         object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
 
     def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
-        return Cohort, (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
+        plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
+        return Cohort, (*plain, self.identifiers, dict(self.numbers))
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -109,6 +116,7 @@ class Cohort:
         attrs: Mapping[str, Attribute] | None = None,
         visits: VisitsSpec | None = None,
         visit_rows: "pd.DataFrame | Mapping[str, ArrayLike] | None" = None,
+        identifiers: Identifiers = Identifiers.COHORT,
     ) -> "Cohort":
         """Check a data frame, or a mapping of arrays, and take it as a cohort.
 
@@ -128,6 +136,8 @@ class Cohort:
             Covariates that change during follow-up, and when treatment is decided.
         visit_rows : DataFrame or mapping of str to array-like, optional
             One row a visit; the file that `visits` names is not read.
+        identifiers : Identifiers
+            Where patients are called by their identifiers.
 
         Returns
         -------
@@ -149,8 +159,8 @@ class Cohort:
             treatment=treatment,
             covariates=covariates,
             attrs=about,
-            visits=visits,
-            visit_rows=visit_rows,
+            visits=(visits, visit_rows),
+            identifiers=identifiers,
         )
 
     @property
@@ -184,9 +194,11 @@ class Cohort:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of columns and visits, whatever their order, on every platform."""
-        also = () if self.visits is None else (self.visits.fingerprint,)
-        return digest(self.columns, names=self.columns, also=also)
+        """SHA-256 of columns and visits, whatever their order, on every platform.
+
+        What patients are called does not count, only which rows are of one patient.
+        """
+        return cohort_fingerprint(self.columns, self.visits)
 
 
 def load_cohort(
@@ -196,6 +208,7 @@ def load_cohort(
     *,
     covariates: Sequence[str] = (),
     visits: VisitsSpec | None = None,
+    identifiers: Identifiers = Identifiers.COHORT,
 ) -> Cohort:
     """Read and check a CSV file or a packaged data set.
 
@@ -212,6 +225,9 @@ def load_cohort(
         Columns to keep under their own names: text for categories, float64 otherwise.
     visits : VisitsSpec, optional
         Covariates that change during follow-up, and when treatment is decided.
+    identifiers : Identifiers
+        Where patients are called by their identifiers; elsewhere by numbers in the order of the
+        file.
 
     Returns
     -------
@@ -233,7 +249,7 @@ def load_cohort(
     """
     asked = requested_columns(data, treatment=treatment, covariates=covariates)
     labels = [column for column in (data.patient, data.centre) if column is not None]
-    path, attrs = _find(source)
+    path, attrs = find_data(source)
     table = read_csv(path, wanted=[*asked, *switch_columns(visits)], labels=labels)
     return _checked(
         table,
@@ -241,8 +257,8 @@ def load_cohort(
         treatment=treatment,
         covariates=covariates,
         attrs=attrs,
-        visits=visits,
-        visit_rows=path.parent,
+        visits=(visits, path.parent),
+        identifiers=identifiers,
     )
 
 
@@ -253,31 +269,17 @@ def _checked(
     treatment: TreatmentSpec | None,
     covariates: Sequence[str],
     attrs: Mapping[str, Attribute],
-    visits: VisitsSpec | None,
-    visit_rows: VisitRows,
+    visits: tuple[VisitsSpec | None, VisitRows],
+    identifiers: Identifiers,
 ) -> Cohort:
-    kept = baseline_covariates(covariates, table.names, visits=visits)
+    numbers = number_patients(table, data.patient)
+    if identifiers is Identifiers.NOWHERE:
+        table, numbers = replace(table, numbers=numbers), {}
+    spec, rows = visits
+    kept = baseline_covariates(covariates, table.names, visits=spec)
     table, dropped = complete_cases(table, data, covariates=kept)
     columns = validated_columns(table, data, treatment=treatment, covariates=kept)
     full, found = attach_visits(
-        columns, table, visits, data=data, treatment=treatment, rows=visit_rows, dropped=dropped
+        columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )
-    return Cohort(full, attrs, dropped, found)
-
-
-def _find(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
-    if isinstance(source, str) and source in names():
-        about = describe(source)
-        return csv_path(source), {
-            "name": source,
-            "title": about.title,
-            "source": about.source,
-            "licence": about.licence,
-            "synthetic": about.synthetic,
-        }
-    path = Path(source)
-    if path.exists():
-        return path, {"name": path.name}
-    hint = nearest(str(source), names())
-    remedy = f"Check the path of the CSV file, or name a packaged data set. {hint}"
-    raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])
+    return Cohort(full, attrs, dropped, found, identifiers, numbers)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.cells import absent, read_cells, read_labels
+from bayes_ihlrt.data.cells import absent, read_cells
+from bayes_ihlrt.data.identifiers import patient_labels
 from bayes_ihlrt.data.schema import DataSpec
 from bayes_ihlrt.data.table import Table
 
@@ -46,7 +47,7 @@ def complete_cases(
     """
     if not data.drop_missing or data.patient not in table.columns:
         return table, {}
-    patient = read_labels(table.columns[data.patient])
+    patient = patient_labels(table, data.patient)
     lacking: dict[str, list[str]] = {}
     for name in covariates:
         if name in table.columns:

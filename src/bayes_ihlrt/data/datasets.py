@@ -28,6 +28,8 @@ from bayes_ihlrt.names import TimeUnit
 if TYPE_CHECKING:
     import pandas as pd
 
+type Attribute = str | bool | int | float
+
 _FILES: Final = Path(__file__).parent / "files"
 
 
@@ -189,3 +191,40 @@ def load(name: str) -> "pd.DataFrame":
         }
     )
     return frame
+
+
+def find_data(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
+    """Return where data lie and what is known of them.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a CSV file, or one of `names()`.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    attrs : dict of str to str or bool
+        Its name; of a packaged data set also title, source, licence and whether synthetic.
+
+    Raises
+    ------
+    DataError
+        There is neither.
+    """
+    if isinstance(source, str) and source in names():
+        about = describe(source)
+        return csv_path(source), {
+            "name": source,
+            "title": about.title,
+            "source": about.source,
+            "licence": about.licence,
+            "synthetic": about.synthetic,
+        }
+    path = Path(source)
+    if path.exists():
+        return path, {"name": path.name}
+    hint = nearest(str(source), names())
+    remedy = f"Check the path of the CSV file, or name a packaged data set. {hint}"
+    raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])

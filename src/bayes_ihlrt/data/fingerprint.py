@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.data.cells import sorting_rows
+from bayes_ihlrt.data.identifiers import canonical_labels
+from bayes_ihlrt.data.visits import Visits
 
 
 def digest(
@@ -48,7 +50,8 @@ def follow_up_fingerprint(columns: Mapping[str, NDArray[np.generic]]) -> str:
     """Return the SHA-256 of who was followed, for how long, and with what event.
 
     Analyses of one cohort that read different covariates have different fingerprints and the same
-    one here. Rows that do not begin or end follow-up do not count.
+    one here. Rows that do not begin or end follow-up do not count, nor does what patients are
+    called.
 
     Parameters
     ----------
@@ -64,10 +67,34 @@ def follow_up_fingerprint(columns: Mapping[str, NDArray[np.generic]]) -> str:
     patient = columns["patient"][order]
     first = np.append(True, patient[1:] != patient[:-1])
     last = np.append(first[1:], True)
-    whole = {
-        "patient": patient[first],
+    whole: dict[str, NDArray[Any]] = {
+        "patient": patient[first].astype(object),
         "start": columns["start"][order][first],
         "stop": columns["stop"][order][last],
         "event": columns["event"][order][last],
     }
-    return digest(whole, names=whole)
+    (labels,) = canonical_labels(whole)
+    return digest({**whole, "patient": labels}, names=whole)
+
+
+def cohort_fingerprint(columns: Mapping[str, NDArray[Any]], visits: Visits | None) -> str:
+    """Return the SHA-256 of all that is known of the patients of a cohort.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Of a cohort.
+    visits : Visits or None
+        Its visits.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    if visits is None:
+        (labels,) = canonical_labels(columns)
+        return digest({**columns, "patient": labels}, names=columns)
+    labels, seen = canonical_labels(columns, visits.columns)
+    also = visits.relabelled(seen).fingerprint
+    return digest({**columns, "patient": labels}, names=columns, also=(also,))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.data.cells import CellKind, Cells, absent, decimal_commas, read_cells, read_labels
+from bayes_ihlrt.data.identifiers import patient_labels
 from bayes_ihlrt.data.listing import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.data.raw import Floats, Labels, RawCohort, Role, named_columns
 from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
@@ -59,7 +60,7 @@ def read_raw(
     """
     named = named_columns(data, treatment)
     columns = table.columns
-    patient, unnamed = _patients(columns.get(named[Role.PATIENT]), table.n_rows)
+    patient, unnamed = _patients(table, named[Role.PATIENT])
     reader = _Reader(patient, data.time_unit.value, [])
     if named[Role.PATIENT] in columns:
         reader.note_unidentified(named[Role.PATIENT], unnamed)
@@ -88,9 +89,11 @@ def read_raw(
     return raw, reader.faults
 
 
-def _patients(values: object, n_rows: int) -> tuple[Labels, NDArray[np.bool_]]:
+def _patients(table: Table, column: str) -> tuple[Labels, NDArray[np.bool_]]:
     """Return the patient of each row, and where the row itself has to stand in for one."""
-    labels = np.full(n_rows, None, dtype=object) if values is None else read_labels(values)
+    labels = np.full(table.n_rows, None, dtype=object)
+    if column in table.columns:
+        labels = patient_labels(table, column)
     unnamed = absent(labels)
     rows = np.flatnonzero(unnamed)
     labels[rows] = [f"of data row {row + 1}" for row in rows]

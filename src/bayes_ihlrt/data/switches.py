@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.cells import read_cells, read_labels
+from bayes_ihlrt.data.cells import read_cells
+from bayes_ihlrt.data.identifiers import patient_labels
 from bayes_ihlrt.data.listing import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.data.schema import DataSpec
 from bayes_ihlrt.data.starts import SAME_TIME, Floats, FollowUp
@@ -41,7 +42,7 @@ def read_switches(
     """
     asked = {column: f"[visits] switches, {name}" for name, column in spec.switches.items()}
     faults = table_faults(table, asked)
-    patient = read_labels(table.columns[data.patient])
+    patient = patient_labels(table, data.patient)
     number = {name: index for index, name in enumerate(known.patients.tolist())}
     who = np.array([number[label] for label in patient.tolist()], dtype=np.intp)
     times: dict[str, Floats] = {}

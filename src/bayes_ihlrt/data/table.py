@@ -38,12 +38,15 @@ class Table:
         The columns that were asked for and are there.
     n_rows : int
         Number of rows.
+    numbers : mapping of str to str or None
+        What patients are called instead of their identifiers; see `identifiers.patient_labels`.
     """
 
     subject: str
     names: tuple[str, ...]
     columns: Mapping[str, Any]
     n_rows: int
+    numbers: Mapping[str, str] | None = None
 
 
 def read_csv(path: Path, *, wanted: Collection[str], labels: Collection[str]) -> Table:
@@ -229,11 +232,8 @@ def _not_opened(error: OSError) -> Fault:
 
 
 def _empty() -> Fault:
-    return Fault(
-        "the file",
-        "it is empty",
-        "Export the table again as CSV, with the column names in the first line",
-    )
+    remedy = "Export the table again as CSV, with the column names in the first line"
+    return Fault("the file", "it is empty", remedy)
 
 
 def _no_rows() -> Fault:
@@ -293,8 +293,5 @@ def _unreadable(reason: str) -> Fault:
 def _uneven(shapes: Mapping[str, tuple[int, ...]]) -> Fault:
     sizes = {name: " x ".join(map(str, shape)) or "1" for name, shape in shapes.items()}
     found = ", ".join(f"{name} ({size} values)" for name, size in sizes.items())
-    return Fault(
-        "the columns",
-        f"they are not all of one length: {found}",
-        "Give every column one value a row",
-    )
+    problem = f"they are not all of one length: {found}"
+    return Fault("the columns", problem, "Give every column one value a row")

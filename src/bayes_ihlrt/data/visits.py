@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.data.cells import sorting_rows
 from bayes_ihlrt.data.schema import DataSpec
 from bayes_ihlrt.data.starts import follow_up
 from bayes_ihlrt.data.table import read_csv, read_frame
@@ -96,6 +97,7 @@ class Visits:
         cohort: Columns,
         treatment: str | None = None,
         dropped: Collection[str] = (),
+        numbers: Mapping[str, str] | None = None,
     ) -> "Visits":
         """Check a data frame, or a mapping of arrays, with one row a visit.
 
@@ -113,6 +115,8 @@ class Visits:
             Name of the treatment, for values that are masked after its start.
         dropped : collection of str
             Patients who were left out of the cohort: their visits are passed over.
+        numbers : mapping of str to str, optional
+            What the cohort calls its patients, by their identifiers in `frame`.
 
         Returns
         -------
@@ -126,9 +130,25 @@ class Visits:
             order, before entry or after the end of follow-up; values that are not numbers.
         """
         table = read_frame(frame, wanted=visit_columns(data, spec), subject="visits")
+        table = replace(table, numbers=numbers)
         known = follow_up(cohort, treatment)
         columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
         return cls(columns, spec.switches, spec.every, spec.starts)
+
+    def relabelled(self, patient: NDArray[np.object_]) -> "Visits":
+        """Return the same visits with other names for the patients.
+
+        Parameters
+        ----------
+        patient : ndarray of str, shape (visits,)
+            Patient of each visit.
+
+        Returns
+        -------
+        Visits
+            Sorted as before.
+        """
+        return replace(self, columns={**self.columns, "patient": patient})
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -146,8 +166,9 @@ class Visits:
         digest = hashlib.sha256()
         rules = (sorted(self.switches.items()), self.every, self.starts.value)
         digest.update(repr(rules).encode())
+        order = sorting_rows(self.columns["patient"], self.columns["time"])
         for name in sorted(self.columns):
-            values = self.columns[name]
+            values = self.columns[name][order]
             digest.update(f"{name}\0{len(values)}\0".encode())
             if values.dtype == object:
                 digest.update("\0".join(values.tolist()).encode())
@@ -166,6 +187,7 @@ def load_visits(
     cohort: Columns,
     treatment: str | None = None,
     dropped: Collection[str] = (),
+    numbers: Mapping[str, str] | None = None,
 ) -> Visits:
     """Read and check a CSV file with one row a visit.
 
@@ -183,6 +205,8 @@ def load_visits(
         Name of the treatment, for values that are masked after its start.
     dropped : collection of str
         Patients who were left out of the cohort: their visits are passed over.
+    numbers : mapping of str to str, optional
+        What the cohort calls its patients, by their identifiers in the file.
 
     Returns
     -------
@@ -195,6 +219,7 @@ def load_visits(
         The file cannot be read, or with every fault of the visits.
     """
     table = read_csv(Path(path), wanted=visit_columns(data, spec), labels=[data.patient])
+    table = replace(table, numbers=numbers)
     known = follow_up(cohort, treatment)
     columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
     return Visits(columns, spec.switches, spec.every, spec.starts)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.cells import CellKind, Cells, absent, read_cells, read_labels
+from bayes_ihlrt.data.cells import CellKind, Cells, absent, read_cells
+from bayes_ihlrt.data.identifiers import patient_labels
 from bayes_ihlrt.data.listing import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.data.schema import DataSpec
 from bayes_ihlrt.data.starts import SAME_TIME, Floats, FollowUp
@@ -77,7 +78,7 @@ def read_visits(
     faults = table_faults(table, visit_columns(data, spec))
     if faults:
         raise DataError(table.subject, faults)
-    patient = read_labels(table.columns[data.patient])
+    patient = patient_labels(table, data.patient)
     number = {name: index for index, name in enumerate(known.patients.tolist())}
     who = np.array([number.get(label, _UNKNOWN) for label in patient.tolist()], dtype=np.intp)
     passed = np.array([label in dropped for label in patient.tolist()], dtype=bool)

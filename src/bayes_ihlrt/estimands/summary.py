@@ -5,6 +5,7 @@ from typing import Final
 import arviz_stats
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 _SAMPLE: Final = ("chain", "draw")
 
@@ -73,6 +74,25 @@ def probability(statement: xr.DataArray) -> xr.DataArray:
     0.75
     """
     return statement.mean(_SAMPLE)
+
+
+def chance_above(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 where the left is above the right, one half where they are equal, else 0.
+
+    Under a wide prior survival is often 0 or 1 with and without treatment, which is no benefit
+    and no harm.
+
+    Parameters
+    ----------
+    left, right : ndarray
+        Draws, of one shape.
+
+    Returns
+    -------
+    ndarray
+        Its mean is a probability of which ties are shared out.
+    """
+    return np.asarray(0.5 * ((left > right) + 1.0 * (left >= right)))
 
 
 def diagnostics(draws: xr.Dataset) -> xr.Dataset:

@@ -143,7 +143,7 @@ def trend_places(hazard: Hazard) -> Floats:
     -------
     ndarray, shape (pieces, 3)
         Of an interval log end, log (end / beginning) and log width; of an M-spline's weight log
-        (mean time / last knot), log weight of a constant hazard and log last knot. The last
+        (Greville abscissa / last knot), log weight of a constant hazard and log last knot. The last
         interval, which has no end, is taken to be as wide as the one before it. No rows for other
         families.
 
@@ -160,9 +160,11 @@ def trend_places(hazard: Hazard) -> Floats:
     if isinstance(hazard, MSpline):
         last, beyond = hazard.knots[-1], (hazard.knots[-1],) * hazard.degree
         padded = np.asarray(((0.0,) * hazard.degree) + hazard.knots + beyond)
-        # The mean of a B-spline, taken as a density, is the mean of its knots.
-        windows = np.lib.stride_tricks.sliding_window_view(padded, hazard.degree + 2)
-        places = np.log(windows.mean(axis=-1) / last)
+        # With coefficients f(Greville abscissa) a spline follows f; the first of them is 0.
+        inner = np.lib.stride_tricks.sliding_window_view(padded[1:-1], hazard.degree)
+        abscissae = inner.mean(axis=-1)
+        abscissae[0] = padded[: hazard.degree + 2].mean()
+        places = np.log(abscissae / last)
         constant = np.log(hazard.constant_weights())
         return np.stack([places, constant, np.full(len(places), np.log(last))], axis=1)
     return np.empty((0, 3))
@@ -202,7 +204,7 @@ def weight_trend(xp: Namespace, log_shape: Array, places: Array) -> Array:
     r"""Return log weights of an M-spline hazard that follows a Weibull.
 
     The weights of a constant hazard times :math:`(\xi_m / \mathrm{upper})^{k - 1}`, where
-    :math:`\xi_m` is the mean time of basis function m.
+    :math:`\xi_m` is the Greville abscissa of basis function m, the mean of its inner knots.
 
     Parameters
     ----------

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report.writing import write_fit as write_fit
 else:
     _NAMES = {
-        "print_check": "bayes_ihlrt.report.check_table",
         "json_text": "bayes_ihlrt.plain",
+        "print_check": "bayes_ihlrt.report.check_table",
         "print_diagnosis": "bayes_ihlrt.report.checks_table",
         "write_diagnosis": "bayes_ihlrt.report.checks_table",
         "PlainConsole": "bayes_ihlrt.report.consoles",

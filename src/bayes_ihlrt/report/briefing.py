@@ -9,10 +9,10 @@ from typing import Any
 from bayes_ihlrt.analysis.ladder import LadderResult
 from bayes_ihlrt.analysis.ladder_figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
+from bayes_ihlrt.analysis.prior_words import prior_sentence, prior_words
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.report.characteristics import brief_characteristics
-from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -46,7 +46,10 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "of": "fit",
         "name": result.spec.name,
         "headline": headline(result),
-        "sentences": list(summary_sentences(result)),
+        "sentences": [
+            *summary_sentences(result),
+            prior_sentence(result.spec, result.checked.priors),
+        ],
         "convergence": convergence_sentence(result),
         "loo": loo_sentence(result),
         "priors": [

@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.checking import CheckedAnalysis
+from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
 
 
 def print_check(console: Console, checked: CheckedAnalysis) -> None:
@@ -26,36 +26,6 @@ def print_check(console: Console, checked: CheckedAnalysis) -> None:
     console.print(_counts(checked))
     console.print()
     console.print(_priors(checked))
-
-
-def prior_words(prior: Prior) -> str:
-    """Return a prior in words.
-
-    Parameters
-    ----------
-    prior : Prior
-        As it is stated.
-
-    Returns
-    -------
-    str
-        For example ``"Normal(mu 0, sigma 1) per SD"``.
-
-    Examples
-    --------
-    >>> prior_words(Prior(dist="Normal", mu=0.0, sigma=1.0, per="sd"))
-    'Normal(mu 0, sigma 1) per SD'
-    """
-    numbers = ", ".join(f"{name} {value:.3g}" for name, value in prior.hyperparameters.items())
-    scales = {
-        PriorScale.PARAMETER: "",
-        PriorScale.EXP: " on its exponential",
-        PriorScale.PRECISION: " on 1 / variance",
-        PriorScale.LOG_MEDIAN: " on the log of the median survival (months)",
-        PriorScale.LOG_CUMULATIVE_HAZARD: f" on log H({prior.at or 0.0:g} months)",
-    }
-    per = " per SD" if prior.per is PerUnit.SD else ""
-    return f"{prior.dist.value}({numbers}){per}{scales[prior.on]}"
 
 
 def _counts(checked: CheckedAnalysis) -> Table:

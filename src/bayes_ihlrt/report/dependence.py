@@ -3,6 +3,7 @@
 import math
 
 from bayes_ihlrt.analysis.interaction_result import InteractionResult
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.summary import probability
@@ -38,7 +39,7 @@ def dependence_sentences(result: FitResult) -> list[str]:
     turns = next((s for s in found.statements if s.name == "hazard-ratio-turns"), None)
     told = [_by_comparison(result, found, modifier.name)]
     if turns is not None and turns.posterior is not None:
-        told = [_shape(result, found, turns.posterior), *told]
+        told = [_shape(result, found, turns.posterior, turns.prior), *told]
     if not linear_in_modifier(result.spec.model):
         told.append(
             f"The coefficients of {modifier.name} have no meaning one by one: read the hazard "
@@ -60,9 +61,10 @@ def _by_coefficient(result: FitResult, name: str, modifier: str) -> str:
             f"changes by a factor {factor}."
         )
     way = "better" if lower > 0.5 else "worse"
+    before = float(probability(result.prior[name] < 0.0)) if name in result.prior else None
     return (
         f"The effect is probably {way} at higher {modifier} ({result.draws_name} probability "
-        f"{chance_words(max(lower, 1.0 - lower))}): the hazard ratio changes by a factor {factor}."
+        f"{_chances(lower, before)}): the hazard ratio changes by a factor {factor}."
     )
 
 
@@ -82,12 +84,12 @@ def _by_comparison(result: FitResult, found: InteractionResult, modifier: str) -
     way = "better" if lower > 0.5 else "worse"
     return (
         f"The effect is probably {way} at {modifier} {high_value} than at {low_value} "
-        f"({result.draws_name} probability {chance_words(max(lower, 1.0 - lower))}): the hazard "
-        f"ratio changes by a factor {factor}."
+        f"({result.draws_name} probability {_chances(lower, ratio['prior_prob_below_1'])}): the "
+        f"hazard ratio changes by a factor {factor}."
     )
 
 
-def _shape(result: FitResult, found: InteractionResult, chance: float) -> str:
+def _shape(result: FitResult, found: InteractionResult, chance: float, before: float | None) -> str:
     """Whether the effect runs one way over the modifier."""
     modifier = "" if result.spec.modifier is None else result.spec.modifier.name
     drawn = result.draws_name
@@ -97,21 +99,29 @@ def _shape(result: FitResult, found: InteractionResult, chance: float) -> str:
     place = f"between {modifier} {low:.3g} and {high:.3g}"
     lowest = f"its median is lowest, {float(best['median']):.2f}, at {float(best['value']):.3g}"
     factor = f"{found.question.irrelevant[1]:g}"
+    told = beside_prior(chance_words(chance), before)
     if chance >= SETTLED and result.comparable:
         return (
             f"The effect does not run one way {place}: its hazard ratio both falls and rises by a "
-            f"factor {factor} or more ({drawn} probability {chance_words(chance)}); {lowest}."
+            f"factor {factor} or more ({drawn} probability {told}); {lowest}."
         )
     if chance > 1.0 - SETTLED or not result.comparable:
         return (
             f"Whether the effect runs one way {place} is not settled: its hazard ratio both falls "
             f"and rises by a factor {factor} or more with {drawn} probability "
-            f"{chance_words(chance)}; {lowest}."
+            f"{told}; {lowest}."
         )
     return (
         f"The effect probably runs one way {place}: its hazard ratio both falls and rises by a "
-        f"factor {factor} or more with {drawn} probability {chance_words(chance)} only."
+        f"factor {factor} or more with {drawn} probability {told} only."
     )
+
+
+def _chances(lower: float, before: float | None) -> str:
+    """The likelier side's probability, with what it was before the data."""
+    if before is not None and lower <= 0.5:
+        before = 1.0 - before
+    return beside_prior(chance_words(max(lower, 1.0 - lower)), before)
 
 
 def _exp(value: float | None) -> float:

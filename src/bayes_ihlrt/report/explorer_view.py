@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.numbers import interval, number
 from bayes_ihlrt.report.outputs import Output
@@ -71,4 +72,5 @@ def _told(summary: Mapping[str, float | None], digits: int) -> str:
 
 
 def _chance(summary: Mapping[str, float | None]) -> str:
-    return number(summary["prob_benefit"], 2, missing="not defined")
+    after = number(summary["prob_benefit"], 2, missing="not defined")
+    return beside_prior(after, summary.get("prior_prob_benefit"))

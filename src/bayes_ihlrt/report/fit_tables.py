@@ -128,6 +128,7 @@ def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
         Column(modifier or "Patients", lambda row: _value(row["at"], own(row)), "at"),
         estimate(f"Hazard ratio ({_INTERVAL})", 2),
         figure("P(hazard ratio < 1)", "prob_benefit", 2),
+        figure("Prior probability", "prior_prob_benefit", 2),
     )
     note = f"Below 1: the hazard is lower with treatment. P: {drawn} probability."
     return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
@@ -160,7 +161,8 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
     for found in curves["sets"]:
         ratio = found["hazard_ratio"]
         record: dict[str, Any] = {"at": found["at"], "horizon": horizon}
-        record |= _named("hr", ratio) | {"prob_benefit": ratio["prob_benefit"]}
+        record |= _named("hr", ratio)
+        record |= {name: ratio.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
         for name in ("rmst", "survival_at"):
             record |= _named(name, found[name][-1].get("difference", {}))
         records.append(record)
@@ -170,6 +172,7 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
         Column(modifier, lambda row: _value(row["at"], own), "at"),
         _named_estimate(f"Hazard ratio ({_INTERVAL})", "hr", 2),
         figure("P(hazard ratio < 1)", "prob_benefit", 2),
+        figure("Prior probability", "prior_prob_benefit", 2),
         _named_estimate(f"Event-free months gained of {horizon:g} ({_INTERVAL})", "rmst", 1),
         _named_estimate(f"Survival gained at month {horizon:g} ({_INTERVAL})", "survival_at", 2),
     )
@@ -200,6 +203,7 @@ def _survival(rows: Iterable[Record], modifier: str) -> Table:
     if len(names) == 2:
         columns.append(_scaled(f"Difference ({_INTERVAL})", "difference", "not defined"))
         columns.append(figure("P(benefit)", "prob_benefit", 2))
+        columns.append(figure("Prior probability", "prior_prob_benefit", 2))
     note = "Averaged over the patients within each draw. Event-free months: restricted mean."
     title = "Survival by strategy"
     return Table("survival", title, tuple(columns), records, note, tidy=tuple(rows))
@@ -209,12 +213,12 @@ def _side_by_side(key: tuple[Any, ...], rows: Iterable[Record]) -> Record:
     estimand, horizon, at = key
     record: dict[str, Any] = {"estimand": estimand, "horizon": horizon, "at": at}
     record["order"] = f"{list(_QUANTITIES).index(estimand)} {horizon or 0.0:08.2f}"
-    record["prob_benefit"] = None
+    record |= {"prob_benefit": None, "prior_prob_benefit": None}
     for row in rows:
         name = row["strategy"] or "difference"
         record |= {f"{name} {part}": row[part] for part in _SUMMARY}
         if row["contrast"] is not None:
-            record["prob_benefit"] = row["prob_benefit"]
+            record |= {name: row.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
     return record
 
 

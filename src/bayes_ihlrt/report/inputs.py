@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bayes_ihlrt.data.numbering import NUMBERS
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
 from bayes_ihlrt.report.files import checksum
 from bayes_ihlrt.report.folder import KEPT, MANIFEST
@@ -29,13 +30,15 @@ _LATER: Final = {
 """A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     """Read the outputs of commands in a folder and in the folders directly in it.
 
     Parameters
     ----------
     folder : Path
         With a ``result.json``, or with folders that have one.
+    keep_identifiers : bool
+        Whether what is made of them may hold identifiers of patients.
 
     Returns
     -------
@@ -46,7 +49,8 @@ def read_results(folder: Path) -> Results:
     ------
     InputError
         With every fault: there is no result, a file is missing or not the one that was written,
-        there are two outputs of one command, or outputs describe different patients.
+        there are two outputs of one command, outputs describe different patients, or hold
+        identifiers that are not to be kept.
     """
     places = _places(folder)
     faults: list[Fault] = []
@@ -56,7 +60,9 @@ def read_results(folder: Path) -> Results:
             outputs.append(_read(place))
         except InputError as error:
             faults += error.faults
-    faults += [*_twice(outputs), *_strangers(outputs)]
+    faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
+    if not keep_identifiers:
+        faults += _identified(outputs)
     if faults:
         raise InputError(f"report of {folder}", faults)
     order = list(Kind)
@@ -191,22 +197,46 @@ def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
         seen.setdefault(output.kind, output.folder)
 
 
-def _strangers(outputs: Iterable[Output]) -> Iterator[Fault]:
-    """Outputs with a cohort are of the same patients, and of the same data where names agree."""
-    known = [(output, output.data) for output in outputs if output.data is not None]
-    if not known:
-        return
-    first, reference = known[0]
-    for output, data in known[1:]:
-        same_spec = output.result["name"] == first.result["name"]
-        key, what = (
-            ("fingerprint", "data") if same_spec else ("follow_up", "patients, times or events")
+def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs that call patients by their identifiers, or are of before that was asked."""
+    for output in outputs:
+        if output.data is not None and output.data.get("patient_labels") != NUMBERS:
+            problem = "its files call patients by the identifiers of the data file"
+            remedy = (
+                "Run the command again without --keep-identifiers, or add --keep-identifiers here "
+                "to pass them on"
+            )
+            yield Fault(f"folder {output.folder}", problem, remedy)
+
+
+def _cohorts(folder: Path, outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs with a cohort are of one: told by what lies where."""
+    groups: dict[str, list[str]] = {}
+    for output in outputs:
+        if output.data is not None:
+            place = output.folder.name if output.folder != folder else "itself"
+            groups.setdefault(str(output.data.get("follow_up")), []).append(place)
+    if len(groups) > 1:
+        lists = "; ".join(" with ".join(places) for places in groups.values())
+        problem = f"{len(groups)} cohorts (patients, times or events differ) have outputs in it: "
+        remedy = (
+            "A report is of one cohort: name one of these folders, or give the outputs of each "
+            "cohort a folder of their own"
         )
-        found, expected = (str(part.get(key)) for part in (data, reference))
-        if found != expected or found == "None":
+        yield Fault(f"folder {folder}", problem + lists, remedy)
+
+
+def _changed(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs of one analysis are of the same data, covariates included."""
+    known = [(output, output.data) for output in outputs if output.data is not None]
+    for output, data in known[1:]:
+        first, reference = known[0]
+        found, expected = (str(part.get("fingerprint")) for part in (data, reference))
+        same = output.result["name"] == first.result["name"]
+        if same and (found != expected or found == "None"):
             yield Fault(
                 f"folder {output.folder}",
-                f"its {what} are not those of {first.folder} (fingerprints {found[:12]} and "
+                f"its data are not those of {first.folder} (fingerprints {found[:12]} and "
                 f"{expected[:12]})",
                 "Run both on the same data, or report them apart",
             )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.prior_names import term_priors
+from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.data.listing import counted
 from bayes_ihlrt.model.parameters import ResolvedPrior
 from bayes_ihlrt.model.spec import ModifierSpec
-from bayes_ihlrt.report.check_table import prior_words
 from bayes_ihlrt.report.design_tables import plan_tables
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
@@ -49,6 +50,7 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     for note in result.notes:
         console.print(Text(note, style="bold"))
     console.print(Text(headline(result), style="bold"))
+    console.print(Text(prior_sentence(result.spec, result.checked.priors)))
     console.print()
     console.print(parameter_panel(result))
     console.print()
@@ -143,7 +145,9 @@ def hazard_ratio_panel(result: FitResult) -> Table:
     """
     modifier = result.spec.modifier
     first = "" if modifier is None else modifier.name
-    table = _table("Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)")
+    table = _table(
+        "Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)", "prior"
+    )
     for found in result.estimates:
         if found.estimand == "hazard_ratio":
             own = "all" if modifier is None else own_values(found.population)
@@ -151,7 +155,10 @@ def hazard_ratio_panel(result: FitResult) -> Table:
             if modifier is not None and found.at == modifier.reference:
                 here += " (reference)"
             table.add_row(
-                here, *_cells(found, 2), number(found.prob_benefit, 2, missing=_UNDEFINED)
+                here,
+                *_cells(found, 2),
+                number(found.prob_benefit, 2, missing=_UNDEFINED),
+                number(found.prior_prob_benefit, 2, missing=_NOT_MCMC),
             )
     return table
 
@@ -172,7 +179,7 @@ def survival_panel(result: FitResult) -> Table:
     modifier = result.spec.modifier
     standardised = [found for found in result.estimates if found.estimand in _SHOWN]
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
-    contrast = ["difference", "95 %", "P(benefit)"] if len(names) == 2 else ["95 %"]
+    contrast = ["difference", "95 %", "P(benefit)", "prior"] if len(names) == 2 else ["95 %"]
     setting = [] if modifier is None else [modifier.name]
     who = result.spec.population.words
     table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
@@ -188,8 +195,10 @@ def survival_panel(result: FitResult) -> Table:
         at = [] if modifier is None else [own if key[2] is None else f"{key[2]:g}"]
         row = [words.format(key[1]), *at]
         if rest:
-            benefit = groups[key][-1].prob_benefit
-            row += [cells[0][0], cells[1][0], *cells[2], number(benefit, 2, missing=_UNDEFINED)]
+            last = groups[key][-1]
+            chances = [number(last.prob_benefit, 2, missing=_UNDEFINED)]
+            chances.append(number(last.prior_prob_benefit, 2, missing=_NOT_MCMC))
+            row += [cells[0][0], cells[1][0], *cells[2], *chances]
         else:
             row += [*_cells(first, digits)]
         table.add_row(*row)

@@ -4,6 +4,7 @@ import math
 from typing import Final
 
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.analysis.result import FitResult
 from bayes_ihlrt.analysis.summaries import unit_of
 from bayes_ihlrt.estimands.population import undefined_survival
@@ -134,7 +135,8 @@ def _effect(result: FitResult) -> str:
     found = _find(result, "hazard_ratio", None, reference)
     name = "treatment" if treatment is None else treatment.name
     place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
-    chance = found.prob_benefit or 0.0
+    chance, prior = found.prob_benefit or 0.0, found.prior_prob_benefit
+    other = None if prior is None else 1.0 - prior
     numbers = f"hazard ratio {_numbers(found, 2)}"
     drawn = result.draws_name
     if not result.comparable:
@@ -145,16 +147,16 @@ def _effect(result: FitResult) -> str:
     if chance >= SETTLED:
         return (
             f"{name} probably lowers the hazard{place} ({drawn} probability "
-            f"{chance_words(chance)}): {numbers}."
+            f"{beside_prior(chance_words(chance), prior)}): {numbers}."
         )
     if chance <= 1.0 - SETTLED:
         return (
             f"{name} probably RAISES the hazard{place} ({drawn} probability "
-            f"{chance_words(1.0 - chance)}): {numbers}."
+            f"{beside_prior(chance_words(1.0 - chance), other)}): {numbers}."
         )
     return (
         f"These data do not settle whether {name} lowers the hazard{place}: {numbers}, {drawn} "
-        f"probability of benefit {chance_words(chance)}."
+        f"probability of benefit {beside_prior(chance_words(chance), prior)}."
     )
 
 
@@ -233,9 +235,12 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
         told = f"These data do not settle whether {modifier.name} is prognostic: {numbers}"
     else:
         way = "higher" if higher > 0.5 else "lower"
+        drawn = result.prior[modifier.name]
+        before = float(probability(drawn > 0.0 if higher > 0.5 else drawn < 0.0))
         told = (
             f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
-            f"probability {chance_words(max(higher, 1.0 - higher))}): {numbers}"
+            f"probability {beside_prior(chance_words(max(higher, 1.0 - higher)), before)}): "
+            f"{numbers}"
         )
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 

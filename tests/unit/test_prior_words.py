@@ -1,0 +1,127 @@
+"""Priors in the terms of a reader, probabilities before the data, and conflicts told."""
+
+import numpy as np
+import pytest
+
+from bayes_ihlrt.analysis.checking import check_analysis
+from bayes_ihlrt.analysis.prior_draws import prior_draws
+from bayes_ihlrt.analysis.prior_fit import prior_fit
+from bayes_ihlrt.analysis.prior_predictive import prior_conflict
+from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence
+from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.estimands.summary import chance_above
+from bayes_ihlrt.model.build import prepare
+from bayes_ihlrt.model.prior_sets import prior_set_names
+
+TABLES = {
+    "name": "test",
+    "data": {"patient": "id", "time": "months", "event": "death"},
+    "treatment": {"name": "trt", "start": "start"},
+    "modifier": {"name": "nlr", "column": "nlr", "reference": 3.0},
+    "outcome": {"formula": "trt * nlr"},
+}
+
+
+def cohort(median=4.9, patients=100):
+    """Return patients who live for exponential times; half start treatment in month 1."""
+    rng = np.random.default_rng(1)
+    months = np.minimum(rng.exponential(median / np.log(2.0), patients), 60.0)
+    start = np.where((rng.random(patients) < 0.5) & (months > 1.0), 1.0, np.nan)
+    return {
+        "id": [f"p{number}" for number in range(patients)],
+        "months": months,
+        "death": (months < 60.0).astype(float),
+        "start": start,
+        "nlr": rng.lognormal(1.0, 0.5, patients),
+    }
+
+
+def checked(priors, data=None):
+    spec = AnalysisSpec.model_validate({**TABLES, "priors": priors})
+    return check_analysis(spec, cohort() if data is None else data)
+
+
+def said(priors):
+    found = checked(priors)
+    return prior_sentence(found.spec, found.priors)
+
+
+def test_defaults_are_told_as_hazard_ratio_and_survival():
+    assert said({}) == (
+        "Priors, before the data: hazard ratio of trt 1.00 (95 % 0.38 to 2.66; P(below 1) 0.50) "
+        "[package default]; its change with nlr 1.00 (95 % 0.61 to 1.63; P(below 1) 0.50) "
+        "[package default]; untreated survival at month 50 50% (95 % 0% to 96%) [package default]."
+    )
+
+
+def test_stated_priors_are_told_with_where_they_come_from():
+    (name,) = prior_set_names()
+    told = said({"base": name, "trt": {"dist": "Normal", "mu": 0.0, "sigma": 10.0}})
+    assert "hazard ratio of trt all but flat [specification]" in told
+    assert f"untreated median survival 19.2 months (95 % 6.1 to 60) [set {name}]" in told
+
+
+def test_what_is_no_normal_prior_is_told_as_it_is():
+    assert "StudentT(nu 3, mu 0, sigma 1)" in said(
+        {"trt": {"dist": "StudentT", "nu": 3.0, "mu": 0.0, "sigma": 1.0}}
+    )
+
+
+def before(found):
+    prepared = prepare(found.spec.model, found.person_time)
+    prior = prior_draws(prepared, seed=1, draws=1000)
+    return prior, prepared
+
+
+@pytest.mark.parametrize("sigma", [0.5, 100.0])
+def test_a_prior_that_favours_nobody_has_probability_one_half(sigma):
+    """Exactly: draws are mirrored, and ties under a flat prior are shared out."""
+    prior, _ = before(checked({"trt": {"dist": "Normal", "mu": 0.0, "sigma": sigma}}))
+    effect = prior["trt"].to_numpy() + 1.3 * prior["trt:nlr"].to_numpy()
+    assert chance_above(np.zeros_like(effect), effect).mean() == 0.5
+
+
+@pytest.fixture(scope="module")
+def conflict():
+    """Return a function from priors and data to what is told of their conflict."""
+
+    def told(priors, data=None):
+        from dataclasses import replace
+
+        import xarray as xr
+
+        from bayes_ihlrt.inference.fitted import FittedModel
+
+        found = checked(priors, data)
+        prior, prepared = before(found)
+        tree = xr.DataTree.from_dict({"posterior": prior})
+        fit = FittedModel(prepared, found.person_time, tree, None)
+        fit = prior_fit(replace(fit), prior, seed=1)
+        return prior_conflict(fit, found.person_time, "trt")
+
+    return told
+
+
+NARROW = {"baseline": {"median_survival": 19.2, "upper": 30.0}}
+
+
+def test_observed_survival_outside_the_priors_is_told(conflict):
+    told = conflict(NARROW)
+    assert told.startswith("Observed survival without treatment is ")
+    assert "outside the 95 % that the priors expected" in told
+
+
+def test_nothing_is_told_where_the_prior_expected_it(conflict):
+    assert conflict({}) is None
+    assert conflict(NARROW, cohort(median=19.2)) is None
+
+
+def test_few_untreated_events_say_nothing(conflict):
+    data = cohort(patients=40)
+    data["death"] = np.where(np.arange(40) < 4, data["death"], 0.0)
+    assert conflict(NARROW, data) is None
+
+
+def test_a_prior_probability_stands_beside():
+    assert beside_prior("0.93", 0.5) == "0.93, prior 0.50"
+    assert beside_prior("0.93", None) == "0.93"
