@@ -281,9 +281,6 @@ draws were widened (ADR 0020); they have 100 draws, from which 93 % would be exa
 these do, and with fewer than thirty of 500 nothing is decided. Of the g-formula in a cohort of
 20,000 the hazard of death alone is fitted.
 
-The simulator here is the package's own; [another page](outside.md) holds the same designs against
-truth that is made outside it.
-
 What to take from the tables. Ever-never is wrong by far, and the crude landmark and split rungs are
 wrong by the confounding that they leave. In cohorts of 500 few are treated by the landmark, and the
 mean of a log hazard ratio from few events lies below its target, as those of clones do a little and
