@@ -16,7 +16,7 @@ from bayes_ihlrt.cli import app
 pytestmark = pytest.mark.usefixtures("sampler")
 
 
-def made_up(fit, *, horizons, row_weights, observed_from, seed, stage):
+def made_up(fit, *, horizons, row_weights, observed_from, centre, seed, stage):
     """Stand in for `examine`: tell what was asked for."""
     stage("leaving out patients")
     entry = None if observed_from is None else float(observed_from.sum())

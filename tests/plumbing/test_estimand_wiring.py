@@ -144,7 +144,7 @@ def test_overlap_population(sampler):
     text = load_spec("primary").to_toml()
     text += '\n[propensity]\nformula = "nlr + albi"\nadjust = "none"\n'
     text = text.replace('design = "split"', 'design = "landmark"\nlandmark = 3.0')
-    text = text.replace("treat_from = 0.0", 'population = "ato"')
+    text = text.replace('population = "sample"', 'population = "ato"')
     result = run_fit(parse_spec(text), "ihlrt_synthetic")
     weights = result.propensity.patient_weights[EstimandTarget.ATO]
     assert weights.shape == (len(result.checked.person_time.patients),)

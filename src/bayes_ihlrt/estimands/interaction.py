@@ -181,7 +181,9 @@ def _contrasts(fit: FittedModel, treatment: str, values: Floats, weights: Floats
     encoder = fit.prepared.encoder
     rows = cohort_rows(fit)
     patients = len(rows["patient"])
-    shares = np.full(patients, 1.0 / patients) if weights is None else weights / weights.sum()
+    own = np.ones(patients) if weights is None else weights
+    # Weights may differ by draw, shape (samples, patients).
+    shares = np.atleast_2d(own / own.sum(axis=-1, keepdims=True))
     modifier = encoder.spec.modifier
     means = []
     for part in np.array_split(values, -(-len(values) * patients // _ROWS)):
@@ -190,14 +192,20 @@ def _contrasts(fit: FittedModel, treatment: str, values: Floats, weights: Floats
             repeated[modifier.column] = np.repeat(part, patients)
         states = [_in_state(repeated, treatment, state) for state in (1.0, 0.0)]
         change = encoder.design(states[0]) - encoder.design(states[1])
-        means.append(np.einsum("p,vpk->vk", shares, change.reshape(len(part), patients, -1)))
-    found: Floats = fit.coefficients @ np.concatenate(means).T
+        means.append(np.einsum("sp,vpk->svk", shares, change.reshape(len(part), patients, -1)))
+    found: Floats = np.einsum("sk,svk->sv", fit.coefficients, _each(fit, np.concatenate(means, 1)))
     for term in encoder.spec.outcome.groups:
         if term.slope == treatment:
             level = encoder.group_index(rows, term.group)
             effects = fit.draws(f"{term.group}_effect:{term.slope}")
-            found += (effects @ np.bincount(level, shares, effects.shape[1]))[:, None]
+            member = (level[:, None] == np.arange(effects.shape[1])).astype(np.float64)
+            found += (effects * (shares @ member)).sum(axis=1)[:, None]
     return found
+
+
+def _each(fit: FittedModel, means: Floats) -> Floats:
+    """One row of means for every sample, where all samples share one."""
+    return np.broadcast_to(means, (len(fit.coefficients), *means.shape[1:]))
 
 
 def _contrast(

@@ -24,7 +24,8 @@ from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positi
 from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.propensity.graph import logit_propensity
 from bayes_ihlrt.propensity.point import propensity
-from bayes_ihlrt.propensity.prepare import INTERCEPT, PreparedPropensity
+from bayes_ihlrt.propensity.prepare import PreparedPropensity
+from bayes_ihlrt.propensity.spec import INTERCEPT
 
 Floats = NDArray[np.float64]
 _AT_ONCE: Final = 20_000_000

@@ -39,14 +39,6 @@ def event_times(rows: PersonTime) -> tuple[Floats, int]:
         Months; a patient's event stands in several rows where trials or clones overlap.
     events : int
         Patients with an event.
-
-    Examples
-    --------
-    With ``rows``, the `person_time` of the heart transplants:
-
-    >>> times, events = event_times(rows)
-    >>> events
-    75
     """
     died = rows.columns["event"].astype(np.float64) == 1.0
     times = rows.columns["stop"][died].astype(np.float64)

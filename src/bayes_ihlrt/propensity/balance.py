@@ -16,15 +16,17 @@ causal subgroup analysis. Stat Med 2021;40:4294-309, doi 10.1002/sim.9029.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes_ihlrt.propensity.difference import standardised_difference
 from bayes_ihlrt.propensity.subsets import Subsets
 from bayes_ihlrt.propensity.targets import effective_sample_size
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +43,7 @@ def balance_data(
     *,
     patient: NDArray[np.generic],
     subsets: Subsets | None = None,
-) -> xr.Dataset:
+) -> "xr.Dataset":
     """Return balance over everybody and within subsets of rows.
 
     Parameters
@@ -90,6 +92,8 @@ def balance_data(
     ]
     sizes = [_sizes(arm[mask], weight[mask], patient[mask]) for mask in masks.values()]
     dims = ("subset", "arm")
+    import xarray as xr
+
     found = xr.Dataset(
         {
             "smd": (("subset", "sample", "covariate"), np.asarray(smd)),
@@ -121,6 +125,6 @@ def _sizes(
     }
 
 
-def _reciprocals(counts: xr.DataArray) -> xr.DataArray:
+def _reciprocals(counts: "xr.DataArray") -> "xr.DataArray":
     """Sum over arms of one over a count; an empty arm leaves nothing to compare (NaN)."""
     return (1.0 / counts.where(counts > 0.0)).sum("arm", skipna=False)

@@ -20,7 +20,8 @@ from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.names import COVARIATE, PATIENT, GroupParametrisation
 from bayes_ihlrt.propensity.point import propensity
-from bayes_ihlrt.propensity.prepare import INITIATED, INTERCEPT, PreparedPropensity
+from bayes_ihlrt.propensity.prepare import INITIATED, PreparedPropensity
+from bayes_ihlrt.propensity.spec import INTERCEPT
 
 Floats = NDArray[np.float64]
 

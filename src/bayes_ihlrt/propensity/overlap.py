@@ -1,16 +1,18 @@
 """Overlap: propensities and strata that treated and control share, and those that they do not."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import DataError, Fault, nearest
 from bayes_ihlrt.propensity.balance import ARMS
 from bayes_ihlrt.propensity.subsets import Mask, intervals_of, levels_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +56,7 @@ def overlap_data(
     weights: ArrayLike,
     *,
     bins: int = 20,
-) -> xr.Dataset:
+) -> "xr.Dataset":
     """Return the distribution of the propensity in each arm, before and after weighting.
 
     Parameters
@@ -104,6 +106,8 @@ def overlap_data(
         [np.histogram(chance[side], edges, weights=w[side])[0] / w[side].sum() for w in samples]
         for side in sides.values()
     ]
+    import xarray as xr
+
     return xr.Dataset(
         {
             "share": (("arm", "sample", "bin"), np.asarray(share)),
@@ -123,7 +127,9 @@ def overlap_data(
     )
 
 
-def positivity_table(rows: Columns, treated: ArrayLike, *, covariates: Sequence[str]) -> xr.Dataset:
+def positivity_table(
+    rows: Columns, treated: ArrayLike, *, covariates: Sequence[str]
+) -> "xr.Dataset":
     """Return how many rows of each arm lie in each stratum of each covariate.
 
     Parameters
@@ -165,6 +171,8 @@ def positivity_table(rows: Columns, treated: ArrayLike, *, covariates: Sequence[
     cells = [[mask & side for side in (arm, ~arm)] for mask in masks]
     counts = np.asarray([[int(cell.sum()) for cell in row] for row in cells])
     people = [[len(set(rows["patient"][cell].tolist())) for cell in row] for row in cells]
+    import xarray as xr
+
     return xr.Dataset(
         {
             "rows": (("stratum", "arm"), counts),

@@ -1,15 +1,19 @@
 """The model of initiation at the intervals between visits that controls pass untreated."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.emulation import Emulation
-from bayes_ihlrt.propensity.prepare import PreparedPropensity, rebound
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
 
 def passing_model(
-    initiation: PreparedPropensity, emulation: Emulation
-) -> PreparedPropensity | None:
+    initiation: "PreparedPropensity", emulation: Emulation
+) -> "PreparedPropensity | None":
     """Return the model of initiation, bound to the intervals that controls pass.
 
     Parameters
@@ -28,7 +32,7 @@ def passing_model(
     if table is None:
         return None
     fitted = emulation.decisions.columns
-    return rebound(initiation, {k: _within(v, fitted[k]) for k, v in table.columns.items()})
+    return initiation.rebound({k: _within(v, fitted[k]) for k, v in table.columns.items()})
 
 
 def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -5,14 +5,17 @@ groups held at the median of their prior. Without groups this is the mode of the
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
-from bayes_ihlrt.propensity.prepare import INTERCEPT, PreparedPropensity
+from bayes_ihlrt.propensity.spec import INTERCEPT
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.propensity.prepare import PreparedPropensity
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +57,7 @@ class _Location(NamedTuple):
 
 
 def point_propensity(
-    prepared: PreparedPropensity, *, at: PreparedPropensity | None = None
+    prepared: "PreparedPropensity", *, at: "PreparedPropensity | None" = None
 ) -> Floats:
     """Return the probability of treatment at each decision, at the mode.
 
@@ -90,7 +93,7 @@ def point_propensity(
     return propensity((design if at is None else _columns(at)[0]) @ place)
 
 
-def _columns(prepared: PreparedPropensity) -> tuple[Floats, list[_Location]]:
+def _columns(prepared: "PreparedPropensity") -> tuple[Floats, list[_Location]]:
     """Return intercept, covariates and group indicators, with the prior of each coefficient."""
     data = prepared.data
     design = np.asarray(data["design"], dtype=np.float64)
@@ -103,7 +106,7 @@ def _columns(prepared: PreparedPropensity) -> tuple[Floats, list[_Location]]:
     return np.concatenate(parts, axis=1), priors
 
 
-def _groups(prepared: PreparedPropensity) -> Iterator[tuple[Floats, float]]:
+def _groups(prepared: "PreparedPropensity") -> Iterator[tuple[Floats, float]]:
     for term in prepared.encoder.spec.outcome.groups:
         index = np.asarray(prepared.data[f"{term.group}_index"], dtype=np.intp)
         levels = len(prepared.encoder.levels[term.group])

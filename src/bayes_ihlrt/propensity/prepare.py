@@ -24,11 +24,10 @@ from bayes_ihlrt.propensity.separation import (
     separating_columns,
     separation_message,
 )
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.propensity.spec import INTERCEPT, PropensitySpec
 
 Floats = NDArray[np.float64]
 
-INTERCEPT: Final = "intercept"
 INITIATED: Final = "initiated"
 COEFFICIENT: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=2.5, per=PerUnit.SD)
 """Wide enough to balance, narrow enough to be finite under separation.
@@ -83,6 +82,22 @@ class PreparedPropensity:
     crude: Mapping[str, tuple[Floats, Floats]]
     patients: NDArray[np.object_]
     separated: tuple[str, ...]
+
+    def rebound(self, rows: Columns) -> "PreparedPropensity":
+        """Return the same model bound to other decisions, to read propensities there.
+
+        Parameters
+        ----------
+        rows : mapping of str to ndarray, shape (decisions,)
+            As for `prepare_propensity`.
+
+        Returns
+        -------
+        PreparedPropensity
+            For `logit_propensity`.
+        """
+        data = _arrays(self.encoder, _Decisions(rows), self.encoder.design(rows))
+        return replace(self, data={**data, "design_centre": self.data["design_centre"]})
 
 
 @dataclass(frozen=True)
@@ -153,25 +168,6 @@ def prepare_propensity(
         patients=rows["patient"][first].astype(object),
         separated=separated,
     )
-
-
-def rebound(prepared: PreparedPropensity, rows: Columns) -> PreparedPropensity:
-    """Bind the same model to other decisions, to read propensities there.
-
-    Parameters
-    ----------
-    prepared : PreparedPropensity
-        The model.
-    rows : mapping of str to ndarray, shape (decisions,)
-        As for `prepare_propensity`.
-
-    Returns
-    -------
-    PreparedPropensity
-        For `logit_propensity`.
-    """
-    data = _arrays(prepared.encoder, _Decisions(rows), prepared.encoder.design(rows))
-    return replace(prepared, data={**data, "design_centre": prepared.data["design_centre"]})
 
 
 def _as_model(spec: PropensitySpec, rows: Columns, modifier: ModifierSpec | None) -> ModelSpec:

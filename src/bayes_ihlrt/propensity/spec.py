@@ -1,6 +1,6 @@
 """`PropensitySpec`: how treatment is explained and how the propensity is used."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,6 +8,8 @@ from bayes_ihlrt.model.formula import check_readable
 from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
 from bayes_ihlrt.priors import Prior
 
+INTERCEPT: Final = "intercept"
+"""Parameter of the model of initiation: the logit at mean covariates."""
 Share = Annotated[float, Field(gt=0.0, lt=0.5, allow_inf_nan=False)]
 
 
