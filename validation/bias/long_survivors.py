@@ -6,7 +6,7 @@ from validation.bias.fits import Asked, gained, log_hr, modelled, study, tell
 from validation.bias.row import Bias
 from validation.outside import long_survivors
 
-COHORTS, PATIENTS, SMALL_COHORTS, SMALL, HORIZON = 6, 20_000, 500, 138, 60.0
+COHORTS, PATIENTS, SMALL_COHORTS, SMALL, HORIZON = 14, 20_000, 500, 138, 60.0
 SPECIFICATION = """
 schema = 2
 name = "long-survivors"
