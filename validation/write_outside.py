@@ -2,9 +2,12 @@
 
 python validation/write_outside.py                  # every mechanism: about an hour of two cores
 python validation/write_outside.py shares early     # these alone, printed and not written
+python validation/write_outside.py --rows FOLDER    # mechanisms whose rows are there are not run
 """
 
+import argparse
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -30,14 +33,13 @@ Written by `python validation/write_outside.py` at commit `{commit}`.
 COLUMNS = "| design | estimand | truth is adverse because | true | found | error | z | cohorts | |"
 
 
-def main(wanted: list[str]) -> None:
+def main(wanted: list[str], folder: Path | None) -> None:
     """Print the rows of these mechanisms, or write the page from all."""
     names = sorted(path.stem for path in (ROOT / "validation" / "bias").glob("*.py"))
-    names = [name for name in names if name not in {"__init__", "row"}]
+    names = [name for name in names if name not in {"__init__", "fits", "row"}]
     rows = []
     for name in [name for name in names if not wanted or name in wanted]:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"validation.bias.{name}").rows()
+        rows += _rows(name, folder)
     table = "\n".join([COLUMNS, "|---|---|---|---|---|---|---|---|---|", *map(_line, rows)]) + "\n"
     if wanted:
         print(table)
@@ -45,6 +47,20 @@ def main(wanted: list[str]) -> None:
         return
     page = INTRODUCTION.format(commit=_commit(), verdict=verdict(rows))
     PAGE.write_text(page + table, encoding="utf-8")
+
+
+def _rows(name: str, folder: Path | None) -> list:
+    """Run a mechanism, or read its rows where a stopped run left them."""
+    kept = None if folder is None else folder / f"{name}.json"
+    if kept is not None and kept.exists():
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        return [importlib.import_module("validation.bias.row").Bias(*row) for row in found]
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    rows = importlib.import_module(f"validation.bias.{name}").rows()
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(rows), encoding="utf-8")
+    return rows
 
 
 def verdict(rows: list) -> str:
@@ -87,4 +103,8 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mechanisms", nargs="*")
+    parser.add_argument("--rows", type=Path)
+    asked = parser.parse_args()
+    main(asked.mechanisms, asked.rows)

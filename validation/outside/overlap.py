@@ -75,5 +75,33 @@ def log_hazard_ratio(population: str, *, effect: float, modified: float) -> floa
     return effect + modified * float(np.average(frame["severe"].to_numpy(), weights=weight))
 
 
+def months_gained(
+    population: str, horizon: float, *, effect: float, modified: float
+) -> tuple[float, float]:
+    """Return months gained of `horizon` in a population of a million, and their standard error.
+
+    The closed form of survival is integrated by Gauss-Legendre with 40 nodes.
+    """
+    frame = cohort(1_000_000, 0, effect=effect, modified=modified)
+    chance = propensity(frame)
+    weight = {
+        "sample": np.ones(len(frame)),
+        "att": frame["treated"].to_numpy().astype(float),
+        "ato": chance * (1.0 - chance),
+    }[population]
+    age, nodes, chemo, severe = (
+        frame[name].to_numpy(dtype=float) for name in ("age", "nodes", "chemo", "severe")
+    )
+    eta = 0.3 * (age - 55.0) / 10.0 + 0.12 * (nodes - 3.0) - 0.1 * chemo
+    benefit = np.zeros(len(frame))
+    for node, width in zip(*np.polynomial.legendre.leggauss(40), strict=True):
+        spent = (0.5 * horizon * (node + 1.0) / 150.0) ** 1.3 * np.exp(eta)
+        treated = np.exp(-spent * np.exp(effect + modified * severe))
+        benefit += 0.5 * horizon * width * (treated - np.exp(-spent))
+    mean = float(np.average(benefit, weights=weight))
+    error = np.sqrt((weight**2 * (benefit - mean) ** 2).sum()) / weight.sum()
+    return mean, float(error)
+
+
 def _expit(x: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-x))
