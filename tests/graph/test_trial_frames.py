@@ -61,8 +61,10 @@ def test_trials_are_those_of_a_run_without_frames(frames):
     for name in ("months", "enrolled", "events_control", "events_treated", "converged"):
         np.testing.assert_array_equal(here.table[name], alone.table[name])
     np.testing.assert_allclose(here.table["truth"], alone.table["truth"], rtol=0, atol=1e-12)
-    for name in ("mean", "sd", "probability"):
+    for name in ("mean", "probability"):
         np.testing.assert_allclose(here.table[name], alone.table[name], rtol=0, atol=1e-4)
+    # The Hessian is that of one step before the mode, a decrement of 1e-6 at most away: 0.0014 sd.
+    np.testing.assert_allclose(here.table["sd"], alone.table["sd"], rtol=1.4e-3)
     assert here.found.success.estimate == pytest.approx(alone.found.success.estimate, abs=2e-3)
 
 

@@ -35,7 +35,7 @@ class Optimum(NamedTuple):
         Log p at the mode; minus infinity where no point of finite density was found.
     precision : array, shape (dims, dims)
         Hessian of -log p one step before the mode, which the tolerance makes a distance of at most
-        1e-4 standard deviations; positive definite where `converged`.
+        0.0014 standard deviations; positive definite where `converged`.
     converged : array, scalar bool
         The last step was a full Newton step with a decrement below the tolerance.
     iterations : array, scalar int
