@@ -40,8 +40,10 @@ def still_untreated(start: Floats, stop: Floats, left: NDArray[np.bool_]) -> tup
 
     Returns
     -------
-    times, share : ndarray, shape (times,)
-        When treatment starts, increasing, and the share after each.
+    times : ndarray, shape (times,)
+        When treatment starts, increasing.
+    share : ndarray, shape (times,)
+        The share after each.
 
     Examples
     --------
@@ -69,8 +71,10 @@ def levels(times: Floats, share: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    months, counts : ndarray, shape (levels,)
-        Increasing and decreasing; before the first month follow-up counts in full.
+    months : ndarray, shape (levels,)
+        Increasing; before the first follow-up counts in full.
+    counts : ndarray, shape (levels,)
+        Decreasing.
 
     Examples
     --------

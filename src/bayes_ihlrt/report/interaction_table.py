@@ -15,6 +15,8 @@ def interaction_panel(found: InteractionResult, modifier: str, *, drawn: str) ->
         Of a fitted analysis.
     modifier : str
         Name of the modifier.
+    drawn : str
+        What a probability after the data is of: posterior, bootstrap.
 
     Returns
     -------
