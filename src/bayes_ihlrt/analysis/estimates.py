@@ -203,23 +203,7 @@ def needed_to_treat(found: Estimate) -> Estimate:
 
 
 def finite_or_none(value: object) -> float | None:
-    """Return a number, or None where it is infinite or not a number.
-
-    Parameters
-    ----------
-    value : object
-        What is a number, or can be made one.
-
-    Returns
-    -------
-    float or None
-        Finite.
-
-    Examples
-    --------
-    >>> finite_or_none(2), finite_or_none(math.inf)
-    (2.0, None)
-    """
+    """Return a number, or None where it is infinite or not a number."""
     number = float(value)  # type: ignore[arg-type]
     return number if math.isfinite(number) else None
 
