@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.inference.engines import outcome_engine, propensity_engine
-from bayes_ihlrt.inference.shared_modes import (
-    NO_MODE,
-    NO_PROPENSITY,
-    centre,
-    chosen,
-    modes,
-)
+from bayes_ihlrt.inference.shared_modes import NO_MODE, NO_PROPENSITY, centre, chosen, modes
 from bayes_ihlrt.inference.weighting import Parameters, WeightedAnalysis, positions
 from bayes_ihlrt.names import Adjustment
 from bayes_ihlrt.propensity.graph import logit_propensity

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 MOST_LEVELS: Final = 5
 """Numbers with more values than this are told in thirds."""
+_SAMPLES: Final = ["unweighted", "weighted"]
 _QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -119,11 +120,7 @@ def overlap_data(
             "beyond": ("arm", [_beyond(chance[side], chance[~side]) for side in sides.values()]),
             "rows": ("arm", [int(side.sum()) for side in sides.values()]),
         },
-        coords={
-            "arm": list(ARMS),
-            "sample": ["unweighted", "weighted"],
-            "probability": list(_QUANTILES),
-        },
+        coords={"arm": list(ARMS), "sample": _SAMPLES, "probability": list(_QUANTILES)},
     )
 
 
