@@ -152,7 +152,7 @@ def test_quiet_says_nothing(sampler):
 def test_tables_and_sentences(sampler, tmp_path):
     result = fit("--out", tmp_path / "out")
     text = result.stdout
-    assert "SYNTHETIC DATA: these were simulated, no patient is in them." in text
+    assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
     assert (
         "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events, 1,524 person-months" in text
     )
