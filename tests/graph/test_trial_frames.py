@@ -64,7 +64,8 @@ def test_trials_are_those_of_a_run_without_frames(frames):
     for name in ("mean", "probability"):
         np.testing.assert_allclose(here.table[name], alone.table[name], rtol=0, atol=1e-4)
     # The Hessian is that of one step before the mode, a decrement of 1e-6 at most away: sqrt(2e-6)
-    # sd, along which an sd changes by half of that times the standardised third derivative, below 1.
+    # sd, along which an sd changes by half of that times the standardised third derivative, less
+    # than 1.
     np.testing.assert_allclose(here.table["sd"], alone.table["sd"], rtol=7e-4)
     assert here.found.success.estimate == pytest.approx(alone.found.success.estimate, abs=2e-3)
 
