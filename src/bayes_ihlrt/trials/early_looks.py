@@ -35,8 +35,8 @@ FEW_EVENTS: Final = 40
 STRICT: Final = 0.995
 STRATA: Final = (1.25, 2.5)
 """Distances from the threshold, in standard normal deviates, that part near from middle from far:
-at ten events against ten a posterior's probability of .9985 is one of .994 by the approximation,
-half a deviate less."""
+with equal months, flat priors and 16 events against 4 the exact probability (a Beta's) is 0.9978,
+the approximation's 0.9934, 0.37 deviates less; with 28 against 12 it is 0.14 less."""
 SAMPLED: Final = (128, 96, 64)
 """Trials near a threshold, in the middle, and far from it."""
 _BLOCKS: Final = 16
@@ -246,7 +246,7 @@ def _stratified(
         part, n, p = size / len(strata), len(inside), float(inside.mean())
         estimate += part * p
         # A share of 0 or 1 in a sample is not known to be one (Agresti and Coull), but far from the
-        # threshold, where an approximation that is off by less than half a deviate changes nothing.
+        # threshold, where an approximation that is off by less than a deviate changes nothing.
         smooth = p if number == len(SAMPLED) - 1 else (n * p + 2.0) / (n + 4.0)
         # All of a stratum may have been sampled: then it has no error.
         variance += part**2 * smooth * (1.0 - smooth) / n * (1.0 - n / size)
