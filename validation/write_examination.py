@@ -2,9 +2,12 @@
 
 python validation/write_examination.py            # every item
 python validation/write_examination.py 7 10       # these alone, printed and not written
+python validation/write_examination.py --rows FOLDER   # items whose rows are there are not run
 """
 
+import argparse
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,20 +27,30 @@ commit `{commit}`, which wrote this page.
 COLUMNS = ("item", "input", "right", "before", "after", "Monte Carlo error", "verdict")
 
 
-def main(wanted: list[str]) -> None:
+def main(wanted: list[str], folder: Path | None) -> None:
     """Print the rows of these items, or write the page from the rows of all."""
     names = sorted(path.stem for path in (ROOT / "validation" / "examination").glob("item_*.py"))
     if wanted:
         names = [name for name in names if name.removeprefix("item_").lstrip("0") in wanted]
-    rows = []
-    for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += importlib.import_module(f"validation.examination.{name}").rows()
+    rows = [row for name in names for row in _rows(name, folder)]
     table = "\n".join([_line(COLUMNS), "|" + "---|" * len(COLUMNS), *map(_line, rows)]) + "\n"
     if wanted:
         print(table)
         return
     PAGE.write_text(INTRODUCTION.format(commit=_commit()) + table, encoding="utf-8")
+
+
+def _rows(name: str, folder: Path | None) -> list[tuple[str, ...]]:
+    """Run an item, or read its rows where a stopped run left them."""
+    kept = None if folder is None else folder / f"{name}.json"
+    if kept is not None and kept.exists():
+        return [tuple(row) for row in json.loads(kept.read_text(encoding="utf-8"))]
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    rows = importlib.import_module(f"validation.examination.{name}").rows()
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(rows), encoding="utf-8")
+    return rows
 
 
 def _line(cells: tuple[str, ...]) -> str:
@@ -50,4 +63,8 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("items", nargs="*")
+    parser.add_argument("--rows", type=Path)
+    asked = parser.parse_args()
+    main(asked.items, asked.rows)

@@ -3,7 +3,7 @@
 import pytest
 
 from bayes_ihlrt.analysis.ladder_spec import LadderSpec
-from bayes_ihlrt.analysis.ladder_states import CUTS, ladder_states
+from bayes_ihlrt.analysis.ladder_states import ladder_states
 from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.analysis.spec import AnalysisSpec
@@ -61,7 +61,7 @@ def test_what_changes_and_the_clock_of_decisions_are_left_out():
 @pytest.mark.parametrize(
     ("given", "cuts", "response"),
     [
-        ({}, CUTS, (3.0, 6.0)),
+        ({}, None, None),
         ({"cuts": (2.0, 8.0)}, (2.0, 8.0), (2.0,)),
         ({"cuts": (12.0, 24.0)}, (12.0, 24.0), (12.0,)),
         ({"cuts": (2.0, 8.0), "response_cuts": (4.0,)}, (2.0, 8.0), (4.0,)),

@@ -6,12 +6,12 @@ from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from examination.row import Row
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli import app
 from bayes_ihlrt.escaping import csv_cell, latex, markdown
 from bayes_ihlrt.report.html import environment
+from validation.examination.row import Row
 
 _MODELS = Path(__file__).parents[2] / "models"
 _RUNS_CODE = (

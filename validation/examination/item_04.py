@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from examination.row import Row
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli import app
+from validation.examination.row import Row
 
 _SPECIFICATION = """
 schema = 2

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from examination.row import Row
-from outside.long_survivors import cohort
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.inference.engines import outcome_engine
 from bayes_ihlrt.model.build import prepare
+from validation.examination.row import Row
+from validation.outside.long_survivors import cohort
 
 COHORTS = 30
 PATIENTS = 60

@@ -1,13 +1,13 @@
 """Item 13: a statement on median survival is one piece of information, whatever the intervals."""
 
 import pandas as pd
-from examination.row import Row
-from outside.long_survivors import cohort, maximum_likelihood, quantile_cuts
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.inference.engines import outcome_engine
 from bayes_ihlrt.model.build import prepare
+from validation.examination.row import Row
+from validation.outside.long_survivors import cohort, maximum_likelihood, quantile_cuts
 
 FLAT = {"dist": "Normal", "mu": 0.0, "sigma": 100.0}
 MEDIAN = {"median_survival": 19.2, "upper": 60.0}

@@ -1,9 +1,8 @@
 """Item 14: priors are told, and told to disagree with what was observed."""
 
-from examination.row import Row
-from outside.long_survivors import cohort
-
 from bayes_ihlrt import AnalysisSpec, run_fit
+from validation.examination.row import Row
+from validation.outside.long_survivors import cohort
 
 
 def rows() -> list[Row]:

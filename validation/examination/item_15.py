@@ -1,8 +1,7 @@
 """Item 15: the same file never silently gives another answer."""
 
-from examination.row import Row
-
 from bayes_ihlrt import SpecificationError, parse_spec
+from validation.examination.row import Row
 
 SPECIFICATION = """
 schema = 1

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from bayes_ihlrt.analysis.checking import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.clone_months import clone_months
 from bayes_ihlrt.analysis.comparability import refuse_few
@@ -186,11 +188,13 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
     before = prior_fit(fit, prior, seed=spec.sampler.seed)
     fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
-    estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
-    tell("comparing with the prior")
-    treatment = None if spec.treatment is None else spec.treatment.name
-    conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
-    interaction = describe_interaction(fit, before, spec, weigh)
+    # Draws of a wide prior spend infinite hazard: nobody is alive, and that is the right answer.
+    with np.errstate(over="ignore"):
+        estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
+        tell("comparing with the prior")
+        treatment = None if spec.treatment is None else spec.treatment.name
+        conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
+        interaction = describe_interaction(fit, before, spec, weigh)
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec)
     tell("summarising")

@@ -60,12 +60,13 @@ class LadderSpec(BaseModel):
     )
     cuts: Cuts | None = Field(
         default=None,
-        description="g-formula: months at which hazards may change; 3, 6, 12, 24 if left out.",
+        description="g-formula: months at which hazards may change; if left out quantiles of the "
+        "times at which each happens.",
     )
     response_cuts: Cuts | None = Field(
         default=None,
-        description="g-formula: the same for the hazard of response; those of `cuts` up to month "
-        "6 if left out.",
+        description="g-formula: the same for the hazard of response; if left out those of `cuts` "
+        "up to month 6, where there are any.",
     )
     treatment_on_response: ResponseEffect | None = Field(
         default=None,

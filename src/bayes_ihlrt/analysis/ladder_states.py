@@ -10,9 +10,6 @@ from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.names import Dist, HazardFamily, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior, Prior
 
-CUTS: Final = (3.0, 6.0, 12.0, 24.0)
-"""Months at which the hazards may change unless the ladder says otherwise."""
-
 _LAST_RESPONSE_CUT: Final = 6.0
 OF_DECISIONS: Final = frozenset({"time", "number"})
 """Names of a propensity that are of the decision and of no patient."""
@@ -33,7 +30,9 @@ def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ON
     it is decided, time apart, which the baseline holds. Response has the same covariates as far as
     they do not change, and treatment: what changes the hazard of the event may do so by way of
     response. Priors of both are the package's: those of ``[propensity]`` speak of odds.
-    Without ``[propensity]`` the covariates and groups of ``[outcome]`` stand in for it.
+    Without ``[propensity]`` the covariates and groups of ``[outcome]`` stand in for it. Each hazard
+    is cut at quantiles of its own times unless ``cuts`` says otherwise, of which response, an early
+    event, has those up to month 6.
 
     Parameters
     ----------
@@ -51,8 +50,8 @@ def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ON
     if treatment is None or ladder.response is None:
         message = "the states have a treatment and a response"
         raise AssertionError(message)
-    cuts = CUTS if ladder.cuts is None else ladder.cuts
-    early = tuple(cut for cut in cuts if cut <= _LAST_RESPONSE_CUT)
+    cuts = ladder.cuts
+    early = tuple(cut for cut in cuts or () if cut <= _LAST_RESPONSE_CUT)
     own, changing = {treatment.name}, _changing(spec)
     decided, group = outcome.formula, " + ".join(f"(1 | {term.group})" for term in outcome.groups)
     if spec.propensity is not None:
@@ -66,7 +65,7 @@ def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ON
             switch=ladder.response,
             formula=_with_treatment(without_terms(decided, own | changing), spec, effect),
             group=group,
-            cuts=ladder.response_cuts or early or cuts[:1],
+            cuts=ladder.response_cuts or early or (cuts and cuts[:1]),
             priors={} if effect is ResponseEffect.NONE else {treatment.name: ON_RESPONSE},
         ),
         modifier=spec.modifier,

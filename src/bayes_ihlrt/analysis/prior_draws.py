@@ -23,6 +23,7 @@ from bayes_ihlrt.priors import Z_975, Prior, PriorScale
 
 Floats = NDArray[np.float64]
 N_DRAWS: Final = 4000
+_FURTHEST: Final = 700.0
 
 _DRAW: Final[Mapping[Dist, Callable[..., Floats]]] = {
     Dist.NORMAL: lambda rng, size, mu, sigma: rng.normal(mu, sigma, size),
@@ -180,7 +181,10 @@ def _at_median(
 
 def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) -> Floats:
     spent = hazard.increment_basis(np, np.zeros(1), np.array([time]))
-    return np.asarray(np.log(hazard.cumulative_hazard(np, spent, given)[..., 0]))
+    # Draws of a wide prior of the shape leave what a float holds, and a level must be a number.
+    with np.errstate(over="ignore", divide="ignore"):
+        found = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
+    return np.clip(found, -_FURTHEST, _FURTHEST)
 
 
 def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:

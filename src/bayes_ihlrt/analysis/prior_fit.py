@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.model.parameters import ANCHOR
 
 
 def prior_fit(fit: FittedModel, prior: xr.Dataset, *, seed: int) -> FittedModel:
     """Return a fit whose draws are those of the prior, group effects drawn from their scale.
+
+    Its baseline is that of the average patient: under a wide prior both terms of a log hazard leave
+    what a float holds, and their sum does not.
 
     Parameters
     ----------
@@ -35,4 +40,15 @@ def prior_fit(fit: FittedModel, prior: xr.Dataset, *, seed: int) -> FittedModel:
             noise = rng.standard_normal((*scale.shape, levels))
             effect = xr.DataArray(noise, dims=("chain", "draw", term.group)) * scale
             drawn[f"{term.group}_effect{suffix}"] = effect
-    return replace(fit, tree=xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)}))
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})
+    reference = replace(fit, tree=tree).coefficients @ _reference(fit)
+    anchor = ANCHOR[fit.prepared.spec.outcome.hazard.family]
+    shift = xr.DataArray(reference.reshape(prior[anchor].shape[:2]), dims=("chain", "draw"))
+    drawn[anchor] = prior[anchor] + shift
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})
+    return replace(fit, tree=tree, reference=reference)
+
+
+def _reference(fit: FittedModel) -> NDArray[np.float64]:
+    """Return the untreated average patient, shape (covariates,)."""
+    return fit.prepared.arrays.data["design_reference"].astype(np.float64)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.model.parameters import ANCHOR
 from bayes_ihlrt.names import TIME, DesignKind
 
 Floats = NDArray[np.float64]
@@ -71,10 +70,5 @@ def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None)
 def _expected(before: FittedModel, times: Floats) -> Floats:
     """Return survival of the untreated average patient under the prior, shape (draws, times)."""
     prepared = before.prepared
-    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
-    reference = prepared.arrays.data["design_reference"].astype(np.float64)
-    shift = before.coefficients @ reference
-    theta = dict(before.baseline)
-    theta[anchor] = theta[anchor] + (shift if theta[anchor].ndim == 1 else shift[:, None])
     spent = prepared.hazard.increment_basis(np, np.zeros(len(times)), times)
-    return np.asarray(np.exp(-prepared.hazard.cumulative_hazard(np, spent, theta)))
+    return np.asarray(np.exp(-prepared.hazard.cumulative_hazard(np, spent, before.baseline)))

@@ -83,7 +83,7 @@ def state_occupation(
         patients[fit.spec.modifier.column] = np.full(len(patients["patient"]), modifier_at)
     shares = np.ones(len(patients["patient"])) if weights is None else weights
     shares = shares / shares.sum()
-    cuts = {kind: fit.spec.cuts_of(kind) for kind in fit.fits}
+    cuts = {kind: fit.cuts(kind) for kind in fit.fits}
     levels = {kind: np.exp(fit.log_hazard(kind)) for kind in fit.fits}
     ratios = _hazard_ratios(fit, space, patients, unaffected)
     names = (fit.data.treatment, fit.data.response, fit.data.progression)

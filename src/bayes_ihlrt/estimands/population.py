@@ -131,12 +131,10 @@ def population_of(
         rows[str(spec.treatment)] = np.zeros(patients)
     pattern, kept = covariate_patterns(spec, rows)
     distinct = {name: values[kept] for name, values in rows.items()}
-    untreated = predictor_of(fit, distinct, seed=seed)
+    untreated = treated = predictor_of(fit, distinct, seed=seed)
     if has_treatment:
         distinct[str(spec.treatment)] = np.ones(len(kept))
         treated = predictor_of(fit, distinct, seed=seed)
-    else:
-        treated = untreated
     return Population(untreated, treated, _shares(pattern, len(kept), weights))
 
 
@@ -266,7 +264,7 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
     Returns
     -------
     ndarray, shape (samples, patients)
-        Log hazard ratios against the baseline hazard.
+        Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds.
     """
     encoder = fit.prepared.encoder
     eta: Floats = fit.coefficients @ encoder.design(columns).T
@@ -276,7 +274,9 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
         if term.slope is not None:
             slope = _group_effect(fit, columns, (term.group, f":{term.slope}"), seed=seed)
             eta += slope * encoder.slope_values(columns, term.slope)
-    return eta
+    if fit.reference is not None:
+        eta -= fit.reference[:, None]
+    return np.clip(eta, -700.0, 700.0, out=eta)
 
 
 def _group_effect(

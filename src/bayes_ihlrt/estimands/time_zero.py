@@ -5,6 +5,8 @@ counted by those that stand for them: with entry at :math:`e_i`, patient i stand
 :math:`1 / S_i(e_i)` patients diagnosed, in each draw by that draw's survival.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from bayes_ihlrt.estimands.population import cohort_rows, predictor_of
 from bayes_ihlrt.inference.fitted import FittedModel
 
 Floats = NDArray[np.float64]
+_MOST: Final = 1e300
 
 
 def time_zero_weights(fit: FittedModel) -> Floats:
@@ -47,7 +50,8 @@ def time_zero_weights(fit: FittedModel) -> Floats:
     hazard, theta = fit.prepared.hazard, fit.baseline
     basis = hazard.increment_basis(np, np.zeros_like(entry), entry)
     spent = hazard.cumulative_hazard(np, basis, theta)
-    lost = np.exp(predictor_of(fit, rows)) * spent
+    # Draws of a wide prior spend infinite hazard: of whom nobody is alive, all weigh the same.
+    lost = np.minimum(np.exp(predictor_of(fit, rows)) * spent, _MOST)
     return np.asarray(np.exp(lost - lost.max(axis=1, keepdims=True)), dtype=np.float64)
 
 

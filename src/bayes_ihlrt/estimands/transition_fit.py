@@ -17,6 +17,7 @@ from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.designs.transitions import Transitions, transitions
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
 from bayes_ihlrt.estimands.transition_spec import StatesSpec
+from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.inference.fitted import FittedModel, fit_model
 from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.inference.shared_fit import fit_shared
@@ -90,6 +91,14 @@ class TransitionFit:
     def draws(self) -> int:
         """Draws in each chain."""
         return self._draws(Transition.EVENT)
+
+    def cuts(self, transition: Transition) -> tuple[float, ...]:
+        """Return the months at which a hazard may change, given or placed by its events."""
+        hazard = self.fits[transition].prepared.hazard
+        if not isinstance(hazard, Piecewise):
+            message = "the hazards between states are piecewise constant"
+            raise TypeError(message)
+        return hazard.cuts
 
     def log_hazard(self, transition: Transition) -> Floats:
         """Return the log baseline hazard by interval, shape (samples, intervals)."""

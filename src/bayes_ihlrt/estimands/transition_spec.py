@@ -78,8 +78,9 @@ class StatesSpec(BaseModel):
 
     Parameters
     ----------
-    cuts : tuple of float
-        Inner cut points in months, increasing, of every hazard without its own.
+    cuts : tuple of float, optional
+        Inner cut points in months, increasing, of every hazard without its own; by default each
+        hazard is cut at quantiles of the times of its own events.
     event : TransitionSpec
         The event; with `progression` it is death before progression.
     initiation : TransitionSpec
@@ -111,7 +112,7 @@ class StatesSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cuts: Cuts
+    cuts: Cuts | None = None
     event: TransitionSpec
     initiation: TransitionSpec = TransitionSpec()
     response: SwitchSpec | None = None
@@ -142,8 +143,8 @@ class StatesSpec(BaseModel):
         }
         return {kind: spec for kind, spec in own.items() if spec is not None}
 
-    def cuts_of(self, transition: Transition) -> tuple[float, ...]:
-        """Return the cut points of one hazard, months."""
+    def cuts_of(self, transition: Transition) -> tuple[float, ...] | None:
+        """Return the cut points that are given for one hazard, months."""
         own = self.transitions[transition].cuts
         return self.cuts if own is None else own
 

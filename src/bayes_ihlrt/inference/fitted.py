@@ -30,6 +30,9 @@ class FittedModel:
         Draws and their diagnostics.
     convergence : Convergence, Approximation or WeightedDiagnosis
         Worst diagnostics, by the engine that drew.
+    reference : ndarray, shape (samples,), optional
+        Log relative hazard of the patient whose hazard the baseline is; of covariates all 0 if
+        left out. Predictors are relative to it.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class FittedModel:
     person_time: PersonTime
     tree: xr.DataTree
     convergence: Diagnosis
+    reference: Floats | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
