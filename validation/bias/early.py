@@ -7,7 +7,7 @@ from validation.bias.row import Bias
 from validation.examination.trials import estimates
 from validation.outside import early
 
-COHORTS, PATIENTS, LIVES = 5, 10_000, 2_000_000
+COHORTS, PATIENTS, LIVES = 8, 10_000, 2_000_000
 SPACINGS = (0.5, 1.5, 3.0)
 FORMULA = "time"
 MECHANISM = "hazard six-fold in the month after treatment, decisions every {every:g} months"

@@ -6,7 +6,7 @@ from validation.bias.fits import Asked, log_hr, modelled, study, tell
 from validation.bias.row import Bias
 from validation.outside import bent_modifier, interaction
 
-COHORTS, PATIENTS = 12, 20_000
+COHORTS, PATIENTS = 24, 20_000
 SLOPE_AT, BENT_AT = (1.0, 3.0, 8.0), (1.5, 3.0, 6.0)
 BENT = """
 schema = 2

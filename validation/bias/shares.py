@@ -33,7 +33,7 @@ horizon = 24.0
 """
 SHAPES = {
     "rising": (1.0, "share of treated .02 to .4 over visits, hazards .02 and .20"),
-    "falling": (0.4, "share of treated .4 to .02 over visits, hazards .02 and .20"),
+    "falling": (1.0, "share of treated .4 to .02 over visits, hazards .02 and .20"),
 }
 _TRIALS = [
     Asked("sequential trials", told.format(one.upper()), unit)
