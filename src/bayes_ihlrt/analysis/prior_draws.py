@@ -184,7 +184,7 @@ def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) ->
     # Draws of a wide prior of the shape leave what a float holds, and a level must be a number.
     with np.errstate(over="ignore", divide="ignore"):
         found = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
-    return np.clip(found, -_FURTHEST, _FURTHEST)
+    return np.asarray(np.clip(found, -_FURTHEST, _FURTHEST))
 
 
 def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:
