@@ -65,6 +65,7 @@ def effect_by_period():
             "q2.5": ("period", [0.2, 0.5]),
             "q97.5": ("period", [1.1, 1.6]),
             "prob_benefit": ("period", [0.95, 0.6]),
+            "prior_prob_benefit": ("period", [0.7, 0.6]),
             "events": ("period", [11.0, 14.0]),
         },
         coords={"period": ["months 0-4 since start", "months 4+ since start"]},

@@ -7,18 +7,23 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.special import logsumexp
+from scipy.stats import gamma, norm
+from scipy.stats import t as student_t
 from validation.outside.misfits import cohort
 
 from bayes_ihlrt.analysis.checking import check_analysis
 from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.checks.added_terms import since_start
 from bayes_ihlrt.checks.cross_validation import cross_validate
 from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.hazard_terms import by_rows, cut_at, hazard_terms, values_of
 from bayes_ihlrt.checks.leave_out import leave_one_out
+from bayes_ihlrt.checks.periods import CHANGE, effect_by_period
 from bayes_ihlrt.checks.prediction_verdicts import calibration_verdict
 from bayes_ihlrt.checks.refits import refit
 from bayes_ihlrt.checks.residual_verdicts import omitted_centres, residual_verdicts
 from bayes_ihlrt.checks.residuals import expected_events, residual_check
+from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
 from bayes_ihlrt.checks.verdict import Status
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -26,7 +31,9 @@ from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.inference.importance import resample
 from bayes_ihlrt.inference.shared_fit import fit_shared
 from bayes_ihlrt.model.build import prepare
+from bayes_ihlrt.model.graph_priors import chance_below
 from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.priors import Prior
 from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
 
 SMALL, CENTRES = 40, 4
@@ -187,6 +194,33 @@ def test_a_weighted_analysis_gets_the_checks_that_weights_allow(right):
     assert float(prior["middle"].isel(time=0).min()) == 1.0
     weighted = float((found.figures["hazard_check"]["observed"]).isel(period=0))
     assert weighted != float(hazard_check(right, seed=1)["observed"].isel(period=0))
+
+
+def test_effects_by_period_have_the_prior_beside_them(right):
+    """Normal priors add up: the coefficient, and in later periods the change of it."""
+    told = {**SPEC.priors, "treated": Prior(dist="Normal", mu=-0.5, sigma=0.5)}
+    prepared = prepare(SPEC.model_copy(update={"priors": told}), right.person_time)
+    fit = replace(right, prepared=prepared)
+    periods = since_start(fit)
+    found = effect_by_period(fit, periods, seed=1)
+    later = norm.cdf(0.5 / np.hypot(0.5, CHANGE.sigma))
+    expected = [norm.cdf(1.0)] + [later] * (len(periods.labels) - 1)
+    assert len(expected) > 1
+    np.testing.assert_allclose(found["prior_prob_benefit"], expected, atol=1e-3)
+    (row, *_) = ModelChecks((), {"effect_by_period": found}, None, None).to_dict()[
+        "effect_by_period"
+    ]
+    assert row["prior_prob_benefit"] == pytest.approx(norm.cdf(1.0))
+
+
+def test_the_chance_that_a_coefficient_is_below_an_edge():
+    edges = np.array([-0.7, 0.0, 0.4])
+    heavy = Prior(dist="StudentT", nu=4.0, mu=0.2, sigma=0.5)
+    known = student_t.cdf(edges, 4.0, 0.2, 0.5)
+    np.testing.assert_allclose(chance_below(heavy, edges), known, rtol=1e-6)
+    ratio = Prior(dist="Gamma", alpha=3.0, beta=4.0, on="exp")
+    known = gamma.cdf(np.exp(edges), 3.0, scale=0.25)
+    np.testing.assert_allclose(chance_below(ratio, edges), known, rtol=1e-6)
 
 
 def test_weights_have_to_belong_to_the_rows(right):

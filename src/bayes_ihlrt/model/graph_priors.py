@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pymc.logprob.transforms import Transform
 from pytensor.tensor import TensorVariable
 
@@ -133,6 +134,32 @@ class GraphPriors:
             PriorScale.LOG_MEDIAN,
             PriorScale.LOG_CUMULATIVE_HAZARD,
         }
+
+
+def chance_below(prior: Prior, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the prior probability that a coefficient is below each of several edges.
+
+    Parameters
+    ----------
+    prior : Prior
+        Of a coefficient: on itself or on its exponential.
+    edges : ndarray
+        On the scale of the coefficient.
+
+    Returns
+    -------
+    ndarray
+        The distribution function at the edges.
+
+    Examples
+    --------
+    >>> prior = Prior(dist="Normal", mu=-0.5, sigma=0.5)
+    >>> chance_below(prior, np.array([-0.5, 0.0])).round(3).tolist()
+    [0.5, 0.841]
+    """
+    known = _DISTRIBUTIONS[prior.dist].dist(**prior.hyperparameters)
+    at = np.exp(edges) if prior.on is PriorScale.EXP else edges
+    return np.asarray(np.exp(pm.logcdf(known, pt.as_tensor(at)).eval()), dtype=np.float64)
 
 
 def hyperparameter_labels(resolved: Mapping[str, ResolvedPrior]) -> list[str]:
