@@ -18,7 +18,15 @@ from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.analysis.table_one import table_one
 from bayes_ihlrt.data import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
-from bayes_ihlrt.estimands import NEVER, bootstrap_weights, sample_population, survival
+from bayes_ihlrt.estimands import (
+    NEVER,
+    bootstrap_weights,
+    log_hazard_ratio,
+    rmst,
+    sample_population,
+    survival,
+)
+from bayes_ihlrt.estimands.patients import subgroup_weights
 from bayes_ihlrt.names import DesignKind, EstimandTarget
 from bayes_ihlrt.plots import PLOTS
 from bayes_ihlrt.report import print_fit
@@ -70,8 +78,29 @@ def test_figures_of_gain_and_subgroups(primary):
     chances = data["gain"]["probability"]
     np.testing.assert_allclose(chances.sum("region"), 1.0)
     assert data["subgroups"].sizes["subgroup"] == 7
+    before = data["subgroups"]["prior_prob_benefit"]
+    who = {"afp_high 1": ("afp_high", "1"), "centre-4": ("centre", "centre-4")}
+    for name, (column, level) in who.items():
+        own = subgroup_weights(primary.before, column, level)
+        expected = (log_hazard_ratio(primary.before, weights=own) < 0.0).mean()
+        assert float(before.sel(subgroup=name)) == pytest.approx(float(expected))
     for name in ("gain", "subgroups", "hazard_ratio"):
         assert PLOTS[name](data[name]).axes
+
+
+def test_the_curve_has_the_prior_beside_it(primary):
+    """The hazard ratio's as in the table at the same draws; the gain's by hand."""
+    curve, question = primary.interaction.curve, primary.interaction.question
+    values = curve["value"].to_numpy()
+    log_hr = log_hazard_ratio(primary.before, values).to_numpy()
+    np.testing.assert_allclose(curve["prior_prob_benefit"], (log_hr < 0.0).mean(axis=(0, 1)))
+    assert not np.allclose(curve["prior_prob_benefit"], curve["prob_benefit"])
+    for place in (0, len(values) - 1):
+        patients = sample_population(primary.before, modifier_at=float(values[place]))
+        months = rmst(primary.before, 24.0, [NEVER, question.treated], population=patients)
+        gained = months.isel(strategy=1).to_numpy() - months.isel(strategy=0).to_numpy()
+        told = float(curve["prior_prob_gain"][place])
+        assert told == pytest.approx((gained > question.gain).mean())
 
 
 def test_response_that_changes_leaves_no_survival(sampler):
@@ -82,6 +111,9 @@ def test_response_that_changes_leaves_no_survival(sampler):
     assert all(e.summary["median"] is None for e in survivals)
     assert "survival" not in figure_data(result)
     assert len(result.interaction.statements) == 2
+    curve = result.interaction.curve
+    assert bool(curve["prior_prob_gain"].isnull().all())
+    assert bool(curve["prior_prob_benefit"].notnull().all())
     text = printed(result)
     assert "Survival by strategy is not reported: response changes" in text
     with pytest.raises(RefusedError, match="response change"):

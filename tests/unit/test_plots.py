@@ -58,6 +58,8 @@ def hazard_ratio_dataset():
             "q97.5": ("value", np.linspace(1.6, 1.1, 5)),
             "prob_benefit": ("value", np.linspace(0.6, 0.95, 5)),
             "prob_gain": ("value", np.linspace(0.3, 0.7, 5)),
+            "prior_prob_benefit": ("value", np.linspace(0.5, 0.55, 5)),
+            "prior_prob_gain": ("value", np.linspace(0.2, 0.25, 5)),
             "patients": ("patient", [1.0, 2.5, 8.0]),
             "cross_of": ("crossing", [0.0, 1.0]),
             "cross_level": ("crossing", [0.8, 0.5]),
@@ -92,6 +94,7 @@ def subgroups_dataset():
         "q2.5": [0.4, 0.3],
         "q97.5": [1.1, 1.4],
         "prob_benefit": [0.93, 0.8],
+        "prior_prob_benefit": [0.5, np.nan],
         "ratio": [0.5, np.nan],
         "low": [0.01, np.nan],
         "high": [20.0, np.nan],
@@ -294,6 +297,22 @@ def test_hazard_ratio_has_reference_lines_and_patients():
     assert list(rug.get_xdata()) == [1.0, 2.5, 8.0]
 
 
+def test_chances_before_the_data_are_thin_lines_of_the_same_colour_and_dash():
+    data = made("hazard_ratio")
+    axes = plot_hazard_ratio(data).axes[1]
+    labels = {"prob_benefit": "P(HR < 1)", "prob_gain": "P(gain > 1 mo of 24)"}
+    for name, label in labels.items():
+        (after,) = (line for line in axes.lines if line.get_label() == label)
+        wanted = data[f"prior_{name}"].to_numpy()
+        (before,) = (line for line in axes.lines if np.array_equal(line.get_ydata(), wanted))
+        assert before.get_color() == after.get_color()
+        assert before.is_dashed() == after.is_dashed()
+        assert before.get_linewidth() < after.get_linewidth()
+        assert before.get_alpha() < 1.0
+    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert told == [*labels.values(), "thin, pale: before the data"]
+
+
 def test_hazard_ratio_over_a_modifier_on_its_own_scale():
     data = made("hazard_ratio").assign_attrs(log=False)
     assert plot_hazard_ratio(data).axes[0].get_xscale() == "linear"
@@ -311,6 +330,11 @@ def test_subgroups_show_who_they_are_and_what_they_say_alone():
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["afp_high 0  (48; 6+26)", "afp_high 1  (32; 0+16)"]
     assert [line.get_label() for line in axes.lines[:2]] == ["rates of the subgroup alone", "model"]
+    told = [text.get_text() for text in axes.texts]
+    assert "HR (95 %)  P(HR < 1) (before data)" in told
+    # The prior probability in brackets, where it is known.
+    assert "0.60 (0.40-1.10)  P 0.93 (0.50)" in told
+    assert "0.70 (0.30-1.40)  P 0.80" in told
     low, high = axes.get_xlim()
     assert 0.05 < low < 0.11
     assert 4.9 < high < 6.0

@@ -11,7 +11,7 @@ from bayes_ihlrt.estimands.curves import rmst
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.estimands.subgroups import crude_rate_ratios, subgroup_log_hazard_ratio
-from bayes_ihlrt.estimands.summary import probability, summarise
+from bayes_ihlrt.estimands.summary import chance_above, probability, summarise
 from bayes_ihlrt.names import STRATEGY
 
 _SAMPLE = ("chain", "draw")
@@ -72,10 +72,11 @@ def subgroup_data(result: FitResult) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``median, q2.5, q97.5, prob_benefit`` of the model's hazard ratio; ``ratio, low, high`` of
-        the crude rate ratio, ``patients``, ``events_treated``, ``events_untreated``, all over
-        ``subgroup``, NaN where nobody of the population is in it. Attribute ``overall``, the hazard
-        ratio over the population.
+        ``median, q2.5, q97.5, prob_benefit`` of the model's hazard ratio, and the last before the
+        data, ``prior_prob_benefit`` (NaN where it is not known); ``ratio, low, high`` of the crude
+        rate ratio, ``patients``, ``events_treated``, ``events_untreated``, all over ``subgroup``,
+        NaN where nobody of the population is in it. Attribute ``overall``, the hazard ratio over
+        the population.
     """
     columns = result.spec.estimands.subgroups
     weights = weigher(result.spec, result.propensity)(result.fit)
@@ -85,8 +86,22 @@ def subgroup_data(result: FitResult) -> xr.Dataset:
         "median"
     ]
     crude = crude_rate_ratios(result.fit, columns)
+    chance = probability(log_hr < 0.0).where(log_hr.notnull().all(_SAMPLE))
+    before = _subgroups_before(result, chance)
     return (
-        found.assign(prob_benefit=probability(log_hr < 0.0).where(log_hr.notnull().all(_SAMPLE)))
+        found.assign(prob_benefit=chance, prior_prob_benefit=before)
         .merge(crude)
         .assign_attrs(overall=float(overall))
+    )
+
+
+def _subgroups_before(result: FitResult, after: xr.DataArray) -> xr.DataArray:
+    """Prior probability that treatment lowers the hazard, where there is a posterior one."""
+    if result.before is None:
+        return xr.full_like(after, np.nan)
+    weights = weigher(result.spec, result.propensity)(result.before)
+    columns = result.spec.estimands.subgroups
+    draws = subgroup_log_hazard_ratio(result.before, columns, weights=weights).to_numpy()
+    return after.copy(data=chance_above(np.zeros_like(draws), draws).mean(axis=(0, 1))).where(
+        after.notnull()
     )

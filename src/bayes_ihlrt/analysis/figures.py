@@ -141,7 +141,8 @@ def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.D
     Returns
     -------
     xarray.Dataset
-        ``median, q2.5, q97.5, prob_benefit, prob_gain`` over the modifier's ``value``;
+        ``median, q2.5, q97.5, prob_benefit, prob_gain`` over the modifier's ``value``, and before
+        the data ``prior_prob_benefit, prior_prob_gain``;
         ``patients`` holds each patient's value; ``cross_at`` and ``cross_level`` over ``crossing``
         where ``cross_of`` (0: prob_benefit, 1: prob_gain) passes a level. Attributes: the
         modifier's ``label``, its ``reference`` and ``log``; ``gain`` and ``horizon`` (months);

@@ -194,7 +194,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         tell("comparing with the prior")
         treatment = None if spec.treatment is None else spec.treatment.name
         conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
-        interaction = describe_interaction(fit, before, spec, weigh)
+        interaction = describe_interaction(fit, before, spec, weigh, fewer=fewer)
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec)
     tell("summarising")

@@ -64,7 +64,9 @@ class InteractionResult:
         modifier is not a straight line in the model.
     curve : xarray.Dataset
         Over the modifier's ``value``: ``median, q2.5, q97.5`` of the hazard ratio, ``prob_benefit``
-        (hazard ratio below 1) and ``prob_gain`` (more than that many months gained).
+        (hazard ratio below 1) and ``prob_gain`` (more than that many months gained), and both
+        before the data, ``prior_prob_benefit`` and ``prior_prob_gain`` (ties count half). NaN
+        where not defined.
     crossings : dict of str to tuple of Crossing
         Where ``prob_benefit`` and ``prob_gain`` pass the levels.
     """
@@ -100,7 +102,7 @@ class InteractionResult:
 
 
 def describe_interaction(
-    fit: FittedModel, prior: FittedModel, spec: AnalysisSpec, weigh: Weigh
+    fit: FittedModel, prior: FittedModel, spec: AnalysisSpec, weigh: Weigh, *, fewer: FittedModel
 ) -> InteractionResult | None:
     """Return what a posterior says of the interaction of treatment and modifier.
 
@@ -114,6 +116,8 @@ def describe_interaction(
         Values of the modifier, horizons, gain and levels.
     weigh : callable
         From a fit to the weights of its patients.
+    fewer : FittedModel
+        As `prior` with fewer draws, for what is told at many values of the modifier.
 
     Returns
     -------
@@ -140,6 +144,7 @@ def describe_interaction(
     log = modifier.transform is ModifierTransform.LOG2
     values = _values(observed, log=log)
     curve, chances = _curve(fit, values, question, log=log)
+    curve = curve.assign(_chances_before(fewer, values, question))
     statements = mitigation_statements(fit, prior, question)
     return InteractionResult(
         question=question,
@@ -208,6 +213,24 @@ def _curve(
     found = found.assign(prob_gain=probability(gained > question.gain))
     chances = {"prob_benefit": benefit, "prob_gain": gain_chance(gained, question.gain, log=log)}
     return found, chances
+
+
+def _chances_before(
+    prior: FittedModel, values: Floats, question: Question
+) -> dict[str, tuple[str, Floats]]:
+    """What the curve's probabilities were before the data; NaN where hazards leave every float."""
+    weights = question.weigh(prior)
+    log_hr = log_hazard_ratio(prior, values, weights=weights).to_numpy()
+    benefit = chance_above(np.zeros_like(log_hr), log_hr).mean(axis=(0, 1))
+    gain = np.full_like(benefit, np.nan)
+    if not undefined_survival(prior):
+        with np.errstate(over="ignore", invalid="ignore"):
+            months = gain_by_modifier(
+                prior, values, question.horizon, question.treated, weights=weights
+            ).to_numpy()
+        chance = chance_above(months, np.full_like(months, question.gain)).mean(axis=(0, 1))
+        gain = np.where(np.isfinite(months).all(axis=(0, 1)), chance, np.nan)
+    return {"prior_prob_benefit": ("value", benefit), "prior_prob_gain": ("value", gain)}
 
 
 def _multiplicative(

@@ -20,6 +20,7 @@ from bayes_ihlrt.plots.frame import (
 )
 
 _ENTRY: Final = {"treated": " (enters at treatment)"}
+_PALE: Final = 0.6
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
 
 
@@ -86,7 +87,8 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
     matplotlib.figure.Figure
         Posterior median and 95 % interval, the patients' values as ticks, the reference, and
         in the panel below the probabilities that the hazard is lowered and that treatment gains
-        the months that matter, with dots where they pass a level.
+        the months that matter, with dots where they pass a level; thin and pale what they were
+        before the data.
     """
     figure = framed_figure(data, width=7.0, height=5.8)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 2], sharex=True)
@@ -178,13 +180,21 @@ def _risk_table(axes: Axes, data: xr.Dataset) -> None:
 
 
 def _chances(axes: Axes, data: xr.Dataset) -> None:
-    """Probability of benefit over the modifier, in two senses."""
+    """Probability of benefit over the modifier, in two senses, and before the data."""
     attrs = data.attrs
     gained = f"P(gain > {attrs['gain']:g} mo of {attrs['horizon']:g})"
     curves = {"prob_benefit": "P(HR < 1)", "prob_gain": gained}
     for number, (name, label) in enumerate(curves.items()):
         colour = COLOURS[number]
         axes.plot(data["value"], data[name], color=colour, linestyle=STYLES[number], label=label)
+        axes.plot(
+            data["value"],
+            data[f"prior_{name}"],
+            color=colour,
+            linestyle=STYLES[number],
+            linewidth=0.8,
+            alpha=_PALE,
+        )
         own = data["cross_of"].to_numpy() == number
         axes.plot(
             data["cross_at"][own],
@@ -196,6 +206,7 @@ def _chances(axes: Axes, data: xr.Dataset) -> None:
         )
     for level in attrs["levels"]:
         axes.axhline(level, color=GREY, linewidth=0.6, linestyle="dotted")
+    axes.plot([], [], color=GREY, linewidth=0.8, alpha=_PALE, label="thin, pale: before the data")
     axes.set(ylim=(0.0, 1.0), ylabel="Probability", yticks=[0.0, *attrs["levels"], 1.0])
     axes.tick_params(axis="y", labelsize=8)
     axes.legend(frameon=False, fontsize=8, loc="best")

@@ -62,7 +62,8 @@ def plot_subgroups(data: xr.Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
         Filled dots: the model's posterior median and 95 % interval; open squares: events per
-        month of the subgroup alone, treated over untreated, without a model.
+        month of the subgroup alone, treated over untreated, without a model. Numbers: the model's
+        hazard ratio, and the probability that it is below 1, before the data in brackets.
     """
     count = data.sizes["subgroup"]
     figure = framed_figure(data, width=7.5, height=1.5 + 0.5 * count)
@@ -137,13 +138,15 @@ def _widest(data: xr.Dataset) -> xr.Dataset:
 
 def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
     top = data.sizes["subgroup"] - 0.4
-    words = [(top, "HR (95 %)  P(HR < 1)")]
+    words = [(top, "HR (95 %)  P(HR < 1) (before data)")]
     for place, name in zip(position, data["subgroup"].to_numpy(), strict=True):
         row = data.sel(subgroup=name)
         text = (
             f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})  "
             f"P {float(row['prob_benefit']):.2f}"
         )
+        before = float(row["prior_prob_benefit"])
+        text += f" ({before:.2f})" if np.isfinite(before) else ""
         words.append((float(place) + 0.1, text))
     for height, text in words:
         axes.annotate(

@@ -12,7 +12,8 @@ _ALT: Final = {
     "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "
     "state, and numbers at risk. The numbers are in the table of survival.",
     "hazard_ratio": "Hazard ratio of treatment over the effect modifier with its 95 % band, and "
-    "the probability that it is below 1. The numbers are in the table of values of the modifier.",
+    "the probability that it is below 1, after and before the data. The numbers are in the table "
+    "of values of the modifier.",
     "forest": "Hazard ratio of every coefficient with its 95 % interval. The numbers are in the "
     "table of parameters.",
     "prior_posterior": "Prior and posterior density of every parameter. Where they are alike, the "
