@@ -31,10 +31,10 @@ def demo_run(tmp_path_factory):
     # Imported here: these take seconds, which tests of the lower floors do not need.
     from typer.testing import CliRunner
 
-    from bayes_ihlrt import analysis
-    from bayes_ihlrt.cli import app
+    from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.cli.main import app
 
-    results, run_fit = [], analysis.run_fit
+    results, run_fit = [], analysis_fit.run_fit
 
     def recording(*arguments, **options):
         results.append(run_fit(*arguments, **options))
@@ -42,7 +42,7 @@ def demo_run(tmp_path_factory):
 
     out = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "run_fit", recording)
+        patch.setattr(analysis_fit, "run_fit", recording)
         printed = CliRunner().invoke(app, ["demo", "--out", str(out)])
     if printed.exception is not None and not isinstance(printed.exception, SystemExit):
         raise printed.exception

@@ -17,16 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import simulate_cohort
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.jax_density import prepared_density
-from bayes_ihlrt.inference.limits import MAX_K_HAT
-from bayes_ihlrt.inference.nuts_audit import SETTINGS, Audit, audit
-from bayes_ihlrt.model.build import PreparedModel, prepare
-from bayes_ihlrt.model.pack import pack
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.limits import MAX_K_HAT
+from bayes_ihlrt.model.arrays import pack
+from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.posterior.audit import SETTINGS, Audit, audit
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 CUTS = [3.0, 6.0, 12.0, 24.0]
 FAMILIES = {

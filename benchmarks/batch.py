@@ -53,10 +53,11 @@ def times(
 
 def problem(n: int, parameters: int) -> tuple[object, dict[str, np.ndarray]]:
     """Return the prepared model and its covariates."""
-    from bayes_ihlrt.data import Cohort, DataSpec
-    from bayes_ihlrt.designs import person_time
-    from bayes_ihlrt.model import ModelSpec
-    from bayes_ihlrt.model.build import prepare
+    from bayes_ihlrt.cohort.load import Cohort
+    from bayes_ihlrt.designs.build import person_time
+    from bayes_ihlrt.model.graph import prepare
+    from bayes_ihlrt.spec.data import DataSpec
+    from bayes_ihlrt.spec.model import ModelSpec
 
     columns = simulate(n, parameters - BASELINE)
     names = [name for name in columns if name.startswith("x")]
@@ -104,8 +105,8 @@ def rates(options: argparse.Namespace) -> dict[str, object]:
     """Measure both engines and both peers on one problem."""
     import jax
 
-    from bayes_ihlrt.inference.batch import BatchEngine
-    from bayes_ihlrt.inference.jax_density import prepared_density
+    from bayes_ihlrt.batch.density import prepared_density
+    from bayes_ihlrt.batch.engine import BatchEngine
 
     n, parameters = options.worker
     prepared, covariates = problem(n, parameters)
@@ -146,8 +147,8 @@ def peers(density: object, members: dict[str, np.ndarray], refits: int) -> dict[
     import pymc as pm
     from scipy.optimize import minimize
 
-    from bayes_ihlrt.inference.nuts import sample
-    from bayes_ihlrt.inference.settings import SamplerSpec
+    from bayes_ihlrt.posterior.nuts import sample
+    from bayes_ihlrt.spec.sampler import SamplerSpec
 
     model = density.model
     inputs = [
@@ -186,9 +187,9 @@ def peers(density: object, members: dict[str, np.ndarray], refits: int) -> dict[
 
 def memory(options: argparse.Namespace) -> dict[str, object]:
     """Fit many members with their draws reduced, and return the peak memory of the process."""
-    from bayes_ihlrt.inference.batch import BatchEngine
-    from bayes_ihlrt.inference.batch_summary import summarise_draws
-    from bayes_ihlrt.inference.jax_density import prepared_density
+    from bayes_ihlrt.batch.density import prepared_density
+    from bayes_ihlrt.batch.engine import BatchEngine
+    from bayes_ihlrt.batch.summary import summarise_draws
 
     prepared, _ = problem(PATIENTS, 5)
     engine = BatchEngine(prepared_density(prepared))

@@ -16,13 +16,14 @@ import time
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.estimands import NEVER, median_survival, sample_population, survival, treated_from
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.estimands.curves import NEVER, median_survival, survival, treated_from
+from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.spec.model import ModelSpec
 
 SPEC = ModelSpec.from_toml("""
 treatment = "ihlrt"

@@ -7,13 +7,13 @@ from fit_problem import Stopwatch, report, settings, simulate
 watch = Stopwatch()
 import arviz_stats  # noqa: E402
 
-from bayes_ihlrt.data.cohort import Cohort  # noqa: E402
-from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec  # noqa: E402
-from bayes_ihlrt.designs import person_time  # noqa: E402
-from bayes_ihlrt.inference.nuts import compile_model, sample  # noqa: E402
-from bayes_ihlrt.inference.settings import SamplerSpec  # noqa: E402
-from bayes_ihlrt.model.build import build_model  # noqa: E402
-from bayes_ihlrt.model.spec import ModelSpec  # noqa: E402
+from bayes_ihlrt.cohort.load import Cohort  # noqa: E402
+from bayes_ihlrt.designs.build import person_time  # noqa: E402
+from bayes_ihlrt.model.graph import build_model  # noqa: E402
+from bayes_ihlrt.posterior.nuts import compile_model, sample  # noqa: E402
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec  # noqa: E402
+from bayes_ihlrt.spec.model import ModelSpec  # noqa: E402
+from bayes_ihlrt.spec.sampler import SamplerSpec  # noqa: E402
 
 SPEC = """
 treatment = "arm"

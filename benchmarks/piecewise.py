@@ -58,11 +58,13 @@ def simulate(n: int) -> dict[str, np.ndarray]:
 
 def work(n: int) -> dict[str, float]:
     """Fit one size and return seconds by stage."""
-    from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-    from bayes_ihlrt.designs import person_time
-    from bayes_ihlrt.estimands import NEVER, rmst, treated_from
-    from bayes_ihlrt.inference import SamplerSpec, fit_model
-    from bayes_ihlrt.model import ModelSpec
+    from bayes_ihlrt.cohort.load import Cohort
+    from bayes_ihlrt.designs.build import person_time
+    from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+    from bayes_ihlrt.posterior.fitted import fit_model
+    from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+    from bayes_ihlrt.spec.model import ModelSpec
+    from bayes_ihlrt.spec.sampler import SamplerSpec
 
     columns = simulate(n)
     seconds: dict[str, float] = {}

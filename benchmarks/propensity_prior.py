@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.names import EstimandTarget
-from bayes_ihlrt.propensity import balancing_weight, effective_sample_size
+from bayes_ihlrt.propensity.weights import balancing_weight, effective_sample_size
 
 Floats = NDArray[np.float64]
 

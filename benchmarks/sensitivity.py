@@ -50,12 +50,10 @@ def main() -> None:
     """Time both engines; print and write what was measured."""
     import pymc as pm
 
-    from bayes_ihlrt.analysis.checking import check_analysis
-    from bayes_ihlrt.analysis.reading import load_spec
-    from bayes_ihlrt.inference import nuts
-    from bayes_ihlrt.inference.settings import SamplerSpec
-    from bayes_ihlrt.model.build import build_graph, prepare
-    from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
+    from bayes_ihlrt.analysis.check import check_analysis
+    from bayes_ihlrt.model.graph import build_graph, prepare
+    from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
+    from bayes_ihlrt.posterior import nuts
     from bayes_ihlrt.sensitivity.cells import cell_priors, fit_cells
     from bayes_ihlrt.sensitivity.quantities import (
         Wanted,
@@ -63,6 +61,8 @@ def main() -> None:
         read_quantities,
         summarise_quantities,
     )
+    from bayes_ihlrt.spec.read import load_spec
+    from bayes_ihlrt.spec.sampler import SamplerSpec
 
     options = arguments()
     spec = load_spec("primary")

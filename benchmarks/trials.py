@@ -15,11 +15,11 @@ import resource
 import time
 from pathlib import Path
 
-from bayes_ihlrt.inference.cores import available_cores
+from bayes_ihlrt.limits import available_cores
+from bayes_ihlrt.spec.scenario import ScenarioSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.calibration import simulate_design
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.engine import LocalPool
-from bayes_ihlrt.trials.scenario import ScenarioSpec
+from bayes_ihlrt.trials.units import LocalPool
 
 RULE = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.985}
 DESIGN = {

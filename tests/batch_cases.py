@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.model import ModelSpec
 
 RATE = 'log_rate = { dist = "Gamma", alpha = 2.0, beta = 20.0, on = "exp" }'
 EXPONENTIAL = f"""

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
-from bayes_ihlrt.hazards import Piecewise, Weibull
-from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.model.likelihood import event_times
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 PATIENTS = 250
 LOG_HR, PER_DOUBLING, ALBI = np.log(0.6), 0.4, 0.5

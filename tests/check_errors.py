@@ -30,8 +30,8 @@ CHECKS = (
 
 def verdicts(scenario, seed):
     """Return the verdict and the p-value of every check on one simulated cohort."""
-    from bayes_ihlrt.checks.residual_verdicts import residual_verdicts
-    from bayes_ihlrt.inference.shared_fit import fit_shared
+    from bayes_ihlrt.checks.verdicts import residual_verdicts
+    from bayes_ihlrt.posterior.fitted import fit_shared
 
     case = check_case(scenario, seed)
     fit = fit_shared(SPEC, case.person_time, SETTINGS)

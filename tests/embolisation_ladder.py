@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bayes_ihlrt.analysis.ladder import LadderResult, bias_ladder
-from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences, rung_label
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.data import Cohort
-from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.ladder.figure import ladder_data, ladder_sentences, rung_label
+from bayes_ihlrt.ladder.run import LadderResult, bias_ladder
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import load_spec
 
 TITLES = {
     "first-visit": "Embolisation from the first visit on",

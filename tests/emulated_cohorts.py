@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bayes_ihlrt.data import Cohort
-from bayes_ihlrt.data.visits import Visits
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.names import StartRule
 
 STEP = 1.5

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bayes_ihlrt.explorer.serving import listening, server
+from bayes_ihlrt.explorer.app import listening, server
 from bayes_ihlrt.explorer.session import Session
-from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.operating import (
     AtLook,
+    Estimated,
     OnTarget,
     OperatingCharacteristics,
+    share,
 )
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.spec.model import ModelSpec
 
 CHAINS, DRAWS = 2, 3
 RNG = np.random.default_rng(1)

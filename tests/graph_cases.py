@@ -7,9 +7,9 @@ import numpy as np
 import pytensor
 from scipy.interpolate import BSpline
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.model import ModelSpec
 
 CUTS = (3.0, 8.0, 15.0)
 HAZARDS = {

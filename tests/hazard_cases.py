@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from bayes_ihlrt.hazards import Exponential, Gompertz, MSpline, Piecewise, Weibull
+from bayes_ihlrt.hazards.exponential import Exponential
+from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.weibull import Weibull
 
 FAMILIES = [
     Exponential(),

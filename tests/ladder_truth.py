@@ -15,19 +15,19 @@ import time
 import warnings
 from pathlib import Path
 
-from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.rung_fit import fit_rung
-from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.data.truth import CohortTruth
-from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.designs.transitions import transitions
+from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.estimands.contrasts import summarise
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.summary import summarise
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.propensity.separation import SeparationWarning
+from bayes_ihlrt.ladder.fit import fit_rung
+from bayes_ihlrt.ladder.rungs import WEIGHTS, plan_rungs
+from bayes_ihlrt.multistate.rows import transitions
+from bayes_ihlrt.posterior.fitted import fit_shared
+from bayes_ihlrt.propensity.model import SeparationWarning
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.states import Transition
+from bayes_ihlrt.synthetic.truth import CohortTruth
 from ladder_truth_report import LARGE, PATIENTS, SMALL, report, small_table
 from true_contrasts import AT, GRACE, HORIZON, LANDMARK, NAIVE, Scenario, observed
 

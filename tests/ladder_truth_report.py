@@ -5,8 +5,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import person_time
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 from clone_truth import section
 from true_contrasts import AT, precise_targets
 
@@ -255,11 +256,11 @@ INTRODUCTION = """# Known truth for the bias ladder
 
 Rungs of the ladder, fitted as the ladder fits it, on synthetic cohorts whose truth is known.
 Written by `python tests/ladder_truth.py report`; the mechanism is that of
-`bayes_ihlrt.data.mechanism`, with treatment and response under scenarios as titled, decisions every
-three months, landmark 3, grace 6, overlap weights (clones: everybody), wide priors and propensity
-`nlr * response + albi + afp_high` (at the landmark), with `bs(time, df=3)` where treatment may
-start at any time and `C(number)` where it is given at the visits (for clones, and where treatment
-brings response: see below).
+`bayes_ihlrt.synthetic.mechanism`, with treatment and response under scenarios as titled, decisions
+every three months, landmark 3, grace 6, overlap weights (clones: everybody), wide priors and
+propensity `nlr * response + albi + afp_high` (at the landmark), with `bs(time, df=3)` where
+treatment may start at any time and `C(number)` where it is given at the visits (for clones, and
+where treatment brings response: see below).
 
 The truth of a rung is that of the estimand it targets:
 (a) the coefficients of the mechanism, for the split model with response as it changes and for the

@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 from scipy.optimize import minimize
 
-from bayes_ihlrt.model.build import build_model
+from bayes_ihlrt.model.graph import build_model
 
 # Steps of central differences of an exact gradient: error about 1e-10 of the Hessian.
 STEP = 1e-5

@@ -5,8 +5,8 @@
 
 Cohorts come from `simulate_cohort` with its default truth: treatment on demand, confounded by
 response and hepatic reserve. The model that is fitted has response as a time-varying covariate, so
-that its coefficients have a truth (see `bayes_ihlrt.data.truth`). The graph is compiled once; every
-further cohort is a refit with other data.
+that its coefficients have a truth (see `bayes_ihlrt.synthetic.truth`). The graph is compiled once;
+every further cohort is a refit with other data.
 """
 
 import sys
@@ -16,17 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 import pymc as pm
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import simulate_cohort
-from bayes_ihlrt.data.truth import CohortTruth
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.inference.gate import convergence
-from bayes_ihlrt.inference.nuts import sample
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.build import build_graph, prepare
-from bayes_ihlrt.model.pack import pack
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.model.arrays import pack
+from bayes_ihlrt.model.graph import build_graph, prepare
+from bayes_ihlrt.posterior.fitted import fit_shared
+from bayes_ihlrt.posterior.gate import convergence
+from bayes_ihlrt.posterior.nuts import sample
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.synthetic.simulate import simulate_cohort
+from bayes_ihlrt.synthetic.truth import CohortTruth
 
 COHORTS, PATIENTS, FIRST_SEED = 200, 400, 1000
 MORE_SEED = 20_000
@@ -160,8 +161,8 @@ def report(found):
         f"`{SPEC.outcome.group}`, a Weibull baseline, split person-time and wide priors. "
         "Response to systemic therapy is a "
         "time-varying covariate: without it the coefficient of treatment has no truth here (see "
-        "`bayes_ihlrt.data.truth`). The graph was compiled once and refitted with each cohort's "
-        "data.",
+        "`bayes_ihlrt.synthetic.truth`). The graph was compiled once and refitted with each "
+        "cohort's data.",
         "",
         f"Coverage is that of the central {LEVEL:.0%} posterior interval; with {count} cohorts its "
         f"standard error is {np.sqrt(LEVEL * (1 - LEVEL) / count):.1%}. The error of the mean is "

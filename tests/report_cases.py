@@ -8,12 +8,11 @@ from shutil import copytree
 import numpy as np
 
 import trial_cases
-from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.report.files import staged, write_json
-from bayes_ihlrt.trials.curves import run_curve
-from bayes_ihlrt.trials.nuts_audit import AuditedFit, PlanAudit
+from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.trials.audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.operating import operating_characteristics
-from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict
+from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import statements, targets
 from bayes_ihlrt.trials.units import Task
 

@@ -17,23 +17,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import simulate_cohort
-from bayes_ihlrt.data.true_estimands import TrueQuantity, true_estimands
-from bayes_ihlrt.data.truth import CohortTruth
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.estimands import (
-    NEVER,
-    bootstrap_weights,
-    contrast,
-    rmst,
-    sample_population,
-    treated_from,
-)
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.estimands.contrasts import contrast
+from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.population import bootstrap_weights, sample_population
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.posterior.fitted import fit_shared
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.synthetic.simulate import TrueQuantity, simulate_cohort, true_estimands
+from bayes_ihlrt.synthetic.truth import CohortTruth
 
 COHORTS, PATIENTS, FIRST_SEED, HORIZON = 200, 400, 5000, 24.0
 LEVEL = 0.95

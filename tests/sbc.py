@@ -17,10 +17,10 @@ from time import perf_counter
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.checks.bands import grid_points, holm, simultaneous_band
-from bayes_ihlrt.checks.sbc import LEVEL, REPLICATES, calibrate
-from bayes_ihlrt.checks.scenario import GROUPS, Scenario, all_scenarios
-from bayes_ihlrt.plots.calibration import plot_calibration
+from bayes_ihlrt.calibration.bands import grid_points, holm, simultaneous_band
+from bayes_ihlrt.calibration.sbc import LEVEL, REPLICATES, calibrate
+from bayes_ihlrt.calibration.scenario import GROUPS, Scenario, all_scenarios
+from bayes_ihlrt.plots.checks import plot_calibration
 
 SEED = 20_260
 CHUNK = 32

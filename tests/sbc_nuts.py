@@ -8,8 +8,8 @@ Exit status 1 where a quantity is not calibrated, or more chains than a fifth fa
 
 import sys
 
-from bayes_ihlrt.checks.sbc_nuts import calibrate_by_nuts
-from bayes_ihlrt.checks.scenario import all_scenarios
+from bayes_ihlrt.calibration.sbc import calibrate_by_nuts
+from bayes_ihlrt.calibration.scenario import all_scenarios
 
 A_WEEK = 3
 # A few dozen quantities a week: one in twenty weeks would raise a false alarm.

@@ -29,17 +29,17 @@ def power_scaling():
         By component and power: mean and P(below 0) of the log hazard ratio by weights and by a
         refit, difference in Monte Carlo standard errors, Pareto k-hat.
     """
-    from bayes_ihlrt.analysis.checking import check_analysis
-    from bayes_ihlrt.analysis.reading import load_spec
-    from bayes_ihlrt.model.build import prepare
+    from bayes_ihlrt.analysis.check import check_analysis
+    from bayes_ihlrt.model.graph import prepare
     from bayes_ihlrt.sensitivity.cells import fit_cells
-    from bayes_ihlrt.sensitivity.power_fit import power_scale, scaled_cells
+    from bayes_ihlrt.sensitivity.power import power_scale, scaled_cells
     from bayes_ihlrt.sensitivity.quantities import (
         Wanted,
         as_fit,
         read_quantities,
         summarise_quantities,
     )
+    from bayes_ihlrt.spec.read import load_spec
 
     spec = load_spec("primary")
     rows = check_analysis(spec, "ihlrt_synthetic").person_time
@@ -117,15 +117,10 @@ def latent():
     list of dict
         By bias prior.
     """
-    from bayes_ihlrt.inference.batch import BatchEngine
-    from bayes_ihlrt.inference.batch_summary import summarise_batch
-    from bayes_ihlrt.inference.jax_density import jax_density
-    from bayes_ihlrt.sensitivity.latent_graph import (
-        BIAS,
-        LatentPrior,
-        build_latent,
-        no_confounder,
-    )
+    from bayes_ihlrt.batch.density import jax_density
+    from bayes_ihlrt.batch.engine import BatchEngine
+    from bayes_ihlrt.batch.summary import summarise_batch
+    from bayes_ihlrt.sensitivity.latent import BIAS, LatentPrior, build_latent, no_confounder
     from sensitivity_cases import two_row_model
 
     strength = {"outcome": np.log(4.0), "initiation": np.log(0.2)}
@@ -167,7 +162,7 @@ def latent():
 
 def limits():
     """Return sceptical limits of the published effects."""
-    from bayes_ihlrt.sensitivity.effects import EVIDENCE
+    from bayes_ihlrt.clinical.effects import EVIDENCE
 
     return [each for each in EVIDENCE if np.isfinite(each.effect.sceptical_limit)]
 

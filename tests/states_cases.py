@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import simulate_cohort
-from bayes_ihlrt.data.visits import Visits
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs.transitions import transitions
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.visits import Visits
+from bayes_ihlrt.multistate.rows import transitions
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")
 SWITCHES = {"response": "response_months", "progression": "progression_months"}
@@ -34,10 +34,10 @@ def fabricate(cohort, spec, draws, *, chains=2):
     # Imported here: these take seconds, which tests of the rows do not need.
     import xarray as xr
 
-    from bayes_ihlrt.estimands.transition_fit import TransitionFit
-    from bayes_ihlrt.inference.fitted import FittedModel
-    from bayes_ihlrt.inference.gate import Convergence
-    from bayes_ihlrt.model.build import prepare
+    from bayes_ihlrt.model.graph import prepare
+    from bayes_ihlrt.multistate.fit import TransitionFit
+    from bayes_ihlrt.posterior.fitted import FittedModel
+    from bayes_ihlrt.posterior.gate import Convergence
 
     data = transitions(
         cohort,

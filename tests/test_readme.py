@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bayes_ihlrt.data import datasets
+from bayes_ihlrt.cohort import datasets
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

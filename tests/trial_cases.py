@@ -1,8 +1,8 @@
 """Small trial designs that tests share: one compiled model serves most of them."""
 
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.plan_spec import TrialPlan
-from bayes_ihlrt.trials.scenario import ScenarioSpec
+from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.scenario import ScenarioSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 
 SUCCESS = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
 FLAT = {"default": {"dist": "Normal", "mu": 0.0, "sigma": 100.0}}

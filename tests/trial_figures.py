@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.trials.estimated import share
-from bayes_ihlrt.trials.figure_data import curve_data
+from bayes_ihlrt.trials.figures import curve_data
+from bayes_ihlrt.trials.operating import share
 
 QUANTILES = [0.05, 0.5, 0.95]
 

@@ -57,7 +57,7 @@ def errors():
     tuned = calibrate_threshold(cases.design(), null.table, alpha=0.025)
     strict = exact_threshold(0.025, [50, 100])
     won = (null.table["probability"][:, :, 0] > strict).any(axis=1)
-    from bayes_ihlrt.trials.estimated import share
+    from bayes_ihlrt.trials.operating import share
 
     yield f"type I error at the exact threshold {strict:.4f}", share(won), 0.025
     CALIBRATED.append((tuned.threshold, strict, tuned.success))

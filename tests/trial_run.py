@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import trial_cases as cases
-from bayes_ihlrt.trials.engine import open_pool, run_trials
-from bayes_ihlrt.trials.store import Store
-from bayes_ihlrt.trials.units import Task
+from bayes_ihlrt.trials.units import Store, Task, open_pool, run_trials
 
 
 def main():

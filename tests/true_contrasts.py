@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes_ihlrt.data.mechanism import (
+from bayes_ihlrt.synthetic.mechanism import (
     death_time,
     doublings,
     draw_patients,
@@ -20,7 +20,7 @@ from bayes_ihlrt.data.mechanism import (
     initiation_time,
     progression_time,
 )
-from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.synthetic.truth import CohortTruth
 
 LANDMARK, GRACE, HORIZON = 3.0, 6.0, 24.0
 AT = (2.0, 5.0)

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import emulate
-from bayes_ihlrt.inference.weighting import WeightedAnalysis
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.weighted.analysis import WeightedAnalysis
 from emulated_cohorts import simulated
 
 DATA = DataSpec(patient="id", time="months", event="death")

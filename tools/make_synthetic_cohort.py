@@ -20,9 +20,8 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.simulate import SimulatedCohort, simulate_cohort
-from bayes_ihlrt.data.true_estimands import true_estimands
-from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.synthetic.simulate import SimulatedCohort, simulate_cohort, true_estimands
+from bayes_ihlrt.synthetic.truth import CohortTruth
 
 PATIENTS, TREATED, DEATHS, FIRST_SEED = 80, 20, range(40, 61), 1
 RULE = "the first of seeds 1, 2, 3, ... with 20 treated of 80 and 40 to 60 deaths"
@@ -104,7 +103,7 @@ def truth_of(cohort: SimulatedCohort) -> dict[str, Any]:
         "log_hazard_ratios": truth.log_hazard_ratios,
         "log_hazard_ratios_hold_for": (
             "a model of split person-time with covariates, centre and response as a time-varying "
-            "covariate; without response, see bayes_ihlrt.data.truth"
+            "covariate; without response, see bayes_ihlrt.synthetic.truth"
         ),
         "centre_effects": cohort.attrs["centre_effects"],
         "estimands": [asdict(row) for row in estimands],

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from bayes_ihlrt.data.datasets import columns
+from bayes_ihlrt.cohort.datasets import columns
 
 SEED = 20_260_318
 FIRST_SCAN, COMPLETE, SEVERE = 1.5, 1.0 / 7.0, 0.30

@@ -108,7 +108,7 @@ def command_page() -> str:
     from typer.main import get_command
     from typer.testing import CliRunner
 
-    from bayes_ihlrt.cli import app
+    from bayes_ihlrt.cli.main import app
 
     runner, wide = CliRunner(), {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb"}
     lines = ["# Command line", ""]

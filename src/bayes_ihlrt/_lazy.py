@@ -1,8 +1,10 @@
-"""Public names that load their module on first use, so that an import stays fast."""
+"""Names and modules that load on first use, so that an import stays fast."""
 
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import LazyLoader, find_spec, module_from_spec
+from types import ModuleType
 
 
 def lazy_names(
@@ -41,3 +43,31 @@ def lazy_names(
         return sorted({*vars(sys.modules[package]), *names, *submodules})
 
     return load, public
+
+
+def lazy_module(name: str) -> ModuleType:
+    """Return a module whose code runs when the first of its names is asked for.
+
+    Parameters
+    ----------
+    name : str
+        Dotted, in full.
+
+    Returns
+    -------
+    module
+        The one that other imports of this name find, too.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = find_spec(name)
+    if spec is None or spec.loader is None:
+        message = f"there is no module {name!r}"
+        raise ModuleNotFoundError(message, name=name)
+    spec.loader = LazyLoader(spec.loader)
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    parent, _, last = name.rpartition(".")
+    setattr(sys.modules[parent], last, module)
+    return module

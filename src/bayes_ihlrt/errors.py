@@ -93,7 +93,7 @@ class DataError(InputError):
 
     Examples
     --------
-    >>> from bayes_ihlrt.data.datasets import csv_path
+    >>> from bayes_ihlrt.cohort.datasets import csv_path
     >>> try:
     ...     csv_path("hart")
     ... except DataError as error:
@@ -107,7 +107,7 @@ class SpecificationError(InputError):
 
     Examples
     --------
-    >>> from bayes_ihlrt.data.simulate import simulate_cohort
+    >>> from bayes_ihlrt.synthetic.simulate import simulate_cohort
     >>> try:
     ...     simulate_cohort(1, seed=0)
     ... except SpecificationError as error:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import DataSpec, TreatmentSpec, load_cohort
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.jax_density import prepared_density
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.cohort.load import load_cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DAYS_PER_MONTH
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
 
 pytestmark = pytest.mark.golden
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import Cohort, DataSpec
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.hazards import Weibull, WeibullPH, weibull_in_unit
-from bayes_ihlrt.inference.fitted import fit_model
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.hazards.convert import WeibullPH, weibull_in_unit
+from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.posterior.fitted import fit_model
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 pytestmark = pytest.mark.golden
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, load_cohort
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs import emulate, person_time
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.names import DAYS_PER_MONTH, EstimandTarget, StartRule
 from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 pytestmark = pytest.mark.golden
 

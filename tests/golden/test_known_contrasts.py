@@ -11,14 +11,16 @@ mechanism of `simulate_null`.
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, datasets
-from bayes_ihlrt.data.simulate import simulate_null
-from bayes_ihlrt.designs import person_time
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DAYS_PER_MONTH
+from bayes_ihlrt.posterior.fitted import fit_shared
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.synthetic.simulate import simulate_null
 
 pytestmark = pytest.mark.golden
 

@@ -11,14 +11,11 @@ import pytest
 from causaldata import nhefs
 
 from bayes_ihlrt.names import EstimandTarget
-from bayes_ihlrt.propensity import (
-    PropensitySpec,
-    balancing_weight,
-    build_propensity,
-    logit_propensity,
-    prepare_propensity,
-)
+from bayes_ihlrt.propensity.graph import build_propensity, logit_propensity
+from bayes_ihlrt.propensity.model import prepare_propensity
 from bayes_ihlrt.propensity.point import propensity
+from bayes_ihlrt.propensity.weights import balancing_weight
+from bayes_ihlrt.spec.propensity import PropensitySpec
 from maximum_likelihood import maximise_graph
 
 pytestmark = pytest.mark.golden

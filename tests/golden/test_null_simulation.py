@@ -10,10 +10,11 @@ hazard g, 0.653 for the mechanism of `simulate_null`, and 0.579 with its censori
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.null_simulation import simulate_naive
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import NullTruth, simulate_null
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.ladder.null import simulate_naive
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.synthetic.simulate import NullTruth, simulate_null
 
 pytestmark = pytest.mark.golden
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.estimands import NEVER, kaplan_meier, restricted_area, rmst
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.estimands.curves import NEVER, rmst
+from bayes_ihlrt.estimands.product_limit import kaplan_meier, restricted_area
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.spec.model import ModelSpec
 
 pytestmark = pytest.mark.golden
 FILE = Path(__file__).parent / "data" / "pbc.csv"

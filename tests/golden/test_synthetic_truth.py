@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from bayes_ihlrt.data import datasets
+from bayes_ihlrt.cohort import datasets
 
 TRUTH = json.loads(datasets.csv_path("ihlrt_synthetic").with_suffix(".json").read_text("utf-8"))
 

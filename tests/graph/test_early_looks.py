@@ -5,8 +5,8 @@ import pytest
 from validation.outside.early_look import exact_success
 
 import trial_cases as cases
-from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences, unit_words
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.report.plan import bias_sentences, corrected_sentences, unit_words
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.early_looks import corrected_looks, doubtful_looks
 from bayes_ihlrt.trials.plan import run_plan
 

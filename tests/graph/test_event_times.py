@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 import graph_cases as cases
-from bayes_ihlrt.designs import PersonTime
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import BayesIhlrtError
 from bayes_ihlrt.model import arrays
-from bayes_ihlrt.model.build import build_graph, build_model, prepare
+from bayes_ihlrt.model.graph import build_graph, build_model, prepare
 from bayes_ihlrt.model.likelihood import event_times
 
 PATIENTS = 4000

@@ -5,7 +5,7 @@ import pytest
 
 import graph_cases as cases
 from bayes_ihlrt.model import arrays
-from bayes_ihlrt.model.build import build_graph, prepare
+from bayes_ihlrt.model.graph import build_graph, prepare
 
 SLOPES = "(1 + treated | centre)"
 

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import graph_cases as cases
-from bayes_ihlrt.model.build import build_graph, prepare
 from bayes_ihlrt.model.contrasts import orthonormal_basis
+from bayes_ihlrt.model.graph import build_graph, prepare
 
 LOG_MEDIAN = {"median_survival": 12.0, "upper": 40.0}
 NORMAL = {"dist": "Normal", "mu": -3.0, "sigma": 0.7}

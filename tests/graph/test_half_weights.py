@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 from scipy.special import polygamma
 
-from bayes_ihlrt.data import Cohort
-from bayes_ihlrt.designs import emulate
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.inference import bootstrap, weighted_models
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
-from bayes_ihlrt.inference.bootstrap import linked_bootstrap
-from bayes_ihlrt.inference.half_weights import half_weight_covariance
-from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighting import prepare_weighted
-from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted import bootstrap
+from bayes_ihlrt.weighted import models as weighted_models
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
+from bayes_ihlrt.weighted.analysis import prepare_weighted
+from bayes_ihlrt.weighted.bootstrap import (
+    degrees_of_freedom,
+    half_weight_covariance,
+    linked_bootstrap,
+    widened,
+)
+from bayes_ihlrt.weighted.models import Models
 from weighted_cases import (
     ARM,
     DATA,

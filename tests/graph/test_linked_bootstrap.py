@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import emulate
-from bayes_ihlrt.inference import weighted_models
-from bayes_ihlrt.inference.bootstrap import linked_bootstrap
-from bayes_ihlrt.inference.shared_modes import modes
-from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighting import prepare_weighted
-from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted import models as weighted_models
+from bayes_ihlrt.weighted.analysis import prepare_weighted
+from bayes_ihlrt.weighted.bootstrap import linked_bootstrap
+from bayes_ihlrt.weighted.models import Models, modes
 from weighted_cases import EXPONENTIAL, confounded
 
 DATA = DataSpec(patient="id", time="months", event="death")

@@ -5,10 +5,10 @@ import pytest
 
 import batch_cases as cases
 import graph_cases
-from bayes_ihlrt.inference.jax_density import jax_density, prepared_density
-from bayes_ihlrt.inference.member_flags import member_flags
+from bayes_ihlrt.batch.density import jax_density, prepared_density
+from bayes_ihlrt.batch.failures import member_flags
 from bayes_ihlrt.model import arrays
-from bayes_ihlrt.model.build import build_graph, prepare
+from bayes_ihlrt.model.graph import build_graph, prepare
 
 MEMBERS = 4
 
@@ -111,7 +111,7 @@ def test_many_members_are_looked_at_in_parts(density, monkeypatch):
     (event,) = repeated(density, "event")
     event[2] = 0.0
     whole = flags(density, event=event)
-    monkeypatch.setattr("bayes_ihlrt.inference.member_flags._CHUNK", 1)
+    monkeypatch.setattr("bayes_ihlrt.batch.failures._CHUNK", 1)
     parts = flags(density, event=event)
     for name, values in whole.table.items():
         np.testing.assert_array_equal(parts.table[name], values)

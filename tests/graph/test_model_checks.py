@@ -11,29 +11,30 @@ from scipy.stats import gamma, norm
 from scipy.stats import t as student_t
 from validation.outside.misfits import cohort
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.checks.added_terms import since_start
-from bayes_ihlrt.checks.cross_validation import cross_validate
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.batch.importance import resample
+from bayes_ihlrt.checks.accuracy import cross_validate
 from bayes_ihlrt.checks.examination import examine
-from bayes_ihlrt.checks.hazard_terms import by_rows, cut_at, hazard_terms, values_of
-from bayes_ihlrt.checks.leave_out import leave_one_out
-from bayes_ihlrt.checks.periods import CHANGE, effect_by_period
-from bayes_ihlrt.checks.prediction_verdicts import calibration_verdict
-from bayes_ihlrt.checks.refits import refit
-from bayes_ihlrt.checks.residual_verdicts import omitted_centres, residual_verdicts
-from bayes_ihlrt.checks.residuals import expected_events, residual_check
-from bayes_ihlrt.checks.result import ModelChecks
-from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
-from bayes_ihlrt.checks.verdict import Status
+from bayes_ihlrt.checks.families import CHANGE, effect_by_period
+from bayes_ihlrt.checks.leave_out import leave_one_out, refit
+from bayes_ihlrt.checks.result import ModelChecks, Status
+from bayes_ihlrt.checks.risk_sets import (
+    expected_events,
+    hazard_check,
+    residual_check,
+    survival_check,
+)
+from bayes_ihlrt.checks.score import since_start
+from bayes_ihlrt.checks.terms import by_rows, cut_at, hazard_terms, values_of
+from bayes_ihlrt.checks.verdicts import calibration_verdict, omitted_centres, residual_verdicts
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.inference.importance import resample
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.graph_priors import chance_below
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.model.priors import chance_below
+from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.model import ModelSpec
 from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
 
 SMALL, CENTRES = 40, 4

@@ -3,9 +3,9 @@
 import nutpie
 import pytest
 
-from bayes_ihlrt.inference import nuts
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.model.build import build_model
+from bayes_ihlrt.model.graph import build_model
+from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.spec.sampler import SamplerSpec
 from graph_cases import HAZARDS, person_time, specification
 
 

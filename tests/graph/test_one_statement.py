@@ -6,11 +6,11 @@ Truth is maximum likelihood with the same cuts, computed without the package.
 import numpy as np
 import pytest
 
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.inference.engines import outcome_engine
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.model import ModelSpec
 from outside import simulator
 
 FLAT = {"dist": "Normal", "mu": 0.0, "sigma": 100.0}

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import graph_cases as cases
-from bayes_ihlrt.analysis.prior_draws import prior_draws
-from bayes_ihlrt.model.build import build_graph, prepare
+from bayes_ihlrt.analysis.prior import prior_draws
+from bayes_ihlrt.model.graph import build_graph, prepare
 
 DRAWS = 1500
 LOG_MEDIAN = {"median_survival": 12.0, "upper": 40.0}

@@ -7,11 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.model.spec import ModifierSpec
 from bayes_ihlrt.propensity.graph import build_propensity, logit_propensity
-from bayes_ihlrt.propensity.prepare import prepare_propensity
-from bayes_ihlrt.propensity.separation import SeparationWarning
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.propensity.model import SeparationWarning, prepare_propensity
+from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
 from graph_cases import scattered
 
 NLR = ModifierSpec(name="nlr", column="nlr_ratio", transform="log2", reference=3.0)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 import graph_cases as cases
-from bayes_ihlrt.checks.bands import uniformity_p_value
-from bayes_ihlrt.checks.generator import linear_predictor, simulate
-from bayes_ihlrt.checks.quantities import LOG_LIKELIHOOD, SURVIVAL, Quantities
-from bayes_ihlrt.checks.sbc import truth_probabilities
-from bayes_ihlrt.checks.scenario import HAZARDS, Scenario, all_scenarios
-from bayes_ihlrt.checks.template import REFERENCE, build_template
-from bayes_ihlrt.model.build import build_graph
+from bayes_ihlrt.calibration.bands import uniformity_p_value
+from bayes_ihlrt.calibration.quantities import LOG_LIKELIHOOD, SURVIVAL, Quantities
+from bayes_ihlrt.calibration.sbc import truth_probabilities
+from bayes_ihlrt.calibration.scenario import HAZARDS, Scenario, all_scenarios
+from bayes_ihlrt.calibration.simulate import REFERENCE, build_template, linear_predictor, simulate
+from bayes_ihlrt.model.graph import build_graph
 
 
 def scenario(hazard, *, group="intercept + slope", late=True):

@@ -8,23 +8,23 @@ import pytest
 from scipy import stats
 from scipy.special import gammaln
 
+from bayes_ihlrt.batch.density import jax_density
+from bayes_ihlrt.batch.result import POSITION
 from bayes_ihlrt.errors import RefusedError
-from bayes_ihlrt.inference.batch_result import POSITION
-from bayes_ihlrt.inference.jax_density import jax_density
-from bayes_ihlrt.model.build import build_graph
+from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.sensitivity import power as study_of_powers
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
-from bayes_ihlrt.sensitivity.latent import latent_confounding
-from bayes_ihlrt.sensitivity.latent_graph import (
+from bayes_ihlrt.sensitivity.latent import (
     LatentPrior,
     build_latent,
     initiation_data,
+    latent_confounding,
     no_confounder,
 )
-from bayes_ihlrt.sensitivity.power_fit import LIKELIHOOD, log_ratios, scaled_cells, unscaled
+from bayes_ihlrt.sensitivity.power import LIKELIHOOD, log_ratios, scaled_cells, unscaled
+from bayes_ihlrt.sensitivity.priors import power_scaled
 from bayes_ihlrt.sensitivity.quantities import Wanted
-from bayes_ihlrt.sensitivity.scaling import power_scaled
 from sensitivity_cases import ALPHA, BETA, EVENTS, MONTHS, confounded, conjugate
 
 DRAWS = 4000

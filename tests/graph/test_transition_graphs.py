@@ -3,10 +3,9 @@
 import numpy as np
 
 import graph_cases as cases
-from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.designs.transitions import transitions
-from bayes_ihlrt.estimands.transition_spec import StatesSpec
-from bayes_ihlrt.model.build import build_model
+from bayes_ihlrt.model.graph import build_model
+from bayes_ihlrt.multistate.rows import transitions
+from bayes_ihlrt.spec.states import StatesSpec, Transition
 from states_cases import IHLRT, toy_cohort
 
 

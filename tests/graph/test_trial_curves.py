@@ -5,7 +5,7 @@ import pytest
 
 import trial_cases as cases
 from bayes_ihlrt.trials.closed_forms import schoenfeld_power
-from bayes_ihlrt.trials.figure_data import plan_figures
+from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
 
 TRIALS = 2_048

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import trial_cases as cases
-from bayes_ihlrt.trials import frames as module
+from bayes_ihlrt.spec.trial import scaled_design
+from bayes_ihlrt.trials import compiled as module
 from bayes_ihlrt.trials.calibration import simulate_design
-from bayes_ihlrt.trials.design import scaled_design
-from bayes_ihlrt.trials.frames import Frames, has_frames
+from bayes_ihlrt.trials.compiled import Frames, has_frames
 from bayes_ihlrt.trials.units import UNIT
 
 RMST = {"quantity": "rmst", "horizon": 12.0, "above": 0.0, "more_than": 0.9}

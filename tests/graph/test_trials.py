@@ -9,27 +9,18 @@ from scipy.stats import kstest
 
 import trial_cases as cases
 from bayes_ihlrt.errors import RefusedError
-from bayes_ihlrt.trials.analysis import build_analysis
+from bayes_ihlrt.trials.analysis import build_analysis, posteriors
 from bayes_ihlrt.trials.calibration import calibrate_threshold, sample_size, simulate_design
-from bayes_ihlrt.trials.closed_forms import (
-    exact_threshold,
-    schoenfeld_power,
-    sequential_rejection,
-)
+from bayes_ihlrt.trials.closed_forms import exact_threshold, schoenfeld_power, sequential_rejection
 from bayes_ihlrt.trials.decisions import decide
-from bayes_ihlrt.trials.engine import LocalPool, run_trials
-from bayes_ihlrt.trials.event_times import event_times
-from bayes_ihlrt.trials.patients import Patients
-from bayes_ihlrt.trials.posteriors import posteriors
+from bayes_ihlrt.trials.patients import Patients, event_times, randomise
 from bayes_ihlrt.trials.quantities import Target, targets
-from bayes_ihlrt.trials.randomisation import randomise
-from bayes_ihlrt.trials.replaying import replay_trial
+from bayes_ihlrt.trials.replay import replay_trial
 from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import look_times, see
-from bayes_ihlrt.trials.store import Store
 from bayes_ihlrt.trials.true_targets import true_survival
 from bayes_ihlrt.trials.truth import Truth, truth_source
-from bayes_ihlrt.trials.units import UNIT, Task, run_unit, simulator
+from bayes_ihlrt.trials.units import UNIT, LocalPool, Store, Task, run_trials, run_unit, simulator
 
 TRIALS = 4_096
 

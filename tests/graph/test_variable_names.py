@@ -6,14 +6,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.designs import PersonTime, Provenance
+from bayes_ihlrt.batch.result import labelled
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.escaping import as_written, variable_name
-from bayes_ihlrt.inference.labels import labelled
-from bayes_ihlrt.inference.store import load, save
-from bayes_ihlrt.model.build import build_model
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.model.graph import build_model
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.store import load, save
+from bayes_ihlrt.spec.model import ModelSpec
 
 ROWS = 8
 COLUMNS = {

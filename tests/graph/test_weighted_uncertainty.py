@@ -9,16 +9,15 @@ import pytest
 from scipy.special import digamma, polygamma
 
 from bayes_ihlrt.errors import RefusedError
-from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted, prepare_adjusted
-from bayes_ihlrt.inference.bootstrap import linked_bootstrap
-from bayes_ihlrt.inference.cut import PROPENSITIES, cut_posterior
-from bayes_ihlrt.inference.plugin import equal_draws, plugin_posterior
-from bayes_ihlrt.inference.sandwich import correction, information, sandwich_posterior
-from bayes_ihlrt.inference.weighted_gate import AtMode, CutPosterior
-from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighting import prepare_weighted
 from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.posterior.weighted_gate import AtMode, CutPosterior
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
+from bayes_ihlrt.weighted.analysis import prepare_weighted
+from bayes_ihlrt.weighted.bootstrap import linked_bootstrap
+from bayes_ihlrt.weighted.models import Models
+from bayes_ihlrt.weighted.plug_in import PROPENSITIES, cut_posterior, equal_draws, plugin_posterior
+from bayes_ihlrt.weighted.sandwich import correction, information, sandwich_posterior
 from weighted_cases import (
     EXPONENTIAL,
     by_arm,

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.inference import nuts
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.posterior import nuts
 
 # Enough independent draws for the convergence gate.
 CHAINS, DRAWS = 4, 200

@@ -7,11 +7,10 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from bayes_ihlrt.analysis import diagnosing
+from bayes_ihlrt.analysis import diagnose as diagnosing
 from bayes_ihlrt.checks.leave_out import LeaveOut
-from bayes_ihlrt.checks.result import ModelChecks
-from bayes_ihlrt.checks.verdict import Status, Verdict
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.checks.result import ModelChecks, Status, Verdict
+from bayes_ihlrt.cli.main import app
 
 pytestmark = pytest.mark.usefixtures("sampler")
 
@@ -71,7 +70,7 @@ def test_json_alone_on_standard_output():
 
 
 def test_the_time_of_first_observation_is_read_in_months(tmp_path):
-    from bayes_ihlrt.data import datasets
+    from bayes_ihlrt.cohort import datasets
 
     frame = datasets.load("ihlrt_synthetic")
     frame["seen_from"] = 0.05

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import datasets
-from bayes_ihlrt.inference.store import load
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.posterior.store import load
 
 REFERENCE = 3.0
 TRUTH = json.loads(datasets.csv_path("ihlrt_synthetic").with_suffix(".json").read_text("utf-8"))

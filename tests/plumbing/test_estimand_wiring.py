@@ -10,26 +10,19 @@ from rich.console import Console
 
 from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
-from bayes_ihlrt.analysis.estimand_spec import PopulationKind
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
-from bayes_ihlrt.analysis.outcome_table import adverse_event_table
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.analysis.table_one import table_one
-from bayes_ihlrt.data import datasets
+from bayes_ihlrt.analysis.patients import adverse_event_table, table_one
+from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
-from bayes_ihlrt.estimands import (
-    NEVER,
-    bootstrap_weights,
-    log_hazard_ratio,
-    rmst,
-    sample_population,
-    survival,
-)
-from bayes_ihlrt.estimands.patients import subgroup_weights
+from bayes_ihlrt.estimands.curves import NEVER, rmst, survival
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import bootstrap_weights, sample_population, subgroup_weights
 from bayes_ihlrt.names import DesignKind, EstimandTarget
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report import print_fit
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.terminal import print_fit
+from bayes_ihlrt.spec.estimands import PopulationKind
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 
 
 def fitted(name, **estimands):

@@ -12,12 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import trial_cases as cases
-from bayes_ihlrt.analysis.plan_reading import load_plan
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
-from bayes_ihlrt.explorer import serving as module
-from bayes_ihlrt.explorer.controls import controls, look_name
-from bayes_ihlrt.explorer.session import Session
+from bayes_ihlrt.explorer import app as module
+from bayes_ihlrt.explorer.session import Session, controls, look_name
+from bayes_ihlrt.spec.read import load_plan
 from bayes_ihlrt.trials.truth import PriorSource
 from explorer_cases import fake_design, serving
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bayes_ihlrt.analysis.plan_reading import load_plan
 from bayes_ihlrt.explorer.session import CURVE
+from bayes_ihlrt.spec.read import load_plan
 from browsing import SIZES, Visit, chromium, needs_axe, needs_chromium
 from explorer_cases import serving
 

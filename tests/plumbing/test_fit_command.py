@@ -9,11 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
-from bayes_ihlrt import report
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.inference.store import load
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import load_spec
 
 FILES = {
     "result.json",
@@ -298,7 +297,7 @@ def test_the_demo_needs_no_argument_and_may_be_run_again(sampler, tmp_path, monk
 
 
 def test_a_csv_gives_the_same_as_the_packaged_name(sampler, tmp_path):
-    from bayes_ihlrt.data import datasets
+    from bayes_ihlrt.cohort import datasets
 
     file = tmp_path / "anything.csv"
     file.write_bytes(datasets.csv_path("heart").read_bytes())
@@ -360,7 +359,7 @@ def test_infinite_medians_are_null(sampler, monkeypatch):
         tree["posterior"]["log_rate"] = tree["posterior"]["log_rate"] - 26.0
         return tree
 
-    monkeypatch.setattr("bayes_ihlrt.inference.nuts.sample", nearly_immortal)
+    monkeypatch.setattr("bayes_ihlrt.posterior.nuts.sample", nearly_immortal)
     result = fit("--json", spec="heart", data="heart")
     assert result.exit_code == 0, result.stderr
     rows = [
@@ -369,11 +368,6 @@ def test_infinite_medians_are_null(sampler, monkeypatch):
     assert all(row["mean"] is None and row["q97.5"] is None for row in rows)
     text = fit(spec="heart", data="heart").stdout
     assert "not reached" in text
-
-
-def test_report_names_resolve():
-    for name in report.__all__:
-        assert getattr(report, name) is not None
 
 
 def test_draws_are_those_of_the_seed(sampler):

@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from typer.testing import CliRunner
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.data import Cohort, datasets
-from bayes_ihlrt.inference.store import load
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.names import Identifiers
+from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.spec.read import load_spec
 
 PATIENTS = 80
 # Half are text, half digits that no other number, date or checksum of a run holds.

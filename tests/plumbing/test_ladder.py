@@ -8,20 +8,20 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from bayes_ihlrt.analysis import ladder, rung_fit
-from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_sentences
-from bayes_ihlrt.analysis.ladder_rung import Rung
-from bayes_ihlrt.analysis.null_simulation import NullSimulation
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.rungs import WEIGHTS, plan_rungs
+from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
-from bayes_ihlrt.estimands import transition_fit
-from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
-from bayes_ihlrt.propensity.separation import SeparationWarning
-from bayes_ihlrt.report import ladder_table
+from bayes_ihlrt.ladder import fit as rung_fit
+from bayes_ihlrt.ladder import run as ladder
+from bayes_ihlrt.ladder.figure import ladder_data, ladder_sentences
+from bayes_ihlrt.ladder.null import NullSimulation
+from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rungs import WEIGHTS, plan_rungs
+from bayes_ihlrt.multistate import fit as transition_fit
+from bayes_ihlrt.propensity.model import SeparationWarning
+from bayes_ihlrt.report import ladder as ladder_table
+from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, Transition, TransitionSpec
 from states_cases import fabricate
 
 SAMPLES = 400

@@ -6,11 +6,11 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.inference import sampling
-from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.posterior import fitted as sampling
+from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import trial_cases as cases
-from bayes_ihlrt.analysis import design_prior, trial_plan
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.hazards import Weibull
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.report import plan_table
-from bayes_ihlrt.trials import nuts_audit
-from bayes_ihlrt.trials.design import Endpoint
+from bayes_ihlrt.spec.trial import Endpoint
+from bayes_ihlrt.trials import audit as nuts_audit
+from bayes_ihlrt.trials import run as design_prior
+from bayes_ihlrt.trials import run as trial_plan
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
 
@@ -149,7 +150,7 @@ def test_what_cannot_be_run_is_told_plainly(plan_file, tmp_path, monkeypatch):
     told = run(faulty)
     assert told.exit_code == 1
     assert "patients" in told.stderr
-    monkeypatch.setattr("bayes_ihlrt.trials.engine.find_spec", lambda name: None)
+    monkeypatch.setattr("bayes_ihlrt.trials.units.find_spec", lambda name: None)
     missing = run(plan_file, "--trials", 10, "--scheduler", "tcp://127.0.0.1:1")
     assert missing.exit_code == 1
     assert "pip install 'bayes-ihlrt[distributed]'" in missing.stderr

@@ -10,13 +10,12 @@ import docx
 import pytest
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
-from bayes_ihlrt.report.inputs import read_results
 from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.needed_table import needed_words
-from bayes_ihlrt.report.outputs import Kind
+from bayes_ihlrt.report.outputs import Kind, read_results
 from bayes_ihlrt.report.references import cited
 from report_cases import write_everything, write_output
 

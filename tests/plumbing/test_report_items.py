@@ -6,24 +6,22 @@ from shutil import copytree
 
 import pytest
 
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec
-from bayes_ihlrt.analysis.plan_reading import load_plan
-from bayes_ihlrt.analysis.prior_names import term_priors
-from bayes_ihlrt.analysis.prior_words import prior_words
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.checks.verdict import Status as Found
+from bayes_ihlrt.analysis.prior import prior_words
+from bayes_ihlrt.checks.result import Status as Found
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.names import Engine
-from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.checklists import ALWAYS, checklists
 from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page
-from bayes_ihlrt.report.inputs import read_results
 from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.outputs import Kind
-from bayes_ihlrt.report.plan_sections import plan_summary, truth_words
+from bayes_ihlrt.report.outputs import Kind, read_results
+from bayes_ihlrt.report.plan import plan_summary, truth_words
 from bayes_ihlrt.report.references import cited
-from bayes_ihlrt.trials.curve_spec import CurveSpec
+from bayes_ihlrt.spec.estimands import EstimandSpec
+from bayes_ihlrt.spec.parameters import term_priors
+from bayes_ihlrt.spec.plan import CurveSpec
+from bayes_ihlrt.spec.read import load_plan, load_spec
 from report_cases import PRIOR, small_plan, write_everything, write_plan_output
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}

@@ -5,10 +5,11 @@ import pytest
 
 import bayes_ihlrt
 from bayes_ihlrt.analysis.figures import figure_data
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.data import SparseEventsWarning, datasets
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.cohort.read import SparseEventsWarning
 from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 
 FEW = """
 schema = 2

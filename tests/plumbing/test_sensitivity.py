@@ -8,34 +8,30 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from bayes_ihlrt.analysis import (
-    external,
-    negative_control,
-    sensitivity,
-    sensitivity_audit,
-    sensitivity_parts,
-    structure,
-)
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.analysis.sensitivity import sensitivity_study
-from bayes_ihlrt.analysis.sensitivity_datasets import sensitivity_figures
-from bayes_ihlrt.analysis.sensitivity_spec import ExternalSpec, NegativeControlSpec
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import RefusedError, SpecificationError
-from bayes_ihlrt.inference import nuts_audit
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Approximation
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.store import load
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.sensitivity_page import print_sensitivity, write_sensitivity
-from bayes_ihlrt.sensitivity import published_check, tipping
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.posterior import audit as nuts_audit
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Approximation
+from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
+from bayes_ihlrt.sensitivity import audit as sensitivity_audit
+from bayes_ihlrt.sensitivity import external, negative_control, structure, tipping
+from bayes_ihlrt.sensitivity import parts as sensitivity_parts
+from bayes_ihlrt.sensitivity import published as published_check
+from bayes_ihlrt.sensitivity import study as sensitivity
 from bayes_ihlrt.sensitivity.cells import CellFits, cell_priors
-from bayes_ihlrt.sensitivity.check import CheckResult
 from bayes_ihlrt.sensitivity.confounding import Effect
+from bayes_ihlrt.sensitivity.decisions import CheckResult
+from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.quantities import Wanted
 from bayes_ihlrt.sensitivity.reverse_bayes import normal_posterior, tipping_mean
+from bayes_ihlrt.sensitivity.study import sensitivity_study
+from bayes_ihlrt.spec.read import load_spec, parse_spec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.sensitivity import ExternalSpec, NegativeControlSpec
 
 DATA = (-0.6, 0.3)
 """Estimate and standard error of the treatment's log hazard ratio: a normal likelihood."""

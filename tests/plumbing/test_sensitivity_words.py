@@ -7,19 +7,19 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
-from bayes_ihlrt.analysis import sensitivity_audit
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.sensitivity_audit import audit_grid
-from bayes_ihlrt.analysis.sensitivity_words import verdict
-from bayes_ihlrt.inference.batch_result import BatchPosterior
-from bayes_ihlrt.inference.nuts_audit import Audit
-from bayes_ihlrt.model.build import prepare
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.batch.result import BatchPosterior
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.audit import Audit
+from bayes_ihlrt.sensitivity import audit as sensitivity_audit
 from bayes_ihlrt.sensitivity import cells
+from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell
-from bayes_ihlrt.sensitivity.check import CheckResult
 from bayes_ihlrt.sensitivity.confounding import ConfounderGrid, Effect, confounding
+from bayes_ihlrt.sensitivity.decisions import CheckResult
+from bayes_ihlrt.sensitivity.words import verdict
+from bayes_ihlrt.spec.read import load_spec
 
 SPEC = load_spec("sensitivity/primary")
 LABELS = ["log_hazard_ratio at 3", "rmst_difference"]

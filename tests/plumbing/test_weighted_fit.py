@@ -7,8 +7,8 @@ import tomli_w
 
 from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.figures import figure_data
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
 from bayes_ihlrt.report.words import summary_sentences
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 
 
 def weighted(formula, propensity, **treatment):

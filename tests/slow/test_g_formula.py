@@ -6,24 +6,21 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data.mechanism import (
-    death_time,
-    draw_patients,
-    progression_time,
-)
-from bayes_ihlrt.data.true_estimands import true_estimands
-from bayes_ihlrt.data.truth import CohortTruth
-from bayes_ihlrt.designs import person_time
-from bayes_ihlrt.estimands import NEVER, summarise, treated_from
-from bayes_ihlrt.estimands import rmst as split_rmst
-from bayes_ihlrt.estimands import survival as split_survival
-from bayes_ihlrt.estimands.courses import natural_course, strategy_contrasts
-from bayes_ihlrt.estimands.occupation import state_occupation
-from bayes_ihlrt.estimands.strategies import UNTREATED, from_month
-from bayes_ihlrt.estimands.transition_fit import fit_transitions
-from bayes_ihlrt.estimands.transition_spec import StatesSpec
-from bayes_ihlrt.inference.fitted import fit_model
-from bayes_ihlrt.inference.settings import SamplerSpec
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.estimands.contrasts import summarise
+from bayes_ihlrt.estimands.curves import NEVER, treated_from
+from bayes_ihlrt.estimands.curves import rmst as split_rmst
+from bayes_ihlrt.estimands.curves import survival as split_survival
+from bayes_ihlrt.multistate.courses import natural_course, strategy_contrasts
+from bayes_ihlrt.multistate.fit import fit_transitions
+from bayes_ihlrt.multistate.occupation import state_occupation
+from bayes_ihlrt.multistate.states import UNTREATED, from_month
+from bayes_ihlrt.posterior.fitted import fit_model
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.states import StatesSpec
+from bayes_ihlrt.synthetic.mechanism import death_time, draw_patients, progression_time
+from bayes_ihlrt.synthetic.simulate import true_estimands
+from bayes_ihlrt.synthetic.truth import CohortTruth
 from states_cases import IHLRT, simulated
 
 pytestmark = pytest.mark.slow

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bayes_ihlrt.data.true_estimands import true_estimands
-from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.synthetic.simulate import true_estimands
+from bayes_ihlrt.synthetic.truth import CohortTruth
 from ladder_truth import LARGE, SCENARIOS, fitted
 from ladder_truth_report import closed_form
 from true_contrasts import Scenario, from_zero, targets
@@ -42,7 +42,7 @@ def test_no_effect_means_no_contrast():
 
 
 # At the last decisions hardly anybody starts.
-@pytest.mark.filterwarnings("ignore::bayes_ihlrt.propensity.separation.SeparationWarning")
+@pytest.mark.filterwarnings("ignore::bayes_ihlrt.propensity.model.SeparationWarning")
 def test_rungs_in_a_large_cohort():
     """One cohort of 20,000, where log hazard ratios have standard errors of about 0.03."""
     scenario = SCENARIOS["strong-visits"]

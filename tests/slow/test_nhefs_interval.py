@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from causaldata import nhefs
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import emulate
-from bayes_ihlrt.inference.adjusted import fit_propensity_adjusted
-from bayes_ihlrt.model.spec import ModelSpec
-from bayes_ihlrt.propensity.prepare import prepare_propensity
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.propensity.model import prepare_propensity
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted
 
 pytestmark = [pytest.mark.slow, pytest.mark.golden]
 

@@ -9,15 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes_ihlrt.checks.generator import simulate
-from bayes_ihlrt.checks.sbc import calibrate, locate_truth
-from bayes_ihlrt.checks.sbc_nuts import calibrate_by_nuts
-from bayes_ihlrt.checks.scenario import Scenario
-from bayes_ihlrt.checks.template import build_template
-from bayes_ihlrt.hazards import Gompertz, Weibull
-from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.jax_density import prepared_density
-from bayes_ihlrt.model import build
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.calibration.sbc import calibrate, calibrate_by_nuts, locate_truth
+from bayes_ihlrt.calibration.scenario import Scenario
+from bayes_ihlrt.calibration.simulate import build_template, simulate
+from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.model import graph as build
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import chi2
 
-from bayes_ihlrt.data.simulate import simulate_cohort, simulate_null
-from bayes_ihlrt.data.truth import CohortTruth
+from bayes_ihlrt.synthetic.simulate import simulate_cohort, simulate_null
+from bayes_ihlrt.synthetic.truth import CohortTruth
 
 pytestmark = pytest.mark.slow
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bayes_ihlrt.analysis import AnalysisSpec, EstimandSpec, json_schema, load_spec, parse_spec
-from bayes_ihlrt.analysis.catalogue import find_specification, packaged_specifications
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.prior_names import term_priors
-from bayes_ihlrt.analysis.templates import write_templates
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.spec.analysis import AnalysisSpec, json_schema
+from bayes_ihlrt.spec.catalogue import find_specification, packaged_specifications, write_templates
+from bayes_ihlrt.spec.estimands import EstimandSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.parameters import term_priors
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 
 DATA_OF = {
     "primary": "ihlrt_synthetic",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bayes_ihlrt.data.cohort import Cohort, load_cohort
-from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 
 ONE_ROW = DataSpec(patient="id", time="months", event="death")
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
 
 SPECIFICATION = """\
 schema = 2

@@ -9,18 +9,18 @@ import xarray as xr
 from scipy.special import gammaln, polygamma, psi, roots_hermitenorm
 
 import batch_cases as cases
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.batch.importance import resample
+from bayes_ihlrt.batch.result import BatchPosterior
+from bayes_ihlrt.batch.summary import summarise_batch
 from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
-from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.batch_result import BatchPosterior
-from bayes_ihlrt.inference.batch_summary import summarise_batch
-from bayes_ihlrt.inference.gate import Approximation, check_convergence, convergence
-from bayes_ihlrt.inference.importance import resample
-from bayes_ihlrt.inference.jax_density import prepared_density
-from bayes_ihlrt.inference.nuts_audit import audit
-from bayes_ihlrt.inference.sampling import sample
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.model.build import build_graph, prepare
+from bayes_ihlrt.model.graph import build_graph, prepare
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.posterior.audit import audit
+from bayes_ihlrt.posterior.fitted import sample
+from bayes_ihlrt.posterior.gate import Approximation, check_convergence, convergence
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 DRAWS = 4000
 # Five Monte Carlo standard errors of a mean of 4,000 draws, in posterior standard deviations; the

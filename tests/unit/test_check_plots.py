@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from bayes_ihlrt.plots import PLOTS
+from bayes_ihlrt.plots.catalogue import PLOTS
 from check_figures import DATASETS, hazard_check, influence
 
 ABOUT = {"title": "A title", "synthetic": True}

@@ -13,15 +13,15 @@ from bayes_ihlrt.checks.accuracy import (
     dynamic_auc,
     observed_by_group,
 )
-from bayes_ihlrt.checks.columns import event_quantiles, hazard_columns
 from bayes_ihlrt.checks.families import stacking_weights, with_hazard
-from bayes_ihlrt.checks.group_integral import log_group_integral
+from bayes_ihlrt.checks.pointwise import log_group_integral
+from bayes_ihlrt.checks.result import Status, Verdict
 from bayes_ihlrt.checks.risk_sets import _at_risk, scaled_poisson, thinned
 from bayes_ihlrt.checks.score import ALPHA, score
-from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.checks.terms import event_quantiles, hazard_columns
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.model import HazardSpec, ModelSpec
 
 
 # The error of 25 nodes grows with the spread: measured 1.7e-14, 2.6e-9 and 1.4e-5.

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bayes_ihlrt import __version__
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.spec.read import load_spec
 
 HEAVY = {"arviz", "formulaic", "jax", "matplotlib", "nutpie", "pandas", "pymc", "scipy", "xarray"}
 
@@ -24,7 +24,7 @@ def run(*arguments):
 def loaded_by(*arguments):
     """Return what a command loads, and its standard output."""
     code = (
-        "import sys\nfrom bayes_ihlrt.cli import main\n"
+        "import sys\nfrom bayes_ihlrt.cli.main import main\n"
         f"sys.argv = {['bayes-ihlrt', *arguments]!r}\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
         "print('LOADED', *sys.modules)"
@@ -89,7 +89,7 @@ def test_shell_completion(tmp_path, monkeypatch):
 def on_a_terminal(*arguments, **environment):
     """Return what a command writes when standard output and error are a terminal."""
     leader, follower = pty.openpty()
-    command = [sys.executable, "-c", "from bayes_ihlrt.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from bayes_ihlrt.cli.main import main; main()", *arguments]
     asked = {**os.environ, "TERM": "xterm-256color", **environment}
     asked = {name: value for name, value in asked.items() if value is not None}
     with subprocess.Popen(

@@ -9,9 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_ihlrt import clinical
-from bayes_ihlrt.clinical import PLAUSIBLE, Quantity, Unit, check_laboratory, units_of
-from bayes_ihlrt.clinical.units import in_conventional_unit
+from bayes_ihlrt.clinical import columns as clinical_columns
+from bayes_ihlrt.clinical import inflammation as clinical_inflammation
+from bayes_ihlrt.clinical import scores as clinical_scores
+from bayes_ihlrt.clinical.units import (
+    PLAUSIBLE,
+    Quantity,
+    Unit,
+    check_laboratory,
+    in_conventional_unit,
+    units_of,
+)
 from bayes_ihlrt.errors import DataError
 
 NAN = float("nan")
@@ -78,18 +86,18 @@ def test_check_laboratory_refuses_unknown_quantities_and_units() -> None:
 
 def test_faults_of_units_and_values_are_raised_together() -> None:
     with pytest.raises(DataError) as caught:
-        clinical.albi(
+        clinical_scores.albi(
             np.array([0.7, 99.0]), np.array([3.6, 4.0]), bilirubin_unit="mg/dL", albumin_unit="g/dl"
         )
     assert [fault.where for fault in caught.value.faults] == ["bilirubin[1]", "albumin"]
 
 
 def test_arrays_come_back_as_arrays() -> None:
-    score = clinical.albi(np.array([[1.0, NAN]]), np.array([[4.0, 4.0]]), **CONVENTIONAL)
+    score = clinical_scores.albi(np.array([[1.0, NAN]]), np.array([[4.0, 4.0]]), **CONVENTIONAL)
     assert isinstance(score, np.ndarray)
     assert score.shape == (1, 2)
     assert math.isnan(score[0, 1])
-    grades = clinical.malbi_grade(score, boundary="2a")
+    grades = clinical_scores.malbi_grade(score, boundary="2a")
     assert grades.dtype == object
     assert grades.tolist() == [["2a", None]]
 
@@ -98,11 +106,11 @@ def test_arrays_come_back_as_arrays() -> None:
 def test_series_come_back_as_series_with_their_index(dtype: str) -> None:
     index = ["P07", "P02"]
     bilirubin = pd.Series([1.0, None], index=index, dtype=dtype)
-    score = clinical.albi(bilirubin, pd.Series([4.0, 4.0], index=index), **CONVENTIONAL)
+    score = clinical_scores.albi(bilirubin, pd.Series([4.0, 4.0], index=index), **CONVENTIONAL)
     assert isinstance(score, pd.Series)
     assert score.dtype == np.float64
     assert list(score.index) == index
-    grades = clinical.albi_grade(score)
+    grades = clinical_scores.albi_grade(score)
     assert grades["P07"] == "2"
     assert grades["P02"] is None
 
@@ -111,14 +119,17 @@ def test_series_of_integers_are_numbers_and_of_text_are_not() -> None:
     index = pd.Index(["P1", "P2"])
     afp = pd.Series([100, 5], index=index)
     units = {"afp_unit": "ng/mL", "crp_unit": "mg/dL"}
-    assert clinical.crafity(afp, pd.Series([0, 2], index=index), **units).tolist() == [1.0, 1.0]
+    assert clinical_inflammation.crafity(afp, pd.Series([0, 2], index=index), **units).tolist() == [
+        1.0,
+        1.0,
+    ]
     with pytest.raises(DataError, match="crp, row P2: found '<0,1', not a number"):
-        clinical.crafity(afp, pd.Series([0.5, "<0,1"], index=index), **units)
+        clinical_inflammation.crafity(afp, pd.Series([0.5, "<0,1"], index=index), **units)
 
 
 def test_true_is_not_a_laboratory_value() -> None:
     with pytest.raises(DataError, match="found True, not a number"):
-        clinical.nlr_log2(True)
+        clinical_inflammation.nlr_log2(True)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +145,7 @@ def test_inputs_that_do_not_pair_up_are_refused(
     bilirubin: object, albumin: object, problem: str
 ) -> None:
     with pytest.raises(DataError, match=problem):
-        clinical.albi(bilirubin, albumin, **CONVENTIONAL)
+        clinical_scores.albi(bilirubin, albumin, **CONVENTIONAL)
 
 
 def test_inputs_are_not_changed() -> None:
@@ -143,7 +154,7 @@ def test_inputs_are_not_changed() -> None:
     for column in (words, values):
         column.flags.writeable = False
     signs = {"ascites": words, "encephalopathy": words}
-    points = clinical.child_pugh(values, 3.0 + values, inr=values, **signs, **CONVENTIONAL)
+    points = clinical_scores.child_pugh(values, 3.0 + values, inr=values, **signs, **CONVENTIONAL)
     assert points[0] == 5.0
     assert math.isnan(points[1])
 
@@ -175,7 +186,7 @@ def cohort() -> pd.DataFrame:
 
 def test_add_scores_adds_what_the_inputs_allow(cohort: pd.DataFrame) -> None:
     before = cohort.copy()
-    scored = clinical.add_scores(
+    scored = clinical_columns.add_scores(
         cohort,
         columns=COLUMNS
         | {"inr": "inr", "ascites": "ascites", "encephalopathy": "enceph"}
@@ -204,13 +215,13 @@ def test_add_scores_adds_what_the_inputs_allow(cohort: pd.DataFrame) -> None:
 
 
 def test_add_scores_without_a_boundary_adds_no_modified_grade(cohort: pd.DataFrame) -> None:
-    scored = clinical.add_scores(cohort, columns=COLUMNS, units=UNITS)
+    scored = clinical_columns.add_scores(cohort, columns=COLUMNS, units=UNITS)
     assert list(scored.columns.difference(cohort.columns)) == ["albi", "albi_grade"]
 
 
 def test_add_scores_lists_every_faulty_value_by_column_and_row(cohort: pd.DataFrame) -> None:
     with pytest.raises(DataError) as caught:
-        clinical.add_scores(
+        clinical_columns.add_scores(
             cohort.assign(tbil=[1.0, 70.0, -1.0]),
             columns=COLUMNS,
             units=UNITS | {"albumin": "g/dL"},
@@ -251,15 +262,15 @@ def test_add_scores_refuses_what_it_would_ignore_or_guess(
     problem: str,
 ) -> None:
     with pytest.raises(DataError, match=problem):
-        clinical.add_scores(cohort, columns=columns, units=units, malbi_boundary=boundary)
+        clinical_columns.add_scores(cohort, columns=columns, units=units, malbi_boundary=boundary)
 
 
 def test_add_scores_does_not_overwrite(cohort: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="column albi: is already in the frame"):
-        clinical.add_scores(cohort.assign(albi=0.0), columns=COLUMNS, units=UNITS)
+        clinical_columns.add_scores(cohort.assign(albi=0.0), columns=COLUMNS, units=UNITS)
 
 
 def test_add_scores_refuses_a_repeated_column(cohort: pd.DataFrame) -> None:
     doubled = pd.concat([cohort, cohort[["alb"]]], axis=1)
     with pytest.raises(DataError, match="column alb: is in the frame 2 times"):
-        clinical.add_scores(doubled, columns=COLUMNS, units=UNITS)
+        clinical_columns.add_scores(doubled, columns=COLUMNS, units=UNITS)

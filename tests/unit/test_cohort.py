@@ -15,11 +15,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bayes_ihlrt.data.cohort import Cohort, load_cohort
-from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
-from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.read import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 
 ONE_ROW = DataSpec(patient="id", time="months", event="death")
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death")

@@ -9,14 +9,14 @@ from hypothesis import strategies as some
 from scipy.optimize import minimize
 from validation.outside import overlap
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import parse_spec
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
+from bayes_ihlrt.propensity.model import prepare_propensity
 from bayes_ihlrt.propensity.point import point_propensity
-from bayes_ihlrt.propensity.prepare import prepare_propensity
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.read import parse_spec
 
 SPECIFICATION = """
 schema = 2

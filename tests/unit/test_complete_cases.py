@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from bayes_ihlrt.data import Cohort, DataSpec, load_cohort
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
+from bayes_ihlrt.spec.data import DataSpec
 
 DROPPING = DataSpec(patient="id", time="months", event="death", drop_missing=True)
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death", drop_missing=True)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.visits import Visits
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs import decisions
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.visits import Visits
+from bayes_ihlrt.designs.decisions import decisions
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import StartRule
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")

@@ -8,20 +8,19 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.ladder_states import ladder_states
-from bayes_ihlrt.analysis.prior_scales import with_scales
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.analysis.rungs import crude_model
-from bayes_ihlrt.analysis.schema_one import schema_one_lines
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.check import check_analysis, with_scales
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.model.prior_sets import read_prior_set
-from bayes_ihlrt.model.scales import rounded_months
+from bayes_ihlrt.ladder.rungs import crude_model
+from bayes_ihlrt.ladder.states import ladder_states
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.model import rounded_months
+from bayes_ihlrt.spec.parameters import ANCHOR
+from bayes_ihlrt.spec.prior_sets import read_prior_set
+from bayes_ihlrt.spec.read import load_spec, parse_spec
+from bayes_ihlrt.spec.schema_one import schema_one_lines
+from bayes_ihlrt.spec.states import Transition
 
 HCC = "hcc-atezolizumab-bevacizumab"
 TABLES = {

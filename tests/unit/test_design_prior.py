@@ -3,10 +3,10 @@
 import pytest
 
 import trial_cases as cases
-from bayes_ihlrt.analysis.checking import read_inputs
-from bayes_ihlrt.analysis.design_prior import check_design_prior
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.check import read_inputs
 from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.trials.run import check_design_prior
 
 PLAN = cases.plan(design=cases.by_modifier())
 TREATMENT = {"name": "ihlrt", "start": "ihlrt_months"}

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, datasets, load_cohort
-from bayes_ihlrt.designs import PersonTime, person_time
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import DAYS_PER_MONTH, DesignKind, TimeUnit
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 
 DATA = DataSpec(patient="id", time="months", event="death")
 HEART = DataSpec(patient="id", start="start", stop="stop", event="event", time_unit="days")

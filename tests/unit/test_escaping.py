@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bayes_ihlrt.cli.telling import say, told_plainly
+from bayes_ihlrt.cli.app import say, told_plainly
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
 from bayes_ihlrt.plots.frame import framed_figure
-from bayes_ihlrt.report import exports, html
-from bayes_ihlrt.report.consoles import PlainConsole
+from bayes_ihlrt.report import html
+from bayes_ihlrt.report import manuscript as exports
 from bayes_ihlrt.report.references import cited, pieces, unmarked
-from bayes_ihlrt.report.table_model import Column, Table, text
+from bayes_ihlrt.report.table import Column, PlainConsole, Table, text
 from bayes_ihlrt.report.terminal import parameter_panel
 
 ATTACKS = [

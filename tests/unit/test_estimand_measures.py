@@ -6,32 +6,31 @@ import xarray as xr
 from scipy import integrate, optimize, stats
 
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.estimands import (
+from bayes_ihlrt.estimands.contrasts import contrast, number_needed_to_treat
+from bayes_ihlrt.estimands.curves import (
     NEVER,
     conditional_survival,
-    contrast,
     cumulative_hazard,
     event_probability,
-    external_population,
     hazard,
     interval_event_probability,
     median_survival,
-    number_needed_to_treat,
     residual_life,
     rmst,
-    sample_population,
     survival,
     survival_quantile,
     time_lost,
     treated_from,
 )
-from bayes_ihlrt.estimands.patients import (
+from bayes_ihlrt.estimands.population import (
+    Population,
     bootstrap_weights,
+    external_population,
     overlap_weights,
+    sample_population,
     subgroup_weights,
     treated_weights,
 )
-from bayes_ihlrt.estimands.population import Population
 from fabricated import CHAINS, CUTS, DRAWS, effects, fabricate, normal, weibull
 
 STRATEGIES = [NEVER, treated_from(5), treated_from(0)]

@@ -9,22 +9,14 @@ from hypothesis import strategies as st
 from scipy import special
 
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.estimands import (
-    NEVER,
-    diagnostics,
-    kaplan_meier,
-    log_hazard_ratio,
-    median_survival,
-    probability,
-    rmst,
-    summarise,
-    survival,
-    treated_from,
-)
-from bayes_ihlrt.estimands.condense import condense
-from bayes_ihlrt.estimands.quadrature import quadrature
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.model.build import prepare
+from bayes_ihlrt.estimands.averaging import quadrature
+from bayes_ihlrt.estimands.contrasts import diagnostics, probability, summarise
+from bayes_ihlrt.estimands.curves import NEVER, median_survival, rmst, survival, treated_from
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import condense
+from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.posterior.fitted import FittedModel
 from fabricated import (
     ALBI,
     CENTRE,

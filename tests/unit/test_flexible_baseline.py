@@ -11,13 +11,12 @@ from bayes_ihlrt.analysis.flexible_baseline import (
     baseline_notes,
     changes_during_follow_up,
 )
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec, ladder_hazard
-from bayes_ihlrt.checks.residual_verdicts import qualified
-from bayes_ihlrt.checks.verdict import Status, Verdict
+from bayes_ihlrt.checks.result import Status, Verdict
+from bayes_ihlrt.checks.verdicts import qualified
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.hazards import MSpline, Piecewise
-from bayes_ihlrt.model.flexible import FLEXIBLE, is_flexible, with_hazard
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.model.smoothing import (
     INTERVALS,
     automatic_cuts,
@@ -27,9 +26,10 @@ from bayes_ihlrt.model.smoothing import (
     walk_matrix,
     weight_trend,
 )
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.report.baseline_table import baseline_table, flexible_sentences
+from bayes_ihlrt.report.effects import baseline_table, flexible_sentences
+from bayes_ihlrt.spec.ladder import LadderSpec, ladder_hazard
+from bayes_ihlrt.spec.model import FLEXIBLE, HazardSpec, ModelSpec, is_flexible, with_hazard
 
 TIMES = st.lists(st.integers(1, 400).map(lambda day: day / 8.0), min_size=2, max_size=300)
 

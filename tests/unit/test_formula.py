@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_ihlrt.designs import PersonTime, Provenance
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.model.encode import build_encoder
-from bayes_ihlrt.model.formula import GroupTerm, parse_formula, parse_group
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.formula import GroupTerm, parse_formula, parse_group
+from bayes_ihlrt.spec.model import ModelSpec
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bayes_ihlrt.designs import PersonTime, Provenance
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.model.encode import build_encoder
-from bayes_ihlrt.model.formula import FUNCTIONS, parse_formula
-from bayes_ihlrt.model.formula_text import DEEPEST, LONGEST, MOST_TERMS
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.formula import FUNCTIONS, parse_formula
+from bayes_ihlrt.spec.formula_reader import DEEPEST, LONGEST, MOST_TERMS
+from bayes_ihlrt.spec.model import ModelSpec
 
 # Passed the first reader as a call with a list of texts; the second saw another call in it.
 RUNS_CODE = (

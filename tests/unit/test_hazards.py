@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.hazards import Exponential, Gompertz, Piecewise, Weibull
+from bayes_ihlrt.hazards.exponential import Exponential
+from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.names import HazardFamily
 from hazard_cases import FAMILIES, increment, log_hazard, typical_theta
 

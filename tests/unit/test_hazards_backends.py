@@ -9,7 +9,8 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from bayes_ihlrt.hazards import Gompertz, Weibull
+from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.weibull import Weibull
 from hazard_cases import FAMILIES, increment, log_hazard, typical_theta
 
 jax.config.update("jax_enable_x64", True)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from bayes_ihlrt.errors import InputError
-from bayes_ihlrt.hazards import (
+from bayes_ihlrt.hazards.convert import (
     WeibullAFT,
     WeibullMean,
     WeibullPH,

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.interpolate import BSpline
 
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.hazards import MSpline
+from bayes_ihlrt.hazards.mspline import MSpline
 from hazard_cases import increment, log_hazard, typical_theta
 
 KNOTS = (0.0, 2.5, 9.0, 20.0, 48.0)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.data.table import read_csv
+from bayes_ihlrt.cohort.table import read_csv
 from bayes_ihlrt.errors import DataError, SpecificationError
+from bayes_ihlrt.spec.read import parse_spec
 
 HEART = (Path(__file__).parents[2] / "models" / "heart.toml").read_text("utf-8")
 HEADER = "id,centre,age\n"

@@ -8,20 +8,18 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.simulate import simulate_cohort
-from bayes_ihlrt.designs import person_time
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.inference import (
-    SamplerSpec,
-    check_convergence,
-    compile_model,
-    convergence,
-    load,
-    sample,
-    save,
-)
-from bayes_ihlrt.model import ModelSpec, build_model
+from bayes_ihlrt.model.graph import build_model
+from bayes_ihlrt.posterior.fitted import sample
+from bayes_ihlrt.posterior.gate import check_convergence, convergence
+from bayes_ihlrt.posterior.nuts import compile_model
+from bayes_ihlrt.posterior.store import load, save
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 SPEC = ModelSpec.from_toml("""
 treatment = "ihlrt"

@@ -8,23 +8,24 @@ import xarray as xr
 from scipy import stats
 
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.estimands import (
-    Question,
+from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.interaction import (
     additive_interaction,
-    crossings,
     crude_rate_ratios,
-    gain_by_modifier,
-    interaction_contrasts,
     joint_log_hazard,
     log_hazard_ratio,
+    subgroup_log_hazard_ratio,
+)
+from bayes_ihlrt.estimands.mitigation import (
+    Crossing,
+    Question,
+    crossings,
+    gain_by_modifier,
+    gain_chance,
+    interaction_contrasts,
     mitigation_statements,
     multiplicative_interaction,
-    rmst,
-    subgroup_log_hazard_ratio,
-    treated_from,
 )
-from bayes_ihlrt.estimands.crossing_values import Crossing, gain_chance
-from bayes_ihlrt.estimands.curves import NEVER
 from bayes_ihlrt.estimands.proportions import Counts, compare_proportions
 from fabricated import CENTRE, effects, fabricate, normal, weibull
 

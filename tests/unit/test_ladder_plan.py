@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis import rung_fit
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.rungs import plan_rungs
-from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.ladder import fit as rung_fit
+from bayes_ihlrt.ladder.rungs import plan_rungs
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import load_spec
 from fabricated import CHAINS, DRAWS, fabricate
 from states_cases import toy_cohort
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec
-from bayes_ihlrt.analysis.ladder_states import ladder_states
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.analysis.rungs import plan_rungs
-from bayes_ihlrt.analysis.spec import AnalysisSpec
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.spec import OutcomeSpec
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.ladder.rungs import plan_rungs
+from bayes_ihlrt.ladder.states import ladder_states
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.ladder import LadderSpec
+from bayes_ihlrt.spec.model import OutcomeSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 from states_cases import toy_cohort
 
 

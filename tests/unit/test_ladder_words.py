@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bayes_ihlrt.analysis.ladder import LadderResult
-from bayes_ihlrt.analysis.ladder_figure import ladder_data, ladder_notes, ladder_sentences
-from bayes_ihlrt.analysis.ladder_rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.analysis.notes import analysis_notes, without_events
-from bayes_ihlrt.analysis.null_simulation import NullSimulation
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.rungs import plan_rungs
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.ladder.figure import ladder_data, ladder_notes, ladder_sentences
+from bayes_ihlrt.ladder.null import NullSimulation
+from bayes_ihlrt.ladder.run import LadderResult
+from bayes_ihlrt.ladder.rung import ResponsePaths, Rung, Stratum
+from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.ladder_table import print_ladder
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.ladder import print_ladder
+from bayes_ihlrt.spec.read import load_spec
 from states_cases import toy_cohort
 
 

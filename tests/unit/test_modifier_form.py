@@ -10,27 +10,28 @@ from formulaic.errors import FactorEvaluationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.spline_range import spline_faults
-from bayes_ihlrt.designs import PersonTime, Provenance
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.modifier import spline_faults
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.estimands import (
+from bayes_ihlrt.estimands.curves import treated_from
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.mitigation import (
     Question,
-    log_hazard_ratio,
+    effect_shape,
     mitigation_statements,
+    modifier_step,
     multiplicative_interaction,
-    treated_from,
 )
-from bayes_ihlrt.estimands.mitigation import effect_shape, modifier_step
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
 from bayes_ihlrt.model.encode import build_encoder
-from bayes_ihlrt.model.modifier_form import linear_in_modifier, simple_interaction
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
 from bayes_ihlrt.sensitivity.quantities import Wanted, read_quantities
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.read import parse_spec
 
 SIZE = 40
 NLR = np.geomspace(0.8, 9.0, SIZE)

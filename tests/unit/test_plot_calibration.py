@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.plots.calibration import plot_calibration
+from bayes_ihlrt.plots.checks import plot_calibration
 from bayes_ihlrt.plots.frame import BRIGHT
 
 POINTS = np.linspace(0.1, 0.9, 9)

@@ -10,20 +10,10 @@ from matplotlib.text import Text
 import check_figures
 import sensitivity_figures
 import trial_figures
-from bayes_ihlrt.plots import (
-    PLOTS,
-    plot_connect_s,
-    plot_forest,
-    plot_gain,
-    plot_hazard_ratio,
-    plot_love,
-    plot_overlap,
-    plot_prior_posterior,
-    plot_subgroups,
-    plot_survival,
-    plot_trace,
-    plot_weight_sums,
-)
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
+from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 
 TIMES = np.linspace(0.0, 30.0, 7)
 

@@ -7,25 +7,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, PopulationKind, stated_population
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.estimands import (
-    Question,
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.interaction import (
     joint_log_hazard,
     log_hazard_ratio,
+    subgroup_log_hazard_ratio,
+)
+from bayes_ihlrt.estimands.mitigation import (
+    Question,
     mitigation_statements,
     multiplicative_interaction,
-    rmst,
-    sample_population,
-    subgroup_log_hazard_ratio,
-    treated_from,
 )
-from bayes_ihlrt.estimands.curves import NEVER
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind, EstimandTarget
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind, stated_population
+from bayes_ihlrt.spec.model import ModelSpec
 
 TREATED = treated_from(0)
 PATIENTS = 12

@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.prior_draws import prior_draws
-from bayes_ihlrt.analysis.prior_fit import prior_fit
-from bayes_ihlrt.analysis.prior_predictive import prior_conflict
-from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.estimands.summary import chance_above
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.prior_sets import prior_set_names
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.prior import (
+    beside_prior,
+    prior_conflict,
+    prior_draws,
+    prior_fit,
+    prior_sentence,
+)
+from bayes_ihlrt.estimands.contrasts import chance_above
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.prior_sets import prior_set_names
 
 TABLES = {
     "name": "test",
@@ -90,7 +93,7 @@ def conflict():
 
         import xarray as xr
 
-        from bayes_ihlrt.inference.fitted import FittedModel
+        from bayes_ihlrt.posterior.fitted import FittedModel
 
         found = checked(priors, data)
         prior, prepared = before(found)

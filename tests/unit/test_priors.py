@@ -6,8 +6,6 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.parameters import resolve_priors
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import (
     AdjacentHazardPrior,
@@ -17,6 +15,8 @@ from bayes_ihlrt.priors import (
     Prior,
     PriorScale,
 )
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.parameters import resolve_priors
 
 HYPERPARAMETERS = {
     "Normal": {"mu": 0.0, "sigma": 1.0},

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.data import TreatmentSpec
-from bayes_ihlrt.designs import emulate
+from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
-from bayes_ihlrt.inference import weighting
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
-from bayes_ihlrt.inference.gate import check_convergence, convergence
-from bayes_ihlrt.inference.score_columns import score_columns, with_columns, with_terms
-from bayes_ihlrt.inference.trimming import trimmed
-from bayes_ihlrt.inference.weighted_gate import AtMode, CutPosterior, Resampling
 from bayes_ihlrt.model import arrays
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, PropensityUncertainty
+from bayes_ihlrt.posterior.gate import check_convergence, convergence
+from bayes_ihlrt.posterior.weighted_gate import AtMode, CutPosterior, Resampling
+from bayes_ihlrt.propensity.overlap import trimmed
 from bayes_ihlrt.propensity.point import propensity
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted import analysis as weighting
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
+from bayes_ihlrt.weighted.scores import score_columns, with_columns, with_terms
 from emulated_cohorts import simulated
 from weighted_cases import EXPONENTIAL, confounded, sequential
 

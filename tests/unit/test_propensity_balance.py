@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import EstimandTarget
-from bayes_ihlrt.propensity.balance import balance_data
+from bayes_ihlrt.propensity.balance import balance_data, covariate_columns, intervals_of, levels_of
 from bayes_ihlrt.propensity.covariate import PropensitySpline, PropensityStrata
+from bayes_ihlrt.propensity.model import separating_columns
 from bayes_ihlrt.propensity.overlap import overlap_data, positivity_table
-from bayes_ihlrt.propensity.separation import separating_columns
-from bayes_ihlrt.propensity.subsets import covariate_columns, intervals_of, levels_of
-from bayes_ihlrt.propensity.targets import balancing_weight
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
+from bayes_ihlrt.propensity.weights import balancing_weight
 
 PATIENTS = np.array([f"P{number}" for number in range(6)], dtype=object)
 TREATED = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import EstimandTarget
-from bayes_ihlrt.propensity.targets import balancing_weight, effective_sample_size, normalise
+from bayes_ihlrt.propensity.weights import balancing_weight, effective_sample_size, normalise
 
 E = np.array([0.05, 0.3, 0.5, 0.8])
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.outcome_table import adverse_event_table, response_table
-from bayes_ihlrt.analysis.table_one import HINDSIGHT, table_one
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, datasets
+from bayes_ihlrt.analysis.patients import HINDSIGHT, adverse_event_table, response_table, table_one
+from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 
 AGE = np.array([70.0, 74.0, 60.0, 64.0, 66.0])
 FRAME = {

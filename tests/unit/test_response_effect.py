@@ -4,27 +4,25 @@ import numpy as np
 import pytest
 from validation.outside import response
 
-from bayes_ihlrt.analysis.changing_confounders import measured_and_read
-from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.ladder_spec import LadderSpec
-from bayes_ihlrt.analysis.ladder_states import ladder_states
-from bayes_ihlrt.analysis.reading import load_spec, parse_spec
-from bayes_ihlrt.analysis.response_effect import (
+from bayes_ihlrt.analysis.check import read_cohort
+from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.ladder.fit import fit_rung
+from bayes_ihlrt.ladder.rungs import measured_and_read, plan_rungs
+from bayes_ihlrt.ladder.states import (
     Responses,
     count_responses,
+    ladder_states,
     response_effect,
     response_effect_note,
 )
-from bayes_ihlrt.analysis.rung_fit import fit_rung
-from bayes_ihlrt.analysis.rungs import plan_rungs
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.estimands.courses import strategy_contrasts
-from bayes_ihlrt.estimands.occupation import state_occupation
-from bayes_ihlrt.estimands.strategies import UNTREATED, from_month
-from bayes_ihlrt.estimands.transition_spec import StatesSpec, SwitchSpec, TransitionSpec
+from bayes_ihlrt.multistate.courses import strategy_contrasts
+from bayes_ihlrt.multistate.occupation import state_occupation
+from bayes_ihlrt.multistate.states import UNTREATED, from_month
 from bayes_ihlrt.names import ResponseEffect
+from bayes_ihlrt.spec.data import VisitsSpec
+from bayes_ihlrt.spec.ladder import LadderSpec
+from bayes_ihlrt.spec.read import load_spec, parse_spec
+from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, Transition, TransitionSpec
 from states_cases import fabricate, toy_cohort
 
 SWITCH = """

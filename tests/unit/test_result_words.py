@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.estimand_spec import EstimandSpec, PopulationKind
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.analysis.estimates import Estimate, _compared
 from bayes_ihlrt.analysis.figures import _product_limit
-from bayes_ihlrt.analysis.reading import load_spec
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.report.terminal import _cells
 from bayes_ihlrt.report.words import _adjustment, _survival_time, summary_sentences
+from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.read import load_spec
 
 INF = np.inf
 

@@ -5,13 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import TreatmentSpec
-from bayes_ihlrt.designs import emulate
+from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.at_risk import followed_rows, weight_sums
-from bayes_ihlrt.propensity.targets import balancing_weight
-from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.propensity.weights import balancing_weight, row_weights
+from bayes_ihlrt.spec.data import TreatmentSpec
 from emulated_cohorts import STEP, chance_of_start, simulated, true_propensity
 
 ATE, ATO = EstimandTarget.ATE, EstimandTarget.ATO

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
 
-from bayes_ihlrt.checks.bands import (
+from bayes_ihlrt.calibration.bands import (
     ecdf_counts,
     grid_points,
     holm,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import sbc_nuts
-from bayes_ihlrt.checks.scenario import all_scenarios
+from bayes_ihlrt.calibration.scenario import all_scenarios
 from sbc_nuts import A_WEEK, main, of_week
 
 

@@ -5,20 +5,22 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from bayes_ihlrt.analysis.sensitivity_spec import SensitivitySpec
+from bayes_ihlrt.clinical.effects import EVIDENCE, Published, Question, equivalent_events
+from bayes_ihlrt.clinical.evidence import Discount, evidence_faults, evidence_prior, published
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity import tipping
 from bayes_ihlrt.sensitivity.bias import bias_factor, e_value, risk_ratio, tipping_prevalence
-from bayes_ihlrt.sensitivity.crossing import crossings
 from bayes_ihlrt.sensitivity.decisions import decide
-from bayes_ihlrt.sensitivity.divergence import cumulative_js_distance
-from bayes_ihlrt.sensitivity.effects import EVIDENCE, Question
-from bayes_ihlrt.sensitivity.evidence import Discount, evidence_faults, evidence_prior, published
-from bayes_ihlrt.sensitivity.mixture import MixturePrior, robust_prior
+from bayes_ihlrt.sensitivity.power import cumulative_js_distance
+from bayes_ihlrt.sensitivity.priors import (
+    MixturePrior,
+    enthusiastic_prior,
+    power_scaled,
+    robust_prior,
+    sceptical_prior,
+)
 from bayes_ihlrt.sensitivity.reverse_bayes import (
-    Published,
-    equivalent_events,
     normal_posterior,
     prior_events,
     probability_below,
@@ -26,7 +28,8 @@ from bayes_ihlrt.sensitivity.reverse_bayes import (
     tipping_mean,
     tipping_sd,
 )
-from bayes_ihlrt.sensitivity.scaling import enthusiastic_prior, power_scaled, sceptical_prior
+from bayes_ihlrt.sensitivity.tipping import crossings
+from bayes_ihlrt.spec.sensitivity import SensitivitySpec
 
 EXACT = 1e-3
 STEPS = 40_000

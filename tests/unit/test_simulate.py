@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from scipy.special import gamma, gammainc
 from scipy.stats import kstest
 
-from bayes_ihlrt.data import datasets
-from bayes_ihlrt.data.mechanism import event_time
-from bayes_ihlrt.data.simulate import simulate_cohort, simulate_null
-from bayes_ihlrt.data.true_estimands import TrueQuantity, true_estimands
-from bayes_ihlrt.data.truth import CohortTruth, NullTruth
+from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.synthetic.mechanism import event_time
+from bayes_ihlrt.synthetic.simulate import (
+    TrueQuantity,
+    simulate_cohort,
+    simulate_null,
+    true_estimands,
+)
+from bayes_ihlrt.synthetic.truth import CohortTruth, NullTruth
 
 N = 200_000
 UNCENSORED = {"first_follow_up": 1e7, "last_follow_up": 1e7}

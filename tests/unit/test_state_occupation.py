@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from bayes_ihlrt.designs.transition_rows import Transition
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.estimands.courses import natural_course, strategy_contrasts, strategy_survival
-from bayes_ihlrt.estimands.markov import Generator, advance
-from bayes_ihlrt.estimands.occupation import state_occupation
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.strategies import (
+from bayes_ihlrt.multistate.courses import natural_course, strategy_contrasts, strategy_survival
+from bayes_ihlrt.multistate.fit import fit_transitions
+from bayes_ihlrt.multistate.markov import Generator, advance
+from bayes_ihlrt.multistate.occupation import state_occupation
+from bayes_ihlrt.multistate.states import (
     AS_OBSERVED,
     AT_RESPONSE,
     UNTREATED,
@@ -23,11 +23,10 @@ from bayes_ihlrt.estimands.strategies import (
     from_month,
     within,
 )
-from bayes_ihlrt.estimands.transition_fit import fit_transitions
-from bayes_ihlrt.estimands.transition_spec import StatesSpec
-from bayes_ihlrt.inference.settings import SamplerSpec
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.states import StatesSpec, Transition
 from states_cases import IHLRT, fabricate, simulated, toy_cohort
 
 R, A, P = Transition.RESPONSE, Transition.INITIATION, Transition.PROGRESSION
@@ -379,7 +378,7 @@ def test_every_transition_is_fitted_once_with_a_seed_of_its_own(monkeypatch, two
         asked.append((spec.outcome.formula, rows.n_rows, settings.seed, settings.draws, options))
         return list(ready.fits.values())[len(asked) - 1]
 
-    monkeypatch.setattr("bayes_ihlrt.estimands.transition_fit.fit_model", recording)
+    monkeypatch.setattr("bayes_ihlrt.multistate.fit.fit_model", recording)
     settings = SamplerSpec(draws=123, seed=5)
     fit = fit_transitions(toy_cohort(), IHLRT, spec=BOTH, settings=settings)
     formulas, sizes, seeds, draws, options = zip(*asked, strict=True)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.analysis.clone_months import CloneMonths
+from bayes_ihlrt.analysis.propensity import CloneMonths
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.inference.strategy_survival import weighted_survival
+from bayes_ihlrt.weighted.strategy_survival import weighted_survival
 
 
 def table(start, stop, event):

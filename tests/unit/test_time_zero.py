@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.estimands import NEVER, sample_population, survival
-from bayes_ihlrt.estimands.time_zero import effective_share, time_zero_weights
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.estimands.curves import NEVER, survival
+from bayes_ihlrt.estimands.population import effective_share, sample_population, time_zero_weights
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.read import parse_spec
 from outside import simulator
 
 CENTRES = simulator("centres")

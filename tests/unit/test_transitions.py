@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.data import Cohort, TreatmentSpec
-from bayes_ihlrt.designs.transition_rows import Transition
-from bayes_ihlrt.designs.transitions import transitions
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import DataError, SpecificationError
+from bayes_ihlrt.multistate.rows import transitions
+from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.states import Transition
 from states_cases import IHLRT, simulated, toy_cohort
 
 BOTH = {"response": "response", "progression": "progression"}

@@ -7,17 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 import trial_cases as cases
-from bayes_ihlrt.analysis.catalogue import find_plan, packaged_plans
-from bayes_ihlrt.analysis.plan_reading import load_plan, parse_plan
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.trials.curve_spec import CurveSpec
+from bayes_ihlrt.spec.catalogue import find_plan, packaged_plans
+from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
+from bayes_ihlrt.spec.read import load_plan, parse_plan
+from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
 from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.design import TrialDesign, scaled_design
 from bayes_ihlrt.trials.operating import UNTRUSTED, operating_characteristics
 from bayes_ihlrt.trials.patients import screened_count
-from bayes_ihlrt.trials.plan_spec import TrialPlan
 from bayes_ihlrt.trials.quantities import population_values, statements, targets
-from bayes_ihlrt.trials.rules import Rule
 from bayes_ihlrt.trials.stages import stages
 
 PREDICTIVE = {"quantity": "predictive-probability", "less_than": 0.1}

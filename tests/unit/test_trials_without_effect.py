@@ -10,12 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from validation.outside import early, shares
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs import emulate
-from bayes_ihlrt.designs.thinning import FULL, levels
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.designs.sequential import FULL, levels
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 TREATMENT = TreatmentSpec(name="trt", start="trt", design="sequential")

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec, load_cohort
-from bayes_ihlrt.data.values import covariates_at
-from bayes_ihlrt.data.visits import Visits
-from bayes_ihlrt.data.visits_spec import VisitsSpec
+from bayes_ihlrt.cohort.at_times import covariates_at
+from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import DAYS_PER_MONTH
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")

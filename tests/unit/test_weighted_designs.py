@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bayes_ihlrt.analysis.unfollowed import starts_left_out
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs import emulate, person_time
+from bayes_ihlrt.analysis.notes import starts_left_out
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import StartRule
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 FRAME = {

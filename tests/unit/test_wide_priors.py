@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from validation.outside import baseline
 
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import parse_spec
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.spec.read import parse_spec
 
 SPECIFICATION = """
 schema = 2

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import parse_spec
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.spec.read import parse_spec
 from validation.bias.row import Bias, over_cohorts
 from validation.outside.centres import TRUTH, Design, cohort
 

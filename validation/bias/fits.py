@@ -11,26 +11,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.rungs import RungPlan, plan_rungs
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.data.cohort import Cohort
+from bayes_ihlrt.batch.shared import SharedEngine, outcome_engine
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import Population
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
-from bayes_ihlrt.inference.engines import SharedEngine, outcome_engine
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import check_convergence
-from bayes_ihlrt.inference.shared_modes import centre
-from bayes_ihlrt.inference.strategy_survival import weighted_survival
-from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.weighting import WeightedAnalysis
-from bayes_ihlrt.model.build import PreparedModel, prepare
+from bayes_ihlrt.ladder.rungs import RungPlan, plan_rungs
+from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
-from bayes_ihlrt.propensity.spec import PropensitySpec
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import check_convergence
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
+from bayes_ihlrt.weighted.analysis import WeightedAnalysis
+from bayes_ihlrt.weighted.models import Models, centre
+from bayes_ihlrt.weighted.strategy_survival import weighted_survival
 from validation.bias.row import Bias, over_cohorts
 
 

@@ -5,7 +5,7 @@ One response is read by four designs; with no effect of treatment it confounds a
 
 from collections.abc import Callable
 
-from bayes_ihlrt.analysis.rung_fit import fit_rung
+from bayes_ihlrt.ladder.fit import fit_rung
 from validation.bias.fits import (
     Asked,
     Study,

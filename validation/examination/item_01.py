@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.escaping import csv_cell, latex, markdown
 from bayes_ihlrt.report.html import environment
 from validation.examination.row import Row

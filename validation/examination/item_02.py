@@ -7,8 +7,8 @@ import netCDF4
 import numpy as np
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
-from bayes_ihlrt.data import datasets
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.cohort import datasets
 from validation.examination.row import Row
 
 ITEM = "2"

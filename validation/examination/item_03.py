@@ -7,11 +7,11 @@ from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.sensitivity import SensitivityResult, sensitivity_study
-from bayes_ihlrt.analysis.sensitivity_spec import StructureSpec
 from bayes_ihlrt.errors import InputError
-from bayes_ihlrt.report.sensitivity_page import write_sensitivity
+from bayes_ihlrt.report.studies import write_sensitivity
+from bayes_ihlrt.sensitivity.study import SensitivityResult, sensitivity_study
+from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.sensitivity import StructureSpec
 from validation.examination.row import Row
 
 ITEM = "3"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from typer.testing import CliRunner
 
-from bayes_ihlrt.cli import app
+from bayes_ihlrt.cli.main import app
 from validation.examination.row import Row
 
 _SPECIFICATION = """

@@ -6,20 +6,19 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.data.schema import DataSpec, TreatmentSpec
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.hazards import MSpline
-from bayes_ihlrt.inference.engines import outcome_engine
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.inference.shared_modes import centre
-from bayes_ihlrt.model.build import PreparedModel, prepare
-from bayes_ihlrt.model.flexible import FLEXIBLE, with_hazard
-from bayes_ihlrt.model.spec import HazardSpec, ModelSpec
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.posterior.fitted import fit_shared
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import FLEXIBLE, HazardSpec, ModelSpec, with_hazard
+from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.weighted.models import centre
 from validation.examination.row import Row
 from validation.outside import families
 from validation.outside.baseline import SHAPES, START_RATES, cohort, weibull_cohort

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.rung_fit import fit_rung
-from bayes_ihlrt.analysis.rungs import plan_rungs
+from bayes_ihlrt.analysis.check import read_cohort
+from bayes_ihlrt.ladder.fit import fit_rung
+from bayes_ihlrt.ladder.rungs import plan_rungs
+from bayes_ihlrt.spec.read import parse_spec
 from validation.examination.row import Row
 from validation.outside import response
 

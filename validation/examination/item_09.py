@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.checking import read_cohort
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.rungs import plan_rungs
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.designs.build import emulate
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
-from bayes_ihlrt.inference.strategy_survival import strategy_survival
+from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
+from bayes_ihlrt.weighted.strategy_survival import strategy_survival
 from validation.examination.item_06 import SPECIFICATION
 from validation.examination.row import Row
 from validation.outside import response

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.fitting import run_fit
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.report.words import summary_sentences
 from validation.examination.row import Row

@@ -2,14 +2,18 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
-from bayes_ihlrt.inference.half_weights import GROUPS, half_weight_covariance
-from bayes_ihlrt.inference.weighted_models import Models
-from bayes_ihlrt.inference.widening import degrees_of_freedom, widened
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.report.words import summary_sentences
+from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
+from bayes_ihlrt.weighted.bootstrap import (
+    GROUPS,
+    degrees_of_freedom,
+    half_weight_covariance,
+    widened,
+)
+from bayes_ihlrt.weighted.models import Models
 from validation.examination.row import Row
 from validation.examination.weighted import specification
 from validation.outside import interaction, overlap

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.reading import parse_spec
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import InputError
-from bayes_ihlrt.inference.adjusted import prepare_adjusted
+from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.weighted.adjusted import prepare_adjusted
 from validation.examination.row import Row
 
 SPECIFICATION = """

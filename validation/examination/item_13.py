@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.inference.engines import outcome_engine
-from bayes_ihlrt.model.build import prepare
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 from validation.examination.row import Row
 from validation.outside.long_survivors import cohort, maximum_likelihood, quantile_cuts
 

@@ -1,10 +1,10 @@
 """A modifier that is not a straight line: statements, references, values beyond a spline."""
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.fitting import run_fit
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import parse_spec
 from validation.examination.row import Row
 from validation.outside.bent_modifier import cohort, log_hr
 

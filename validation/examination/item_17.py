@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayes_ihlrt.analysis.fitting import run_fit
+from bayes_ihlrt.analysis.fit import run_fit
 from validation.examination.row import Row
 from validation.examination.weighted import specification
 from validation.outside import overlap

@@ -5,15 +5,15 @@ from functools import partial
 import numpy as np
 from scipy.stats import norm
 
-from bayes_ihlrt.analysis.outcome_table import adverse_event_table
-from bayes_ihlrt.analysis.prior_draws import prior_draws
-from bayes_ihlrt.analysis.table_one import table_one
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.designs import PersonTime, Provenance
-from bayes_ihlrt.estimands import crossings
-from bayes_ihlrt.model.build import prepare
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.analysis.patients import adverse_event_table, table_one
+from bayes_ihlrt.analysis.prior import prior_draws
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.estimands.mitigation import crossings
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.model import ModelSpec
 from validation.examination.row import Row
 
 

@@ -4,21 +4,20 @@ import numpy as np
 from pydantic import ValidationError
 from scipy.stats import norm
 
-from bayes_ihlrt.analysis.checking import check_analysis
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.checks.cross_validation import cross_validate
-from bayes_ihlrt.checks.prediction_verdicts import calibration_verdict
-from bayes_ihlrt.checks.residual_verdicts import omitted_centres, residual_verdicts
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.checks.accuracy import cross_validate
+from bayes_ihlrt.checks.verdicts import calibration_verdict, omitted_centres, residual_verdicts
+from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.bias import BiasPrior
 from bayes_ihlrt.sensitivity.confounding import ConfounderGrid, Effect, confounding
 from bayes_ihlrt.sensitivity.tipping import Path, as_prior
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.early_looks import corrected_looks
 from bayes_ihlrt.trials.plan import run_plan
-from bayes_ihlrt.trials.plan_spec import TrialPlan
 from validation.examination.row import Row
 from validation.outside.early_look import exact_success
 from validation.outside.misfits import cohort

@@ -11,18 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from bayes_ihlrt.data import Cohort, DataSpec, TreatmentSpec
-from bayes_ihlrt.data.visits_spec import VisitsSpec
-from bayes_ihlrt.designs import emulate
-from bayes_ihlrt.designs.emulation import Emulation
-from bayes_ihlrt.inference.shared_modes import propensity_mode
-from bayes_ihlrt.inference.weighting import prepare_weighted
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
+from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
 from bayes_ihlrt.propensity.graph import propensity
-from bayes_ihlrt.propensity.spec import PropensitySpec
 from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.weighted.analysis import prepare_weighted
+from bayes_ihlrt.weighted.models import propensity_mode
 
 DATA = DataSpec(patient="id", time="os", event="death", time_unit="months")
 TREATMENT = TreatmentSpec(name="trt", start="trt", design="sequential")

@@ -1,7 +1,7 @@
 """The specification that items 10, 11 and 17 share."""
 
-from bayes_ihlrt.analysis.reading import parse_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import parse_spec
 
 _TEXT = """
 schema = 2

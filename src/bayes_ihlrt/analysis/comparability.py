@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.starts import SAME_TIME
-from bayes_ihlrt.designs.emulation import Emulation
+from bayes_ihlrt.cohort.starts import SAME_TIME
+from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.inference.trimming import trimmed
-from bayes_ihlrt.model.formula import parse_formula
-from bayes_ihlrt.model.spec import ModelSpec
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.propensity.balance import covariate_columns, standardised_difference
 from bayes_ihlrt.propensity.comparability import ACKNOWLEDGE, UNBALANCED, Comparability, Overlap
-from bayes_ihlrt.propensity.difference import standardised_difference
-from bayes_ihlrt.propensity.effective import effective_patients, entry_rows
-from bayes_ihlrt.propensity.passing import passing_model
+from bayes_ihlrt.propensity.model import passing_model
+from bayes_ihlrt.propensity.overlap import effective_patients, entry_rows, trimmed
 from bayes_ihlrt.propensity.point import point_propensity
-from bayes_ihlrt.propensity.spec import PropensitySpec
-from bayes_ihlrt.propensity.subsets import covariate_columns
 from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.spec.formula import parse_formula
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.propensity import PropensitySpec
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.propensity.prepare import PreparedPropensity
+    from bayes_ihlrt.propensity.model import PreparedPropensity
+
 
 Floats = NDArray[np.float64]
 type Chances = tuple[Floats, Floats | None]

@@ -9,15 +9,15 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from bayes_ihlrt.analysis.estimates import Estimate
-from bayes_ihlrt.analysis.outcome_table import SAME_PRIOR, ProportionTable
-from bayes_ihlrt.analysis.prior_words import beside_prior
-from bayes_ihlrt.analysis.result import FitResult
-from bayes_ihlrt.analysis.table_one import TableOne
+from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.analysis.patients import SAME_PRIOR, ProportionTable, TableOne
+from bayes_ihlrt.analysis.prior import beside_prior
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.population import undefined_survival
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 type Line = tuple[str, str, str, str]
 
@@ -80,7 +80,7 @@ def published_counterparts(
     factor of the study, such as ``result`` of ``primary``, has no line to set beside it and is
     refused:
 
-    >>> from bayes_ihlrt.analysis.table_one import table_one
+    >>> from bayes_ihlrt.analysis.patients import table_one
     >>> baseline = table_one(result.checked.cohort, "ihlrt", covariates=["nlr", "albi"])
     >>> published_counterparts(baseline, (), os=result, pfs=result, survival=result)
     Traceback (most recent call last):

@@ -1,14 +1,19 @@
-"""Every estimand of an analysis: draws first, reduced together at the end."""
+"""Every estimand of an analysis: draws first, reduced together at the end.
+
+Who the estimands of an analysis average over.
+"""
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.spec import AnalysisSpec
+from bayes_ihlrt.analysis.propensity import PropensityResult
+from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, summarise
 from bayes_ihlrt.estimands.curves import (
     NEVER,
     Strategy,
@@ -19,10 +24,18 @@ from bayes_ihlrt.estimands.curves import (
     treated_from,
 )
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population, undefined_survival
-from bayes_ihlrt.estimands.summary import chance_above, summarise
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.names import STRATEGY, TIME
+from bayes_ihlrt.estimands.mitigation import Weigh, equally
+from bayes_ihlrt.estimands.population import (
+    bootstrap_weights,
+    sample_population,
+    time_zero_weights,
+    treated_weights,
+    undefined_survival,
+)
+from bayes_ihlrt.names import STRATEGY, TIME, EstimandTarget
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.estimands import PopulationKind
 
 Floats = NDArray[np.float64]
 AS_OBSERVED: Final = Strategy("as observed", math.inf)
@@ -202,12 +215,6 @@ def needed_to_treat(found: Estimate) -> Estimate:
     return replace(found, estimand="number_needed_to_treat", summary=summary)
 
 
-def finite_or_none(value: object) -> float | None:
-    """Return a number, or None where it is infinite or not a number."""
-    number = float(value)  # type: ignore[arg-type]
-    return number if math.isfinite(number) else None
-
-
 def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[_Row]:
     values: list[float | None] = [None]
     draws = log_hazard_ratio(fit, weights=weights).to_numpy()[..., None]
@@ -291,3 +298,41 @@ def _compared(
 
 def _stacked(values: list[Floats]) -> xr.DataArray:
     return xr.DataArray(np.stack(values, axis=-1), dims=("chain", "draw", "row"))
+
+
+def weigher(spec: AnalysisSpec, propensity: PropensityResult | None) -> Weigh:
+    """Return what gives each patient of a fit a weight, by the population of the analysis.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    propensity : PropensityResult or None
+        Propensities, for the populations that they make: ``ato``, ``atm``, ``entropy``.
+
+    Returns
+    -------
+    callable
+        From a fit to weights; None for equal ones.
+    """
+    match spec.population:
+        case PopulationKind.SAMPLE:
+            return equally
+        case PopulationKind.BOOTSTRAP:
+            return partial(bootstrap_weights, seed=spec.sampler.seed)
+        case PopulationKind.TIME_ZERO:
+            return time_zero_weights
+        case PopulationKind.ATT:
+            return treated_weights
+        case PopulationKind.ATO | PopulationKind.ATM | PopulationKind.ENTROPY as kind:
+            return partial(_open, target=EstimandTarget(kind.value), propensity=propensity)
+
+
+def _open(
+    fit: FittedModel, *, target: EstimandTarget, propensity: PropensityResult | None
+) -> Floats:
+    del fit
+    if propensity is None:
+        message = f"a population '{target}' is checked with its propensity"
+        raise AssertionError(message)
+    return propensity.patient_weights[target]

@@ -1,29 +1,253 @@
-"""What the figures show, as datasets: everything drawn can be had without drawing."""
+"""What the figures show, as datasets: everything drawn can be had without drawing.
+
+What the figures of draws show, as datasets: prior and posterior densities, traces and ranks.
+
+What the figures of gain and of subgroups show, as datasets.
+
+Round times for the axes of figures.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import xarray as xr
+from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.estimates import strategies
-from bayes_ihlrt.analysis.figure_draws import prior_posterior_data, trace_data
-from bayes_ihlrt.analysis.figure_gain import gain_data, subgroup_data
-from bayes_ihlrt.analysis.interaction_result import InteractionResult
-from bayes_ihlrt.analysis.marks import round_times
+from bayes_ihlrt.analysis.estimates import strategies, weigher
+from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
+from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.notes import clock
-from bayes_ihlrt.analysis.populations import weigher
-from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
-from bayes_ihlrt.analysis.summaries import flat_draws, unit_of
-from bayes_ihlrt.estimands.curves import survival
+from bayes_ihlrt.analysis.parameters import flat_draws, result_names, unit_of
+from bayes_ihlrt.estimands.contrasts import chance_above, probability, summarise
+from bayes_ihlrt.estimands.curves import rmst, survival
+from bayes_ihlrt.estimands.interaction import (
+    crude_rate_ratios,
+    log_hazard_ratio,
+    subgroup_log_hazard_ratio,
+)
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.summary import summarise
-from bayes_ihlrt.inference.gate import Convergence
-from bayes_ihlrt.names import TIME, ModifierTransform
+from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+from bayes_ihlrt.posterior.gate import Convergence
 
 Floats = NDArray[np.float64]
+_DENSITY_POINTS: Final = 200
+_RANK_BINS: Final = 20
+
+
+def prior_posterior_data(result: FitResult) -> xr.Dataset:
+    """Return the prior and posterior density of every top-level parameter.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``x`` and ``density`` over (source, parameter, point); ``low`` and ``high`` over parameter,
+        the range that holds the posterior and the central 95 % of the prior.
+    """
+    names = [name for name in result_names(result.fit) if name in result.prior]
+    posterior = flat_draws(result.fit, tuple(names))
+    labels = [str(label) for label in posterior["parameter"].to_numpy()]
+    prior = _flat_prior(result.prior, names, len(labels))
+    grids, densities = [], []
+    for values in (prior, posterior.to_numpy().reshape(-1, len(labels))):
+        pairs = [density(values[:, i]) for i in range(len(labels))]
+        grids.append([x for x, _ in pairs])
+        densities.append([y for _, y in pairs])
+    dims = ("source", "parameter", "point")
+    low, high = np.quantile(prior, [0.025, 0.975], axis=0)
+    return xr.Dataset(
+        {
+            "x": (dims, np.array(grids)),
+            "density": (dims, np.array(densities)),
+            "low": ("parameter", np.minimum(low, np.min(grids[1], axis=1))),
+            "high": ("parameter", np.maximum(high, np.max(grids[1], axis=1))),
+        },
+        coords={"source": ["prior", "posterior"], "parameter": labels},
+    )
+
+
+def trace_data(result: FitResult) -> xr.Dataset:
+    """Return the draws and the rank histogram of each chain, for every top-level parameter.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``draws`` over (chain, draw, parameter); ``ranks``, the share of each chain's draws by bin
+        of their rank among all draws, over (chain, parameter, bin). Uniform when chains agree.
+    """
+    names = tuple(name for name in result_names(result.fit) if name in result.prior)
+    draws = flat_draws(result.fit, names)
+    values = draws.to_numpy()
+    chains, length, count = values.shape
+    ranks = values.reshape(-1, count).argsort(axis=0).argsort(axis=0).reshape(values.shape)
+    bins = ranks * _RANK_BINS // (chains * length)
+    shares = [
+        [np.bincount(bins[c, :, p], minlength=_RANK_BINS) / length for p in range(count)]
+        for c in range(chains)
+    ]
+    return xr.Dataset(
+        {"draws": draws, "ranks": (("chain", "parameter", "bin"), np.array(shares))},
+        coords={"chain": np.arange(chains), "draw": np.arange(length)},
+    )
+
+
+def _flat_prior(prior: xr.Dataset, names: list[str], count: int) -> Floats:
+    parts = [prior[name].to_numpy().reshape(prior.sizes["draw"], -1) for name in names]
+    flat = np.concatenate(parts, axis=-1)
+    if flat.shape[1] != count:
+        message = f"prior and posterior do not match: {flat.shape[1]} and {count} parameters"
+        raise AssertionError(message)
+    return flat
+
+
+def density(values: Floats) -> tuple[Floats, Floats]:
+    """Return a kernel estimate of the density of draws, between their 0.05 and 99.95 % quantiles.
+
+    Parameters
+    ----------
+    values : ndarray, shape (draws,)
+        Draws.
+
+    Returns
+    -------
+    x : ndarray, shape (points,)
+        Where.
+    density : ndarray, shape (points,)
+        How dense.
+    """
+    low, high = np.quantile(values, [0.0005, 0.9995])
+    inside = values[(values >= low) & (values <= high)]
+    grid, height, _ = array_stats.kde(inside, grid_len=_DENSITY_POINTS)
+    return np.asarray(grid), np.asarray(height)
+
+
+_SAMPLE = ("chain", "draw")
+
+
+def gain_data(result: FitResult) -> xr.Dataset:
+    """Return the posterior density of the months gained, and how probable each decision region is.
+
+    Restricted mean survival under treatment less that under never, up to the last horizon, for the
+    cohort's own modifier values and with everybody's modifier set to each value.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``x`` (months) and ``density`` over (setting, point); ``probability`` over (setting,
+        region), regions being ``harm`` (below 0), ``gain too small`` (0 to `gain`) and ``gain``.
+        Attributes ``gain`` and ``horizon`` (months) and the strategy ``treated``.
+    """
+    spec, fit = result.spec, result.fit
+    horizon, gain = max(spec.estimands.horizons), spec.estimands.gain
+    weights, compared = weigher(spec, result.propensity)(fit), strategies(spec)
+    name = "" if spec.modifier is None else spec.modifier.name
+    grids, heights, chances, settings = [], [], [], []
+    for at in (None, *spec.estimands.at):
+        patients = sample_population(fit, modifier_at=at, weights=weights)
+        months = rmst(fit, horizon, compared, population=patients)
+        gained = months.isel({STRATEGY: 1}, drop=True) - months.isel({STRATEGY: 0}, drop=True)
+        x, height = density(gained.to_numpy().ravel())
+        grids.append(x)
+        heights.append(height)
+        below = [float(probability(gained < edge)) for edge in (0.0, gain)]
+        chances.append([below[0], below[1] - below[0], 1.0 - below[1]])
+        settings.append(spec.population.words if at is None else f"{name} {at:g}")
+    return xr.Dataset(
+        {
+            "x": (("setting", "point"), np.array(grids)),
+            "density": (("setting", "point"), np.array(heights)),
+            "probability": (("setting", "region"), np.array(chances)),
+        },
+        coords={"setting": settings, "region": ["harm", "gain too small", "gain"]},
+        attrs={"gain": gain, "horizon": horizon, "treated": compared[-1].name},
+    )
+
+
+def subgroup_data(result: FitResult) -> xr.Dataset:
+    """Return the hazard ratio in each subgroup, shrunken and by itself.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment and subgroups.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``median, q2.5, q97.5, prob_benefit`` of the model's hazard ratio, and the last before the
+        data, ``prior_prob_benefit`` (NaN where it is not known); ``ratio, low, high`` of the crude
+        rate ratio, ``patients``, ``events_treated``, ``events_untreated``, all over ``subgroup``,
+        NaN where nobody of the population is in it. Attribute ``overall``, the hazard ratio over
+        the population.
+    """
+    columns = result.spec.estimands.subgroups
+    weights = weigher(result.spec, result.propensity)(result.fit)
+    log_hr = subgroup_log_hazard_ratio(result.fit, columns, weights=weights)
+    found = summarise(xr.apply_ufunc(np.exp, log_hr))[["median", "q2.5", "q97.5"]]
+    overall = summarise(xr.apply_ufunc(np.exp, log_hazard_ratio(result.fit, weights=weights)))[
+        "median"
+    ]
+    crude = crude_rate_ratios(result.fit, columns)
+    chance = probability(log_hr < 0.0).where(log_hr.notnull().all(_SAMPLE))
+    before = _subgroups_before(result, chance)
+    return (
+        found.assign(prob_benefit=chance, prior_prob_benefit=before)
+        .merge(crude)
+        .assign_attrs(overall=float(overall))
+    )
+
+
+def _subgroups_before(result: FitResult, after: xr.DataArray) -> xr.DataArray:
+    """Prior probability that treatment lowers the hazard, where there is a posterior one."""
+    if result.before is None:
+        return xr.full_like(after, np.nan)
+    weights = weigher(result.spec, result.propensity)(result.before)
+    columns = result.spec.estimands.subgroups
+    draws = subgroup_log_hazard_ratio(result.before, columns, weights=weights).to_numpy()
+    return after.copy(data=chance_above(np.zeros_like(draws), draws).mean(axis=(0, 1))).where(
+        after.notnull()
+    )
+
+
+def round_times(end: float) -> Floats:
+    """Return times in months at which to count patients: multiples of 1, 3, 6, 12, 24 or 60.
+
+    Parameters
+    ----------
+    end : float
+        Last month of follow-up.
+
+    Returns
+    -------
+    ndarray
+        From zero; seven times at most.
+
+    Examples
+    --------
+    >>> round_times(45.6).tolist()
+    [0.0, 12.0, 24.0, 36.0]
+    """
+    step = next((s for s in (1.0, 3.0, 6.0, 12.0, 24.0, 60.0) if end / s <= 6.0), end / 6.0)
+    return np.arange(0.0, end, step)
+
+
 _TIMES: Final = 81
 
 

@@ -9,19 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.analysis.variants import hazard_label
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
+from bayes_ihlrt.estimands.contrasts import summarise
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import undefined_survival
-from bayes_ihlrt.estimands.summary import summarise
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.inference.shared_fit import fit_shared
-from bayes_ihlrt.model.flexible import FLEXIBLE, is_flexible, with_hazard
 from bayes_ihlrt.names import STRATEGY, Engine
+from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.model import FLEXIBLE, hazard_label, is_flexible, with_hazard
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 type Summary = dict[str, float]
 LIMIT: Final = 0.1

@@ -10,16 +10,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.estimates import finite_or_none, strategies
+from bayes_ihlrt.analysis.estimates import strategies, weigher
+from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.notes import clock
-from bayes_ihlrt.analysis.populations import weigher
-from bayes_ihlrt.analysis.result import FitResult, modifier_of_patients
+from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, probability, summarise
 from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population
-from bayes_ihlrt.estimands.summary import chance_above, probability, summarise
-from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 _MOST_TIMES: Final = 60

@@ -1,23 +1,245 @@
-"""What a reader of a result has to know before believing it, in sentences."""
+"""What a reader of a result has to know before believing it, in sentences.
+
+A cohort without the identifiers of its patients.
+
+What a result says of the data it rests on: counts, fingerprints, what patients are called.
+
+What has to be known of patients who enter late, and of slopes that vary between groups.
+
+Who is treated and not followed from there, in sentences.
+"""
 
 import warnings
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.data_summary import identified
-from bayes_ihlrt.analysis.entry_notes import delayed_entry, uncorrelated_slopes
-from bayes_ihlrt.analysis.estimand_spec import PopulationKind
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.analysis.spline_range import begins_at_zero, modifier_splines
-from bayes_ihlrt.analysis.unfollowed import starts_left_out
-from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.data.listing import counted
-from bayes_ihlrt.data.validate import SparseEventsWarning, warn_if_sparse
+from bayes_ihlrt.analysis.modifier import begins_at_zero, modifier_splines
+from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
+from bayes_ihlrt.cohort.identifiers import renamed
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.cohort.read import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.modifier_form import linear_in_modifier, names_in
-from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.model.predictor import linear_in_modifier, names_in
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, Identifiers
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.estimands import PopulationKind
+
+NUMBERS, IDENTIFIERS = "numbers", "identifiers"
+
+
+def patient_labels(cohort: Cohort) -> str:
+    """Return what the patients of a result are called.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        As an analysis holds it.
+
+    Returns
+    -------
+    str
+        ``"numbers"``, in the order of the data file, or ``"identifiers"``.
+    """
+    return NUMBERS if cohort.identifiers is Identifiers.NOWHERE else IDENTIFIERS
+
+
+def numbered(cohort: Cohort) -> Cohort:
+    """Return a cohort with numbers for identifiers; itself where results may hold them.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort.
+
+    Returns
+    -------
+    Cohort
+        ``patient`` is ``"1"``, ``"2"``, ... in the order of the file.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.spec.data import DataSpec
+    >>> data = DataSpec(patient="id", time="months", event="death")
+    >>> frame = {"id": ["K7", "B2"], "months": [5.0, 2.0], "death": [1, 0]}
+    >>> numbered(Cohort.from_frame(frame, data)).columns["patient"].tolist()
+    ['1', '2']
+    """
+    if cohort.identifiers is not Identifiers.COHORT:
+        return cohort
+    patient = cohort.columns["patient"]
+    # A cohort that was put together from columns does not know the order of a file.
+    known = dict.fromkeys([*patient.tolist(), *cohort.dropped])
+    numbers = cohort.numbers or {label: str(place) for place, label in enumerate(known, start=1)}
+    visits = cohort.visits
+    if visits is not None:
+        visits = visits.relabelled(renamed(visits.columns["patient"], numbers))
+    return replace(
+        cohort,
+        columns={**cohort.columns, "patient": renamed(patient, numbers)},
+        dropped={numbers[label]: reason for label, reason in cohort.dropped.items()},
+        visits=visits,
+        identifiers=Identifiers.NOWHERE,
+        numbers={},
+    )
+
+
+def data_summary(cohort: Cohort, rows: PersonTime) -> dict[str, Any]:
+    """Return the counts of a cohort and its fingerprint.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data.
+    rows : PersonTime
+        The rows that the design made of them.
+
+    Returns
+    -------
+    dict
+        ``patients, rows, events, months, fingerprint, follow_up`` (fingerprint of patients, times
+        and events alone), ``name, synthetic, dropped``, `patient_labels`.
+    """
+    length = _floats(rows.columns["stop"]) - _floats(rows.columns["start"])
+    return {
+        "patients": len(rows.patients),
+        "rows": rows.n_rows,
+        "events": rows.events,
+        "months": float(length.sum()),
+        "fingerprint": cohort.fingerprint,
+        "follow_up": follow_up_fingerprint(cohort.columns),
+        "name": cohort.attrs.get("name"),
+        "synthetic": bool(cohort.attrs.get("synthetic", False)),
+        "patient_labels": patient_labels(cohort),
+        "dropped": {**cohort.dropped, **rows.provenance.dropped},
+    }
+
+
+def identified(cohort: Cohort) -> list[str]:
+    """Return that results call patients by their identifiers, where the user asked for it.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The data.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
+    if cohort.identifiers is not Identifiers.EVERYWHERE:
+        return []
+    return [
+        "IDENTIFIERS KEPT: results and files call patients by the identifiers of the data file; "
+        "they are not to be passed on."
+    ]
+
+
+def _floats(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    return values.astype(np.float64)
+
+
+_FEW = 30.0
+"""Patients a group below which late entry moved coefficients by a twentieth or more."""
+
+
+def delayed_entry(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
+    """Return whom averages are over where patients enter late, and what groups make of it.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    list of str
+        Empty where everybody is followed from the beginning.
+    """
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    entry = rows.columns["start"][first].astype(np.float64)
+    late = int((entry > 0.0).sum())
+    if not late:
+        return []
+    who = counted(late, "patient", "patients")
+    told = f"DELAYED ENTRY: {who} of {len(entry)} came under observation late (the last in month "
+    told += f"{entry.max():.3g}). "
+    if spec.estimands.population is PopulationKind.TIME_ZERO:
+        told += (
+            "Averages are over everybody at time zero: each patient stands for 1/S(entry), those "
+            "like them who died before included."
+        )
+    else:
+        told += (
+            "Averages are over patients who lived to enter, not over everybody at time zero, whose "
+            'survival is lower: that is `population = "time-zero"`.'
+        )
+    return [told, *_selected_groups(spec, rows, patients=len(entry))]
+
+
+def uncorrelated_slopes(spec: AnalysisSpec) -> list[str]:
+    """Return that intercepts and slopes of groups are independent, and what that does.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    list of str
+        One sentence for each group with a slope.
+    """
+    return [
+        f"Intercepts and slopes of {term.group} are taken as uncorrelated. Where a {term.group} "
+        f"with a higher hazard has another effect of {term.slope}, the average effect is pulled "
+        "away from the truth (a correlation of -0.8 moved a log hazard ratio of -0.57 to -0.64)."
+        for term in spec.outcome.groups
+        if term.slope is not None
+    ]
+
+
+def _selected_groups(spec: AnalysisSpec, rows: PersonTime, *, patients: int) -> list[str]:
+    """Effects of groups are selected by who lives to enter, and the likelihood does not know."""
+    groups = [term.group for term in spec.outcome.groups]
+    sizes = {name: patients / len(set(rows.columns[name].tolist())) for name in groups}
+    few = [name for name, size in sizes.items() if size < _FEW]
+    return [
+        f"With late entry and {sizes[name]:.3g} patients a {name}, effects of covariates, the sd "
+        f"of {name} and the shape of the hazard come out too small: who lives to enter comes from "
+        f"a {name} with a lower hazard, which the likelihood does not know (with sd 1 and entry "
+        "up to month 40 a coefficient lost 5 % at 25 patients each, 12 % at 7, 24 % at 2)."
+        for name in few
+    ]
+
+
+def starts_left_out(rows: PersonTime) -> list[str]:
+    """Return how many controls are not followed from their own treatment on, and why.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    list of str
+        One sentence a reason; empty where every start counts.
+    """
+    reasons = list(rows.provenance.unfollowed.values())
+    return [
+        f"{counted(reasons.count(reason), 'control', 'controls')} not followed from the start of "
+        f"their own treatment on: {reason}."
+        for reason in dict.fromkeys(reasons)
+    ]
+
 
 SYNTHETIC: Final = "SYNTHETIC DATA"
 IMMORTAL: Final = "IMMORTAL TIME"

@@ -7,8 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayes_ihlrt.checks.accuracy import brier_score, dynamic_auc, observed_by_group
-from bayes_ihlrt.checks.cross_validation import Predictions
+from bayes_ihlrt.checks.accuracy import Predictions, brier_score, dynamic_auc, observed_by_group
 from bayes_ihlrt.checks.score import MIN_EXPECTED
 
 Floats = NDArray[np.float64]

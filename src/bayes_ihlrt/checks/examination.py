@@ -8,35 +8,30 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.checks.added_terms import since_start
+from bayes_ihlrt.checks.accuracy import cross_validate, usable_horizons
 from bayes_ihlrt.checks.calibration import calibration_data
-from bayes_ihlrt.checks.cross_validation import cross_validate, usable_horizons
-from bayes_ihlrt.checks.families import compare_hazards
-from bayes_ihlrt.checks.hazard_terms import values_of
+from bayes_ihlrt.checks.families import compare_hazards, effect_by_period
 from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
-from bayes_ihlrt.checks.periods import effect_by_period
-from bayes_ihlrt.checks.prediction_verdicts import (
+from bayes_ihlrt.checks.prior_curves import prior_survival
+from bayes_ihlrt.checks.result import ModelChecks, Verdict, cannot_tell
+from bayes_ihlrt.checks.risk_sets import hazard_check, residual_check, survival_check
+from bayes_ihlrt.checks.score import since_start
+from bayes_ihlrt.checks.terms import values_of
+from bayes_ihlrt.checks.verdicts import (
     calibration_verdict,
     centre_verdict,
     discrimination_verdict,
     family_verdict,
     influence_verdict,
-    prior_verdict,
-)
-from bayes_ihlrt.checks.prior_curves import prior_survival
-from bayes_ihlrt.checks.residual_verdicts import (
     is_weighted,
     omitted_centres,
+    prior_verdict,
     residual_verdicts,
 )
-from bayes_ihlrt.checks.residuals import residual_check
-from bayes_ihlrt.checks.result import ModelChecks
-from bayes_ihlrt.checks.risk_sets import hazard_check, survival_check
-from bayes_ihlrt.checks.verdict import Verdict, cannot_tell
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 type Stage = Callable[[str], None]

@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.checks.generator import draw_parameters, linear_predictor
-from bayes_ihlrt.checks.hazard_terms import Values, by_rows, column, in_parts, parameter_names
+from bayes_ihlrt.calibration.simulate import draw_parameters, linear_predictor
+from bayes_ihlrt.checks.terms import Values, by_rows, column, in_parts, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.model.build import build_graph
+from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.names import STRATEGY, TIME
+from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 _DRAWS: Final = 1000

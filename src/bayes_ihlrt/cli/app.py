@@ -1,10 +1,40 @@
-"""The application that every command joins, and its version."""
+"""The application that every command joins, and its version.
 
-from typing import Annotated
+What the shell offers when a user presses Tab.
+
+Arguments and options that several commands share.
+
+What a command tells: results on standard output, faults in plain words, exit statuses.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from bayes_ihlrt import analysis
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.escaping import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bayes_ihlrt import plain
+    from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.cohort import datasets as cohort_datasets
+    from bayes_ihlrt.report import table as report_table
+    from bayes_ihlrt.spec import catalogue as spec_catalogue
+else:
+    analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
+    cohort_datasets = lazy_module("bayes_ihlrt.cohort.datasets")
+    plain = lazy_module("bayes_ihlrt.plain")
+    report_table = lazy_module("bayes_ihlrt.report.table")
+    spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
+
 
 app = typer.Typer(
     help="Bayesian survival models for a treatment that starts during follow-up.",
@@ -18,7 +48,7 @@ app = typer.Typer(
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
-        found = analysis.versions()
+        found = analysis_fit.versions()
         own = found.pop("bayes-ihlrt")
         libraries = "\n".join(f"  {name} {number}" for name, number in found.items())
         typer.echo(f"bayes-ihlrt {own}\n{libraries}")
@@ -36,3 +66,160 @@ def common(
     ] = False,
 ) -> None:
     """Bayesian survival models for a treatment that starts during follow-up."""
+
+
+def specifications(incomplete: str) -> list[str]:
+    """Return the specifications that begin as typed: packaged ones, then files.
+
+    Parameters
+    ----------
+    incomplete : str
+        What was typed.
+
+    Returns
+    -------
+    list of str
+        Names, TOML files and folders.
+    """
+    return _offered(incomplete, spec_catalogue.packaged_specifications(), ".toml")
+
+
+def data_sets(incomplete: str) -> list[str]:
+    """Return the data sets that begin as typed: packaged ones, then files.
+
+    Parameters
+    ----------
+    incomplete : str
+        What was typed.
+
+    Returns
+    -------
+    list of str
+        Names, CSV files and folders.
+    """
+    return _offered(incomplete, cohort_datasets.packaged_data(), ".csv")
+
+
+def folders(incomplete: str) -> list[str]:
+    """Return the folders that begin as typed.
+
+    Parameters
+    ----------
+    incomplete : str
+        What was typed.
+
+    Returns
+    -------
+    list of str
+        Folders.
+    """
+    return _offered(incomplete, (), "")
+
+
+def _offered(incomplete: str, names: tuple[str, ...], suffix: str) -> list[str]:
+    """Names and paths; a folder ends in a slash, so that the next Tab goes into it."""
+    found = [name for name in names if name.startswith(incomplete)]
+    typed, _, start = incomplete.rpartition("/")
+    folder = Path(typed or ("/" if incomplete.startswith("/") else "."))
+    if not folder.is_dir():
+        return found
+    before = f"{typed}/" if "/" in incomplete else ""
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(start) or path.name.startswith("."):
+            continue
+        if path.is_dir():
+            found.append(f"{before}{path.name}/")
+        elif suffix and path.suffix == suffix:
+            found.append(f"{before}{path.name}")
+    return found
+
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="TOML file, or name of a packaged specification.",
+        autocompletion=specifications,
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="CSV|NAME",
+        help="CSV file, or name of a packaged data set.",
+        autocompletion=data_sets,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for results; without it none are written."),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed, instead of that of the specification.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+KeepIdentifiers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-identifiers",
+        help="Call patients by the identifiers of the data file, in what is written as well; "
+        "without it they are numbered in the order of the file.",
+    ),
+]
+AllowNonconverged = Annotated[
+    bool,
+    typer.Option("--allow-nonconverged", help="Report draws that did not converge, and say so."),
+]
+
+
+_FAULT: Final = 1
+_NOT_CONVERGED: Final = 3
+_INTERRUPTED: Final = 130
+_WIDTH: Final = 110
+_NUMBERED: Final = (
+    "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
+)
+
+
+@contextmanager
+def told_plainly(*, numbered: bool = False) -> Iterator[None]:
+    """Tell what the user can mend without a traceback; anything else is a fault of the package.
+
+    Parameters
+    ----------
+    numbered : bool
+        Whether patients of a data file are numbers in what is told.
+    """
+    try:
+        yield
+    except ConvergenceError as error:
+        say(f"Error: {error}.\nNothing was written.", err=True)
+        raise typer.Exit(_NOT_CONVERGED) from None
+    except BayesIhlrtError as error:
+        say(f"Error: {error}", err=True)
+        if numbered and re.search(r"\bpatients? \d", str(error)):
+            say(_NUMBERED, err=True)
+        raise typer.Exit(_FAULT) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Nothing was written.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Tell lines of text; of names and paths, what would command the terminal is told."""
+    typer.echo(printable(text, keep="\n"), err=err)
+
+
+def console() -> "Console":
+    """Return a console on standard output, wide enough for every table."""
+    found = report_table.PlainConsole()
+    found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
+    return found
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print JSON, and nothing else, on standard output."""
+    sys.stdout.write(f"{plain.json_text(content)}\n")

@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from bayes_ihlrt import analysis
+from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.analysis import AnalysisSpec
-    from bayes_ihlrt.data import Cohort
+    from bayes_ihlrt.analysis import check as analysis_check
+    from bayes_ihlrt.cohort.load import Cohort
+    from bayes_ihlrt.spec.analysis import AnalysisSpec
+else:
+    analysis_check = lazy_module("bayes_ihlrt.analysis.check")
 
 
 def where(*, keep: bool) -> Identifiers:
@@ -30,7 +33,7 @@ def read(
     spec: str, data: str, seed: int | None, *, identifiers: Identifiers = Identifiers.NOWHERE
 ) -> "tuple[AnalysisSpec, Cohort]":
     """Return specification and cohort, with the seed of the command line where it has one."""
-    found, cohort = analysis.read_inputs(spec, data, identifiers=identifiers)
+    found, cohort = analysis_check.read_inputs(spec, data, identifiers=identifiers)
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})

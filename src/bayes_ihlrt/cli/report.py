@@ -1,15 +1,34 @@
 """`bayes-ihlrt report` and `bayes-ihlrt export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayes_ihlrt import report as reports
-from bayes_ihlrt.cli import completing
-from bayes_ihlrt.cli.app import app
-from bayes_ihlrt.cli.options import Json, KeepIdentifiers, Overwrite, Quiet
-from bayes_ihlrt.cli.telling import print_json, say, told_plainly
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.cli import app as completing
+from bayes_ihlrt.cli.app import (
+    Json,
+    KeepIdentifiers,
+    Overwrite,
+    Quiet,
+    app,
+    print_json,
+    say,
+    told_plainly,
+)
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.report import html as report_html
+    from bayes_ihlrt.report import manuscript as report_manuscript
+    from bayes_ihlrt.report import outputs as report_outputs
+    from bayes_ihlrt.report import terminal as report_terminal
+else:
+    report_html = lazy_module("bayes_ihlrt.report.html")
+    report_manuscript = lazy_module("bayes_ihlrt.report.manuscript")
+    report_outputs = lazy_module("bayes_ihlrt.report.outputs")
+    report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+
 
 Folder = Annotated[
     Path,
@@ -36,10 +55,12 @@ def report(
 ) -> None:
     """Write what was found into one HTML file that needs no network."""
     with told_plainly():
-        with reports.Stages(quiet=quiet) as stages:
+        with report_terminal.Stages(quiet=quiet) as stages:
             stages.tell("reading and laying out")
-            results = reports.read_results(folder, keep_identifiers=keep_identifiers)
-            file = reports.write_report(results, out or folder / "report.html", overwrite=overwrite)
+            results = report_outputs.read_results(folder, keep_identifiers=keep_identifiers)
+            file = report_html.write_report(
+                results, out or folder / "report.html", overwrite=overwrite
+            )
         _tell([file], quiet=quiet, as_json=as_json)
 
 
@@ -58,10 +79,12 @@ def export(
 ) -> None:
     """Write the tables as CSV, Word and LaTeX, and the methods with their references."""
     with told_plainly():
-        with reports.Stages(quiet=quiet) as stages:
+        with report_terminal.Stages(quiet=quiet) as stages:
             stages.tell("reading and writing")
-            results = reports.read_results(folder, keep_identifiers=keep_identifiers)
-            files = reports.write_exports(results, out or folder / "exports", overwrite=overwrite)
+            results = report_outputs.read_results(folder, keep_identifiers=keep_identifiers)
+            files = report_manuscript.write_exports(
+                results, out or folder / "exports", overwrite=overwrite
+            )
         _tell(files, quiet=quiet, as_json=as_json)
 
 

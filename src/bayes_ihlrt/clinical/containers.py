@@ -13,6 +13,7 @@ from bayes_ihlrt.errors import Fault
 if TYPE_CHECKING:
     import pandas as pd
 
+
 type FloatArray = NDArray[np.float64]
 type TextArray = NDArray[np.object_]
 type Series = "pd.Series[Any]"

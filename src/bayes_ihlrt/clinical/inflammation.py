@@ -1,13 +1,24 @@
-"""Markers of inflammation: neutrophil-to-lymphocyte ratio (NLR) and CRAFITY."""
+"""Markers of inflammation: neutrophil-to-lymphocyte ratio (NLR) and CRAFITY.
 
+Hazard ratios as they are printed in papers, turned the usual way.
+"""
+
+from enum import StrEnum
+from math import inf, log
 from typing import Final
 
 import numpy as np
 
 from bayes_ihlrt.clinical.containers import FloatArray, Series, place, put_numbers
-from bayes_ihlrt.clinical.readings import raise_faults, read_quantities, read_quantity
-from bayes_ihlrt.clinical.units import Quantity, Unit, check_laboratory
-from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.clinical.units import (
+    Quantity,
+    Unit,
+    check_laboratory,
+    raise_faults,
+    read_quantities,
+    read_quantity,
+)
+from bayes_ihlrt.errors import Fault, nearest
 
 _AFP_LIMIT: Final = 100.0
 _CRP_LIMIT: Final = 1.0
@@ -134,3 +145,54 @@ def crafity[V: (float, FloatArray, Series)](afp: V, crp: V, *, afp_unit: str, cr
     missing = np.isnan(ng_per_ml) | np.isnan(mg_per_dl)
     points = 1.0 * (ng_per_ml >= _AFP_LIMIT) + (mg_per_dl >= _CRP_LIMIT)
     return put_numbers(afp, np.where(missing, np.nan, points))
+
+
+class Direction(StrEnum):
+    """What a printed number is: the hazard ratio of the factor, or its inverse."""
+
+    HAZARD_RATIO = "HR"
+    INVERSE = "1/HR"
+
+
+def published_hazard_ratio(value: float, *, direction: str) -> float:
+    """Return the log hazard ratio of a printed value, positive where the factor is adverse.
+
+    log HR = log(value) where the paper prints HR, -log(value) where it prints 1/HR. Some papers
+    print favourable factors above 1: the direction must be read from the text and stated.
+
+    Parameters
+    ----------
+    value : float
+        The printed number.
+    direction : str
+        ``"HR"`` or ``"1/HR"`` (`Direction`).
+
+    Returns
+    -------
+    float
+        Log hazard ratio of having the factor.
+
+    Raises
+    ------
+    DataError
+        If the value is not positive and finite, or the direction is unknown.
+
+    References
+    ----------
+    Tajiri K et al. Cancers 2026;18:1021, doi 10.3390/cancers18061021, prints 1/HR.
+
+    Examples
+    --------
+    >>> from math import exp
+    >>> round(exp(published_hazard_ratio(1.62, direction="1/HR")), 3)
+    0.617
+    """
+    faults = []
+    if not 0.0 < value < inf:
+        problem = f"{value:g} cannot be a hazard ratio"
+        faults.append(Fault("value", problem, "Give the printed ratio, above 0, not its logarithm"))
+    if direction not in list(Direction):
+        hint = nearest(direction, Direction)
+        faults.append(Fault("direction", f"found '{direction}'", hint))
+    raise_faults("published hazard ratio", faults)
+    return log(value) if direction == Direction.HAZARD_RATIO else -log(value)

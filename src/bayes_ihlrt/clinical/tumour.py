@@ -15,9 +15,14 @@ from bayes_ihlrt.clinical.containers import (
     put_labels,
     put_numbers,
 )
-from bayes_ihlrt.clinical.entries import read_flags
-from bayes_ihlrt.clinical.readings import raise_faults, read_quantities, read_quantity
-from bayes_ihlrt.clinical.units import Quantity, Unit
+from bayes_ihlrt.clinical.units import (
+    Quantity,
+    Unit,
+    raise_faults,
+    read_flags,
+    read_quantities,
+    read_quantity,
+)
 from bayes_ihlrt.errors import Fault
 
 _UP_TO_SEVEN: Final = 7.0

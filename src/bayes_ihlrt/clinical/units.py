@@ -1,13 +1,20 @@
-"""Units of the laboratory values, their conversions and the ranges a patient can have."""
+"""Units of the laboratory values, their conversions and the ranges a patient can have.
 
-from collections.abc import Mapping
+Numbers, words and yes/no entries of a container, with a fault for each that cannot be read.
+
+Laboratory values as they are given, read in conventional units with all their faults.
+"""
+
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from numbers import Real
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayes_ihlrt.clinical.containers import FloatArray, TextArray, check_alignment, items_of, place
 from bayes_ihlrt.errors import DataError, Fault, nearest
 
 
@@ -249,3 +256,196 @@ def _describe(quantity: Quantity, unit: Unit, value: float, *, position: int) ->
             mend[0].lower() + mend[1:]
         )
     return LaboratoryFault(position, problem, mend)
+
+
+def read_numbers(name: str, values: object) -> tuple[FloatArray, list[Fault]]:
+    """Read a container of numbers; missing becomes NaN, and so does what is at fault.
+
+    Parameters
+    ----------
+    name : str
+        Name used in faults.
+    values : object
+        A number, an array or a Series.
+
+    Returns
+    -------
+    numbers : ndarray of float
+        Same shape as `values`.
+    faults : list of Fault
+        One for each entry that is not a number.
+
+    Examples
+    --------
+    >>> numbers, faults = read_numbers("albumin", ["3,8", None, 4.1])
+    >>> numbers.tolist(), str(faults[0])
+    ([nan, nan, 4.1], "albumin[0]: found '3,8', not a number. Give a number, or leave it empty.")
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        return values.astype(np.float64), []
+    items = items_of(values)
+    faults = []
+    numbers = np.full(items.shape, np.nan)
+    for index, item in enumerate(items.flat):
+        if item is None:
+            continue
+        if isinstance(item, bool) or not isinstance(item, Real):
+            remedy = "Give a number, or leave it empty"
+            faults.append(
+                Fault(place(name, values, index), f"found {item!r}, not a number", remedy)
+            )
+        else:
+            numbers.flat[index] = float(item)
+    return numbers, faults
+
+
+def read_words(
+    name: str, values: object, *, allowed: type[StrEnum]
+) -> tuple[TextArray, list[Fault]]:
+    """Read a container of words from a closed set; missing becomes None.
+
+    Parameters
+    ----------
+    name : str
+        Name used in faults.
+    values : object
+        A word, an array or a Series of words.
+    allowed : type of StrEnum
+        The closed set.
+
+    Returns
+    -------
+    words : ndarray of object
+        Same shape as `values`.
+    faults : list of Fault
+        One for each entry outside the set.
+    """
+    items = items_of(values)
+    faults = [
+        Fault(
+            place(name, values, index),
+            f"found {item!r}, which is not one of its words",
+            nearest(str(item), allowed),
+        )
+        for index, item in enumerate(items.flat)
+        if item is not None and item not in list(allowed)
+    ]
+    return items, faults
+
+
+def read_flags(name: str, values: object) -> tuple[FloatArray, list[Fault]]:
+    """Read a container of yes and no as 1 and 0; missing becomes NaN.
+
+    Parameters
+    ----------
+    name : str
+        Name used in faults.
+    values : object
+        A bool, an array or a Series of bools (or of 0 and 1).
+
+    Returns
+    -------
+    flags : ndarray of float
+        Same shape as `values`.
+    faults : list of Fault
+        One for each entry that is neither.
+
+    Examples
+    --------
+    >>> read_flags("new_lesion", [True, False, None])[0].tolist()
+    [1.0, 0.0, nan]
+    """
+    items = items_of(values)
+    flags = np.full(items.shape, np.nan)
+    faults = []
+    for index, item in enumerate(items.flat):
+        if item in (True, False):
+            flags.flat[index] = float(item)
+        elif item is not None:
+            problem = f"found {item!r}, neither yes nor no"
+            remedy = "Give true or false (1 or 0), or leave it empty"
+            faults.append(Fault(place(name, values, index), problem, remedy))
+    return flags, faults
+
+
+def read_quantity(
+    quantity: Quantity, values: object, *, unit: str, name: str
+) -> tuple[FloatArray, list[Fault]]:
+    """Read one quantity in its conventional unit, with every fault of unit and value.
+
+    Parameters
+    ----------
+    quantity : Quantity
+        What is measured.
+    values : object
+        A number, an array or a Series of values in `unit`.
+    unit : str
+        The declared unit.
+    name : str
+        Name used in faults.
+
+    Returns
+    -------
+    numbers : ndarray of float
+        Values in the conventional unit, same shape as `values`.
+    faults : list of Fault
+        Every fault that was found.
+
+    Examples
+    --------
+    >>> read_quantity(Quantity.BILIRUBIN, [34.2], unit="umol/L", name="bilirubin")
+    (array([2.]), [])
+    """
+    numbers, faults = read_numbers(name, values)
+    if wrong_unit := check_unit(quantity, unit):
+        return numbers, faults + wrong_unit
+    faults += [
+        Fault(place(name, values, fault.position), fault.problem, fault.remedy)
+        for fault in check_laboratory(quantity, numbers, unit)
+    ]
+    return in_conventional_unit(quantity, numbers, unit), faults
+
+
+def read_quantities(
+    given: Mapping[Quantity, tuple[object, str]],
+) -> tuple[dict[Quantity, FloatArray], list[Fault]]:
+    """Read the quantities of one calculation.
+
+    Parameters
+    ----------
+    given : mapping of Quantity to (values, unit)
+        The inputs and their declared units.
+
+    Returns
+    -------
+    numbers : dict of Quantity to ndarray
+        Values in conventional units.
+    faults : list of Fault
+        Every fault of unit, value and alignment.
+    """
+    faults = check_alignment({str(of): values for of, (values, _) in given.items()})
+    numbers = {}
+    for quantity, (values, unit) in given.items():
+        numbers[quantity], found = read_quantity(quantity, values, unit=unit, name=str(quantity))
+        faults += found
+    return numbers, faults
+
+
+def raise_faults(subject: str, faults: Iterable[Fault]) -> None:
+    """Raise all the faults at once, each of them once, if there are any.
+
+    Parameters
+    ----------
+    subject : str
+        What was being computed.
+    faults : iterable of Fault
+        The faults; may be empty.
+
+    Raises
+    ------
+    DataError
+        If there is at least one fault.
+    """
+    found = tuple(dict.fromkeys(faults))
+    if found:
+        raise DataError(subject, found)

@@ -12,17 +12,29 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.data.schema import TreatmentSpec
-from bayes_ihlrt.data.starts import SAME_TIME, FollowUp, by_patient_and_time
-from bayes_ihlrt.data.values import covariate_names, covariates_at
-from bayes_ihlrt.designs.decisions import Decisions, check_known, decision_table, decisions
-from bayes_ihlrt.designs.emulation import Emulation
-from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.designs.rows import Floats, History, Ints, cut, history, provenance
+from bayes_ihlrt.cohort.at_times import covariate_names, covariates_at
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, by_patient_and_time
+from bayes_ihlrt.designs.decisions import (
+    Decisions,
+    Emulation,
+    check_known,
+    decision_table,
+    decisions,
+)
+from bayes_ihlrt.designs.person_time import (
+    Floats,
+    History,
+    Ints,
+    PersonTime,
+    cut,
+    history,
+    provenance,
+)
 from bayes_ihlrt.designs.sequential import require_modelled
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import DesignKind, GraceWeights, StartRule
+from bayes_ihlrt.spec.data import TreatmentSpec
 
 NEVER, WITHIN = 0, 1
 """Values of the column ``clone``."""

@@ -1,4 +1,7 @@
-"""Person-time: the rows of (start, stop], event and covariates that a hazard model reads."""
+"""Person-time: the rows of (start, stop], event and covariates that a hazard model reads.
+
+Pieces that designs share: histories, cuts, counts.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, by_patient_and_time, follow_up
 from bayes_ihlrt.names import DesignKind, StartRule
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 Columns = Mapping[str, NDArray[np.generic]]
 
@@ -150,3 +156,178 @@ class PersonTime:
         import pandas as pd
 
         return pd.DataFrame(dict(self.columns))
+
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class History:
+    """Follow-up without covariates: one row for each unbroken stretch of observation.
+
+    Parameters
+    ----------
+    patient : ndarray of int, shape (rows,)
+        Number of the patient, by first appearance in the cohort; increasing.
+    start, stop, event : ndarray of float, shape (rows,)
+        Months; the event is in a patient's last row.
+    known : FollowUp
+        Entry, end and start of treatment of each patient.
+    """
+
+    patient: Ints
+    start: Floats
+    stop: Floats
+    event: Floats
+    known: FollowUp
+
+    def of(self, patient: Ints) -> tuple[Ints, Ints]:
+        """Return, for some patients, their rows and the position that each row belongs to.
+
+        Parameters
+        ----------
+        patient : ndarray of int, shape (n,)
+            Patient numbers, in any order and with repetition.
+
+        Returns
+        -------
+        position : ndarray of int, shape (m,)
+            Which of the n the row is for.
+        row : ndarray of int, shape (m,)
+            The row.
+        """
+        first = np.searchsorted(self.patient, patient, side="left")
+        last = np.searchsorted(self.patient, patient, side="right")
+        position = np.repeat(np.arange(len(patient)), last - first)
+        return position, np.repeat(first, last - first) + _counting(last - first)
+
+
+def history(cohort: Cohort, treatment: str | None) -> History:
+    """Return the follow-up of a cohort, rows that touch joined.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort.
+    treatment : str or None
+        Name of the treatment.
+
+    Returns
+    -------
+    History
+        Rows sorted by patient and time.
+    """
+    known = follow_up(cohort.columns, treatment)
+    code = known.row_patient
+    start, stop = cohort.columns["start"], cohort.columns["stop"]
+    touching = (np.diff(code) == 0) & (start[1:] <= stop[:-1] + SAME_TIME)
+    head = np.flatnonzero(np.append(True, ~touching))
+    tail = np.append(head[1:], len(code)) - 1
+    return History(code[head], start[head], stop[tail], cohort.columns["event"][tail], known)
+
+
+def cut(rows: Columns, who: Ints, *, patient: Ints, time: Floats) -> tuple[dict[str, Floats], Ints]:
+    """Cut rows at times of their patients.
+
+    Parameters
+    ----------
+    rows : mapping of str to ndarray, shape (rows,)
+        ``start``, ``stop`` and ``event`` (in the last piece of a cut row).
+    who : ndarray of int, shape (rows,)
+        Patient of each row.
+    patient, time : ndarray, shape (cuts,)
+        Where to cut, sorted by patient and time.
+
+    Returns
+    -------
+    pieces : dict of str to ndarray
+        ``start``, ``stop``, ``event``.
+    parent : ndarray of int
+        The row that each piece was cut from.
+
+    Examples
+    --------
+    >>> rows = {"start": np.zeros(1), "stop": np.array([5.0]), "event": np.ones(1)}
+    >>> pieces, _ = cut(rows, np.zeros(1, int), patient=np.zeros(1, int), time=np.array([2.0]))
+    >>> pieces["start"].tolist(), pieces["event"].tolist()
+    ([0.0, 2.0], [0.0, 1.0])
+    """
+    start, stop = floats(rows["start"]), floats(rows["stop"])
+    keys = by_patient_and_time(patient, time)
+    low = np.searchsorted(keys, by_patient_and_time(who, start + SAME_TIME), side="right")
+    high = np.searchsorted(keys, by_patient_and_time(who, stop - SAME_TIME), side="left")
+    count = np.maximum(high - low, 0) + 1
+    parent = np.repeat(np.arange(len(who)), count)
+    piece = _counting(count)
+    first, last = piece == 0, piece == count[parent] - 1
+    point = low[parent] + piece
+    padded = np.append(floats(time), 0.0)
+    begin = np.where(first, start[parent], padded[np.minimum(point - 1, len(time))])
+    end = np.where(last, stop[parent], padded[np.minimum(point, len(time))])
+    event = np.where(last, floats(rows["event"])[parent], 0.0)
+    return {"start": begin, "stop": end, "event": event}, parent
+
+
+def provenance(
+    design: DesignKind,
+    rows: Columns,
+    name: str | None,
+    *,
+    dropped: Mapping[str, str] | None = None,
+    immortal: float = 0.0,
+    censored: int = 0,
+    starts: StartRule | None = None,
+) -> Provenance:
+    """Count patients, events and months in the treated and the untreated state.
+
+    Parameters
+    ----------
+    design : DesignKind
+        The design.
+    rows : mapping of str to ndarray, shape (rows,)
+        Person-time.
+    name : str or None
+        Name of the treatment.
+    dropped : mapping of str to str, optional
+        Patients who were left out, with the reason.
+    immortal : float
+        Untreated person-months counted as treated.
+    censored : int
+        Follow-ups that the design ends early.
+    starts : StartRule, optional
+        Which decision a start of treatment belongs to.
+
+    Returns
+    -------
+    Provenance
+        The counts.
+    """
+    treated = floats(rows[name]) == 1.0 if name is not None else np.zeros(len(rows["start"]), bool)
+    length = floats(rows["stop"]) - floats(rows["start"])
+
+    def state(mask: NDArray[np.bool_]) -> dict[str, float]:
+        return {
+            "patients": float(len(np.unique(rows["patient"][mask]))),
+            "events": float(floats(rows["event"])[mask].sum()),
+            "months": float(length[mask].sum()),
+        }
+
+    trials = len(np.unique(rows["trial"])) if "trial" in rows else 1
+    return Provenance(
+        *(design, dropped or {}, immortal, state(treated), state(~treated)),
+        trials=trials,
+        censored=censored,
+        starts=starts,
+    )
+
+
+def floats(values: NDArray[np.generic]) -> Floats:
+    """Return values as float64."""
+    return values.astype(np.float64)
+
+
+def _counting(counts: Ints) -> Ints:
+    """Return 0, 1, .. for each count in turn."""
+    heads = np.repeat(np.cumsum(counts) - counts, counts)
+    return np.arange(int(counts.sum())) - heads

@@ -9,20 +9,24 @@ left at s,
 
     S(t) = \sum_i w_i e^{-e^{\eta_i} H(t)}, \quad t \le s; \qquad
     S(t) = \sum_i w_i e^{-e^{\eta_i} H(s)} \; e^{-e^{\eta_i'} \{H(t) - H(s)\}}, \quad t > s.
+
+Areas under survival curves, between the months at which a hazard may jump.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.estimands.condense import condense
-from bayes_ihlrt.estimands.population import Population
-from bayes_ihlrt.inference.cores import available_cores
-from bayes_ihlrt.inference.fitted import FittedModel
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.estimands.population import Population, condense
+from bayes_ihlrt.limits import available_cores
+from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 _CHUNK: Final = 100_000
@@ -233,3 +237,99 @@ def _hazard_to_level(part: Stretch, open_: NDArray[np.bool_], *, level: float) -
         active = active[step > _TOLERANCE * hazard[active]]
     message = f"the hazard at survival {level:g} was not found in {_NEWTON} steps"
     raise ArithmeticError(message)
+
+
+_NODES: Final = 32
+
+
+def pieces(
+    fit: FittedModel, starts: Sequence[float], begin: float, end: float
+) -> tuple[float, ...]:
+    """Return months between which no strategy's hazard jumps.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    starts : sequence of float
+        Months in which strategies switch to treatment.
+    begin, end : float
+        First and last month.
+
+    Returns
+    -------
+    tuple of float
+        Increasing, from `begin` to `end`.
+    """
+    cuts = getattr(fit.prepared.hazard, "cuts", ())
+    inner = sorted({cut for cut in (*cuts, *starts) if begin < cut < end})
+    return (begin, *inner, end)
+
+
+def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return nodes and weights that integrate a survival curve over consecutive intervals.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Increasing, 0 or more.
+
+    Returns
+    -------
+    nodes : ndarray, shape (32 x intervals,)
+        Where to evaluate a function f.
+    weights : ndarray, shape (32 x intervals,)
+        The integral of f is ``(weights * f(nodes)).sum()``.
+
+    Examples
+    --------
+    >>> nodes, weights = quadrature((0.0, 2.0))
+    >>> round(float((weights * nodes**2).sum()), 10)
+    2.6666666667
+    """
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    unit, share = (x + 1.0) / 2.0, w / 2.0
+    nodes, weights = [], []
+    for low, high in pairwise(edges):
+        width = high - low
+        if low == 0.0:
+            nodes.append(width * unit**3)
+            weights.append(width * share * 3.0 * unit**2)
+        else:
+            nodes.append(low + width * unit)
+            weights.append(width * share)
+    return np.concatenate(nodes), np.concatenate(weights)
+
+
+def increasing(what: str, low: float, high: float, *, equal: bool = False) -> tuple[float, float]:
+    """Return two months, or raise when they do not increase.
+
+    Parameters
+    ----------
+    what : str
+        What they are, for the message.
+    low, high : float
+        Months.
+    equal : bool
+        Whether they may be the same.
+
+    Returns
+    -------
+    tuple of float
+        Low and high.
+
+    Raises
+    ------
+    SpecificationError
+        When they are negative or do not increase.
+
+    Examples
+    --------
+    >>> increasing("interval", 0.0, 12.0)
+    (0.0, 12.0)
+    """
+    if not (0.0 <= low < high or (equal and 0.0 <= low == high)):
+        problem = f"found {low:g} and then {high:g}"
+        fault = Fault(what, problem, "Give months that are 0 or more and increase")
+        raise SpecificationError("estimand", [fault])
+    return low, high

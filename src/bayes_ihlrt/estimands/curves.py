@@ -2,6 +2,13 @@
 
 Every quantity is averaged over patients inside each draw, S^a(t) = sum_i w_i S_i^a(t), and keeps
 its ``chain`` and ``draw`` dimensions; `summarise` reduces them last.
+
+Survival and remaining time of those who are event-free at a month.
+
+Quantities read from standardised survival: hazard, risk, lost time.
+
+All of them are functions of S^a(t) = sum_i w_i S_i^a(t), averaged over patients inside each draw,
+and keep the dimensions ``chain, draw, strategy``.
 """
 
 from collections.abc import Sequence
@@ -13,11 +20,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.estimands.averaging import averaged, time_to_level
+from bayes_ihlrt.estimands.averaging import averaged, increasing, pieces, quadrature, time_to_level
 from bayes_ihlrt.estimands.population import Population, sample_population
-from bayes_ihlrt.estimands.quadrature import pieces, quadrature
-from bayes_ihlrt.inference.fitted import FittedModel
 from bayes_ihlrt.names import STRATEGY, TIME
+from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 LAST_MONTH: Final = 600.0
@@ -263,3 +269,350 @@ def labelled(fit: FittedModel, values: Floats, strategies: Sequence[Strategy]) -
         dims=("chain", "draw", STRATEGY, TIME)[: values.ndim + 1],
         coords={STRATEGY: [strategy.name for strategy in strategies]},
     )
+
+
+def conditional_survival(
+    fit: FittedModel,
+    times: Sequence[float] | Floats,
+    strategies: Sequence[Strategy],
+    *,
+    alive_at: float,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return survival to each month given that one is event-free at a month, S^a(t) / S^a(s).
+
+    Different patients are event-free at month s under different strategies, so that a difference
+    between strategies that part before s mixes the effect of treatment with selection. Compare
+    strategies that are the same until s, such as never and from month s.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    times : sequence of float, shape (times,)
+        Months since time zero, `alive_at` or later.
+    strategies : sequence of Strategy
+        What to compare.
+    alive_at : float
+        Month s.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over at month 0, made by `sample_population` beforehand, instead of
+        `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``.
+
+    Raises
+    ------
+    SpecificationError
+        When a month lies before `alive_at`, or that before 0.
+
+    Examples
+    --------
+    Of those who are alive and untreated at month 6, treated from then on or never:
+
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> strategies = [NEVER, treated_from(6)]
+    >>> alive = conditional_survival(fit, [6.0, 18.0], strategies, alive_at=6.0)
+    >>> alive.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((alive.sel(time=6.0) == 1.0).all()), bool((alive.sel(time=18.0) < 1.0).all())
+    (True, True)
+    """
+    grid = np.asarray(times, dtype=np.float64)
+    increasing("times", alive_at, float(grid.min(initial=np.inf)), equal=True)
+    patients = population or sample_population(fit, modifier_at=modifier_at)
+    curve = survival(fit, [alive_at, *grid], strategies, population=patients)
+    return curve.isel({TIME: slice(1, None)}) / curve.isel({TIME: 0}, drop=True)
+
+
+def residual_life(
+    fit: FittedModel,
+    horizon: float,
+    strategies: Sequence[Strategy],
+    *,
+    alive_at: float,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return expected event-free months until a horizon given that one is event-free at a month.
+
+    The integral of S^a(t) / S^a(s) from s to the horizon. What `conditional_survival` says of
+    comparisons holds here too.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    horizon : float
+        Month since time zero up to which time counts.
+    strategies : sequence of Strategy
+        What to compare.
+    alive_at : float
+        Month s.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over at month 0, made by `sample_population` beforehand, instead of
+        `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy``; months, at most ``horizon - alive_at``.
+
+    Raises
+    ------
+    SpecificationError
+        When the horizon does not lie after `alive_at`, or that before 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> months = residual_life(fit, 24.0, [NEVER, treated_from(6)], alive_at=6.0)
+    >>> months.dims
+    ('chain', 'draw', 'strategy')
+    >>> bool((months < 18.0).all())
+    True
+    """
+    increasing("horizon", alive_at, horizon)
+    starts = [strategy.start for strategy in strategies]
+    nodes, weights = quadrature(pieces(fit, starts, alive_at, horizon))
+    curve = conditional_survival(
+        fit,
+        nodes,
+        strategies,
+        alive_at=alive_at,
+        population=population or sample_population(fit, modifier_at=modifier_at),
+    )
+    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME, skipna=False)
+
+
+def hazard(
+    fit: FittedModel,
+    times: Sequence[float] | Floats,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return the hazard of the population, per month.
+
+    h^a(t) = h0(t) sum_i w_i exp(eta_i) S_i^a(t) / S^a(t): those with a high hazard have left, so
+    that it is not the hazard of an average patient, and its ratio between strategies changes over
+    time even where hazards are proportional.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    times : sequence of float, shape (times,)
+        Months since time zero, above 0.
+    strategies : sequence of Strategy
+        What to compare. In the month of a switch it is the hazard before it.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``; events per person-month.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER, treated_from
+    >>> per_month = hazard(fit, [6.0, 12.0], [NEVER, treated_from(0)])
+    >>> per_month.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((per_month > 0.0).all())
+    True
+    """
+    grid = np.asarray(times, dtype=np.float64)
+    family, patients = fit.prepared.hazard, population or _patients(fit, modifier_at)
+    level = np.exp(family.log_hazard(np, family.log_hazard_basis(np, grid), fit.baseline))
+    found = []
+    for strategy in strategies:
+        deaths = averaged(fit, patients, grid, strategy.start, deaths=True)
+        found.append(level * deaths / averaged(fit, patients, grid, strategy.start))
+    return labelled(fit, np.stack(found, axis=1), strategies).assign_coords({TIME: grid})
+
+
+def cumulative_hazard(
+    fit: FittedModel,
+    times: Sequence[float] | Floats,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return the cumulative hazard of the population, -log S^a(t).
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    times : sequence of float, shape (times,)
+        Months since time zero.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> spent = cumulative_hazard(fit, [12.0, 24.0], [NEVER])
+    >>> bool((abs(np.exp(-spent) - survival(fit, [12.0, 24.0], [NEVER])) < 1e-12).all())
+    True
+    """
+    patients = population or _patients(fit, modifier_at)
+    alive = survival(fit, times, strategies, population=patients)
+    spent: xr.DataArray = -xr.apply_ufunc(np.log, alive)
+    return spent
+
+
+def event_probability(
+    fit: FittedModel,
+    times: Sequence[float] | Floats,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return the probability of the event by each month, 1 - S^a(t).
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    times : sequence of float, shape (times,)
+        Months since time zero.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> by_month = event_probability(fit, [0.0, 12.0, 24.0], [NEVER])
+    >>> by_month.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((by_month.diff("time") > 0.0).all()), bool((by_month < 1.0).all())
+    (True, True)
+    """
+    patients = population or _patients(fit, modifier_at)
+    return 1.0 - survival(fit, times, strategies, population=patients)
+
+
+def interval_event_probability(
+    fit: FittedModel,
+    interval: tuple[float, float],
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return the probability that the event falls into an interval, S^a(low) - S^a(high).
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    interval : tuple of float
+        Its ends in months, 0 or more, increasing.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy``.
+
+    Raises
+    ------
+    SpecificationError
+        When the interval is empty or begins before month 0.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> second_year = interval_event_probability(fit, (12.0, 24.0), [NEVER])
+    >>> second_year.dims
+    ('chain', 'draw', 'strategy')
+    >>> by_month = event_probability(fit, [12.0, 24.0], [NEVER])
+    >>> bool((abs(by_month.diff("time").squeeze("time") - second_year) < 1e-12).all())
+    True
+    """
+    low, high = increasing("interval", *interval)
+    patients = population or _patients(fit, modifier_at)
+    alive = survival(fit, [low, high], strategies, population=patients)
+    return alive.isel({TIME: 0}, drop=True) - alive.isel({TIME: 1}, drop=True)
+
+
+def time_lost(
+    fit: FittedModel,
+    horizon: float,
+    strategies: Sequence[Strategy],
+    *,
+    modifier_at: float | None = None,
+    population: Population | None = None,
+) -> xr.DataArray:
+    """Return the restricted mean time lost, the horizon less the restricted mean survival time.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    horizon : float
+        Months.
+    strategies : sequence of Strategy
+        What to compare.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+    population : Population, optional
+        Who is averaged over, made by `sample_population` beforehand, instead of `modifier_at`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy``; months.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.estimands.curves import NEVER
+    >>> lost, lived = time_lost(fit, 24.0, [NEVER]), rmst(fit, 24.0, [NEVER])
+    >>> bool((abs(lost + lived - 24.0) < 1e-9).all())
+    True
+    """
+    patients = population or _patients(fit, modifier_at)
+    return horizon - rmst(fit, horizon, strategies, population=patients)
+
+
+def _patients(fit: FittedModel, modifier_at: float | None) -> Population:
+    return sample_population(fit, modifier_at=modifier_at)

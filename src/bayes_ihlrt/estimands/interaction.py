@@ -1,4 +1,22 @@
-"""The treatment's hazard ratio as a function of the modifier, and the hazards it is made of."""
+"""The treatment's hazard ratio as a function of the modifier, and the hazards it is made of.
+
+Interaction on the additive scale, from the hazards of the four strata of two exposures.
+
+With HR_ij the hazard ratio of exposures i and j against the stratum without either,
+
+    RERI = HR_11 - HR_10 - HR_01 + 1,  AP = RERI / HR_11,  S = (HR_11 - 1) / (HR_10 + HR_01 - 2).
+
+They were made for exposures that harm. With one that protects they contradict each other, so the
+stratum with the lowest hazard of all four becomes the reference and both exposures are turned
+accordingly: both then harm [1]_.
+
+The treatment's hazard ratio in subgroups: as the model shrinks it, and by itself.
+
+References
+----------
+.. [1] Knol MJ, VanderWeele TJ, Groenwold RHH, Klungel OH, Rovers MM, Grobbee DE. Eur J Epidemiol
+   2011;26:433-438, doi 10.1007/s10654-011-9554-9.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,9 +27,10 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.estimands.population import cohort_rows
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.estimands.contrasts import probability
+from bayes_ihlrt.estimands.population import cohort_rows, subgroup_labels, subgroup_weights
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.spec.model import ModifierSpec
 
 Floats = NDArray[np.float64]
 _ROWS: Final = 200_000
@@ -217,3 +236,183 @@ def _contrast(
         for state in (1.0, 0.0)
     )
     return treated - untreated
+
+
+_SAMPLE: Final = ("chain", "draw")
+
+
+def additive_interaction(log_hazard: xr.DataArray, *, recode: bool = True) -> xr.Dataset:
+    """Return RERI, attributable proportion and synergy index in each draw.
+
+    Parameters
+    ----------
+    log_hazard : xarray.DataArray
+        Dimensions ``chain, draw`` and one of length 2 for each exposure: the log hazard (or log
+        odds) of the four strata, up to a constant.
+    recode : bool
+        Make the stratum with the lowest mean log hazard the reference, the same in every draw.
+        Otherwise the first level of both exposures is.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``reri``, ``ap`` and ``synergy`` over ``chain, draw``; the synergy index is NaN in draws in
+        which HR_10 + HR_01 is not above 2. ``hr_11``, ``hr_10``, ``hr_01`` are the hazard ratios
+        they are made of. Attributes: ``reference``, labels of the reference stratum by exposure;
+        ``prob_reference``, how probable it is that this stratum has the lowest hazard.
+
+    Raises
+    ------
+    SpecificationError
+        When there are not two exposures with two levels each.
+
+    Examples
+    --------
+    Oral cancer by smoking and alcohol (Rothman and Keller 1972), odds ratios as hazard ratios:
+
+    >>> odds = np.log([[3 / 20, 8 / 18], [6 / 12, 225 / 166]])
+    >>> strata = xr.DataArray(odds[None, None], dims=("chain", "draw", "smoker", "drinker"))
+    >>> found = additive_interaction(strata)
+    >>> [round(found[name].item(), 3) for name in ("reri", "ap", "synergy")]
+    [3.74, 0.414, 1.87]
+    """
+    exposures = [str(dim) for dim in log_hazard.dims if dim not in _SAMPLE]
+    if [log_hazard.sizes[name] for name in exposures] != [2, 2]:
+        sizes = ", ".join(f"{name} {log_hazard.sizes[name]}" for name in exposures) or "none"
+        problem = f"two exposures with two levels each are needed; found {sizes}"
+        remedy = "Give dimensions chain, draw and one of length 2 for each exposure"
+        raise SpecificationError("additive interaction", [Fault("log_hazard", problem, remedy)])
+    strata = log_hazard.transpose(*_SAMPLE, *exposures)
+    mean = strata.mean(_SAMPLE).to_numpy()
+    first, second = np.unravel_index(int(mean.argmin()), (2, 2)) if recode else (0, 0)
+    turned = strata.assign_coords({name: strata.get_index(name) for name in exposures}).isel(
+        {exposures[0]: [first, 1 - first], exposures[1]: [second, 1 - second]}
+    )
+    ratio = np.exp(turned.to_numpy() - turned.to_numpy()[:, :, :1, :1])
+    lowest = strata.to_numpy()[:, :, first, second] <= strata.to_numpy().min(axis=(2, 3))
+    labels = {name: str(turned.get_index(name)[0]) for name in exposures}
+    found = _measures(*(ratio[:, :, i, j] for i, j in ((1, 0), (0, 1), (1, 1))))
+    certainty = float(probability(xr.DataArray(lowest, dims=_SAMPLE)))
+    return found.assign_attrs(reference=labels, prob_reference=certainty)
+
+
+def _measures(hr_10: np.ndarray, hr_01: np.ndarray, hr_11: np.ndarray) -> xr.Dataset:
+    reri, apart = hr_11 - hr_10 - hr_01 + 1.0, hr_10 + hr_01 - 2.0
+    synergy = np.full_like(apart, np.nan)
+    np.divide(hr_11 - 1.0, apart, out=synergy, where=apart > 0.0)
+    values = {"reri": reri, "ap": reri / hr_11, "synergy": synergy}
+    values |= {"hr_10": hr_10, "hr_01": hr_01, "hr_11": hr_11}
+    return xr.Dataset({name: (_SAMPLE, array) for name, array in values.items()})
+
+
+SUBGROUP = "subgroup"
+
+
+def subgroup_log_hazard_ratio(
+    fit: FittedModel, columns: Sequence[str], *, weights: Floats | None = None
+) -> xr.DataArray:
+    """Return the log hazard ratio of treatment in every level of some columns.
+
+    Averaged over the level's patients within each draw. Where the model has a group term with the
+    treatment as slope, ``(1 + ihlrt | afp_high)``, the effects of its levels are shrunken towards
+    each other by as much as the data ask for; without any such term or interaction, subgroups
+    differ by nothing but what the model assumes.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    columns : sequence of str
+        Columns of the person-time that define subgroups.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs within the subgroup; equal weights by default.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, subgroup``; subgroups are named ``"afp_high 1"``, or
+        ``"centre-1"`` where the level says the column. NaN where nobody in it has a weight.
+
+    Raises
+    ------
+    SpecificationError
+        When there is no such column, or the model has no treatment.
+
+    Examples
+    --------
+    >>> found = subgroup_log_hazard_ratio(fit, ["afp_high"])
+    >>> found.dims
+    ('chain', 'draw', 'subgroup')
+    >>> found["subgroup"].values.tolist()
+    ['afp_high 0', 'afp_high 1']
+    """
+    parts, names = [], []
+    for column in columns:
+        for level in sorted(set(subgroup_labels(fit, column))):
+            own = subgroup_weights(fit, column, level)
+            own = own if weights is None else own * weights
+            known = bool((own.sum(axis=-1) > 0.0).all())
+            found = log_hazard_ratio(fit, weights=own if known else None)
+            parts.append(found if known else xr.full_like(found, np.nan))
+            names.append(_name(column, level))
+    joined: xr.DataArray = xr.concat(parts, dim=xr.Variable(SUBGROUP, names))
+    return joined.transpose("chain", "draw", SUBGROUP)
+
+
+def crude_rate_ratios(fit: FittedModel, columns: Sequence[str]) -> xr.Dataset:
+    """Return events per month, treated over untreated, in every level of some columns.
+
+    (d1 / T1) / (d0 / T0) with the interval exp(log ratio +- 1.96 sqrt(1/d1 + 1/d0)): what each
+    subgroup says by itself, without a model, unadjusted and unweighted.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        Its person-time is read and its posterior is not.
+    columns : sequence of str
+        Columns that define subgroups.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``ratio``, ``low``, ``high`` (NaN where an arm has no events), ``patients``,
+        ``events_treated`` and ``events_untreated`` over ``subgroup``.
+
+    References
+    ----------
+    Rothman KJ, Greenland S, Lash TL. Modern Epidemiology, 3rd ed. 2008, chapter 14.
+    """
+    rows, treatment = fit.person_time, str(fit.prepared.spec.treatment)
+    treated = rows.columns[treatment].astype(np.float64) == 1.0
+    event = rows.columns["event"].astype(np.float64)
+    months = rows.columns["stop"].astype(np.float64) - rows.columns["start"].astype(np.float64)
+    table: list[tuple[float, ...]] = []
+    names = []
+    for column in columns:
+        labels = subgroup_labels(fit, column)
+        for level in sorted(set(labels)):
+            here = (labels == level)[rows.patient_index]
+            counts = [float(event[here & arm].sum()) for arm in (treated, ~treated)]
+            spent = [float(months[here & arm].sum()) for arm in (treated, ~treated)]
+            table.append((*_ratio(counts, spent), float((labels == level).sum()), *counts))
+            names.append(_name(column, level))
+    values = np.array(table).T
+    labels_of = ("ratio", "low", "high", "patients", "events_treated", "events_untreated")
+    return xr.Dataset(
+        {name: (SUBGROUP, row) for name, row in zip(labels_of, values, strict=True)},
+        coords={SUBGROUP: names},
+    )
+
+
+def _name(column: str, level: str) -> str:
+    """Column and level; the level alone where it says the column, as ``centre-1``."""
+    return level if level.startswith(column) else f"{column} {level}"
+
+
+def _ratio(events: list[float], months: list[float]) -> tuple[float, float, float]:
+    if min(events) == 0.0 or min(months) == 0.0:
+        return np.nan, np.nan, np.nan
+    log_ratio = np.log(events[0] / months[0]) - np.log(events[1] / months[1])
+    error = 1.959963984540054 * np.sqrt(1.0 / events[0] + 1.0 / events[1])
+    low, middle, high = np.exp([log_ratio - error, log_ratio, log_ratio + error])
+    return float(middle), float(low), float(high)

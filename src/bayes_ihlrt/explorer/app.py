@@ -1,16 +1,26 @@
-"""The page's server: four files, and two questions that it answers."""
+"""The page's server: four files, and two questions that it answers.
+
+Serve a session on this machine, and open it in the browser.
+"""
 
 import math
+import socket
+import webbrowser
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
 from bayes_ihlrt.explorer.session import NO_EFFECT, Question, Session
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 _FILES: Final = {
@@ -126,3 +136,93 @@ def _is_number(value: object) -> bool:
 def _faults(error: Exception) -> dict[str, Any]:
     found = error.faults if isinstance(error, InputError) else ()
     return {"faults": [str(fault) for fault in found]}
+
+
+HOST: Final = "127.0.0.1"
+_NEEDED: Final = ("starlette", "uvicorn")
+
+
+def check_extra() -> None:
+    """Raise where the page's server is not installed.
+
+    Raises
+    ------
+    MissingExtraError
+        With the line that installs it.
+    """
+    if any(find_spec(name) is None for name in _NEEDED):
+        raise MissingExtraError("explore", "the explorer")
+
+
+def serve(
+    session: Session, *, port: int = 0, browser: bool = True, tell: Callable[[str], None]
+) -> None:
+    """Serve a session until it is interrupted; the first result is computed at once.
+
+    Parameters
+    ----------
+    session : Session
+        The plan that is explored.
+    port : int
+        Port of 127.0.0.1; any free one for 0.
+    browser : bool
+        Open the page in the browser.
+    tell : callable
+        Told the address.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra ``explore`` is not installed.
+    InputError
+        The port is in use.
+    """
+    check_extra()
+    with listening(port) as listener, ThreadPoolExecutor(1) as ahead:
+        address = f"http://{HOST}:{listener.getsockname()[1]}/"
+        tell(address)
+        # Compiled while the browser starts; what fails here fails again, and is told, on the page.
+        looks = [True] * len(session.plan.design.looks)
+        ahead.submit(session.answer, Question(session.first.name, {}, looks))
+        if browser:
+            webbrowser.open(address)
+        try:
+            server(session).run(sockets=[listener])
+        except KeyboardInterrupt:
+            return
+
+
+def server(session: Session) -> "uvicorn.Server":
+    """Return the server of a session, not yet running."""
+    import uvicorn
+
+    settings = uvicorn.Config(build_app(session), log_level="warning", lifespan="off")
+    return uvicorn.Server(settings)
+
+
+def listening(port: int) -> socket.socket:
+    """Return a socket that listens on this machine alone.
+
+    Parameters
+    ----------
+    port : int
+        Port; any free one for 0.
+
+    Returns
+    -------
+    socket.socket
+        Bound to 127.0.0.1.
+
+    Raises
+    ------
+    InputError
+        The port is in use, or not allowed.
+    """
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        remedy = "Give another one with --port, or leave it out for any free one"
+        raise InputError(
+            "--port", [Fault(f"port {port}", f"it cannot be used ({reason})", remedy)]
+        ) from error

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
-from bayes_ihlrt.hazards.validation import cut_faults
+from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta, cut_faults
 from bayes_ihlrt.names import HazardFamily
 
 

@@ -1,9 +1,15 @@
-"""What every baseline hazard can do, whatever the array library."""
+"""What every baseline hazard can do, whatever the array library.
 
-from collections.abc import Mapping
+Checks of the times at which a hazard changes shape.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import isfinite
 from types import ModuleType
 from typing import Any, ClassVar, Protocol
 
+from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.names import HazardFamily
 
 # NumPy, JAX and PyTensor arrays share no static type, so arrays are not checked further.
@@ -150,3 +156,39 @@ class Hazard(Protocol):
            proportional hazards models. Stat Med 2005. https://doi.org/10.1002/sim.2059
         """
         ...
+
+
+def cut_faults(where: str, cuts: Sequence[float]) -> list[Fault]:
+    """Return what is wrong with cut points that must be positive, finite and increasing.
+
+    Parameters
+    ----------
+    where : str
+        Name of the option, for the message.
+    cuts : sequence of float
+        Times in months.
+
+    Returns
+    -------
+    list of Fault
+        Empty when all is well.
+    """
+    faults = [
+        Fault(
+            where,
+            f"found {cut:g}, which is not a time after 0",
+            "Give every time as a positive, finite number of months; the start, 0, is implied",
+        )
+        for cut in cuts
+        if not (isfinite(cut) and cut > 0)
+    ]
+    faults += [
+        Fault(
+            where,
+            f"{later:g} follows {earlier:g}",
+            "List the times in increasing order, each one once",
+        )
+        for earlier, later in pairwise(cuts)
+        if later <= earlier
+    ]
+    return faults

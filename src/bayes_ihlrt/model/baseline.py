@@ -20,11 +20,14 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
-from bayes_ihlrt.hazards import Exponential, Gompertz, Hazard, MSpline, Piecewise, Weibull
+from bayes_ihlrt.hazards.exponential import Exponential
+from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.model.contrasts import orthonormal_basis
-from bayes_ihlrt.model.graph_priors import GraphPriors
-from bayes_ihlrt.model.parameters import ANCHOR
-from bayes_ihlrt.model.prior_domains import DEVIATION_NAME
+from bayes_ihlrt.model.priors import GraphPriors
 from bayes_ihlrt.model.smoothing import (
     automatic_cuts,
     automatic_knots,
@@ -33,9 +36,11 @@ from bayes_ihlrt.model.smoothing import (
     walk_matrix,
     weight_trend,
 )
-from bayes_ihlrt.model.spec import HazardSpec
 from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
 from bayes_ihlrt.priors import Z_975, PriorScale
+from bayes_ihlrt.spec.model import HazardSpec
+from bayes_ihlrt.spec.parameters import ANCHOR
+from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
 
 Theta = dict[str, TensorVariable]
 LAST_LOG_MEDIAN: Final = np.log(600.0)

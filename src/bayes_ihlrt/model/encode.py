@@ -1,26 +1,192 @@
-"""Encode covariates as a design matrix that can be remade for other patients and strategies."""
+"""Encode covariates as a design matrix that can be remade for other patients and strategies.
 
-from collections.abc import Mapping
+Make a design matrix of a formula that was read: the one place that the formula library is used.
+
+It is given factors, each written anew from the checked syntax tree, and never a formula's text:
+its own reader reads some texts otherwise than Python does.
+
+Standard deviations of a design matrix over the patients whose scales are held.
+
+Rows with the same covariates: they share a linear predictor, which is then computed once.
+"""
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import formulaic
 import numpy as np
 import pandas as pd
+from formulaic.errors import FormulaicError
+from formulaic.parser.types import Factor, Term
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
-from bayes_ihlrt.model.formula import parse_formula
-from bayes_ihlrt.model.formula_matrix import (
-    coefficient_names,
-    design_matrix,
-    remade_matrix,
-    told,
+from bayes_ihlrt.escaping import variable_name
+from bayes_ihlrt.model.predictor import (
+    OUTCOME,
+    Predictor,
+    Rows,
+    held_sd,
+    modifier_values,
+    name_faults,
+    patients_sd,
 )
-from bayes_ihlrt.model.modifier_form import held_sd, modifier_values, patients_sd
-from bayes_ihlrt.model.predictor import OUTCOME, Predictor, Rows, name_faults
-from bayes_ihlrt.model.spec import ModelSpec, ModifierSpec
 from bayes_ihlrt.names import ModifierTransform
+from bayes_ihlrt.spec.formula import Formula, parse_formula
+from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
+
+_CENTRED: Final = ", constraints='center'"
+_REFUSALS: Final = (FormulaicError, ArithmeticError, LookupError, NameError, TypeError, ValueError)
+
+
+def design_matrix(
+    formula: Formula, frame: pd.DataFrame, predictor: Predictor
+) -> formulaic.ModelMatrix:
+    """Return the design matrix of a formula, and within it what was learnt from the rows.
+
+    Parameters
+    ----------
+    formula : Formula
+        From `parse_formula`.
+    frame : DataFrame
+        The columns that it reads.
+    predictor : Predictor
+        The linear predictor that it makes, for messages.
+
+    Returns
+    -------
+    formulaic.ModelMatrix
+        With a constant column first, of full rank where categories are concerned.
+
+    Raises
+    ------
+    SpecificationError
+        A function cannot be computed from these rows, or gives what is no finite number.
+    """
+    constant = Term([Factor("1", eval_method="literal")])
+    terms = [constant, *(Term([_factor(text) for text in term]) for term in formula.terms)]
+    parts = formulaic.SimpleFormula(terms)
+
+    def make() -> formulaic.ModelMatrix:
+        return formulaic.model_matrix(
+            parts, frame, context=None, na_action="raise", ensure_full_rank=True
+        )
+
+    return _computed(make, formula.text, predictor)
+
+
+def remade_matrix(
+    state: formulaic.ModelSpec, frame: pd.DataFrame, predictor: Predictor
+) -> formulaic.ModelMatrix:
+    """Return the design matrix of other rows with what was learnt from the first.
+
+    Parameters
+    ----------
+    state : formulaic.ModelSpec
+        Of a matrix that `design_matrix` made.
+    frame : DataFrame
+        The same columns for other rows.
+    predictor : Predictor
+        The linear predictor, for messages.
+
+    Returns
+    -------
+    formulaic.ModelMatrix
+        The same columns.
+
+    Raises
+    ------
+    SpecificationError
+        A function cannot be computed from these rows, or gives what is no finite number.
+    """
+    shown = ", ".join(told(term) for term in state.formula)
+    return _computed(lambda: state.get_model_matrix(frame), shown, predictor)
+
+
+def coefficient_names(matrix: formulaic.ModelMatrix, predictor: Predictor) -> tuple[str, ...]:
+    """Return the names of the coefficients, which graphs and files can give to variables.
+
+    Parameters
+    ----------
+    matrix : formulaic.ModelMatrix
+        From `design_matrix`.
+    predictor : Predictor
+        The linear predictor, for messages.
+
+    Returns
+    -------
+    tuple of str
+        One for each column but the constant.
+
+    Raises
+    ------
+    SpecificationError
+        Two names are the same once they are such.
+    """
+    given = [told(name) for name in matrix.columns[1:]]
+    names = [variable_name(name) for name in given]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        alike = ", ".join(repr(each) for each in given if variable_name(each) in twice)
+        fault = Fault("design matrix", f"these cannot be told apart: {alike}", "Rename the levels")
+        raise SpecificationError(f"{predictor.table} formula", [fault])
+    return tuple(names)
+
+
+def told(name: object) -> str:
+    """Return a column or term of the library as it is called everywhere else.
+
+    Parameters
+    ----------
+    name : object
+        Column or term of a matrix that `design_matrix` made.
+
+    Returns
+    -------
+    str
+        Without what the package itself adds to a function's options.
+    """
+    return str(name).replace(_CENTRED, "")
+
+
+def _factor(text: str) -> Factor:
+    if text.isidentifier():
+        return Factor(text, eval_method="lookup")
+    tree = ast.parse(text, mode="eval")
+    for node in ast.walk(tree):
+        # Without it the columns of these splines add up to the constant, the baseline's own.
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"cr", "cc"}:
+            node.keywords.append(ast.keyword("constraints", ast.Constant("center")))
+    return Factor(ast.unparse(tree), eval_method="python")
+
+
+def _computed(
+    make: Callable[[], formulaic.ModelMatrix], text: str, predictor: Predictor
+) -> formulaic.ModelMatrix:
+    where = f"{predictor.table} formula"
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # What is divided by zero or is a logarithm of a negative is told as a fault below.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            matrix = make()
+    except _REFUSALS as error:
+        reason = " ".join(told(error).split())
+        problem = f"'{text}' cannot be computed from these data ({reason or type(error).__name__})"
+        remedy = "Check that its functions suit the values of the columns: logarithms need "
+        remedy += "positive numbers, splines fewer columns than there are different values"
+        raise SpecificationError(where, [Fault("design matrix", problem, remedy)]) from error
+    wrong = ~np.isfinite(np.asarray(matrix, dtype=np.float64)).all(axis=0)
+    if wrong.any():
+        names = ", ".join(told(name) for name in matrix.columns[wrong])
+        problem = f"not every value of {names} is a finite number"
+        remedy = "Logarithms need positive numbers, divisors other than 0, exponentials small ones"
+        raise SpecificationError(where, [Fault("design matrix", problem, remedy)])
+    return matrix
+
 
 Floats = NDArray[np.float64]
 
@@ -267,3 +433,69 @@ def _check_rank(matrix: Floats, names: tuple[str, ...], predictor: Predictor) ->
             )
         ],
     )
+
+
+def patient_sds(spec: ModelSpec) -> dict[str, float]:
+    """Return the standard deviation of each column over the patients whose scales are held.
+
+    Everybody counts as treated, so that an interaction with treatment has the standard deviation of
+    what the effect depends on. A column that nobody varies in at time zero is left out.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        With scales.
+
+    Returns
+    -------
+    dict of str to float
+        By coefficient; empty where time zero does not hold every column of the formula.
+    """
+    if spec.scales is None or not spec.outcome.formula:
+        return {}
+    columns = dict(spec.scales.patients)
+    if spec.treatment is not None:
+        columns[spec.treatment] = np.ones(len(columns["patient"]))
+    read = set(spec.outcome.parsed.columns)
+    if spec.modifier is not None and spec.modifier.name in read:
+        read = read - {spec.modifier.name} | {spec.modifier.column}
+    if not read <= columns.keys():
+        return {}
+    frame = formula_frame(spec, columns, held_sd(spec, 1.0))
+    matrix = design_matrix(spec.outcome.parsed, frame, OUTCOME)
+    sds = np.asarray(matrix, dtype=np.float64)[:, 1:].std(axis=0).tolist()
+    names = coefficient_names(matrix, OUTCOME)
+    return {name: sd for name, sd in zip(names, sds, strict=True) if sd > 0.0}
+
+
+def covariate_patterns(
+    spec: ModelSpec, columns: Columns
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number the distinct values of everything that the linear predictor reads.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    columns : mapping of str to ndarray, shape (rows,)
+        Covariates on the scale of the data.
+
+    Returns
+    -------
+    pattern : ndarray, shape (rows,)
+        Each row's pattern, numbered from 0 in order of appearance.
+    first : ndarray, shape (patterns,)
+        A row of each pattern.
+    """
+    names = [*spec.outcome.parsed.columns]
+    for term in spec.outcome.groups:
+        names += [term.group, *([term.slope] if term.slope is not None else [])]
+    if spec.modifier is not None:
+        transformed = spec.modifier
+        names = [transformed.column if n == transformed.name else n for n in names]
+    pattern = np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
+    for name in dict.fromkeys(names):
+        values, levels = pd.factorize(columns[name])
+        pattern, _ = pd.factorize(pattern * len(levels) + values)
+    first = np.flatnonzero(~pd.Series(pattern).duplicated().to_numpy())
+    return pattern.astype(np.intp), first

@@ -28,7 +28,7 @@ from pymc.logprob.transforms import Transform
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.model.contrasts import orthonormal_basis
-from bayes_ihlrt.model.graph_priors import GraphPriors
+from bayes_ihlrt.model.priors import GraphPriors
 from bayes_ihlrt.names import GroupParametrisation
 
 Floats = NDArray[np.float64]

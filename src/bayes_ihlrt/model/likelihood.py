@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.errors import BayesIhlrtError
-from bayes_ihlrt.hazards import Hazard
+from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.arrays import PATTERN
 
 Floats = NDArray[np.float64]

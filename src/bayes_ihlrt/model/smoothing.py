@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.hazards import Hazard, MSpline, Piecewise
-from bayes_ihlrt.hazards.protocol import Array, Namespace
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.protocol import Array, Hazard, Namespace
 
 Floats = NDArray[np.float64]
 EVENTS_A_PIECE: Final = 6

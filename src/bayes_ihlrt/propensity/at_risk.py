@@ -6,13 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes_ihlrt.data.cohort import Cohort
-from bayes_ihlrt.designs.emulation import Emulation
-from bayes_ihlrt.designs.rows import history
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.decisions import Emulation
+from bayes_ihlrt.designs.person_time import history
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import DesignKind, EstimandTarget, StartRule
-from bayes_ihlrt.propensity.targets import balancing_weight
 from bayes_ihlrt.propensity.weight_sums import FollowedRows
+from bayes_ihlrt.propensity.weights import balancing_weight
 
 Floats = NDArray[np.float64]
 
@@ -88,8 +88,8 @@ def weight_sums(
 
     Examples
     --------
-    >>> from bayes_ihlrt.data import DataSpec, TreatmentSpec
-    >>> from bayes_ihlrt.designs import emulate
+    >>> from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+    >>> from bayes_ihlrt.designs.build import emulate
     >>> treatment = TreatmentSpec(
     ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)
     >>> cohort = Cohort.from_frame(

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import Columns
-from bayes_ihlrt.model.graph_priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
+from bayes_ihlrt.model.priors import GraphPriors, add_hyperparameters
 from bayes_ihlrt.names import COVARIATE, PATIENT, GroupParametrisation
+from bayes_ihlrt.propensity.model import INITIATED, PreparedPropensity
 from bayes_ihlrt.propensity.point import propensity
-from bayes_ihlrt.propensity.prepare import INITIATED, PreparedPropensity
-from bayes_ihlrt.propensity.spec import INTERCEPT
+from bayes_ihlrt.spec.propensity import INTERCEPT
 
 Floats = NDArray[np.float64]
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
-from bayes_ihlrt.propensity.spec import INTERCEPT
+from bayes_ihlrt.spec.propensity import INTERCEPT
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.propensity.prepare import PreparedPropensity
+    from bayes_ihlrt.propensity.model import PreparedPropensity
+
 
 Floats = NDArray[np.float64]
 

@@ -11,17 +11,17 @@ from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.report.checklists import Checklist, checklists, judge
-from bayes_ihlrt.report.closing import closing_sections
 from bayes_ihlrt.report.document import anchors
-from bayes_ihlrt.report.explorer_view import effect_view
 from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind, Results
 from bayes_ihlrt.report.references import cited, pieces, references
-from bayes_ihlrt.report.sections import result_sections, summary_section
-from bayes_ihlrt.report.table_model import Column, Record
+from bayes_ihlrt.report.sections import closing_sections, result_sections, summary_section
+from bayes_ihlrt.report.slider import effect_view
+from bayes_ihlrt.report.table import Column, Record
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 

@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bayes_ihlrt.data.listing import counted
+from bayes_ihlrt.cohort.messages import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
 from bayes_ihlrt.report.outputs import Output
-from bayes_ihlrt.report.plan_sections import is_drawn
+from bayes_ihlrt.report.plan import is_drawn
 from bayes_ihlrt.report.references import unmarked
-from bayes_ihlrt.trials.curve_spec import CurveAxis
-from bayes_ihlrt.trials.design import Approximation, TrialDesign
-from bayes_ihlrt.trials.plan_spec import TrialPlan
-from bayes_ihlrt.trials.rules import Combine, LookSpec, Quantity, Rule
+from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
+from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule
+from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 
 _CURVES: Final = frozenset({Quantity.RMST, Quantity.SURVIVAL})
 _FUTURE: Final = {

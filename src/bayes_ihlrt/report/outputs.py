@@ -1,15 +1,22 @@
-"""What commands wrote, as plain data: one output a command, and those that belong together."""
+"""What commands wrote, as plain data: one output a command, and those that belong together.
 
-from collections.abc import Mapping, Sequence
+Read what commands wrote, and refuse what does not belong together.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bayes_ihlrt.analysis.plan_reading import load_plan
-from bayes_ihlrt.analysis.reading import load_spec
-from bayes_ihlrt.analysis.spec import AnalysisSpec
-from bayes_ihlrt.trials.plan_spec import TrialPlan
+from bayes_ihlrt.analysis.notes import NUMBERS
+from bayes_ihlrt.errors import Fault, InputError, SpecificationError
+from bayes_ihlrt.report.files import KEPT, MANIFEST, checksum
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.read import load_plan, load_spec
 
 
 class Kind(StrEnum):
@@ -126,3 +133,233 @@ class Results:
     def of_patients(self) -> bool:
         """Whether any output analyses patients, as against simulated trials."""
         return any(output.kind is not Kind.PLAN for output in self.outputs)
+
+
+_AGAIN: Final = "Run the command again"
+_TELLS: Final = {
+    Kind.FIT: "parameters",
+    Kind.LADDER: "rungs",
+    Kind.SENSITIVITY: "grid",
+    Kind.PLAN: "results",
+}
+"""The key of ``result.json`` that only one command writes."""
+_BRIEFED: Final = (Kind.FIT, Kind.LADDER)
+_SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
+"""Where a specification is kept, other than in ``specification.toml``."""
+_LATER: Final = {
+    Kind.FIT: ("report.json", "table_one"),
+    Kind.PLAN: ("result.json", "curves"),
+}
+"""A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
+
+
+def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
+    """Read the outputs of commands in a folder and in the folders directly in it.
+
+    Parameters
+    ----------
+    folder : Path
+        With a ``result.json``, or with folders that have one.
+    keep_identifiers : bool
+        Whether what is made of them may hold identifiers of patients.
+
+    Returns
+    -------
+    Results
+        At most one output of each command.
+
+    Raises
+    ------
+    InputError
+        With every fault: there is no result, a file is missing or not the one that was written,
+        there are two outputs of one command, outputs describe different patients, or hold
+        identifiers that are not to be kept.
+    """
+    places = _places(folder)
+    faults: list[Fault] = []
+    outputs = []
+    for place in places:
+        try:
+            outputs.append(_read(place))
+        except InputError as error:
+            faults += error.faults
+    faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
+    if not keep_identifiers:
+        faults += _identified(outputs)
+    if faults:
+        raise InputError(f"report of {folder}", faults)
+    order = list(Kind)
+    return Results(tuple(sorted(outputs, key=lambda output: order.index(output.kind))))
+
+
+def _places(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        found = "it is a file" if folder.exists() else "it does not exist"
+        fault = Fault(f"folder {folder}", found, "Name the folder given to --out")
+        raise InputError("report", [fault])
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and KEPT not in path.name)
+    places = [place for place in (folder, *inside) if (place / "result.json").is_file()]
+    if not places:
+        remedy = "Name the folder given to --out of `fit`, `ladder`, `sensitivity` or `plan`"
+        fault = Fault(f"folder {folder}", "no result.json in it, nor in a folder in it", remedy)
+        raise InputError("report", [fault])
+    return places
+
+
+def _read(place: Path) -> Output:
+    result = _json(place / "result.json")
+    kinds = [kind for kind, key in _TELLS.items() if key in result]
+    if len(kinds) != 1 or result.get("schema") != 1:
+        keys = ", ".join(sorted(result)[:8])
+        problem = f"it is no result of a known command, schema 1 (found: {keys})"
+        raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
+    _check_manifest(place)
+    kind = kinds[0]
+    brief, checks = place / "report.json", place / "checks.json"
+    specification = place / _SPECIFICATION.get(kind, "specification.toml")
+    needed = [specification, *([brief] if kind in _BRIEFED else [])]
+    faults = [
+        Fault(f"file {file}", "it is missing", _AGAIN) for file in needed if not file.is_file()
+    ]
+    if faults:
+        raise InputError("report", faults)
+    text = specification.read_text("utf-8")
+    if tomllib.loads(text).get("schema") == 1:
+        problem = "it is of schema 1, whose default priors were others"
+        remedy = "Run the command again (`check` tells the lines that keep its answer), or report "
+        remedy += "it by the version that wrote it"
+        raise InputError("report", [Fault(f"file {specification}", problem, remedy)])
+    output = Output(
+        kind=kind,
+        folder=place,
+        result=result,
+        brief=_json(brief) if brief.is_file() else {},
+        checks=_json(checks) if checks.is_file() else {},
+        specification=text,
+        figures=tuple(sorted((place / "figures").glob("*.png"))),
+        checksum=checksum(place / "result.json"),
+    )
+    _check_version(output)
+    _check_names(output)
+    return output
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        fault = Fault(f"file {file}", f"it cannot be read as JSON ({error})", _AGAIN)
+        raise InputError("report", [fault]) from error
+    if not isinstance(found, dict):
+        fault = Fault(f"file {file}", "it is not a JSON object", _AGAIN)
+        raise InputError("report", [fault])
+    return found
+
+
+def _check_manifest(place: Path) -> None:
+    """Every file is there, and is the one that the command wrote."""
+    manifest = place / MANIFEST
+    if not manifest.is_file():
+        problem = "it is missing: without it nobody can tell whether the files are of one run"
+        raise InputError("report", [Fault(f"file {manifest}", problem, _AGAIN)])
+    sums: Mapping[str, str] = _json(manifest)["sha256"]
+    faults = []
+    for name, expected in sums.items():
+        file = place / name
+        if not file.is_file():
+            faults.append(Fault(f"file {file}", "it is missing", _AGAIN))
+        elif checksum(file) != expected:
+            problem = "it is not the file that was written with this result"
+            remedy = "Restore the file, or run the command again"
+            faults.append(Fault(f"file {file}", problem, remedy))
+    if faults:
+        raise InputError("report", faults)
+
+
+def _check_version(output: Output) -> None:
+    """Refuse what an earlier version wrote and this one cannot read rightly."""
+    if output.kind not in _LATER:
+        return
+    name, key = _LATER[output.kind]
+    if key not in (output.result if name == "result.json" else output.brief):
+        problem = f"it lacks '{key}': an earlier version of the package wrote it"
+        raise InputError("report", [Fault(f"file {output.folder / name}", problem, _AGAIN)])
+
+
+def _check_names(output: Output) -> None:
+    """Result, brief and specification carry one name."""
+    name = output.result["name"]
+    named = {"report.json": output.brief.get("name", name)}
+    named["checks.json"] = output.checks.get("name", name)
+    try:
+        if output.kind is Kind.PLAN:
+            named["plan.toml"] = output.plan.name
+        else:
+            named["specification.toml"] = output.spec.name
+    except SpecificationError as error:
+        raise InputError("report", error.faults) from error
+    faults = [
+        Fault(
+            f"file {output.folder / file}",
+            f"it belongs to '{found}', result.json to '{name}'",
+            _AGAIN,
+        )
+        for file, found in named.items()
+        if found != name
+    ]
+    if faults:
+        raise InputError("report", faults)
+
+
+def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
+    seen: dict[Kind, Path] = {}
+    for output in outputs:
+        if output.kind in seen:
+            problem = f"a second output of `{output.kind.value}`, beside {seen[output.kind]}"
+            yield Fault(f"folder {output.folder}", problem, "Keep one of them, report them apart")
+        seen.setdefault(output.kind, output.folder)
+
+
+def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs that call patients by their identifiers, or are of before that was asked."""
+    for output in outputs:
+        if output.data is not None and output.data.get("patient_labels") != NUMBERS:
+            problem = "its files call patients by the identifiers of the data file"
+            remedy = (
+                "Run the command again without --keep-identifiers, or add --keep-identifiers here "
+                "to pass them on"
+            )
+            yield Fault(f"folder {output.folder}", problem, remedy)
+
+
+def _cohorts(folder: Path, outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs with a cohort are of one: told by what lies where."""
+    groups: dict[str, list[str]] = {}
+    for output in outputs:
+        if output.data is not None:
+            place = output.folder.name if output.folder != folder else "itself"
+            groups.setdefault(str(output.data.get("follow_up")), []).append(place)
+    if len(groups) > 1:
+        lists = "; ".join(" with ".join(places) for places in groups.values())
+        problem = f"{len(groups)} cohorts (patients, times or events differ) have outputs in it: "
+        remedy = (
+            "A report is of one cohort: name one of these folders, or give the outputs of each "
+            "cohort a folder of their own"
+        )
+        yield Fault(f"folder {folder}", problem + lists, remedy)
+
+
+def _changed(outputs: Iterable[Output]) -> Iterator[Fault]:
+    """Outputs of one analysis are of the same data, covariates included."""
+    known = [(output, output.data) for output in outputs if output.data is not None]
+    for output, data in known[1:]:
+        first, reference = known[0]
+        found, expected = (str(part.get("fingerprint")) for part in (data, reference))
+        same = output.result["name"] == first.result["name"]
+        if same and (found != expected or found == "None"):
+            yield Fault(
+                f"folder {output.folder}",
+                f"its data are not those of {first.folder} (fingerprints {found[:12]} and "
+                f"{expected[:12]})",
+                "Run both on the same data, or report them apart",
+            )

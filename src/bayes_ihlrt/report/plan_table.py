@@ -1,4 +1,7 @@
-"""A trial plan on the terminal and in a folder."""
+"""A trial plan on the terminal and in a folder.
+
+One simulated trial on the terminal and as a figure.
+"""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -6,27 +9,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from bayes_ihlrt.analysis.trial_plan import TrialPlanResult
 from bayes_ihlrt.errors import Fault, InputError
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.consoles import PlainConsole
-from bayes_ihlrt.report.files import Parts, write_each, write_json, write_parts
-from bayes_ihlrt.report.folder import DERIVED_FILES, RESULT_FILES
-from bayes_ihlrt.report.plan_words import bias_sentences, corrected_sentences
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.report.files import (
+    DERIVED_FILES,
+    RESULT_FILES,
+    Parts,
+    write_each,
+    write_json,
+    write_parts,
+)
+from bayes_ihlrt.report.plan import bias_sentences, corrected_sentences
+from bayes_ihlrt.report.table import PlainConsole
 from bayes_ihlrt.report.writing import DPI
-from bayes_ihlrt.trials.curves import Curve
-from bayes_ihlrt.trials.design import Endpoint
-from bayes_ihlrt.trials.estimated import Estimated
-from bayes_ihlrt.trials.figure_data import plan_figures
-from bayes_ihlrt.trials.plan import Cell, prior_sources
-from bayes_ihlrt.trials.plan_spec import TrialPlan
-from bayes_ihlrt.trials.store import FOLDER
+from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.trial import Endpoint
+from bayes_ihlrt.trials.figures import plan_figures
+from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.plan import Cell, Curve, prior_sources
+from bayes_ihlrt.trials.replay import Replay, replay_data
+from bayes_ihlrt.trials.run import TrialPlanResult
+from bayes_ihlrt.trials.units import FOLDER
 
 _OWN: Final = (
     (RESULT_FILES - {"posterior.nc", "specification.toml"}) | DERIVED_FILES | {"plan.toml", FOLDER}
@@ -291,3 +302,55 @@ def _curve(curve: Curve) -> str:
         )
         rows.append(f"  {scenario}: {shown}")
     return "\n".join([f"Success over {curve.spec.over.words} (curve figure):", *rows])
+
+
+def print_replay(console: Console, replay: Replay, *, written: Path | None = None) -> None:
+    """Print one trial.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    replay : Replay
+        The trial.
+    written : Path, optional
+        File of the figure, where it was drawn.
+    """
+    console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
+    for place in range(replay.look):
+        look = replay.looks.isel(look=place)
+        events = int(look["events_control"]) + int(look["events_treated"])
+        mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
+        console.print(
+            Text(
+                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
+                f"patients, {events} {look.attrs['events']}, hazard ratio {np.exp(mean):.2f} "
+                f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
+            )
+        )
+    for rule in replay.trace:
+        console.print(Text(str(rule)))
+    if written is not None:
+        console.print(Text(f"Written: {written}"))
+
+
+def draw_replay(replay: Replay, out: Path) -> None:
+    """Draw one trial.
+
+    Parameters
+    ----------
+    replay : Replay
+        The trial.
+    out : Path
+        File of the figure.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    try:
+        PLOTS["trial_replay"](replay_data(replay)).savefig(out, dpi=DPI)
+    except OSError as error:
+        problem = f"it cannot be written ({(error.strerror or type(error).__name__).lower()})"
+        raise InputError("--out", [Fault(str(out), problem, "Name another file")]) from error

@@ -1,23 +1,31 @@
-"""A fitted analysis on the terminal: tables and sentences."""
+"""A fitted analysis on the terminal: tables and sentences.
+
+What is going on, told on standard error.
+"""
 
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.estimates import Estimate
-from bayes_ihlrt.analysis.prior_words import prior_sentence
-from bayes_ihlrt.analysis.result import FitResult
-from bayes_ihlrt.analysis.summaries import unit_of
+from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.analysis.parameters import unit_of
+from bayes_ihlrt.analysis.prior import prior_sentence
 from bayes_ihlrt.estimands.population import undefined_survival
-from bayes_ihlrt.report.baseline_table import baseline_panel
-from bayes_ihlrt.report.interaction_table import crossing_sentence, interaction_panel
-from bayes_ihlrt.report.numbers import interval, number, own_values
-from bayes_ihlrt.report.propensity_table import balance_panel
+from bayes_ihlrt.report.effects import (
+    balance_panel,
+    baseline_panel,
+    crossing_sentence,
+    interaction_panel,
+)
+from bayes_ihlrt.report.table import PlainConsole, interval, number, own_values
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -219,3 +227,57 @@ def _table(title: str, *columns: str) -> Table:
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     return table
+
+
+class Stages:
+    """Tells the stage that a long command is in: a spinner on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = PlainConsole(stderr=True)
+        self._status: Status | None = None
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether a progress bar can be drawn."""
+        return self._console.is_terminal and not self._quiet
+
+    def tell(self, stage: str) -> None:
+        """Tell what begins.
+
+        Parameters
+        ----------
+        stage : str
+            In a few words, such as ``"compiling the model"``.
+        """
+        if self._quiet:
+            return
+        self._stop()
+        # The sampler draws a bar of its own, which a spinner would break.
+        if not self.shows_progress or stage.startswith("sampling"):
+            self._console.print(f"{stage} ...")
+            return
+        self._status = self._console.status(Text(f"{stage} ..."), refresh_per_second=4)
+        self._status.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None

@@ -9,11 +9,11 @@ from typing import Final
 import xarray as xr
 
 from bayes_ihlrt.analysis.figures import figure_data
-from bayes_ihlrt.analysis.result import FitResult
-from bayes_ihlrt.inference.store import save
-from bayes_ihlrt.plots import PLOTS
-from bayes_ihlrt.report.briefing import brief_fit
+from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import write_each, write_json, write_parts
+from bayes_ihlrt.report.narrative import brief_fit
 
 DPI: Final = 150
 

@@ -15,18 +15,18 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.result import DRAW, MEMBER, POSITION, WEIGHT, BatchPosterior
+from bayes_ihlrt.batch.shared import outcome_engine
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.inference import nuts
-from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT, BatchPosterior
-from bayes_ihlrt.inference.engines import outcome_engine
-from bayes_ihlrt.inference.gate import convergence
-from bayes_ihlrt.inference.jax_density import prepared_density
-from bayes_ihlrt.inference.settings import SamplerSpec
-from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.graph_priors import HYPERPARAMETERS, hyperparameter_vector
-from bayes_ihlrt.model.parameters import ResolvedPrior
+from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.posterior.gate import convergence
 from bayes_ihlrt.priors import AnyPrior, Prior
+from bayes_ihlrt.spec.parameters import ResolvedPrior
+from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]
 REFIT = SamplerSpec(draws=1000, tune=1000, chains=4)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.inference.batch_summary import QUANTILES
+from bayes_ihlrt.batch.summary import QUANTILES
 from bayes_ihlrt.sensitivity.bias import (
     BiasPrior,
     bias_factor,
@@ -16,8 +16,7 @@ from bayes_ihlrt.sensitivity.bias import (
     risk_ratio,
     tipping_prevalence,
 )
-from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import decide, differ, probability_error
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide, differ, probability_error
 
 Floats = NDArray[np.float64]
 COMMON: Final = 0.15

@@ -1,10 +1,16 @@
-"""Decisions from posterior probabilities, with room for "we cannot tell"."""
+"""Decisions from posterior probabilities, with room for "we cannot tell".
 
+What every sensitivity study returns: numbers, a table, and words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from math import hypot, sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -126,3 +132,35 @@ def changed_answers(probabilities: Floats, errors: Floats, threshold: float) -> 
         ],
         dtype=bool,
     )
+
+
+type Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckResult:
+    """The outcome of one sensitivity study.
+
+    Parameters
+    ----------
+    name : str
+        Which study, such as ``"grid"`` or ``"tipping"``.
+    rows : tuple of mapping
+        The table of ``result.json``: what is not defined is None, never absent.
+    data : xarray.Dataset
+        The same numbers with dimensions and labels, for figures and for further work.
+    sentences : tuple of str
+        What the study says, in plain words, most important first.
+    stable : bool or None
+        Whether the conclusion is the same throughout; None where the study cannot tell.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    data: xr.Dataset
+    sentences: tuple[str, ...]
+    stable: bool | None = None
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the table as plain data."""
+        return [dict(row) for row in self.rows]

@@ -1,22 +1,44 @@
-"""The result under a latent confounder in the model, for several bias priors."""
+"""The result under a latent confounder in the model, for several bias priors.
+
+A latent binary confounder in the graph: it acts on the outcome and on the start of treatment.
+
+Patient i has the confounder (U = 1) with probability p. It multiplies the hazard of the event by
+exp(g) and that of starting treatment by exp(d), and is summed out:
+
+    L_i = sum over u of p(u) exp{ d_i (log h_i + g u) - e^{g u} Lambda_i } x
+          exp{ a_i (z_i + d u) - e^{d u} e^{z_i} W_i }
+
+with events d_i and cumulative hazard Lambda_i of the analysis' own model, a_i whether treatment
+started, W_i the months until it did or follow-up ended, and z_i the log hazard of starting,
+constant over time given the covariates at entry. The data say next to nothing of g, d and p: their
+priors decide. They are data of the graph; other bias priors are members of a batch.
+
+References
+----------
+McCandless LC, Gustafson P, Levy A. Bayesian sensitivity analysis for unmeasured confounding in
+observational studies. Stat Med 2007;26:2331-2347, doi 10.1002/sim.2711.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
+from pytensor.tensor import TensorVariable
 
+from bayes_ihlrt.batch.density import jax_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.inference.batch import BatchEngine
-from bayes_ihlrt.inference.batch_result import MEMBER, WEIGHT
-from bayes_ihlrt.inference.jax_density import jax_density
-from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.names import Engine
+from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.model.graph import PreparedModel, add_outcome, graph_coords
+from bayes_ihlrt.names import PATIENT, DesignKind, Engine
 from bayes_ihlrt.sensitivity.cells import mended
-from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import changed_answers, decide
-from bayes_ihlrt.sensitivity.latent_graph import BIAS, LatentPrior, build_latent, no_confounder
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
     Wanted,
@@ -26,6 +48,200 @@ from bayes_ihlrt.sensitivity.quantities import (
 )
 
 Floats = NDArray[np.float64]
+BIAS: Final = "bias_hyperparameters"
+CONFOUNDER: Final = "confounder"
+ON_INITIATION: Final = "confounder_initiation"
+LOGIT: Final = "confounder_logit_prevalence"
+RATE: Final = "initiation_log_rate"
+SLOPES: Final = "initiation_coefficients"
+_RATE_SD: Final = 1.0
+_SIGNATURE = "(p),(p),(p),(p),(p),(p),(),(),(),(p),(p)->(p)"
+
+
+@dataclass(frozen=True)
+class LatentPrior:
+    """Priors of a latent confounder: mean and sd, all on the log scale.
+
+    Parameters
+    ----------
+    outcome : tuple of float
+        Log hazard ratio of the confounder on the event.
+    initiation : tuple of float
+        Log hazard ratio of the confounder on the start of treatment.
+    logit_prevalence : tuple of float
+        Logit of the share of patients who have it at entry.
+    """
+
+    outcome: tuple[float, float]
+    initiation: tuple[float, float]
+    logit_prevalence: tuple[float, float]
+
+    @property
+    def vector(self) -> Floats:
+        """Means and sds in the order of the graph's data."""
+        return np.asarray([*self.outcome, *self.initiation, *self.logit_prevalence])
+
+    def widened(self, factor: float) -> "LatentPrior":
+        """Return the prior with the sds of both log hazard ratios multiplied.
+
+        Parameters
+        ----------
+        factor : float
+            Above 1 wider.
+
+        Returns
+        -------
+        LatentPrior
+            With the same means.
+        """
+        return LatentPrior(
+            (self.outcome[0], factor * self.outcome[1]),
+            (self.initiation[0], factor * self.initiation[1]),
+            self.logit_prevalence,
+        )
+
+
+def no_confounder(prior: LatentPrior) -> LatentPrior:
+    """Return a prior under which the confounder does nothing.
+
+    Parameters
+    ----------
+    prior : LatentPrior
+        Its prevalence is kept.
+
+    Returns
+    -------
+    LatentPrior
+        Log hazard ratios within 0.001 of 0.
+    """
+    return LatentPrior((0.0, 1e-3), (0.0, 1e-3), prior.logit_prevalence)
+
+
+def initiation_data(prepared: PreparedModel, person_time: PersonTime) -> dict[str, Floats]:
+    """Return when each patient started treatment, and the covariates at entry.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    person_time : PersonTime
+        Rows of the design ``split``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``waiting`` (months untreated at risk) and ``started`` (0 or 1), shape (patients,);
+        ``covariates``, shape (patients, columns), standardised, without those of the treatment.
+
+    Raises
+    ------
+    RefusedError
+        The design does not follow patients until treatment starts, or the model was reduced to
+        covariate patterns.
+    """
+    design = person_time.provenance.design
+    if design is not DesignKind.SPLIT or prepared.arrays.unit != PATIENT:
+        problem = f"design '{design.value}' does not follow every patient until treatment starts"
+        if design is DesignKind.SPLIT:
+            problem = "single patients are not known: the model was reduced to covariate patterns"
+        remedy = "Use design 'split' at the level of patients"
+        raise RefusedError("latent confounder", [Fault("[treatment] design", problem, remedy)])
+    treatment = str(prepared.spec.treatment)
+    rows, patient = person_time.columns, person_time.patient_index
+    treated = rows[treatment].astype(np.float64)
+    length = rows["stop"].astype(np.float64) - rows["start"].astype(np.float64)
+    waiting = np.bincount(patient, (1.0 - treated) * length)
+    started = np.bincount(patient, treated * length) > 0.0
+    first = np.flatnonzero(np.diff(patient, prepend=-1))
+    entry = {name: values[first] for name, values in rows.items()}
+    entry[treatment] = np.zeros(len(first))
+    kept = [
+        number
+        for number, name in enumerate(prepared.encoder.columns)
+        if treatment not in name.split(":")
+    ]
+    values = prepared.encoder.design(entry)[:, kept]
+    spread = values.std(axis=0)
+    scaled = (values - values.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+    return {"waiting": waiting, "started": started.astype(np.float64), "covariates": scaled}
+
+
+def build_latent(prepared: PreparedModel, person_time: PersonTime, prior: LatentPrior) -> pm.Model:
+    """Return the graph of a model with a latent confounder.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The analysis' own model.
+    person_time : PersonTime
+        Rows of the design ``split``.
+    prior : LatentPrior
+        Bias priors, data of the graph under `BIAS`.
+
+    Returns
+    -------
+    pymc.Model
+        With the parameters of the analysis, the confounder's, and those of initiation.
+
+    Raises
+    ------
+    RefusedError
+        The design does not follow patients until treatment starts.
+    """
+    own = initiation_data(prepared, person_time)
+    crude = np.log((own["started"].sum() + 0.5) / (own["waiting"].sum() + 0.5))
+    coords = {**graph_coords(prepared), "entry_covariate": np.arange(own["covariates"].shape[1])}
+    with pm.Model(coords=coords) as model:
+        theta, eta, data = add_outcome(prepared)
+        waiting, started = pm.Data("waiting", own["waiting"]), pm.Data("started", own["started"])
+        covariates = pm.Data("entry_covariates", own["covariates"])
+        bias = pm.Data(BIAS, prior.vector)
+        confounder = pm.Normal(CONFOUNDER, bias[0], bias[1])
+        initiation = pm.Normal(ON_INITIATION, bias[2], bias[3])
+        logit = pm.Normal(LOGIT, bias[4], bias[5])
+        rate = pm.Normal(RATE, crude, _RATE_SD)
+        slopes = pm.Normal(SLOPES, 0.0, 1.0, dims="entry_covariate")
+        log_start = rate + pt.dot(covariates, slopes)
+        zero, unit = pt.zeros_like(data["exit_time"]), data["row_unit"]
+        log_hazard = prepared.hazard.log_hazard(pt, data["hazard_basis"], theta)
+        increment = prepared.hazard.cumulative_hazard(pt, data["increment_basis"], theta)
+        scored = pt.inc_subtensor(zero[unit], data["event"] * (log_hazard + eta))
+        events = pt.inc_subtensor(zero[unit], data["event"])
+        spent = pt.inc_subtensor(zero[unit], data["exposure"] * pt.exp(eta) * increment)
+        pm.CustomDist(
+            "time",
+            scored,
+            events,
+            spent,
+            started,
+            log_start,
+            waiting,
+            confounder,
+            initiation,
+            logit,
+            data["weight"],
+            data["exit_time"],
+            logp=_log_likelihood,
+            signature=_SIGNATURE,
+            observed=data["exit_time"],
+            dims=PATIENT,
+        )
+    return model
+
+
+def _log_likelihood(value: TensorVariable, *parameters: TensorVariable) -> TensorVariable:
+    scored, events, spent, started, log_start, waiting = parameters[:6]
+    confounder, initiation, logit, weight, exit_time = parameters[6:]
+
+    def given(u: float) -> TensorVariable:
+        outcome = scored + events * confounder * u - spent * pt.exp(confounder * u)
+        begun = started * (log_start + initiation * u)
+        return outcome + begun - waiting * pt.exp(log_start + initiation * u)
+
+    without = given(0.0) - pt.softplus(logit)
+    having = given(1.0) - pt.softplus(-logit)
+    mixed = pt.logaddexp(without, having)
+    return pt.switch(pt.eq(value, exit_time), weight * mixed, -np.inf)
 
 
 def latent_confounding(

@@ -8,28 +8,22 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.inference.batch_result import MEMBER
-from bayes_ihlrt.model.build import PreparedModel, package_defaults
-from bayes_ihlrt.model.spec import ModelSpec
+from bayes_ihlrt.model.graph import PreparedModel, package_defaults
 from bayes_ihlrt.names import Dist, ModifierTransform
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell
-from bayes_ihlrt.sensitivity.check import CheckResult, Row
-from bayes_ihlrt.sensitivity.decisions import changed_answers, decide
-from bayes_ihlrt.sensitivity.quantities import (
-    Wanted,
-    as_fit,
-    read_quantities,
-    summarise_quantities,
-)
-from bayes_ihlrt.sensitivity.scaling import (
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
+from bayes_ihlrt.sensitivity.priors import (
     enthusiastic_prior,
     flat_prior,
     power_scaled,
     sceptical_prior,
 )
+from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
+from bayes_ihlrt.spec.model import ModelSpec
 
 STATED: Final = "stated"
 _WIDE: Final = ("four times as wide", 1.0 / 16.0)

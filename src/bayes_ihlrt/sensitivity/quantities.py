@@ -7,21 +7,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.result import DRAW, MEMBER, POSITION, WEIGHT
+from bayes_ihlrt.batch.summary import summarise_draws
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
-from bayes_ihlrt.inference.batch_result import DRAW, MEMBER, POSITION, WEIGHT
-from bayes_ihlrt.inference.batch_summary import summarise_draws
-from bayes_ihlrt.inference.fitted import FittedModel
-from bayes_ihlrt.inference.gate import Approximation
-from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.model.modifier_form import simple_interaction
-from bayes_ihlrt.model.spec import ModifierSpec
+from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.predictor import simple_interaction
 from bayes_ihlrt.names import STRATEGY
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Approximation
 from bayes_ihlrt.sensitivity.decisions import probability_error
+from bayes_ihlrt.spec.model import ModifierSpec
 
 Floats = NDArray[np.float64]
 EQUIVALENCE = (0.8, 1.25)

@@ -11,117 +11,13 @@ misinterpretations of significance tests. Clin Trials 2013;10:236-242,
 doi 10.1177/1740774512468807.
 """
 
-from dataclasses import dataclass
-from math import exp, log, nan, sqrt
+from math import nan, sqrt
 from statistics import NormalDist
 
+from bayes_ihlrt.clinical.effects import UNIT_INFORMATION, equivalent_events
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Dist
-from bayes_ihlrt.priors import Z_975, Prior, PriorScale
-
-UNIT_INFORMATION = 4.0
-"""Variance of a log hazard ratio times the number of events, for two arms of equal size."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A hazard ratio with its 95 % interval, as a normal likelihood of its logarithm.
-
-    Parameters
-    ----------
-    ratio, low, high : float
-        Hazard ratio and limits, all in one direction.
-
-    Raises
-    ------
-    SpecificationError
-        The limits do not lie around the ratio.
-
-    Examples
-    --------
-    >>> trial = Published(0.66, 0.51, 0.84)
-    >>> round(trial.sceptical_limit, 3)
-    0.834
-    """
-
-    ratio: float
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        """Refuse an interval that is none."""
-        if not 0.0 < self.low < self.ratio < self.high:
-            problem = f"{self.ratio:g} does not lie between {self.low:g} and {self.high:g}"
-            remedy = "Give a positive hazard ratio and its limits in the same direction"
-            raise SpecificationError("published effect", [Fault("interval", problem, remedy)])
-
-    @property
-    def inverse(self) -> "Published":
-        """The same effect in the other direction."""
-        return Published(1.0 / self.ratio, 1.0 / self.high, 1.0 / self.low)
-
-    @property
-    def log_ratio(self) -> float:
-        """The log hazard ratio."""
-        return log(self.ratio)
-
-    @property
-    def error(self) -> float:
-        """Standard error of the log hazard ratio, from the width of the interval."""
-        return (log(self.high) - log(self.low)) / (2.0 * Z_975)
-
-    @property
-    def sceptical_limit(self) -> float:
-        """The limit that a sceptic's 95 % interval must keep within to doubt the result.
-
-        With logarithms of the limits l < u on one side of 0, exp(-(u - l)^2 / (4 sqrt(l u))) or its
-        inverse: the sceptical prior whose posterior interval just reaches 1 has its own interval
-        from this value to its inverse. NaN where the published interval includes 1.
-        """
-        low, high = log(self.low), log(self.high)
-        if low * high <= 0.0:
-            return nan
-        distance = (high - low) ** 2 / (4.0 * sqrt(low * high))
-        return exp(-distance) if high < 0.0 else exp(distance)
-
-    @property
-    def sceptical_sd(self) -> float:
-        """Sd of that prior; NaN where the published interval includes 1."""
-        return abs(log(self.sceptical_limit)) / Z_975
-
-    @property
-    def sceptical_events(self) -> float:
-        """Events that the prior is worth: 4 / sd^2, two arms of equal size."""
-        return equivalent_events(self.sceptical_sd)
-
-
-def equivalent_events(sd: float) -> float:
-    """Return the events that a normal prior on a log hazard ratio is worth.
-
-    A trial with two arms of equal size and d events estimates the log hazard ratio with variance
-    about 4 / d.
-
-    Parameters
-    ----------
-    sd : float
-        Standard deviation of the prior.
-
-    Returns
-    -------
-    float
-        4 / sd^2.
-
-    References
-    ----------
-    Spiegelhalter DJ, Abrams KR, Myles JP. Bayesian approaches to clinical trials and health-care
-    evaluation. 2004, doi 10.1002/0470092602.
-
-    Examples
-    --------
-    >>> round(equivalent_events(0.4), 6)
-    25.0
-    """
-    return UNIT_INFORMATION / sd**2
+from bayes_ihlrt.priors import Prior, PriorScale
 
 
 def prior_events(prior: Prior) -> float:

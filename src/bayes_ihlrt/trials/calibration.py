@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.spec.scenario import ScenarioSpec
+from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.design import TrialDesign, scaled_design
-from bayes_ihlrt.trials.engine import LocalPool, Pool, run_trials
-from bayes_ihlrt.trials.estimated import Estimated, share
 from bayes_ihlrt.trials.operating import (
+    Estimated,
     OperatingCharacteristics,
     operating_characteristics,
+    share,
 )
 from bayes_ihlrt.trials.quantities import targets
-from bayes_ihlrt.trials.scenario import ScenarioSpec
 from bayes_ihlrt.trials.truth import DesignPrior
-from bayes_ihlrt.trials.units import Statistics, Task
+from bayes_ihlrt.trials.units import LocalPool, Pool, Statistics, Task, run_trials
 
 _STEPS: Final = 40
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.quantities import statements
-from bayes_ihlrt.trials.rules import LookSpec, Rule
 from bayes_ihlrt.trials.stages import Stage, stages
 
 Floats = NDArray[np.float64]

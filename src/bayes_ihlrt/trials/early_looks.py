@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.trial import BEYOND, Approximation
+from bayes_ihlrt.trials.analysis import corrected
 from bayes_ihlrt.trials.decisions import Decisions, decide, holds
-from bayes_ihlrt.trials.design import BEYOND, Approximation
-from bayes_ihlrt.trials.estimated import Estimated
+from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell
-from bayes_ihlrt.trials.posteriors import corrected
 from bayes_ihlrt.trials.quantities import statements
-from bayes_ihlrt.trials.rules import LookSpec, Rule
 from bayes_ihlrt.trials.simulator import BLOCK
 from bayes_ihlrt.trials.stages import stages
 from bayes_ihlrt.trials.units import simulator

@@ -1,5 +1,13 @@
-"""Patients of one simulated trial, on arrays; every function is for one trial and is vmapped."""
+"""Patients of one simulated trial, on arrays; every function is for one trial and is vmapped.
 
+When patients arrive, on arrays.
+
+Event times under hazards that change when treatment starts and as it acts, on arrays.
+
+Permuted blocks, on arrays.
+"""
+
+from itertools import combinations
 from typing import NamedTuple
 
 import jax
@@ -8,17 +16,150 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
+from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.trials.accrual import arrivals
-from bayes_ihlrt.trials.conduct import TreatmentStart
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.event_times import event_times
-from bayes_ihlrt.trials.randomisation import randomise
+from bayes_ihlrt.spec.trial import AccrualSpec, ArmsSpec, Pattern, TreatmentStart, TrialDesign
 from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.streams import Stream, stream
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
+
+def arrivals(key: jax.Array, accrual: AccrualSpec, count: int) -> jax.Array:
+    """Invert the cumulative rate at the points of a process of rate 1."""
+    if accrual.pattern is Pattern.POISSON:
+        units = jnp.cumsum(jax.random.exponential(key, (count,)))
+    else:
+        units = jnp.arange(count) + 0.5
+    return invert_accrual(accrual, units)
+
+
+def invert_accrual(
+    accrual: AccrualSpec, units: jax.Array, *, after: jax.Array | float = 0.0
+) -> jax.Array:
+    """Return the months at which the expected number of arrivals since `after` reaches `units`.
+
+    Parameters
+    ----------
+    accrual : AccrualSpec
+        Rates, patients per month.
+    units : array, shape (N,)
+        Expected arrivals.
+    after : array, scalar
+        Month from which they are counted.
+
+    Returns
+    -------
+    array, shape (N,)
+        Months since the trial opened.
+    """
+    edges = np.concatenate([[0.0], accrual.cuts])
+    reached = np.concatenate([[0.0], np.cumsum(np.diff(edges) * accrual.rates[:-1])])
+    rates = jnp.asarray(accrual.rates)
+    begun = jnp.searchsorted(jnp.asarray(edges), jnp.asarray(after), side="right") - 1
+    units = units + jnp.asarray(reached)[begun] + (after - jnp.asarray(edges)[begun]) * rates[begun]
+    period = jnp.searchsorted(jnp.asarray(reached), units, side="right") - 1
+    return jnp.asarray(edges)[period] + (units - jnp.asarray(reached)[period]) / rates[period]
+
+
+def event_times(
+    hazard: Hazard,
+    cuts: tuple[float, ...],
+    truth: Truth,
+    *,
+    z: jax.Array,
+    start: jax.Array,
+    target: jax.Array,
+) -> jax.Array:
+    """Return when each patient's cumulative hazard reaches its target.
+
+    The hazard is h0(t) exp(b z), from the start u of treatment on times exp(effect_k + z
+    interaction_k), with k the period that t - u lies in.
+
+    Parameters
+    ----------
+    hazard : Hazard
+        Control hazard at z = 0.
+    cuts : tuple of float
+        Ends of the periods but the last, months since `start`.
+    truth : Truth
+        Parameters of the trial.
+    z : array, shape (N,)
+        Modifier on the scale of the effects.
+    start : array, shape (N,)
+        Months from randomisation to treatment; infinite for never.
+    target : array, shape (N,)
+        Standard exponential variates.
+
+    Returns
+    -------
+    array, shape (N,)
+        Months since randomisation; infinite where the hazard never reaches the target.
+    """
+    count = len(z)
+    edges = jnp.stack([jnp.zeros(count), *(start + cut for cut in (0.0, *cuts))])
+    effects = truth.effect[:, None] + truth.interaction[:, None] * z
+    ratios = jnp.exp(truth.modifier * z + jnp.concatenate([jnp.zeros((1, count)), effects]))
+    begin = edges[0]
+    left = target
+    time = jnp.full(count, jnp.inf)
+    for piece in range(len(edges)):
+        last = piece == len(edges) - 1
+        end = jnp.full(count, jnp.inf) if last else edges[piece + 1]
+        finite = jnp.where(jnp.isfinite(begin), begin, 0.0)
+        reached = hazard.time_at(jnp, finite, left / ratios[piece], truth.theta)
+        here = (left >= 0.0) & (reached <= end) & jnp.isfinite(begin) & jnp.isinf(time)
+        time = jnp.where(here, reached, time)
+        if not last:
+            close = jnp.where(jnp.isfinite(end), end, finite)
+            basis = hazard.increment_basis(jnp, finite, close)
+            spent = hazard.cumulative_hazard(jnp, basis, truth.theta) * ratios[piece]
+            left = jnp.maximum(left - spent, 0.0)
+            begin = end
+    return time
+
+
 Floats = NDArray[np.float64]
+
+
+def randomise(key: jax.Array, modifier: jax.Array, arms: ArmsSpec) -> jax.Array:
+    """Assign arms in permuted blocks, within strata where the design has them.
+
+    Parameters
+    ----------
+    key : array
+        Random key.
+    modifier : array, shape (N,)
+        Value of the modifier, which makes the strata.
+    arms : ArmsSpec
+        Allocation.
+
+    Returns
+    -------
+    array, shape (N,)
+        1 in the treated arm.
+    """
+    arrangements = jnp.asarray(_arrangements(arms))
+    count = len(modifier)
+    blocks = -(-count // arms.block)
+    high = jnp.zeros(count, int)
+    if arms.stratify_at is not None:
+        high = (modifier >= arms.stratify_at).astype(int)
+    position = jnp.where(high == 1, jnp.cumsum(high), jnp.cumsum(1 - high)) - 1
+    uniform = jax.random.uniform(key, (blocks, 2))
+    picked = jnp.minimum((uniform * len(arrangements)).astype(int), len(arrangements) - 1)
+    block = picked[position // arms.block, high]
+    return arrangements[block, position % arms.block]
+
+
+def _arrangements(arms: ArmsSpec) -> Floats:
+    """Every order of a block, each once, shape (orders, block)."""
+    units = arms.block // (arms.control + arms.treated)
+    places = combinations(range(arms.block), units * arms.treated)
+    return np.asarray(
+        [[float(place in chosen) for place in range(arms.block)] for chosen in places]
+    )
+
+
 _TOO_FEW = 1e-9
 """Probability, at most, that a trial does not find its patients among those simulated."""
 

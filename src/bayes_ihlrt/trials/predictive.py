@@ -16,16 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bayes_ihlrt.trials.accrual import invert_accrual
-from bayes_ihlrt.trials.analysis import TrialAnalysis
-from bayes_ihlrt.trials.conduct import Pattern
+from bayes_ihlrt.spec.rules import Quantity, Rule
+from bayes_ihlrt.spec.trial import Pattern, TrialDesign
+from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.patients import Patients
-from bayes_ihlrt.trials.posteriors import posteriors
+from bayes_ihlrt.trials.patients import Patients, invert_accrual, randomise
 from bayes_ihlrt.trials.quantities import statements
-from bayes_ihlrt.trials.randomisation import randomise
-from bayes_ihlrt.trials.rules import Quantity, Rule
 from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see
 from bayes_ihlrt.trials.streams import Stream, stream, trial_key

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from bayes_ihlrt.hazards import Hazard
-from bayes_ihlrt.inference.jax_density import JaxDensity
-from bayes_ihlrt.model.build import PreparedModel
-from bayes_ihlrt.trials.conduct import ModifierPopulation
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.rules import Quantity, Rule
+from bayes_ihlrt.batch.density import JaxDensity
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.spec.rules import Quantity, Rule
+from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
 
 Floats = NDArray[np.float64]
 _PEOPLE: Final = 20

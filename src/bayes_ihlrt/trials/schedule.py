@@ -6,8 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bayes_ihlrt.trials.design import TrialDesign
-from bayes_ihlrt.trials.rules import LookSpec
+from bayes_ihlrt.spec.rules import LookSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 
 
 class Schedule(NamedTuple):
@@ -52,7 +52,7 @@ def schedule(design: TrialDesign) -> Schedule:
 
     Examples
     --------
-    >>> from bayes_ihlrt.trials.design import TrialDesign
+    >>> from bayes_ihlrt.spec.trial import TrialDesign
     >>> rule = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
     >>> design = TrialDesign.model_validate({
     ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "arm"},

@@ -10,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.hazards import Hazard
-from bayes_ihlrt.trials.analysis import TrialAnalysis
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.patients import Patients, screen, screened_count
-from bayes_ihlrt.trials.posteriors import posteriors
 from bayes_ihlrt.trials.predictive import AtStage, future_probability
 from bayes_ihlrt.trials.quantities import Reading, statements
 from bayes_ihlrt.trials.schedule import Schedule, schedule

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bayes_ihlrt.data.starts import SAME_TIME
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.cohort.starts import SAME_TIME
+from bayes_ihlrt.spec.rules import Combine, LookSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.patients import Patients, Screened, enrol
-from bayes_ihlrt.trials.rules import Combine, LookSpec
 from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
@@ -71,7 +71,7 @@ def stages(design: TrialDesign) -> tuple[Stage, ...]:
 
     Examples
     --------
-    >>> from bayes_ihlrt.trials.design import TrialDesign
+    >>> from bayes_ihlrt.spec.trial import TrialDesign
     >>> rule = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
     >>> design = TrialDesign.model_validate({
     ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "arm"},

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.hazards import Hazard
-from bayes_ihlrt.trials.conduct import TreatmentStart
-from bayes_ihlrt.trials.design import TrialDesign
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.spec.rules import Quantity
+from bayes_ihlrt.spec.trial import TreatmentStart, TrialDesign
 from bayes_ihlrt.trials.patients import transformed
 from bayes_ihlrt.trials.quantities import Reading, Target
-from bayes_ihlrt.trials.rules import Quantity
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
 Floats = NDArray[np.float64]

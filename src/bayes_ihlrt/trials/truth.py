@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.hazards import Hazard
-from bayes_ihlrt.trials.scenario import ScenarioSpec
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.spec.scenario import ScenarioSpec
 
 Floats = NDArray[np.float64]
 _OF_TRUTH: Final = 1_000_003

@@ -1,0 +1,548 @@
+"""The pipe: cohort, person-time, posterior, estimands, result.
+
+What draws are called: posterior ones only where they are draws from a posterior.
+
+Versions of what a result rests on; loads nothing but names.
+
+The result of an analysis: posterior, summaries and where they came from.
+"""
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.comparability import refuse_few
+from bayes_ihlrt.analysis.estimates import Estimate, estimate_all, weigher
+from bayes_ihlrt.analysis.flexible_baseline import (
+    BaselineComparison,
+    baseline_notes,
+    compare_baselines,
+)
+from bayes_ihlrt.analysis.interaction import InteractionResult, describe_interaction
+from bayes_ihlrt.analysis.notes import FIRST, analysis_notes, data_summary
+from bayes_ihlrt.analysis.parameters import Loo, leave_one_out, parameter_table
+from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit, prior_sentence
+from bayes_ihlrt.analysis.propensity import PropensityResult, clone_months, describe_propensity
+from bayes_ihlrt.cohort.read import warn_if_sparse
+from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
+from bayes_ihlrt.model.graph import build_graph, prepare
+from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.posterior import fitted as sampling
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.gate import Convergence, check_convergence
+from bayes_ihlrt.propensity.comparability import Overlap
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.estimands import PopulationKind
+from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
+
+_KINDS: Final[Mapping[str, str]] = {
+    Engine.NUTS.value: "posterior",
+    Engine.LAPLACE.value: "posterior",
+    PropensityUncertainty.LINKED_BOOTSTRAP.value: "bootstrap",
+    PropensityUncertainty.CUT.value: "cut-distribution",
+    PropensityUncertainty.SANDWICH.value: "sandwich-corrected",
+    PropensityUncertainty.PLUGIN.value: "uncalibrated",
+}
+
+
+def draws_name(engine: str) -> str:
+    """Return the word before "probability" and "median" of draws.
+
+    Parameters
+    ----------
+    engine : str
+        What made the draws: an `Engine` or a `PropensityUncertainty`.
+
+    Returns
+    -------
+    str
+        ``"posterior"`` for draws from a posterior; those of a weighted analysis are named by how
+        they were made.
+
+    Examples
+    --------
+    >>> draws_name("nuts"), draws_name("linked-bootstrap")
+    ('posterior', 'bootstrap')
+    """
+    return _KINDS[engine]
+
+
+def naming(engine: str) -> dict[str, str]:
+    """Return what draws and probabilities made of them are called, for ``result.json``.
+
+    Parameters
+    ----------
+    engine : str
+        What made the draws.
+
+    Returns
+    -------
+    dict of str to str
+        ``kind`` and ``probability``.
+    """
+    kind = draws_name(engine)
+    return {"kind": kind, "probability": f"{kind} probability"}
+
+
+_LIBRARIES: Final = (
+    *("bayes-ihlrt", "pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "xarray"),
+    "formulaic",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, of Python and of the libraries that a result rests on.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+
+    Examples
+    --------
+    >>> {"python", "bayes-ihlrt", "pymc"} <= versions().keys()
+    True
+    """
+    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+
+
+_DIAGNOSTICS: Final = (
+    *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
+    *("k_hat", "ess"),
+)
+
+
+_THIN: Final = 0.5
+"""Effective share of patients below which the population at time zero is told by few."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted analysis.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification, cohort, person-time and notes.
+    fit : FittedModel
+        The posterior and its convergence.
+    prior : xarray.Dataset
+        Draws of the priors of top-level parameters.
+    parameters : dict of str to dict
+        Summary and diagnostics of each parameter; coefficients are log hazard ratios.
+    estimates : tuple of Estimate
+        Hazard ratios, survival, restricted mean and median survival.
+    loo : Loo
+        Leave-one-patient-out cross-validation.
+    propensity : PropensityResult or None
+        Weights, balance and overlap; None without ``[propensity]``.
+    interaction : InteractionResult or None
+        Whether the effect depends on the modifier; None without a treatment and a modifier.
+    baseline : BaselineComparison or None
+        The effect under a flexible baseline too; None unless treatment changes during follow-up.
+    before : FittedModel or None
+        The model with draws of its prior, for probabilities before the data.
+    prior_note : str or None
+        Where observed untreated survival lies outside what the priors expected.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> result.converged, result.synthetic
+    (True, True)
+    >>> sorted(result.parameters["ihlrt"])
+    ['ess_bulk', 'ess_tail', 'mcse_mean', 'mean', 'median', 'q2.5', 'q97.5', 'r_hat', 'sd']
+    >>> result.to_dict()["data"]["patients"]
+    80
+    """
+
+    checked: CheckedAnalysis
+    fit: FittedModel
+    prior: xr.Dataset
+    parameters: dict[str, dict[str, float | None]]
+    estimates: tuple[Estimate, ...]
+    loo: Loo
+    propensity: PropensityResult | None = None
+    interaction: InteractionResult | None = None
+    baseline: BaselineComparison | None = None
+    before: FittedModel | None = None
+    prior_note: str | None = None
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification."""
+        return self.checked.spec
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know, most important first."""
+        found = self.fit.convergence
+        quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
+        baseline = baseline_notes(self.baseline)
+        prior = () if self.prior_note is None else (self.prior_note,)
+        told = self.checked.notes
+        # That a result is wrong by design, or of no patient, comes before anything read from it.
+        label = tuple(note for note in told if note.startswith(FIRST))
+        told = tuple(note for note in told if not note.startswith(FIRST))
+        rest = (*self._standing_for, *prior, *told)
+        if self.propensity is None:
+            return (*label, *baseline, *quality, *rest)
+        # Then what no interval shows.
+        first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
+        return (*label, *first, *quality, *weighting, *rest)
+
+    @cached_property
+    def _standing_for(self) -> tuple[str, ...]:
+        """How few patients the population at time zero rests on."""
+        if self.spec.population is not PopulationKind.TIME_ZERO:
+            return ()
+        share = effective_share(time_zero_weights(self.fit))
+        if share > _THIN:
+            return ()
+        patients = len(self.checked.person_time.patients)
+        return (
+            f"Everybody at time zero is told by few: late entrants stand for so many who died "
+            f"before that {patients} patients weigh like {share * patients:.0f}. Intervals do not "
+            "know it.",
+        )
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data were simulated."""
+        return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the arms have enough in common to be compared; True without weights."""
+        arms = None if self.propensity is None else self.propensity.comparability
+        return arms is None or arms.overlap is not Overlap.FAILED
+
+    @property
+    def draws_name(self) -> str:
+        """What the draws are: ``"posterior"``, or by the way a weighted analysis made them."""
+        return draws_name(str(self.fit.convergence.numbers["engine"]))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the draws can be trusted."""
+        return not self.fit.convergence.failures
+
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """Draws with the specification, versions, seed and data fingerprint in the attributes."""
+        tree = self.fit.tree.copy()
+        tree["prior"] = xr.DataTree(self.prior)
+        tree.attrs = {
+            **tree.attrs,
+            "specification": json_text(self.spec.to_dict(), indent=None),
+            "versions": json_text(versions(), indent=None),
+            "seed": self.spec.sampler.seed,
+            "data": json_text(
+                data_summary(self.checked.cohort, self.checked.person_time), indent=None
+            ),
+            "data_fingerprint": self.checked.cohort.fingerprint,
+            "synthetic": int(self.synthetic),
+        }
+        return tree
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``result.json``: what is not defined is None, never absent."""
+        return {
+            "schema": 1,
+            "name": self.spec.name,
+            "versions": versions(),
+            "seed": self.spec.sampler.seed,
+            "data": data_summary(self.checked.cohort, self.checked.person_time),
+            "design": {
+                "name": self.checked.person_time.provenance.design.value,
+                "immortal_months": self.checked.person_time.provenance.immortal_months,
+            },
+            "priors": prior_sentence(self.spec, self.checked.priors),
+            "parameters": self.parameters,
+            "estimands": [estimate.to_dict() for estimate in self.estimates],
+            "interaction": None if self.interaction is None else self.interaction.to_dict(),
+            "draws": naming(str(self.fit.convergence.numbers["engine"])),
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
+            "diagnostics": self._diagnostics(),
+            "loo": self.loo.to_dict(),
+            "propensity": None if self.propensity is None else self.propensity.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def _diagnostics(self) -> dict[str, Any]:
+        found = self.fit.convergence
+        numbers = {name: found.numbers[name] for name in _DIAGNOSTICS}
+        return {**numbers, "converged": self.converged, "failures": list(found.failures)}
+
+
+def modifier_of_patients(result: FitResult) -> np.ndarray:
+    """Return each patient's value of the effect modifier, shape (patients,).
+
+    Parameters
+    ----------
+    result : FitResult
+        Of an analysis with a modifier.
+
+    Returns
+    -------
+    ndarray of float
+        From the patient's first row, on the scale of the data; empty without a modifier.
+    """
+    modifier, rows = result.spec.modifier, result.checked.person_time
+    if modifier is None:
+        return np.empty(0)
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    return rows.columns[modifier.column][first].astype(np.float64)
+
+
+type Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedAnalysis:
+    """A checked analysis with its posterior.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification and data, as they were fitted: without the rows that were trimmed.
+    fit : FittedModel
+        The posterior.
+    propensity : PropensityResult or None
+        Weights, balance and overlap; None without ``[propensity]``.
+    """
+
+    checked: CheckedAnalysis
+    fit: FittedModel
+    propensity: PropensityResult | None = None
+
+
+def run_fit(
+    spec: AnalysisSpec,
+    data: CohortSource,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+    stage: Stage | None = None,
+) -> FitResult:
+    """Fit an analysis and read its estimands from the posterior.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    data : str, Path, Cohort, DataFrame or mapping
+        CSV file, name of a packaged data set, cohort, or columns in memory.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising; the result says so.
+    progress : bool
+        Show the sampler's progress bar.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    FitResult
+        Posterior, parameters, estimands, diagnostics.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    SpecificationError
+        Specification and data do not fit together.
+    RefusedError
+        The design would mislead and was not acknowledged, or needs weights and has none.
+    ConvergenceError
+        The draws are not to be trusted.
+
+    Warns
+    -----
+    SparseEventsWarning
+        There are fewer events than parameters.
+    SeparationWarning
+        Covariates tell some treated patients from the others without error.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
+
+    >>> result.converged
+    True
+    >>> -1.5 < result.parameters["ihlrt"]["mean"] < 0.5
+    True
+    """
+    checked = check_analysis(spec, data)
+    warn_if_sparse(checked.person_time.events, checked.n_parameters)
+    fitted = fit_checked(
+        checked, allow_nonconverged=allow_nonconverged, progress=progress, stage=stage
+    )
+    return summarise_fit(fitted, stage=stage)
+
+
+def fit_checked(
+    checked: CheckedAnalysis,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+    stage: Stage | None = None,
+) -> FittedAnalysis:
+    """Draw from the posterior of a checked analysis.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification and data.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising; not of an analysis that a propensity
+        adjusts.
+    progress : bool
+        Show the sampler's progress bar.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    FittedAnalysis
+        The posterior.
+
+    Raises
+    ------
+    SpecificationError
+        Specification and data do not fit together.
+    RefusedError
+        The propensity would be used in a way that misleads.
+    ConvergenceError
+        The draws are not to be trusted.
+    """
+    tell = stage or _silent
+    propensity = checked.spec.propensity
+    if propensity is not None and propensity.adjust is not Adjustment.NONE:
+        return _fit_adjusted(checked, allow_nonconverged=allow_nonconverged, tell=tell)
+    sampler = checked.spec.sampler
+    tell("building the model")
+    prepared = prepare(checked.spec.model, checked.person_time)
+    model = build_graph(prepared)
+    tell("compiling the model")
+    sampling.compile_model(model, sampler)
+    tell(sampler.plan)
+    tree = sampling.sample(model, sampler, progress=progress)
+    found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
+    fit = FittedModel(prepared, checked.person_time, tree, found)
+    return FittedAnalysis(checked, fit, _described(checked, tell=tell))
+
+
+def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitResult:
+    """Read parameters, estimands and diagnostics from a posterior.
+
+    Parameters
+    ----------
+    fitted : FittedAnalysis
+        The posterior.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    FitResult
+        The result.
+    """
+    tell, fit, spec = stage or _silent, fitted.fit, fitted.checked.spec
+    tell("averaging over patients")
+    weigh = weigher(spec, fitted.propensity)
+    prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
+    before = prior_fit(fit, prior, seed=spec.sampler.seed)
+    fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
+    # Draws of a wide prior spend infinite hazard: nobody is alive, and that is the right answer.
+    with np.errstate(over="ignore"):
+        estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
+        tell("comparing with the prior")
+        treatment = None if spec.treatment is None else spec.treatment.name
+        conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
+        interaction = describe_interaction(fit, before, spec, weigh, fewer=fewer)
+    tell("comparing with a flexible baseline")
+    baseline = compare_baselines(fit, spec)
+    tell("summarising")
+    return FitResult(
+        checked=fitted.checked,
+        fit=fit,
+        prior=prior,
+        parameters=parameter_table(fit),
+        estimates=estimates,
+        loo=leave_one_out(fit),
+        propensity=fitted.propensity,
+        interaction=interaction,
+        baseline=baseline,
+        before=fewer,
+        prior_note=conflict,
+    )
+
+
+def _fit_adjusted(
+    checked: CheckedAnalysis, *, allow_nonconverged: bool, tell: Stage
+) -> FittedAnalysis:
+    """Fit an analysis that the propensity adjusts."""
+    spec, found = checked.spec, checked.propensity
+    if found is None or spec.treatment is None:
+        message = "a propensity is checked with its treatment"
+        raise AssertionError(message)
+    if allow_nonconverged:
+        problem = "the draws of an analysis that a propensity adjusts cannot be had unchecked"
+        fault = Fault("--allow-nonconverged", problem, "Leave it out")
+        raise RefusedError("fit", [fault])
+    tell(f"{found.spec.uncertainty.value}, {spec.sampler.total:,} draws")
+    weighted = fit_propensity_adjusted(
+        found.emulation, spec.model, found.spec, draws=spec.sampler.total, seed=spec.sampler.seed
+    )
+    tell("describing balance")
+    ess = (weighted.ess_treated, weighted.ess_control)
+    described = describe_propensity(
+        weighted.analysis,
+        checked.cohort,
+        spec.treatment,
+        spec=found.spec,
+        ess=ess if found.spec.adjust is Adjustment.WEIGHTS else None,
+    )
+    if described.comparability is not None:
+        refuse_few(described.comparability, found.spec)
+    if spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT:
+        tell("survival by strategy")
+        months = clone_months(
+            *(weighted.analysis, float(spec.treatment.grace or 0.0), max(spec.estimands.horizons)),
+            draws=spec.sampler.total,
+            seed=spec.sampler.seed,
+        )
+        described = replace(described, strategies=months)
+    return FittedAnalysis(_as_fitted(checked, weighted.fit), weighted.fit, described)
+
+
+def _as_fitted(checked: CheckedAnalysis, fit: FittedModel) -> CheckedAnalysis:
+    """Return the analysis with the rows that were fitted, and what is to be known of them."""
+    rows, found = fit.person_time, checked.propensity
+    notes = analysis_notes(checked.spec, checked.cohort, rows, n_parameters=checked.n_parameters)
+    notes += () if found is None else found.notes
+    return replace(checked, person_time=rows, notes=notes)
+
+
+def _described(checked: CheckedAnalysis, *, tell: Stage) -> PropensityResult | None:
+    """Describe a propensity that adjusts nothing."""
+    spec, found = checked.spec, checked.propensity
+    if found is None or spec.treatment is None:
+        return None
+    tell("describing balance")
+    analysis = prepare_adjusted(found.emulation, spec.model, found.spec)
+    return describe_propensity(analysis, checked.cohort, spec.treatment, spec=found.spec, ess=None)
+
+
+def _silent(_: str) -> None:
+    return None

@@ -1,0 +1,438 @@
+"""Draws of the priors of top-level parameters, for the comparison with the posterior.
+
+The graph draws its own prior too (`pymc.sample_prior_predictive`), after seconds of compilation;
+these are the same distributions, drawn with NumPy.
+
+Survival that the priors expected, beside what was observed without treatment.
+
+What the priors said before the data, in the terms in which a reader thinks of them.
+
+A model as it was before the data: what reads draws of the posterior reads the prior's.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN
+from bayes_ihlrt.model.contrasts import orthonormal_basis
+from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
+from bayes_ihlrt.names import INTERVAL, TIME, DesignKind, Dist
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.priors import Z_975, PerUnit, Prior, PriorScale
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.parameters import ANCHOR, ResolvedPrior
+from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
+
+Floats = NDArray[np.float64]
+N_DRAWS: Final = 4000
+_FURTHEST: Final = 700.0
+
+_DRAW: Final[Mapping[Dist, Callable[..., Floats]]] = {
+    Dist.NORMAL: lambda rng, size, mu, sigma: rng.normal(mu, sigma, size),
+    Dist.STUDENT_T: lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size),
+    Dist.HALF_NORMAL: lambda rng, size, sigma: np.abs(rng.normal(0.0, sigma, size)),
+    Dist.HALF_STUDENT_T: lambda rng, size, nu, sigma: np.abs(sigma * rng.standard_t(nu, size)),
+    Dist.EXPONENTIAL: lambda rng, size, lam: rng.exponential(1.0 / lam, size),
+    Dist.GAMMA: lambda rng, size, alpha, beta: rng.gamma(alpha, 1.0 / beta, size),
+    Dist.LOG_NORMAL: lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size),
+}
+
+
+def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> xr.Dataset:
+    """Return draws of the prior of every top-level parameter.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        A specification bound to its data.
+    seed : int
+        Seed of the draws.
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions ``chain`` (1) and ``draw``, and ``interval`` for a piecewise hazard.
+    """
+    rng = np.random.default_rng(seed)
+    columns = prepared.encoder.columns
+    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
+    found = {
+        name: draw_prior(resolved.prior, rng, (draws,))
+        for name, resolved in prepared.priors.items()
+        if name not in {anchor, DEVIATION_NAME}
+    }
+    found |= {name: _mirrored(prepared.priors[name].prior, found[name]) for name in columns}
+    if DEVIATION_NAME in prepared.priors and isinstance(prepared.hazard, Piecewise):
+        count = prepared.hazard.n_intervals
+        contrasts = draw_prior(prepared.priors[DEVIATION_NAME].prior, rng, (draws, count - 1))
+        found[DEVIATION_NAME] = contrasts @ orthonormal_basis(count)[:, 1:].T
+    coefficients = np.stack([found[name] for name in columns], -1) if columns else np.empty((1, 0))
+    reference = coefficients @ np.asarray(prepared.arrays.data["design_reference"])
+    found[anchor] = _level(prepared, found, np.broadcast_to(reference, (draws,)), rng)
+    dims = {1: ("chain", "draw"), 2: ("chain", "draw", INTERVAL)}
+    return xr.Dataset({name: (dims[v.ndim], v[None]) for name, v in found.items()})
+
+
+def draw_prior(prior: Prior, rng: np.random.Generator, size: tuple[int, ...]) -> Floats:
+    """Return draws of a parameter from its prior.
+
+    Parameters
+    ----------
+    prior : Prior
+        Distribution, hyperparameters, and the scale that they describe.
+    rng : numpy.random.Generator
+        Source of randomness.
+    size : tuple of int
+        Shape of the draws.
+
+    Returns
+    -------
+    ndarray
+        On the parameter's own scale; for a prior on the log median, the log median.
+
+    Examples
+    --------
+    >>> prior = Prior(dist="Normal", mu=1.0, sigma=0.01)
+    >>> draw_prior(prior, np.random.default_rng(1), (3,)).round(1).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    values = _DRAW[prior.dist](rng, size, **prior.hyperparameters)
+    match prior.on:
+        case PriorScale.EXP:
+            return np.log(values)
+        case PriorScale.PRECISION:
+            return np.asarray(values**-0.5)
+        case _:
+            return values
+
+
+def _mirrored(prior: Prior, draws: Floats) -> Floats:
+    """Turn every second half round the centre, so that no effect has a probability of one half.
+
+    All coefficients are mirrored in the same draws, and sums of them with them.
+    """
+    if prior.mu is None or prior.positive or prior.on is not PriorScale.PARAMETER:
+        return draws
+    half = len(draws) // 2
+    return np.concatenate([draws[: len(draws) - half], 2.0 * prior.mu - draws[:half]])
+
+
+def _level(
+    prepared: PreparedModel,
+    found: Mapping[str, Floats],
+    reference: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the parameter that sets the hazard's level, given the others."""
+    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
+    prior = prepared.priors[anchor].prior
+    size: tuple[int, ...] = reference.shape
+    shape = _shape(prepared.hazard, found, rng)
+    level = draw_prior(prior, rng, size)
+    simple, offset = prepared.hazard, np.zeros(size)
+    given = {anchor: np.zeros(size), **shape}
+    if isinstance(simple, Piecewise | MSpline) and "log_shape" in found:
+        # A statement is about the Weibull that the walk departs from.
+        given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
+        if isinstance(simple, MSpline):
+            offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
+        simple = Weibull()
+    if prior.on is PriorScale.LOG_MEDIAN:
+        mu = prior.hyperparameters["mu"]
+        furthest = max(LAST_LOG_MEDIAN - mu, 0.1)
+        apart = min(Z_975 * prior.hyperparameters["sigma"], furthest)
+        level = _at_median(simple, given, level, mu=mu, apart=apart) - reference
+    elif prior.at is not None:
+        level = level - _log_cumulative(simple, given, prior.at) - reference
+    if prior.on is PriorScale.LOG_MEDIAN or prior.at is not None:
+        level = level + offset
+    return level[:, None] + shape[anchor] if anchor in shape else level
+
+
+def _shape(
+    hazard: Hazard, found: Mapping[str, Floats], rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Draw the hazard's parameters other than its level."""
+    if isinstance(hazard, Piecewise):
+        if DEVIATION_NAME in found:
+            return {"log_hazard": found[DEVIATION_NAME]}
+        trend = interval_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_hazard": trend + _walk(found, rng, len(hazard.cuts))}
+    if isinstance(hazard, MSpline):
+        trend = weight_trend(np, found["log_shape"], trend_places(hazard))
+        return {"log_weights": trend + _walk(found, rng, trend.shape[-1] - 1)}
+    return {name: found[name] for name in hazard.parameters if name in found}
+
+
+def _at_median(
+    hazard: Hazard, given: Mapping[str, Floats], log_median: Floats, *, mu: float, apart: float
+) -> Floats:
+    """Return the level at which H(median) = log 2, exact at the prior median and its upper bound.
+
+    `model.baseline` states the prior of the graph in the same way.
+    """
+    median = np.exp(mu)
+    cumulative = _log_cumulative(hazard, given, median)
+    stretch: Floats | float = 1.0
+    if not isinstance(hazard, Piecewise):
+        stretch = (_log_cumulative(hazard, given, float(np.exp(mu + apart))) - cumulative) / apart
+    return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
+
+
+def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) -> Floats:
+    spent = hazard.increment_basis(np, np.zeros(1), np.array([time]))
+    # Draws of a wide prior of the shape leave what a float holds, and a level must be a number.
+    with np.errstate(over="ignore", divide="ignore"):
+        found = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
+    return np.asarray(np.clip(found, -_FURTHEST, _FURTHEST))
+
+
+def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:
+    """Draw random walks of mean zero, shape (draws, steps + 1)."""
+    scale = found["smoothing_sd"][:, None]
+    return scale * (rng.normal(size=(len(scale), n_steps)) @ walk_matrix(n_steps).T)
+
+
+_DESIGNS: Final = frozenset({DesignKind.SPLIT, DesignKind.FIXED})
+"""Designs whose untreated rows are follow-up censored at treatment, from time zero on."""
+_SHARES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
+_FEWEST: Final = 5
+"""Untreated events below which the observed curve says little."""
+
+
+def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None) -> str | None:
+    """Return where observed untreated survival lies outside what the priors expected.
+
+    Kaplan-Meier survival, with treated person-time censored at treatment, at quantiles of the
+    untreated event times, against the survival that the priors expected of an untreated patient
+    with average covariates, of whom the baseline's prior speaks.
+
+    Parameters
+    ----------
+    before : FittedModel
+        The model with draws of its prior.
+    rows : PersonTime
+        Rows of the analysis.
+    treatment : str or None
+        The treatment's 0/1 column.
+
+    Returns
+    -------
+    str or None
+        One sentence on the time at which they lie farthest apart; None where none is outside the
+        prior's central 95 %, or where they cannot be compared.
+    """
+    if rows.provenance.design not in _DESIGNS:
+        return None
+    kept = np.ones(rows.n_rows, dtype=bool)
+    if treatment is not None:
+        kept = rows.columns[treatment].astype(np.float64) == 0.0
+    start, stop, event = (
+        rows.columns[name].astype(np.float64)[kept] for name in ("start", "stop", "event")
+    )
+    if event.sum() < _FEWEST:
+        return None
+    times = np.unique(np.quantile(stop[event > 0.0], _SHARES, method="inverted_cdf"))
+    curve = kaplan_meier(start, stop, event)
+    observed = curve["survival"].sel({TIME: times}).to_numpy()
+    low, high = np.quantile(_expected(before, times), [0.025, 0.975], axis=0)
+    apart = np.maximum(low - observed, observed - high)
+    worst = int(apart.argmax())
+    if apart[worst] <= 0.0:
+        return None
+    return (
+        f"Observed survival without treatment is {observed[worst]:.0%} at month "
+        f"{times[worst]:.3g} (Kaplan-Meier, treated person-time censored at treatment), outside "
+        f"the 95 % that the priors expected, {low[worst]:.0%} to {high[worst]:.0%}: priors and "
+        "data disagree, and the effect of treatment moves with the baseline. State a `baseline` "
+        "that you believe."
+    )
+
+
+def _expected(before: FittedModel, times: Floats) -> Floats:
+    """Return survival of the untreated average patient under the prior, shape (draws, times)."""
+    prepared = before.prepared
+    spent = prepared.hazard.increment_basis(np, np.zeros(len(times)), times)
+    return np.asarray(np.exp(-prepared.hazard.cumulative_hazard(np, spent, before.baseline)))
+
+
+_FLAT: Final = 5.0
+"""Sd of a log hazard ratio from which a prior is all but flat: hazard ratios beyond 10,000."""
+
+
+def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> str:
+    """Return one line on the priors of treatment, interaction and baseline.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The analysis.
+    priors : mapping of str to ResolvedPrior
+        Prior of each term and parameter, as it is stated.
+
+    Returns
+    -------
+    str
+        Hazard ratios and survival with their 95 % and where they come from.
+    """
+    parts = []
+    treatment = None if spec.treatment is None else spec.treatment.name
+    modifier = None if spec.modifier is None else spec.modifier.name
+    for name, words in (
+        (treatment, f"hazard ratio of {treatment}"),
+        (_product(priors, treatment, modifier), f"its change with {modifier}"),
+    ):
+        if name is not None and name in priors:
+            told = _ratio(priors[name].prior)
+            parts.append(f"{words} {told} [{priors[name].source}]")
+    level = priors[ANCHOR[spec.outcome.hazard.family]]
+    parts.append(f"{_baseline(level.prior)} [{level.source}]")
+    return f"Priors, before the data: {'; '.join(parts)}."
+
+
+def prior_words(prior: Prior) -> str:
+    """Return a prior in words.
+
+    Parameters
+    ----------
+    prior : Prior
+        As it is stated.
+
+    Returns
+    -------
+    str
+        For example ``"Normal(mu 0, sigma 1) per SD"``.
+
+    Examples
+    --------
+    >>> prior_words(Prior(dist="Normal", mu=0.0, sigma=1.0, per="sd"))
+    'Normal(mu 0, sigma 1) per SD'
+    """
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in prior.hyperparameters.items())
+    scales = {
+        PriorScale.PARAMETER: "",
+        PriorScale.EXP: " on its exponential",
+        PriorScale.PRECISION: " on 1 / variance",
+        PriorScale.LOG_MEDIAN: " on the log of the median survival (months)",
+        PriorScale.LOG_CUMULATIVE_HAZARD: f" on log H({prior.at or 0.0:g} months)",
+    }
+    per = {PerUnit.UNIT: "", PerUnit.SD: " per SD", PerUnit.ROW_SD: " per SD of rows"}[prior.per]
+    return f"{prior.dist.value}({numbers}){per}{scales[prior.on]}"
+
+
+def beside_prior(chance: str, prior: float | None) -> str:
+    """Return a probability given the data with the one before beside it.
+
+    Parameters
+    ----------
+    chance : str
+        Posterior probability, in words.
+    prior : float or None
+        Prior probability of the same statement; None where it is not known.
+
+    Returns
+    -------
+    str
+        For example ``"0.93, prior 0.50"``.
+
+    Examples
+    --------
+    >>> beside_prior("0.93", 0.5), beside_prior("0.93", None)
+    ('0.93, prior 0.50', '0.93')
+    """
+    return chance if prior is None else f"{chance}, prior {prior:.2f}"
+
+
+def _product(
+    priors: Mapping[str, ResolvedPrior], treatment: str | None, modifier: str | None
+) -> str | None:
+    both = {treatment, modifier}
+    return next((name for name in priors if set(name.split(":")) == both), None)
+
+
+def _ratio(prior: Prior) -> str:
+    """A normal prior on a log hazard ratio, as a hazard ratio with its 95 %."""
+    normal = prior.dist is Dist.NORMAL and prior.on is PriorScale.PARAMETER
+    if not normal or prior.mu is None or prior.sigma is None:
+        return prior_words(prior)
+    per = "" if prior.per is PerUnit.UNIT else " per SD"
+    if prior.sigma >= _FLAT:
+        return f"all but flat{per}"
+    low, high = (math.exp(prior.mu + z * prior.sigma) for z in (-Z_975, Z_975))
+    below = 0.5 * math.erfc(prior.mu / prior.sigma / math.sqrt(2.0))
+    middle = f"{math.exp(prior.mu):.2f}{per} (95 % {low:.2f} to {high:.2f}"
+    return f"{middle}; P(below 1) {below:.2f})"
+
+
+def _baseline(prior: Prior) -> str:
+    """What is said of the survival of an untreated patient with average covariates."""
+    if prior.dist is not Dist.NORMAL or prior.mu is None or prior.sigma is None:
+        return f"baseline {prior_words(prior)}"
+    ends = (prior.mu - Z_975 * prior.sigma, prior.mu, prior.mu + Z_975 * prior.sigma)
+    if prior.on is PriorScale.LOG_MEDIAN:
+        low, middle, high = (math.exp(end) for end in ends)
+        return f"untreated median survival {middle:.3g} months (95 % {low:.2g} to {high:.3g})"
+    if prior.on is PriorScale.LOG_CUMULATIVE_HAZARD:
+        high, middle, low = (math.exp(-math.exp(end)) for end in ends)
+        at = f"untreated survival at month {prior.at or 0.0:g}"
+        return f"{at} {middle:.0%} (95 % {low:.0%} to {high:.0%})"
+    return "baseline all but flat" if prior.sigma >= _FLAT else f"baseline {prior_words(prior)}"
+
+
+def prior_fit(fit: FittedModel, prior: xr.Dataset, *, seed: int) -> FittedModel:
+    """Return a fit whose draws are those of the prior, group effects drawn from their scale.
+
+    Its baseline is that of the average patient: under a wide prior both terms of a log hazard leave
+    what a float holds, and their sum does not.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior; its specification, covariates and patients are kept.
+    prior : xarray.Dataset
+        Draws of the top-level parameters, from `prior_draws`.
+    seed : int
+        Seed of the group effects.
+
+    Returns
+    -------
+    FittedModel
+        For estimands under the prior. Its convergence is that of `fit` and says nothing of the
+        prior's draws, which are independent.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = dict(prior.data_vars)
+    for term in fit.prepared.spec.outcome.groups:
+        levels = len(fit.prepared.encoder.levels[term.group])
+        for suffix in ("", *([] if term.slope is None else [f":{term.slope}"])):
+            scale = prior[f"sd_{term.group}{suffix}"]
+            noise = rng.standard_normal((*scale.shape, levels))
+            effect = xr.DataArray(noise, dims=("chain", "draw", term.group)) * scale
+            drawn[f"{term.group}_effect{suffix}"] = effect
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})
+    reference = replace(fit, tree=tree).coefficients @ _reference(fit)
+    anchor = ANCHOR[fit.prepared.spec.outcome.hazard.family]
+    shift = xr.DataArray(reference.reshape(prior[anchor].shape[:2]), dims=("chain", "draw"))
+    drawn[anchor] = prior[anchor] + shift
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})
+    return replace(fit, tree=tree, reference=reference)
+
+
+def _reference(fit: FittedModel) -> NDArray[np.float64]:
+    """Return the untreated average patient, shape (covariates,)."""
+    return fit.prepared.arrays.data["design_reference"].astype(np.float64)

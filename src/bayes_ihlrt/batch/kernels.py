@@ -1,0 +1,154 @@
+"""The compiled functions of a batch: one member's mode, look and draws, mapped over members."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bayes_ihlrt.batch.density import Data, JaxDensity
+from bayes_ihlrt.batch.importance import Sample, draw
+from bayes_ihlrt.batch.marginal import (
+    Conditional,
+    Coordinates,
+    Proposal,
+    conditional,
+    scale_coordinates,
+)
+from bayes_ihlrt.batch.newton import Optimum, maximise
+
+type Overrides = Mapping[str, jax.Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Functions of the graph's data (shared by all members), overrides and starts.
+
+    JAX compiles each on the first use of a shape; data of the same shapes reuse it.
+
+    Parameters
+    ----------
+    density : JaxDensity
+        The graph in JAX.
+    coordinates : Coordinates
+        The scales among the dimensions.
+    mode, look, gaussian, sample, own_scale : callable
+        See the functions of the same names below.
+    """
+
+    density: JaxDensity
+    coordinates: Coordinates
+    mode: Callable[..., Optimum]
+    look: Callable[..., Conditional]
+    gaussian: Callable[..., Conditional]
+    sample: Callable[..., tuple[Sample, dict[str, jax.Array]]]
+    own_scale: Callable[..., dict[str, jax.Array]]
+
+
+def make_kernels(density: JaxDensity) -> Kernels:
+    """Wrap a graph's functions for batches.
+
+    Parameters
+    ----------
+    density : JaxDensity
+        The graph in JAX.
+
+    Returns
+    -------
+    Kernels
+        Nothing is compiled yet.
+    """
+    coordinates = scale_coordinates(density)
+    parts = (density, coordinates)
+    return Kernels(
+        density=density,
+        coordinates=coordinates,
+        mode=jax.jit(_over_members(partial(_mode, *parts))),
+        look=jax.jit(_over_members(partial(_look, *parts))),
+        gaussian=jax.jit(_over_members(partial(_gaussian, *parts))),
+        sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
+        own_scale=jax.jit(jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
+    )
+
+
+def _mode(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    overrides: Overrides,
+    start: jax.Array,
+) -> Optimum:
+    log_density = density.bind(overrides, data)
+    fixed, begin = coordinates.split(start)
+    found = maximise(lambda others: log_density(coordinates.join(fixed, others)), begin)
+    return found._replace(position=coordinates.join(fixed, found.position))
+
+
+def _over_members[T](one: Callable[..., T]) -> Callable[..., T]:
+    """Run members one after the other on a CPU, side by side elsewhere.
+
+    A vmapped Newton waits for its slowest member and leaves the cache: with 300 patients and 5
+    parameters a member alone took 96 microseconds of one core, among 512 others 379.
+    """
+
+    def over(data: Data, *members: Any) -> T:
+        if jax.default_backend() != "cpu":
+            return jax.vmap(one, in_axes=(None, *(0 for _ in members)))(data, *members)
+        found: T = jax.lax.map(lambda member: one(data, *member), members)
+        return found
+
+    return over
+
+
+def _look(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    overrides: Overrides,
+    scales: jax.Array,
+    begin: jax.Array,
+) -> Conditional:
+    log_density = density.bind(overrides, data)
+    return jax.vmap(partial(conditional, log_density, coordinates))(scales, begin)
+
+
+def _gaussian(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    overrides: Overrides,
+    start: jax.Array,
+) -> Conditional:
+    """Approximate one posterior without scales; one compiled step instead of a proposal's many."""
+    return conditional(density.bind(overrides, data), coordinates, jnp.zeros(0), start)
+
+
+def _sample(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data,
+    members: tuple[Overrides, Proposal, jax.Array],
+    *,
+    n: int,
+    keep: tuple[str, ...],
+) -> tuple[Sample, dict[str, jax.Array]]:
+    """Draw member after member: all draws of all members at once would not fit into a cache."""
+
+    def one(
+        member: tuple[Overrides, Proposal, jax.Array],
+    ) -> tuple[Sample, dict[str, jax.Array]]:
+        overrides, proposal, key = member
+        sample = draw(density.bind(overrides, data), proposal, coordinates, key, draws=n)
+        values = jax.vmap(partial(_own_scale, density, data, overrides))(sample.positions)
+        return sample, {name: values[name] for name in keep}
+
+    mapped: tuple[Sample, dict[str, jax.Array]] = jax.lax.map(one, members)
+    return mapped
+
+
+def _own_scale(
+    density: JaxDensity, data: Data, overrides: Overrides, position: jax.Array
+) -> dict[str, jax.Array]:
+    return density.constrained(position, density.with_overrides(overrides, data))

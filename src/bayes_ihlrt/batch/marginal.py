@@ -1,0 +1,355 @@
+"""Laplace approximation on a grid over the scales: for posteriors that no Gaussian can follow.
+
+Group and smoothing scales s have skewed posteriors that reach zero, and the effects they govern
+contract with them: no Gaussian fits both. Given the scales, however, everything else x is close to
+normal. So, for each scale in turn along its own axis, with the others at their median,
+
+    log p(s) ~= log p(s, x_s) + (dim x / 2) log 2 pi - log|H_s| / 2,   x_s = argmax_x p(s, x)
+
+is found at a few knots, H_s being the Hessian of -log p in x. Between the knots log p(s) is linear
+in the unconstrained coordinate, and so are the mode x_s and the Cholesky factor of the inverse of
+H_s (log scale on its diagonal). That defines a density which is sampled and evaluated exactly; what
+it misses is put right by importance weights.
+
+A density whose log is linear between knots and beyond them: sampled and evaluated exactly.
+
+Between knots y_k and y_(k+1) the mass is h (e^b - e^a) / (b - a), with h the distance and a, b the
+log densities at the ends; beyond the outermost knots the density falls exponentially.
+
+References
+----------
+Rue H, Martino S, Chopin N. J R Stat Soc B 2009;71:319-392, doi 10.1111/j.1467-9868.2008.00700.x
+(nested Laplace). Tierney L, Kadane JB. J Am Stat Assoc 1986;81:82-86,
+doi 10.1080/01621459.1986.10478240 (Laplace).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor.tensor as pt
+
+from bayes_ihlrt.batch.density import JaxDensity
+from bayes_ihlrt.batch.newton import maximise
+
+_FLOOR: Final = 60.0
+"""Log density below its maximum at which a knot counts as empty."""
+
+_SLOPES: Final = (0.3, 1.0)
+"""Least steepness of the left and right tail, so that both have a finite mass."""
+
+
+class GridDensity(NamedTuple):
+    """Knots, log density and the log mass of each piece, tails included.
+
+    Parameters
+    ----------
+    knots : array, shape (K,)
+        Increasing.
+    height : array, shape (K,)
+        Unnormalised log density.
+    slopes : array, shape (2,)
+        Slope of the left tail (positive) and of the right tail (negative).
+    log_masses : array, shape (K + 1,)
+        Left tail, pieces, right tail.
+    """
+
+    knots: jax.Array
+    height: jax.Array
+    slopes: jax.Array
+    log_masses: jax.Array
+
+    @property
+    def log_mass(self) -> jax.Array:
+        """Log of the integral of the unnormalised density."""
+        return jax.scipy.special.logsumexp(self.log_masses)
+
+    def log_density(self, y: jax.Array) -> jax.Array:
+        """Return the normalised log density at a point."""
+        inside = jnp.interp(y, self.knots, self.height)
+        left = self.slopes[0] * jnp.minimum(y - self.knots[0], 0.0)
+        right = self.slopes[1] * jnp.maximum(y - self.knots[-1], 0.0)
+        return inside + left + right - self.log_mass
+
+    def quantile(self, u: jax.Array) -> jax.Array:
+        """Return the point below which a share `u` of the mass lies."""
+        masses = jnp.exp(self.log_masses - self.log_mass)
+        below = jnp.concatenate([jnp.zeros(1), jnp.cumsum(masses)])
+        piece = jnp.clip(jnp.searchsorted(below, u, side="right") - 1, 0, len(masses) - 1)
+        share = jnp.clip((u - below[piece]) / masses[piece], 1e-12, 1.0 - 1e-12)
+        low = jnp.clip(piece - 1, 0, len(self.knots) - 2)
+        width = self.knots[low + 1] - self.knots[low]
+        rise = self.height[low + 1] - self.height[low]
+        bent = jnp.log1p(share * jnp.expm1(rise)) / jnp.where(rise == 0.0, 1.0, rise)
+        inside = self.knots[low] + width * jnp.where(jnp.abs(rise) < 1e-9, share, bent)
+        left = self.knots[0] + jnp.log(share) / self.slopes[0]
+        right = self.knots[-1] + jnp.log1p(-share) / self.slopes[1]
+        last = len(masses) - 1
+        return jnp.where(piece == 0, left, jnp.where(piece == last, right, inside))
+
+
+def grid_density(knots: jax.Array, log_density: jax.Array) -> GridDensity:
+    """Return the density through some points.
+
+    Parameters
+    ----------
+    knots : array, shape (K,)
+        Increasing, two or more.
+    log_density : array, shape (K,)
+        Unnormalised; minus infinity counts as empty.
+
+    Returns
+    -------
+    GridDensity
+        Normalised when it is evaluated.
+
+    Examples
+    --------
+    >>> density = grid_density(jnp.linspace(-6, 6, 401), -0.5 * jnp.linspace(-6, 6, 401) ** 2)
+    >>> float(density.quantile(jnp.asarray(0.975)).round(3)), float(density.log_mass.round(3))
+    (1.96, 0.919)
+    """
+    height = jnp.maximum(log_density, jnp.max(log_density) - _FLOOR)
+    width, rise = jnp.diff(knots), jnp.diff(height)
+    steep = jnp.where(jnp.abs(rise) < 1e-9, 1.0, rise)
+    ratio = jnp.where(jnp.abs(rise) < 1e-9, 1.0 + 0.5 * rise, jnp.expm1(steep) / steep)
+    left = jnp.maximum(rise[0] / width[0], _SLOPES[0])
+    right = jnp.minimum(rise[-1] / width[-1], -_SLOPES[1])
+    masses = jnp.concatenate(
+        [
+            (height[0] - jnp.log(left))[None],
+            height[:-1] + jnp.log(width) + jnp.log(ratio),
+            (height[-1] - jnp.log(-right))[None],
+        ]
+    )
+    return GridDensity(knots, height, jnp.stack([left, right]), masses)
+
+
+FIRST_KNOTS: Final = (0.005, 0.02, 0.05, 0.1, 0.18, 0.3, 0.45, 0.65, 0.95, 1.4, 2.1, 3.2)
+"""Scales (log hazard) at which the marginal density is looked at first."""
+
+QUANTILES: Final = (0.002, 0.03, 0.12, 0.28, 0.46, 0.64, 0.8, 0.92, 0.985, 0.9995)
+"""Quantiles of the first look at which the knots are put; one more lies beyond each end."""
+
+_BEYOND: Final = (3.0, 0.75)
+"""Distances of the outermost knots from the next, in units of the unconstrained coordinate."""
+
+_MIDDLE: Final = len(FIRST_KNOTS) // 2
+_LOG_2PI: Final = float(np.log(2.0 * np.pi))
+
+
+class Coordinates(NamedTuple):
+    """Which dimensions of a position are scales, and where their first knots are.
+
+    Parameters
+    ----------
+    scales : tuple of int
+        Dimensions of the scales.
+    others : tuple of int
+        All the other dimensions.
+    first_knots : array, shape (S, K)
+        Unconstrained coordinates of `FIRST_KNOTS`, increasing.
+    """
+
+    scales: tuple[int, ...]
+    others: tuple[int, ...]
+    first_knots: jax.Array
+
+    def split(self, position: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return scales and all other coordinates of positions of shape (..., dims)."""
+        return (
+            position[..., np.asarray(self.scales, dtype=int)],
+            position[..., np.asarray(self.others, dtype=int)],
+        )
+
+    def join(self, scales: jax.Array, others: jax.Array) -> jax.Array:
+        """Return the position with these coordinates."""
+        position = jnp.zeros(len(self.scales) + len(self.others))
+        position = position.at[np.asarray(self.scales, dtype=int)].set(scales)
+        return position.at[np.asarray(self.others, dtype=int)].set(others)
+
+
+class Conditional(NamedTuple):
+    """Laplace approximation of everything else given the scales.
+
+    Parameters
+    ----------
+    mean : array, shape (..., D)
+        Conditional mode.
+    factor : array, shape (..., D, D)
+        Lower Cholesky factor of the conditional covariance, its diagonal as the log.
+    log_marginal : array, shape (...)
+        Log marginal density of the scales; minus infinity where there is no mode.
+    """
+
+    mean: jax.Array
+    factor: jax.Array
+    log_marginal: jax.Array
+
+
+class Proposal(NamedTuple):
+    """Approximate posteriors: grids over S scales, normal or Student t in the other D dimensions.
+
+    Parameters
+    ----------
+    knots : array, shape (members, S, K)
+        Unconstrained coordinates of each scale, increasing.
+    along : Conditional, leading shape (members, S, K)
+        At the knots of one scale, the others at their median.
+    centre : Conditional, leading shape (members,)
+        With all scales at their median.
+    """
+
+    knots: jax.Array
+    along: Conditional
+    centre: Conditional
+
+    @property
+    def middle(self) -> jax.Array:
+        """Unconstrained medians of the scales, shape (members, S)."""
+        return self.knots[:, :, min(_MIDDLE, self.knots.shape[2] - 1)]
+
+    @property
+    def log_evidence(self) -> jax.Array:
+        """Laplace approximation of the log normalising constants, shape (members,)."""
+        if not self.knots.shape[1]:
+            return self.centre.log_marginal
+        height = self.along.log_marginal - self.centre.log_marginal[:, None, None]
+        mass = jax.vmap(jax.vmap(lambda y, f: grid_density(y, f).log_mass))(self.knots, height)
+        return self.centre.log_marginal + mass.sum(axis=-1)
+
+
+type Look = Callable[[jax.Array, jax.Array], Conditional]
+"""Scales (members, K, S) and starts (members, K, D) to conditionals (members, K)."""
+
+
+def scale_coordinates(density: JaxDensity) -> Coordinates:
+    """Find the scales of a graph and the unconstrained coordinates of their first knots.
+
+    Parameters
+    ----------
+    density : JaxDensity
+        The graph.
+
+    Returns
+    -------
+    Coordinates
+        Without scales where the model has neither groups nor smoothing.
+    """
+    model, scales, knots = density.model, density.scales, []
+    by_name = {model.rvs_to_values[variable].name: variable for variable in model.free_RVs}
+    for number in scales:
+        variable = by_name[density.names[number]]
+        natural = np.asarray(FIRST_KNOTS)
+        if str(variable.name).startswith("precision_"):
+            natural = natural[::-1] ** -2.0
+        transform = model.rvs_to_transforms[variable]
+        unconstrained = transform.forward(pt.as_tensor(natural), *variable.owner.inputs)
+        knots.append(np.asarray(unconstrained.eval()))
+    others = tuple(number for number in range(len(density.names)) if number not in scales)
+    first = np.reshape(knots, (len(scales), len(FIRST_KNOTS)))
+    return Coordinates(scales, others, jnp.asarray(first))
+
+
+def conditional(
+    log_density: Callable[[jax.Array], jax.Array],
+    coordinates: Coordinates,
+    scales: jax.Array,
+    begin: jax.Array,
+) -> Conditional:
+    """Approximate one posterior given the scales.
+
+    Parameters
+    ----------
+    log_density : callable
+        Position of shape (dims,) to a scalar.
+    coordinates : Coordinates
+        The scales among the dimensions.
+    scales : array, shape (S,)
+        Unconstrained coordinates of the scales.
+    begin : array, shape (D,)
+        Where to begin.
+
+    Returns
+    -------
+    Conditional
+        Without leading shape.
+    """
+    found = maximise(lambda others: log_density(coordinates.join(scales, others)), begin)
+    dims = len(coordinates.others)
+    lower = jnp.linalg.cholesky(found.precision)
+    covariance = jax.scipy.linalg.cho_solve((lower, True), jnp.eye(dims))
+    factor = jnp.linalg.cholesky(covariance)
+    diagonal = jnp.diagonal(factor)
+    marginal = found.value + 0.5 * dims * _LOG_2PI + jnp.sum(jnp.log(diagonal))
+    return Conditional(
+        mean=found.position,
+        factor=factor + jnp.diag(jnp.log(diagonal) - diagonal),
+        log_marginal=jnp.where(found.converged & jnp.isfinite(marginal), marginal, -jnp.inf),
+    )
+
+
+def approximate(look: Look, coordinates: Coordinates, start: jax.Array) -> Proposal:
+    """Approximate the posteriors of a chunk of members.
+
+    Parameters
+    ----------
+    look : callable
+        `conditional`, vmapped over members and knots.
+    coordinates : Coordinates
+        The scales among the dimensions.
+    start : array, shape (members, dims)
+        Where to begin.
+
+    Returns
+    -------
+    Proposal
+        Of every member; without mode where ``centre.log_marginal`` is not finite.
+    """
+    members, axes = len(start), len(coordinates.scales)
+    _, begin = coordinates.split(start)
+    if not axes:
+        only = look(jnp.zeros((members, 1, 0)), begin[:, None])
+        centre = jax.tree.map(lambda part: part[:, 0], only)
+        empty = jax.tree.map(lambda part: jnp.zeros((members, 0, *part.shape[1:])), only)
+        return Proposal(jnp.zeros((members, 0, 1)), empty, centre)
+    knots = jnp.broadcast_to(coordinates.first_knots, (members, axes, len(FIRST_KNOTS)))
+    middle = knots[:, :, _MIDDLE]
+    # One scale needs one look; several are looked at again with the others in a better place.
+    for axis in list(range(axes)) * (1 if axes == 1 else 2):
+        first = coordinates.first_knots[axis]
+        seen = _along(look, middle, jnp.broadcast_to(first, (members, len(first))), axis, begin)
+        placed = _place(first, seen.log_marginal)
+        knots = knots.at[:, axis].set(placed)
+        middle = middle.at[:, axis].set(placed[:, _MIDDLE])
+        begin = _best(seen)
+    looks = [_along(look, middle, knots[:, axis], axis, begin) for axis in range(axes)]
+    along = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *looks)
+    return Proposal(knots, along, jax.tree.map(lambda part: part[:, 0, _MIDDLE], along))
+
+
+def _along(
+    look: Look, middle: jax.Array, knots: jax.Array, axis: int, begin: jax.Array
+) -> Conditional:
+    """Look along one axis, the other scales in the middle."""
+    count = knots.shape[-1]
+    points = jnp.repeat(middle[:, None], count, axis=1).at[:, :, axis].set(knots)
+    return look(points, jnp.repeat(begin[:, None], count, axis=1))
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(None, 0))
+def _place(first: jax.Array, log_marginal: jax.Array) -> jax.Array:
+    """Return knots at quantiles of the first look, and one beyond each end."""
+    density = grid_density(first, log_marginal)
+    inner = jax.vmap(density.quantile)(jnp.asarray(QUANTILES))
+    return jnp.concatenate([inner[:1] - _BEYOND[0], inner, inner[-1:] + _BEYOND[1]])
+
+
+def _best(seen: Conditional) -> jax.Array:
+    """Return the conditional mode of each member at its best knot."""
+    best = jnp.argmax(seen.log_marginal, axis=1)
+    return seen.mean[jnp.arange(len(best)), best]

@@ -1,0 +1,204 @@
+"""Batch engines that many data sets share: compiled once for a model's structure and a size.
+
+Compiling takes seconds, a fit less than a millisecond. Rows and patients are filled up to the next
+of a few sizes, the additional rows belonging to additional patients of weight zero, so that the
+rungs of a ladder or the replicates of a simulation use one compiled function.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.batch.density import jax_density
+from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.batch.result import of_members
+from bayes_ihlrt.model.arrays import pack
+from bayes_ihlrt.model.graph import PreparedModel, build_graph
+from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
+from bayes_ihlrt.propensity.graph import build_propensity
+from bayes_ihlrt.propensity.model import PreparedPropensity
+from bayes_ihlrt.spec.model import HazardSpec
+
+type Arrays = Mapping[str, NDArray[np.generic]]
+
+_UNITS: Final = frozenset({"weight", "exit_time", "ever_initiated"})
+_POINTS: Final = (
+    *("_centre", "_reference", "_share", "_estimate", "_information", "_places"),
+    "parameters",
+)
+_SILENT: Final = frozenset({"weight", "event", "exposure", "initiation"})
+_STEP: Final = 1.3
+_KEPT: Final = 16
+_ENGINES: Final[OrderedDict[str, BatchEngine]] = OrderedDict()
+
+
+def filled_size(size: int) -> int:
+    """Return the smallest of the sizes 64, 84, 109, ... that is not below `size`.
+
+    Parameters
+    ----------
+    size : int
+        Rows or patients.
+
+    Returns
+    -------
+    int
+        At most 30 % more.
+
+    Examples
+    --------
+    >>> filled_size(64), filled_size(65), filled_size(1000)
+    (64, 84, 1147)
+    """
+    steps = max(0.0, np.ceil(np.log(size / 64.0) / np.log(_STEP) - 1e-9))
+    return max(size, int(np.ceil(64.0 * _STEP**steps)))
+
+
+@dataclass(frozen=True)
+class Filling:
+    """How rows and patients are filled up.
+
+    Parameters
+    ----------
+    rows, units : int
+        Rows and patients of the data.
+    """
+
+    rows: int
+    units: int
+
+    def fill(self, arrays: Arrays, *, leading: int = 0) -> dict[str, NDArray[np.generic]]:
+        """Return arrays with silent rows and patients appended.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            Arrays of a graph by name, or members of a batch.
+        leading : int
+            Axes before that of rows or patients: 1 for the members of a batch.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Additional rows belong to the first additional patient, whose weight is 0.
+        """
+        return {name: self._one(name, np.asarray(a), leading) for name, a in arrays.items()}
+
+    def _one(self, name: str, values: NDArray[np.generic], leading: int) -> NDArray[np.generic]:
+        if name.endswith(_POINTS):
+            return values
+        units = filled_size(self.units + 1)
+        size = units if name in _UNITS else filled_size(self.rows)
+        extra = [(0, 0)] * values.ndim
+        extra[leading] = (0, size - values.shape[leading])
+        if name == "row_unit":
+            return np.pad(values, extra, constant_values=self.units)
+        if name in _SILENT:
+            return np.pad(values, extra)
+        return np.pad(values, extra, mode="edge")
+
+
+@dataclass(frozen=True)
+class SharedEngine:
+    """A batch engine on filled-up data.
+
+    Parameters
+    ----------
+    engine : BatchEngine
+        Takes filled members only.
+    filling : Filling
+        Applied to members by `members`.
+    """
+
+    engine: BatchEngine
+    filling: Filling
+
+    def members(self, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
+        """Return members of a batch on the size of the engine."""
+        return self.filling.fill(arrays, leading=1)
+
+    def parameters(self, positions: NDArray[np.float64]) -> xr.Dataset:
+        """Return what unconstrained positions mean, whatever the data and priors of a member.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (members, dims)
+            Unconstrained.
+
+        Returns
+        -------
+        xarray.Dataset
+            Every parameter on its own scale, dimensions ``member, ...``.
+        """
+        number = np.arange(len(positions))
+        values = self.engine.kernels.own_scale(self.engine.data, {}, positions)
+        return of_members(self.engine.density.model, values, number, number)
+
+
+def outcome_engine(prepared: PreparedModel) -> SharedEngine:
+    """Return an engine for an outcome model.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification bound to person-time.
+
+    Returns
+    -------
+    SharedEngine
+        Shares compiled functions with every model of the same structure.
+    """
+    arrays = prepared.arrays.data
+    filling = Filling(len(arrays["row_unit"]), len(arrays["weight"]))
+    data, slots = pack(filling.fill(arrays))
+    priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
+    outcome = prepared.spec.outcome
+    # Cuts and knots of a walk are data of the graph, the number of pieces is not.
+    hazard = (outcome.hazard.family, prepared.hazard.shapes, str(prepared.hazard))
+    if "smoothing_sd" in prepared.priors:
+        hazard = (*hazard[:2], "")
+    model = outcome.model_copy(update={"hazard": HazardSpec()})
+    key = repr((model, hazard, prepared.encoder.columns, prepared.encoder.levels))
+    key += repr((sorted(priors.items()), prepared.arrays.unit, sorted(slots.items(), key=str)))
+    engine = _ENGINES.get(key)
+    if engine is None:
+        engine = BatchEngine(jax_density(build_graph(prepared), slots))
+    hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
+    return SharedEngine(_kept(key, engine).with_data({**data, **hyperparameters}), filling)
+
+
+def propensity_engine(prepared: PreparedPropensity) -> SharedEngine:
+    """Return an engine for a model of treatment initiation.
+
+    Parameters
+    ----------
+    prepared : PreparedPropensity
+        Specification bound to decisions.
+
+    Returns
+    -------
+    SharedEngine
+        Shares compiled functions with every model of the same structure.
+    """
+    filling = Filling(len(prepared.data["row_unit"]), len(prepared.data["weight"]))
+    data = filling.fill(prepared.data)
+    priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
+    key = repr((prepared.encoder.columns, prepared.encoder.levels, sorted(priors.items())))
+    engine = _ENGINES.get(key)
+    if engine is None:
+        engine = BatchEngine(jax_density(build_propensity(prepared)))
+    hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
+    return SharedEngine(_kept(key, engine).with_data({**data, **hyperparameters}), filling)
+
+
+def _kept(key: str, engine: BatchEngine) -> BatchEngine:
+    _ENGINES[key] = engine
+    _ENGINES.move_to_end(key)
+    while len(_ENGINES) > _KEPT:
+        _ENGINES.popitem(last=False)
+    return engine

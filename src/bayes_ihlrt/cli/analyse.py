@@ -1,0 +1,247 @@
+"""`bayes-ihlrt fit` and `bayes-ihlrt demo`.
+
+`bayes-ihlrt check`.
+
+`bayes-ihlrt diagnose`.
+
+`bayes-ihlrt init`.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.cli import inputs
+from bayes_ihlrt.cli.app import (
+    AllowNonconverged,
+    Data,
+    Json,
+    KeepIdentifiers,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    Spec,
+    app,
+    console,
+    print_json,
+    say,
+    told_plainly,
+)
+from bayes_ihlrt.names import Identifiers
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.analysis import check as analysis_check
+    from bayes_ihlrt.analysis import diagnose as analysis_diagnose
+    from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.cohort import read as cohort_read
+    from bayes_ihlrt.cohort.load import Cohort
+    from bayes_ihlrt.propensity import model as propensity_model
+    from bayes_ihlrt.report import checks as report_checks
+    from bayes_ihlrt.report import files as report_files
+    from bayes_ihlrt.report import patients as report_patients
+    from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.report import writing as report_writing
+    from bayes_ihlrt.spec import catalogue as spec_catalogue
+    from bayes_ihlrt.spec.analysis import AnalysisSpec
+else:
+    analysis_check = lazy_module("bayes_ihlrt.analysis.check")
+    analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
+    analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
+    cohort_read = lazy_module("bayes_ihlrt.cohort.read")
+    propensity_model = lazy_module("bayes_ihlrt.propensity.model")
+    report_checks = lazy_module("bayes_ihlrt.report.checks")
+    report_files = lazy_module("bayes_ihlrt.report.files")
+    report_patients = lazy_module("bayes_ihlrt.report.patients")
+    report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+    report_writing = lazy_module("bayes_ihlrt.report.writing")
+    spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
+
+
+@app.command()
+def fit(  # noqa: PLR0913 - one an option of the command line
+    spec: Spec,
+    data: Data,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    allow_nonconverged: AllowNonconverged = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
+) -> None:
+    """Fit an analysis and write its results."""
+    with told_plainly(numbered=not keep_identifiers):
+        _fit(
+            partial(inputs.read, spec, data, seed, identifiers=inputs.where(keep=keep_identifiers)),
+            out,
+            overwrite=overwrite,
+            allow_nonconverged=allow_nonconverged,
+            quiet=quiet,
+            as_json=as_json,
+        )
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for results [default: demo, replaced]."),
+    ] = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit the packaged synthetic cohort."""
+    with told_plainly():
+        _fit(
+            partial(inputs.read, "primary", "ihlrt_synthetic", seed),
+            out or Path("demo"),
+            overwrite=overwrite or out is None,
+            allow_nonconverged=False,
+            quiet=quiet,
+            as_json=as_json,
+        )
+
+
+def _fit(
+    source: "Callable[[], tuple[AnalysisSpec, Cohort]]",
+    out: Path | None,
+    *,
+    overwrite: bool,
+    allow_nonconverged: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    if out is not None:
+        report_files.check_folder(out, overwrite=overwrite)
+    read, cohort = source()
+    analysis_check.check_analysis(read, cohort)
+    with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
+        # The printed notes say it.
+        warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
+        warnings.simplefilter("ignore", propensity_model.SeparationWarning)
+        stages.tell("loading the samplers")
+        result = analysis_fit.run_fit(
+            read,
+            cohort,
+            allow_nonconverged=allow_nonconverged,
+            progress=stages.shows_progress,
+            stage=stages.tell,
+        )
+        written: tuple[Path, ...] = ()
+        if out is not None:
+            stages.tell("drawing and writing")
+            written = report_writing.write_fit(result, out)
+    if as_json:
+        print_json(result.to_dict())
+    elif not quiet:
+        report_terminal.print_fit(console(), result, written=written)
+
+
+@app.command()
+def check(
+    spec: Spec,
+    data: Data,
+    *,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
+) -> None:
+    """Check an analysis without fitting it."""
+    with told_plainly(numbered=as_json and not keep_identifiers):
+        # On the terminal faults name patients as their file does: somebody has to find the row.
+        told = inputs.where(keep=keep_identifiers)
+        if not (as_json or keep_identifiers):
+            told = Identifiers.FAULTS
+        checked = analysis_check.check_analysis(*inputs.read(spec, data, seed, identifiers=told))
+        if as_json:
+            print_json(checked.to_dict())
+        elif not quiet:
+            report_patients.print_check(console(), checked)
+
+
+@app.command()
+def diagnose(  # noqa: PLR0913 - one an option of the command line
+    spec: Spec,
+    data: Data,
+    *,
+    out: Out = None,
+    observed_from: Annotated[
+        str | None,
+        typer.Option(
+            "--observed-from",
+            metavar="COLUMN",
+            help="Column with the time at which a patient came under observation, where the "
+            "specification counts follow-up from an earlier time.",
+        ),
+    ] = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
+) -> None:
+    """Fit an analysis and check the model: predictions, residuals, influence, other hazards."""
+    with told_plainly(numbered=not keep_identifiers):
+        if out is not None:
+            report_files.check_folder(out, overwrite=overwrite)
+        where = inputs.where(keep=keep_identifiers)
+        read, cohort = inputs.read(spec, data, seed, identifiers=where)
+        entry = _entry(read, data, observed_from, where)
+        with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
+            # The printed notes of `fit` say it.
+            warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
+            warnings.simplefilter("ignore", propensity_model.SeparationWarning)
+            result = analysis_fit.run_fit(
+                read, cohort, progress=stages.shows_progress, stage=stages.tell
+            )
+            diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
+            written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
+        if as_json:
+            print_json(diagnosis.to_dict())
+        elif not quiet:
+            report_checks.print_diagnosis(console(), diagnosis, written=written)
+
+
+def _entry(
+    spec: "AnalysisSpec", data: str, column: str | None, where: Identifiers
+) -> dict[str, float] | None:
+    if column is None:
+        return None
+    return analysis_diagnose.read_observed_from(spec, data, column, identifiers=where)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the new files.")],
+    *,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed to write into the specification.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the files that an analysis starts from."""
+    with told_plainly():
+        files = spec_catalogue.write_templates(folder, seed=seed, overwrite=overwrite)
+        if as_json:
+            print_json({"schema": 1, "written": [str(file) for file in files]})
+        elif not quiet:
+            specification, table, dictionary = files
+            say(
+                f"Written: {', '.join(map(str, files))}\n"
+                f"Next: fill in {table} as {dictionary} explains, change {specification} to your "
+                f"columns, then run\n"
+                f"  bayes-ihlrt check {specification} --data {table}"
+            )

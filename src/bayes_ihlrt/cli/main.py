@@ -1,0 +1,17 @@
+"""The command line, `bayes-ihlrt`: every command on one application.
+
+Exit status 0: done. 1: something is wrong with what was given, told in plain words. 2: usage.
+3: the posterior is not to be trusted. Errors and progress go to standard error, results to standard
+output.
+"""
+
+from bayes_ihlrt.cli import analyse, report, studies, trials
+from bayes_ihlrt.cli.app import app
+
+COMMANDS = (analyse, studies, trials, report)
+"""Modules whose import puts their commands on the application."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,97 @@
+"""`bayes-ihlrt ladder`.
+
+`bayes-ihlrt sensitivity`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.cli import inputs
+from bayes_ihlrt.cli.app import (
+    Data,
+    Json,
+    KeepIdentifiers,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    Spec,
+    app,
+    console,
+    print_json,
+    told_plainly,
+)
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.ladder import run as ladder_run
+    from bayes_ihlrt.report import files as report_files
+    from bayes_ihlrt.report import ladder as report_ladder
+    from bayes_ihlrt.report import studies as report_studies
+    from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.sensitivity import study as sensitivity_study
+else:
+    ladder_run = lazy_module("bayes_ihlrt.ladder.run")
+    report_files = lazy_module("bayes_ihlrt.report.files")
+    report_ladder = lazy_module("bayes_ihlrt.report.ladder")
+    report_studies = lazy_module("bayes_ihlrt.report.studies")
+    report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+    sensitivity_study = lazy_module("bayes_ihlrt.sensitivity.study")
+
+
+@app.command()
+def ladder(
+    spec: Spec,
+    data: Data,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
+) -> None:
+    """Compare designs on one cohort, from ever against never treated upward."""
+    with told_plainly(numbered=not keep_identifiers):
+        if out is not None:
+            report_files.check_folder(out, overwrite=overwrite)
+        where = inputs.where(keep=keep_identifiers)
+        read, cohort = inputs.read(spec, data, seed, identifiers=where)
+        with report_terminal.Stages(quiet=quiet) as stages:
+            stages.tell("loading the samplers")
+            result = ladder_run.bias_ladder(read, cohort, stage=stages.tell)
+            written: tuple[Path, ...] = ()
+            if out is not None:
+                stages.tell("drawing and writing")
+                written = report_ladder.write_ladder(result, out)
+        if as_json:
+            print_json(result.to_dict())
+        elif not quiet:
+            report_ladder.print_ladder(console(), result, written=written)
+
+
+@app.command()
+def sensitivity(
+    spec: Spec,
+    data: Data,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    keep_identifiers: KeepIdentifiers = False,
+) -> None:
+    """Tell what the conclusion depends on: priors, confounding, structure."""
+    with told_plainly(numbered=not keep_identifiers):
+        if out is not None:
+            report_files.check_folder(out, overwrite=overwrite)
+        where = inputs.where(keep=keep_identifiers)
+        read, cohort = inputs.read(spec, data, seed, identifiers=where)
+        with report_terminal.Stages(quiet=quiet) as stages:
+            result = sensitivity_study.sensitivity_study(read, cohort, stage=stages.tell)
+            written = report_studies.write_sensitivity(result, out) if out is not None else ()
+        if as_json:
+            print_json(result.to_dict())
+        elif not quiet:
+            report_studies.print_sensitivity(console(), result, written=written)

@@ -1,0 +1,140 @@
+"""`bayes-ihlrt plan`.
+
+`bayes-ihlrt explore`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.cli.app import Json, Out, Quiet, Seed, app, console, print_json, say, told_plainly
+
+if TYPE_CHECKING:
+    from bayes_ihlrt.explorer import app as explorer_app
+    from bayes_ihlrt.explorer import session as explorer_session
+    from bayes_ihlrt.report import plan_table as report_plan_table
+    from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.spec import read as spec_read
+    from bayes_ihlrt.trials import run as trials_run
+else:
+    explorer_app = lazy_module("bayes_ihlrt.explorer.app")
+    explorer_session = lazy_module("bayes_ihlrt.explorer.session")
+    report_plan_table = lazy_module("bayes_ihlrt.report.plan_table")
+    report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+    spec_read = lazy_module("bayes_ihlrt.spec.read")
+    trials_run = lazy_module("bayes_ihlrt.trials.run")
+
+
+Plan = Annotated[
+    str, typer.Argument(metavar="PLAN", help="TOML file, or name of a packaged trial plan.")
+]
+_TRIALS: Final = "Trials of each design, and of each value of a curve, under each scenario."
+_AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]."
+
+
+@app.command()
+def plan(
+    source: Plan,
+    *,
+    trials: Annotated[int, typer.Option("--trials", min=2, help=_TRIALS)] = 10_000,
+    out: Out = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler, e.g. tcp://host:8786"),
+    ] = None,
+    audited: Annotated[
+        int | None,
+        typer.Option("--audit", min=0, help=_AUDIT),
+    ] = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a randomised trial; given again, a killed run goes on where it was."""
+    with told_plainly():
+        read = spec_read.load_plan(source)
+        if seed is not None:
+            read = read.model_copy(update={"seed": seed})
+        if out is not None:
+            report_plan_table.check_plan_folder(out, read)
+        with report_plan_table.TrialProgress(quiet=quiet) as progress:
+            found = trials_run.run_trial_plan(
+                read,
+                trials,
+                out=out,
+                scheduler=scheduler,
+                audited=audited,
+                progress=progress,
+            )
+            written = report_plan_table.write_plan(found, out) if out is not None else ()
+        if as_json:
+            print_json(found.to_dict())
+        elif not quiet:
+            report_plan_table.print_plan(console(), found, written=written)
+
+
+@app.command("replay-trial")
+def replay_trial(
+    source: Plan,
+    trial: Annotated[int, typer.Argument(min=0, help="Number of the trial, from 0.")],
+    *,
+    scenario: Annotated[str, typer.Option("--scenario", help="Name of the scenario.")],
+    design: Annotated[
+        str | None, typer.Option("--design", help="Name of a variant; the plan's own without it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PNG", help="Figure; none without it.")
+    ] = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show one simulated trial: its looks, posteriors and decisions."""
+    with told_plainly():
+        read = spec_read.load_plan(source)
+        if seed is not None:
+            read = read.model_copy(update={"seed": seed})
+        with report_terminal.Stages(quiet=quiet) as stages:
+            found = trials_run.replay_planned(
+                read, trial, scenario=scenario, design=design, stage=stages.tell
+            )
+            if out is not None:
+                report_plan_table.draw_replay(found, out)
+        if not quiet:
+            report_plan_table.print_replay(console(), found, written=out)
+
+
+@app.command()
+def explore(
+    source: Annotated[
+        str, typer.Argument(metavar="DESIGN", help="TOML file, or name of a packaged trial plan.")
+    ],
+    *,
+    trials: Annotated[
+        int, typer.Option("--trials", min=2, help="Trials of each simulation.")
+    ] = 2_048,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65_535, help="Port of 127.0.0.1 [default: a free one]."),
+    ] = 0,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Do not open the page in the browser.")
+    ] = False,
+    seed: Seed = None,
+) -> None:
+    """Open a page of this machine on which a trial design is moved and simulated."""
+    with told_plainly():
+        explorer_app.check_extra()
+        plan = spec_read.load_plan(source)
+        if seed is not None:
+            plan = plan.model_copy(update={"seed": seed})
+        if any(scenario.posterior is not None for scenario in plan.scenarios):
+            say("Fitting the cohort of the design prior ...", err=True)
+        session = explorer_session.open_session(plan, trials)
+        explorer_app.serve(
+            session,
+            port=port,
+            browser=not no_open,
+            tell=lambda address: say(f"{address} shows the design; Ctrl+C ends it."),
+        )

@@ -1,0 +1,541 @@
+"""The cohort: validated patients and their follow-up, in months, frozen.
+
+Rules on the times at which covariates switch from 0 to 1.
+
+Put visits and times of switching beside the columns of a cohort.
+
+Complete cases: patients with a missing covariate are left out where the analysis asks for it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bayes_ihlrt.cohort.cells import absent, number_labels, read_cells
+from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
+from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
+from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
+from bayes_ihlrt.cohort.read import requested_columns, validated_columns
+from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
+from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
+from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
+from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.names import Identifiers
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+
+def read_switches(
+    table: Table, spec: VisitsSpec, *, data: DataSpec, known: FollowUp
+) -> dict[str, Floats]:
+    """Check the times at which covariates switch from 0 to 1.
+
+    Parameters
+    ----------
+    table : Table
+        The data file.
+    spec : VisitsSpec
+        Names the columns in `switches`.
+    data : DataSpec
+        The patient's column and the time unit.
+    known : FollowUp
+        Patients of the cohort.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (patients,)
+        Months by column of the data file; infinite for never.
+
+    Raises
+    ------
+    DataError
+        With every fault that was found.
+    """
+    asked = {column: f"[visits] switches, {name}" for name, column in spec.switches.items()}
+    faults = table_faults(table, asked)
+    patient = patient_labels(table, data.patient)
+    number = {name: index for index, name in enumerate(known.patients.tolist())}
+    who = np.array([number[label] for label in patient.tolist()], dtype=np.intp)
+    times: dict[str, Floats] = {}
+    for column in asked:
+        if column in table.columns:
+            found = read_cells(table.columns[column])
+            faults += unreadable(column, found, patient)
+            months = np.where(np.isnan(found.numbers), np.inf, found.numbers)
+            months = months * data.time_unit.months
+            times[column] = np.full(len(known.patients), np.inf)
+            np.minimum.at(times[column], who, months)
+            faults += _switch_faults(column, months, known, who)
+    if faults:
+        raise DataError(table.subject, faults)
+    return times
+
+
+def _switch_faults(
+    column: str, months: Floats, known: FollowUp, who: NDArray[np.intp]
+) -> list[Fault]:
+    first = np.full(len(known.patients), np.inf)
+    np.minimum.at(first, who, months)
+    where, faults = f"column {column}", []
+    if np.isposinf(months).all():
+        problem = "every cell is empty, so that nobody ever switches"
+        faults.append(Fault(where, problem, "Check that this is the column with the times"))
+    for words, wrong, remedy in (
+        ("before time zero", first < 0.0, "Write 0 for what was so at time zero"),
+        (
+            "after the end of follow-up",
+            np.isfinite(first) & (first > known.end + SAME_TIME),
+            "Correct the times; where it did not happen during follow-up leave the cell empty",
+        ),
+    ):
+        rows = np.flatnonzero(wrong)
+        if len(rows):
+            times = (f"{shown(t)} months" for t in first[rows][:LISTED])
+            named = cells(times, known.patients[rows])
+            what = f"{counted(len(rows), 'time is', 'times are')} {words}: {named}"
+            faults.append(Fault(where, what, remedy))
+    rows = np.unique(who[months != first[who]])
+    if len(rows):
+        problem = f"rows of one patient differ ({patients(known.patients, rows)})"
+        faults.append(Fault(where, problem, "Repeat the time in every row of the patient"))
+    return faults
+
+
+type VisitRows = "Path | pd.DataFrame | Mapping[str, ArrayLike] | None"
+
+
+def switch_columns(visits: VisitsSpec | None) -> tuple[str, ...]:
+    """Return the columns of the data file that hold times of switching.
+
+    Parameters
+    ----------
+    visits : VisitsSpec or None
+        The visits.
+
+    Returns
+    -------
+    tuple of str
+        Without repetition.
+    """
+    return () if visits is None else tuple(dict.fromkeys(visits.switches.values()))
+
+
+def baseline_covariates(
+    covariates: Sequence[str], present: Collection[str], *, visits: VisitsSpec | None
+) -> tuple[str, ...]:
+    """Return the covariates that the data file has to carry.
+
+    Parameters
+    ----------
+    covariates : sequence of str
+        Those that were asked for.
+    present : collection of str
+        Columns of the data file.
+    visits : VisitsSpec or None
+        What is measured at visits may lack a column in the data file; what switches has none.
+
+    Returns
+    -------
+    tuple of str
+        Each once, in order.
+
+    Examples
+    --------
+    >>> visits = VisitsSpec(time="month", covariates=["nlr"], switches={"response": "resp"})
+    >>> baseline_covariates(["age", "nlr", "response"], ["age"], visits=visits)
+    ('age',)
+    """
+    asked = dict.fromkeys(covariates)
+    if visits is None:
+        return tuple(asked)
+    free = {*visits.switches, *(set(visits.covariates) - set(present))}
+    free |= {f"{name}_age" for name in visits.covariates}
+    return tuple(name for name in asked if name not in free)
+
+
+def attach_visits(
+    columns: Mapping[str, NDArray[Any]],
+    table: Table,
+    spec: VisitsSpec | None,
+    *,
+    data: DataSpec,
+    treatment: TreatmentSpec | None,
+    rows: VisitRows,
+    dropped: Collection[str],
+) -> tuple[dict[str, NDArray[Any]], Visits | None]:
+    """Read visits and times of switching for a cohort.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Validated columns of the cohort, in months.
+    table : Table
+        The data file, for times of switching.
+    spec : VisitsSpec or None
+        The visits.
+    data : DataSpec
+        Meaning of the columns.
+    treatment : TreatmentSpec or None
+        The treatment.
+    rows : Path, DataFrame, mapping or None
+        The visits: a folder to which the file is relative, or the rows themselves.
+    dropped : collection of str
+        Patients who were left out.
+
+    Returns
+    -------
+    columns : dict of str to ndarray, shape (rows,)
+        With the times of switching (months, infinite = never) under their own names.
+    visits : Visits or None
+        The visits.
+
+    Raises
+    ------
+    DataError
+        With every fault of the times of switching, or of the visits.
+    SpecificationError
+        Values are to be masked after a treatment that there is not.
+    """
+    if spec is None:
+        return dict(columns), None
+    if spec.masked and treatment is None:
+        problem = "it speaks of the months after the start of treatment, and there is no treatment"
+        remedy = "Add a [treatment] table, or remove `masked`"
+        raise SpecificationError("[visits]", [Fault("masked", problem, remedy)])
+    name = None if treatment is None else treatment.name
+    known = follow_up(columns, name)
+    times = read_switches(table, spec, data=data, known=known)
+    full = dict(columns) | {key: values[known.row_patient] for key, values in times.items()}
+    if spec.time is None:
+        return full, Visits(switches=spec.switches, every=spec.every, starts=spec.starts)
+    if rows is None or (isinstance(rows, Path) and spec.file is None):
+        problem = "`time` names a column of a table of visits, and there is no such table"
+        remedy = "Name the CSV file in [visits] file, or give the rows in `visit_rows`"
+        raise DataError("[visits]", [Fault("file", problem, remedy)])
+    who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
+    who["numbers"] = table.numbers
+    if isinstance(rows, Path):
+        return full, load_visits(rows / str(spec.file), spec, data=data, **who)
+    return full, Visits.from_frame(rows, spec, data=data, **who)
+
+
+def complete_cases(
+    table: Table, data: DataSpec, *, covariates: Sequence[str]
+) -> tuple[Table, dict[str, str]]:
+    """Leave out the patients who lack a covariate, if the specification says so.
+
+    A patient is left out with all rows. Where nobody would remain, or rows have no patient, nothing
+    is left out: validation then tells what is missing.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as they were given.
+    data : DataSpec
+        Meaning of the columns, and `drop_missing`.
+    covariates : sequence of str
+        Columns in which nothing may be missing.
+
+    Returns
+    -------
+    table : Table
+        The rows that remain.
+    dropped : dict of str to str
+        Patients who were left out, with the covariates that they lack.
+
+    Examples
+    --------
+    >>> data = DataSpec(patient="id", time="t", event="d", drop_missing=True)
+    >>> table = Table("t", ("id", "nlr"), {"id": ["a", "b"], "nlr": [None, 2.0]}, 2)
+    >>> complete_cases(table, data, covariates=["nlr"])[1]
+    {'a': 'nlr is missing'}
+    """
+    if not data.drop_missing or data.patient not in table.columns:
+        return table, {}
+    patient = patient_labels(table, data.patient)
+    lacking: dict[str, list[str]] = {}
+    for name in covariates:
+        if name in table.columns:
+            missing = read_cells(table.columns[name]).missing
+            for who in dict.fromkeys(patient[missing].tolist()):
+                lacking.setdefault(who, []).append(name)
+    keep = np.array([who not in lacking for who in patient.tolist()], dtype=bool)
+    if absent(patient).any() or keep.all() or not keep.any():
+        return table, {}
+    columns = {name: _rows(values, keep) for name, values in table.columns.items()}
+    dropped = {
+        who: f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+        for who, names in lacking.items()
+    }
+    return replace(table, columns=columns, n_rows=int(keep.sum())), dropped
+
+
+def _rows(values: object, keep: NDArray[np.bool_]) -> Any:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        # Not by `pyarrow.array`, which imports pandas.
+        bits = pa.py_buffer(np.packbits(keep, bitorder="little"))
+        return values.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, bits]))
+    return np.asarray(values, dtype=object)[keep]
+
+
+_ALWAYS: Final = ("patient", "start", "stop", "event")
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patients and their follow-up: rows (start, stop] in months.
+
+    Build one with `load_cohort` or `Cohort.from_frame`, which check the data. The constructor
+    takes columns that are known to be sound, and checks their names and lengths only.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        ``patient`` (str), ``start`` and ``stop`` (months; gaps between the rows of a patient are
+        allowed, overlaps are not), ``event`` (0.0 or 1.0, in a patient's last row),
+        ``treatment_start`` (months; inf = never) or the treatment's own 0/1 column under its
+        name, ``centre`` (str), and covariates (float64 or str) under their own names.
+    attrs : mapping of str to str, bool or number, optional
+        Title, source, licence, and whether the data are synthetic.
+    dropped : mapping of str to str, optional
+        Patients who were left out for a missing covariate, with the reason.
+    visits : Visits, optional
+        When patients were seen and what was measured.
+    identifiers : Identifiers
+        Whether ``patient`` holds the identifiers of the data file, and whether results may.
+    numbers : mapping of str to str, optional
+        Number of each patient in the order of the file, by the labels of ``patient``.
+
+    Examples
+    --------
+    >>> data = DataSpec(patient="id", time="years", event="death", time_unit="years")
+    >>> cohort = Cohort.from_frame({"id": [1, 2], "years": [0.5, 2.0], "death": [1, 0]}, data)
+    >>> cohort.n_patients, cohort.events, cohort.months
+    (2, 1, 30.0)
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    attrs: Mapping[str, Attribute] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    visits: Visits | None = None
+    identifiers: Identifiers = Identifiers.COHORT
+    numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Copy the columns and make them read-only."""
+        frozen = {}
+        for name, values in self.columns.items():
+            kind = object if np.asarray(values).dtype.kind in "OUS" else np.float64
+            array = np.array(values, dtype=kind)
+            array.flags.writeable = False
+            frozen[name] = array
+        lacking = [name for name in _ALWAYS if name not in frozen]
+        lengths = {array.shape for array in frozen.values()}
+        if lacking or len(lengths) != 1:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in frozen.items())
+            message = f"a cohort has columns {', '.join(_ALWAYS)} of one length; found {shapes}"
+            raise ValueError(message)
+        object.__setattr__(self, "columns", MappingProxyType(frozen))
+        object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
+        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+
+    def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
+        """Pickle the columns: a read-only mapping view cannot be pickled itself."""
+        plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
+        return Cohort, (*plain, self.identifiers, dict(self.numbers))
+
+    def __repr__(self) -> str:
+        """Tell the size of the cohort and not its columns."""
+        return (
+            f"Cohort({self.n_patients} patients, {self.n_rows} rows, {self.events} events, "
+            f"{self.months:.1f} person-months; columns: {', '.join(self.columns)})"
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: "pd.DataFrame | Mapping[str, ArrayLike]",
+        data: DataSpec,
+        treatment: TreatmentSpec | None = None,
+        *,
+        covariates: Sequence[str] = (),
+        attrs: Mapping[str, Attribute] | None = None,
+        visits: VisitsSpec | None = None,
+        visit_rows: "pd.DataFrame | Mapping[str, ArrayLike] | None" = None,
+        identifiers: Identifiers = Identifiers.COHORT,
+    ) -> "Cohort":
+        """Check a data frame, or a mapping of arrays, and take it as a cohort.
+
+        Parameters
+        ----------
+        frame : DataFrame or mapping of str to array-like
+            One row a patient, or several rows (start, stop] a patient.
+        data : DataSpec
+            Meaning of the columns, and their time unit.
+        treatment : TreatmentSpec, optional
+            The treatment, if there is one.
+        covariates : sequence of str
+            Columns to keep under their own names: text for categories, float64 otherwise.
+        attrs : mapping, optional
+            Title, source, licence, whether synthetic; ``name`` is used in messages.
+        visits : VisitsSpec, optional
+            Covariates that change during follow-up, and when treatment is decided.
+        visit_rows : DataFrame or mapping of str to array-like, optional
+            One row a visit; the file that `visits` names is not read.
+        identifiers : Identifiers
+            Where patients are called by their identifiers.
+
+        Returns
+        -------
+        Cohort
+            Times in months.
+
+        Raises
+        ------
+        DataError
+            With every fault of the data.
+        """
+        about = dict(attrs or {})
+        asked = requested_columns(data, treatment=treatment, covariates=covariates)
+        wanted = [*asked, *switch_columns(visits)]
+        table = read_frame(frame, wanted=wanted, subject=str(about.get("name", "data frame")))
+        return _checked(
+            table,
+            data,
+            treatment=treatment,
+            covariates=covariates,
+            attrs=about,
+            visits=(visits, visit_rows),
+            identifiers=identifiers,
+        )
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The columns as a new pandas DataFrame, with `attrs`."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: values.copy() for name, values in self.columns.items()})
+        frame.attrs.update(self.attrs)
+        return frame
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns["patient"])
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return int(number_labels(self.columns["patient"]).max()) + 1
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.columns["event"].sum())
+
+    @property
+    def months(self) -> float:
+        """Person-months of follow-up."""
+        return float((self.columns["stop"] - self.columns["start"]).sum())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of columns and visits, whatever their order, on every platform.
+
+        What patients are called does not count, only which rows are of one patient.
+        """
+        return cohort_fingerprint(self.columns, self.visits)
+
+
+def load_cohort(
+    source: str | Path,
+    data: DataSpec,
+    treatment: TreatmentSpec | None = None,
+    *,
+    covariates: Sequence[str] = (),
+    visits: VisitsSpec | None = None,
+    identifiers: Identifiers = Identifiers.COHORT,
+) -> Cohort:
+    """Read and check a CSV file or a packaged data set.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a CSV file, or the name of a packaged data set (``datasets.names()``). Blank
+        cells, ``NA`` and ``NaN`` are missing.
+    data : DataSpec
+        Meaning of the columns, and their time unit.
+    treatment : TreatmentSpec, optional
+        The treatment, if there is one.
+    covariates : sequence of str
+        Columns to keep under their own names: text for categories, float64 otherwise.
+    visits : VisitsSpec, optional
+        Covariates that change during follow-up, and when treatment is decided.
+    identifiers : Identifiers
+        Where patients are called by their identifiers; elsewhere by numbers in the order of the
+        file.
+
+    Returns
+    -------
+    Cohort
+        Times in months.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or with every fault of the data.
+
+    Examples
+    --------
+    >>> data = DataSpec(
+    ...     patient="id", start="start", stop="stop", event="event", time_unit="days")
+    >>> transplant = TreatmentSpec(name="transplant", column="transplant")
+    >>> load_cohort("heart", data, transplant, covariates=["age", "surgery"])
+    Cohort(103 patients, 172 rows, 75 events, 1049.8 person-months; columns: ...)
+    """
+    asked = requested_columns(data, treatment=treatment, covariates=covariates)
+    labels = [column for column in (data.patient, data.centre) if column is not None]
+    path, attrs = find_data(source)
+    table = read_csv(path, wanted=[*asked, *switch_columns(visits)], labels=labels)
+    return _checked(
+        table,
+        data,
+        treatment=treatment,
+        covariates=covariates,
+        attrs=attrs,
+        visits=(visits, path.parent),
+        identifiers=identifiers,
+    )
+
+
+def _checked(
+    table: Table,
+    data: DataSpec,
+    *,
+    treatment: TreatmentSpec | None,
+    covariates: Sequence[str],
+    attrs: Mapping[str, Attribute],
+    visits: tuple[VisitsSpec | None, VisitRows],
+    identifiers: Identifiers,
+) -> Cohort:
+    numbers = number_patients(table, data.patient)
+    if identifiers is Identifiers.NOWHERE:
+        table, numbers = replace(table, numbers=numbers), {}
+    spec, rows = visits
+    kept = baseline_covariates(covariates, table.names, visits=spec)
+    table, dropped = complete_cases(table, data, covariates=kept)
+    columns = validated_columns(table, data, treatment=treatment, covariates=kept)
+    full, found = attach_visits(
+        columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
+    )
+    return Cohort(full, attrs, dropped, found, identifiers, numbers)

@@ -1,0 +1,1 @@
+"""One cohort under every design, side by side. No new design, no new estimand."""

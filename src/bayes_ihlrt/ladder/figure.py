@@ -1,0 +1,281 @@
+"""The bias ladder as a dataset for its figure, and in words."""
+
+import numpy as np
+import xarray as xr
+
+from bayes_ihlrt.analysis.notes import CLOCKS
+from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.ladder.null import NullSimulation
+from bayes_ihlrt.ladder.run import LadderResult
+from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rungs import CRUDE, G_FORMULA
+from bayes_ihlrt.ladder.words import months_sentences, response_sentence
+from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.propensity.comparability import Overlap
+
+_DESIGNS = {
+    DesignKind.EVER_NEVER.value: "Ever against never treated",
+    DesignKind.SPLIT.value: "Treated from the day it starts",
+    DesignKind.SEQUENTIAL.value: "A trial at every decision",
+    DesignKind.CLONE_CENSOR_WEIGHT.value: "Clones, censored and weighted",
+    G_FORMULA: "Simulated (g-formula)",
+}
+_OTHER_CLOCKS = {
+    DesignKind.LANDMARK: f"in landmark rungs from {CLOCKS[DesignKind.LANDMARK]}",
+    DesignKind.SEQUENTIAL: f"in trials at every decision from {CLOCKS[DesignKind.SEQUENTIAL]}",
+}
+_MARKED = {
+    Overlap.POOR: "\N{DAGGER} Treated and untreated can hardly be compared after weighting: see "
+    "the rung's line.",
+    Overlap.FAILED: "\N{DOUBLE DAGGER} Treated and untreated cannot be compared after weighting: "
+    "see the rung's line.",
+}
+_ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
+
+
+def rung_label(rung: Rung) -> str:
+    """Return what a rung is called on figures and in tables.
+
+    Parameters
+    ----------
+    rung : Rung
+        A rung.
+
+    Returns
+    -------
+    str
+        For example ``"Landmark at 3 months, crude"``; with a star where the hazard ratio is of
+        another kind, and a dagger where weighted arms can hardly be compared, which `ladder_notes`
+        explains.
+    """
+    name, _, month = rung.plan.rung.rpartition("-")
+    design = (
+        f"Landmark at {month} months"
+        if name == DesignKind.LANDMARK.value
+        else _DESIGNS[rung.plan.rung]
+    )
+    mark = "" if rung.plan.states is None else " *"
+    mark += {Overlap.GOOD: "", Overlap.POOR: " \N{DAGGER}", Overlap.FAILED: " \N{DOUBLE DAGGER}"}[
+        rung.overlap
+    ]
+    return f"{design}, {_ADJUSTMENTS[rung.plan.adjustment]}{mark}"
+
+
+def ladder_data(result: LadderResult) -> xr.Dataset:
+    """Return what the ladder's figure draws.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimension ``rung``: hazard ratio ``median, q2.5, q97.5``; ``months`` (low, median, high)
+        gained up to the horizon, NaN where not defined; label, assumption, counts; ``reason`` why
+        a rung was not estimated, empty where it was. The attribute ``notes`` says where months
+        count from and what a marked hazard ratio is.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> data = ladder_data(ladder)
+    >>> str(data["label"].values[0])
+    'Ever against never treated, crude'
+    >>> bool(data["q97.5"][0] < 1.0 < data["q97.5"][-1])
+    True
+    """
+    rungs = result.rungs
+    used = [rung.person_time for rung in rungs]
+    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    months = [
+        [np.nan] * 3
+        if rung.rmst_difference is None
+        else [rung.rmst_difference[name] for name in ("q2.5", "median", "q97.5")]
+        for rung in rungs
+    ]
+    columns = {
+        name: ("rung", [_exponential(rung, name) for rung in rungs])
+        for name in ("median", "q2.5", "q97.5")
+    }
+    data = xr.Dataset(
+        {
+            **columns,
+            "months": (("rung", "bound"), months),
+            "label": ("rung", [rung_label(rung) for rung in rungs]),
+            "assumption": ("rung", [rung.plan.assumption for rung in rungs]),
+            "naive": ("rung", [rung.plan.rung == DesignKind.EVER_NEVER.value for rung in rungs]),
+            "reason": ("rung", [rung.reason or "" for rung in rungs]),
+            "patients": ("rung", [0 if rows is None else len(rows.patients) for rows in used]),
+            "events": ("rung", [0 if rows is None else rows.events for rows in used]),
+            "immortal": (
+                "rung",
+                [0.0 if rows is None else rows.provenance.immortal_months for rows in used],
+            ),
+        }
+    )
+    data.attrs = {
+        "title": f"{result.spec.name}: effect of {treatment} on the same cohort, by design; "
+        f"months gained up to month {result.horizon:g}",
+        "synthetic": int(result.synthetic),
+        "notes": list(ladder_notes(result)),
+    }
+    if result.null is not None:
+        low, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.975]))
+        data.attrs |= {"null_low": float(low), "null_high": float(high)}
+    return data
+
+
+def ladder_notes(result: LadderResult) -> tuple[str, ...]:
+    """Return what has to be said under a table or figure of the ladder.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    tuple of str
+        Where months count from; what a marked hazard ratio is.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> ladder_notes(ladder)
+    ('Months count from time zero, in landmark rungs from the landmark.',)
+    """
+    used = {rung.plan.treatment.design for rung in result.rungs}
+    others = [words for design, words in _OTHER_CLOCKS.items() if design in used]
+    notes = [", ".join(["Months count from time zero", *others]) + "."]
+    if any(rung.plan.states is not None for rung in result.rungs):
+        notes.append(
+            "* Hazard ratio given response: of one hazard, not of the strategies; the months "
+            "gained are those of the strategies."
+        )
+    marked = {rung.overlap for rung in result.rungs}
+    notes += [text for overlap, text in _MARKED.items() if overlap in marked]
+    return tuple(notes)
+
+
+def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
+    """Return what the ladder says, in plain words.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    tuple of str
+        The naive contrast and immortal time; what is left; what cannot be told.
+    """
+    naive, rest = result.rungs[0], [rung for rung in result.rungs[1:] if rung.estimated]
+    immortal = result.naive_rows.provenance.immortal_months
+    found = [
+        f"The naive contrast (hazard ratio {_ratio(naive)}) credits {immortal:,.0f} person-months "
+        "to treatment that patients lived before they were treated."
+    ]
+    if result.null is not None:
+        low, middle, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.5, 0.975]))
+        found.append(
+            f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
+            f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
+        )
+    compared = [rung for rung in rest if rung.overlap is not Overlap.FAILED]
+    found += _what_is_left(compared, result.horizon)
+    found += _not_comparable(rest)
+    found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
+    found += _fewest(rest)
+    without = len(result.rungs) - 1 - len(rest)
+    if without:
+        rungs = f"{without} of {len(result.rungs)} rungs"
+        found.append(f"Not estimated: {rungs}, each for the reason in its line.")
+    found.append(
+        "What was not measured can still bias every rung; each rests on the assumption in its line."
+    )
+    return tuple(found)
+
+
+def _not_comparable(rungs: list[Rung]) -> list[str]:
+    """Say which weighted rungs tell nothing of whom they were weighted to."""
+    names = [f"'{rung_label(rung)}'" for rung in rungs if rung.overlap is Overlap.FAILED]
+    if not names:
+        return []
+    verb = "says" if len(names) == 1 else "say"
+    return [f"{', '.join(names)} {verb} nothing of the effect: the arms cannot be compared."]
+
+
+def _as_extreme(null: NullSimulation) -> str:
+    share, count = null.prob_as_extreme, len(null.log_hr)
+    how_many = f"{share:.0%}"
+    if share == 0.0:
+        how_many = "none"
+    elif share < 0.01:
+        how_many = "fewer than 1 %"
+    verb = "show" if share > 0.0 else "shows"
+    lost = f" (of {count:,}; {null.without_mode:,} more had no mode)" if null.without_mode else ""
+    return f"{how_many} of them{lost} {verb} one at least as {null.tail} as here"
+
+
+def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
+    """Say what rungs without immortal time show, those that adjust where there are any."""
+    comparable = [rung for rung in rest if rung.plan.states is None]
+    adjusting = [r for r in comparable if r.plan.adjustment != CRUDE and r.plan.adjusted_for]
+    sound = adjusting or comparable
+    if not sound:
+        return ["No rung without immortal time could be estimated: nothing is known of the effect."]
+    effects = [rung.log_hr for rung in sound if rung.log_hr is not None]
+    settled = [log_hr for log_hr in effects if log_hr["q97.5"] < 0.0 or log_hr["q2.5"] > 0.0]
+    removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
+    with_months = adjusting + [r for r in rest if r.plan.states is not None] or sound
+    return [
+        f"What follows is with {removed}.",
+        *months_sentences(with_months, horizon),
+        f"Of these {counted(len(sound), 'rung', 'rungs')}, {len(settled)} "
+        f"{'has' if len(settled) == 1 else 'have'} a 95 % interval without a hazard ratio of 1."
+        if settled
+        else "No 95 % interval of these rungs leaves out a hazard ratio of 1: the data do not "
+        "settle whether treatment helps or harms.",
+    ]
+
+
+def _adjusted(rungs: list[Rung], *, crude: bool) -> str:
+    """Name what was adjusted for; of crude rungs, that nothing was."""
+    sets: dict[frozenset[str], str] = {}
+    for rung in rungs:
+        sets.setdefault(frozenset(rung.plan.adjusted_for), ", ".join(rung.plan.adjusted_for))
+    names = " or for ".join(text for text in sets.values() if text)
+    if not crude:
+        return f"adjusted for {names}"
+    return f"nothing adjusted for but {names}" if names else "nothing adjusted for"
+
+
+def _fewest(rungs: list[Rung]) -> list[str]:
+    """Say which weighted comparison rests on the fewest effective patients."""
+    sizes = [
+        (size, arm, rung_label(rung))
+        for rung in rungs
+        for size, arm in zip(rung.ess or (), ("treated", "untreated"), strict=False)
+    ]
+    if not sizes:
+        return []
+    size, arm, label = min(sizes)
+    return [
+        f"The least certain weighted comparison is '{label}': it rests on effectively {size:.0f} "
+        f"{arm} patients."
+    ]
+
+
+def _exponential(rung: Rung, name: str) -> float:
+    """Return a summary of the hazard ratio, NaN where there is none."""
+    return np.nan if rung.log_hr is None else float(np.exp(rung.log_hr[name]))
+
+
+def _ratio(rung: Rung) -> str:
+    middle, low, high = (_exponential(rung, name) for name in ("median", "q2.5", "q97.5"))
+    return f"{middle:.2f}, {low:.2f} to {high:.2f}"

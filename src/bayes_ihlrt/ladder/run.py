@@ -1,0 +1,213 @@
+"""The bias ladder: one cohort under every design, from the naive contrast upward.
+
+References
+----------
+Suissa S. Immortal time bias in pharmacoepidemiology. Am J Epidemiol 2008;167:492-499,
+doi 10.1093/aje/kwm324.
+Hernan MA, Robins JM. Using big data to emulate a target trial. Am J Epidemiol 2016;183:758-764,
+doi 10.1093/aje/kwv254.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import xarray as xr
+
+from bayes_ihlrt.analysis.check import CohortSource, read_cohort, with_scales
+from bayes_ihlrt.analysis.fit import versions
+from bayes_ihlrt.analysis.notes import data_summary, identified, left_out
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import ConvergenceError, InputError
+from bayes_ihlrt.ladder.fit import fit_rung
+from bayes_ihlrt.ladder.null import NullSimulation, simulate_naive
+from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rungs import RungPlan, crude_model, plan_rungs
+from bayes_ihlrt.ladder.words import target_of
+from bayes_ihlrt.propensity.model import SeparationWarning
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.model import ModelSpec
+
+type Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class LadderResult:
+    """The bias ladder of a cohort.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        The data.
+    rungs : tuple of Rung
+        Most naive first; the first is estimated, another may say why it is not.
+    null : NullSimulation or None
+        What the naive rung shows without an effect; None with delayed entry.
+    horizon : float
+        Months of the restricted mean times.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> [rung.plan.rung for rung in ladder.rungs]
+    ['ever-never', 'landmark-3', 'split']
+    >>> round(ladder.naive_rows.provenance.immortal_months)
+    88
+    """
+
+    spec: AnalysisSpec
+    cohort: Cohort
+    rungs: tuple[Rung, ...]
+    null: NullSimulation | None
+    horizon: float
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data were simulated."""
+        return bool(self.cohort.attrs.get("synthetic", False))
+
+    @property
+    def naive_rows(self) -> PersonTime:
+        """Rows of the first rung: all patients."""
+        rows = self.rungs[0].person_time
+        if rows is None:
+            message = "the first rung is estimated"
+            raise AssertionError(message)
+        return rows
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Draws of every estimated rung, one group each."""
+        groups = {
+            f"{rung.plan.rung}, {rung.plan.adjustment}": rung.posterior
+            for rung in self.rungs
+            if rung.posterior is not None
+        }
+        return xr.DataTree.from_dict(groups)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whom every rung leaves out, since a covariate is missing; each rung says whom else.
+
+        Before that, that identifiers were kept.
+        """
+        dropped = self.cohort.dropped
+        gone = left_out(dropped, total=len(dropped) + len(self.naive_rows.patients))
+        return (*identified(self.cohort), *gone)
+
+    def _compares(self, rung: Rung) -> dict[str, str] | None:
+        return asdict(target_of(rung, self.horizon)) if rung.estimated else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``result.json``."""
+        return {
+            "schema": 1,
+            "name": self.spec.name,
+            "versions": versions(),
+            "seed": self.spec.sampler.seed,
+            "data": data_summary(self.cohort, self.naive_rows),
+            "notes": list(self.notes),
+            "horizon": self.horizon,
+            "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
+            "null_simulation": None if self.null is None else self.null.to_dict(),
+        }
+
+
+def bias_ladder(
+    spec: AnalysisSpec, data: CohortSource, *, stage: Stage | None = None
+) -> LadderResult:
+    """Run every design and adjustment that a specification and its data allow on one cohort.
+
+    A rung that the data do not allow, or whose draws are not to be trusted, says so in its `reason`
+    and does not stop the others. Without the naive rung there is no ladder: its faults are raised.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With a treatment; ``[propensity]`` adds weighted rungs, ``[visits]`` the sequential trials
+        and the clones, `response` in ``[ladder]`` the g-formula.
+    data : str, Path, Cohort, DataFrame or mapping
+        CSV file, name of a packaged data set, cohort, or columns in memory.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    LadderResult
+        Rungs side by side, and the naive rung's null simulation.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    SpecificationError
+        There is no treatment that starts during follow-up, or the naive design cannot be made.
+    ConvergenceError
+        The draws of the naive rung are not to be trusted.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> naive, *_, split = ladder.to_dict()["rungs"]
+    >>> naive["log_hr"]["q97.5"] < 0.0 < split["log_hr"]["q97.5"]
+    True
+    """
+    tell = stage or _silent
+    cohort = read_cohort(spec, data)
+    spec = with_scales(spec, cohort)
+    plans = plan_rungs(spec, cohort)
+    horizon = spec.ladder.horizon or spec.estimands.horizons[-1]
+    rungs: list[Rung] = []
+    for number, plan in enumerate(plans, start=1):
+        tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
+        attempt = _rung_or_reason if rungs else fit_rung
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SeparationWarning)
+            rung = attempt(spec, cohort, plan, horizon=horizon)
+        rungs.append(replace(rung, warnings=_separated(caught)))
+    tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
+    null = simulate_naive(
+        cohort,
+        _treatment_only(crude_model(spec)),
+        replicates=spec.ladder.null_replicates,
+        seed=spec.sampler.seed,
+    )
+    return LadderResult(spec, cohort, tuple(rungs), null, horizon)
+
+
+def _separated(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
+    """Keep what was said of separation with its rung; pass everything else on."""
+    for other in caught:
+        if not issubclass(other.category, SeparationWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    told = (str(w.message) for w in caught if issubclass(w.category, SeparationWarning))
+    return tuple(dict.fromkeys(told))
+
+
+def _rung_or_reason(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
+    """Return a rung, told to be impossible where these data do not allow it."""
+    try:
+        return fit_rung(spec, cohort, plan, horizon=horizon)
+    except InputError as error:
+        return Rung(plan, reason=" ".join(str(fault) for fault in error.faults))
+    except ConvergenceError as error:
+        return Rung(plan, reason=f"{error}.")
+
+
+def _treatment_only(model: ModelSpec) -> ModelSpec:
+    """Return the crude model without the modifier."""
+    name = str(model.treatment)
+    modifier = "" if model.modifier is None else model.modifier.name
+    priors = {k: v for k, v in model.priors.items() if modifier not in k.split(":")}
+    outcome = model.outcome.model_copy(update={"formula": name})
+    return ModelSpec(treatment=name, outcome=outcome, priors=priors, scales=model.scales)
+
+
+def _silent(_: str) -> None:
+    return None

@@ -1,0 +1,334 @@
+"""One rung of the bias ladder: its estimate, what it used, and how it is written.
+
+What a rung of the bias ladder reads from its draws.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt.analysis.notes import left_out, starts_left_out, without_events
+from bayes_ihlrt.analysis.propensity import patient_weights
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.estimands.contrasts import summarise
+from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import sample_population, treated_weights
+from bayes_ihlrt.ladder.rungs import RungPlan
+from bayes_ihlrt.names import STRATEGY, EstimandTarget
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.propensity.comparability import Comparability, Overlap
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.weighted.fit import WeightedFit
+
+type Summary = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """How many patients were treated at a decision in one stratum of a covariate, and how many not.
+
+    Parameters
+    ----------
+    stratum : str
+        For example ``"response 1"``.
+    treated, untreated : int
+        Patients with a decision in the stratum at which treatment was, or was not, started.
+    """
+
+    stratum: str
+    treated: int
+    untreated: int
+
+
+@dataclass(frozen=True)
+class ResponsePaths:
+    """Months gained by what treatment does to response, and by what it does to the event.
+
+    Parameters
+    ----------
+    given : dict of str to float
+        ``mean, sd, median, q2.5, q97.5`` of the months gained when treatment leaves the hazard of
+        response as it is without treatment: it acts on the event alone.
+    through : dict of str to float
+        The rest of the months gained, draw by draw: what the changed hazard of response adds.
+    log_hr_response : dict of str to float, or None
+        Treatment's log hazard ratio on response, averaged over the patients' values of the
+        modifier; None where treatment is not in that hazard.
+    """
+
+    given: Summary
+    through: Summary
+    log_hr_response: Summary | None
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """One rung of the ladder; where it could not be estimated, `reason` says why.
+
+    Parameters
+    ----------
+    plan : RungPlan
+        Design, adjustment, model and what it rests on.
+    log_hr : dict of str to float, or None
+        ``mean, sd, median, q2.5, q97.5`` of the treatment's log hazard ratio, averaged over the
+        modifier of the patients, or of those whom weights stand for, within each draw; None where
+        it could not be estimated, like all that follows.
+    log_hr_at : dict of float to dict
+        The same at values of the modifier.
+    rmst_difference : dict of str to float, or None
+        Restricted mean time treated minus untreated, months up to the horizon, averaged over
+        the same; of the g-formula and of clones treated within the grace period minus never. None
+        where covariates change during follow-up, or clones are not followed so long.
+    no_months : str or None
+        Why an estimated rung tells no months gained.
+    survival : dict of str to dict
+        Of clones: share alive at the horizon by strategy.
+    rmst_at : dict of float to dict
+        The same with everybody's modifier set to a value; empty where it is not defined.
+    by_response : ResponsePaths or None
+        Of the g-formula: what is gained through response and given response.
+    person_time : PersonTime or None
+        Rows that the rung uses; of the g-formula those of the event.
+    ess : tuple of float, or None
+        Effective numbers of treated and of untreated at entry; None without weights.
+    target : str or None
+        Population of the weights.
+    positivity : tuple of Stratum
+        Of weighted rungs: patients treated and not, by stratum of what treatment is decided on.
+    posterior : xarray.DataTree or None
+        Draws; of the g-formula one node a transition.
+    engine : str or None
+        What drew them.
+    reason : str or None
+        Why the rung could not be estimated; None where it was.
+    comparability : Comparability or None
+        Whether the weighted arms can be compared; None without weights.
+    warnings : tuple of str
+        What to know before the estimate is believed: covariates that separate the arms.
+    """
+
+    plan: RungPlan
+    log_hr: Summary | None = None
+    log_hr_at: dict[float, Summary] = field(default_factory=dict)
+    rmst_difference: Summary | None = None
+    no_months: str | None = None
+    survival: dict[str, Summary] = field(default_factory=dict)
+    rmst_at: dict[float, Summary] = field(default_factory=dict)
+    by_response: ResponsePaths | None = None
+    person_time: PersonTime | None = None
+    ess: tuple[float, float] | None = None
+    target: str | None = None
+    positivity: tuple[Stratum, ...] = ()
+    posterior: xr.DataTree | None = None
+    engine: str | None = None
+    reason: str | None = None
+    comparability: Comparability | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def estimated(self) -> bool:
+        """Whether there is an estimate; `reason` says why not."""
+        return self.log_hr is not None
+
+    @property
+    def overlap(self) -> Overlap:
+        """Whether its arms can be compared; good without weights."""
+        return Overlap.GOOD if self.comparability is None else self.comparability.overlap
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What has to be known before the estimate is believed, in sentences."""
+        first = () if self.comparability is None else (self.comparability.warning,)
+        told = (*first, *self.plan.notes, *self.warnings, *self.without_events)
+        return tuple(text for text in told if text)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Whom of its cohort the rung leaves out and why, in sentences."""
+        if self.person_time is None:
+            return []
+        dropped = self.person_time.provenance.dropped
+        total = len(dropped) + len(self.person_time.patients)
+        return [*left_out(dropped, total=total), *starts_left_out(self.person_time)]
+
+    @property
+    def _starts_left_out(self) -> list[str]:
+        return [] if self.person_time is None else starts_left_out(self.person_time)
+
+    @property
+    def without_events(self) -> list[str]:
+        """What follows where nobody had the event in an arm, in sentences."""
+        if self.person_time is None:
+            return []
+        name, weighted = self.plan.treatment.name, self.ess is not None
+        return without_events(self.person_time, name, weighted=weighted)
+
+    @property
+    def smallest(self) -> Stratum:
+        """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
+        return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
+        treated, control = self.ess or (None, None)
+        # Of clones there are hazard ratios by the modifier and no months.
+        lacking = self.rmst_difference is None or (bool(self.log_hr_at) and not self.rmst_at)
+        return {
+            "rung": self.plan.rung,
+            "adjustment": self.plan.adjustment,
+            "assumption": self.plan.assumption,
+            "log_hr": self.log_hr,
+            "log_hr_at": _listed(self.log_hr_at) if self.estimated else None,
+            "rmst_difference": self.rmst_difference,
+            "no_months": self.no_months,
+            "survival": self.survival or None,
+            "rmst_at": None if lacking else _listed(self.rmst_at),
+            "by_response": None if self.by_response is None else asdict(self.by_response),
+            "adjusted_for": list(self.plan.adjusted_for),
+            **_counts(self.person_time),
+            "ess_treated": treated,
+            "ess_control": control,
+            "target": self.target,
+            "positivity": [asdict(stratum) for stratum in self.positivity] or None,
+            "engine": self.engine,
+            "reason": self.reason,
+            "comparability": None if self.comparability is None else self.comparability.to_dict(),
+            "warnings": list(self.told),
+        }
+
+
+def _listed(at: Mapping[float, Summary]) -> list[dict[str, float]]:
+    return [{"at": value, **summary} for value, summary in at.items()]
+
+
+def _counts(rows: PersonTime | None) -> dict[str, Any]:
+    if rows is None:
+        names = ("patients", "events", "person_months", "immortal_months", "dropped")
+        return dict.fromkeys(names)
+    length = rows.columns["stop"].astype(float) - rows.columns["start"].astype(float)
+    return {
+        "patients": len(rows.patients),
+        "events": rows.events,
+        "person_months": float(length.sum()),
+        "immortal_months": rows.provenance.immortal_months,
+        "dropped": dict(Counter(rows.provenance.dropped.values())),
+    }
+
+
+Floats = NDArray[np.float64]
+
+
+def modifier_values(spec: AnalysisSpec) -> tuple[float, ...]:
+    """Return the values of the modifier at which an effect is read.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    tuple of float
+        Empty without a modifier.
+    """
+    return () if spec.modifier is None else spec.estimands.at
+
+
+def hazard_ratios_at(
+    spec: AnalysisSpec, fit: FittedModel, weights: Floats | None = None
+) -> dict[float, Summary]:
+    """Return the log hazard ratio of treatment at values of the modifier.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    fit : FittedModel
+        Draws.
+    weights : ndarray, shape (patients,), optional
+        What each patient weighs; equal weights by default.
+
+    Returns
+    -------
+    dict of float to dict
+        Summaries by value.
+    """
+    at = modifier_values(spec)
+    if not at:
+        return {}
+    values = log_hazard_ratio(fit, at, weights=weights)
+    return {value: summary_of(values[..., number]) for number, value in enumerate(at)}
+
+
+def months_gained(
+    fit: FittedModel, horizon: float, weights: Floats | None, modifier_at: float | None = None
+) -> Summary:
+    """Return restricted mean time treated less untreated.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        Draws.
+    horizon : float
+        Months.
+    weights : ndarray, shape (patients,), or None
+        What each patient weighs; None for equal weights.
+    modifier_at : float, optional
+        Set everybody's modifier to this value.
+
+    Returns
+    -------
+    dict of str to float
+        Months.
+    """
+    always = treated_from(0.0)
+    patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
+    months = rmst(fit, horizon, [always, NEVER], population=patients)
+    gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
+    return summary_of(gain)
+
+
+def summary_of(draws: xr.DataArray) -> Summary:
+    """Return the summary of draws as plain numbers.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dimensions ``chain, draw``.
+
+    Returns
+    -------
+    dict of str to float
+        ``mean, sd, median, q2.5, q97.5``.
+    """
+    return {str(name): float(value) for name, value in summarise(draws).items()}
+
+
+def target_weights(found: WeightedFit, chance: Floats) -> Floats | None:
+    """Return what each patient weighs in the population that a rung's weights stand for.
+
+    Parameters
+    ----------
+    found : WeightedFit
+        The rung.
+    chance : ndarray, shape (decisions,)
+        Probability of treatment.
+
+    Returns
+    -------
+    ndarray, shape (patients,), or None
+        None where it is everybody.
+    """
+    match found.analysis.target:
+        case EstimandTarget.ATE:
+            return None
+        case EstimandTarget.ATT:
+            return treated_weights(found.fit)
+        case target:
+            return patient_weights(found.analysis, chance)[target]

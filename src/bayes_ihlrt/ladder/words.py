@@ -1,0 +1,169 @@
+"""What each rung of the ladder compares: two strategies, in whom, over which months.
+
+Rungs that compare the same are told together; months of others answer another question, and hazard
+ratios of different designs are no estimates of one number even where all are right.
+
+What a rung of the ladder gains through response and what given response, in words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.ladder.rung import Rung, Summary
+from bayes_ihlrt.names import Crossover, DesignKind, EstimandTarget
+from bayes_ihlrt.spec.states import StatesSpec
+
+
+def response_sentence(rung: Rung) -> str:
+    """Return what a rung gains through response and what given response, in a sentence.
+
+    Parameters
+    ----------
+    rung : Rung
+        With `by_response`.
+
+    Returns
+    -------
+    str
+        Months with their 95 % intervals.
+    """
+    paths, total = rung.by_response, rung.rmst_difference
+    if paths is None or total is None:
+        message = "the rung has no response"
+        raise AssertionError(message)
+    response = "response" if rung.plan.states is None else _switch(rung.plan.states)
+    if paths.log_hr_response is None:
+        return (
+            f"All of the {_gained(total)} months gained are gained given {response}: treatment is "
+            f"taken not to change the hazard of {response}."
+        )
+    middle, low, high = (np.exp(paths.log_hr_response[q]) for q in ("median", "q2.5", "q97.5"))
+    return (
+        f"Of the {_gained(total)} months gained, {_gained(paths.through)} are gained through "
+        f"{response}, whose hazard treatment multiplies by {middle:.2f} ({low:.2f} to "
+        f"{high:.2f}), and {_gained(paths.given)} "
+        f"given {response}, with that path cut."
+    )
+
+
+def _switch(states: StatesSpec) -> str:
+    return "response" if states.response is None else states.response.switch
+
+
+def _gained(months: Summary) -> str:
+    return f"{months['median']:+.1f} ({months['q2.5']:+.1f} to {months['q97.5']:+.1f})"
+
+
+_WHO: Final = {
+    EstimandTarget.ATO.value: "those who might as well have been treated as not",
+    EstimandTarget.ATT.value: "the treated",
+    EstimandTarget.ATE.value: "everybody",
+    EstimandTarget.ATM.value: "those whom one-to-one matching would keep",
+    EstimandTarget.ENTROPY.value: "those whose treatment was open",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a rung compares.
+
+    Parameters
+    ----------
+    treated, control : str
+        The two strategies.
+    population : str
+        In whom.
+    window : str
+        Over which months.
+    """
+
+    treated: str
+    control: str
+    population: str
+    window: str
+
+    @property
+    def words(self) -> str:
+        """The comparison in one line."""
+        return f"{self.treated} against {self.control}, in {self.population}, {self.window}"
+
+
+def target_of(rung: Rung, horizon: float) -> Target:
+    """Return what a rung compares.
+
+    Parameters
+    ----------
+    rung : Rung
+        A rung of the ladder.
+    horizon : float
+        Months over which survival time is compared.
+
+    Returns
+    -------
+    Target
+        Two strategies, the population and the window.
+    """
+    treatment = rung.plan.treatment
+    who = "everybody" if rung.target is None else _WHO[rung.target]
+    zero = f"months 0 to {horizon:g}"
+    if rung.plan.grace is not None:
+        return Target(f"treated within {rung.plan.grace:g} months", "never treated", who, zero)
+    if treatment.design is DesignKind.LANDMARK:
+        month = float(rung.plan.rung.rpartition("-")[2])
+        whom = f"{who}, of those at risk at month {month:g}"
+        window = f"months {month:g} to {month + horizon:g}"
+        by = f"by month {month:g}"
+        return Target(f"treated {by}", f"not treated {by} (some are later)", whom, window)
+    if treatment.design is DesignKind.SEQUENTIAL:
+        later = treatment.crossover is Crossover.IGNORE
+        control = "not then (some are later)" if later else "not then nor later"
+        whom = f"{who}, at each decision"
+        return Target("treated at a decision", control, whom, f"{horizon:g} months from it")
+    return Target("treated from month 0", "never treated", who, zero)
+
+
+def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:
+    """Return the months gained, rungs that compare the same told together.
+
+    Parameters
+    ----------
+    rungs : sequence of Rung
+        Estimated rungs that are to be told.
+    horizon : float
+        Months over which survival time is compared.
+
+    Returns
+    -------
+    list of str
+        One sentence a comparison; that they answer different questions where there are several;
+        how many rungs tell no months.
+    """
+    groups: dict[Target, list[dict[str, float]]] = {}
+    for rung in rungs:
+        if rung.rmst_difference is not None:
+            groups.setdefault(target_of(rung, horizon), []).append(rung.rmst_difference)
+    told = [f"Months gained, {target.words}: {_range(found)}." for target, found in groups.items()]
+    if len(groups) > 1:
+        told.append(
+            "These are different questions, whose answers differ where all are right: compare "
+            "rungs within one line only, and hazard ratios of different designs not at all."
+        )
+    silent = sum(rung.rmst_difference is None for rung in rungs)
+    if silent:
+        verb = "tells" if silent == 1 else "tell"
+        told.append(f"{counted(silent, 'rung', 'rungs')} {verb} no months, for the reason given.")
+    return told
+
+
+def _range(found: Sequence[dict[str, float]]) -> str:
+    if len(found) == 1:
+        (one,) = found
+        return f"{one['median']:+.1f} ({one['q2.5']:+.1f} to {one['q97.5']:+.1f})"
+    middle = [summary["median"] for summary in found]
+    low, high = (f"{value:+.1f}" for value in (min(middle), max(middle)))
+    between = low if low == high else f"between {low} and {high}"
+    return f"{between} by {len(found)} rungs"

@@ -1,0 +1,1 @@
+"""Response, treatment, progression and death as states: the g-formula. No weighting."""

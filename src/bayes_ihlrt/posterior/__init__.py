@@ -1,0 +1,1 @@
+"""One posterior of one model, whatever the engine, with its diagnostics. No estimands."""

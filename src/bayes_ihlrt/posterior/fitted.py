@@ -1,0 +1,263 @@
+"""A fitted model: the specification bound to its data, and the draws.
+
+Which engine draws from a posterior: the one place where it is chosen.
+
+A posterior by the batched engine that shares compiled functions with its neighbours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_ihlrt._lazy import lazy_names
+from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import ConvergenceError
+from bayes_ihlrt.limits import MAX_K_HAT
+from bayes_ihlrt.model.graph import PreparedModel, build_graph, prepare
+from bayes_ihlrt.names import Engine
+from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.posterior.gate import Diagnosis, check_convergence
+from bayes_ihlrt.posterior.laplace import resampled
+from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+
+# JAX is loaded by those who ask for it.
+_LAPLACE: Final = "bayes_ihlrt.posterior.laplace"
+_load, _ = lazy_names(__name__, {"sample_laplace": _LAPLACE, "batch_engine": _LAPLACE})
+
+
+def sample(
+    model: pm.Model, settings: SamplerSpec | None = None, *, progress: bool = False
+) -> xr.DataTree:
+    """Draw from a model's posterior.
+
+    The first call compiles the model. Later calls with the same model object reuse the compiled
+    function with whatever values its `pm.Data` hold then: change outcomes, patient weights or
+    prior hyperparameters by ``pm.set_data`` and sample again.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A graph made by `build_model`.
+    settings : SamplerSpec, optional
+        Engine, draws, chains, seed.
+    progress : bool
+        Show the progress bar of NUTS; the Laplace engine takes seconds and has none.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by patient), ``log_prior``,
+        ``observed_data`` and ``constant_data``; dimensions ``chain, draw, patient, ...``. The
+        attribute ``engine`` says what drew them.
+
+    Raises
+    ------
+    ConvergenceError
+        The Laplace engine found no posterior mode.
+
+    See Also
+    --------
+    bayes_ihlrt.posterior.gate.check_convergence : Refuses draws that are not to be trusted.
+
+    Examples
+    --------
+    With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
+
+    >>> from bayes_ihlrt.model.graph import build_graph
+    >>> tree = sample(build_graph(prepared), SamplerSpec(engine="laplace", draws=250))
+    >>> tree["log_likelihood"]["time"].dims
+    ('chain', 'draw', 'patient')
+    """
+    settings = settings or SamplerSpec()
+    match settings.engine:
+        case Engine.NUTS:
+            return nuts.sample(model, settings, progress=progress)
+        case Engine.LAPLACE:
+            draw = cast("Callable[[pm.Model, SamplerSpec], xr.DataTree]", _load("sample_laplace"))
+            return draw(model, settings)
+
+
+def compile_model(model: pm.Model, settings: SamplerSpec) -> None:
+    """Compile a model for an engine, once for the life of the model object.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A graph made by `build_model`.
+    settings : SamplerSpec
+        Which engine.
+    """
+    match settings.engine:
+        case Engine.NUTS:
+            nuts.compile_model(model)
+        case Engine.LAPLACE:
+            convert = cast("Callable[[pm.Model], object]", _load("batch_engine"))
+            convert(model)
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A posterior with everything needed to interpret it.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification, encoder, hazard and priors.
+    person_time : PersonTime
+        The rows that were fitted.
+    tree : xarray.DataTree
+        Draws and their diagnostics.
+    convergence : Convergence, Approximation or WeightedDiagnosis
+        Worst diagnostics, by the engine that drew.
+    reference : ndarray, shape (samples,), optional
+        Log relative hazard of the patient whose hazard the baseline is; of covariates all 0 if
+        left out. Predictors are relative to it.
+
+    Examples
+    --------
+    With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")`` and ``fit = result.fit``:
+
+    >>> fit.posterior["ihlrt"].dims, fit.coefficients.shape
+    (('chain', 'draw'), (4000, 5))
+    >>> sorted(fit.baseline)
+    ['log_rate', 'log_shape']
+    """
+
+    prepared: PreparedModel
+    person_time: PersonTime
+    tree: xr.DataTree
+    convergence: Diagnosis
+    reference: Floats | None = None
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior draws, dimensions ``chain, draw, ...``."""
+        return self.tree["posterior"].to_dataset()
+
+    def draws(self, name: str) -> Floats:
+        """Return a parameter's draws with chain and draw joined, shape (samples, ...)."""
+        values = self.posterior[name].to_numpy()
+        return values.reshape(-1, *values.shape[2:]).astype(np.float64)
+
+    @property
+    def coefficients(self) -> Floats:
+        """Log hazard ratios in the order of the design matrix, shape (samples, covariates)."""
+        columns = self.prepared.encoder.columns
+        samples = self.posterior.sizes["chain"] * self.posterior.sizes["draw"]
+        if not columns:
+            return np.empty((samples, 0))
+        return np.stack([self.draws(name) for name in columns], axis=1)
+
+    @property
+    def baseline(self) -> dict[str, Floats]:
+        """Parameters of the baseline hazard, shape (samples,) or (samples, intervals)."""
+        return {name: self.draws(name) for name in self.prepared.hazard.parameters}
+
+
+def fit_model(
+    spec: ModelSpec,
+    person_time: PersonTime,
+    settings: SamplerSpec | None = None,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+) -> FittedModel:
+    """Fit a model to person-time, by NUTS unless the settings say otherwise.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows, months.
+    settings : SamplerSpec, optional
+        Engine, draws, chains, seed.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    FittedModel
+        The posterior.
+
+    Raises
+    ------
+    SpecificationError
+        When specification and data do not fit together.
+    ConvergenceError
+        When the draws are not to be trusted.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.analysis.check import check_analysis
+    >>> from bayes_ihlrt.spec.read import load_spec
+    >>> checked = check_analysis(load_spec("heart"), "heart")
+    >>> quick = SamplerSpec(engine="laplace", draws=250)
+    >>> fit = fit_model(checked.spec.model, checked.person_time, quick)
+    >>> fit.posterior["transplant"].shape
+    (4, 250)
+    """
+    prepared = prepare(spec, person_time)
+    tree = sample(build_graph(prepared), settings, progress=progress)
+    found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
+    return FittedModel(prepared, person_time, tree, found)
+
+
+def fit_shared(
+    spec: ModelSpec, person_time: PersonTime, settings: SamplerSpec, *, fall_back: bool = True
+) -> FittedModel:
+    """Fit a model by the batched engine, and by NUTS where that is not good enough.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    person_time : PersonTime
+        Rows, months.
+    settings : SamplerSpec
+        Draws, chains, seed.
+    fall_back : bool
+        Draw by NUTS where k-hat is too high; otherwise that is an error.
+
+    Returns
+    -------
+    FittedModel
+        ``tree.attrs["engine"]`` says which engine drew; without log-likelihood by patient for
+        the batched engine.
+
+    Raises
+    ------
+    ConvergenceError
+        The effective sample size of the approximation is too small, or NUTS was needed and its
+        draws are not to be trusted.
+    """
+    prepared = prepare(spec, person_time)
+    shared = outcome_engine(prepared)
+    members = shared.members({"weight": prepared.arrays.data["weight"][None]})
+    found = shared.engine.posteriors(members, draws=settings.total, seed=settings.seed)
+    k_hat = float(found.diagnostics["k_hat"][0])
+    if not k_hat <= MAX_K_HAT and not fall_back:
+        problem = f"the Laplace approximation does not hold (Pareto k-hat {k_hat:.2f})"
+        raise ConvergenceError(problem, "Choose the flexible baseline in [outcome.hazard]")
+    if not k_hat <= MAX_K_HAT:
+        nuts = settings.model_copy(update={"engine": Engine.NUTS})
+        return fit_model(spec, person_time, nuts)
+    posterior, stats = resampled(found, settings)
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    tree.attrs = {
+        "engine": Engine.LAPLACE.value,
+        "seed": settings.seed,
+    }
+    return FittedModel(prepared, person_time, tree, check_convergence(tree))

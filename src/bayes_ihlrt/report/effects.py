@@ -1,0 +1,337 @@
+"""The treatment under the chosen and a flexible baseline hazard: tables and sentences.
+
+Does the effect depend on the modifier: statements on the terminal, prior beside posterior.
+
+Numbers needed to treat in words: to benefit, to harm, through infinitely many.
+
+Balance of the propensities on the terminal, before and after weighting.
+
+References
+----------
+Altman DG. Confidence intervals for the number needed to treat. BMJ 1998;317:1309-1312,
+doi 10.1136/bmj.317.7168.1309.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from rich.table import Table as RichTable
+
+from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison
+from bayes_ihlrt.analysis.interaction import InteractionResult
+from bayes_ihlrt.analysis.propensity import PropensityResult
+from bayes_ihlrt.propensity.balance import BALANCED, EVERYBODY
+from bayes_ihlrt.report.table import (
+    Column,
+    Record,
+    Table,
+    estimate,
+    figure,
+    interval,
+    number,
+    own_values,
+    text,
+)
+
+_UNDEFINED: Final = "not defined"
+_SUMMARY: Final = ("median", "q2.5", "q97.5")
+_LIMITS: Final = ("q2.5", "median", "q97.5")
+
+
+def baseline_panel(found: BaselineComparison) -> RichTable:
+    """Return the table of the treatment's effect by baseline hazard.
+
+    Parameters
+    ----------
+    found : BaselineComparison
+        Of a result.
+
+    Returns
+    -------
+    rich.table.Table
+        One row a baseline.
+    """
+    months = f"Months gained of {found.horizon:g}"
+    title = "Treatment by baseline hazard"
+    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for heading in ("HR", "95 %", months, "95 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [(f"chosen: {found.chosen.hazard}", found.chosen)]
+    if found.flexible is not None and found.flexible is not found.chosen:
+        rows.append((f"flexible: {found.flexible.hazard}", found.flexible))
+    for name, part in rows:
+        ratio = {key: math.exp(value) for key, value in part.log_hr.items()}
+        gain = part.rmst_difference or {}
+        table.add_row(
+            name,
+            number(ratio["median"], 2),
+            interval(ratio["q2.5"], ratio["q97.5"], digits=2),
+            number(gain.get("median"), 2, missing=_UNDEFINED),
+            interval(gain.get("q2.5"), gain.get("q97.5"), digits=2),
+        )
+    return table
+
+
+def flexible_sentences(found: BaselineComparison | None) -> tuple[str, ...]:
+    """Return the effect under a flexible baseline, where treatment changes during follow-up.
+
+    Parameters
+    ----------
+    found : BaselineComparison or None
+        Of a result.
+
+    Returns
+    -------
+    tuple of str
+        One sentence; none where the chosen baseline is the flexible one.
+    """
+    if found is None:
+        return ()
+    if found.flexible is None:
+        return (
+            "The effect under a flexible baseline hazard could not be estimated, so nothing shows "
+            f"whether the {found.chosen.hazard} baseline decides it: {found.reason}",
+        )
+    if found.flexible is found.chosen:
+        return ()
+    low, middle, high = (
+        math.exp(found.flexible.log_hr[key]) for key in ("q2.5", "median", "q97.5")
+    )
+    numbers = f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f})"
+    if found.differs:
+        return (
+            f"Under a flexible baseline hazard ({found.flexible.hazard}) the hazard ratio is "
+            f"{numbers}, against {math.exp(found.chosen.log_hr['median']):.2f} under the chosen "
+            f"{found.chosen.hazard} baseline: the shape of the hazard decides, and what follows "
+            "rests on the chosen one.",
+        )
+    return (
+        f"Under a flexible baseline hazard ({found.flexible.hazard}) it is much the same: hazard "
+        f"ratio {numbers}.",
+    )
+
+
+def baseline_table(found: Mapping[str, Any]) -> Table:
+    """Return the table of a report.
+
+    Parameters
+    ----------
+    found : mapping
+        ``baseline`` of ``result.json``.
+
+    Returns
+    -------
+    Table
+        One row a baseline: hazard ratio and months gained.
+    """
+    parts = {"chosen": found["chosen"]}
+    if found["flexible"] is not None and found["flexible"] != found["chosen"]:
+        parts["flexible"] = found["flexible"]
+    rows = []
+    for role, part in parts.items():
+        gain = part["rmst_difference"] or {}
+        row: dict[str, Any] = {"baseline": f"{role}: {part['hazard']}"}
+        row |= {f"hr_{key}": math.exp(part["log_hr"][key]) for key in _SUMMARY}
+        row |= {f"gain_{key}": gain.get(key) for key in _SUMMARY}
+        rows.append(row)
+    months = f"Months gained of {found['horizon']:g} (95 % interval)"
+    columns = (
+        text("Baseline hazard", "baseline"),
+        estimate("Hazard ratio (95 % interval)", 2, middle="hr_median", ends=_ends("hr")),
+        estimate(months, 2, middle="gain_median", ends=_ends("gain")),
+    )
+    return Table("baseline", "Treatment by baseline hazard", columns, tuple(rows))
+
+
+def _ends(name: str) -> tuple[str, str]:
+    return f"{name}_q2.5", f"{name}_q97.5"
+
+
+def interaction_panel(found: InteractionResult, modifier: str, *, drawn: str) -> RichTable:
+    """Return the table of statements about the interaction.
+
+    Parameters
+    ----------
+    found : InteractionResult
+        Of a fitted analysis.
+    modifier : str
+        Name of the modifier.
+    drawn : str
+        What a probability after the data is of: posterior, bootstrap.
+
+    Returns
+    -------
+    rich.table.Table
+        One row a statement.
+    """
+    title = f"Does the effect depend on {modifier}? Probability before and given the data"
+    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in ("prior", drawn):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found.statements:
+        cells = (number(chance, 2, missing="-") for chance in (each.prior, each.posterior))
+        table.add_row(each.words, *cells)
+    return table
+
+
+def crossing_sentence(found: InteractionResult, modifier: str) -> str:
+    """Return where over the modifier the chance of a lower hazard passes the highest level.
+
+    Parameters
+    ----------
+    found : InteractionResult
+        Of a fitted analysis.
+    modifier : str
+        Name of the modifier.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    crossed = found.crossings["prob_benefit"]
+    level = max(each.level for each in crossed)
+    here = [each for each in crossed if each.level == level]
+    low, high = (float(found.curve["value"][end]) for end in (0, -1))
+    chance = f"The probability that the hazard is lowered reaches {level:g}"
+    if here[0].at is None:
+        where = {
+            "everywhere": f"at every {modifier} of the cohort",
+            "nowhere": f"at no {modifier} of the cohort",
+        }[here[0].above]
+        return f"{chance} {where} ({low:.3g} to {high:.3g})."
+    if [each.above for each in here] == ["higher", "lower"]:
+        between = " and ".join(f"{each.at:.3g}" for each in here)
+        return f"{chance} between {modifier} {between} (cohort: {low:.3g} to {high:.3g})."
+    way = {"higher": "above", "lower": "below"}
+    parts = [f"{way[each.above]} {modifier} {each.at:.3g}" for each in here]
+    return f"{chance} {' and '.join(parts)} (cohort: {low:.3g} to {high:.3g})."
+
+
+NEEDED: Final = "number_needed_to_treat"
+_MANY: Final = "infinitely many"
+
+
+def needed_table(rows: Sequence[Record], modifier: str) -> Table:
+    """Return the table of numbers needed to treat.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Estimands of ``result.json`` named ``number_needed_to_treat``.
+    modifier : str
+        Name of the effect modifier; empty for none.
+
+    Returns
+    -------
+    Table
+        One row for each month and value of the modifier.
+    """
+    columns = [figure("Event-free at month", "horizon", 0)]
+    if modifier:
+        columns.append(
+            Column(
+                modifier,
+                lambda row: (
+                    own_values(row["population"]) if row["at"] is None else f"{row['at']:g}"
+                ),
+                "at",
+            )
+        )
+    columns.append(
+        Column("Patients treated for one more to be event-free (95 %)", _words, "median")
+    )
+    note = (
+        "One over the difference in survival. To harm: for one fewer to be event-free. Where the "
+        "difference may be of either sign, the interval runs through infinitely many."
+    )
+    return Table("needed", "Number needed to treat", tuple(columns), tuple(rows), note)
+
+
+def needed_words(middle: float | None, low: float | None, high: float | None) -> str:
+    """Return a number needed to treat with its interval.
+
+    Parameters
+    ----------
+    middle : float or None
+        One over the median difference; None where that is 0.
+    low, high : float or None
+        One over the upper and the lower limit of the difference.
+
+    Returns
+    -------
+    str
+        In words.
+
+    Examples
+    --------
+    >>> needed_words(9.2, 5.1, 40.0)
+    '9 to benefit (5 to 40)'
+    >>> needed_words(9.2, 5.1, -30.0)
+    '9 to benefit (5 to benefit, through infinitely many, to 30 to harm)'
+    >>> needed_words(-10.0, -20.0, -5.0)
+    '10 to harm (5 to 20)'
+    """
+    ends = [value for value in (low, high) if value is not None]
+    if len(ends) == 2 and ends[0] * ends[1] > 0.0:
+        least, most = sorted(abs(value) for value in ends)
+        return f"{_told(middle)} ({least:,.0f} to {most:,.0f})"
+    return f"{_told(middle)} ({_told(low)}, through {_MANY}, to {_told(high)})"
+
+
+def _words(record: Record) -> str:
+    return needed_words(record["median"], record["q2.5"], record["q97.5"])
+
+
+def _told(value: float | None) -> str:
+    if value is None:
+        return _MANY
+    return f"{abs(value):,.0f} to {'benefit' if value > 0.0 else 'harm'}"
+
+
+_TOO_FEW: Final = "too few"
+
+
+def balance_panel(found: PropensityResult) -> RichTable | None:
+    """Return the table of balance of the covariates.
+
+    Parameters
+    ----------
+    found : PropensityResult
+        Propensities of an analysis.
+
+    Returns
+    -------
+    rich.table.Table or None
+        One row for each covariate: standardised mean differences over everybody, and the largest
+        one in any third of the modifier; None without covariates.
+    """
+    if found.balance is None:
+        return None
+    within = found.balance.sizes["subset"] > 1
+    title = f"Standardised mean difference, treated - untreated (balanced below {BALANCED:g})"
+    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    heads = ["before weighting", f"after weighting ({found.target.value})"]
+    for head in [*heads, *(["largest in a third of the modifier"] if within else [])]:
+        table.add_column(head, justify="right", no_wrap=True)
+    everybody = found.balance["smd"].sel(subset=EVERYBODY)
+    thirds = found.balance["smd"].drop_sel(subset=EVERYBODY).sel(sample="weighted")
+    for covariate in found.balance["covariate"].to_numpy():
+        own = everybody.sel(covariate=covariate)
+        cells = [_difference(float(own.sel(sample=name))) for name in ("unweighted", "weighted")]
+        if within:
+            values = thirds.sel(covariate=covariate).to_numpy()
+            known = values[~np.isnan(values)]
+            worst = known[np.abs(known).argmax()] if known.size else np.nan
+            cells.append(_difference(float(worst)))
+        table.add_row(str(covariate), *cells)
+    return table
+
+
+def _difference(value: float) -> str:
+    return _TOO_FEW if np.isnan(value) else f"{value:+.2f}"

@@ -1,0 +1,308 @@
+"""Tables of a fitted analysis, from what it wrote."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from bayes_ihlrt.analysis.fit import draws_name
+from bayes_ihlrt.report.effects import NEEDED, baseline_table, needed_table
+from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.table import (
+    Column,
+    Record,
+    Table,
+    count,
+    estimate,
+    facts_table,
+    figure,
+    own_values,
+    plain_table,
+    text,
+)
+
+_QUANTITIES: Final = {
+    "survival": ("Survival at month {:g}", 2),
+    "rmst": ("Event-free months of {:g}", 1),
+    "median_survival": ("Median survival, months", 1),
+}
+_INTERVAL: Final = "95 % interval"
+_UNREACHED: Final = "not reached"
+_NOT_MCMC: Final = "-"
+_SUMMARY: Final = ("median", "q2.5", "q97.5")
+
+
+def fit_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of results of a fitted analysis.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Hazard ratios and values of the modifier (with a treatment), survival, parameters.
+    """
+    rows: list[Mapping[str, Any]] = output.result["estimands"]
+    modifier = output.spec.modifier
+    name = "" if modifier is None else modifier.name
+    drawn = draws_name(output.result["diagnostics"]["engine"])
+    found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
+    if output.result.get("baseline") is not None:
+        found.append(baseline_table(output.result["baseline"]))
+    if output.brief["curves"]["values"]:
+        found.append(_by_modifier(output.brief["curves"], name))
+    needed = [row for row in rows if row["estimand"] == NEEDED]
+    known = {*_QUANTITIES, "hazard_ratio", NEEDED}
+    further = [row for row in rows if row["estimand"] not in known]
+    found.append(_survival(rows, name))
+    if needed:
+        found.append(needed_table(needed, name))
+    if further:
+        found.append(plain_table("further", "Further quantities", further, interactive=True))
+    interaction = _interaction(output.result.get("interaction") or {}, drawn)
+    return (*found, *interaction, _parameters(output))
+
+
+def prior_table(output: Output) -> Table:
+    """Return the table of priors.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    Table
+        Each prior in words, with where it comes from.
+    """
+    columns = (
+        text("Parameter", "parameter"),
+        text("Prior", "prior"),
+        text("From", "source"),
+    )
+    note = "Coefficients are log hazard ratios; those of a propensity model log odds ratios."
+    return Table("priors", "Prior of every parameter", columns, tuple(output.brief["priors"]), note)
+
+
+def propensity_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of comparability.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Balance, effective sizes, overlap; none without a propensity.
+    """
+    found = output.result["propensity"]
+    if found is None:
+        return ()
+    difference = "standardised mean difference"
+    balance = Table(
+        "balance",
+        "Balance of the covariates, treated - untreated",
+        (
+            text("Covariate", "covariate"),
+            text("Among", "subset"),
+            figure(f"Before weighting ({difference})", "unweighted", 2, missing="too few"),
+            figure(f"After weighting ({difference})", "weighted", 2, missing="too few"),
+        ),
+        tuple(found["balance"]),
+        "Below 0.1 in size counts as balanced.",
+        interactive=True,
+    )
+    sizes = plain_table("sizes", "Patients and effective numbers", found["sizes"])
+    overlap = plain_table(
+        "overlap",
+        "Overlap: decisions, and the share beyond all propensities of the other arm",
+        found["overlap"],
+    )
+    return tuple(table for table in (balance, sizes, overlap) if table.records)
+
+
+def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
+    records = tuple(row for row in rows if row["estimand"] == "hazard_ratio")
+
+    def own(row: Record) -> str:
+        return own_values(row["population"]) if modifier else "all"
+
+    columns = (
+        Column(modifier or "Patients", lambda row: _value(row["at"], own(row)), "at"),
+        estimate(f"Hazard ratio ({_INTERVAL})", 2),
+        figure("P(hazard ratio < 1)", "prob_benefit", 2),
+        figure("Prior probability", "prior_prob_benefit", 2),
+    )
+    note = f"Below 1: the hazard is lower with treatment. P: {drawn} probability."
+    return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
+
+
+def _interaction(found: Mapping[str, Any], drawn: str) -> list[Table]:
+    """Interaction on every scale, where the analysis tells it."""
+    if not found:
+        return []
+    titles = {
+        "statements": "Statements on the interaction, before and after the data",
+        "crossings": "Where the probability of benefit crosses a level",
+    }
+    listed = [
+        plain_table(f"interaction-{name}", title, _named_by(drawn, found[name]))
+        for name, title in titles.items()
+        if found.get(name)
+    ]
+    return [facts_table("interaction", "Interaction of treatment and modifier", found), *listed]
+
+
+def _named_by(drawn: str, records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Call probabilities given the data what they are."""
+    return [{drawn if k == "posterior" else k: v for k, v in row.items()} for row in records]
+
+
+def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
+    horizon = curves["horizons"][-1]
+    records = []
+    for found in curves["sets"]:
+        ratio = found["hazard_ratio"]
+        record: dict[str, Any] = {"at": found["at"], "horizon": horizon}
+        record |= _named("hr", ratio)
+        record |= {name: ratio.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
+        for name in ("rmst", "survival_at"):
+            record |= _named(name, found[name][-1].get("difference", {}))
+        records.append(record)
+    who = curves.get("population", "the cohort")
+    own = "cohort's own" if who == "the cohort" else "their own"
+    columns = (
+        Column(modifier, lambda row: _value(row["at"], own), "at"),
+        _named_estimate(f"Hazard ratio ({_INTERVAL})", "hr", 2),
+        figure("P(hazard ratio < 1)", "prob_benefit", 2),
+        figure("Prior probability", "prior_prob_benefit", 2),
+        _named_estimate(f"Event-free months gained of {horizon:g} ({_INTERVAL})", "rmst", 1),
+        _named_estimate(f"Survival gained at month {horizon:g} ({_INTERVAL})", "survival_at", 2),
+    )
+    note = (
+        f"Everybody's {modifier} set to the value in the first column, averaged over "
+        f"{who}. {modifier} is an effect modifier: nobody "
+        "intervenes on it."
+    )
+    title = f"Effect of treatment at values of {modifier}"
+    return Table("by-modifier", title, columns, tuple(records), note)
+
+
+def _survival(rows: Iterable[Record], modifier: str) -> Table:
+    """Strategies side by side; the CSV file keeps one estimand a row."""
+    rows = [row for row in rows if row["estimand"] in _QUANTITIES]
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for row in rows:
+        groups.setdefault((row["estimand"], row["horizon"], row["at"]), []).append(row)
+    names = list(dict.fromkeys(row["strategy"] for row in rows if row["strategy"]))
+    order = list(_QUANTITIES)
+    keys = sorted(groups, key=lambda key: (order.index(key[0]), key[1] or 0.0))
+    records = tuple(_side_by_side(key, groups[key]) for key in keys)
+    columns = [Column("Quantity", _quantity, "order", numeric=False)]
+    if modifier:
+        own = own_values(rows[0]["population"] if rows else "sample")
+        columns.append(Column(modifier, lambda row: _value(row["at"], own), "at"))
+    columns += [_scaled(f"{_capital(name)} ({_INTERVAL})", name, _UNREACHED) for name in names]
+    if len(names) == 2:
+        columns.append(_scaled(f"Difference ({_INTERVAL})", "difference", "not defined"))
+        columns.append(figure("P(benefit)", "prob_benefit", 2))
+        columns.append(figure("Prior probability", "prior_prob_benefit", 2))
+    note = "Averaged over the patients within each draw. Event-free months: restricted mean."
+    title = "Survival by strategy"
+    return Table("survival", title, tuple(columns), records, note, tidy=tuple(rows))
+
+
+def _side_by_side(key: tuple[Any, ...], rows: Iterable[Record]) -> Record:
+    estimand, horizon, at = key
+    record: dict[str, Any] = {"estimand": estimand, "horizon": horizon, "at": at}
+    record["order"] = f"{list(_QUANTITIES).index(estimand)} {horizon or 0.0:08.2f}"
+    record |= {"prob_benefit": None, "prior_prob_benefit": None}
+    for row in rows:
+        name = row["strategy"] or "difference"
+        record |= {f"{name} {part}": row[part] for part in _SUMMARY}
+        if row["contrast"] is not None:
+            record |= {name: row.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
+    return record
+
+
+def _scaled(label: str, name: str, missing: str) -> Column:
+    """An estimate with as many decimals as its quantity has."""
+
+    def show(record: Record) -> str:
+        digits = _QUANTITIES[record["estimand"]][1]
+        middle, low, high = (f"{name} {part}" for part in _SUMMARY)
+        column = estimate(label, digits, middle=middle, ends=(low, high), missing=missing)
+        return column.show(record)
+
+    return Column(label, show, f"{name} median")
+
+
+def _parameters(output: Output) -> Table:
+    units: Mapping[str, str] = output.brief["units"]
+    records = []
+    for name, summary in output.result["parameters"].items():
+        ess = [summary[key] for key in ("ess_bulk", "ess_tail") if summary[key] is not None]
+        ratio = {
+            f"hr {part}": math.exp(summary[part])
+            if name in units and summary[part] is not None
+            else None
+            for part in _SUMMARY
+        }
+        records.append(
+            {
+                "parameter": name,
+                "unit": units.get(name, ""),
+                **summary,
+                **ratio,
+                "ess": min(ess) if ess else None,
+            }
+        )
+    columns = (
+        Column("Parameter", _with_unit, "parameter", numeric=False),
+        figure("Mean", "mean", 2),
+        figure("SD", "sd", 2),
+        estimate(f"Median ({_INTERVAL})", 2),
+        estimate(
+            f"Hazard ratio ({_INTERVAL})",
+            2,
+            middle="hr median",
+            ends=("hr q2.5", "hr q97.5"),
+            missing="",
+        ),
+        figure("R-hat", "r_hat", 3, missing=_NOT_MCMC),
+        count("Effective sample", "ess", missing=_NOT_MCMC),
+        figure("Monte Carlo error of the mean", "mcse_mean", 3, missing=_NOT_MCMC),
+    )
+    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
+    title = "Parameters"
+    return Table("parameters", title, columns, tuple(records), note, interactive=True)
+
+
+def _quantity(record: Record) -> str:
+    return _QUANTITIES[record["estimand"]][0].format(record["horizon"])
+
+
+def _with_unit(record: Record) -> str:
+    return f"{record['parameter']} ({record['unit']})" if record["unit"] else record["parameter"]
+
+
+def _value(value: float | None, missing: str) -> str:
+    return missing if value is None else f"{value:g}"
+
+
+def _named(name: str, summary: Record) -> dict[str, Any]:
+    return {f"{name} {part}": summary.get(part) for part in _SUMMARY}
+
+
+def _named_estimate(label: str, name: str, digits: int) -> Column:
+    middle, low, high = (f"{name} {part}" for part in _SUMMARY)
+    return estimate(label, digits, middle=middle, ends=(low, high))
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,191 @@
+"""A checked analysis on the terminal: what would be fitted.
+
+Patients at time zero by treatment, from the fitted analysis to the report.
+"""
+
+import math
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bayes_ihlrt.analysis.check import CheckedAnalysis
+from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.analysis.prior import prior_words
+from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.table import Table, figure, text
+
+_UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
+_BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
+
+
+def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
+    """Return the table of `table_one` as plain data.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict or None
+        ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
+        where an arm has nobody.
+    """
+    treatment = result.spec.treatment
+    if treatment is None:
+        return None
+    landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
+    try:
+        found = table_one(result.checked.cohort, treatment.name, landmark=landmark)
+    except RefusedError:
+        # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
+        return None
+    if not found.rows:
+        return None
+    return {
+        "arms": list(found.arms),
+        "patients": list(found.patients),
+        "rows": [
+            {
+                "name": row.name,
+                "treated": row.treated,
+                "untreated": row.untreated,
+                "smd": row.smd if math.isfinite(row.smd) else None,
+            }
+            for row in found.rows
+        ],
+        "note": found.note,
+    }
+
+
+def characteristics_table(output: Output) -> Table | None:
+    """Return the table of patients at time zero.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    Table or None
+        A row a covariate or level, with the standardised mean difference; None where
+        `brief_characteristics` is.
+    """
+    found = output.brief["table_one"]
+    if found is None:
+        return None
+    treated, untreated = (
+        f"{arm} (n = {count:,})"
+        for arm, count in zip(found["arms"], found["patients"], strict=True)
+    )
+    columns = (
+        text("Characteristic", "name"),
+        text(treated, "treated"),
+        text(untreated, "untreated"),
+        figure("Standardised mean difference", "smd", 2, missing="not defined"),
+    )
+    note = f"{_UNITS} {_BALANCED} {found['note']}"
+    return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)
+
+
+def print_check(console: Console, checked: CheckedAnalysis) -> None:
+    """Print what would be fitted.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    checked : CheckedAnalysis
+        Specification and data that belong together.
+    """
+    for note in checked.notes:
+        console.print(Text(note, style="bold"))
+    console.print(Text(f"{checked.spec.name}: nothing was sampled, no fault was found"))
+    console.print()
+    console.print(_counts(checked))
+    console.print()
+    console.print(_priors(checked))
+
+
+def _counts(checked: CheckedAnalysis) -> RichTable:
+    summary, spec = checked.to_dict(), checked.spec
+    data = summary["data"]
+    table = RichTable(box=None, show_header=False, pad_edge=False)
+    lines = {
+        "data": f"{data['name'] or 'data'}, fingerprint {data['fingerprint'][:12]}",
+        "patients": f"{data['patients']:,}",
+        "rows": f"{data['rows']:,}",
+        "events": f"{data['events']:,}",
+        "person-months": f"{data['months']:,.1f}",
+    }
+    for state in ("untreated", "treated"):
+        if (found := summary[state]) is not None:
+            lines[state] = (
+                f"{found['patients']:,.0f} patients, {found['events']:,.0f} events, "
+                f"{found['months']:,.1f} person-months"
+            )
+    group = f", {spec.outcome.group}" if spec.outcome.group else ""
+    lines |= {
+        "design": summary["design"],
+        "hazard": spec.outcome.hazard.family.value,
+        "terms": (", ".join(summary["terms"]) or "none") + group,
+        "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
+        **_propensity_lines(checked),
+        "sampler": _sampler(checked),
+    }
+    for name, words in lines.items():
+        table.add_row(name, words)
+    return table
+
+
+def _priors(checked: CheckedAnalysis) -> RichTable:
+    table = RichTable(box=None, pad_edge=False)
+    for column in ("parameter", "prior", "from"):
+        table.add_column(column)
+    for name, stated in checked.priors.items():
+        table.add_row(name, prior_words(stated.prior), stated.source)
+    if checked.propensity is not None:
+        for name, stated in checked.propensity.initiation.priors.items():
+            table.add_row(f"propensity: {name}", prior_words(stated.prior), stated.source)
+    return table
+
+
+def _sampler(checked: CheckedAnalysis) -> str:
+    sampler, propensity = checked.spec.sampler, checked.spec.propensity
+    if propensity is not None and propensity.adjust is not Adjustment.NONE:
+        return f"{propensity.uncertainty.value}, {sampler.total:,} draws, seed {sampler.seed}"
+    return f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}"
+
+
+def _share(checked: CheckedAnalysis) -> str:
+    return f"{checked.person_time.events / checked.n_parameters:.1f}"
+
+
+def _propensity_lines(checked: CheckedAnalysis) -> dict[str, str]:
+    """What a check says of the propensity model, by heading; empty without ``[propensity]``."""
+    found = checked.propensity
+    if found is None:
+        return {}
+    spec, decisions = found.spec, found.emulation.decisions
+    group = f" + {spec.group}" if spec.group else ""
+    used = (
+        "describes balance, adjusts nothing"
+        if spec.adjust is Adjustment.NONE
+        else f"adjust by {spec.adjust.value}, uncertainty by {spec.uncertainty.value}"
+    )
+    trim = "" if spec.trim is None else f", trimmed at {spec.trim:g}"
+    columns = len(found.initiation.encoder.columns)
+    started = int(decisions.initiated.sum())
+    return {
+        "propensity": f"{spec.formula or '1'}{group} ({columns} columns)",
+        "": f"{used}, population {spec.estimand.value}{trim}",
+        "decisions": f"{decisions.n_rows:,} (rule '{decisions.rule.value}'), treatment started at "
+        f"{started:,} ({started / max(columns, 1):.1f} a column)",
+    }

@@ -1,0 +1,433 @@
+"""What a report says of simulated trials: aim, truths, operating characteristics, audit.
+
+What a plan's numbers mean, in sentences: bias against which truth, and looks with few events.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from bayes_ihlrt.analysis.prior import prior_words
+from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.names import ModifierTransform
+from bayes_ihlrt.report.document import Section, embedded
+from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.studies import plan_tables
+from bayes_ihlrt.report.table import Table, count, estimate, figure, text
+from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
+from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
+from bayes_ihlrt.spec.scenario import ControlSpec, ScenarioSpec
+from bayes_ihlrt.trials.early_looks import FEW_EVENTS, STRICT
+
+
+def unit_words(modifier: ModifierSpec | None) -> str:
+    """Return what a scenario's hazard ratios of the modifier are per (see `EffectSpec`).
+
+    Parameters
+    ----------
+    modifier : ModifierSpec, optional
+        The design's modifier.
+
+    Returns
+    -------
+    str
+        "per doubling of nlr" or "per unit of nlr".
+
+    Examples
+    --------
+    >>> unit_words(ModifierSpec(name="nlr", column="nlr", transform="log2", reference=3.0))
+    'per doubling of nlr'
+    """
+    name = "the modifier" if modifier is None else modifier.name
+    per_unit = modifier is not None and modifier.transform is not ModifierTransform.LOG2
+    return f"per unit of {name}" if per_unit else f"per doubling of {name}"
+
+
+def target_words(name: str) -> tuple[str, str]:
+    """Return a target's name in words, and the unit of its bias.
+
+    Parameters
+    ----------
+    name : str
+        As in ``result.json``, e.g. ``"rmst_24"`` or ``"log_hr[5]"``.
+
+    Returns
+    -------
+    tuple of str
+        Words; unit with a leading blank, or nothing.
+
+    Examples
+    --------
+    >>> target_words("rmst_24"), target_words("log_hr[5]")
+    (('months gained of 24', ' months'), ('log hazard ratio at 5', ''))
+    """
+    stem, _, at = name.removesuffix("]").partition("[")
+    where = f" at {at}" if at else ""
+    kind, _, horizon = stem.rpartition("_")
+    if kind == "rmst":
+        return f"months gained of {horizon}{where}", " months"
+    if kind == "survival":
+        return f"difference in survival at month {horizon}{where}", ""
+    return f"log hazard ratio{where}", ""
+
+
+def bias_sentences(
+    results: Sequence[Mapping[str, Any]], scenarios: Iterable[ScenarioSpec]
+) -> list[str]:
+    """Return how well survival and months are estimated, and where no hazard ratio is true.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        ``results`` of ``result.json``.
+    scenarios : iterable of ScenarioSpec
+        Their truths.
+
+    Returns
+    -------
+    list of str
+        Which truth bias is against; a sentence a design and scenario that reads more than hazard
+        ratios, or whose effect changes with time.
+    """
+    changing = {one.name for one in scenarios if len(set(one.effect.hr)) > 1}
+    told = [
+        "bias and cover in the table: of the log hazard ratio at the reference, where trials end, "
+        "against the scenario's true one; '-' where no single hazard ratio is true."
+    ]
+    for row in results:
+        others = [
+            _on_target(target)
+            for target in row["targets"]
+            if target["bias"] is not None and not target["target"].startswith("log_hr")
+        ]
+        where = f"{row['design']} / {row['scenario']}"
+        if others:
+            told.append(f"{where}: {'; '.join(others)}.")
+        if row["scenario"] in changing:
+            told.append(
+                f"{where}: the effect changes with time since treatment began, and the rules are "
+                "read from a model with proportional hazards, which is wrong there"
+                + ("." if others else "; no rule reads months, so its bias on them is not known.")
+            )
+    return told
+
+
+def _on_target(target: Mapping[str, Any]) -> str:
+    name, unit = target_words(target["target"])
+    bias, coverage = target["bias"], target["coverage"]
+    cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
+    truth = f" (truth {target['truth']:.2f})" if target["truth"] is not None else ""
+    return f"{name}{truth}: bias {bias['estimate']:+.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
+
+
+def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is wrong with success at looks with few events or strict thresholds.
+
+    Parameters
+    ----------
+    looks : sequence of mapping
+        ``corrected_looks`` of ``result.json``.
+
+    Returns
+    -------
+    list of str
+        Nothing where there is no such look.
+    """
+    if not looks:
+        return []
+    told = [
+        f"SUCCESS IS UNDERSTATED at looks under {FEW_EVENTS} events or with a threshold above "
+        f"{STRICT:g}: there the tail of the normal approximation is too heavy. A sample of the "
+        "trials that reach them, corrected by importance weights:"
+    ]
+    for look in looks:
+        events = "" if look["events"] is None else f" ({look['events']:.0f} events)"
+        where = f"  {look['design']} / {look['scenario']}, look {look['look']}{events}"
+        found, lost = look["corrected"], _lost(look)
+        if found is None:
+            told.append(f"{where}: none of {look['lost']} fits could be corrected{lost}.")
+            continue
+        told.append(
+            f"{where}: success {look['approximate']:.2%} as simulated, {found['estimate']:.2%} "
+            f"corrected (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, "
+            f"{look['fits']} fits{lost})."
+        )
+    return told
+
+
+def _lost(look: Mapping[str, Any]) -> str:
+    if not look["lost"]:
+        return ""
+    empty = look["without_events"]
+    why = f", {empty} of them with an arm without events" if empty else ""
+    return f"; {look['lost']} more could not be corrected{why}, and count as simulated"
+
+
+_MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
+
+
+def is_drawn(scenario: ScenarioSpec) -> bool:
+    """Return whether the truth differs from trial to trial, so that success is assurance.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        A scenario of a plan.
+
+    Returns
+    -------
+    bool
+        Whether it is a posterior, or has a standard deviation over trials.
+
+    Examples
+    --------
+    >>> truth = {"name": "unsure", "control": {"median": 19.2}, "effect": {"log_hr_sd": 0.2}}
+    >>> is_drawn(ScenarioSpec.model_validate(truth))
+    True
+    """
+    effect = scenario.effect
+    return scenario.posterior is not None or effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0
+
+
+def plan_sections(output: Output) -> list[Section]:
+    """Return the sections of a plan.
+
+    Parameters
+    ----------
+    output : Output
+        What `plan` wrote.
+
+    Returns
+    -------
+    list of Section
+        The aim where the plan states one, and the simulated trials.
+    """
+    aim = output.plan.description
+    found = [Section("plan-aim", "Aim of the simulation", (aim,))] if aim else []
+    tables = (
+        _scenarios(output),
+        *_assurance(output),
+        *plan_tables(output),
+        *_curves(output),
+        _priors(output.plan),
+    )
+    trials = Section(
+        "plan",
+        "Trial designs, simulated",
+        tuple(plan_summary(output)),
+        tables=tables,
+        figures=embedded(output.figures),
+    )
+    return [*found, trials]
+
+
+def plan_summary(output: Output) -> list[str]:
+    """Return what a plan found, in sentences.
+
+    Parameters
+    ----------
+    output : Output
+        What `plan` wrote.
+
+    Returns
+    -------
+    list of str
+        Counts of trials, the cohorts that truths come from, the audit.
+    """
+    rows: list[Mapping[str, Any]] = output.result["results"]
+    designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
+    trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
+    told = [
+        f"{counted(len(designs), 'design', 'designs')} under "
+        f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
+        f"the analysis of {failed:,} of them failed."
+    ]
+    curves = [row for curve in output.result["curves"] for row in curve["results"]]
+    if curves:
+        trials, failed = (sum(row[key] or 0 for row in curves) for key in ("trials", "failed"))
+        told.append(
+            f"Along curves {trials:,} more trials were simulated; the analysis of {failed:,} of "
+            "them failed, and none of their fits was checked against Markov chains."
+        )
+    told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
+    told += corrected_sentences(output.result.get("corrected_looks", ()))
+    return [*told, *_audit(output.result["audit"])]
+
+
+def _cohorts(output: Output) -> list[str]:
+    return [
+        f"The truths of scenario '{prior['scenario']}' are the posterior of the cohort "
+        f"{prior['data']}" + (", which is synthetic." if prior["synthetic"] else ".")
+        for prior in output.design_priors
+    ]
+
+
+def _audit(audit: Mapping[str, Any]) -> list[str]:
+    if not audit["fits"]:
+        return ["No fit was checked against Markov chains."]
+    changed, strayed = audit["decisions_changed"], audit["not_converged"]
+    fits = counted(audit["fits"], "fit was", "fits were")
+    told = [
+        f"{fits} done again by Markov chains, at looks drawn at random; "
+        f"{counted(changed, 'decision', 'decisions')} changed."
+    ]
+    if strayed:
+        told.append(
+            f"The chains of {counted(strayed, 'fit', 'fits')} did not converge: there the "
+            "comparison says nothing."
+        )
+    if audit["left_out"]:
+        told.append(f"The audit does not compare: {'; '.join(audit['left_out'])}.")
+    return told
+
+
+def _scenarios(output: Output) -> Table:
+    """Truth of every scenario, and what success under it is."""
+    records = [
+        {
+            "scenario": scenario.name,
+            "truth": truth_words(scenario, output.plan.design.modifier),
+            "success": _meaning(scenario),
+        }
+        for scenario in output.plan.scenarios
+    ]
+    columns = (
+        text("Scenario", "scenario"),
+        text("Truth", "truth"),
+        text("Success is", "success"),
+    )
+    title = "Scenarios: the truths under which trials were simulated"
+    return Table("plan-scenarios", title, columns, tuple(records))
+
+
+def truth_words(scenario: ScenarioSpec, modifier: ModifierSpec | None = None) -> str:
+    """Return the truth of a scenario in words.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        A scenario of a plan.
+    modifier : ModifierSpec, optional
+        The design's modifier: hazard ratios are per unit of it on the scale of the model.
+
+    Returns
+    -------
+    str
+        Survival under control and hazard ratios; or the analysis and the cohort.
+
+    Examples
+    --------
+    >>> truth = {"name": "late", "control": {"median": 19.2, "shape": 1.1},
+    ...          "effect": {"hr": [1.0, 0.7], "cuts": [3.0], "log_hr_sd": 0.2}}
+    >>> truth_words(ScenarioSpec.model_validate(truth))
+    'median survival under control 19.2 months (Weibull shape 1.1); hazard ratio 1, from month 3 of
+    treatment 0.7, its log drawn with sd 0.2'
+    """
+    posterior = scenario.posterior
+    if posterior is not None:
+        ratio = "" if posterior.ratio == 1.0 else f", hazard ratios times {posterior.ratio:g}"
+        return f"a posterior draw of {posterior.analysis} on {posterior.data}{ratio}"
+    effect, control = scenario.effect, scenario.control
+    told = [] if control is None else [_control(control)]
+    steps = [f"{effect.hr[0]:g}"]
+    steps += [
+        f"from month {cut:g} of treatment {ratio:g}"
+        for cut, ratio in zip(effect.cuts, effect.hr[1:], strict=True)
+    ]
+    drawn = f", its log drawn with sd {effect.log_hr_sd:g}" if effect.log_hr_sd else ""
+    told.append(f"hazard ratio {', '.join(steps)}{drawn}")
+    if effect.interaction_hr != 1.0 or effect.interaction_sd:
+        drawn = (
+            f", its log drawn with sd {effect.interaction_sd:g}" if effect.interaction_sd else ""
+        )
+        told.append(f"times {effect.interaction_hr:g} {unit_words(modifier)}{drawn}")
+    if effect.modifier_hr != 1.0:
+        told.append(f"prognosis: hazard ratio {effect.modifier_hr:g} {unit_words(modifier)}")
+    return "; ".join(told)
+
+
+def _control(control: ControlSpec) -> str:
+    if control.median is not None:
+        weibull = f"Weibull shape {control.shape:g}" if control.shape != 1.0 else "constant hazard"
+        return f"median survival under control {control.median:g} months ({weibull})"
+    hazards = ", ".join(f"{hazard:g}" for hazard in control.hazards)
+    cuts = ", ".join(f"{cut:g}" for cut in control.cuts)
+    return f"hazards under control {hazards} per month, cut at {cuts} months"
+
+
+def _meaning(scenario: ScenarioSpec) -> str:
+    if is_drawn(scenario):
+        return "assurance"
+    return "type I error" if scenario.is_null else "power"
+
+
+def _priors(plan: TrialPlan) -> Table:
+    """Priors of the analysis of each design; of a variant only where they differ."""
+    records: list[dict[str, str]] = []
+    seen: list[dict[str, ResolvedPrior]] = []
+    for name, design in plan.designs.items():
+        found = term_priors(design.model)
+        if found not in seen:
+            seen.append(found)
+            records += [
+                {
+                    "design": name,
+                    "parameter": parameter,
+                    "prior": prior_words(stated.prior),
+                    "source": stated.source,
+                }
+                for parameter, stated in found.items()
+            ]
+    columns = (
+        text("Design", "design"),
+        text("Parameter", "parameter"),
+        text("Prior", "prior"),
+        text("From", "source"),
+    )
+    note = "Coefficients are log hazard ratios."
+    if len(seen) < len(plan.designs):
+        note += " A design that is not listed has the priors of another."
+    return Table("plan-priors", "Analysis priors", columns, tuple(records), note)
+
+
+def _assurance(output: Output) -> list[Table]:
+    """Success averaged over a design prior, where a scenario has one."""
+    drawn = {scenario.name for scenario in output.plan.scenarios if is_drawn(scenario)}
+    records = tuple(
+        {
+            "design": row["design"],
+            "scenario": row["scenario"],
+            "trials": row["trials"],
+            **row["success"],
+        }
+        for row in output.result["results"]
+        if row["scenario"] in drawn
+    )
+    if not records:
+        return []
+    columns = (
+        text("Design", "design"),
+        text("Scenario", "scenario"),
+        estimate("Assurance", 3, middle="estimate", ends=("low", "high")),
+        count("Trials", "trials"),
+    )
+    title = "Assurance: probability of success, averaged over the design prior"
+    return [Table("plan-assurance", title, columns, records, _MONTE_CARLO)]
+
+
+def _curves(output: Output) -> list[Table]:
+    """Success over a number of the design, one table for each curve."""
+    tables = []
+    for position, curve in enumerate(output.result["curves"], 1):
+        records = tuple({**row, **row["success"]} for row in curve["results"])
+        whole = all(record["value"] == int(record["value"]) for record in records)
+        columns = (
+            text("Scenario", "scenario"),
+            figure(curve["label"], "value", 0 if whole else 2),
+            estimate("Success", 3, middle="estimate", ends=("low", "high")),
+            count("Trials", "trials"),
+        )
+        title = f"Success over {CurveAxis(curve['over']).words}"
+        note = f"The plan's own design, all else unchanged. {_MONTE_CARLO}"
+        tables.append(Table(f"plan-curve-{position}", title, columns, records, note))
+    return tables

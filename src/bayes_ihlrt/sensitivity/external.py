@@ -1,0 +1,160 @@
+"""Patients from elsewhere: borrowing by a power prior and by a commensurate prior.
+
+The rows of another cohort (a registry arm, say) join those of the analysis, with a column that
+tells them apart. Power prior: their likelihood to a power a0, all parameters shared; a0 is the
+weight of each of these patients. Commensurate prior: their log hazard may differ by a constant with
+prior Normal(0, sd), the smaller the sd the more is borrowed. Weights and sds are data of one graph,
+so every choice is a member of one batch.
+
+References
+----------
+Ibrahim JG, Chen M-H. Power prior distributions for regression models. Stat Sci 2000;15:46-60,
+doi 10.1214/ss/1009212673. Hobbs BP, Carlin BP, Mandrekar SJ, Sargent DJ. Hierarchical commensurate
+and power prior models for adaptive incorporation of historical information in clinical trials.
+Biometrics 2011;67:1047-1056, doi 10.1111/j.1541-0420.2011.01564.x.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.batch.result import MEMBER
+from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
+from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
+from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
+from bayes_ihlrt.spec.sensitivity import ExternalSpec
+
+EXTERNAL: Final = "external"
+_SHARED: Final = 1e-3
+"""Sd of the difference in log hazard that stands for no difference."""
+_NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability")
+
+
+def borrow(
+    checked: CheckedAnalysis, external: ExternalSpec, source: CohortSource, *, wanted: Wanted
+) -> CheckResult:
+    """Return the result with more and less of another cohort borrowed.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        The analysis.
+    external : ExternalSpec
+        Powers and sds to try.
+    source : str, Path, Cohort, DataFrame or mapping
+        The other cohort, with the same columns.
+    wanted : Wanted
+        What to read, averaged over the analysis' own patients.
+
+    Returns
+    -------
+    CheckResult
+        Rows by way of borrowing and estimand, the analysis without the others first.
+
+    Raises
+    ------
+    DataError
+        The other cohort is at fault.
+    SpecificationError
+        It does not fit the specification.
+    """
+    spec = checked.spec
+    rows = joined(checked.person_time, check_analysis(spec, source).person_time)
+    formula = " + ".join(part for part in (spec.outcome.formula, EXTERNAL) if part)
+    outcome = spec.outcome.model_copy(update={"formula": formula})
+    own = Prior(dist=Dist.NORMAL, mu=0.0, sigma=_SHARED)
+    model = spec.model.model_copy(
+        update={"outcome": outcome, "priors": {**spec.priors, EXTERNAL: own}}
+    )
+    prepared = prepare(model, rows, reduce=False)
+    cells = _cells(prepared, rows, external)
+    fits = fit_cells(prepared, cells, draws=spec.sensitivity.draws, seed=spec.sampler.seed)
+    people = remaining(rows, Exclusion(EXTERNAL, outside=(-0.5, 0.5)))
+    quantities = read_quantities(as_fit(prepared, people, fits.draws), wanted)
+    data = summarise_quantities(quantities, fits.weights, fits.ess)
+    data = data.assign_coords(borrowing=(MEMBER, [cell.name for cell in cells]))
+    found: list[Row] = []
+    for number, cell in enumerate(cells):
+        for place, each in enumerate(quantities):
+            here = data.isel({MEMBER: number, "quantity": place})
+            numbers = {name: float(here[name]) for name in _NUMBERS}
+            decision = decide(numbers["probability"], spec.sensitivity.threshold)
+            about: dict[str, Any] = {"estimand": each.estimand, "at": each.at}
+            said = {"statement": each.statement, "decision": decision.value}
+            found.append({"borrowing": cell.name, **about, **numbers, **said})
+    chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
+    stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
+    return CheckResult("external", tuple(found), data, _sentences(found), stable)
+
+
+def joined(own: PersonTime, others: PersonTime) -> PersonTime:
+    """Return the rows of two cohorts, told apart by the column ``external``.
+
+    Parameters
+    ----------
+    own, others : PersonTime
+        With the same columns.
+
+    Returns
+    -------
+    PersonTime
+        Names of the other patients begin with ``"external:"``.
+
+    Raises
+    ------
+    DataError
+        A column is missing on one side.
+    """
+    missing = sorted(set(own.columns) ^ set(others.columns))
+    if missing:
+        problem = f"only one of the two cohorts has {', '.join(missing)}"
+        fault = Fault("external cohort", problem, "Give both the same columns")
+        raise DataError("external cohort", [fault])
+    columns = {
+        name: np.concatenate([values, others.columns[name]])
+        for name, values in own.columns.items()
+        if name != "patient"
+    }
+    names = [f"external:{name}" for name in others.columns["patient"].tolist()]
+    columns["patient"] = np.asarray([*own.columns["patient"].tolist(), *names], dtype=object)
+    columns[EXTERNAL] = np.repeat([0.0, 1.0], [own.n_rows, others.n_rows])
+    return PersonTime(columns, own.provenance)
+
+
+def _cells(prepared: PreparedModel, rows: PersonTime, external: ExternalSpec) -> list[PriorCell]:
+    stated = np.asarray(prepared.arrays.data["weight"], dtype=np.float64)
+    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
+    other = rows.columns[EXTERNAL][first].astype(np.float64) == 1.0
+    cells = [PriorCell("nothing borrowed", weight=np.where(other, 0.0, stated))]
+    cells += [
+        PriorCell(f"power prior {power:g}", weight=np.where(other, power * stated, stated))
+        for power in external.powers
+    ]
+    for sd in external.sds:
+        prior = Prior(dist=Dist.NORMAL, mu=0.0, sigma=sd)
+        cells.append(PriorCell(f"commensurate prior, sd {sd:g}", {EXTERNAL: prior}))
+    return cells
+
+
+def _sentences(rows: list[Row]) -> tuple[str, ...]:
+    found = []
+    for statement in dict.fromkeys(row["statement"] for row in rows):
+        here = [row for row in rows if row["statement"] == statement]
+        low, high = min(here, key=_chance), max(here, key=_chance)
+        found.append(
+            f"P({statement}) is {here[0]['probability']:.2f} with nothing borrowed, and between "
+            f"{low['probability']:.2f} ({low['borrowing']}) and {high['probability']:.2f} "
+            f"({high['borrowing']})."
+        )
+    return tuple(found)
+
+
+def _chance(row: Row) -> float:
+    return float(row["probability"])

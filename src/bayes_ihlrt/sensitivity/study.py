@@ -1,0 +1,242 @@
+"""The sensitivity study of an analysis: one data set, everything else in question."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import xarray as xr
+
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.fit import versions
+from bayes_ihlrt.analysis.notes import data_summary
+from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.sensitivity.audit import audit_grid
+from bayes_ihlrt.sensitivity.confounding import Effect, confounding
+from bayes_ihlrt.sensitivity.decisions import CheckResult
+from bayes_ihlrt.sensitivity.external import borrow
+from bayes_ihlrt.sensitivity.latent import latent_confounding
+from bayes_ihlrt.sensitivity.negative_control import negative_control
+from bayes_ihlrt.sensitivity.parts import Study, grid, measured_effect
+from bayes_ihlrt.sensitivity.power import power_scaling
+from bayes_ihlrt.sensitivity.published import published_priors
+from bayes_ihlrt.sensitivity.structure import structure
+from bayes_ihlrt.sensitivity.tipping import tipping_points
+from bayes_ihlrt.sensitivity.words import verdict
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+
+type Stage = Callable[[str], None]
+TITLES: Final[Mapping[str, str]] = {
+    "grid": "Priors",
+    "audit": "Check of the approximation",
+    "power_scaling": "Power-scaling",
+    "tipping": "Tipping points",
+    "evidence": "Published effects as priors",
+    "confounding": "Unmeasured confounding",
+    "latent": "A latent confounder in the model",
+    "negative_control": "Negative control",
+    "external": "Patients from elsewhere",
+    "structure": "Structure",
+}
+"""What each study is called, in the order in which they are told."""
+
+
+@dataclass(frozen=True, eq=False)
+class SensitivityResult:
+    """What the conclusion of an analysis depends on.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification and data.
+    checks : mapping of str to CheckResult
+        Studies by name, in the order of `TITLES`.
+    confounding : dict
+        The part of ``result.json`` of this name.
+    """
+
+    checked: CheckedAnalysis
+    checks: Mapping[str, CheckResult]
+    confounding: dict[str, Any]
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification."""
+        return self.checked.spec
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data were simulated."""
+        return bool(self.checked.cohort.attrs.get("synthetic", False))
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """What the conclusion depends on, in a few sentences."""
+        return verdict(self.checked.spec, self.checks)
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The numbers of every study, one group each."""
+        tree = xr.DataTree.from_dict({name: check.data for name, check in self.checks.items()})
+        tree.attrs = {
+            "specification": self.spec.to_toml(),
+            "seed": self.spec.sampler.seed,
+            "data_fingerprint": self.checked.cohort.fingerprint,
+            "synthetic": int(self.synthetic),
+        }
+        return tree
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``result.json``: what was not done is None, never absent."""
+        parts = {
+            name: self.checks[name].to_list() if name in self.checks else None
+            for name in TITLES
+            if name not in {"confounding", "audit", "latent", "negative_control"}
+        }
+        audit = self.checks["audit"].rows[0] if "audit" in self.checks else None
+        latent, control = (
+            self.checks[name].to_list() if name in self.checks else None
+            for name in ("latent", "negative_control")
+        )
+        return {
+            "schema": 1,
+            "name": self.spec.name,
+            "versions": versions(),
+            "seed": self.spec.sampler.seed,
+            "data": data_summary(self.checked.cohort, self.checked.person_time),
+            "threshold": self.spec.sensitivity.threshold,
+            "summary": list(self.summary),
+            **parts,
+            "confounding": {**self.confounding, "latent": latent, "negative_control": control},
+            "audit": audit if audit is None else dict(audit),
+        }
+
+
+def sensitivity_study(
+    spec: AnalysisSpec, data: CohortSource, *, stage: Stage | None = None
+) -> SensitivityResult:
+    """Refit an analysis under other priors, other confounding and other structure.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With a treatment; ``[sensitivity]`` says what is changed.
+    data : str, Path, Cohort, DataFrame or mapping
+        CSV file, name of a packaged data set, cohort, or columns in memory.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    SensitivityResult
+        Numbers, tables and words.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    SpecificationError
+        There is no treatment, or specification and data do not fit together.
+    RefusedError
+        The treatment effect is adjusted by a propensity, whose priors are not part of the study.
+    ConvergenceError
+        A posterior is not to be trusted.
+    """
+    tell = stage or _silent
+    _check_study(spec)
+    checked = check_analysis(spec, data)
+    spec = checked.spec
+    tell("building the model")
+    study = Study(checked, prepare(spec.model, checked.person_time))
+    tell("priors: a grid")
+    fits, table = grid(study)
+    checks = {"grid": table}
+    if spec.sensitivity.audit:
+        tell("priors: corners of the grid by NUTS")
+        checks["audit"] = audit_grid(study, fits)
+    checks |= _about_priors(study, tell)
+    tell("unmeasured confounding")
+    effect = measured_effect(study, fits)
+    checks["confounding"], about = confounding(
+        effect, grid=study.confounders, prior=study.bias, seed=spec.sampler.seed
+    )
+    checks |= _where_possible(study, effect, tell)
+    tell("structure: other hazards, covariates, designs and populations")
+    checks["structure"] = structure(spec, checked.cohort, study.prepared)
+    ordered = {name: checks[name] for name in TITLES if name in checks}
+    return SensitivityResult(checked, ordered, about)
+
+
+def _about_priors(study: Study, tell: Stage) -> dict[str, CheckResult]:
+    """Scale the priors, walk to the tipping points, and put published effects in their place."""
+    prepared, rows = study.prepared, study.checked.person_time
+    own, seed = study.checked.spec.sensitivity, study.checked.spec.sampler.seed
+    tell("power-scaling priors and likelihood")
+    scaled = power_scaling(prepared, rows, wanted=study.wanted, draws=own.draws, seed=seed)
+    tell("tipping points")
+    tipped = tipping_points(
+        prepared,
+        rows,
+        wanted=study.main,
+        threshold=own.threshold,
+        draws=own.draws,
+        seed=seed,
+    )
+    tell("published effects as priors")
+    published = published_priors(
+        prepared,
+        rows,
+        study.selection,
+        wanted=study.main,
+        threshold=own.threshold,
+        size=(own.draws, seed),
+    )
+    return {"power_scaling": scaled, "tipping": tipped, "evidence": published}
+
+
+def _where_possible(study: Study, effect: Effect, tell: Stage) -> dict[str, CheckResult]:
+    """Run what needs a design that follows patients until treatment, or further data."""
+    checked, own, found = study.checked, study.checked.spec.sensitivity, {}
+    if checked.person_time.provenance.design is DesignKind.SPLIT:
+        tell("a latent confounder")
+        found["latent"] = latent_confounding(
+            study.prepared,
+            checked.person_time,
+            study.latent,
+            wanted=study.main,
+            threshold=own.threshold,
+            size=(own.draws, checked.spec.sampler.seed),
+        )
+    if own.negative_control is not None:
+        tell("a negative control")
+        control = own.negative_control
+        found["negative_control"] = negative_control(
+            checked.spec, control, control.data, effect=effect
+        )
+    if own.external is not None:
+        tell("patients from elsewhere")
+        found["external"] = borrow(checked, own.external, own.external.data, wanted=study.main)
+    return found
+
+
+def _check_study(spec: AnalysisSpec) -> None:
+    if spec.treatment is None:
+        remedy = "Add a [treatment] table; without one there is no effect to be sensitive"
+        fault = Fault("[treatment]", "there is none", remedy)
+        raise SpecificationError("sensitivity", [fault])
+    propensity = spec.propensity
+    if propensity is not None and propensity.adjust is not Adjustment.NONE:
+        problem = (
+            f"the effect is adjusted by '{propensity.adjust.value}', and the study refits the "
+            "outcome model alone"
+        )
+        remedy = (
+            "Set adjust = 'none' to study the outcome model, and compare adjustments with "
+            "`bayes-ihlrt ladder`"
+        )
+        raise RefusedError("sensitivity", [Fault("[propensity] adjust", problem, remedy)])
+
+
+def _silent(_: str) -> None:
+    return None

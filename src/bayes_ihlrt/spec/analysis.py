@@ -1,0 +1,409 @@
+"""`AnalysisSpec`: a whole analysis as plain frozen data, one TOML file each.
+
+Where `[propensity]` contradicts the design or the sampler: options that would be ignored.
+
+Which columns of the data file the parts of an analysis read.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.estimands import (
+    EstimandSpec,
+    PopulationKind,
+    estimand_faults,
+    stated_population,
+)
+from bayes_ihlrt.spec.formula import parse_formula, parse_group
+from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
+from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, with_base
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
+
+
+def adjustment_faults(
+    propensity: PropensitySpec | None, treatment: TreatmentSpec | None, sampler: SamplerSpec
+) -> list[Fault]:
+    """Return what a propensity that adjusts would ignore.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation and its use.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+    sampler : SamplerSpec
+        Settings of the sampler.
+
+    Returns
+    -------
+    list of Fault
+        A population other than everybody for clones; settings of NUTS, which does not draw these
+        posteriors.
+    """
+    if propensity is None or propensity.adjust is Adjustment.NONE:
+        return []
+    return [*_of_clones(propensity, treatment), *_of_sampler(propensity, sampler)]
+
+
+def _of_clones(propensity: PropensitySpec, treatment: TreatmentSpec | None) -> list[Fault]:
+    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    stated = "estimand" in propensity.model_fields_set
+    if not clones or not stated or propensity.estimand is EstimandTarget.ATE:
+        return []
+    problem = (
+        f"'{propensity.estimand}' was found, and clones are weighted by the probability of keeping "
+        "to their strategy, which stands for everybody"
+    )
+    return [Fault("[propensity] estimand", problem, "Write estimand = 'ate' for this design")]
+
+
+def _of_sampler(propensity: PropensitySpec, sampler: SamplerSpec) -> list[Fault]:
+    ignored = ("engine", "tune", "target_accept")
+    fields = type(sampler).model_fields
+    changed = [name for name in ignored if getattr(sampler, name) != fields[name].default]
+    if not changed:
+        return []
+    problem = (
+        f"{' and '.join(changed)} would be ignored: with adjust '{propensity.adjust}' the batched "
+        "engine fits every draw of the propensity"
+    )
+    return [Fault("[sampler]", problem, "Leave it out; draws, chains and seed are used")]
+
+
+def with_target_of_clones(
+    propensity: PropensitySpec | None, treatment: TreatmentSpec | None
+) -> PropensitySpec | None:
+    """Return a propensity with the population of clones, where the design has them and none is set.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation and its use.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+
+    Returns
+    -------
+    PropensitySpec or None
+        With estimand ``ate`` for clones that state no other, as it is otherwise.
+    """
+    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    if propensity is None or not clones or "estimand" in propensity.model_fields_set:
+        return propensity
+    return propensity.model_copy(update={"estimand": EstimandTarget.ATE})
+
+
+def covariates(
+    treatment: TreatmentSpec | None, modifier: ModifierSpec | None, outcome: OutcomeSpec
+) -> tuple[str, ...]:
+    """Return the columns that a cohort must carry for a model, in the order of the formula.
+
+    Parameters
+    ----------
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+    outcome : OutcomeSpec
+        The outcome model.
+
+    Returns
+    -------
+    tuple of str
+        Column names of the data file, without the treatment and without ``centre``, which the
+        cohort has of itself.
+    """
+    read = [*outcome.parsed.columns]
+    for group in outcome.groups:
+        read += [group.group] if group.slope is None else [group.group, group.slope]
+    own = {"centre"} if treatment is None else {"centre", treatment.name}
+    columns = [name for name in read if name not in own]
+    if modifier is not None:
+        columns = [modifier.column if name == modifier.name else name for name in columns]
+    return tuple(dict.fromkeys(columns))
+
+
+def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
+    """Return the columns that a cohort must carry for a propensity model.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    tuple of str
+        Column names, without those that a decision has of itself and without ``centre``.
+    """
+    if propensity is None:
+        return ()
+    read = [*parse_formula(propensity.formula).columns] if propensity.formula else []
+    for group in parse_group(propensity.group) if propensity.group else ():
+        read += [group.group] if group.slope is None else [group.group, group.slope]
+    names = [name for name in read if name not in {"centre", "time", "number"}]
+    if modifier is not None:
+        names = [modifier.column if name == modifier.name else name for name in names]
+    return tuple(dict.fromkeys(names))
+
+
+class AnalysisSpec(BaseModel):
+    """A whole analysis: data, treatment, model, priors, sampler and estimands.
+
+    `load_spec` reads one from a file and tells every fault of it in plain words.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A table is at fault, or two tables contradict each other.
+
+    Examples
+    --------
+    >>> spec = AnalysisSpec.from_toml('''
+    ... schema = 2
+    ... name = "os"
+    ... [data]
+    ... patient = "id"
+    ... time = "months"
+    ... event = "death"
+    ... [treatment]
+    ... name = "ihlrt"
+    ... start = "ihlrt_months"
+    ... [outcome]
+    ... formula = "ihlrt + albi"
+    ... ''')
+    >>> spec.covariates
+    ('albi',)
+    >>> AnalysisSpec.from_toml(spec.to_toml()) == spec
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[2] = Field(
+        default=2, alias="schema", description="Version of this format: 2."
+    )
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
+    description: str = Field(default="", description="What it is for, in one line.")
+    data: DataSpec = Field(description="Columns of the data file and their units.")
+    treatment: TreatmentSpec | None = Field(
+        default=None, description="The treatment whose effect is estimated; none if left out."
+    )
+    visits: VisitsSpec | None = Field(
+        default=None, description="Covariates that change during follow-up; none if left out."
+    )
+    modifier: ModifierSpec | None = Field(
+        default=None, description="The continuous effect modifier; none if left out."
+    )
+    outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
+    propensity: PropensitySpec | None = Field(
+        default=None,
+        description="What treatment is decided on, for designs that weight; none if left out.",
+    )
+    priors: dict[str, AnyPrior] = Field(
+        default={},
+        description="Priors by term or parameter; the package's own where left out. `base` names a "
+        "packaged set that the other lines override.",
+    )
+    prior_base: SkipJsonSchema[str | None] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Name of the packaged set that `priors` rests on; set by `base` there.",
+    )
+    scales: HeldScales = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="Reference time and standard deviations of the cohort; set when it is read.",
+    )
+    sampler: SamplerSpec = Field(default=SamplerSpec(), description="Draws, chains, seed.")
+    estimands: EstimandSpec = Field(
+        default=EstimandSpec(), description="What is read from the posterior."
+    )
+    ladder: LadderSpec = Field(
+        default=LadderSpec(), description="What `bayes-ihlrt ladder` runs beside this design."
+    )
+    sensitivity: SensitivitySpec = Field(
+        default=SensitivitySpec(), description="What `bayes-ihlrt sensitivity` changes."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_base(cls, given: Any) -> Any:
+        return with_base(given)
+
+    @model_serializer(mode="wrap")
+    def _name_base(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.prior_base is not None:
+            written["priors"] = {BASE: self.prior_base, **written["priors"]}
+        return written
+
+    @field_validator("propensity", mode="after")
+    @classmethod
+    def _clones_stand_for_everybody(
+        cls, propensity: PropensitySpec | None, info: ValidationInfo
+    ) -> PropensitySpec | None:
+        return with_target_of_clones(propensity, info.data.get("treatment"))
+
+    @model_validator(mode="after")
+    def _tables_agree(self) -> Self:
+        parts = {"treatment": self.treatment, "modifier": self.modifier}
+        named = {table: part.name for table, part in parts.items() if part is not None}
+        faults = contradictions(self.data, named, self.outcome)
+        faults += estimand_faults(
+            self.estimands,
+            self.treatment,
+            self.modifier,
+            has_propensity=self.propensity is not None,
+        )
+        faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
+        faults += ladder_faults(self.ladder, self.visits, self.treatment)
+        faults += response_effect_faults(self.ladder, self.visits, self.modifier)
+        faults += sensitivity_faults(self.sensitivity, self.model)
+        if faults:
+            raise ValueError("; ".join(str(fault) for fault in faults))
+        return self
+
+    @property
+    def model(self) -> ModelSpec:
+        """The survival model, apart from the data."""
+        return ModelSpec(
+            treatment=None if self.treatment is None else self.treatment.name,
+            modifier=self.modifier,
+            outcome=self.outcome,
+            priors=self.priors,
+            prior_base=self.prior_base,
+            scales=self.scales,
+        )
+
+    @property
+    def weighted_to(self) -> EstimandTarget | None:
+        """Whom the weights of the propensity stand for; None where nothing is weighted."""
+        if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
+            return None
+        return self.propensity.estimand
+
+    @property
+    def population(self) -> PopulationKind:
+        """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
+        return stated_population(self.estimands, self.weighted_to)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns of the data file that the analysis reads beside follow-up and treatment."""
+        read = covariates(self.treatment, self.modifier, self.outcome)
+        read += decided_on(self.propensity, self.modifier)
+        read += tuple(name for name in self.estimands.subgroups if name != "centre")
+        return tuple(dict.fromkeys(read))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a specification from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            TOML with the keys of this class.
+
+        Returns
+        -------
+        AnalysisSpec
+            The validated specification.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            With pydantic's wording; `load_spec` tells the same in plain words.
+        """
+        return cls.model_validate(tomllib.loads(text))
+
+    def to_toml(self) -> str:
+        """Return the specification as TOML text that `from_toml` reads back equal."""
+        return tomli_w.dumps(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data (strings, numbers, lists) without what is not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a specification file.
+
+    Returns
+    -------
+    dict
+        For editors that check and complete TOML by a schema.
+
+    Examples
+    --------
+    >>> sorted(json_schema()["required"])
+    ['data', 'name', 'outcome']
+    """
+    schema = AnalysisSpec.model_json_schema(by_alias=True)
+    about = "Packaged set of priors that the other lines override."
+    schema["properties"]["priors"]["properties"] = {
+        BASE: {"description": about, "enum": list(prior_set_names()), "type": "string"}
+    }
+    return schema
+
+
+def contradictions(
+    data: DataSpec | None, named: Mapping[str, str], outcome: OutcomeSpec
+) -> list[Fault]:
+    """Return where the tables of a specification contradict each other.
+
+    Parameters
+    ----------
+    data : DataSpec or None
+        Meaning of the columns; None where it could not be read.
+    named : mapping of str to str
+        Names of the ``treatment`` and the ``modifier``, where there are such tables.
+    outcome : OutcomeSpec
+        The outcome model.
+
+    Returns
+    -------
+    list of Fault
+        Terms that the formula lacks, names with two meanings, groups without a column.
+    """
+    faults = []
+    shown = outcome.formula or "(empty)"
+    for table, name in named.items():
+        if name not in outcome.parsed.columns:
+            problem = f"the {table} '{name}' does not occur in '{shown}'"
+            remedy = f"Add its name to the formula, or remove the [{table}] table"
+            faults.append(Fault("[outcome] formula", problem, remedy))
+    if len(named) == 2 and len(set(named.values())) == 1:
+        problem = f"treatment and modifier are both called '{named['modifier']}'"
+        faults.append(Fault("[modifier] name", problem, "Give each a name of its own"))
+    read = (*outcome.parsed.columns, *(group.group for group in outcome.groups))
+    if "centre" in read and data is not None and data.centre is None:
+        problem = "it names 'centre', and [data] does not say which column that is"
+        remedy = 'Add the line centre = "..." to [data], with the name of the column'
+        faults.append(Fault("[outcome]", problem, remedy))
+    return faults

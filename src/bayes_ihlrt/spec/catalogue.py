@@ -1,0 +1,155 @@
+"""The specifications that come with the package, from a checkout or from an installation.
+
+The files that a new analysis starts from.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from bayes_ihlrt.errors import Fault, InputError, SpecificationError, nearest
+
+_PACKAGE: Final = Path(__file__).parents[1]
+_PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
+"""Inside an installed package, and at the top of a checkout."""
+_PLANS: Final = "trials"
+
+
+def packaged_specifications() -> tuple[str, ...]:
+    """Return the names of the packaged specifications, plans of trials apart.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order; those in a folder as ``"folder/name"``.
+
+    Examples
+    --------
+    >>> "primary" in packaged_specifications()
+    True
+    """
+    folder = _folder()
+    files = (file.relative_to(folder).with_suffix("") for file in folder.rglob("*.toml"))
+    return tuple(sorted(file.as_posix() for file in files if file.parts[0] != _PLANS))
+
+
+def find_specification(source: str | Path) -> Path:
+    """Return the file of a specification.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SpecificationError
+        There is no such file and no packaged specification of this name.
+
+    Examples
+    --------
+    >>> find_specification("heart").name
+    'heart.toml'
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if str(source) in packaged_specifications():
+        return _folder() / f"{source}.toml"
+    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    hint = nearest(path.stem, packaged_specifications())
+    remedy = f"Check the path of the TOML file, or name a packaged specification. {hint}"
+    raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
+
+
+def packaged_plans() -> tuple[str, ...]:
+    """Return the names of the packaged trial plans, in alphabetical order."""
+    return tuple(sorted(file.stem for file in (_folder() / _PLANS).glob("*.toml")))
+
+
+def find_plan(source: str | Path) -> Path:
+    """Return the file of a trial plan.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged plan.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SpecificationError
+        There is no such file and no packaged plan of this name.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if str(source) in packaged_plans():
+        return _folder() / _PLANS / f"{source}.toml"
+    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    hint = nearest(path.stem, packaged_plans())
+    remedy = f"Check the path of the TOML file, or name a packaged plan. {hint}"
+    raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
+
+
+def _folder() -> Path:
+    return next(place for place in _PLACES if place.is_dir())
+
+
+_FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
+_FOLDER: Final = Path(__file__).parents[1] / "templates"
+
+
+def write_templates(
+    folder: Path, *, seed: int | None = None, overwrite: bool = False
+) -> tuple[Path, ...]:
+    """Write a commented specification, an empty cohort table and its data dictionary.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder; made if it is not there.
+    seed : int, optional
+        Seed of the sampler in the specification.
+    overwrite : bool
+        Replace files of these names.
+
+    Returns
+    -------
+    tuple of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        One of the files is there already, or the folder cannot be written; nothing is written.
+    """
+    files = tuple(folder / name for name in _FILES)
+    there = [file.name for file in files if file.exists()]
+    if there and not overwrite:
+        problem = f"it already holds {', '.join(there)}"
+        remedy = "Name another folder, or add --overwrite to replace them"
+        raise InputError("init", [Fault(f"folder {folder}", problem, remedy)])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            text = (_FOLDER / file.name).read_text("utf-8")
+            file.write_text(text if seed is None else _seeded(text, seed), "utf-8")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        fault = Fault(f"folder {folder}", f"it cannot be written ({reason})", "Name another folder")
+        raise InputError("init", [fault]) from error
+    return files
+
+
+def _seeded(text: str, seed: int) -> str:
+    return re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text)

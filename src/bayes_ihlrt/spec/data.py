@@ -1,0 +1,364 @@
+"""What the columns of a data file mean: the `[data]` and `[treatment]` tables of an analysis.
+
+Where values measured during follow-up come from: the `[visits]` table of an analysis.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, TimeUnit
+
+RESERVED_NAMES: Final = frozenset(
+    {
+        *("patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"),
+        *("trial", "decision", "passed_from", "passed_to", "earned"),
+        *("counted", "opened_in", "passed_opened", "lies_in", "passed_here"),
+    }
+)
+"""Names of the package's own columns, which no treatment or covariate may carry."""
+
+ColumnName = Annotated[str, Field(min_length=1)]
+Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+Landmark = Annotated[
+    Annotated[Months, Tag("one")]
+    | Annotated[tuple[Months, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+_OPTIONS: Final = {
+    "landmark": DesignKind.LANDMARK,
+    "grace": DesignKind.CLONE_CENSOR_WEIGHT,
+    "grace_weights": DesignKind.CLONE_CENSOR_WEIGHT,
+    "crossover": DesignKind.SEQUENTIAL,
+}
+"""Options of a treatment that one design only uses."""
+
+
+class DataSpec(BaseModel):
+    """Columns that hold patients, follow-up and outcome, and the units they are in.
+
+    Follow-up comes in one of two forms: one row a patient (`time`, perhaps with `entry`), or
+    several rows a patient, each an interval (start, stop].
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Neither or both forms of follow-up are given, or one column has two roles.
+
+    Examples
+    --------
+    >>> spec = DataSpec(patient="patient_id", time="os_months", event="death")
+    >>> spec.time_unit.value
+    'months'
+    >>> DataSpec(patient="id", start="start", stop="stop", event="event").one_row_a_patient
+    False
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    patient: ColumnName = Field(description="Column with the patient's identifier.")
+    event: ColumnName = Field(description="Column with 1 = event, 0 = censored.")
+    time: ColumnName | None = Field(
+        default=None, description="Column with the time from time zero to event or censoring."
+    )
+    start: ColumnName | None = Field(
+        default=None, description="Column with the time at which a row's interval begins."
+    )
+    stop: ColumnName | None = Field(
+        default=None, description="Column with the time at which a row's interval ends."
+    )
+    entry: ColumnName | None = Field(
+        default=None,
+        description="Column with the time at which a patient came under observation "
+        "(delayed entry); only with `time`.",
+    )
+    centre: ColumnName | None = Field(
+        default=None, description="Column with the centre that treated the patient."
+    )
+    time_unit: TimeUnit = Field(
+        default=TimeUnit.MONTHS, description="Unit of every time column of the file."
+    )
+    drop_missing: bool = Field(
+        default=False,
+        description="Leave out patients who lack a covariate (complete cases), and list them; "
+        "otherwise a missing covariate is a fault.",
+    )
+    units: dict[ColumnName, str] = Field(
+        default_factory=dict,
+        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; "
+        "its values are then checked for plausibility.",
+    )
+
+    @property
+    def one_row_a_patient(self) -> bool:
+        """Whether follow-up is given by `time`, one row a patient."""
+        return self.time is not None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Columns by role, e.g. ``{"patient": "id", "time": "os_months", "event": "death"}``."""
+        names = ("patient", "time", "start", "stop", "entry", "event", "centre")
+        return {role: column for role in names if (column := getattr(self, role)) is not None}
+
+    @model_validator(mode="after")
+    def _one_form_of_follow_up(self) -> Self:
+        given = [role for role in ("time", "start", "stop") if getattr(self, role) is not None]
+        if given not in (["time"], ["start", "stop"]):
+            found = " and ".join(f"`{role}`" for role in given) or "none of them"
+            raise ValueError(
+                f"follow-up needs either `time` (one row a patient) or both `start` and `stop` "
+                f"(several rows a patient); found {found}"
+            )
+        if self.entry is not None and self.time is None:
+            raise ValueError(
+                "`entry` goes with `time` only; with `start` and `stop` a patient enters "
+                "at the first `start`: remove `entry`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_role_a_column(self) -> Self:
+        seen: dict[str, str] = {}
+        for role, column in self.roles.items():
+            if column in seen:
+                raise ValueError(
+                    f"`{seen[column]}` and `{role}` both name the column '{column}'; "
+                    f"each role needs a column of its own"
+                )
+            seen[column] = role
+        return self
+
+
+class TreatmentSpec(BaseModel):
+    """The treatment whose effect is estimated, and the design that makes it person-time.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Neither or both of `start` and `column` are given, design 'fixed' comes without `column`, or
+        an option is missing that the design needs, or given that it does not use.
+
+    Examples
+    --------
+    >>> TreatmentSpec(name="ihlrt", start="ihlrt_months").design.value
+    'split'
+    >>> TreatmentSpec(name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0).landmark
+    3.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the treatment's term in formulas and results.")
+    start: ColumnName | None = Field(
+        default=None,
+        description="Column with the time of first treatment, in `time_unit`; empty = never.",
+    )
+    column: ColumnName | None = Field(
+        default=None,
+        description="Column with 1 where the row is under treatment and 0 where it is not.",
+    )
+    design: DesignKind = Field(
+        default=DesignKind.SPLIT, description="How treatment becomes person-time."
+    )
+    landmark: Landmark | None = Field(
+        default=None,
+        description="Landmark in months after time zero, or a list of several; for design = "
+        "'landmark' only.",
+    )
+    grace: Months | None = Field(
+        default=None,
+        description="Months within which the treated strategy treats; for design = "
+        "'clone-censor-weight' only.",
+    )
+    grace_weights: GraceWeights | None = Field(
+        default=None,
+        description="Whether the weights of those treated within the grace period read covariates "
+        "at time zero ('baseline', the default) or at the last decision ('time-varying'); for "
+        "design = 'clone-censor-weight' only.",
+    )
+    crossover: Crossover | None = Field(
+        default=None,
+        description="Controls who are treated later are censored then ('censor', the default) or "
+        "followed on ('ignore'); for design = 'sequential' only.",
+    )
+    acknowledge_immortal_time_bias: bool = Field(
+        default=False,
+        description="Must be true for design = 'ever-never', which is biased by immortal time.",
+    )
+
+    @model_validator(mode="after")
+    def _usable_name(self) -> Self:
+        if not self.name.isidentifier():
+            raise ValueError(
+                f"`name` is the treatment's term in formulas; '{self.name}' has characters other "
+                f"than letters, digits and underscores, or begins with a digit"
+            )
+        if self.name in RESERVED_NAMES:
+            raise ValueError(
+                f"`name` = '{self.name}' is a column name of the package itself; "
+                f"choose another, for instance 'ihlrt'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.start is None) == (self.column is None):
+            found = "neither" if self.start is None else "both"
+            raise ValueError(
+                f"give either `start` (time of first treatment) or `column` (0/1 in every row); "
+                f"found {found}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _source_suits_design(self) -> Self:
+        if self.design is DesignKind.FIXED and self.column is None:
+            raise ValueError(
+                "design = 'fixed' is for a treatment known at time zero: give `column`; "
+                "for treatment that starts later keep `start` and choose another design"
+            )
+        return self
+
+    @property
+    def landmarks(self) -> tuple[float, ...]:
+        """The landmarks in months, one or several; empty for other designs."""
+        if self.landmark is None:
+            return ()
+        return self.landmark if isinstance(self.landmark, tuple) else (self.landmark,)
+
+    @model_validator(mode="after")
+    def _landmark_suits_design(self) -> Self:
+        if self.design is DesignKind.LANDMARK and self.landmark is None:
+            raise ValueError("design = 'landmark' needs `landmark`, in months, for instance 3.0")
+        if any(late <= early for early, late in pairwise(self.landmarks)):
+            found = ", ".join(f"{month:g}" for month in self.landmarks)
+            raise ValueError(f"`landmark` must increase; found {found}")
+        return self
+
+    @model_validator(mode="after")
+    def _grace_suits_design(self) -> Self:
+        if self.design is DesignKind.CLONE_CENSOR_WEIGHT and self.grace is None:
+            raise ValueError(
+                "design = 'clone-censor-weight' needs `grace`, the months within which the treated "
+                "strategy treats, for instance 3.0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _options_suit_design(self) -> Self:
+        for option, design in _OPTIONS.items():
+            if getattr(self, option) is not None and self.design is not design:
+                raise ValueError(
+                    f"`{option}` is used by design = '{design.value}' only, and design is "
+                    f"'{self.design.value}': remove one of them"
+                )
+        return self
+
+
+class VisitsSpec(BaseModel):
+    """Visits of patients, and covariates that change during follow-up.
+
+    Values come from a table with one row a visit (`file`, `time`, `covariates`), from times in the
+    data file at which something switches from 0 to 1 (`switches`), or from both. Treatment is
+    decided at the visits of the table, or every so many months (`every`).
+
+    Raises
+    ------
+    pydantic.ValidationError
+        The table says nothing, or two of its keys contradict each other.
+
+    Examples
+    --------
+    >>> visits = VisitsSpec(switches={"response": "response_months"}, every=1.5)
+    >>> visits.updated
+    ('response',)
+    >>> VisitsSpec(file="visits.csv", time="months", covariates=["nlr"], masked={"nlr": 1.0}).file
+    'visits.csv'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: ColumnName | None = Field(
+        default=None,
+        description="CSV file with one row a visit, with the patient's identifier in the column of "
+        "the same name as in the data file; the path is relative to the data file's folder.",
+    )
+    time: ColumnName | None = Field(
+        default=None, description="Column of `file` with the time of the visit, in `time_unit`."
+    )
+    covariates: tuple[ColumnName, ...] = Field(
+        default=(), description="Columns of `file` with numbers measured at the visit."
+    )
+    eligible: ColumnName | None = Field(
+        default=None,
+        description="Column of `file` with 1 where the patient could be treated and 0 where not; "
+        "without it every untreated patient could.",
+    )
+    switches: dict[ColumnName, ColumnName] = Field(
+        default={},
+        description="Covariates that are 0 before and 1 from a time in the data file on, e.g. "
+        "{ response = 'response_months' }; an empty cell means never.",
+    )
+    every: Months | None = Field(
+        default=None,
+        description="Months between decisions on treatment, so short that few patients start "
+        "within one; without it treatment is decided at the visits of `file`.",
+    )
+    starts: StartRule = Field(
+        default=StartRule.AUTO, description="Which visit a start of treatment belongs to."
+    )
+    masked: dict[ColumnName, Months] = Field(
+        default={},
+        description="Months after the start of treatment in which values are not used, e.g. "
+        "{ nlr = 1.0 }: NLR rises for about four weeks after chemoembolisation.",
+    )
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """Names of the covariates that change during follow-up."""
+        return (*self.covariates, *self.switches)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.time is None:
+            needing = {"file": self.file, "covariates": self.covariates, "eligible": self.eligible}
+            for key, value in needing.items():
+                if value:
+                    raise ValueError(
+                        f"`{key}` needs `time`, the column with the time of each visit"
+                    )
+            if not self.switches and self.every is None:
+                raise ValueError(
+                    "the table says nothing: give `file` and `time` for a table of visits, or "
+                    "`switches` and `every`"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_meaning_a_name(self) -> Self:
+        own = [name for name in (self.time, self.eligible) if name is not None]
+        names = [*own, *self.updated]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each column has one role; found twice: {', '.join(twice)}")
+        ages = {f"{name}_age" for name in self.covariates}
+        taken = sorted(name for name in self.updated if name in RESERVED_NAMES | ages)
+        if taken:
+            raise ValueError(
+                f"the package has columns of its own by these names; rename {', '.join(taken)}"
+            )
+        loose = sorted(set(self.masked) - set(self.covariates))
+        if loose:
+            raise ValueError(
+                f"`masked` speaks of values measured at visits; not among `covariates`: "
+                f"{', '.join(loose)}"
+            )
+        return self

@@ -1,0 +1,217 @@
+"""`TrialPlan`: a design, its variants and the truths it is tried under; one TOML file each.
+
+`CurveSpec`: one number of a design that is varied, for a figure of power over it.
+"""
+
+import tomllib
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from bayes_ihlrt.spec.rules import Frozen, Positive
+from bayes_ihlrt.spec.scenario import ScenarioSpec
+from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
+
+
+class CurveAxis(StrEnum):
+    """What is varied."""
+
+    PATIENTS = "patients"
+    """Maximum sample size; looks that wait for events or patients are scaled with it."""
+    ENROL_FROM = "enrol-from"
+    """Value of the modifier from which patients are enrolled."""
+    SWITCH_TO = "switch-to"
+    """Value of the modifier from which patients are enrolled after an enrichment."""
+
+    @property
+    def words(self) -> str:
+        """What it is, in words."""
+        return {
+            CurveAxis.PATIENTS: "sample size",
+            CurveAxis.ENROL_FROM: "the cut-off of enrolment",
+            CurveAxis.SWITCH_TO: "the cut-off after enrichment",
+        }[self]
+
+
+class CurveSpec(Frozen):
+    """A curve of success over one number of the plan's own design, under every scenario.
+
+    Parameters
+    ----------
+    over : CurveAxis
+        ``"patients"``, ``"enrol-from"`` or ``"switch-to"``.
+    values : tuple of float
+        Increasing; at least two.
+
+    Examples
+    --------
+    >>> CurveSpec(over="patients", values=[200, 300]).over
+    <CurveAxis.PATIENTS: 'patients'>
+    """
+
+    over: CurveAxis = Field(description="patients | enrol-from | switch-to.")
+    values: Annotated[tuple[Positive, ...], Field(min_length=2)] = Field(
+        description="Values, increasing."
+    )
+
+    @model_validator(mode="after")
+    def _increases(self) -> Self:
+        if list(self.values) != sorted(set(self.values)):
+            message = f"values need to increase; found {', '.join(f'{v:g}' for v in self.values)}"
+            raise ValueError(message)
+        whole = all(value == int(value) for value in self.values)
+        if self.over is CurveAxis.PATIENTS and not whole:
+            message = "numbers of patients are whole numbers"
+            raise ValueError(message)
+        return self
+
+    def designs(self, design: TrialDesign) -> tuple[TrialDesign, ...]:
+        """Return the design at each value.
+
+        Parameters
+        ----------
+        design : TrialDesign
+            Everything but the varied number.
+
+        Returns
+        -------
+        tuple of TrialDesign
+            In the order of `values`.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            A value makes no valid design.
+        """
+        return tuple(_changed(design, self.over, value) for value in self.values)
+
+    def problems(self, design: TrialDesign) -> list[str]:
+        """Return which values make no valid design, and why."""
+        found = []
+        for value in self.values:
+            try:
+                _changed(design, self.over, value)
+            except ValidationError as error:
+                why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+                found.append(f"the curve over {self.over.value} cannot be at {value:g} ({why})")
+        return found
+
+    def label(self, design: TrialDesign) -> str:
+        """Return the axis in words."""
+        if self.over is CurveAxis.PATIENTS:
+            return "Maximum sample size, patients"
+        name = "the modifier" if design.modifier is None else design.modifier.name
+        then = ", after an enrichment" if self.over is CurveAxis.SWITCH_TO else ""
+        return f"Enrolled from this value of {name} on{then}"
+
+
+def _changed(design: TrialDesign, axis: CurveAxis, value: float) -> TrialDesign:
+    if axis is CurveAxis.PATIENTS:
+        return scaled_design(design, int(value))
+    content = design.model_dump(mode="json", exclude_none=True)
+    content["population"][axis.value.replace("-", "_")] = value
+    return TrialDesign.model_validate(content)
+
+
+class TrialPlan(Frozen):
+    """A design, its variants and the scenarios it is simulated under.
+
+    Examples
+    --------
+    >>> plan = TrialPlan.from_toml('''
+    ... schema = 2
+    ... name = "small"
+    ... [design]
+    ... patients = 100
+    ... accrual = { rates = [10.0] }
+    ... treatment = { name = "ihlrt" }
+    ... outcome = { formula = "ihlrt" }
+    ... [[design.looks]]
+    ... events = 60
+    ... efficacy = [{ quantity = "hazard-ratio", below = 1.0, more_than = 0.975 }]
+    ... [[scenarios]]
+    ... name = "null"
+    ... control = { median = 19.2 }
+    ... ''')
+    >>> plan.designs["small"].looks[0].events
+    60
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[2] = Field(default=2, alias="schema", description="Version: 2.")
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the plan.")
+    description: str = Field(default="", description="What it is for, in one line.")
+    seed: Annotated[int, Field(ge=0)] = Field(default=20_260_101, description="Seed.")
+    design: TrialDesign = Field(description="The trial.")
+    variants: dict[str, dict[str, Any]] = Field(
+        default={}, description="Further designs by name: what differs from `design`."
+    )
+    scenarios: Annotated[tuple[ScenarioSpec, ...], Field(min_length=1)] = Field(
+        description="Truths."
+    )
+    curves: tuple[CurveSpec, ...] = Field(
+        default=(), description="Figures of success over sample size or over a cut-off."
+    )
+
+    @model_validator(mode="after")
+    def _reads_designs(self) -> Self:
+        names = [scenario.name for scenario in self.scenarios]
+        if len(set(names)) != len(names):
+            message = f"scenarios need different names; found {', '.join(names)}"
+            raise ValueError(message)
+        if self.name in self.variants:
+            message = f"the variant '{self.name}' has the name of the plan"
+            raise ValueError(message)
+        self.designs  # noqa: B018 - every variant is a valid design, or this raises
+        if faulty := [one for curve in self.curves for one in curve.problems(self.design)]:
+            raise ValueError("; ".join(faulty))
+        return self
+
+    @property
+    def designs(self) -> dict[str, TrialDesign]:
+        """The design under the plan's name, and its variants."""
+        base = self.design.model_dump(mode="json", exclude_none=True)
+        others = {
+            name: TrialDesign.model_validate(_merged(base, changes))
+            for name, changes in self.variants.items()
+        }
+        return {self.name: self.design, **others}
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a plan from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            TOML with the keys of this class.
+
+        Returns
+        -------
+        TrialPlan
+            The validated plan.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            With pydantic's wording; `load_plan` tells the same in plain words.
+        """
+        return cls.model_validate(tomllib.loads(text))
+
+    def to_toml(self) -> str:
+        """Return the plan as TOML text that `from_toml` reads back equal."""
+        return tomli_w.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Put changes into nested tables; lists are replaced as a whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged[key] if key in merged else None
+        merged[key] = (
+            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged

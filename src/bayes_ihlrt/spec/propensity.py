@@ -1,0 +1,99 @@
+"""`PropensitySpec`: how treatment is explained and how the propensity is used."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
+from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.spec.formula import check_readable
+
+INTERCEPT: Final = "intercept"
+"""Parameter of the model of initiation: the logit at mean covariates."""
+Share = Annotated[float, Field(gt=0.0, lt=0.5, allow_inf_nan=False)]
+
+
+class PropensitySpec(BaseModel):
+    """The model of treatment initiation and the use of its propensities.
+
+    logit P(treatment starts at a decision) = intercept + (x - mean x)'b + u_group.
+
+    Parameters
+    ----------
+    formula : str
+        What treatment is decided on, e.g. ``"nlr * response + albi + bs(time, df=3)"``; ``time``
+        and ``number`` are those of the decision, and the modifier's name stands for the
+        transformed modifier. Empty for a constant propensity.
+    group : str
+        Group effects, e.g. ``"(1 | centre)"``; empty for none.
+    adjust : Adjustment
+        ``weights``; ``covariate`` (spline of logit e in the outcome model); ``strata`` (fifths of
+        e); ``none`` (balance is described, nothing is adjusted).
+    estimand : EstimandTarget
+        Population of the balancing weights, in the analysis where `adjust` is ``weights`` and in
+        every table of balance. ``ate`` is stabilised, except for clones, whose population it is.
+    uncertainty : PropensityUncertainty
+        How the uncertainty of the propensity reaches the effect of treatment.
+    trim : float, optional
+        Leave out decisions with a propensity outside ``[trim, 1 - trim]``, e.g. 0.01.
+    acknowledge_poor_overlap : bool
+        Fit weights although an arm is then worth fewer than 10 patients.
+    priors : mapping of str to Prior
+        By term, by coefficient, or for ``intercept``, ``group_sd``, ``sd_<group>``; ``default``
+        stands for every location that is not named. Coefficients are log odds ratios.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        When an option cannot be read or contradicts another; every fault is listed.
+
+    Examples
+    --------
+    >>> spec = PropensitySpec(formula="nlr * response + albi")
+    >>> spec.adjust.value, spec.estimand.value
+    ('weights', 'ato')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    formula: str
+    group: str = ""
+    adjust: Adjustment = Adjustment.WEIGHTS
+    estimand: EstimandTarget = EstimandTarget.ATO
+    uncertainty: PropensityUncertainty = PropensityUncertainty.LINKED_BOOTSTRAP
+    trim: Share | None = None
+    acknowledge_poor_overlap: bool = False
+    priors: dict[str, Prior] = {}
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> Self:
+        check_readable(self.formula, self.group)
+        return self
+
+    @model_validator(mode="after")
+    def _uncertainty_belongs_to_the_adjustment(self) -> Self:
+        default = PropensityUncertainty.LINKED_BOOTSTRAP
+        sandwich = self.uncertainty is PropensityUncertainty.SANDWICH
+        if self.adjust is Adjustment.NONE and self.uncertainty is not default:
+            message = (
+                f"adjust 'none' uses no propensity, so uncertainty '{self.uncertainty}' has "
+                "nothing to carry: leave it out, or use adjust 'weights', 'covariate' or 'strata'"
+            )
+            raise ValueError(message)
+        if sandwich and self.adjust is not Adjustment.WEIGHTS:
+            message = (
+                "uncertainty 'sandwich' corrects a weighted likelihood; found adjust "
+                f"'{self.adjust}': use adjust 'weights', or uncertainty 'linked-bootstrap' or 'cut'"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_acknowledged_belongs_to_weights(self) -> Self:
+        if self.acknowledge_poor_overlap and self.adjust is not Adjustment.WEIGHTS:
+            message = (
+                "`acknowledge_poor_overlap` is about weights, and adjust is "
+                f"'{self.adjust}': leave it out"
+            )
+            raise ValueError(message)
+        return self

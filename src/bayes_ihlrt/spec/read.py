@@ -1,0 +1,226 @@
+"""Read a specification file: every fault at once, with the nearest valid name.
+
+Read a trial plan: every fault at once, in plain words.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.catalogue import find_plan, find_specification
+from bayes_ihlrt.spec.faults import described, translated
+from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.schema_one import schema_one_faults
+from bayes_ihlrt.spec.tables import Reading, read_tables
+from bayes_ihlrt.spec.trial import TrialDesign
+
+_LARGEST: Final = 2**63
+
+
+def load_spec(source: str | Path) -> AnalysisSpec:
+    """Read the specification of an analysis.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated specification.
+
+    Raises
+    ------
+    SpecificationError
+        The file cannot be read, or with every fault of it.
+
+    Examples
+    --------
+    >>> load_spec("heart").treatment.name
+    'transplant'
+    """
+    name, found = read_file(source)
+    if found.faults:
+        raise SpecificationError(name, found.faults)
+    return found.spec
+
+
+def parse_spec(text: str, *, subject: str = "specification") -> AnalysisSpec:
+    """Read the specification of an analysis from TOML text.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    subject : str
+        What to call it in messages.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated specification.
+
+    Raises
+    ------
+    SpecificationError
+        With every fault.
+
+    Examples
+    --------
+    >>> parse_spec("schema = 3")
+    Traceback (most recent call last):
+    bayes_ihlrt.errors.SpecificationError: specification: 4 faults
+      - schema: 3 is not one of the choices. Allowed: 1 or 2.
+      - name: it is missing. Add the line name = ... (short name of the analysis).
+      - [data]: it is missing. Add the table (columns of the data file and their units).
+      - [outcome]: it is missing. Add the table (linear predictor, group effects, baseline hazard).
+    """
+    found = read_tables(document(text, subject))
+    if found.faults:
+        raise SpecificationError(subject, found.faults)
+    return found.spec
+
+
+def read_file(source: str | Path) -> tuple[str, Reading]:
+    """Read a specification file as far as it can be read.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged specification.
+
+    Returns
+    -------
+    name : str
+        The file's name, for messages.
+    found : Reading
+        Tables and faults.
+
+    Raises
+    ------
+    SpecificationError
+        The file cannot be read at all.
+    """
+    path = find_specification(source)
+    return path.name, read_tables(document(read_text(path), path.name))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, or tell why it cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        fault = Fault("the file", f"it cannot be opened ({reason})", "Give the path of a TOML file")
+        raise SpecificationError(path.name, [fault]) from error
+    except UnicodeDecodeError as error:
+        fault = Fault("the file", "it is not text in UTF-8", "Give the path of a TOML file")
+        raise SpecificationError(path.name, [fault]) from error
+
+
+def document(text: str, subject: str) -> dict[str, object]:
+    """Return what TOML text holds, or tell where it is no TOML."""
+    try:
+        found = tomllib.loads(text)
+    except RecursionError:
+        fault = Fault("the file", "its lists or tables are nested too deeply", "Write them out")
+        raise SpecificationError(subject, [fault]) from None
+    except tomllib.TOMLDecodeError as error:
+        reason, _, where = str(error).partition(" (at ")
+        fault = Fault(
+            where.removesuffix(")") or "the file",
+            f"it is not valid TOML ({reason[:1].lower()}{reason[1:]})",
+            "Write lines of the form key = value below [table] headings, and text between double "
+            "quotes",
+        )
+        raise SpecificationError(subject, [fault]) from error
+    except ValueError as error:
+        # Python reads integers of some thousand digits at most, and says so in its own words.
+        fault = Fault("the file", "it holds a number of thousands of digits", "Write a shorter one")
+        raise SpecificationError(subject, [fault]) from error
+    if faults := list(_huge(found)):
+        raise SpecificationError(subject, faults)
+    return found
+
+
+def _huge(document: dict[str, object]) -> Iterator[Fault]:
+    """Tell whole numbers that no computer's integer holds: nothing that reads them expects them."""
+    waiting: list[tuple[str, object]] = list(document.items())
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [(place, inner) for inner in value]
+        elif isinstance(value, int) and abs(value) >= _LARGEST:
+            problem = f"it is a whole number of {len(f'{value:x}')} hexadecimal digits"
+            yield Fault(place, problem, "Allowed: numbers below 2 to the power of 63")
+
+
+def load_plan(source: str | Path) -> TrialPlan:
+    """Read a trial plan.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a TOML file, or the name of a packaged plan.
+
+    Returns
+    -------
+    TrialPlan
+        The validated plan.
+
+    Raises
+    ------
+    SpecificationError
+        The file cannot be read, or with every fault of it.
+
+    Examples
+    --------
+    >>> load_plan("fixed_os").design.patients
+    300
+    """
+    path = find_plan(source)
+    return parse_plan(document(read_text(path), path.name), subject=path.name)
+
+
+def parse_plan(content: Mapping[str, object], *, subject: str = "plan") -> TrialPlan:
+    """Validate the content of a trial plan.
+
+    Parameters
+    ----------
+    content : mapping of str to object
+        What the TOML file holds.
+    subject : str
+        What to call it in messages.
+
+    Returns
+    -------
+    TrialPlan
+        The validated plan.
+
+    Raises
+    ------
+    SpecificationError
+        With every fault.
+    """
+    old = content.get("schema") == 1
+    try:
+        plan = TrialPlan.model_validate({**content, "schema": 2} if old else content)
+    except ValidationError as error:
+        faults = translated(error, "", fields=described(TrialPlan))
+        raise SpecificationError(subject, faults) from None
+    found = [fault for d in plan.designs.values() for fault in _old_priors(d)] if old else []
+    if found:
+        raise SpecificationError(subject, list(dict.fromkeys(found)))
+    return plan
+
+
+def _old_priors(design: TrialDesign) -> list[Fault]:
+    return schema_one_faults(design.model, table="design.priors")

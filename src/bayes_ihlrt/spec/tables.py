@@ -1,0 +1,298 @@
+"""Read the tables of a specification as far as they can be read, collecting every fault."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.priors import (
+    AdjacentHazardPrior,
+    AnyPrior,
+    HazardRatioPrior,
+    MedianSurvivalPrior,
+    Prior,
+)
+from bayes_ihlrt.spec.analysis import AnalysisSpec, adjustment_faults, contradictions
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.estimands import EstimandSpec, estimand_faults
+from bayes_ihlrt.spec.faults import described, place, shown, translated
+from bayes_ihlrt.spec.formula import parse_formula, parse_group
+from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
+from bayes_ihlrt.spec.model import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.spec.parameters import prior_faults
+from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, read_prior_set
+from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.schema_one import schema_one_faults
+from bayes_ihlrt.spec.sensitivity import (
+    ConfounderSpec,
+    ExternalSpec,
+    NegativeControlSpec,
+    SensitivitySpec,
+    StructureSpec,
+    sensitivity_faults,
+)
+
+
+class _Heading(BaseModel):
+    """Keys above the first table; unlike in Python, a file has to say its version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1, 2] = Field(alias="schema", description="Version of this format: 2.")
+    name: Annotated[str, Field(min_length=1)] = Field(description="Short name of the analysis.")
+    description: str = ""
+
+
+_HEADING: Final = ""
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    _HEADING: _Heading,
+    "data": DataSpec,
+    "treatment": TreatmentSpec,
+    "visits": VisitsSpec,
+    "modifier": ModifierSpec,
+    "outcome": OutcomeSpec,
+    "propensity": PropensitySpec,
+    "sampler": SamplerSpec,
+    "estimands": EstimandSpec,
+    "ladder": LadderSpec,
+    "sensitivity": SensitivitySpec,
+}
+_NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
+    **{key: {"hazard": HazardSpec} for key in ("outcome", "ladder")},
+    "sensitivity": {
+        "confounder": ConfounderSpec,
+        "external": ExternalSpec,
+        "negative_control": NegativeControlSpec,
+        "structure": StructureSpec,
+    },
+}
+_REQUIRED: Final = ("data", "outcome")
+_PRIORS: Final = "priors"
+_PRIOR: Final[TypeAdapter[AnyPrior]] = TypeAdapter(AnyPrior)
+_PRIOR_KINDS: Final[Mapping[str, type[BaseModel]]] = {
+    "distribution": Prior,
+    "hazard-ratio": HazardRatioPrior,
+    "median-survival": MedianSurvivalPrior,
+    "adjacent-hazards": AdjacentHazardPrior,
+}
+
+
+@dataclass
+class Reading:
+    """What could be read of a specification, and what is wrong with it.
+
+    Parameters
+    ----------
+    tables : dict of str to object
+        Tables that could be read, by name; the keys above the first table under ``""``.
+    priors : dict of str to prior
+        Priors that could be read.
+    prior_base : str or None
+        Name of the set that they override.
+    faults : list of Fault
+        Everything that is wrong.
+    given : frozenset of str
+        Tables that the file has, readable or not.
+    """
+
+    tables: dict[str, Any] = field(default_factory=dict)
+    priors: dict[str, AnyPrior] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    prior_base: str | None = None
+    given: frozenset[str] = frozenset()
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """The specification, where there are no faults."""
+        tables = {name: table for name, table in self.tables.items() if name != _HEADING}
+        heading = self.tables[_HEADING].model_dump(by_alias=True) | {"schema": 2}
+        base = {} if self.prior_base is None else {BASE: self.prior_base}
+        return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
+
+    def table(self, name: str) -> Any:
+        """Return a table, its defaults where the file has none, None where it cannot be read."""
+        own = self.tables.get(name)
+        return _TABLES[name]() if own is None and name not in self.given else own
+
+    @property
+    def tells_columns(self) -> bool:
+        """Whether it is known which columns the analysis reads, so that data can be checked."""
+        needed = {*_REQUIRED, *(self.given & {"treatment", "modifier", "visits"})}
+        return needed <= self.tables.keys()
+
+
+def read_tables(document: Mapping[str, Any]) -> Reading:
+    """Read the tables of a specification.
+
+    Parameters
+    ----------
+    document : mapping
+        What the TOML file holds.
+
+    Returns
+    -------
+    Reading
+        Tables and faults.
+    """
+    found = Reading()
+    tables: dict[str, Any] = {k: value for k, value in document.items() if isinstance(value, dict)}
+    heading = {key: value for key, value in document.items() if key not in tables}
+    for name in (*_TABLES, _PRIORS):
+        if name in heading:
+            problem = f"it must be a table, and is {shown(heading.pop(name))}"
+            found.faults.append(Fault(f"[{name}]", problem, "Write its keys below the heading"))
+            tables[name] = None
+    _read_table(_HEADING, heading, found)
+    tables = _known_tables(tables, found.faults)
+    found.given = frozenset(tables)
+    for name, table in tables.items():
+        if table is not None and name == _PRIORS:
+            _read_priors(table, found)
+        elif table is not None:
+            _read_table(name, table, found)
+    _check_agreement(tables, found)
+    return found
+
+
+def _known_tables(tables: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """Tell tables that do not exist or are missing; read a misspelt one as what was meant."""
+    names = (*(name for name in _TABLES if name), _PRIORS)
+    kept = {name: table for name, table in tables.items() if name in names}
+    for name, table in tables.items():
+        if name not in names:
+            faults.append(Fault(f"[{name}]", "there is no such table", nearest(name, names)))
+            _adopt(name, table, names, kept)
+    about = described(AnalysisSpec)
+    for name in _REQUIRED:
+        if name not in kept:
+            words = about[name].removesuffix(".")
+            remedy = f"Add the table ({words[0].lower()}{words[1:]})"
+            faults.append(Fault(f"[{name}]", "it is missing", remedy))
+    return kept
+
+
+def _adopt(key: str, value: object, allowed: Iterable[str], kept: dict[str, Any]) -> None:
+    """Go on reading under the key that was meant, so that its own faults are told at once."""
+    meant = get_close_matches(key, [name for name in allowed if name not in kept], n=1)
+    if meant:
+        kept[meant[0]] = value
+
+
+def _known_keys(
+    given: Mapping[str, Any], allowed: Mapping[str, str], table: str, faults: list[Fault]
+) -> dict[str, Any]:
+    kept = {key: value for key, value in given.items() if key in allowed}
+    for key, value in given.items():
+        if key not in allowed:
+            where = place(table, (key,))
+            faults.append(Fault(where, "there is no such key", nearest(key, allowed)))
+            _adopt(key, value, allowed, kept)
+    return kept
+
+
+def _read_table(name: str, given: Mapping[str, Any], found: Reading) -> None:
+    model, faults = _TABLES[name], found.faults
+    fields = described(model)
+    table, before = _known_keys(given, fields, name, faults), len(faults)
+    for key, nested in (_NESTED[name] if name in _NESTED else {}).items():
+        if isinstance(table.get(key), dict):
+            table[key] = _known_keys(table[key], described(nested), f"{name}.{key}", faults)
+    if name == "outcome":
+        table = _without_unreadable(table, faults)
+    try:
+        # Strict, and by way of JSON, where lists stand for tuples and text for choices.
+        value = model.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        faults += translated(error, name, fields=fields)
+        return
+    if name != "outcome" or len(faults) == before:
+        found.tables[name] = value
+
+
+def _without_unreadable(outcome: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """Take out a formula that cannot be read, telling its faults."""
+    kept = dict(outcome)
+    for key, parse in (("formula", parse_formula), ("group", parse_group)):
+        text = outcome.get(key)
+        if not isinstance(text, str) or not text:
+            continue
+        try:
+            parse(text)
+        except SpecificationError as error:
+            faults += error.faults
+            del kept[key]
+    return kept
+
+
+def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
+    if BASE in given:
+        _read_base(given[BASE], found)
+    for name, value in given.items():
+        if name == BASE:
+            continue
+        try:
+            text = json.dumps(value, default=str)
+            found.priors[name] = _PRIOR.validate_json(text, strict=True)
+        except ValidationError as error:
+            kind = str(error.errors()[0]["loc"][0])
+            fields = described(_PRIOR_KINDS[kind])
+            found.faults += translated(error, _PRIORS, fields=fields, key=name)
+
+
+def _read_base(name: object, found: Reading) -> None:
+    if not isinstance(name, str):
+        problem = f"it must be the name of a set, and is {shown(name)}"
+        allowed = ", ".join(prior_set_names())
+        found.faults.append(Fault("[priors] base", problem, f"Allowed: {allowed}"))
+        return
+    try:
+        read_prior_set(name)
+    except SpecificationError as error:
+        found.faults += [replace(fault, where=f"[priors] {fault.where}") for fault in error.faults]
+        return
+    found.prior_base = name
+
+
+def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
+    """Compare tables with each other, as far as they could be read."""
+    tables = found.tables
+    named = {
+        name: given[name]["name"]
+        for name in ("treatment", "modifier")
+        if given.get(name) is not None and isinstance(given[name].get("name"), str)
+    }
+    if "outcome" in tables:
+        found.faults += contradictions(tables.get("data"), named, tables["outcome"])
+        model = ModelSpec(
+            treatment=named.get("treatment"),
+            modifier=tables.get("modifier"),
+            outcome=tables["outcome"],
+            priors=found.priors,
+        )
+        found.faults += prior_faults(model)
+        if _HEADING in tables and tables[_HEADING].schema_version == 1:
+            found.faults += schema_one_faults(model)
+        if (sensitivity := found.table("sensitivity")) is not None:
+            found.faults += sensitivity_faults(sensitivity, model)
+    estimands = found.table("estimands")
+    if estimands is not None and all(name in tables for name in named):
+        found.faults += estimand_faults(
+            *(estimands, tables.get("treatment"), tables.get("modifier")),
+            has_propensity="propensity" in found.given,
+        )
+    if (sampler := found.table("sampler")) is not None:
+        found.faults += adjustment_faults(
+            tables.get("propensity"), tables.get("treatment"), sampler
+        )
+    ladder = found.table("ladder")
+    if ladder is not None and ("visits" in tables or "visits" not in found.given):
+        found.faults += ladder_faults(ladder, tables.get("visits"), tables.get("treatment"))
+        if "modifier" in tables or "modifier" not in found.given:
+            found.faults += response_effect_faults(
+                ladder, tables.get("visits"), tables.get("modifier")
+            )

@@ -1,0 +1,360 @@
+"""`TrialDesign`: everything about a randomised trial and its analysis that is fixed beforehand.
+
+Who takes part in a trial, when, and what they get, as plain frozen data.
+"""
+
+from enum import StrEnum
+from math import ceil, log
+from statistics import NormalDist
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, model_validator
+
+from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.spec.prior_sets import with_base
+from bayes_ihlrt.spec.rules import Count, Frozen, LookSpec, Positive, Probability
+from bayes_ihlrt.spec.scenario import NonNegative
+
+MAX_BLOCK: Final = 12
+"""Largest block of randomisation; all arrangements of a block are listed."""
+_FEWEST: Final = 1e-3
+"""Smallest share of those screened that may be enrolled: all who are screened are simulated."""
+
+
+class Pattern(StrEnum):
+    """How patients arrive."""
+
+    POISSON = "poisson"
+    """At random, with the given rate."""
+    EVEN = "even"
+    """At even distances, as design software without simulation assumes."""
+
+
+class TreatmentStart(StrEnum):
+    """When treatment begins in the treated arm."""
+
+    RANDOMISATION = "randomisation"
+    ON_DEMAND = "on-demand"
+
+
+class ArmsSpec(Frozen):
+    """Two arms, randomised in permuted blocks."""
+
+    control: Count = Field(default=1, description="Control patients in a unit of allocation.")
+    treated: Count = Field(default=1, description="Treated patients in a unit of allocation.")
+    block: Count = Field(default=4, description="Patients of a block.")
+    stratify_at: Positive | None = Field(
+        default=None, description="Separate blocks below and from this value of the modifier on."
+    )
+
+    @model_validator(mode="after")
+    def _block_holds_units(self) -> Self:
+        if self.block % (self.control + self.treated) or self.block > MAX_BLOCK:
+            unit = self.control + self.treated
+            message = f"block must be a multiple of {unit} and at most {MAX_BLOCK}"
+            raise ValueError(f"{message}; found {self.block}")
+        return self
+
+
+class AccrualSpec(Frozen):
+    """Patients who arrive per month, constant between cut points."""
+
+    rates: tuple[Positive, ...] = Field(description="Patients per month, by period.")
+    cuts: tuple[Positive, ...] = Field(default=(), description="Months at which the rate changes.")
+    pattern: Pattern = Field(default=Pattern.POISSON, description="poisson | even.")
+
+    @model_validator(mode="after")
+    def _cuts_fit(self) -> Self:
+        if len(self.rates) != len(self.cuts) + 1 or list(self.cuts) != sorted(set(self.cuts)):
+            message = "rates needs one more value than cuts, and cuts increase"
+            raise ValueError(message)
+        return self
+
+
+class DropoutSpec(Frozen):
+    """Loss to follow-up at a constant rate, told as the share lost by a month."""
+
+    control: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="Share of the control arm."
+    )
+    treated: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="Share of the treated arm."
+    )
+    by: Positive = Field(default=12.0, description="Month by which that share is lost.")
+
+
+class ModifierPopulation(Frozen):
+    """Distribution of the modifier among patients who are screened: log-normal."""
+
+    median: Positive = Field(default=3.0, description="Median.")
+    log_sd: NonNegative = Field(default=0.6, description="Standard deviation of the natural log.")
+    enrol_from: Positive | None = Field(default=None, description="Enrol only from this value on.")
+    switch_to: Positive | None = Field(
+        default=None, description="Value from which patients are enrolled after an enrichment."
+    )
+
+    @model_validator(mode="after")
+    def _finds_patients(self) -> Self:
+        for name in ("enrol_from", "switch_to"):
+            least = getattr(self, name)
+            if least is None or self.log_sd == 0.0:
+                continue
+            share = 1.0 - NormalDist(log(self.median), self.log_sd).cdf(log(least))
+            if share < _FEWEST:
+                message = (
+                    f"{name} = {least:g} would enrol fewer than 1 of {1.0 / _FEWEST:,.0f} who are "
+                    "screened"
+                )
+                raise ValueError(message)
+        return self
+
+
+class TreatmentSpec(Frozen):
+    """The treatment of the treated arm; the analysis compares arms as assigned."""
+
+    name: str = Field(description="Name of the arm's 0/1 term in the formula.")
+    start: TreatmentStart = Field(
+        default=TreatmentStart.RANDOMISATION, description="randomisation | on-demand."
+    )
+    share: Probability = Field(default=1.0, description="On demand: share that ever gets it.")
+    median_months: Positive | None = Field(
+        default=None, description="On demand: median time to it among those, exponential."
+    )
+    after: NonNegative = Field(default=0.0, description="On demand: earliest month.")
+
+    @model_validator(mode="after")
+    def _on_demand_has_a_time(self) -> Self:
+        on_demand = self.start is TreatmentStart.ON_DEMAND
+        if on_demand != (self.median_months is not None):
+            message = "median_months belongs to start = 'on-demand', which needs it"
+            raise ValueError(message)
+        if not on_demand and (self.share != 1.0 or self.after):
+            message = "share and after belong to start = 'on-demand'"
+            raise ValueError(message)
+        return self
+
+
+BEYOND: Final = 10
+"""Draws of a corrected posterior that must be expected beyond a threshold. With fewer, noise of
+the draws alone carries a posterior probability short of the threshold across it: with 1,000 draws
+and a threshold of 0.9995 a probability of 0.999 passes in 37 % of data sets."""
+BEYOND_FUTURE: Final = 2
+"""Simulated continuations beyond the threshold of a predictive probability or conditional power."""
+
+
+class Endpoint(StrEnum):
+    """What an event is; the scenarios' hazards are those of this endpoint."""
+
+    OS = "os"
+    PFS = "pfs"
+
+    @property
+    def label(self) -> str:
+        """Its name in full."""
+        return "overall survival" if self is Endpoint.OS else "progression-free survival"
+
+    @property
+    def events(self) -> str:
+        """What its events are called, in the plural."""
+        return "deaths" if self is Endpoint.OS else "progressions or deaths"
+
+
+class Approximation(StrEnum):
+    """How the posterior at each look is found."""
+
+    LAPLACE = "laplace"
+    """Normal approximation at the mode: fastest; audited by NUTS in every run."""
+    CORRECTED = "corrected"
+    """Importance-weighted draws: for models with group effects or smoothing too."""
+
+
+class TrialDesign(Frozen):
+    """Everything that is fixed before the first patient: the trial and its analysis.
+
+    Times are in months. Two designs that differ only in size see the same patients in the same
+    order (common random numbers).
+
+    Parameters
+    ----------
+    patients : int
+        Maximum sample size, both arms.
+    max_months : float
+        Months after its opening at which the trial ends, whatever has happened.
+    endpoint : Endpoint
+        What an event is, ``"os"`` or ``"pfs"``; the scenarios' hazards are those of this endpoint.
+    arms : ArmsSpec
+        Allocation of patients to the two arms, in permuted blocks.
+    accrual : AccrualSpec
+        Patients screened per month.
+    dropout : DropoutSpec
+        Share of each arm lost to follow-up by a month.
+    population : ModifierPopulation
+        Distribution of the modifier, on the scale of the data, and who of it is enrolled.
+    treatment : TreatmentSpec
+        Name of the treated arm's 0/1 term, and when treatment begins.
+    modifier : ModifierSpec, optional
+        How the model reads the modifier; without it the model has none.
+    outcome : OutcomeSpec
+        The model that analyses the trial; its formula names treatment and modifier, nothing else.
+    priors : dict of str to prior
+        Priors of the analysis, by parameter; coefficients are log hazard ratios.
+    approximation : Approximation
+        How the posterior at each look is found.
+    draws : int
+        Draws of a corrected posterior; a Laplace posterior has none. Ten of them at least have to
+        be expected beyond every threshold.
+    looks : tuple of LookSpec
+        When the data are looked at and what follows, in order; the last one is final.
+    report_at : tuple of float
+        Values of the modifier, on the scale of the data, at which the log hazard ratio is also
+        reported.
+
+    Examples
+    --------
+    >>> success = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.975}
+    >>> design = TrialDesign.model_validate({
+    ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "ihlrt"},
+    ...     "outcome": {"formula": "ihlrt"}, "looks": [{"events": 60, "efficacy": [success]}]})
+    >>> str(design.looks[0].efficacy[0]), design.max_months
+    ('P(hazard-ratio < 1) > 0.975', 120.0)
+    """
+
+    patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")
+    max_months: Positive = Field(default=120.0, description="Longest duration of the trial.")
+    endpoint: Endpoint = Field(default=Endpoint.OS, description="os | pfs.")
+    arms: ArmsSpec = Field(default=ArmsSpec(), description="Allocation.")
+    accrual: AccrualSpec = Field(description="Arrival of patients who are screened.")
+    dropout: DropoutSpec = Field(default=DropoutSpec(), description="Loss to follow-up.")
+    population: ModifierPopulation = Field(
+        default=ModifierPopulation(), description="Distribution of the modifier; enrichment."
+    )
+    treatment: TreatmentSpec = Field(description="What the treated arm gets.")
+    modifier: ModifierSpec | None = Field(default=None, description="The effect modifier.")
+    outcome: OutcomeSpec = Field(description="The model that analyses the trial.")
+    priors: dict[str, AnyPrior] = Field(default={}, description="Analysis priors.")
+    approximation: Approximation = Field(
+        default=Approximation.LAPLACE, description="laplace | corrected."
+    )
+    draws: Annotated[int, Field(ge=100)] = Field(
+        default=1000, description="Draws of a corrected posterior."
+    )
+    looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)] = Field(
+        description="Looks, in order; the last one is final."
+    )
+    report_at: tuple[Positive, ...] = Field(
+        default=(), description="Values of the modifier at which estimates are also reported."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_base(cls, given: Any) -> Any:
+        return with_base(given, named=False)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        problems = [*_look_problems(self), *_name_problems(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def reference(self) -> float:
+        """Value of the modifier at which the effect is read."""
+        return self.population.median if self.modifier is None else self.modifier.reference
+
+    @property
+    def model(self) -> ModelSpec:
+        """The survival model that analyses the trial."""
+        return ModelSpec(
+            treatment=self.treatment.name,
+            modifier=self.modifier,
+            outcome=self.outcome,
+            priors=self.priors,
+        )
+
+
+def _look_problems(design: TrialDesign) -> list[str]:
+    found = []
+    last, population = design.looks[-1], design.population
+    if not last.efficacy:
+        found.append("the last look needs efficacy rules")
+    if last.futility or last.enrich:
+        found.append("the last look is final: it has neither futility nor enrich rules")
+    if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
+        found.append("the last look has no future: predictive rules belong to earlier looks")
+    enriches = any(look.enrich for look in design.looks)
+    if enriches != (population.switch_to is not None):
+        found.append("enrich rules and [population] switch_to belong together")
+    future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
+    if future and design.approximation is not Approximation.LAPLACE:
+        found.append("rules about the future need approximation = 'laplace'")
+    for number, look in enumerate(design.looks, 1):
+        found += [f"look {number}: {told}" for told in _unresolved(design, look)]
+        if look.events is not None and look.events > design.patients:
+            found.append(f"look {number} waits for {look.events} events of {design.patients}")
+        if look.patients is not None and look.patients > design.patients:
+            found.append(f"look {number} waits for patient {look.patients} of {design.patients}")
+    return found
+
+
+def _unresolved(design: TrialDesign, look: LookSpec) -> list[str]:
+    """Tell thresholds beyond which too few draws would lie to say whether they are passed."""
+    found = []
+    for rule in look.rules:
+        tail = min(rule.threshold, 1.0 - rule.threshold)
+        if tail == 0.0:
+            continue
+        if rule.quantity.of_future:
+            needed, draws, whose = ceil(BEYOND_FUTURE / tail - 1e-6), rule.draws, "its `draws`"
+        elif design.approximation is Approximation.CORRECTED:
+            needed, draws, whose = ceil(BEYOND / tail - 1e-6), design.draws, "[design] draws"
+        else:
+            continue
+        if draws < needed:
+            found.append(
+                f"'{rule}' cannot be told with {draws:,} draws, of which {draws * tail:.2g} are "
+                f"expected beyond the threshold: set {whose} to {needed:,} at least"
+            )
+    return found
+
+
+def _name_problems(design: TrialDesign) -> list[str]:
+    known = {design.treatment.name, *([design.modifier.name] if design.modifier else [])}
+    read = set(design.outcome.parsed.columns)
+    found = []
+    if strange := sorted(read - known):
+        found.append(f"the formula names {', '.join(strange)}, which no simulated patient has")
+    if missing := sorted(known - read):
+        found.append(f"the formula lacks {', '.join(missing)}")
+    if design.outcome.groups:
+        found.append("group effects are not simulated: remove `group`")
+    if design.modifier is None:
+        at = [rule for look in design.looks for rule in look.rules if rule.at is not None]
+        if at or design.report_at:
+            found.append("a value of the modifier is asked for, and there is no [modifier]")
+    return found
+
+
+def scaled_design(design: TrialDesign, patients: int) -> TrialDesign:
+    """Return the design with another sample size, events at looks in proportion.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    patients : int
+        Sample size.
+
+    Returns
+    -------
+    TrialDesign
+        Validated.
+    """
+    factor = patients / design.patients
+    content = design.model_dump(mode="json", exclude_none=True)
+    content["patients"] = patients
+    for look in content["looks"]:
+        for key in {"events", "patients"} & set(look):
+            look[key] = max(1, ceil(factor * look[key] - 1e-9))
+    return TrialDesign.model_validate(content)

@@ -1,0 +1,1 @@
+"""Simulated cohorts with a known truth, called synthetic wherever they appear. No fitting."""

@@ -1,0 +1,1 @@
+"""Outcome models on weighted person-time and their uncertainty. No model of treatment."""
