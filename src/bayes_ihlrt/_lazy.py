@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 
 
@@ -45,8 +44,18 @@ def lazy_names(
     return load, public
 
 
+class _Lazy(ModuleType):
+    """Stands for a module until one of its names is asked for.
+
+    It is not among `sys.modules`: libraries that look through those ask every module for names.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self.__name__), name)
+
+
 def lazy_module(name: str) -> ModuleType:
-    """Return a module whose code runs when the first of its names is asked for.
+    """Return a stand-in for a module, which is imported when one of its names is asked for.
 
     Parameters
     ----------
@@ -56,18 +65,6 @@ def lazy_module(name: str) -> ModuleType:
     Returns
     -------
     module
-        The one that other imports of this name find, too.
+        Every name is looked up in the module itself, each time.
     """
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = find_spec(name)
-    if spec is None or spec.loader is None:
-        message = f"there is no module {name!r}"
-        raise ModuleNotFoundError(message, name=name)
-    spec.loader = LazyLoader(spec.loader)
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    parent, _, last = name.rpartition(".")
-    setattr(sys.modules[parent], last, module)
-    return module
+    return _Lazy(name)

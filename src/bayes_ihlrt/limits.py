@@ -1,7 +1,4 @@
-"""Bounds beyond which draws are not to be trusted.
-
-How many cores this process may use.
-"""
+"""Bounds beyond which draws are not to be trusted, and how many cores this process may use."""
 
 import os
 from typing import Final

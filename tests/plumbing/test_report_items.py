@@ -6,7 +6,7 @@ from shutil import copytree
 
 import pytest
 
-from bayes_ihlrt.analysis.prior import prior_words
+from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.checks.result import Status as Found
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.names import Engine

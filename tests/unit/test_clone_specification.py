@@ -7,7 +7,7 @@ import pytest
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.names import EstimandTarget
-from bayes_ihlrt.propensity.model import CLOCK, at_one_moment, without_clock
+from bayes_ihlrt.propensity.clock import CLOCK, at_one_moment, without_clock
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import parse_spec
 

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.analysis.prior import (
-    beside_prior,
-    prior_conflict,
-    prior_draws,
-    prior_fit,
-    prior_sentence,
-)
+from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
+from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence
 from bayes_ihlrt.estimands.contrasts import chance_above
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.spec.analysis import AnalysisSpec

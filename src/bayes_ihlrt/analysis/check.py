@@ -1,8 +1,6 @@
-"""Check an analysis against its data without sampling, and tell what would be fitted.
+"""Check an analysis and its propensity against the data without sampling: what would be fitted.
 
-Take what default priors are measured by from a cohort, once.
-
-Check a `[propensity]` table against design and data, without sampling.
+What default priors are measured by is taken from the cohort once, and held in the specification.
 """
 
 import warnings
@@ -27,8 +25,8 @@ from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationErro
 from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
+from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
-from bayes_ihlrt.propensity.model import at_one_moment
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
 from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import Term, parse_formula

@@ -12,8 +12,8 @@ from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import covariate_columns, standardised_difference
+from bayes_ihlrt.propensity.clock import passing_model
 from bayes_ihlrt.propensity.comparability import ACKNOWLEDGE, UNBALANCED, Comparability, Overlap
-from bayes_ihlrt.propensity.model import passing_model
 from bayes_ihlrt.propensity.overlap import effective_patients, entry_rows, trimmed
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.propensity.weights import row_weights

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.patients import SAME_PRIOR, ProportionTable, TableOne
-from bayes_ihlrt.analysis.prior import beside_prior
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.population import undefined_survival
 

@@ -1,6 +1,6 @@
-"""Every estimand of an analysis: draws first, reduced together at the end.
+"""Every estimand of an analysis, whom it averages over, and its summary.
 
-Who the estimands of an analysis average over.
+Draws come first; they are reduced together at the end.
 """
 
 import math

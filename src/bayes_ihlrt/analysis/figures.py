@@ -1,11 +1,4 @@
-"""What the figures show, as datasets: everything drawn can be had without drawing.
-
-What the figures of draws show, as datasets: prior and posterior densities, traces and ranks.
-
-What the figures of gain and of subgroups show, as datasets.
-
-Round times for the axes of figures.
-"""
+"""What the figures of a result show, as datasets: everything drawn can be had without drawing."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,10 +1,7 @@
-"""The pipe: cohort, person-time, posterior, estimands, result.
+"""The pipe from a cohort to its result: posterior, estimands, and where they came from.
 
-What draws are called: posterior ones only where they are draws from a posterior.
-
-Versions of what a result rests on; loads nothing but names.
-
-The result of an analysis: posterior, summaries and where they came from.
+Draws are called posterior only where they are draws from a posterior. The versions that a result
+rests on are read by name: nothing is loaded for them.
 """
 
 import platform
@@ -28,7 +25,8 @@ from bayes_ihlrt.analysis.flexible_baseline import (
 from bayes_ihlrt.analysis.interaction import InteractionResult, describe_interaction
 from bayes_ihlrt.analysis.notes import FIRST, analysis_notes, data_summary
 from bayes_ihlrt.analysis.parameters import Loo, leave_one_out, parameter_table
-from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit, prior_sentence
+from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
+from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity import PropensityResult, clone_months, describe_propensity
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError

@@ -1,9 +1,8 @@
-"""Values of the modifier at which a spline of it is not defined: told before anything is sampled.
+"""Whether the effect modifier can be transformed, and read where the analysis reads it.
 
 A spline lives between its boundary knots, the lowest and the highest value of the cohort unless the
-formula states others. Beyond them it says nothing of patients, whatever a library computes there.
-
-Check that the effect modifier can be transformed, and read where the analysis reads it.
+formula states others. Beyond them it says nothing of patients, whatever a library computes there:
+values of the modifier at which it is not defined are told before anything is sampled.
 """
 
 import ast

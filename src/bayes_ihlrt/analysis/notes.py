@@ -1,12 +1,7 @@
-"""What a reader of a result has to know before believing it, in sentences.
+"""What a reader has to know before believing a result, in sentences, and what data it rests on.
 
-A cohort without the identifiers of its patients.
-
-What a result says of the data it rests on: counts, fingerprints, what patients are called.
-
-What has to be known of patients who enter late, and of slopes that vary between groups.
-
-Who is treated and not followed from there, in sentences.
+The data are told by counts, fingerprints and what patients are called: a cohort can go without the
+identifiers of its patients.
 """
 
 import warnings

@@ -1,6 +1,6 @@
-"""The first table of a report: patients at time zero, by treatment.
+"""The patients by treatment: the first table of a report, and response and adverse events.
 
-Response and adverse events by treatment: Bayesian risk differences and ratios.
+Response and adverse events are compared by Bayesian risk differences and ratios.
 """
 
 import math

@@ -1,8 +1,7 @@
-"""What a result says of its propensities: balance, overlap, sums of weights, effective numbers.
+"""What a result says of its propensities, and of the months that clones gained by treatment.
 
-Months gained by clones: weighted survival of both strategies, reduced to summaries.
-
-Describe the propensities of an analysis: who is compared with whom, and how alike they are.
+Of propensities: who is compared with whom, balance, overlap, sums of weights, effective numbers. Of
+clones: weighted survival of both strategies, reduced to summaries.
 """
 
 from collections.abc import Mapping

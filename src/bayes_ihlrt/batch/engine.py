@@ -3,9 +3,8 @@
 A member of a batch is one set of values of the graph's data: a data set, a vector of patient
 weights, a vector of prior hyperparameters. Every member gets its own mode, its own approximate
 posterior (`marginal`) and its own importance weights (`importance`); one that fails is tried again
-from other starts, counted and named, and never enters a summary.
-
-Plain Laplace approximations of the members of a batch, and when they are refused.
+from other starts, counted and named, and never enters a summary. Plain Laplace approximations are
+refused to models whose posterior no Gaussian can follow.
 """
 
 from collections.abc import Callable, Mapping, Sequence

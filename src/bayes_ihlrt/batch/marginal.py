@@ -11,10 +11,8 @@ in the unconstrained coordinate, and so are the mode x_s and the Cholesky factor
 H_s (log scale on its diagonal). That defines a density which is sampled and evaluated exactly; what
 it misses is put right by importance weights.
 
-A density whose log is linear between knots and beyond them: sampled and evaluated exactly.
-
-Between knots y_k and y_(k+1) the mass is h (e^b - e^a) / (b - a), with h the distance and a, b the
-log densities at the ends; beyond the outermost knots the density falls exponentially.
+Between knots y_k and y_(k+1) the mass of p(s) is h (e^b - e^a) / (b - a), with h the distance and
+a, b the log densities at the ends; beyond the outermost knots the density falls exponentially.
 
 References
 ----------

@@ -1,6 +1,6 @@
 """What a batch of posteriors returns: modes or weighted draws by member, and how each came out.
 
-Arrays of a graph's parameters with the graph's own dimensions.
+Parameters keep the graph's own dimensions, behind those of member and draw.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,10 +1,9 @@
-"""Simulation-based calibration: posteriors are right on average over their own prior.
+"""Simulation-based calibration, batched or by NUTS: posteriors right on average over their prior.
 
 Parameters are drawn from the prior, a data set from them, and the posterior given the data set is
 computed. Then the posterior probability of a value below the true one is uniform over data sets,
-for any quantity; a fault in the density, in the prior or in the approximation makes it not so.
-
-Simulation-based calibration by NUTS: the same data sets, one sampler run each.
+for any quantity; a fault in the density, in the prior or in the approximation makes it not so. NUTS
+is given the same data sets, one sampler run each.
 
 References
 ----------

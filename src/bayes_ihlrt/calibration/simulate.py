@@ -1,12 +1,11 @@
-"""Data sets from a model's own prior: parameters, then event times from the hazard they define.
-
-The linear predictor is put together from labelled draws and the encoder, apart from the graph, so
-that a fault of the graph shows as a difference between generator and density.
-
-Planned follow-up: whom a scenario observes, when, and under which treatment.
+"""Data sets from a model's own prior: planned follow-up, parameters, then event times.
 
 Everything but the event times is fixed: covariates, entry, start of treatment, administrative end.
 A posterior of simulated event times then has the prior from which their parameters were drawn.
+
+Event times come from the hazard that the parameters define. Its linear predictor is put together
+from labelled draws and the encoder, apart from the graph, so that a fault of the graph shows as a
+difference between generator and density.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,11 @@
-"""How good predicted survival is under censoring: Brier score, AUC, calibration by risk group.
-
-Predictions for patients whom the model has not seen: cross-validation by patient, in one batch.
+"""Survival predicted for patients whom the model has not seen, and how good the predictions are.
 
 A prediction is made at the patient's entry, from the covariates and the treatment state then, for
 the months that follow. Where the treatment starts later, the patient is censored at that moment:
 the prediction is for patients as they are, not for what they will be given.
+
+Predictions are cross-validated by patient, in one batch. Under censoring they are judged by Brier
+score, AUC and calibration by risk group.
 
 References
 ----------

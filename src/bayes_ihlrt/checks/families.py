@@ -1,6 +1,7 @@
-"""Other baseline hazards for the same data: leave-one-patient-out comparison and stacking.
+"""Second fits to the same data: with other baseline hazards, and with an effect for each period.
 
-Does the effect of treatment stay the same? A second fit with an effect for each period.
+Other hazards are compared by leaving out one patient at a time, and stacked; an effect for each
+period tells whether the effect of treatment stays the same.
 
 References
 ----------

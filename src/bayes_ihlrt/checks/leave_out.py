@@ -1,6 +1,7 @@
 """Leave-one-patient-out and leave-one-centre-out, refitted where importance sampling fails.
 
-Posteriors without some of the patients: members of one batch, left out by weights of zero.
+The posteriors without some of the patients are members of one batch, and the patients are left out
+of them by weights of zero.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,11 @@
 r"""The predictive density of a patient, or of a centre, with the centre's effect integrated out.
 
+With the effect u of a group on the log hazard, D events and a cumulative hazard of A at u = 0, the
+group's likelihood is proportional to exp(D u - A e^u), and its integral over effects of standard
+deviation s is
+
+    I(D, A, s) = integral exp(D u - A e^u) Normal(u; 0, s) du.
+
 Given the other parameters theta, patient i of centre c has Lambda_i expected events at u_c = 0, and
 the centre D_c events against A_c expected. The effect of the centre is known from its other
 patients only, so
@@ -7,16 +13,9 @@ patients only, so
     p(y_i | theta, y_others of c) = f_i I(D_c, A_c, s) / I(D_c - d_i, A_c - Lambda_i, s),
     p(y_c | theta)                = prod_(i in c) f_i x I(D_c, A_c, s),
 
-with f_i the product of the hazards at the patient's events (at u_c = 0), s the standard deviation
-of the effects, and I the integral of `group_integral`. Where several terms share the data, the
-intercept of the first is integrated out and the others stay as they were drawn, which is as valid.
-
-A group's effect integrated out of the likelihood of its patients.
-
-With the effect u of a group on the log hazard, D events and a cumulative hazard of A at u = 0, the
-group's likelihood is proportional to exp(D u - A e^u), and
-
-    I(D, A, s) = integral exp(D u - A e^u) Normal(u; 0, s) du.
+with f_i the product of the hazards at the patient's events (at u_c = 0). Where several terms share
+the data, the intercept of the first is integrated out and the others stay as they were drawn, which
+is as valid.
 
 References
 ----------

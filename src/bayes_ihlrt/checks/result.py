@@ -1,7 +1,4 @@
-"""What the checks of one model found.
-
-What a check concludes: flag, no flag, or that it cannot tell, in words.
-"""
+"""What a check concludes (flag, no flag, cannot tell), and what those of one model found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

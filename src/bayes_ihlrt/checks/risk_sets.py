@@ -1,4 +1,4 @@
-r"""Survival that the posterior predicts for the patients who were at risk, beside Kaplan-Meier.
+r"""The posterior beside the data: survival and events of the patients at risk, and residuals.
 
 Replicated event times would need a treatment history and a censoring time beyond what was observed,
 and nobody knows them. Between two consecutive starts or stops of rows the set of patients at risk
@@ -7,14 +7,13 @@ is fixed, and the model says how many of them will have the event,
     M_k = sum_(i at risk) w_i e^(eta_i) [H0(b_k) - H0(b_(k-1))],
 
 with variance sum w_i^2 e^(eta_i) [..]. Replicated counts from it, over the weight at risk Y_k, make
-the replicated curve exp(-sum_k d_k / Y_k), to be compared with the observed one; delayed entry,
+the replicated curve exp(-sum_k d_k / Y_k), to be compared with Kaplan-Meier; delayed entry,
 switches of treatment and weights are honoured because the risk sets are those of the data.
 
-Cox-Snell and martingale residuals.
-
-The cumulative hazard that a patient has lived through between entry and exit is, where the model
-is right, a unit exponential variate, censored like the patient; delayed entry and switches of
-treatment need no correction, since only time at risk is counted.
+Cox-Snell and martingale residuals are made of the cumulative hazard that a patient has lived
+through between entry and exit. Where the model is right, it is a unit exponential variate, censored
+like the patient; delayed entry and switches of treatment need no correction, since only time at
+risk is counted.
 """
 
 import itertools

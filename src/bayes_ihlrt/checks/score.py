@@ -15,10 +15,9 @@ both of which the posterior draws estimate. What the model fits anyway (the tota
 say) is subtracted by itself. E[U | y]' V^-1 E[U | y] is referred to chi-square; with flat priors it
 is the score test for adding the columns to the model.
 
-Terms that a model may lack, as columns of the rows: interactions, squares, periods, entry.
-
-Every column is known before what happens in its row, as `score` needs it. A column with two values
-is 0 and 1, another is standardised over patients, so that a coefficient of log 2 is a doubling.
+The columns are terms that a model may lack: interactions, squares, periods, entry, centres. One
+with two values is 0 and 1, another is standardised over patients, so that a coefficient of log 2 is
+a doubling.
 
 References
 ----------

@@ -1,8 +1,7 @@
-"""What a model says of rows, draw by draw: log hazard at their end, cumulative hazard over them.
+"""What a model says of rows of person-time, draw by draw, and periods and strata as their columns.
 
-Periods and strata as columns of the rows: where events are compared with expected events.
-
-Every column is known before what happens in its row, as `score` needs it.
+Along the columns events are compared with expected events. Every column is known before what
+happens in its row, as `score` needs it.
 """
 
 from collections.abc import Iterable, Mapping

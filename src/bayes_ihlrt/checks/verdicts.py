@@ -1,7 +1,4 @@
-"""Verdicts of the checks that leave patients out, and of the priors.
-
-Verdicts of the checks that compare events with expected events.
-"""
+"""Verdicts of the checks: on patients left out, other hazards, predictions, priors, residuals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,11 +1,4 @@
-"""`bayes-ihlrt fit` and `bayes-ihlrt demo`.
-
-`bayes-ihlrt check`.
-
-`bayes-ihlrt diagnose`.
-
-`bayes-ihlrt init`.
-"""
+"""`bayes-ihlrt fit`, `demo`, `check`, `diagnose` and `init`: a single analysis."""
 
 import warnings
 from collections.abc import Callable
@@ -42,9 +35,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
+    from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import files as report_files
-    from bayes_ihlrt.report import patients as report_patients
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.spec import catalogue as spec_catalogue
@@ -57,7 +50,7 @@ else:
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.report.files")
-    report_patients = lazy_module("bayes_ihlrt.report.patients")
+    report_check_table = lazy_module("bayes_ihlrt.report.check_table")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
     spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
@@ -167,7 +160,7 @@ def check(
         if as_json:
             print_json(checked.to_dict())
         elif not quiet:
-            report_patients.print_check(console(), checked)
+            report_check_table.print_check(console(), checked)
 
 
 @app.command()

@@ -1,10 +1,8 @@
-"""The application that every command joins, and its version.
+"""The application that every command joins: its version, shared options and what it tells.
 
-What the shell offers when a user presses Tab.
-
-Arguments and options that several commands share.
-
-What a command tells: results on standard output, faults in plain words, exit statuses.
+A command tells results on standard output, faults in plain words, and by its exit status how it
+ended. When a user presses Tab, the shell offers the packaged names, files and folders that begin as
+typed.
 """
 
 import re

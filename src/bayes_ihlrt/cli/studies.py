@@ -1,7 +1,4 @@
-"""`bayes-ihlrt ladder`.
-
-`bayes-ihlrt sensitivity`.
-"""
+"""`bayes-ihlrt ladder` and `sensitivity`: one cohort under other designs and other assumptions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

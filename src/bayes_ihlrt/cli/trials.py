@@ -1,7 +1,4 @@
-"""`bayes-ihlrt plan`.
-
-`bayes-ihlrt explore`.
-"""
+"""`bayes-ihlrt plan`, `replay-trial` and `explore`: randomised trials, simulated."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final

@@ -1,7 +1,4 @@
-"""Markers of inflammation: neutrophil-to-lymphocyte ratio (NLR) and CRAFITY.
-
-Hazard ratios as they are printed in papers, turned the usual way.
-"""
+"""Markers of inflammation, NLR and CRAFITY, and printed hazard ratios turned the usual way."""
 
 from enum import StrEnum
 from math import inf, log

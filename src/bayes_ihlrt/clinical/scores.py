@@ -1,7 +1,4 @@
-"""Albumin-bilirubin score (ALBI), its grade and the modified grade.
-
-Child-Pugh points and class.
-"""
+"""Scores of hepatic reserve: albumin-bilirubin (ALBI) with its two grades, and Child-Pugh."""
 
 from enum import StrEnum
 from typing import Final, overload

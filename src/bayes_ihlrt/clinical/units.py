@@ -1,8 +1,7 @@
-"""Units of the laboratory values, their conversions and the ranges a patient can have.
+"""Laboratory values as they are given, read in conventional units with all their faults.
 
-Numbers, words and yes/no entries of a container, with a fault for each that cannot be read.
-
-Laboratory values as they are given, read in conventional units with all their faults.
+The units of each quantity, their conversions and the ranges that a patient can have are here too.
+Numbers, words and yes/no entries get a fault for each that cannot be read.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The data sets that come with the package, each with its source and licence.
+"""The data sets that come with the package, with source and licence, and fingerprints of any data.
 
 ========================  =========  ==========================================================
 name                      real?      what it is
@@ -9,7 +9,7 @@ ihlrt_synthetic           synthetic  drawn from a model with known truth; no pat
 ihlrt_synthetic_findings  synthetic  response by RECIST and adverse events of the same patients
 ========================  =========  ==========================================================
 
-Fingerprints: whether two results were computed from the same values, on every platform.
+A fingerprint tells whether two results were computed from the same values, on every platform.
 """
 
 import hashlib

@@ -1,10 +1,8 @@
 """The cohort: validated patients and their follow-up, in months, frozen.
 
-Rules on the times at which covariates switch from 0 to 1.
-
-Put visits and times of switching beside the columns of a cohort.
-
-Complete cases: patients with a missing covariate are left out where the analysis asks for it.
+Visits, and the times at which covariates switch from 0 to 1, are checked and put beside its
+columns. Patients with a missing covariate are left out only where the analysis asks for complete
+cases.
 """
 
 from collections.abc import Collection, Mapping, Sequence

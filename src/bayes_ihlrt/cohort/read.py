@@ -1,6 +1,6 @@
-"""From a table to a raw cohort: which cells are missing, not numbers or infinite.
+"""From a table as it was given to columns that can be analysed, or every fault at once.
 
-From columns as they were given to columns that can be analysed, or every fault at once.
+Columns are first read by role into a raw cohort: which cells are missing, not numbers or infinite.
 """
 
 import warnings

@@ -1,7 +1,4 @@
-"""Rules on follow-up: times, events, and the rows of one patient.
-
-Rules on covariates: names, constants, and laboratory values that no patient has.
-"""
+"""Rules on follow-up and covariates: times, events, rows of a patient, names, constants, ranges."""
 
 from collections.abc import Sequence
 from typing import Final

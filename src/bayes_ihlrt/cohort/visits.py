@@ -1,7 +1,4 @@
-"""Visits of patients during follow-up: values by time, frozen.
-
-Rules on visits: every fault of them at once.
-"""
+"""Visits of patients during follow-up: values by time, frozen, with every fault of them at once."""
 
 import hashlib
 from collections.abc import Collection, Mapping

@@ -1,6 +1,6 @@
 """From a cohort to person-time, under the design that the specification names.
 
-Cut the rows of a cohort where covariates change at visits.
+Where covariates change at visits, or switch, the rows of the cohort are cut.
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -13,10 +13,6 @@ Under the first treatment is given at the visit itself. Under the second it is g
 dies first is not known to have been left untreated: only those still at risk at the next decision
 time count, and whatever follows from the decision begins there. A start at the very end of
 follow-up is not counted, as in the design ``split``.
-
-Times at which treatment is decided, for each patient.
-
-What a design with decisions makes of a cohort: person-time and the decisions behind it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,14 +1,13 @@
 """Follow-ups of sequential trials: whose, from when, and what controls pass on the way.
 
-Sequential trials where treatment starts between visits: who is compared with whom, and when.
-
-Whoever starts treatment is followed from the start, and so are controls: patients under observation
-and untreated at the time at which their own clock starts. From each visit on, treatment may start
-until the next one (after the last visit, for as long as is usual between two); in that interval one
-instant is drawn for each patient from the times at which treatment starts after a visit, whatever
-becomes of the patient, and those still at risk then are controls from it on. Nobody has to live
-until a later visit to be counted, in neither arm: deaths soon after treatment are deaths of the
-treated, and patients who die or are treated before the next visit are controls until then.
+Where treatment starts between visits, whoever starts it is followed from the start, and so are
+controls: patients under observation and untreated at the time at which their own clock starts. From
+each visit on, treatment may start until the next one (after the last visit, for as long as is usual
+between two); in that interval one instant is drawn for each patient from the times at which
+treatment starts after a visit, whatever becomes of the patient, and those still at risk then are
+controls from it on. Nobody has to live until a later visit to be counted, in neither arm: deaths
+soon after treatment are deaths of the treated, and patients who die or are treated before the next
+visit are controls until then.
 
 With a the expected number of starts in an interval and F the distribution of their times in it, the
 treated come at rate a dF and the controls at rate dF, so that a decision is one of treatment with

@@ -1,14 +1,13 @@
-"""Landmark analysis: classify by the treatment at a landmark, follow up from there.
+"""Designs that take patients as they are: from time zero, or from a landmark by their state then.
 
-Designs that follow patients from time zero as they are: split, ever-never, fixed.
-
-===========  ==========================================================  ============
-design       what it does                                                time zero
-===========  ==========================================================  ============
-split        time before the start is untreated, after it treated        therapy start
-ever-never   the ever treated are treated throughout: wrong on purpose   therapy start
-fixed        the treatment column as it stands, e.g. a randomised arm    therapy start
-===========  ==========================================================  ============
+==========  =============================================================  =============
+design      what it does                                                   time zero
+==========  =============================================================  =============
+split       time before the start is untreated, after it treated           therapy start
+ever-never  the ever treated are treated throughout: wrong on purpose      therapy start
+fixed       the treatment column as it stands, e.g. a randomised arm       therapy start
+landmark    classify by the treatment at a landmark, follow up from there  the landmark
+==========  =============================================================  =============
 
 References
 ----------

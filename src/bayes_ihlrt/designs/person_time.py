@@ -1,7 +1,4 @@
-"""Person-time: the rows of (start, stop], event and covariates that a hazard model reads.
-
-Pieces that designs share: histories, cuts, counts.
-"""
+"""Person-time: the rows (start, stop] that a hazard model reads, and pieces that designs share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sequential trials: those who start treatment against those who do not, from the same time on.
 
-How much late follow-up counts in sequential trials, alike in both arms.
-
 Controls who are treated later leave their trial, and those who stay make up for them by weights.
 Where most have left, a few stand for all. From the month on by which the controls still untreated
 are fewer than `FULL`, the months of both arms therefore count by
@@ -141,9 +139,9 @@ def sequential_emulation(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
     Treated are those whose treatment starts at the decision, controls are others who are at risk
     and untreated then. Under the rule ``at-visit`` that is at the visit; under ``between-visits``
     the treated are followed from the start of treatment and controls from an instant of the same
-    interval between visits (`designs.instants`). Controls who are treated later are censored then
+    interval between visits (`designs.follow_ups`). Controls who are treated later are censored then
     (``crossover = "censor"``), their rows are cut at later decisions, and late follow-up counts
-    less, alike in both arms (`designs.thinning`); or they are followed on (``"ignore"``).
+    less, alike in both arms (`designs.sequential`); or they are followed on (``"ignore"``).
 
     Parameters
     ----------

@@ -1,16 +1,16 @@
-r"""Averages over patients inside each draw, as sums over few values of the linear predictor.
+r"""Averages over patients inside each draw, and nodes for the areas under their survival curves.
 
 Under one treatment state a patient's survival depends on the patient through the linear predictor
-alone, so that an average over patients is one over the linear predictor's values. A strategy that
-switches to treatment in month s has two such stretches: in the second each patient weighs what is
-left at s,
+alone, so that an average over patients is one over the linear predictor's values, and few of them
+are enough. A strategy that switches to treatment in month s has two such stretches: in the second
+each patient weighs what is left at s,
 
 .. math::
 
     S(t) = \sum_i w_i e^{-e^{\eta_i} H(t)}, \quad t \le s; \qquad
     S(t) = \sum_i w_i e^{-e^{\eta_i} H(s)} \; e^{-e^{\eta_i'} \{H(t) - H(s)\}}, \quad t > s.
 
-Areas under survival curves, between the months at which a hazard may jump.
+Areas are taken piece by piece, between the months at which a hazard may jump.
 """
 
 from collections.abc import Sequence

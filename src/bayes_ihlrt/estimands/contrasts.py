@@ -1,7 +1,4 @@
-"""Strategies against a reference, inside each draw.
-
-The only place where draws are reduced.
-"""
+"""Strategies against a reference inside each draw, and the only place where draws are reduced."""
 
 import math
 from collections.abc import Callable

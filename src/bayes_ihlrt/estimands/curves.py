@@ -1,14 +1,9 @@
-"""Standardised survival, restricted mean survival and medians under treatment strategies.
+"""Standardised survival under treatment strategies, and every quantity that is read from it.
 
-Every quantity is averaged over patients inside each draw, S^a(t) = sum_i w_i S_i^a(t), and keeps
-its ``chain`` and ``draw`` dimensions; `summarise` reduces them last.
-
-Survival and remaining time of those who are event-free at a month.
-
-Quantities read from standardised survival: hazard, risk, lost time.
-
-All of them are functions of S^a(t) = sum_i w_i S_i^a(t), averaged over patients inside each draw,
-and keep the dimensions ``chain, draw, strategy``.
+Survival is averaged over patients inside each draw, S^a(t) = sum_i w_i S_i^a(t). Restricted means,
+medians, hazard, risk, lost time, and survival and remaining time of those who are event-free at a
+month are functions of it. All keep the dimensions ``chain, draw, strategy``; `summarise` reduces
+draws last.
 """
 
 from collections.abc import Sequence

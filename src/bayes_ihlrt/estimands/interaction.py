@@ -1,8 +1,7 @@
-"""The treatment's hazard ratio as a function of the modifier, and the hazards it is made of.
+"""The treatment's hazard ratio by modifier and by subgroup, and interaction on the additive scale.
 
-Interaction on the additive scale, from the hazards of the four strata of two exposures.
-
-With HR_ij the hazard ratio of exposures i and j against the stratum without either,
+Interaction on the additive scale comes from the hazards of the four strata of two exposures. With
+HR_ij the hazard ratio of exposures i and j against the stratum without either,
 
     RERI = HR_11 - HR_10 - HR_01 + 1,  AP = RERI / HR_11,  S = (HR_11 - 1) / (HR_10 + HR_01 - 2).
 
@@ -10,7 +9,7 @@ They were made for exposures that harm. With one that protects they contradict e
 stratum with the lowest hazard of all four becomes the reference and both exposures are turned
 accordingly: both then harm [1]_.
 
-The treatment's hazard ratio in subgroups: as the model shrinks it, and by itself.
+In subgroups the hazard ratio is told as the model shrinks it, and by itself.
 
 References
 ----------

@@ -1,8 +1,8 @@
-"""Does treatment take away what the modifier does? Statements with their prior probability.
+"""Whether treatment takes away what the modifier does, and at which values it probably helps.
 
-Nobody intervenes on the modifier: these are statements about whom treatment helps more.
-
-The values of the modifier at which a probability of benefit passes a level.
+Nobody intervenes on the modifier: these are statements about whom treatment helps more, each with
+its prior probability. Crossings are the values of the modifier at which a probability of benefit
+passes a level.
 """
 
 from collections.abc import Callable, Sequence

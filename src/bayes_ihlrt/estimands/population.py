@@ -1,16 +1,11 @@
-r"""Who an estimand averages over: patients, reduced to their distinct covariate patterns.
+r"""Who an estimand averages over, and what each patient weighs in the average.
 
-Many patients' linear predictors in few values, draw by draw.
-
-The population from time zero of a cohort whose patients enter late.
+Patients are reduced to their distinct covariate patterns, and the linear predictors of many to few
+values, draw by draw. The patients are those of a cohort, or others.
 
 Who enters late has lived until then. Patients who are like those that entered, but died before, are
 counted by those that stand for them: with entry at :math:`e_i`, patient i stands for
 :math:`1 / S_i(e_i)` patients diagnosed, in each draw by that draw's survival.
-
-Estimands for other patients than those of the cohort.
-
-What each patient of the cohort weighs in an average: who an estimand speaks of.
 
 Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 (`subgroup_weights`), resampled (`bootstrap_weights`).
@@ -29,8 +24,10 @@ from bayes_ihlrt.model.encode import covariate_patterns, group_labels
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.parameters import ANCHOR
 
 Floats = NDArray[np.float64]
+_FURTHEST: Final = 700.0
 _BINS: Final = 200
 _CHUNK: Final = 1_000_000
 
@@ -324,7 +321,8 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
     Returns
     -------
     ndarray, shape (samples, patients)
-        Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds.
+        Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds; NaN
+        in draws whose baseline is beyond that, too.
     """
     encoder = fit.prepared.encoder
     eta: Floats = fit.coefficients @ encoder.design(columns).T
@@ -336,7 +334,19 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
             eta += slope * encoder.slope_values(columns, term.slope)
     if fit.reference is not None:
         eta -= fit.reference[:, None]
-    return np.clip(eta, -700.0, 700.0, out=eta)
+    return _held(fit, eta)
+
+
+def _held(fit: FittedModel, eta: Floats) -> Floats:
+    """Hold log hazard ratios within what a float holds; of draws whose baseline is not, nothing."""
+    if np.abs(eta).max(initial=0.0) <= _FURTHEST:
+        return eta
+    level = fit.baseline[ANCHOR[fit.prepared.spec.outcome.hazard.family]]
+    beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > _FURTHEST
+    np.clip(eta, -_FURTHEST, _FURTHEST, out=eta)
+    # Both are out of reach, and their sum, the hazard, need not be: it is not known here.
+    eta[beyond] = np.nan
+    return eta
 
 
 def _group_effect(
@@ -396,8 +406,9 @@ def time_zero_weights(fit: FittedModel) -> Floats:
     hazard, theta = fit.prepared.hazard, fit.baseline
     basis = hazard.increment_basis(np, np.zeros_like(entry), entry)
     spent = hazard.cumulative_hazard(np, basis, theta)
-    # Draws of a wide prior spend infinite hazard: of whom nobody is alive, all weigh the same.
-    lost = np.minimum(np.exp(predictor_of(fit, rows)) * spent, _MOST)
+    # Draws of a wide prior spend infinite hazard: of whom nobody is alive, all weigh the same. What
+    # is averaged in draws that are no number is none either.
+    lost = np.nan_to_num(np.minimum(np.exp(predictor_of(fit, rows)) * spent, _MOST))
     return np.asarray(np.exp(lost - lost.max(axis=1, keepdims=True)), dtype=np.float64)
 
 

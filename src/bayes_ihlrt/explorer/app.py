@@ -1,7 +1,4 @@
-"""The page's server: four files, and two questions that it answers.
-
-Serve a session on this machine, and open it in the browser.
-"""
+"""The page's server on this machine: its files, the questions that it answers, and the browser."""
 
 import math
 import socket

@@ -1,6 +1,6 @@
-"""A plan that is explored: what the page asks, answered by simulation.
+"""A plan that is explored: what can be moved on the page, and what it asks, answered by simulation.
 
-What of a trial plan can be moved on the page: one slider for each number of its file.
+There is one slider for each number of the plan's file that can be moved.
 """
 
 from collections.abc import Callable, Mapping

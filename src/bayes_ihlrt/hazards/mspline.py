@@ -1,6 +1,6 @@
-"""Smooth hazard: a non-negative combination of M-splines.
+"""Smooth hazard: a non-negative combination of M-splines, with the splines that it is made of.
 
-B-splines, M-splines and I-splines on a closed range, element by element.
+B-splines, M-splines and I-splines live on a closed range and are computed element by element.
 
 References
 ----------

@@ -1,7 +1,4 @@
-"""What every baseline hazard can do, whatever the array library.
-
-Checks of the times at which a hazard changes shape.
-"""
+"""What every baseline hazard can do, whatever the array library, and checks of its cut points."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

@@ -35,7 +35,7 @@ from bayes_ihlrt.multistate.occupation import EVENT, state_occupation
 from bayes_ihlrt.multistate.states import UNTREATED, within
 from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
-from bayes_ihlrt.propensity.model import without_clock
+from bayes_ihlrt.propensity.clock import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec

@@ -1,7 +1,4 @@
-"""One rung of the bias ladder: its estimate, what it used, and how it is written.
-
-What a rung of the bias ladder reads from its draws.
-"""
+"""One rung of the bias ladder: what it used, what its draws say, and how it is written."""
 
 from collections import Counter
 from collections.abc import Mapping

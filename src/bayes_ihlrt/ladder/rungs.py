@@ -2,9 +2,8 @@
 
 The crude rungs hold treatment alone (and the modifier, where there is one, so that the effect can
 be read by it); ``covariates`` is the specification's own formula; ``weights`` holds treatment and
-modifier in person-time weighted by the propensity. The g-formula simulates strategies.
-
-Confounders that are measured again at visits, whose course the g-formula does not model.
+modifier in person-time weighted by the propensity. The g-formula simulates strategies; it does not
+model the course of confounders that are measured again at visits.
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,7 @@
-"""The states of the ladder's g-formula: no response, response, treatment from each, the event.
+"""The states of the ladder's g-formula, and what treatment does to the hazard of response there.
 
-What treatment does to the hazard of response in the ladder's g-formula: stated, or by a rule.
+The states are no response, response, treatment from each, and the event. The effect on response is
+stated, or follows from a rule.
 """
 
 from typing import Final, NamedTuple

@@ -1,9 +1,8 @@
-"""What each rung of the ladder compares: two strategies, in whom, over which months.
+"""What each rung of the ladder compares, and what it gains through response, in words.
 
-Rungs that compare the same are told together; months of others answer another question, and hazard
-ratios of different designs are no estimates of one number even where all are right.
-
-What a rung of the ladder gains through response and what given response, in words.
+A rung compares two strategies, in whom, over which months. Rungs that compare the same are told
+together; months of others answer another question, and hazard ratios of different designs are no
+estimates of one number even where all are right.
 """
 
 from collections.abc import Sequence

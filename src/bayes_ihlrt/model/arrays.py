@@ -1,6 +1,6 @@
-"""The arrays that a graph reads: made from person-time, replaced for a refit.
+"""The arrays that a graph reads: made from person-time, replaced for a refit, packed into few.
 
-Pack a graph's data into few arrays: compile time grows with their number, not their size.
+They are packed because compile time grows with their number, not their size.
 """
 
 from collections.abc import Mapping

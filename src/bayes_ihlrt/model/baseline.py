@@ -1,4 +1,4 @@
-"""Baseline hazards as graph nodes: their parameters, priors and sampling coordinates.
+"""Baseline hazards as graph nodes: parameters, priors, sampling coordinates.
 
 The level of the hazard is sampled at a central point (average covariates and group effects, a
 typical time), where it is nearly uncorrelated with the other parameters. The prior is stated for

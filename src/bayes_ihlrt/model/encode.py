@@ -1,13 +1,9 @@
-"""Encode covariates as a design matrix that can be remade for other patients and strategies.
+"""Covariates as a design matrix that can be remade for other patients and strategies.
 
-Make a design matrix of a formula that was read: the one place that the formula library is used.
+The formula library is used here alone. It is given factors, each written anew from the checked
+syntax tree, and never a formula's text: its own reader reads some texts otherwise than Python does.
 
-It is given factors, each written anew from the checked syntax tree, and never a formula's text:
-its own reader reads some texts otherwise than Python does.
-
-Standard deviations of a design matrix over the patients whose scales are held.
-
-Rows with the same covariates: they share a linear predictor, which is then computed once.
+Rows with the same covariates share a linear predictor, which is then computed once.
 """
 
 import ast

@@ -6,8 +6,8 @@ any orthonormal basis: the model is unchanged. The data determine the level of t
 mean effect, and the mean alone only through its prior; sampling that sum as the central level
 (see `baseline`) leaves the mean nearly independent of everything else.
 
-The remaining coordinates d are sampled standardised by their approximate conditional posterior
-given sd. With a crude estimate e of d and its information I (events), that is
+The remaining coordinates d, contrasts between groups, are sampled standardised by their approximate
+conditional posterior given sd. With a crude estimate e of d and its information I (events), that is
 Normal(e sd^2 I / (1 + sd^2 I), sd^2 / (1 + sd^2 I)). It is the non-centred form where the data say
 nothing about the groups (I = 0) and the centred one where they say much; in between neither of
 those two mixes well.

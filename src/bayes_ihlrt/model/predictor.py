@@ -1,6 +1,4 @@
-"""Which linear predictor a formula belongs to: where its faults lie, which names it may not use.
-
-The effect modifier in a linear predictor: its scale, and whether it enters as a straight line.
+"""Linear predictors: the effect modifier's scale and shape in them, and names that they refuse.
 
 Nothing here imports the formula library, so that `bayes-ihlrt check` answers at once.
 """

@@ -5,8 +5,6 @@ the states are those of a Markov process with that generator: exact, no simulati
 changes the generator (nobody starts treatment, or responders all do) or moves patients at its
 month. Probabilities are averaged over patients inside each draw.
 
-Follow a few patients under a strategy, through the stretches in which hazards are constant.
-
 References
 ----------
 Robins J. Math Model 1986;7:1393-1512, doi 10.1016/0270-0255(86)90088-6.

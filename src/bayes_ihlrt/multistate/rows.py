@@ -1,8 +1,8 @@
 """Person-time of each transition between the states that a patient passes through.
 
 A patient is untreated or treated, has not or has responded and, where progression is given, has not
-or has progressed. Each of these switches once; the event ends it all. One table of rows is made for
-each transition, its event being that transition:
+or has progressed. Each of these switches once; the event ends it all. One table of rows, cut where
+a state changes, is made for each transition, its event being that transition:
 
 =======================  ===============================================  =================
 transition               at risk                                          event
@@ -20,8 +20,6 @@ product of those of its transitions, so that they are fitted one by one.
 
 What falls on the same moment is put in this order: the event alone counts where something else is
 recorded with it; a response precedes a start of treatment, which is decided in its knowledge.
-
-Rows at risk of each transition between states, cut where a state changes.
 
 References
 ----------

@@ -1,6 +1,6 @@
-"""The states of a patient, and which hazard leads from one to another.
+"""States of a patient, the steps between them, and strategies of when treatment starts.
 
-Treatment strategies whose start depends on time, on response or on chance.
+The start of treatment under a strategy depends on time, on response or on chance.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """Figures of model checks: what the model predicts beside what was observed.
 
-Figure of simulation-based calibration: ECDF differences within simultaneous bands.
-
-Figures of what is predicted for patients left out: influence, comparison, calibration.
+Predictions are for the patients of the fit or for patients left out. Simulation-based calibration
+is drawn as ECDF differences within simultaneous bands.
 """
 
 from typing import Final
@@ -106,7 +105,7 @@ def plot_residuals(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `checks.residuals.residual_check`.
+        From `checks.risk_sets.residual_check`.
 
     Returns
     -------
@@ -139,7 +138,7 @@ def plot_effect_by_period(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `checks.periods.effect_by_period`.
+        From `checks.families.effect_by_period`.
 
     Returns
     -------
@@ -169,7 +168,7 @@ def plot_prior_survival(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `checks.prior_survival.prior_survival`.
+        From `checks.prior_curves.prior_survival`.
 
     Returns
     -------
@@ -271,7 +270,7 @@ def plot_influence(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `checks.examine`.
+        From `checks.examination.examine`.
 
     Returns
     -------
@@ -347,7 +346,7 @@ def plot_risk_calibration(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `checks.cross_validation.calibration_data`.
+        From `checks.calibration.calibration_data`.
 
     Returns
     -------

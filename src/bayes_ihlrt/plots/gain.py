@@ -1,7 +1,4 @@
-"""Figures of decisions: densities of the months gained, and subgroups.
-
-Figures of draws: prior against posterior, traces and ranks.
-"""
+"""Figures of one posterior: months gained, subgroups, prior against posterior, traces and ranks."""
 
 from typing import Final
 

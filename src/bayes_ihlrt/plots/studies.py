@@ -1,7 +1,4 @@
-"""Figures of a sensitivity study: priors, tipping points, a confounder, the specification curve.
-
-Figure of the bias ladder: the same cohort under every design.
-"""
+"""Figures of many analyses side by side: the studies of sensitivity and the bias ladder."""
 
 import textwrap
 from typing import Final

@@ -1,7 +1,4 @@
-"""Figures of simulated trials.
-
-Figure of one simulated trial.
-"""
+"""Figures of simulated trials, of many together and of a single one."""
 
 from typing import Final
 
@@ -28,7 +25,7 @@ def plot_trial_success(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.success_data`.
+        From `trials.figures.success_data`.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def plot_trial_curves(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.curve_data`.
+        From `trials.figures.curve_data`.
 
     Returns
     -------
@@ -112,7 +109,7 @@ def plot_trial_stopping(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.stopping_data`.
+        From `trials.figures.stopping_data`.
 
     Returns
     -------
@@ -157,7 +154,7 @@ def plot_trial_convergence(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.convergence_data`.
+        From `trials.figures.convergence_data`.
 
     Returns
     -------
@@ -188,7 +185,7 @@ def plot_trial_conduct(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.conduct_data`.
+        From `trials.figures.conduct_data`.
 
     Returns
     -------
@@ -238,7 +235,7 @@ def plot_trial_decisions(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.figure_data.decision_data`.
+        From `trials.figures.decision_data`.
 
     Returns
     -------
@@ -279,7 +276,7 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
     Parameters
     ----------
     data : xarray.Dataset
-        From `trials.replay_data.replay_data`.
+        From `trials.replay.replay_data`.
 
     Returns
     -------

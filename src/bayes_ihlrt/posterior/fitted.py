@@ -1,8 +1,7 @@
-"""A fitted model: the specification bound to its data, and the draws.
+"""Fits of a model: the specification bound to its data, and the draws of the engine chosen for it.
 
-Which engine draws from a posterior: the one place where it is chosen.
-
-A posterior by the batched engine that shares compiled functions with its neighbours.
+The engine that draws from a posterior is chosen here and nowhere else. Fits by the batched engine
+share compiled functions with their neighbours.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
-"""The result's contract: the groups that draws of any engine are put into.
+"""The result's contract: the groups that draws of any engine and their densities are put into.
 
-Log-likelihood by patient and log-prior by parameter, for every draw of the graph itself.
+The log-likelihood is told by patient and the log-prior by parameter, for every draw of the graph
+itself.
 """
 
 from collections.abc import Mapping

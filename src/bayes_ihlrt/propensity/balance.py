@@ -7,10 +7,6 @@ The standardised mean difference of a covariate in a subset of rows is
 with s the unweighted standard deviations in the arms of that subset, so that weighting cannot make
 it smaller by changing its unit. Below 0.1 counts as balanced.
 
-The standardised mean difference of covariates between two arms.
-
-Subsets of rows in which balance is looked at, and covariates as the columns that it is told of.
-
 Balance over everybody does not imply balance where the effect is read: a covariate may be out of
 balance one way at a low value of the modifier and the other way at a high one.
 

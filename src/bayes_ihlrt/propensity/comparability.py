@@ -1,9 +1,8 @@
-"""Whether weighted arms can be compared: their effective numbers and what is left out of balance.
+"""Whether weighted arms can be compared, and whom the weights of each target stand for.
 
 Inverse probability weights exist for everybody in the data even where only one arm has such
-patients; a few patients then stand for all of them, and numbers look as if they were known.
-
-What decisions count in the populations that propensities make.
+patients; a few patients then stand for all of them, and numbers look as if they were known. So the
+arms are judged by their effective numbers and by what is left out of balance.
 
 References
 ----------

@@ -1,14 +1,9 @@
-"""Bind a propensity specification to the decisions that it explains.
+"""A propensity specification bound to the decisions that it explains, and a warning of separation.
 
-Models of treatment whose decisions all fall on one moment, where the clock tells nothing.
-
-Find combinations of covariates that tell the treated from the others without error.
-
-There the likelihood of a logistic model has no maximum: the prior alone keeps the propensities away
-from 0 and 1. Separation holds if some b has s_r x_r'b >= 0 in every row (s = 1 if treated, -1 if
-not) and more in at least one, which a linear programme decides.
-
-The model of initiation at the intervals between visits that controls pass untreated.
+Where covariates tell the treated from the others without error, the likelihood of a logistic model
+has no maximum: the prior alone keeps the propensities away from 0 and 1. Separation holds if some b
+has s_r x_r'b >= 0 in every row (s = 1 if treated, -1 if not) and more in at least one, which a
+linear programme decides.
 
 References
 ----------
@@ -16,7 +11,6 @@ Albert A, Anderson JA. On the existence of maximum likelihood estimates in logis
 models. Biometrika 1984;71:1-10, doi 10.1093/biomet/71.1.1.
 """
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +20,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
 from bayes_ihlrt.escaping import as_written
@@ -35,71 +28,9 @@ from bayes_ihlrt.model.encode import Encoder, build_encoder
 from bayes_ihlrt.model.predictor import Predictor
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import PerUnit, Prior
-from bayes_ihlrt.spec.formula import parse_formula, without_terms
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.parameters import GROUP_SD, ResolvedPrior, assign_priors, group_scales
 from bayes_ihlrt.spec.propensity import INTERCEPT, PropensitySpec
-
-CLOCK: Final = ("time", "number")
-"""Names in a propensity's formula that are of the decision and of no patient."""
-
-
-def without_clock(spec: PropensitySpec, names: frozenset[str]) -> PropensitySpec:
-    """Return a specification without the terms that read some names, and without their priors.
-
-    Parameters
-    ----------
-    spec : PropensitySpec
-        The specification.
-    names : frozenset of str
-        Among `CLOCK`.
-
-    Returns
-    -------
-    PropensitySpec
-        The same one where nothing reads them.
-
-    Examples
-    --------
-    >>> spec = PropensitySpec(formula="nlr * time + bs(time, df=3) + albi")
-    >>> without_clock(spec, frozenset({"time"})).formula
-    'nlr + albi'
-    """
-    terms = parse_formula(spec.formula).term_names if spec.formula else ()
-    gone = {_parts(term) for term in terms if set(parse_formula(term).columns) & names}
-    if not gone:
-        return spec
-    priors = {name: prior for name, prior in spec.priors.items() if _parts(name) not in gone}
-    return spec.model_copy(update={"formula": without_terms(spec.formula, names), "priors": priors})
-
-
-def at_one_moment(spec: PropensitySpec, columns: Columns) -> PropensitySpec:
-    """Return a specification without the clock where it is the same at all decisions.
-
-    Parameters
-    ----------
-    spec : PropensitySpec
-        The specification.
-    columns : mapping of str to ndarray, shape (decisions,)
-        The decisions.
-
-    Returns
-    -------
-    PropensitySpec
-        The same one where decisions are at several times.
-    """
-    constant = {
-        name
-        for name in CLOCK
-        if name in columns and len(np.unique(columns[name].astype(float))) < 2
-    }
-    return without_clock(spec, frozenset(constant))
-
-
-def _parts(name: str) -> frozenset[str]:
-    """Return the factors of a term or coefficient, e.g. of ``"bs(time, df=3)[2]:nlr"``."""
-    return frozenset(re.sub(r"\[[^\]]*\]", "", name).split(":"))
-
 
 Floats = NDArray[np.float64]
 
@@ -453,35 +384,3 @@ def _order_faults(decisions: _Decisions) -> list[Fault]:
 
 def _floats(values: NDArray[np.generic]) -> Floats:
     return np.asarray(values, dtype=np.float64)
-
-
-def passing_model(
-    initiation: "PreparedPropensity", emulation: Emulation
-) -> "PreparedPropensity | None":
-    """Return the model of initiation, bound to the intervals that controls pass.
-
-    Parameters
-    ----------
-    initiation : PreparedPropensity
-        Bound to the decisions.
-    emulation : Emulation
-        Person-time, decisions and intervals.
-
-    Returns
-    -------
-    PreparedPropensity or None
-        None where the design has no such intervals.
-    """
-    table = emulation.passed
-    if table is None:
-        return None
-    fitted = emulation.decisions.columns
-    return initiation.rebound({k: _within(v, fitted[k]) for k, v in table.columns.items()})
-
-
-def _within(values: NDArray[np.generic], fitted: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Keep numbers within the range that a model has seen; splines do not go beyond it."""
-    if not np.issubdtype(fitted.dtype, np.floating):
-        return values
-    seen = fitted.astype(np.float64)
-    return np.clip(values.astype(np.float64), np.nanmin(seen), np.nanmax(seen))

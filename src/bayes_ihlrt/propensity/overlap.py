@@ -1,8 +1,6 @@
-"""Overlap: propensities and strata that treated and control share, and those that they do not.
+"""Overlap of treated and control: who is beyond it, what is left out, what the others are worth.
 
-Leave out decisions whose propensity is near 0 or 1: nobody of the other arm is like them.
-
-How many patients weighted person-time is worth, and the rows at which they enter it.
+Decisions whose propensity is near 0 or 1 can be left out: nobody of the other arm is like them.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Row weights of a design from the propensities of its decisions.
+"""Row weights of a design from the propensities of its decisions, balancing weights among them.
 
 With e_j the probability of initiating treatment at decision j, given what was known at it:
 
@@ -15,14 +15,7 @@ clone "within m"        1 before m; at m and after 1 / P(treated within m | at r
                         time-varying weights, 1 / e_j of those who started at their last chance
 ======================  =======================================================================
 
-A numerator may depend on nothing that the outcome model does not hold: decisions differ in who is
-still untreated, and a numerator that knows the decision's number mixes them differently in each arm
-(ADR 0022). So g, the stabilising factor of sequential trials, depends on the months since the trial
-began alone and is the same in both arms (`designs.thinning`), and the balancing weights of ``ate``
-have the share of the arm among all decisions.
-
-Balancing weights: from the propensity to the population in which treatment is compared.
-
+The balancing weight leads from the propensity to the population in which treatment is compared.
 With r the probability of the treatment that was received (e if treated, 1 - e if not):
 
 ========================  ===============================================
@@ -34,6 +27,12 @@ everybody (ATE)           1 / r; stabilised: share of the arm / r
 matching (ATM)            min(1, (1 - r) / r)
 entropy                   -[r log r + (1 - r) log(1 - r)] / r
 ========================  ===============================================
+
+A numerator may depend on nothing that the outcome model does not hold: decisions differ in who is
+still untreated, and a numerator that knows the decision's number mixes them differently in each arm
+(ADR 0022). So g, the stabilising factor of sequential trials, depends on the months since the trial
+began alone and is the same in both arms (`designs.sequential`), and the balancing weights of
+``ate`` have the share of the arm among all decisions.
 
 References
 ----------

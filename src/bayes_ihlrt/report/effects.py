@@ -1,10 +1,4 @@
-"""The treatment under the chosen and a flexible baseline hazard: tables and sentences.
-
-Does the effect depend on the modifier: statements on the terminal, prior beside posterior.
-
-Numbers needed to treat in words: to benefit, to harm, through infinitely many.
-
-Balance of the propensities on the terminal, before and after weighting.
+"""The treatment's effect in words: baseline hazards, modifier, numbers needed to treat, balance.
 
 References
 ----------

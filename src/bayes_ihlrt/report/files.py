@@ -1,6 +1,6 @@
-"""Write a folder whole or not at all, and tell its files apart from those of another run.
+"""Folders of results: written whole or not at all, and told apart from those of another run.
 
-Check that a folder may be written before anything slow begins.
+Whether a folder may be written is checked before anything slow begins.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
-"""The methods paragraph of a report, from the specification: what was done and nothing else.
+"""Methods of a report, from the specification: what was done and nothing else.
 
-Marks like ``[@suissa2008]`` name works of ``references.toml``.
-
-Methods of the ladder and of sensitivity studies: those that were run and no other.
+Of the ladder and of sensitivity studies, those that were run are told and no other. Marks like
+``[@suissa2008]`` name works of ``references.toml``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Words for parts of a model that several methods share, with marks for what they cite.
+"""Words for parts of a model that several methods share, and methods of the checks that were run.
 
-Methods of the checks of a model: those that were run and no other.
+Marks name the works that are cited.
 """
 
 from typing import Final

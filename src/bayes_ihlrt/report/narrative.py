@@ -9,10 +9,10 @@ from typing import Any
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.parameters import unit_of
-from bayes_ihlrt.analysis.prior import prior_sentence, prior_words
+from bayes_ihlrt.analysis.prior_words import prior_sentence, prior_words
 from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
-from bayes_ihlrt.report.patients import brief_characteristics
+from bayes_ihlrt.report.fit import brief_characteristics
 from bayes_ihlrt.report.words import convergence_sentence, headline, loo_sentence, summary_sentences
 
 

@@ -1,7 +1,4 @@
-"""What commands wrote, as plain data: one output a command, and those that belong together.
-
-Read what commands wrote, and refuse what does not belong together.
-"""
+"""What commands wrote, read as plain data; what does not belong together is refused."""
 
 import json
 import tomllib

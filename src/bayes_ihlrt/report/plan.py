@@ -1,12 +1,12 @@
 """What a report says of simulated trials: aim, truths, operating characteristics, audit.
 
-What a plan's numbers mean, in sentences: bias against which truth, and looks with few events.
+Sentences say what the numbers mean: bias against which truth, and looks with few events.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.prior import prior_words
+from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.cohort.messages import counted
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded

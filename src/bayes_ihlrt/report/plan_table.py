@@ -1,7 +1,4 @@
-"""A trial plan on the terminal and in a folder.
-
-One simulated trial on the terminal and as a figure.
-"""
+"""A trial plan, or one of its simulated trials, on the terminal and in a folder."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial

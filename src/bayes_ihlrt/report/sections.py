@@ -1,16 +1,12 @@
-"""The sections of a report, from what the commands wrote.
-
-What was analysed and by what: specifications, data, versions and seeds.
-"""
+"""The sections of a report: results of each command; specifications, data, versions and seeds."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.document import Figure, Section, embedded
-from bayes_ihlrt.report.fit import fit_tables, prior_table, propensity_tables
+from bayes_ihlrt.report.fit import characteristics_table, fit_tables, prior_table, propensity_tables
 from bayes_ihlrt.report.outputs import Kind, Output, Results
-from bayes_ihlrt.report.patients import characteristics_table
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import ladder_tables, sensitivity_tables
 from bayes_ihlrt.report.table import Column, Table, plain_table, significant, text

@@ -1,6 +1,6 @@
-"""What the slider of a report moves: paths and texts, made beforehand for every position.
+"""What the slider of a report moves: paths of SVG and texts for every position.
 
-Curves as paths of SVG, ready to be shown by a page that computes nothing.
+All of them are made beforehand, ready to be shown by a page that computes nothing.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.figures import round_times
-from bayes_ihlrt.analysis.prior import beside_prior
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.table import interval, number

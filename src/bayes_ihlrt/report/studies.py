@@ -1,7 +1,4 @@
-"""Tables of the ladder, of sensitivity and of trial designs, from what the commands wrote.
-
-A sensitivity study on one page, and in a folder.
-"""
+"""Tables of the ladder, of sensitivity and of trial designs; a study on a page and in a folder."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,10 +1,6 @@
-"""One table, whatever it is written as: HTML, Word, LaTeX or CSV.
+"""Tables, whatever they are written as (HTML, Word, LaTeX, CSV), their numbers as text, a console.
 
-Consoles on which the names that users give are text and nothing else.
-
-Numbers and intervals as text.
-
-Tables of records as they come: columns are the keys, numbers have three digits.
+On the console the names that users give are text and nothing else.
 """
 
 import math

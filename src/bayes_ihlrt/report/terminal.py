@@ -1,7 +1,4 @@
-"""A fitted analysis on the terminal: tables and sentences.
-
-What is going on, told on standard error.
-"""
+"""A fitted analysis on the terminal, and the stage of a long command on standard error."""
 
 import math
 from collections.abc import Iterable
@@ -17,7 +14,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.parameters import unit_of
-from bayes_ihlrt.analysis.prior import prior_sentence
+from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.report.effects import (
     balance_panel,

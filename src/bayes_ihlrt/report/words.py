@@ -1,6 +1,6 @@
 """What a result says, in sentences that claim no more than it shows.
 
-Whether the effect depends on the modifier, in sentences that name the values they compare.
+Those on whether the effect depends on the modifier name the values that they compare.
 """
 
 import math
@@ -10,7 +10,7 @@ from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.parameters import unit_of
-from bayes_ihlrt.analysis.prior import beside_prior
+from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.estimands.contrasts import probability
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction

@@ -74,7 +74,7 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
         A fitted analysis.
     out : Path
         Folder; made if it is not there. Files of an earlier result are replaced: see
-        `report.folder.check_folder`.
+        `report.files.check_folder`.
 
     Returns
     -------

@@ -1,7 +1,4 @@
-"""Decisions from posterior probabilities, with room for "we cannot tell".
-
-What every sensitivity study returns: numbers, a table, and words.
-"""
+"""What a sensitivity study returns, and decisions with room for "we cannot tell"."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

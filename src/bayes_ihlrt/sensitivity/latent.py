@@ -1,6 +1,4 @@
-"""The result under a latent confounder in the model, for several bias priors.
-
-A latent binary confounder in the graph: it acts on the outcome and on the start of treatment.
+"""The result under a latent binary confounder of outcome and start of treatment, by bias prior.
 
 Patient i has the confounder (U = 1) with probability p. It multiplies the hazard of the event by
 exp(g) and that of starting treatment by exp(d), and is summed out:

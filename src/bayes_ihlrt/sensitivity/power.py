@@ -1,22 +1,20 @@
 """Power-scaling: what the posterior owes to each prior and to the likelihood.
 
-Density^a for the prior of one top-level parameter, of all of them, or for the likelihood. Draws of
-the stated posterior are reweighted; where the weights are not to be trusted the scaled posterior is
-fitted instead, being one more member of a batch. Densities of group effects given their scale are
-part of the model, not of its priors, and are never scaled: what is scaled are the hyperparameters
-of top-level priors, of which group effects have none.
+What is raised to a power a is the prior of one top-level parameter, the priors of all of them, or
+the likelihood. Draws of the stated posterior are reweighted; where the weights are not to be
+trusted the scaled posterior is fitted instead, being one more member of a batch. How far the two
+lie apart is their cumulative Jensen-Shannon distance.
 
-How far two weighted samples lie apart: cumulative Jensen-Shannon distance.
-
-Draws of power-scaled posteriors: reweighted, or refitted where weights are not to be trusted.
+Densities of group effects given their scale are part of the model, not of its priors, and are never
+scaled: what is scaled are the hyperparameters of top-level priors, of which group effects have
+none.
 
 References
 ----------
 Kallioinen N, Paananen T, Bürkner P-C, Vehtari A. Stat Comput 2024;34:57,
 doi 10.1007/s11222-023-10366-5.
 Nguyen H-V, Vreeken J. Non-parametric Jensen-Shannon divergence. ECML PKDD 2015,
-doi 10.1007/978-3-319-23525-7_11. Kallioinen N, Paananen T, Bürkner P-C, Vehtari A. Stat Comput
-2024;34:57, doi 10.1007/s11222-023-10366-5.
+doi 10.1007/978-3-319-23525-7_11.
 """
 
 from collections.abc import Mapping, Sequence

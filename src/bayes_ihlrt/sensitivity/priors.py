@@ -1,9 +1,7 @@
-"""Priors raised to a power, and the named priors of a study.
+"""Priors of a study: those raised to a power, those with a name, and mixtures.
 
 Every distribution of the package is closed under powers: p(x)^a, normalised, has other
 hyperparameters and the same form. A power-scaled prior is thus a member of a batch like any other.
-
-Mixture priors: how much they are worth, and posteriors under them.
 
 The posterior under a mixture of priors is a mixture of the components' posteriors, with weights
 proportional to prior weight times evidence (the normalising constant). Each component is a member

@@ -1,12 +1,12 @@
 """Structure: the same question under other hazards, covariates, designs and populations.
 
-What else an analysis could have been: variants of a specification.
+Each analysis that might have been is a variant of the stated specification.
 
 References
 ----------
 Steegen S, Tuerlinckx F, Gelman A, Vanpaemel W. Increasing transparency through a multiverse
-analysis. Perspect Psychol Sci 2016;11:702-712, doi 10.1177/1745691616658637. Simonsohn U, Simmons
-JP, Nelson LD. Specification curve analysis. Nat Hum Behav 2020;4:1208-1214,
+analysis. Perspect Psychol Sci 2016;11:702-712, doi 10.1177/1745691616658637.
+Simonsohn U, Simmons JP, Nelson LD. Specification curve analysis. Nat Hum Behav 2020;4:1208-1214,
 doi 10.1038/s41562-020-0912-z.
 """
 

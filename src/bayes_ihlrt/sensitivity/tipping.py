@@ -2,9 +2,8 @@
 
 The prior of the treatment walks along three paths: its mean (sd as stated), its sd (mean as stated)
 and a sceptic's strength (mean 0, worth so many events). Every step is a refit of the whole model,
-one member of a batch.
-
-Where a noisy probability crosses a threshold.
+one member of a batch; its probabilities are noisy, and a tipping point is where they cross a
+threshold.
 """
 
 from collections.abc import Mapping, Sequence

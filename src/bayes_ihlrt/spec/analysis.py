@@ -1,8 +1,7 @@
 """`AnalysisSpec`: a whole analysis as plain frozen data, one TOML file each.
 
-Where `[propensity]` contradicts the design or the sampler: options that would be ignored.
-
-Which columns of the data file the parts of an analysis read.
+It tells which columns of the data file its parts read, and where `[propensity]` contradicts the
+design or the sampler, so that no option is ignored in silence.
 """
 
 import tomllib

@@ -1,6 +1,6 @@
-"""The specifications that come with the package, from a checkout or from an installation.
+"""Files of the package: specifications, trial plans, and templates that a new analysis starts from.
 
-The files that a new analysis starts from.
+They are found from a checkout as from an installation.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""What the columns of a data file mean: the `[data]` and `[treatment]` tables of an analysis.
+"""What the columns of a data file mean: the `[data]`, `[treatment]` and `[visits]` tables.
 
-Where values measured during follow-up come from: the `[visits]` table of an analysis.
+Values measured during follow-up come from the `[visits]` table.
 """
 
 from itertools import pairwise

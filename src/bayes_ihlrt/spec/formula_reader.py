@@ -1,8 +1,7 @@
 """Walk the syntax tree of a formula: its terms, its columns, what is not allowed in it.
 
-Function calls inside a formula: which functions there are, and what each may be given.
-
-What the text of a formula may hold before anything of it is read: letters, length, depth.
+A text is judged by its letters, length and depth before anything of it is read, and a function call
+by which functions there are and what each may be given.
 """
 
 import ast

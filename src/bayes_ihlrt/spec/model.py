@@ -1,10 +1,9 @@
-"""`ModelSpec`: what a survival model is, as plain frozen data.
+"""`ModelSpec`: what a survival model is, as plain frozen data, and scales of its default priors.
 
-What default priors are measured by: a cohort's length of follow-up and its covariates.
+The scales are a cohort's length of follow-up and its covariates. They are taken once a cohort and
+held for every rung, subset and refit, so that all of them have one prior.
 
-Taken once a cohort and held for every rung, subset and refit, so that all of them have one prior.
-
-A model under another baseline hazard, and the flexible one that stands beside a chosen one.
+The same model under a flexible baseline hazard stands beside a chosen one.
 """
 
 import tomllib

@@ -1,6 +1,6 @@
-"""Which parameters a model has and which prior each of them gets.
+"""Parameters of a model and the prior that each of them gets.
 
-Check the priors of a specification against its formula, before there are data.
+The priors of a specification are checked against its formula before there are data.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""`TrialPlan`: a design, its variants and the truths it is tried under; one TOML file each.
+"""`TrialPlan`: a design, its variants, truths to try it under and curves; one TOML file each.
 
-`CurveSpec`: one number of a design that is varied, for a figure of power over it.
+A curve varies one number of the design, for a figure of power over it.
 """
 
 import tomllib

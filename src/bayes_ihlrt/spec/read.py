@@ -1,6 +1,6 @@
-"""Read a specification file: every fault at once, with the nearest valid name.
+"""Read a specification or a trial plan: every fault at once, in plain words.
 
-Read a trial plan: every fault at once, in plain words.
+Names that are not known are answered with the nearest valid one.
 """
 
 import tomllib

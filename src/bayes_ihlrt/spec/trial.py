@@ -1,6 +1,6 @@
 """`TrialDesign`: everything about a randomised trial and its analysis that is fixed beforehand.
 
-Who takes part in a trial, when, and what they get, as plain frozen data.
+Who takes part, when, and what they get is part of it, as plain frozen data.
 """
 
 from enum import StrEnum

@@ -1,9 +1,8 @@
 """Synthetic cohorts with known truth: on-demand treatment, confounded by response and reserve.
 
 Nothing here is a patient's data. Parameters and their sources are in `truth`; what the
-coefficients of an outcome model should come out as is told there too.
-
-True estimands of the synthetic mechanism, by simulated potential outcomes.
+coefficients of an outcome model should come out as is told there too. True estimands of the
+mechanism are found here, by simulated potential outcomes.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""The package's own model of a trial, ready for batches: template, engine, what is read.
+"""The package's own model of a trial, ready for batches, and posteriors of many trials under it.
 
-Posteriors of many trials: means, sds and probabilities, by plain Laplace or corrected.
+Posteriors are told as means, sds and probabilities, by plain Laplace or corrected.
 """
 
 from collections.abc import Mapping

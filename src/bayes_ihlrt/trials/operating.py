@@ -1,7 +1,4 @@
-"""Operating characteristics with their Monte Carlo error, from decisions and statistics.
-
-Shares and means of simulated trials with their Monte Carlo error.
-"""
+"""Operating characteristics with their Monte Carlo error, from decisions and statistics."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,10 +1,6 @@
-"""Patients of one simulated trial, on arrays; every function is for one trial and is vmapped.
+"""Patients of one simulated trial on arrays: arrival, permuted blocks, treatment and event times.
 
-When patients arrive, on arrays.
-
-Event times under hazards that change when treatment starts and as it acts, on arrays.
-
-Permuted blocks, on arrays.
+Every function is for one trial and is vmapped.
 """
 
 from itertools import combinations

@@ -1,6 +1,6 @@
 """Run a plan: every design under every scenario, and the curves that it asks for.
 
-Success over a number of the plan's own design: sample size, or who is enrolled.
+A curve is success over a number of the plan's own design: sample size, or who is enrolled.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,4 @@
-"""Any simulated trial by its number: its patients, the posterior at each look, its decisions.
-
-Dataset behind the figure of one replayed trial.
-"""
+"""Any simulated trial by its number: patients, posterior at each look, decisions, figure."""
 
 from dataclasses import dataclass
 from typing import Any

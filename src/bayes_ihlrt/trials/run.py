@@ -1,7 +1,4 @@
-"""A trial plan from file to result: design priors, simulation, audit.
-
-The posterior of a fitted cohort as design prior of a trial.
-"""
+"""A trial plan from file to result: design priors from fitted cohorts, simulation, audit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

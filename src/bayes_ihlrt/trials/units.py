@@ -1,8 +1,7 @@
 """Units of work: blocks of trials that any process can run, with the same result.
 
-Finished units on disk: written whole or not at all, found again by a later run.
-
-Run units here, on this machine's cores, or on a Dask cluster; resume what was finished.
+They run here, on this machine's cores, or on a Dask cluster. Finished units are on disk, written
+whole or not at all, and a later run finds them again and resumes there.
 """
 
 import os

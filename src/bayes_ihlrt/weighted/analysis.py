@@ -16,13 +16,9 @@ from numpy.typing import NDArray
 from bayes_ihlrt.designs.decisions import Decisions, Emulation
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.propensity.clock import at_one_moment, passing_model
 from bayes_ihlrt.propensity.graph import logit_propensity
-from bayes_ihlrt.propensity.model import (
-    PreparedPropensity,
-    at_one_moment,
-    passing_model,
-    prepare_propensity,
-)
+from bayes_ihlrt.propensity.model import PreparedPropensity, prepare_propensity
 from bayes_ihlrt.propensity.overlap import effective_patients, entry_rows
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.weights import row_weights

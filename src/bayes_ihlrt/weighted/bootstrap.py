@@ -10,31 +10,13 @@ they say nothing every draw would have the prior's mode, as if it were known. So
 draws the priors' locations, mu ~ Normal(mu, sigma) (or Student t). For a normal likelihood and
 normal priors the modes then are draws from the posterior itself.
 
-Reweighting shows too little of what hangs on a few patients. So the draws are moved at random to
-have at least the covariance that halving each patient's weight shows (`half_weights`), as far as
-that exceeds what chance shows (`widening`).
-
-Draws widened to a covariance that they should have, no further than chance leaves to see.
-
-A covariance H is compared with the covariance C of D draws. C is known to chance only, and so is H
-where patients were put into groups. Where both estimate the same, some directions show an excess of
-H all the same, and adding it makes every interval too wide: by 2 to 5 % of a standard deviation
-with 400 draws or groups of ten patients. With R the square root of C,
-
-    R^-1 H R^-1 - I
-
-has eigenvalues that are compared with those of matrices that differ by chance alone (Wishart with
-D - 1 degrees of freedom, and with those of H). From the largest down, an eigenvalue above 95 % of
-the largest that chance gives in the directions left is an excess, corrected for what chance adds to
-a large eigenvalue. The others are reduced by what chance gives in their rank, so that an excess
-alike in all directions stays.
-
-What halving patients' weights shows of an estimate's variance.
-
-An estimate follows a patient closely who weighs much. Random weights see the pull of such patients
-while they are there, and draws under them scatter less than estimates do from cohort to cohort.
-With theta(w) the mode under patient weights w (scaled to add up to the patients, priors as stated)
-and patients in G groups,
+Reweighting also shows too little of what hangs on a few patients: an estimate follows a patient
+closely who weighs much, random weights see the pull of such patients while they are there, and
+draws under them scatter less than estimates do from cohort to cohort. So the draws are moved at
+random to have at least the covariance H that halving each patient's weight shows
+(`half_weight_covariance`), as far as it exceeds what chance shows (`widened`). With theta(w) the
+mode under patient weights w (scaled to add up to the patients, priors as stated) and patients in G
+groups,
 
     d_g = 2 (theta(1 - 1_g / 2) - theta(1)),    H = sum_g d_g d_g'
 
@@ -44,6 +26,19 @@ leverage the variance estimate HC2, the sum of psi_i psi_i' / (1 - h_i). For the
 events H is close to the posterior variance trigamma(events): 1.92 against 1.64 for one event, 0.66
 against 0.64 for two. Leaving patients out altogether, as the jackknife does, is wider and has no
 bound there. Where one patient weighs as much as all others H is still too small.
+
+H is compared with the covariance C of D draws. C is known to chance only, and so is H where
+patients were put into groups. Where both estimate the same, some directions show an excess of H all
+the same, and adding it makes every interval too wide: by 2 to 5 % of a standard deviation with 400
+draws or groups of ten patients. With R the square root of C,
+
+    R^-1 H R^-1 - I
+
+has eigenvalues that are compared with those of matrices that differ by chance alone (Wishart with
+D - 1 degrees of freedom, and with those of H). From the largest down, an eigenvalue above 95 % of
+the largest that chance gives in the directions left is an excess, corrected for what chance adds to
+a large eigenvalue. The others are reduced by what chance gives in their rank, so that an excess
+alike in all directions stays.
 
 References
 ----------

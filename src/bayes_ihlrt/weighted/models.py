@@ -1,9 +1,8 @@
-"""The batch engines of a weighted analysis: initiation, grace, outcome, and how they hang together.
+"""The batch engines of a weighted analysis: initiation, grace, outcome, and the modes they find.
 
 Propensities come first, whatever makes them (modes of reweighted patients, posterior draws); the
-data of the outcome model follow from them.
-
-Modes by engines that weighted analyses share: at once, of many draws, under random priors.
+data of the outcome model follow from them. Modes are found at once, of many draws, under random
+priors, by engines that weighted analyses share.
 """
 
 from collections.abc import Iterator

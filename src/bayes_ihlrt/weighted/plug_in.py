@@ -1,12 +1,11 @@
-"""The cut posterior: propensities from their own posterior, an outcome posterior for each.
+"""Outcome posteriors given propensities: at their mode (plug-in), or at draws of theirs (cut).
 
-The outcome does not inform the propensities. Pooled over their draws the variance is that within,
-on average, and that between:  V = E[V] + V[E].
+In the cut posterior the propensities come from their own posterior, which the outcome does not
+inform, with an outcome posterior for each. Pooled over their draws the variance is that within, on
+average, and that between:  V = E[V] + V[E].
 
-The posterior at one set of propensities, those of their mode.
-
-Its intervals take the propensities as known and weighted person-time as if it had been observed:
-they do not have the coverage that they claim, and the draws say so (`UNCALIBRATED`).
+Intervals of the plug-in take the propensities as known and weighted person-time as if it had been
+observed: they do not have the coverage that they claim, and the draws say so (`UNCALIBRATED`).
 
 References
 ----------
