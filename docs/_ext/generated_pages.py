@@ -6,6 +6,7 @@ specification, and the notebooks. All go to folders that git ignores.
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,18 @@ import bayes_ihlrt
 
 PARTS = {
     "analysis": "Analyses: from a specification to a result",
-    "data": "Data",
+    "spec": "Specifications",
+    "cohort": "Cohorts",
+    "synthetic": "Synthetic cohorts",
     "designs": "Designs: from a cohort to person-time",
     "model": "Models",
     "hazards": "Baseline hazards",
     "propensity": "Propensities and weights",
     "priors": "Priors",
-    "inference": "Inference",
+    "posterior": "Posteriors",
+    "batch": "Many data sets at once",
     "estimands": "Estimands",
+    "ladder": "Bias ladder",
     "checks": "Checks",
     "sensitivity": "Sensitivity",
     "trials": "Trials",
@@ -32,7 +37,9 @@ PARTS = {
     "errors": "Errors",
     "names": "Vocabulary",
 }
-MODULES = ("clinical", "datasets", "hazards", "plots", "propensity", "estimands")
+ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands")
+"""Rooms all of whose names have a page, beside what `bayes_ihlrt` offers."""
+FILES = ("cohort.datasets",)
 
 
 def public_names() -> dict[str, list[str]]:
@@ -47,17 +54,26 @@ def public_names() -> dict[str, list[str]]:
     return found
 
 
-def module_names(module: str) -> list[str]:
-    """Return the names that a public module offers and documents itself."""
-    value = getattr(bayes_ihlrt, module, None) or __import__(
-        f"bayes_ihlrt.{module}", fromlist=["__all__"]
-    )
-    names = getattr(value, "__all__", None) or [
-        name
-        for name, item in vars(value).items()
-        if not name.startswith("_") and getattr(item, "__module__", None) == value.__name__
-    ]
-    return [f"{value.__name__}.{name}" for name in names if callable(getattr(value, name))]
+def room_names(room: str) -> list[str]:
+    """Return what the files of a room, or a file, define for others to call."""
+    found = []
+    for name in _files(room):
+        module = import_module(f"bayes_ihlrt.{name}")
+        found += [
+            f"{module.__name__}.{item}"
+            for item, value in vars(module).items()
+            if not item.startswith("_")
+            and callable(value)
+            and getattr(value, "__module__", None) == module.__name__
+        ]
+    return found
+
+
+def _files(room: str) -> list[str]:
+    """Return the files of a room that are documented whole."""
+    folder = Path(bayes_ihlrt.__file__).parent / room
+    own = [f"{room}.{file.stem}" for file in sorted(folder.glob("[a-z]*.py"))]
+    return own if room in ROOMS else [name for name in FILES if name in own]
 
 
 def _home(name: str, value: object) -> str:
@@ -75,13 +91,7 @@ def reference_pages() -> dict[str, str]:
     for part, title in PARTS.items():
         own = parts.get(part, [])
         named = {name.rpartition(".")[2] for name in own}
-        further = [
-            name
-            for module in MODULES
-            if (module if module != "datasets" else "data") == part
-            for name in module_names(module)
-            if name.rpartition(".")[2] not in named
-        ]
+        further = [name for name in room_names(part) if name.rpartition(".")[2] not in named]
         if own or further:
             pages[f"{part}.rst"] = "\n".join(_page(title, own, further))
     return pages
@@ -89,18 +99,19 @@ def reference_pages() -> dict[str, str]:
 
 def _page(title: str, own: list[str], further: list[str]) -> Iterator[str]:
     yield from (title, "=" * len(title), "")
-    for heading, names in (("", own), (f"In ``{_module_of(further)}``", further)):
-        if not names:
-            continue
-        if heading and own:
+    if own:
+        yield from _listed(own)
+    for module in dict.fromkeys(name.rpartition(".")[0] for name in further):
+        if own or len({name.rpartition(".")[0] for name in further}) > 1:
+            heading = f"In ``{module}``"
             yield from (heading, "-" * len(heading), "")
-        yield from (".. autosummary::", "   :toctree: api", "   :nosignatures:", "")
-        yield from (f"   {name}" for name in sorted(names))
-        yield ""
+        yield from _listed([name for name in further if name.rpartition(".")[0] == module])
 
 
-def _module_of(names: list[str]) -> str:
-    return names[0].rpartition(".")[0] if names else ""
+def _listed(names: list[str]) -> Iterator[str]:
+    yield from (".. autosummary::", "   :toctree: api", "   :nosignatures:", "")
+    yield from (f"   {name}" for name in sorted(names))
+    yield ""
 
 
 def command_page() -> str:
