@@ -339,7 +339,7 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
 
 def _held(fit: FittedModel, eta: Floats) -> Floats:
     """Hold log hazard ratios within what a float holds; of draws whose baseline is not, nothing."""
-    if np.abs(eta).max(initial=0.0) <= _FURTHEST:
+    if max(eta.max(initial=0.0), -eta.min(initial=0.0)) <= _FURTHEST:
         return eta
     level = fit.baseline[ANCHOR[fit.prepared.spec.outcome.hazard.family]]
     beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > _FURTHEST
