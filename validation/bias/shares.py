@@ -6,7 +6,7 @@ from validation.examination.trials import estimates
 from validation.outside import shares
 
 COHORTS, PATIENTS = 20, 10_000
-FORMULA = "bs(time, df=4)"
+FORMULA = "C(number)"
 TARGETS = ("ate", "att", "ato")
 SPECIFICATION = """
 schema = 2
@@ -33,7 +33,7 @@ horizon = 24.0
 """
 SHAPES = {
     "rising": (1.0, "share of treated .02 to .4 over visits, hazards .02 and .20"),
-    "falling": (1.0, "share of treated .4 to .02 over visits, hazards .02 and .20"),
+    "falling": (2.5, "share of treated .4 to .02 over visits, hazards .02 and .20"),
 }
 _TRIALS = [
     Asked("sequential trials", told.format(one.upper()), unit)

@@ -9,7 +9,7 @@ from bayes_ihlrt.spec.read import parse_spec
 from validation.examination.row import Row
 from validation.outside import response
 
-COHORTS, PATIENTS, DRAWS = 6, 3000, 500
+COHORTS, PATIENTS, DRAWS = 6, 3000, 800
 NAMES = tuple(response.MECHANISMS)[:4]
 SPECIFICATION = """
 schema = 2
