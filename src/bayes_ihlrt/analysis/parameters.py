@@ -15,6 +15,7 @@ from bayes_ihlrt.posterior.gate import Convergence
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 GOOD_K: Final = 0.7
+ALIKE: Final = "not estimated: nearly all draws are one and the same"
 REDUCED: Final = (
     "not available: the model was reduced to event counts and exposure by covariate pattern, which "
     "do not tell patients apart"
@@ -197,7 +198,8 @@ def leave_one_out(fit: FittedModel) -> Loo:
     Returns
     -------
     Loo
-        Empty, with a note, where the model does not know single patients.
+        Empty, with a note, where the model does not know single patients, and where importance
+        weights left copies of few draws (of draws that were let through though not to be trusted).
     """
     if "log_likelihood" not in fit.tree.children:
         return Loo(None, None, None, None, None, WEIGHTED)
@@ -206,7 +208,12 @@ def leave_one_out(fit: FittedModel) -> Loo:
     with warnings.catch_warnings():
         # Large Pareto k are counted and told below.
         warnings.filterwarnings("ignore", message="Estimated shape parameter", category=UserWarning)
-        found = arviz_stats.loo(fit.tree, var_name="time", pointwise=True)
+        try:
+            found = arviz_stats.loo(fit.tree, var_name="time", pointwise=True)
+        except ValueError as error:
+            if "All tail values are the same" not in str(error):
+                raise
+            return Loo(None, None, None, None, None, ALIKE)
     k = np.asarray(found.pareto_k, dtype=np.float64)
     bad = int((k > GOOD_K).sum())
     note = f"the share of {bad} patient(s) is not reliable (Pareto k above 0.7)" if bad else None
