@@ -3,6 +3,7 @@
 python validation/write_outside.py                  # every mechanism: about an hour of two cores
 python validation/write_outside.py shares early     # these alone, printed and not written
 python validation/write_outside.py --rows FOLDER    # mechanisms whose rows are there are not run
+python validation/write_outside.py --rows FOLDER --kept    # none is run; the page names the absent
 """
 
 import argparse
@@ -33,10 +34,12 @@ Written by `python validation/write_outside.py` at commit `{commit}`.
 COLUMNS = "| design | estimand | truth is adverse because | true | found | error | z | cohorts | |"
 
 
-def main(wanted: list[str], folder: Path | None) -> None:
-    """Print the rows of these mechanisms, or write the page from all."""
+def main(wanted: list[str], folder: Path | None, *, kept: bool = False) -> None:
+    """Print the rows of these mechanisms, or write the page from all, or from what was kept."""
     names = sorted(path.stem for path in (ROOT / "validation" / "bias").glob("*.py"))
     names = [name for name in names if name not in {"__init__", "fits", "row"}]
+    absent = [name for name in names if kept and not _is_kept(name, folder)]
+    names = [name for name in names if name not in absent]
     rows = []
     for name in [name for name in names if not wanted or name in wanted]:
         rows += _rows(name, folder)
@@ -45,8 +48,13 @@ def main(wanted: list[str], folder: Path | None) -> None:
         print(table)
         print(verdict(rows))
         return
-    page = INTRODUCTION.format(commit=_commit(), verdict=verdict(rows))
+    told = f" Not run: {', '.join(absent)}." if absent else ""
+    page = INTRODUCTION.format(commit=_commit(), verdict=verdict(rows) + told)
     PAGE.write_text(page + table, encoding="utf-8")
+
+
+def _is_kept(name: str, folder: Path | None) -> bool:
+    return folder is not None and (folder / f"{name}.json").exists()
 
 
 def _rows(name: str, folder: Path | None) -> list:
@@ -106,5 +114,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mechanisms", nargs="*")
     parser.add_argument("--rows", type=Path)
+    parser.add_argument("--kept", action="store_true")
     asked = parser.parse_args()
-    main(asked.mechanisms, asked.rows)
+    main(asked.mechanisms, asked.rows, kept=asked.kept)
