@@ -262,6 +262,10 @@ propensity `nlr * response + albi + afp_high` (at the landmark), with `bs(time, 
 treatment may start at any time and `C(number)` where it is given at the visits (for clones, and
 where treatment brings response: see below).
 
+Truth that the package's own simulator cannot make (treatment through response, shares that change,
+early harm, a confounder that changes continuously, poor overlap, long survivors, centres, hazards
+and modifiers that bend) is on [a page of its own](outside.md).
+
 The truth of a rung is that of the estimand it targets:
 (a) the coefficients of the mechanism, for the split model with response as it changes and for the
 hazard of death in the g-formula;
