@@ -7,6 +7,7 @@ import pytest
 from validation.outside import baseline
 
 from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.estimands.population import condense
 from bayes_ihlrt.spec.read import parse_spec
 
 SPECIFICATION = """
@@ -55,3 +56,14 @@ def test_probabilities_before_the_data_are_numbers(family):
     assert len(told) >= 4
     # Nobody alive with and without treatment is no gain: below a half, and not far.
     assert all(0.3 < chance < 0.7 for chance in told)
+
+
+@pytest.mark.parametrize("patterns", [40, 4000])
+def test_a_draw_that_is_no_number_spoils_no_other(patterns):
+    eta = np.random.default_rng(3).normal(size=(5, patterns))
+    sound, _ = condense(eta.copy(), np.full(patterns, 1.0 / patterns))
+    eta[2] = np.nan
+    found, shares = condense(eta, np.full(patterns, 1.0 / patterns))
+    others = [0, 1, 3, 4]
+    assert np.array_equal(found[others], sound[others])
+    assert np.isnan((found * shares).sum(axis=1)).tolist() == [False, False, True, False, False]

@@ -63,7 +63,9 @@ def condense(eta: Floats, weights: Floats) -> tuple[Floats, Floats]:
         part = eta[top : top + rows]
         low = part.min(axis=1, keepdims=True)
         width = (part.max(axis=1, keepdims=True) - low) / _BINS
-        place = ((part - low) / np.where(width > 0.0, width, 1.0)).astype(np.intp)
+        # Draws that are no number stay none: all of theirs goes into the first bin.
+        places = np.nan_to_num((part - low) / np.where(width > 0.0, width, 1.0))
+        place = places.astype(np.intp)
         place = np.minimum(place, _BINS - 1) + _BINS * np.arange(len(part))[:, None]
         own = weights if weights.ndim == 1 else weights[top : top + rows]
         share = np.broadcast_to(own, part.shape)
