@@ -6,7 +6,7 @@ Truth is maximum likelihood with the same cuts, computed without the package.
 import numpy as np
 import pytest
 
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
@@ -46,7 +46,7 @@ def mode_of_treatment(frame, cuts, **priors):
         }
     )
     prepared = prepare(spec, person_time(frame))
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     members = shared.members({"weight": prepared.arrays.data["weight"][None]})
     modes = shared.engine.modes(members)
     return modes.positions[0][shared.engine.density.names.index("ihlrt")]

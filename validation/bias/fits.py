@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_ihlrt.batch.shared import SharedEngine, outcome_engine
+from bayes_ihlrt.batch.compiled import CompiledModel, compile_model
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -77,7 +77,7 @@ def modelled(own: Study, plan: RungPlan | None = None) -> FittedModel:
     follows = treatment.design.value in {"split", "ever-never"}
     rows = person_time(own.cohort, treatment, updated=read if follows else ())
     prepared = prepare(model, rows)
-    engine = outcome_engine(prepared)
+    engine = compile_model(prepared)
     weight = {"weight": prepared.arrays.data["weight"][None]}
     return _at(prepared, rows, engine, centre(engine, weight))
 
@@ -170,7 +170,7 @@ def _analysis(own: Study, plan: RungPlan | None, target: str) -> WeightedAnalysi
 
 
 def _at(
-    prepared: PreparedModel, rows: PersonTime, engine: SharedEngine, position: np.ndarray
+    prepared: PreparedModel, rows: PersonTime, engine: CompiledModel, position: np.ndarray
 ) -> FittedModel:
     found = engine.parameters(position[None]).rename({"member": "draw"}).expand_dims("chain")
     found = found.assign_coords(chain=[0], draw=[0])

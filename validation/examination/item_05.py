@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -187,7 +187,7 @@ def family_estimates(name: str) -> tuple[float, float]:
     model = with_hazard(model, hazard)
     wide = ModelSpec.model_validate({"priors": dict.fromkeys((*_EFFECTS, *flat), _WIDE)}).priors
     prepared = prepare(model.model_copy(update={"priors": wide}), rows)
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     mode = shared.parameters(centre(shared, {"weight": prepared.arrays.data["weight"][None]})[None])
     own = {
         "exponential": families.exponential,
@@ -228,7 +228,7 @@ def _rows(frame: pd.DataFrame) -> PersonTime:
 
 
 def _moments(prepared: PreparedModel) -> tuple[float, float]:
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     members = shared.members({"weight": prepared.arrays.data["weight"][None]})
     found = shared.engine.posteriors(members, keep=("treated",), draws=1000)
     weight = found.draws["weight"].to_numpy()[0]

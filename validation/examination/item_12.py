@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from validation.examination.row import Row
@@ -79,6 +79,6 @@ def _priors(spec: AnalysisSpec, rows: object) -> dict[str, object]:
 def _mode(frame: pd.DataFrame, priors: dict[str, object]) -> float:
     checked = check_analysis(_spec(priors, {"design": "split"}), frame)
     prepared = prepare(checked.spec.model, checked.person_time)
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     modes = shared.engine.modes(shared.members({"weight": prepared.arrays.data["weight"][None]}))
     return float(modes.positions[0][shared.engine.density.names.index("trt")])

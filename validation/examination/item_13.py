@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from validation.examination.row import Row
@@ -54,6 +54,6 @@ def _mode(frame: pd.DataFrame, cuts: list[float], priors: dict[str, object]) -> 
     )
     checked = check_analysis(spec, frame)
     prepared = prepare(checked.spec.model, checked.person_time)
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     modes = shared.engine.modes(shared.members({"weight": prepared.arrays.data["weight"][None]}))
     return float(modes.positions[0][shared.engine.density.names.index("trt")])

@@ -28,10 +28,11 @@ from bayes_ihlrt.analysis.parameters import Loo, leave_one_out, parameter_table
 from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
 from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity import PropensityResult, clone_months, describe_propensity
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
-from bayes_ihlrt.model.graph import build_graph, prepare
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.posterior import fitted as sampling
@@ -92,7 +93,7 @@ def naming(engine: str) -> dict[str, str]:
 
 
 _LIBRARIES: Final = (
-    *("bayes-ihlrt", "pymc", "pytensor", "nutpie", "jax", "arviz", "numpy", "xarray"),
+    *("bayes-ihlrt", "pymc", "pytensor", "blackjax", "jax", "arviz", "numpy", "xarray"),
     "formulaic",
 )
 
@@ -430,11 +431,9 @@ def fit_checked(
     sampler = checked.spec.sampler
     tell("building the model")
     prepared = prepare(checked.spec.model, checked.person_time)
-    model = build_graph(prepared)
-    tell("compiling the model")
-    sampling.compile_model(model, sampler)
+    compiled = compile_model(prepared)
     tell(sampler.plan)
-    tree = sampling.sample(model, sampler, progress=progress)
+    tree = sampling.sample(compiled, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
     fit = FittedModel(prepared, checked.person_time, tree, found)
     return FittedAnalysis(checked, fit, _described(checked, tell=tell))

@@ -17,6 +17,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.initial_point import make_initial_point_fn
 from pymc.logprob.utils import local_remove_check_parameter
 from pytensor.compile.mode import JAX
 from pytensor.compile.sharedvalue import SharedVariable
@@ -31,6 +32,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, Slot, pack
 from bayes_ihlrt.model.graph import PreparedModel, build_graph
+from bayes_ihlrt.names import COVARIATE
 
 jax.config.update("jax_enable_x64", val=True)  # type: ignore[no-untyped-call]
 
@@ -59,6 +61,9 @@ class JaxDensity:
         (position, data) to the log of prior x likelihood x Jacobian, a scalar.
     log_likelihood : callable
         (position, data) to the weighted log-likelihood of each patient, shape (patients,).
+    log_prior : callable
+        (position, data) to the log-density of every free parameter on its own scale, without
+        Jacobian, by name.
     constrained : callable
         (position, data) to every parameter on its own scale, by name.
     """
@@ -70,6 +75,7 @@ class JaxDensity:
     slots: Mapping[str, Slot]
     log_density: Callable[[jax.Array, Data], jax.Array]
     log_likelihood: Callable[[jax.Array, Data], jax.Array]
+    log_prior: Callable[[jax.Array, Data], dict[str, jax.Array]]
     constrained: Callable[[jax.Array, Data], dict[str, jax.Array]]
 
     @property
@@ -203,7 +209,7 @@ def jax_density(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> Jax
 
 
 def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
-    initial = model.initial_point()
+    initial = _initial_point(model)
     shapes = {variable.name: initial[variable.name].shape for variable in model.value_vars}
     sizes = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
     ends = np.cumsum(sizes).tolist()
@@ -213,9 +219,11 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
     ]
     names = [variable.name for variable in model.unobserved_RVs]
     pointwise = model.logp(vars=model.observed_RVs, sum=False)[0]
-    density, likelihood, constrained = (
+    free = [str(variable.name) for variable in model.free_RVs]
+    prior_terms = model.logp(vars=model.free_RVs, jacobian=False, sum=False)
+    density, likelihood, prior, constrained = (
         _function(model, outputs, blocks)
-        for outputs in ([model.logp()], [pointwise], _own_scale(model))
+        for outputs in ([model.logp()], [pointwise], prior_terms, _own_scale(model))
     )
     return JaxDensity(
         model=model,
@@ -225,10 +233,24 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
         slots=slots,
         log_density=lambda position, data: density(position, data)[0],
         log_likelihood=lambda position, data: likelihood(position, data)[0],
+        log_prior=lambda position, data: dict(zip(free, prior(position, data), strict=True)),
         constrained=lambda position, data: dict(
             zip(names, constrained(position, data), strict=True)
         ),
     )
+
+
+def _initial_point(model: pm.Model) -> dict[str, NDArray[np.float64]]:
+    """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000."""
+    covariates = model.coords.get(COVARIATE, ())
+    names = [str(variable.name) for variable in model.free_RVs]
+    ones = {
+        name: np.ones([len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ())])
+        for name in names
+        if name.startswith("exp_") and name not in covariates
+    }
+    found: dict[str, NDArray[np.float64]] = make_initial_point_fn(model=model, overrides=ones)(0)
+    return found
 
 
 def _own_scale(model: pm.Model) -> list[Variable[Any, Any]]:

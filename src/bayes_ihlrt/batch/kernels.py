@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,24 @@ from bayes_ihlrt.batch.newton import Optimum, maximise
 type Overrides = Mapping[str, jax.Array]
 
 
+class Description(NamedTuple):
+    """What positions of one data set mean, every array led by an axis of positions.
+
+    Parameters
+    ----------
+    parameters : dict of str to array
+        On their own scale.
+    log_likelihood : array, shape (positions, patients)
+        Weighted, of each patient.
+    log_prior : dict of str to array
+        Log-density of each free parameter on its own scale.
+    """
+
+    parameters: dict[str, jax.Array]
+    log_likelihood: jax.Array
+    log_prior: dict[str, jax.Array]
+
+
 @dataclass(frozen=True, eq=False)
 class Kernels:
     """Functions of the graph's data (shared by all members), overrides and starts.
@@ -34,7 +52,7 @@ class Kernels:
         The graph in JAX.
     coordinates : Coordinates
         The scales among the dimensions.
-    mode, look, gaussian, sample, own_scale : callable
+    mode, look, gaussian, sample, own_scale, describe : callable
         See the functions of the same names below.
     """
 
@@ -45,6 +63,7 @@ class Kernels:
     gaussian: Callable[..., Conditional]
     sample: Callable[..., tuple[Sample, dict[str, jax.Array]]]
     own_scale: Callable[..., dict[str, jax.Array]]
+    describe: Callable[..., Description]
 
 
 def make_kernels(density: JaxDensity) -> Kernels:
@@ -70,6 +89,7 @@ def make_kernels(density: JaxDensity) -> Kernels:
         gaussian=jax.jit(_over_members(partial(_gaussian, *parts))),
         sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
         own_scale=jax.jit(jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
+        describe=jax.jit(partial(_describe, density)),
     )
 
 
@@ -152,3 +172,17 @@ def _own_scale(
     density: JaxDensity, data: Data, overrides: Overrides, position: jax.Array
 ) -> dict[str, jax.Array]:
     return density.constrained(position, density.with_overrides(overrides, data))
+
+
+def _describe(density: JaxDensity, data: Data, positions: jax.Array) -> Description:
+    """Read positions of shape (positions, dims), one after the other: their rows fill a cache."""
+
+    def one(position: jax.Array) -> Description:
+        return Description(
+            density.constrained(position, data),
+            density.log_likelihood(position, data),
+            density.log_prior(position, data),
+        )
+
+    found: Description = jax.lax.map(one, positions)
+    return found

@@ -19,10 +19,10 @@ from itertools import groupby
 from typing import Final
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
@@ -31,10 +31,9 @@ from bayes_ihlrt.calibration.quantities import Quantities
 from bayes_ihlrt.calibration.scenario import Scenario
 from bayes_ihlrt.calibration.simulate import Simulated, Template, build_template, simulate
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.model.arrays import pack
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.posterior.gate import convergence
-from bayes_ihlrt.posterior.nuts import sample
+from bayes_ihlrt.posterior.nuts import sample_many
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]
@@ -291,12 +290,16 @@ def calibrate_by_nuts(
     template = build_template(scenario)
     # Bound to follow-up from time zero, as the batched engine's graph is.
     model = build_graph(template.prepared)
+    compiled = compile_model(template.prepared)
     simulated = simulate(template, model, replicates=replicates, seed=scenario.seed(seed))
     quantities = Quantities(template)
     rows, k_hat = [], np.zeros(replicates)
-    for member in range(replicates):
-        pm.set_data(_packed(template, simulated, member), model=model)
-        tree = sample(model, settings)
+    own = [
+        compiled.changed({name: values[member] for name, values in simulated.members.items()})
+        for member in range(replicates)
+    ]
+    trees = sample_many(own, settings, seeds=[settings.seed] * replicates)
+    for member, tree in enumerate(trees):
         if convergence(tree).failures:
             k_hat[member] = np.inf
         draws = tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
@@ -310,10 +313,3 @@ def calibrate_by_nuts(
         )
     pit = labelled(np.stack(rows), np.arange(replicates), quantities)
     return Calibration(scenario, pit, k_hat, simulated.events)
-
-
-def _packed(
-    template: Template, simulated: Simulated, member: int
-) -> Mapping[str, NDArray[np.generic]]:
-    own = {name: values[member] for name, values in simulated.members.items()}
-    return pack({**template.prepared.arrays.data, **own})[0]

@@ -12,9 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.importance import smooth
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
-from bayes_ihlrt.batch.shared import outcome_engine
 from bayes_ihlrt.checks.pointwise import Pointwise, group_of_patients, pointwise
 from bayes_ihlrt.checks.terms import Values, by_rows, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -80,7 +80,7 @@ def refit(
         By the batched engine.
     """
     bound = by_rows(prepared, person_time)
-    shared = outcome_engine(bound)
+    shared = compile_model(bound)
     # One at a time: another chunk would be compiled anew, for longer than a few dozen fits take.
     found = shared.engine.posteriors(
         shared.members({"weight": weights}),

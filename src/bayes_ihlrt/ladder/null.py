@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import PersonTime, provenance
@@ -110,7 +110,7 @@ def simulate_naive(
     # Simulated patients have a row each, and so has the cohort: sums over rows would not fit them.
     prepared = prepare(model, _ever_never(known, died, treatment), reduce=False)
     drawn = _cohorts(known, died, np.random.default_rng(seed), replicates)
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     modes = shared.engine.modes(shared.members(_members(prepared, drawn)))
     own = shared.engine.modes(shared.members({"weight": prepared.arrays.data["weight"][None]}))
     if len(own.failed) or len(modes.failed) == replicates:

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import arviz_stats
-import jax
-import jax.numpy as jnp
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.members import Members
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT, BatchPosterior
 from bayes_ihlrt.batch.summary import flat_parameters, summarise_draws
@@ -159,22 +156,16 @@ def audit(
         raise SpecificationError("audit", [Fault("n", problem, "There must be at least one")])
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(succeeded, size=min(n, len(succeeded)), replace=False))
-    density = prepared_density(prepared)
+    compiled = compile_model(prepared)
     parts, lost = [], {}
     for member in chosen.tolist():
-        overrides = {name: jnp.asarray(values[member]) for name, values in members.items()}
-        tree = _refit(density.model, density.with_overrides(overrides), settings, seed + member)
+        own = compiled.changed({name: values[member] for name, values in members.items()})
+        again = settings.model_copy(update={"seed": seed + member})
+        tree = nuts.sample_parameters(own, again)
         if failures := convergence(tree).failures:
             lost[member] = failures
         parts.append(_compare(posterior, tree, member))
     return Audit(xr.concat(parts, dim=MEMBER), lost)
-
-
-def _refit(
-    model: pm.Model, data: Mapping[str, jax.Array], settings: SamplerSpec, seed: int
-) -> xr.DataTree:
-    pm.set_data({name: np.asarray(values) for name, values in data.items()}, model=model)
-    return nuts.sample(model, settings.model_copy(update={"seed": seed}))
 
 
 def _compare(posterior: BatchPosterior, tree: xr.DataTree, member: int) -> xr.Dataset:

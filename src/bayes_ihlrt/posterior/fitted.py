@@ -4,46 +4,37 @@ The engine that draws from a posterior is chosen here and nowhere else. Fits by 
 share compiled functions with their neighbours.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt._lazy import lazy_names
-from bayes_ihlrt.batch.shared import outcome_engine
+from bayes_ihlrt.batch.compiled import CompiledModel, compile_model
+from bayes_ihlrt.batch.result import POSITION
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.model.graph import PreparedModel, build_graph, prepare
+from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.gate import Diagnosis, check_convergence
-from bayes_ihlrt.posterior.laplace import resampled
+from bayes_ihlrt.posterior.laplace import resampled, sample_laplace
+from bayes_ihlrt.posterior.tree import constrained
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
-# JAX is loaded by those who ask for it.
-_LAPLACE: Final = "bayes_ihlrt.posterior.laplace"
-_load, _ = lazy_names(__name__, {"sample_laplace": _LAPLACE, "batch_engine": _LAPLACE})
-
 
 def sample(
-    model: pm.Model, settings: SamplerSpec | None = None, *, progress: bool = False
+    compiled: CompiledModel, settings: SamplerSpec | None = None, *, progress: bool = False
 ) -> xr.DataTree:
     """Draw from a model's posterior.
 
-    The first call compiles the model. Later calls with the same model object reuse the compiled
-    function with whatever values its `pm.Data` hold then: change outcomes, patient weights or
-    prior hyperparameters by ``pm.set_data`` and sample again.
-
     Parameters
     ----------
-    model : pymc.Model
-        A graph made by `build_model`.
+    compiled : CompiledModel
+        Model and data. Change outcomes, patient weights or prior hyperparameters by
+        `CompiledModel.changed` and sample again: nothing is compiled anew.
     settings : SamplerSpec, optional
         Engine, draws, chains, seed.
     progress : bool
@@ -69,36 +60,16 @@ def sample(
     --------
     With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
 
-    >>> from bayes_ihlrt.model.graph import build_graph
-    >>> tree = sample(build_graph(prepared), SamplerSpec(engine="laplace", draws=250))
+    >>> tree = sample(compile_model(prepared), SamplerSpec(engine="laplace", draws=250))
     >>> tree["log_likelihood"]["time"].dims
     ('chain', 'draw', 'patient')
     """
     settings = settings or SamplerSpec()
     match settings.engine:
         case Engine.NUTS:
-            return nuts.sample(model, settings, progress=progress)
+            return nuts.sample(compiled, settings, progress=progress)
         case Engine.LAPLACE:
-            draw = cast("Callable[[pm.Model, SamplerSpec], xr.DataTree]", _load("sample_laplace"))
-            return draw(model, settings)
-
-
-def compile_model(model: pm.Model, settings: SamplerSpec) -> None:
-    """Compile a model for an engine, once for the life of the model object.
-
-    Parameters
-    ----------
-    model : pymc.Model
-        A graph made by `build_model`.
-    settings : SamplerSpec
-        Which engine.
-    """
-    match settings.engine:
-        case Engine.NUTS:
-            nuts.compile_model(model)
-        case Engine.LAPLACE:
-            convert = cast("Callable[[pm.Model], object]", _load("batch_engine"))
-            convert(model)
+            return sample_laplace(compiled, settings)
 
 
 Floats = NDArray[np.float64]
@@ -209,7 +180,7 @@ def fit_model(
     (4, 250)
     """
     prepared = prepare(spec, person_time)
-    tree = sample(build_graph(prepared), settings, progress=progress)
+    tree = sample(compile_model(prepared), settings, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
     return FittedModel(prepared, person_time, tree, found)
 
@@ -243,9 +214,11 @@ def fit_shared(
         draws are not to be trusted.
     """
     prepared = prepare(spec, person_time)
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     members = shared.members({"weight": prepared.arrays.data["weight"][None]})
-    found = shared.engine.posteriors(members, draws=settings.total, seed=settings.seed)
+    found = shared.engine.posteriors(
+        members, keep=(POSITION,), draws=settings.total, seed=settings.seed
+    )
     k_hat = float(found.diagnostics["k_hat"][0])
     if not k_hat <= MAX_K_HAT and not fall_back:
         problem = f"the Laplace approximation does not hold (Pareto k-hat {k_hat:.2f})"
@@ -253,7 +226,8 @@ def fit_shared(
     if not k_hat <= MAX_K_HAT:
         nuts = settings.model_copy(update={"engine": Engine.NUTS})
         return fit_model(spec, person_time, nuts)
-    posterior, stats = resampled(found, settings)
+    positions, stats = resampled(found, settings)
+    posterior = constrained(shared, positions)
     tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
     tree.attrs = {
         "engine": Engine.LAPLACE.value,

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import arviz_stats
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.compiled import CompiledModel, compile_model
 from bayes_ihlrt.batch.result import DRAW, MEMBER, POSITION, WEIGHT, BatchPosterior
-from bayes_ihlrt.batch.shared import outcome_engine
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.model.graph import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
@@ -177,7 +175,7 @@ def fit_cells(
         names = [cells[i].name for i in numbers]
         part, sizes = found.draws.sortby(MEMBER), found.diagnostics["ess"].to_numpy()
         if len(found.flagged):
-            part, sizes = mended(prepared_density(here).model, members, found, names)
+            part, sizes = mended(compile_model(here), members, found, names)
         diagnostics = found.diagnostics
         evidence = diagnostics["log_evidence_corrected"].to_numpy()
         table[:, numbers] = diagnostics["k_hat"].to_numpy(), sizes, evidence
@@ -209,7 +207,7 @@ def _approximate(
     seed: int,
     keep: Sequence[str],
 ) -> BatchPosterior:
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     whole: dict[str, NDArray[np.generic]] = {HYPERPARAMETERS: members[HYPERPARAMETERS]}
     if "weight" in members:
         whole |= shared.members({"weight": members["weight"]})
@@ -217,7 +215,7 @@ def _approximate(
 
 
 def mended(
-    model: pm.Model,
+    compiled: CompiledModel,
     members: Mapping[str, Floats],
     found: BatchPosterior,
     names: Sequence[str],
@@ -226,8 +224,8 @@ def mended(
 
     Parameters
     ----------
-    model : pymc.Model
-        The graph, whose data the members replace.
+    compiled : CompiledModel
+        Model and data, which the members replace.
     members : mapping of str to ndarray, shape (members, ...)
         Data that vary.
     found : BatchPosterior
@@ -255,8 +253,8 @@ def mended(
     parts = [good] if good.sizes[MEMBER] else []
     length = found.draws.sizes[DRAW]
     for member in bad:
-        pm.set_data({name: values[member] for name, values in members.items()}, model=model)
-        tree = nuts.sample(model, REFIT.model_copy(update={"seed": member}))
+        own = compiled.changed({name: values[member] for name, values in members.items()})
+        tree = nuts.sample_parameters(own, REFIT.model_copy(update={"seed": member}))
         checked = convergence(tree)
         if checked.failures:
             message = (

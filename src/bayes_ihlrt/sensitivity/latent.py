@@ -28,8 +28,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
-from bayes_ihlrt.batch.density import jax_density
-from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.batch.compiled import compile_graph
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError
@@ -304,12 +303,12 @@ def _fit(
     size: tuple[int, int],
 ) -> tuple[xr.Dataset, dict[str, Floats], list[str]]:
     members = {BIAS: np.stack([prior.vector for prior in priors])}
-    engine = BatchEngine(jax_density(model))
-    found = engine.posteriors(members, draws=size[0], seed=size[1])
+    compiled = compile_graph(model)
+    found = compiled.engine.posteriors(members, draws=size[0], seed=size[1])
     draws = found.draws.sortby(MEMBER)
     about = {name: found.diagnostics[name].to_numpy() for name in ("k_hat", "ess")}
     if len(found.flagged):
-        draws, about["ess"] = mended(model, members, found, names)
+        draws, about["ess"] = mended(compiled, members, found, names)
     engines = [Engine.LAPLACE.value] * len(priors)
     for member in found.flagged.tolist():
         engines[member] = Engine.NUTS.value

@@ -29,9 +29,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.importance import smooth
 from bayes_ihlrt.batch.result import POSITION
-from bayes_ihlrt.batch.shared import outcome_engine
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.limits import MAX_K_HAT
@@ -267,7 +267,7 @@ def log_ratios(prepared: PreparedModel, positions: Floats, cells: Sequence[Prior
     ndarray, shape (cells, draws)
         Up to a constant of each cell the log of its prior, or likelihood, over the stated one.
     """
-    shared = outcome_engine(prepared)
+    shared = compile_model(prepared)
     density = shared.engine.density
     data = {name: jnp.asarray(values) for name, values in shared.engine.data.items()}
     weight = np.asarray(prepared.arrays.data["weight"], dtype=np.float64)
@@ -310,7 +310,7 @@ def _refits(
 
 
 def _variables(prepared: PreparedModel) -> tuple[str, ...]:
-    model = outcome_engine(prepared).engine.density.model
+    model = compile_model(prepared).engine.density.model
     return tuple(str(variable.name) for variable in model.unobserved_RVs)
 
 

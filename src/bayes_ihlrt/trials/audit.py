@@ -7,9 +7,9 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pymc as pm
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.compiled import CompiledModel
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.gate import Convergence, convergence
 from bayes_ihlrt.spec.rules import LookSpec, Rule
@@ -232,10 +232,9 @@ def nuts_targets(
     ess : float
         Smallest bulk effective sample size.
     """
-    density = analysis.engine.density
-    whole = density.with_overrides(data)
-    pm.set_data({name: np.asarray(value) for name, value in whole.items()}, model=density.model)
-    tree = nuts.sample(density.model, SETTINGS.model_copy(update={"seed": seed}))
+    compiled = CompiledModel(analysis.engine, analysis.engine.density.model.coords)
+    own = compiled.changed({name: np.asarray(values) for name, values in data.items()})
+    tree = nuts.sample_parameters(own, SETTINGS.model_copy(update={"seed": seed}))
     found = convergence(tree)
     names = [*analysis.prepared.encoder.columns, *analysis.prepared.hazard.parameters]
     chains = tree["posterior"].to_dataset()

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.compiled import CompiledModel, compile_model, compile_propensity
 from bayes_ihlrt.batch.result import MEMBER, BatchModes
-from bayes_ihlrt.batch.shared import SharedEngine, outcome_engine, propensity_engine
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.model.priors import HYPERPARAMETERS
 from bayes_ihlrt.names import Adjustment
@@ -58,7 +58,7 @@ def propensity_mode(
     ConvergenceError
         There is no mode.
     """
-    shared = propensity_engine(prepared)
+    shared = compile_propensity(prepared)
     own = {"weight": np.ones((1, len(prepared.patients)))}
     found = modes(shared, own, centre(shared, own), None)
     if len(found.failed):
@@ -68,7 +68,7 @@ def propensity_mode(
 
 
 def modes(
-    shared: SharedEngine,
+    shared: CompiledModel,
     members: dict[str, Floats],
     start: Floats,
     rng: np.random.Generator | None,
@@ -77,7 +77,7 @@ def modes(
 
     Parameters
     ----------
-    shared : SharedEngine
+    shared : CompiledModel
         The model.
     members : dict of str to ndarray, shape (draws, ...)
         Data that vary.
@@ -96,12 +96,12 @@ def modes(
     return shared.engine.modes(shared.members(members), start=start)
 
 
-def centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
+def centre(shared: CompiledModel, members: dict[str, Floats]) -> Floats:
     """Return the scales' medians and the mode given them; the mode where there are no scales.
 
     Parameters
     ----------
-    shared : SharedEngine
+    shared : CompiledModel
         The model.
     members : dict of str to ndarray, shape (1, ...)
         Data of one member.
@@ -118,7 +118,7 @@ def centre(shared: SharedEngine, members: dict[str, Floats]) -> Floats:
 
 
 def _with_random_priors(
-    shared: SharedEngine, members: dict[str, Floats], rng: np.random.Generator
+    shared: CompiledModel, members: dict[str, Floats], rng: np.random.Generator
 ) -> dict[str, Floats]:
     """Return members that have priors of their own, the locations drawn from the priors."""
     count = len(next(iter(members.values())))
@@ -220,9 +220,9 @@ class Models:
 
     def __init__(self, analysis: WeightedAnalysis) -> None:
         self.analysis = analysis
-        self.initiation = propensity_engine(analysis.initiation)
-        self.grace = None if analysis.grace is None else propensity_engine(analysis.grace)
-        self.outcome = outcome_engine(analysis.outcome)
+        self.initiation = compile_propensity(analysis.initiation)
+        self.grace = None if analysis.grace is None else compile_propensity(analysis.grace)
+        self.outcome = compile_model(analysis.outcome)
 
     def at_once(self) -> AtOnce:
         """Fit everything with every patient counted once.

@@ -21,9 +21,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.compiled import CompiledModel
 from bayes_ihlrt.batch.importance import resample
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT, BatchPosterior
-from bayes_ihlrt.batch.shared import SharedEngine
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.posterior.weighted_gate import UNCALIBRATED
@@ -181,7 +181,7 @@ def cut_posterior(analysis: WeightedAnalysis, *, draws: int = DRAWS, seed: int =
 
 
 def _draws_of(
-    shared: SharedEngine, model: PreparedPropensity, *, count: int, seed: int
+    shared: CompiledModel, model: PreparedPropensity, *, count: int, seed: int
 ) -> tuple[Parameters, float]:
     """Return posterior draws of a model of treatment, and their Pareto k-hat."""
     own = {"weight": np.ones((1, len(model.patients)))}

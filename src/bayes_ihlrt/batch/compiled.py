@@ -1,29 +1,37 @@
-"""Batch engines that many data sets share: compiled once for a model's structure and a size.
+"""The compiled model: a graph, its JAX functions and data, which every engine and batch runs.
 
-Compiling takes seconds, a fit less than a millisecond. Rows and patients are filled up to the next
-of a few sizes, the additional rows belonging to additional patients of weight zero, so that the
-rungs of a ladder or the replicates of a simulation use one compiled function.
+Compiling takes seconds, a fit milliseconds. Functions belong to a model's structure: other data,
+weights, prior hyperparameters, cuts and knots are inputs. Rows and patients are filled up to the
+next of a few sizes, the additional rows belonging to additional patients of weight zero, so that
+the rungs of a ladder, cohorts of similar size or the replicates of a simulation share a program.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+import jax.numpy as jnp
 import numpy as np
+import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.batch.density import jax_density
+from bayes_ihlrt.batch.density import JaxDensity, jax_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.result import of_members
-from bayes_ihlrt.model.arrays import pack
-from bayes_ihlrt.model.graph import PreparedModel, build_graph
-from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
+from bayes_ihlrt.model.arrays import Slot, pack
+from bayes_ihlrt.model.graph import PreparedModel, build_graph, graph_coords
+from bayes_ihlrt.model.priors import (
+    HYPERPARAMETERS,
+    hyperparameter_labels,
+    hyperparameter_vector,
+)
 from bayes_ihlrt.propensity.graph import build_propensity
 from bayes_ihlrt.propensity.model import PreparedPropensity
 from bayes_ihlrt.spec.model import HazardSpec
 
+type Labels = Sequence[object] | NDArray[np.object_]
 type Arrays = Mapping[str, NDArray[np.generic]]
 
 _UNITS: Final = frozenset({"weight", "exit_time", "ever_initiated"})
@@ -103,24 +111,74 @@ class Filling:
         return np.pad(values, extra, mode="edge")
 
 
-@dataclass(frozen=True)
-class SharedEngine:
-    """A batch engine on filled-up data.
+@dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A model's functions, shared by all models of its structure, and the data of this one.
 
     Parameters
     ----------
     engine : BatchEngine
-        Takes filled members only.
-    filling : Filling
-        Applied to members by `members`.
+        The graph, its log-density and the batched engine, on filled-up data.
+    coords : mapping of str to sequence
+        Labels of the dimensions, of these data.
+    filling : Filling, optional
+        How rows and patients were filled up; left out where they were not.
+
+    Examples
+    --------
+    With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
+
+    >>> compiled = compile_model(prepared)
+    >>> compiled.density.names
+    ('transplant', 'log_rate_centred')
+    >>> compile_model(prepared).density is compiled.density
+    True
     """
 
     engine: BatchEngine
-    filling: Filling
+    coords: Mapping[str, Labels]
+    filling: Filling | None = None
+
+    @property
+    def density(self) -> JaxDensity:
+        """The log-density of the structure; its own data are those of its first cohort."""
+        return self.engine.density
+
+    @property
+    def data(self) -> Arrays:
+        """The values of the graph's data, filled up."""
+        return self.engine.data
+
+    @property
+    def unit(self) -> str:
+        """Dimension of the log-likelihood: ``"patient"`` or ``"pattern"``."""
+        return str(self.density.model.named_vars_to_dims["time"][0])
 
     def members(self, arrays: Arrays) -> dict[str, NDArray[np.generic]]:
         """Return members of a batch on the size of the engine."""
-        return self.filling.fill(arrays, leading=1)
+        return dict(arrays) if self.filling is None else self.filling.fill(arrays, leading=1)
+
+    def changed(self, arrays: Arrays) -> "CompiledModel":
+        """Return the model with some of its data replaced; nothing is compiled again.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            By the names of the graph's data, or of arrays packed into one; patient weights, prior
+            hyperparameters and the like, on the cohort's own size.
+
+        Returns
+        -------
+        CompiledModel
+            Shares all functions.
+        """
+        own = arrays if self.filling is None else self.filling.fill(arrays)
+        overrides = {name: jnp.asarray(values) for name, values in own.items()}
+        data = self.density.with_overrides(
+            overrides, {name: jnp.asarray(values) for name, values in self.data.items()}
+        )
+        whole = {name: np.asarray(values) for name, values in data.items()}
+        return replace(self, engine=self.engine.with_data(whole))
 
     def parameters(self, positions: NDArray[np.float64]) -> xr.Dataset:
         """Return what unconstrained positions mean, whatever the data and priors of a member.
@@ -140,8 +198,8 @@ class SharedEngine:
         return of_members(self.engine.density.model, values, number, number)
 
 
-def outcome_engine(prepared: PreparedModel) -> SharedEngine:
-    """Return an engine for an outcome model.
+def compile_model(prepared: PreparedModel) -> CompiledModel:
+    """Compile an outcome model; JAX does so at the first use of each function.
 
     Parameters
     ----------
@@ -150,7 +208,7 @@ def outcome_engine(prepared: PreparedModel) -> SharedEngine:
 
     Returns
     -------
-    SharedEngine
+    CompiledModel
         Shares compiled functions with every model of the same structure.
     """
     arrays = prepared.arrays.data
@@ -169,11 +227,13 @@ def outcome_engine(prepared: PreparedModel) -> SharedEngine:
     if engine is None:
         engine = BatchEngine(jax_density(build_graph(prepared), slots))
     hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
-    return SharedEngine(_kept(key, engine).with_data({**data, **hyperparameters}), filling)
+    own = _kept(key, engine).with_data({**data, **hyperparameters})
+    labels = {"hyperparameter": hyperparameter_labels(prepared.priors)}
+    return CompiledModel(own, {**graph_coords(prepared), **labels}, filling)
 
 
-def propensity_engine(prepared: PreparedPropensity) -> SharedEngine:
-    """Return an engine for a model of treatment initiation.
+def compile_propensity(prepared: PreparedPropensity) -> CompiledModel:
+    """Compile a model of treatment initiation.
 
     Parameters
     ----------
@@ -182,7 +242,7 @@ def propensity_engine(prepared: PreparedPropensity) -> SharedEngine:
 
     Returns
     -------
-    SharedEngine
+    CompiledModel
         Shares compiled functions with every model of the same structure.
     """
     filling = Filling(len(prepared.data["row_unit"]), len(prepared.data["weight"]))
@@ -193,7 +253,26 @@ def propensity_engine(prepared: PreparedPropensity) -> SharedEngine:
     if engine is None:
         engine = BatchEngine(jax_density(build_propensity(prepared)))
     hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
-    return SharedEngine(_kept(key, engine).with_data({**data, **hyperparameters}), filling)
+    own = _kept(key, engine).with_data({**data, **hyperparameters})
+    return CompiledModel(own, engine.density.model.coords, filling)
+
+
+def compile_graph(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> CompiledModel:
+    """Compile any graph with the data that it holds, which are not filled up.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        Graph whose data are all `pm.Data`.
+    slots : mapping of str to Slot, optional
+        Where packed arrays lie, to address them by their own names.
+
+    Returns
+    -------
+    CompiledModel
+        Of this model object alone.
+    """
+    return CompiledModel(BatchEngine(jax_density(model, slots)), model.coords)
 
 
 def _kept(key: str, engine: BatchEngine) -> BatchEngine:
