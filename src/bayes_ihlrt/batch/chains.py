@@ -184,7 +184,6 @@ def _advance(
     """Take some steps; their number is an input, so that one program serves any."""
     first, number, stages = steps
 
-    # Traced once although NUTS calls it in several places.
     @jax.jit
     def log_density(z: jax.Array) -> jax.Array:
         return density.log_density(place.mode + place.scale @ z, data)

@@ -17,7 +17,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.initial_point import make_initial_point_fn
 from pymc.logprob.utils import local_remove_check_parameter
 from pytensor.compile.mode import JAX
 from pytensor.compile.sharedvalue import SharedVariable
@@ -28,13 +27,16 @@ from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.link.jax.dispatch import jax_funcify
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
+from pytensor.tensor import TensorVariable
 from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
+from bayes_ihlrt.batch.program_cache import keep_programs
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, Slot, pack
 from bayes_ihlrt.model.graph import PreparedModel, build_graph
 from bayes_ihlrt.names import COVARIATE
 
 jax.config.update("jax_enable_x64", val=True)  # type: ignore[no-untyped-call]
+keep_programs()
 
 type Data = Mapping[str, jax.Array]
 type Values = NDArray[np.generic]
@@ -218,12 +220,15 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
         for end, size, shape in zip(ends, sizes, shapes.values(), strict=True)
     ]
     names = [variable.name for variable in model.unobserved_RVs]
-    pointwise = model.logp(vars=model.observed_RVs, sum=False)[0]
     free = [str(variable.name) for variable in model.free_RVs]
-    prior_terms = model.logp(vars=model.free_RVs, jacobian=False, sum=False)
+    # Asked for once: each time the whole graph is rewritten.
+    parts = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    terms = model.logp(vars=parts, sum=False)
+    whole = pt.sum([pt.sum(term) for term in terms])
+    prior_terms, pointwise = _on_own_scale(model, terms[: len(free)]), terms[len(free)]
     density, likelihood, prior, constrained = (
         _function(model, outputs, blocks)
-        for outputs in ([model.logp()], [pointwise], prior_terms, _own_scale(model))
+        for outputs in ([whole], [pointwise], prior_terms, _own_scale(model))
     )
     return JaxDensity(
         model=model,
@@ -243,13 +248,24 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
 def _initial_point(model: pm.Model) -> dict[str, NDArray[np.float64]]:
     """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000."""
     covariates = model.coords.get(COVARIATE, ())
-    names = [str(variable.name) for variable in model.free_RVs]
-    ones = {
-        name: np.ones([len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ())])
-        for name in names
-        if name.startswith("exp_") and name not in covariates
-    }
-    found: dict[str, NDArray[np.float64]] = make_initial_point_fn(model=model, overrides=ones)(0)
+    found: dict[str, NDArray[np.float64]] = model.initial_point()
+    for variable in model.free_RVs:
+        name, value = str(variable.name), str(model.rvs_to_values[variable].name)
+        if name.startswith("exp_") and name not in covariates and value.endswith("_log__"):
+            found[value] = np.zeros_like(found[value])
+    return found
+
+
+def _on_own_scale(model: pm.Model, terms: Sequence[TensorVariable]) -> list[TensorVariable]:
+    """Take the Jacobians out of the log-densities of the free variables."""
+    found = []
+    for variable, term in zip(model.free_RVs, terms, strict=True):
+        transform = model.rvs_to_transforms[variable]
+        if transform is not None:
+            value = model.rvs_to_values[variable]
+            volume = transform.log_jac_det(value, *variable.owner.inputs)
+            term = term - model.replace_rvs_by_values([volume])[0]
+        found.append(term)
     return found
 
 
@@ -288,6 +304,8 @@ def _function(
         function = jax_funcify(graph)
     names = [variable.name for variable in model.data_vars]
 
+    # Traced once for all programs that call it: tracing a graph takes longer than compiling it.
+    @jax.jit
     def evaluate(position: jax.Array, data: Data) -> tuple[jax.Array, ...]:
         values = [position[where].reshape(shape) for where, shape in blocks]
         return tuple(function(*values, *(data[name] for name in names)))

@@ -246,7 +246,7 @@ def scale_coordinates(density: JaxDensity) -> Coordinates:
             natural = natural[::-1] ** -2.0
         transform = model.rvs_to_transforms[variable]
         unconstrained = transform.forward(pt.as_tensor(natural), *variable.owner.inputs)
-        knots.append(np.asarray(unconstrained.eval()))
+        knots.append(np.asarray(unconstrained.eval(mode="FAST_COMPILE")))
     others = tuple(number for number in range(len(density.names)) if number not in scales)
     first = np.reshape(knots, (len(scales), len(FIRST_KNOTS)))
     return Coordinates(scales, others, jnp.asarray(first))
