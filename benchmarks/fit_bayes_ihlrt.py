@@ -7,10 +7,11 @@ from fit_problem import Stopwatch, report, settings, simulate
 watch = Stopwatch()
 import arviz_stats  # noqa: E402
 
+from bayes_ihlrt.batch.compiled import compile_model  # noqa: E402
 from bayes_ihlrt.cohort.load import Cohort  # noqa: E402
 from bayes_ihlrt.designs.build import person_time  # noqa: E402
-from bayes_ihlrt.model.graph import build_model  # noqa: E402
-from bayes_ihlrt.posterior.nuts import compile_model, sample  # noqa: E402
+from bayes_ihlrt.model.graph import prepare  # noqa: E402
+from bayes_ihlrt.posterior.nuts import sample  # noqa: E402
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec  # noqa: E402
 from bayes_ihlrt.spec.model import ModelSpec  # noqa: E402
 from bayes_ihlrt.spec.sampler import SamplerSpec  # noqa: E402
@@ -35,11 +36,11 @@ def main() -> None:
     data = DataSpec(patient="patient", time="months", event="death", centre="centre")
     treatment = TreatmentSpec(name="arm", column="arm", design="fixed")
     cohort = Cohort.from_frame(simulate(n), data, treatment, covariates=("z", "albi"))
-    model = build_model(ModelSpec.from_toml(SPEC), person_time(cohort, treatment))
+    model = compile_model(prepare(ModelSpec.from_toml(SPEC), person_time(cohort, treatment)))
     watch.lap("build")
-    compile_model(model)
-    watch.lap("compile")
     options = SamplerSpec(**settings(n), seed=1)
+    sample(model, options.model_copy(update={"draws": 100, "tune": 100}))
+    watch.lap("compile")
     tree = sample(model, options)
     watch.lap("sample")
     names = ["arm", "z", "arm:z", "albi", "log_rate", "log_shape", "sd_centre", "centre_effect"]

@@ -48,10 +48,9 @@ def timed(work: object) -> tuple[object, float, float]:
 
 def main() -> None:
     """Time both engines; print and write what was measured."""
-    import pymc as pm
-
     from bayes_ihlrt.analysis.check import check_analysis
-    from bayes_ihlrt.model.graph import build_graph, prepare
+    from bayes_ihlrt.batch.compiled import compile_model
+    from bayes_ihlrt.model.graph import prepare
     from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
     from bayes_ihlrt.posterior import nuts
     from bayes_ihlrt.sensitivity.cells import cell_priors, fit_cells
@@ -80,16 +79,17 @@ def main() -> None:
         return summarise_quantities(quantities, fits.weights, fits.ess)
 
     table, read_wall, read_cpu = timed(read)
-    model = build_graph(prepared)
+    model = compile_model(prepared)
     settings = SamplerSpec(target_accept=0.95)
     _, compiled, _ = timed(lambda: nuts.sample(model, settings))
     vectors = [hyperparameter_vector(cell_priors(prepared, cell)) for cell in tried]
     means, wall_nuts, cpu_nuts = [], 0.0, 0.0
     for number, vector in enumerate(vectors[: options.refits]):
-        pm.set_data({HYPERPARAMETERS: vector}, model=model)
-        tree, one, used = timed(
-            lambda number=number: nuts.sample(model, settings.model_copy(update={"seed": number}))
+        own, again = (
+            model.changed({HYPERPARAMETERS: vector}),
+            settings.model_copy(update={"seed": number}),
         )
+        tree, one, used = timed(lambda own=own, again=again: nuts.sample(own, again))
         wall_nuts, cpu_nuts = wall_nuts + one, cpu_nuts + used
         means.append(float(tree["posterior"]["ihlrt"].mean()))
     batch = np.asarray(table["mean"].sel(quantity="log_hazard_ratio at 3"))

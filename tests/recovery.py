@@ -14,12 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pymc as pm
 
+from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.model.arrays import pack
-from bayes_ihlrt.model.graph import build_graph, prepare
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.posterior.gate import convergence
 from bayes_ihlrt.posterior.nuts import sample
@@ -88,17 +87,8 @@ def simulated_rows(seed, patients=PATIENTS):
 
 
 def by_chains():
-    """Return a function that fits person-time by NUTS, compiled once."""
-    models = []
-
-    def fit(rows):
-        prepared = prepare(SPEC, rows)
-        if not models:
-            models.append(build_graph(prepared))
-        pm.set_data(pack(prepared.arrays.data)[0], model=models[0])
-        return sample(models[0], SETTINGS)
-
-    return fit
+    """Return a function that fits person-time by NUTS."""
+    return lambda rows: sample(compile_model(prepare(SPEC, rows)), SETTINGS)
 
 
 def by_batch(rows):

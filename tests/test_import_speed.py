@@ -14,7 +14,7 @@ import bayes_ihlrt
 
 SOURCE = Path(bayes_ihlrt.__file__).parent
 
-SLOW = {"arviz", "jax", "matplotlib", "nutpie", "pandas", "pymc", "pytensor", "scipy", "xarray"}
+SLOW = {"arviz", "jax", "blackjax", "matplotlib", "pandas", "pymc", "pytensor", "scipy", "xarray"}
 
 # Rooms that the command line needs in order to say `--help` and to read a cohort.
 QUICK = sorted({*architecture.LIGHT_ON_LOAD, "cli"})

@@ -1,9 +1,12 @@
 """What NUTS is tuned to when the specification leaves it to the package."""
 
-import nutpie
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from bayes_ihlrt.model.graph import build_model
+from bayes_ihlrt.batch.compiled import compile_model
+from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from graph_cases import HAZARDS, person_time, specification
@@ -16,12 +19,15 @@ class Asked(Exception):  # noqa: N818
 @pytest.mark.parametrize("hazard", HAZARDS)
 @pytest.mark.parametrize("stated", [None, 0.8])
 def test_target_acceptance_is_that_of_the_hazard_unless_stated(hazard, stated, monkeypatch):
-    def recording(*_, target_accept, **__):
-        raise Asked(target_accept)
+    def advance(*arguments):
+        raise Asked(float(arguments[-1]))
 
-    monkeypatch.setattr(nutpie, "sample", recording)
-    monkeypatch.setattr(nuts, "_with_current_data", lambda model: model)
-    model = build_model(specification(hazard), person_time())
+    def place(_data, start, whitened):
+        return SimpleNamespace(starts=np.zeros_like(whitened))
+
+    programs = SimpleNamespace(place=place, advance=advance)
+    monkeypatch.setattr(nuts, "chain_programs", lambda _: programs)
+    model = compile_model(prepare(specification(hazard), person_time()))
     with pytest.raises(Asked) as raised:
         nuts.sample(model, SamplerSpec(target_accept=stated))
     walk = hazard in {"random walk", "mspline"}

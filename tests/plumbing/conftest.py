@@ -14,24 +14,21 @@ LEVELS = {"log_rate": -4.0, "log_hazard": -3.0, "log_scale": 3.0}
 
 
 class FakeSampler:
-    """Stands in for compilation and NUTS; `spread` between chains makes them disagree."""
+    """Stands in for NUTS; `spread` between chains makes them disagree."""
 
     def __init__(self):
         self.spread = 0.0
         self.settings = []
 
-    def compile_model(self, model):
-        return None
-
-    def sample(self, model, settings=None, *, progress=False):
+    def sample(self, compiled, settings=None, *, progress=False):
         self.settings.append(settings)
         rng = np.random.default_rng(settings.seed)
-        unit = model.named_vars_to_dims["time"][0]
+        model, labelled, unit = compiled.density.model, compiled.coords, compiled.unit
         posterior = {}
         for variable in model.unobserved_RVs:
             name = str(variable.name)
             dims = model.named_vars_to_dims.get(name, ())
-            shape = [len(model.coords[dim]) for dim in dims]
+            shape = [len(labelled[dim]) for dim in dims]
             # Chains that hold the same values in another order agree whatever the seed.
             values = rng.normal(LEVELS.get(name, 0.0), 0.1, (DRAWS, *shape))
             draws = np.stack([rng.permuted(values, axis=0) for _ in range(CHAINS)])
@@ -39,8 +36,8 @@ class FakeSampler:
             if name.startswith("sd_") or name == "smoothing_sd":
                 draws = np.abs(draws) + 0.01
             posterior[name] = (("chain", "draw", *dims), draws)
-        coords = {dim: list(model.coords[dim]) for _, v in posterior.items() for dim in v[0][2:]}
-        labels = list(model.coords[unit])
+        coords = {dim: list(labelled[dim]) for _, v in posterior.items() for dim in v[0][2:]}
+        labels = list(labelled[unit])
         density = rng.normal(-3.0, 0.1, (CHAINS, DRAWS, len(labels)))
         return xr.DataTree.from_dict(
             {
@@ -56,9 +53,8 @@ class FakeSampler:
 
 
 def faked(patch):
-    """Replace compilation and sampling by noise, as long as the patch lasts."""
+    """Replace sampling by noise, as long as the patch lasts."""
     fake = FakeSampler()
-    patch.setattr(nuts, "compile_model", fake.compile_model)
     patch.setattr(nuts, "sample", fake.sample)
     return fake
 

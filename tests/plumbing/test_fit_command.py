@@ -76,7 +76,7 @@ def test_result_json_keeps_the_documented_schema(first_results):
     assert found["data"]["events"] == 51
     assert found["data"]["synthetic"] is True
     assert len(found["data"]["fingerprint"]) == 64
-    assert {"pymc", "nutpie", "arviz", "bayes-ihlrt"} <= found["versions"].keys()
+    assert {"pymc", "blackjax", "arviz", "bayes-ihlrt"} <= found["versions"].keys()
     assert {"ihlrt", "nlr", "ihlrt:nlr", "albi", "log_rate", "log_shape", "sd_centre"} | {
         "centre_effect[centre-1]"
     } <= found["parameters"].keys()
@@ -354,8 +354,8 @@ def test_infinite_medians_are_null(sampler, monkeypatch):
     """A hazard that is nearly zero: the median survival is not reached in any draw."""
     original = sampler.sample
 
-    def nearly_immortal(model, settings=None, *, progress=False):
-        tree = original(model, settings, progress=progress)
+    def nearly_immortal(compiled, settings=None, *, progress=False):
+        tree = original(compiled, settings, progress=progress)
         tree["posterior"]["log_rate"] = tree["posterior"]["log_rate"] - 26.0
         return tree
 

@@ -1,6 +1,7 @@
 """What a sensitivity study says: changes beyond Monte Carlo error, and what could not be done."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -160,8 +161,7 @@ def test_draws_of_chains_are_worth_their_bulk_size(monkeypatch):
             "sample_stats": xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, 1000)))}),
         }
     )
-    monkeypatch.setattr(cells.nuts, "sample", lambda *_: tree)
-    monkeypatch.setattr(cells.pm, "set_data", lambda *_, **__: None)
+    monkeypatch.setattr(cells.nuts, "sample_parameters", lambda *_: tree)
     size = 2000
     both = {
         "ihlrt": (("member", "draw"), rng.standard_normal((2, size))),
@@ -176,7 +176,7 @@ def test_draws_of_chains_are_worth_their_bulk_size(monkeypatch):
         },
         None,
     )
-    _, sizes = cells.mended(None, {"x": np.zeros((2, 1))}, approximate, ["stated", "flat"])
+    _, sizes = cells.mended(Mock(), {"x": np.zeros((2, 1))}, approximate, ["stated", "flat"])
     assert sizes[0] == 1800.0
     # Bulk sizes of such chains scatter by about a tenth.
     assert sizes[1] == pytest.approx(4000.0 * (1.0 - r) / (1.0 + r), rel=0.3)

@@ -14,7 +14,7 @@ from bayes_ihlrt import __version__
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.spec.read import load_spec
 
-HEAVY = {"arviz", "formulaic", "jax", "matplotlib", "nutpie", "pandas", "pymc", "scipy", "xarray"}
+HEAVY = {"arviz", "formulaic", "jax", "blackjax", "matplotlib", "pandas", "pymc", "scipy", "xarray"}
 
 
 def run(*arguments):
@@ -58,7 +58,7 @@ def test_version():
     own, *libraries = run("--version").stdout.splitlines()
     assert own == f"bayes-ihlrt {__version__}"
     found = dict(line.split() for line in libraries)
-    assert {"python", "pymc", "nutpie", "jax", "arviz"} <= found.keys()
+    assert {"python", "pymc", "blackjax", "jax", "arviz"} <= found.keys()
     assert found["pymc"] == version("pymc")
 
 

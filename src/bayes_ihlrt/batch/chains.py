@@ -154,17 +154,18 @@ def first_state(start: jax.Array) -> Chain:
     metric_init, _, _ = mass_matrix_adaptation(is_diagonal_matrix=True)
     dual_init, _, _ = dual_averaging_adaptation(0.9)
     metric = metric_init(start.shape[0])
-    return Chain(start, jnp.ones(()), metric.inverse_mass_matrix, (dual_init(1.0), metric))
+    begun = Chain(start, jnp.ones(()), metric.inverse_mass_matrix, (dual_init(1.0), metric))
+    # Numbers whose type JAX only presumes would make the first call another program than the next.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), begun)
 
 
 def _place(kernels: Kernels, data: Data, start: jax.Array, whitened: jax.Array) -> Place:
     density, coordinates = kernels.density, kernels.coordinates
     log_density = jax.jit(lambda position: density.log_density(position, data))
-    scales, begin = coordinates.split(start)
-    found = maximise(lambda others: log_density(coordinates.join(scales, others)), begin)
-    mode = coordinates.join(scales, jnp.where(found.converged, found.position, begin))
-    hessian = jax.hessian(lambda position: -log_density(position))(mode)
-    values, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(hessian), hessian, 0.0))
+    found = maximise(log_density, start, held=coordinates.scales)
+    mode = jnp.where(found.converged, found.position, start)
+    curved = jnp.where(jnp.isfinite(found.precision), found.precision, 0.0)
+    values, vectors = jnp.linalg.eigh(curved)
     scale = vectors * jnp.maximum(values, 1.0) ** -0.5
     nearer = whitened[:, None] * 0.5 ** jnp.arange(_SHRUNK)[:, None]
     finite = jnp.isfinite(jax.vmap(jax.vmap(lambda z: log_density(mode + scale @ z)))(nearer))
@@ -194,19 +195,9 @@ def _advance(
         state, chain, kept = carry
         step_key = jax.random.fold_in(key, first + at)
         state, told = kernel(step_key, state, log_density, chain.step_size, chain.metric)
-        row = jnp.stack(
-            [
-                told.is_divergent.astype(float),
-                jnp.asarray(told.num_trajectory_expansions, float),
-                chain.step_size,
-                told.energy,
-                state.logdensity,
-                told.acceptance_rate,
-            ]
-        )
         kept = Steps(
             kept.positions.at[at].set(place.mode + place.scale @ state.position),
-            kept.stats.at[at].set(row),
+            kept.stats.at[at].set(_row(chain, state, told)),
         )
         moved = chain._replace(position=state.position)
         chain = jax.lax.cond(
@@ -221,6 +212,13 @@ def _advance(
     begun = nuts.init(chain.position, log_density)
     _, chain, kept = jax.lax.fori_loop(0, number, step, (begun, chain, empty))
     return chain, kept
+
+
+def _row(chain: Chain, state: Any, told: Any) -> jax.Array:
+    """Return the statistics of a step, in the order of `STATS`."""
+    depth = jnp.asarray(told.num_trajectory_expansions, float)
+    row = (told.is_divergent, depth, chain.step_size, told.energy, state.logdensity)
+    return jnp.stack([jnp.asarray(value, float) for value in (*row, told.acceptance_rate)])
 
 
 def _adapted(chain: Chain, accepted: jax.Array, stage: jax.Array, target: jax.Array) -> Chain:

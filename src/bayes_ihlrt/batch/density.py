@@ -25,9 +25,9 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.link.jax.dispatch import jax_funcify
+from pytensor.tensor import TensorVariable
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
-from pytensor.tensor import TensorVariable
 from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
 from bayes_ihlrt.batch.program_cache import keep_programs
@@ -226,10 +226,10 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
     terms = model.logp(vars=parts, sum=False)
     whole = pt.sum([pt.sum(term) for term in terms])
     prior_terms, pointwise = _on_own_scale(model, terms[: len(free)]), terms[len(free)]
-    density, likelihood, prior, constrained = (
-        _function(model, outputs, blocks)
-        for outputs in ([whole], [pointwise], prior_terms, _own_scale(model))
+    density, likelihood, prior = (
+        _function(model, outputs, blocks) for outputs in ([whole], [pointwise], prior_terms)
     )
+    constrained = _function(model, _own_scale(model), blocks, rewritten=False)
     return JaxDensity(
         model=model,
         names=tuple(_coordinates(shapes)),
@@ -264,8 +264,9 @@ def _on_own_scale(model: pm.Model, terms: Sequence[TensorVariable]) -> list[Tens
         if transform is not None:
             value = model.rvs_to_values[variable]
             volume = transform.log_jac_det(value, *variable.owner.inputs)
-            term = term - model.replace_rvs_by_values([volume])[0]
-        found.append(term)
+            found.append(term - model.replace_rvs_by_values([volume])[0])
+        else:
+            found.append(term)
     return found
 
 
@@ -285,8 +286,13 @@ def _function(
     model: pm.Model,
     outputs: Sequence[Variable[Any, Any]],
     blocks: Sequence[tuple[slice, tuple[int, ...]]],
+    *,
+    rewritten: bool = True,
 ) -> Callable[[jax.Array, Data], tuple[jax.Array, ...]]:
-    """Turn outputs of the graph into a JAX function of a flat position and the data."""
+    """Turn outputs of the graph into a JAX function of a flat position and the data.
+
+    Parameters on their own scale need no rewriting: nothing is differentiated or added up.
+    """
     inputs = {variable: variable.type() for variable in model.data_vars}
     lengths = {
         length: pt.constant(length.get_value())
@@ -297,8 +303,9 @@ def _function(
     graph = FunctionGraph([*model.value_vars, *inputs.values()], replaced, clone=True)
     # Hyperparameters are checked where priors are made; JAX could not raise for them.
     in2out(local_remove_check_parameter).rewrite(graph)
-    JAX.optimizer.rewrite(graph)
-    in2out(_sum_of_scattered).rewrite(graph)
+    if rewritten:
+        JAX.optimizer.rewrite(graph)
+        in2out(_sum_of_scattered).rewrite(graph)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Skipping Check")
         function = jax_funcify(graph)

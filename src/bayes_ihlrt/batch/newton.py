@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 MAX_ITERATIONS: Final = 100
 TOLERANCE: Final = 1e-6
@@ -58,7 +59,9 @@ class _State(NamedTuple):
     done: jax.Array
 
 
-def maximise(log_density: Callable[[jax.Array], jax.Array], start: jax.Array) -> Optimum:
+def maximise(
+    log_density: Callable[[jax.Array], jax.Array], start: jax.Array, *, held: tuple[int, ...] = ()
+) -> Optimum:
     """Return the mode of a log-density.
 
     Parameters
@@ -67,6 +70,8 @@ def maximise(log_density: Callable[[jax.Array], jax.Array], start: jax.Array) ->
         Position of shape (dims,) to a scalar; twice differentiable.
     start : array, shape (dims,)
         Where to begin; a start without finite density ends unconverged.
+    held : tuple of int
+        Coordinates that stay as in `start`; `precision` is of all.
 
     Returns
     -------
@@ -79,18 +84,19 @@ def maximise(log_density: Callable[[jax.Array], jax.Array], start: jax.Array) ->
     >>> found.position.round(6).tolist(), bool(found.converged)
     ([2.0, 2.0], True)
     """
+    moved, inner_of = _inner(start.shape[0], held)
 
     def cost(position: jax.Array) -> jax.Array:
         return -log_density(position)
 
     def slope(position: jax.Array) -> tuple[jax.Array, jax.Array]:
         gradient = jax.grad(cost)(position)
-        return gradient, gradient
+        return gradient, jnp.where(moved, gradient, 0.0)
 
     def step(state: _State) -> _State:
         hessian, gradient = jax.jacfwd(slope, has_aux=True)(state.position)
         damping = jnp.diag(jnp.abs(jnp.diagonal(hessian)) + _FIRST_SHIFT)
-        factor = jnp.linalg.cholesky(hessian + state.shift * damping)
+        factor = jnp.linalg.cholesky(inner_of(hessian) + state.shift * damping)
         move = jax.scipy.linalg.cho_solve((factor, True), gradient)
         proposal = state.position - move
         value = cost(proposal)
@@ -114,3 +120,11 @@ def maximise(log_density: Callable[[jax.Array], jax.Array], start: jax.Array) ->
     first = _State(start, cost(start), flat, jnp.zeros(()), jnp.zeros((), int), jnp.zeros((), bool))
     last = jax.lax.while_loop(unfinished, step, first)
     return Optimum(last.position, -last.value, last.precision, last.done, last.iterations)
+
+
+def _inner(dims: int, held: tuple[int, ...]) -> tuple[jax.Array, Callable[[jax.Array], jax.Array]]:
+    """Return which coordinates move, and how a Hessian is cut down to them."""
+    moved = np.ones(dims, dtype=bool)
+    moved[list(held)] = False
+    among, unmoved = jnp.asarray(np.outer(moved, moved)), jnp.asarray(np.diag(~moved), float)
+    return jnp.asarray(moved), lambda hessian: jnp.where(among, hessian, unmoved)

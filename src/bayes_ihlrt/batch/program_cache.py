@@ -91,7 +91,7 @@ def keep_programs() -> ProgramFolder:
     ProgramFolder
         What is used from now on.
     """
-    import jax  # noqa: PLC0415  # `--version` asks for the folder without it
+    import jax  # `--version` asks for the folder without it
 
     if jax.config.jax_compilation_cache_dir:
         return ProgramFolder(Path(jax.config.jax_compilation_cache_dir))
@@ -133,7 +133,7 @@ def _tidy(path: Path) -> None:
 
 
 def _whole(content: bytes) -> bool:
-    """Whether an entry ends where it should; of other compressions than zlib its own reader tells."""
+    """Whether an entry ends where it should; other compressions than zlib are left to JAX."""
     if not content:
         return False
     if content[:1] != _ZLIB:

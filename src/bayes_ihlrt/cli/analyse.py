@@ -1,5 +1,6 @@
 """`bayes-ihlrt fit`, `demo`, `check`, `diagnose` and `init`: a single analysis."""
 
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -130,14 +131,19 @@ def _fit(
             progress=stages.shows_progress,
             stage=stages.tell,
         )
+        # The answer first: figures and files take as long again.
+        stages.rest()
+        if as_json:
+            print_json(result.to_dict())
+        elif not quiet:
+            report_terminal.print_fit(console(), result)
+        sys.stdout.flush()
         written: tuple[Path, ...] = ()
         if out is not None:
             stages.tell("drawing and writing")
             written = report_writing.write_fit(result, out)
-    if as_json:
-        print_json(result.to_dict())
-    elif not quiet:
-        report_terminal.print_fit(console(), result, written=written)
+    if not quiet and not as_json:
+        report_terminal.print_written(console(), written)
 
 
 @app.command()

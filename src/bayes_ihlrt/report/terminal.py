@@ -40,8 +40,8 @@ _UNDEFINED: Final = "not defined"
 _NOT_MCMC: Final = "-"
 
 
-def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = ()) -> None:
-    """Print a result.
+def print_fit(console: Console, result: FitResult) -> None:
+    """Print a result, before figures are drawn and files written.
 
     Parameters
     ----------
@@ -49,8 +49,6 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
         Where to.
     result : FitResult
         A fitted analysis.
-    written : iterable of Path
-        Files that were written.
     """
     for note in result.notes:
         console.print(Text(note, style="bold"))
@@ -82,12 +80,22 @@ def print_fit(console: Console, result: FitResult, *, written: Iterable[Path] = 
     console.print()
     console.print(Text(convergence_sentence(result)))
     console.print(Text(loo_sentence(result)))
-    files = [str(path) for path in written]
     console.print()
-    if files:
-        console.print(Text("Written: " + ", ".join(files)))
-    else:
-        console.print(Text("Nothing was written: name a folder with --out."))
+
+
+def print_written(console: Console, written: Iterable[Path]) -> None:
+    """Print where the files of a result are.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    written : iterable of Path
+        Files that were written; none without a folder.
+    """
+    files = ", ".join(map(str, written))
+    told = f"Written: {files}" if files else "Nothing was written: name a folder with --out."
+    console.print(Text(told))
 
 
 def parameter_panel(result: FitResult) -> Table:
@@ -262,6 +270,10 @@ class Stages:
             return
         self._status = self._console.status(Text(f"{stage} ..."), refresh_per_second=4)
         self._status.start()
+
+    def rest(self) -> None:
+        """Tell nothing until the next stage: something else is printed."""
+        self._stop()
 
     def __enter__(self) -> Self:
         return self
