@@ -156,7 +156,8 @@ def first_state(start: jax.Array) -> Chain:
     metric = metric_init(start.shape[0])
     begun = Chain(start, jnp.ones(()), metric.inverse_mass_matrix, (dual_init(1.0), metric))
     # Numbers whose type JAX only presumes would make the first call another program than the next.
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), begun)
+    strict: Chain = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), begun)
+    return strict
 
 
 def _place(kernels: Kernels, data: Data, start: jax.Array, whitened: jax.Array) -> Place:

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from bayes_ihlrt import plain
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.batch import program_cache
     from bayes_ihlrt.cohort import datasets as cohort_datasets
     from bayes_ihlrt.report import table as report_table
     from bayes_ihlrt.spec import catalogue as spec_catalogue
 else:
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
     cohort_datasets = lazy_module("bayes_ihlrt.cohort.datasets")
+    program_cache = lazy_module("bayes_ihlrt.batch.program_cache")
     plain = lazy_module("bayes_ihlrt.plain")
     report_table = lazy_module("bayes_ihlrt.report.table")
     spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
@@ -49,7 +51,8 @@ def _print_version(*, wanted: bool) -> None:
         found = analysis_fit.versions()
         own = found.pop("bayes-ihlrt")
         libraries = "\n".join(f"  {name} {number}" for name, number in found.items())
-        typer.echo(f"bayes-ihlrt {own}\n{libraries}")
+        kept = program_cache.program_folder()
+        typer.echo(f"bayes-ihlrt {own}\n{libraries}\ncompiled programs: {kept}")
         raise typer.Exit
 
 
@@ -175,7 +178,7 @@ AllowNonconverged = Annotated[
 
 _FAULT: Final = 1
 _NOT_CONVERGED: Final = 3
-_INTERRUPTED: Final = 130
+INTERRUPTED: Final = 130
 _WIDTH: Final = 110
 _NUMBERED: Final = (
     "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
@@ -203,7 +206,7 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was written.", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def say(text: str, *, err: bool = False) -> None:
