@@ -222,7 +222,14 @@ def compile_model(prepared: PreparedModel) -> CompiledModel:
         hazard = (*hazard[:2], "")
     model = outcome.model_copy(update={"hazard": HazardSpec()})
     key = repr((model, hazard, prepared.encoder.columns, prepared.encoder.levels))
-    key += repr((sorted(priors.items()), prepared.arrays.unit, sorted(slots.items(), key=str)))
+    key += repr(
+        (
+            sorted(priors.items()),
+            prepared.arrays.unit,
+            prepared.arrays.from_zero,
+            sorted(slots.items(), key=str),
+        )
+    )
     engine = _ENGINES.get(key)
     if engine is None:
         engine = BatchEngine(jax_density(build_graph(prepared), slots))

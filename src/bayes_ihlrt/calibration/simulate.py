@@ -9,7 +9,7 @@ difference between generator and density.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -105,6 +105,7 @@ def build_template(scenario: Scenario) -> Template:
     rows["weight"] = np.ones(len(number))
     provenance = Provenance(DesignKind.SPLIT, {}, 0.0, {}, {})
     prepared = prepare(scenario.spec, PersonTime(rows, provenance))
+    prepared = replace(prepared, arrays=replace(prepared.arrays, from_zero=False))
     reference = {name: np.asarray([value]) for name, value in REFERENCE.items()}
     stop = columns["stop"].astype(np.float64)
     late = np.minimum(np.maximum(start, entry[number]), stop)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bayes_ihlrt.hazards.numerics import exp_or_inf, log_floored, log_ratio_floored
+from bayes_ihlrt.hazards.numerics import LOG_ZERO, exp_or_inf, log_floored, log_ratio_floored
 from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
 from bayes_ihlrt.names import HazardFamily
 
@@ -57,6 +57,16 @@ class Weibull:
         shape = xp.exp(xp.expand_dims(theta["log_shape"], -1))
         log_at_stop = log_rate + shape * basis[:, 1]
         return xp.exp(log_at_stop) * -xp.expm1(shape * basis[:, 0])
+
+    def cumulative_from_zero(self, xp: Namespace, basis: Array, theta: Theta) -> Array:
+        """Return the same where every interval begins at 0, NaN for one that does not.
+
+        It takes a logarithm's and an exponential's time less, which is half of a likelihood's.
+        """
+        log_rate = xp.expand_dims(theta["log_rate"], -1)
+        shape = xp.exp(xp.expand_dims(theta["log_shape"], -1))
+        at_stop = xp.exp(log_rate + shape * basis[:, 1])
+        return xp.where(basis[:, 0] <= LOG_ZERO, at_stop, xp.nan)
 
     def log_hazard_basis(self, xp: Namespace, t: Array) -> Array:
         """Return ``log t``, shape (T, 1)."""

@@ -41,12 +41,16 @@ class GraphArrays:
     column_sd : ndarray, shape (covariates,)
         Standard deviation over rows of person-time of each column of the design, to which priors
         per standard deviation refer.
+    from_zero : bool
+        Every row begins at time zero, so that the graph may leave entry out; rows that do not then
+        have a density of NaN.
     """
 
     data: Mapping[str, NDArray[np.generic]]
     unit: str
     labels: NDArray[np.object_]
     column_sd: Floats
+    from_zero: bool = False
 
 
 def graph_arrays(
@@ -101,7 +105,8 @@ def graph_arrays(
     data |= {**_centre_points(encoder, data, rows), "trend_places": places.ravel()}
     data["walk_information"] = walk_information(_floats(data["event"]), len(places))
     sd = _column_sd(_floats(data["design"]), copies)
-    return GraphArrays(data=data, unit=unit, labels=labels, column_sd=sd)
+    from_zero = bool(np.all(_floats(data["start"]) == 0.0))
+    return GraphArrays(data, unit, labels, sd, from_zero=from_zero)
 
 
 def _row_statistics(hazard: Hazard, person_time: PersonTime) -> dict[str, NDArray[np.generic]]:

@@ -166,7 +166,8 @@ def build_graph(prepared: PreparedModel) -> pm.Model:
     """
     with pm.Model(coords=graph_coords(prepared)) as model:
         theta, eta, data = add_outcome(prepared)
-        observe(prepared.hazard, theta, eta, data, unit=prepared.arrays.unit)
+        arrays = prepared.arrays
+        observe(prepared.hazard, theta, eta, data, unit=arrays.unit, from_zero=arrays.from_zero)
     return model
 
 

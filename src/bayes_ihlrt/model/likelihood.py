@@ -30,6 +30,7 @@ def observe(
     data: Mapping[str, TensorVariable],
     *,
     unit: str,
+    from_zero: bool = False,
 ) -> TensorVariable:
     """Add the observed exit times to the model on the stack.
 
@@ -45,6 +46,8 @@ def observe(
         The graph's data.
     unit : str
         ``"patient"`` or ``"pattern"``.
+    from_zero : bool
+        Every row begins at time zero.
 
     Returns
     -------
@@ -52,11 +55,13 @@ def observe(
         The observed variable ``time``. Its density is that of the exit times in the data and is
         minus infinity elsewhere: the rows would have to change with the exit time.
     """
+    shortcut = getattr(hazard, "cumulative_from_zero", None) if from_zero else None
+    cumulative = shortcut or hazard.cumulative_hazard
     flat = pt.concatenate([pt.atleast_1d(theta[name]) for name in hazard.parameters])
     return pm.CustomDist(
         "time",
         hazard.log_hazard(pt, data["hazard_basis"], theta),
-        hazard.cumulative_hazard(pt, data["increment_basis"], theta),
+        cumulative(pt, data["increment_basis"], theta),
         eta,
         data["event"],
         data["exposure"],
