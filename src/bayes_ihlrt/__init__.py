@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.patients import adverse_event_table as adverse_event_table
     from bayes_ihlrt.analysis.patients import response_table as response_table
     from bayes_ihlrt.analysis.patients import table_one as table_one
+    from bayes_ihlrt.batch.compiled import CompiledModel as CompiledModel
+    from bayes_ihlrt.batch.compiled import compile_model as compile_model
     from bayes_ihlrt.batch.density import prepared_density as prepared_density
     from bayes_ihlrt.batch.engine import BatchEngine as BatchEngine
     from bayes_ihlrt.batch.result import BatchModes as BatchModes
@@ -186,6 +188,8 @@ else:
         "summarise_batch": "bayes_ihlrt.batch.summary",
         "FittedModel": "bayes_ihlrt.posterior.fitted",
         "fit_model": "bayes_ihlrt.posterior.fitted",
+        "CompiledModel": "bayes_ihlrt.batch.compiled",
+        "compile_model": "bayes_ihlrt.batch.compiled",
         "prepared_density": "bayes_ihlrt.batch.density",
         "sample": "bayes_ihlrt.posterior.fitted",
         "SamplerSpec": "bayes_ihlrt.spec.sampler",

@@ -23,7 +23,7 @@ def test_target_acceptance_is_that_of_the_hazard_unless_stated(hazard, stated, m
         raise Asked(float(arguments[-1]))
 
     def place(_data, start, whitened):
-        return SimpleNamespace(starts=np.zeros_like(whitened))
+        return None, np.zeros_like(whitened)
 
     programs = SimpleNamespace(place=place, advance=advance)
     monkeypatch.setattr(nuts, "chain_programs", lambda _: programs)

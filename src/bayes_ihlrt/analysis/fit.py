@@ -432,6 +432,8 @@ def fit_checked(
     tell("building the model")
     prepared = prepare(checked.spec.model, checked.person_time)
     compiled = compile_model(prepared)
+    tell("compiling the model")
+    sampling.compile_programs(compiled, sampler)
     tell(sampler.plan)
     tree = sampling.sample(compiled, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)

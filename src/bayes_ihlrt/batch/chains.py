@@ -53,13 +53,10 @@ class Place(NamedTuple):
         Origin of the whitened coordinates.
     scale : array, shape (dims, dims)
         Their axes.
-    starts : array, shape (chains, dims)
-        Whitened starts with a finite density.
     """
 
     mode: jax.Array
     scale: jax.Array
-    starts: jax.Array
 
 
 class Chain(NamedTuple):
@@ -105,13 +102,14 @@ class ChainPrograms:
     Parameters
     ----------
     place : callable
-        (data, start, whitened starts of shape (chains, dims)) to `Place`.
+        (data, start, whitened starts of shape (chains, dims)) to `Place` and the starts, nearer to
+        the mode where the density was not finite.
     advance : callable
         (data, place, chain, key, (first step, number of steps, their rows of `schedule` filled up
         to `MOST_STEPS`), target acceptance) to the chain after them and `Steps`.
     """
 
-    place: Callable[..., Place]
+    place: Callable[..., tuple[Place, jax.Array]]
     advance: Callable[..., tuple[Chain, Steps]]
 
 
@@ -160,7 +158,9 @@ def first_state(start: jax.Array) -> Chain:
     return strict
 
 
-def _place(kernels: Kernels, data: Data, start: jax.Array, whitened: jax.Array) -> Place:
+def _place(
+    kernels: Kernels, data: Data, start: jax.Array, whitened: jax.Array
+) -> tuple[Place, jax.Array]:
     density, coordinates = kernels.density, kernels.coordinates
     log_density = jax.jit(lambda position: density.log_density(position, data))
     found = maximise(log_density, start, held=coordinates.scales)
@@ -171,7 +171,7 @@ def _place(kernels: Kernels, data: Data, start: jax.Array, whitened: jax.Array) 
     nearer = whitened[:, None] * 0.5 ** jnp.arange(_SHRUNK)[:, None]
     finite = jnp.isfinite(jax.vmap(jax.vmap(lambda z: log_density(mode + scale @ z)))(nearer))
     first = jnp.argmax(finite, axis=1)
-    return Place(mode, scale, nearer[jnp.arange(len(nearer)), first])
+    return Place(mode, scale), nearer[jnp.arange(len(nearer)), first]
 
 
 def _advance(

@@ -72,6 +72,20 @@ def sample(
             return sample_laplace(compiled, settings)
 
 
+def compile_programs(compiled: CompiledModel, settings: SamplerSpec) -> None:
+    """Compile what `sample` will run, where that takes seconds; at once if it is compiled already.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        Model and data.
+    settings : SamplerSpec
+        Engine and number of chains.
+    """
+    if settings.engine is Engine.NUTS:
+        nuts.compile_chains(compiled, settings)
+
+
 Floats = NDArray[np.float64]
 
 

@@ -32,7 +32,7 @@ from bayes_ihlrt.batch.compiled import CompiledModel
 from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.names import Engine
-from bayes_ihlrt.posterior.tree import SAMPLE, assemble, constrained
+from bayes_ihlrt.posterior.tree import SAMPLE, assemble, constrained, describe_nothing
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 type Arrays = Mapping[str, jax.Array]
@@ -102,6 +102,20 @@ def sample(
         "sampling_seconds": perf_counter() - began,
     }
     return assemble(compiled, drawn.positions, drawn.stats, attrs=attrs)
+
+
+def compile_chains(compiled: CompiledModel, settings: SamplerSpec) -> None:
+    """Compile what `sample` runs, on every core; at once where it is compiled already.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        Model and data.
+    settings : SamplerSpec
+        Number of chains.
+    """
+    tasks = [(_placed, compiled, settings), (_idle, compiled), (describe_nothing, compiled)]
+    _in_threads(tasks, Event())
 
 
 def sample_parameters(compiled: CompiledModel, settings: SamplerSpec) -> xr.DataTree:
@@ -188,6 +202,7 @@ class _Placed:
     programs: ChainPrograms
     data: Arrays
     place: Place
+    starts: jax.Array
 
 
 def _placed(compiled: CompiledModel, settings: SamplerSpec) -> _Placed:
@@ -196,7 +211,17 @@ def _placed(compiled: CompiledModel, settings: SamplerSpec) -> _Placed:
     start = jnp.asarray(compiled.density.start)
     shape = (settings.chains, len(compiled.density.start))
     whitened = _SPREAD * np.random.default_rng(settings.seed).normal(size=shape)
-    return _Placed(programs, data, programs.place(data, start, jnp.asarray(whitened)))
+    return _Placed(programs, data, *programs.place(data, start, jnp.asarray(whitened)))
+
+
+def _idle(compiled: CompiledModel) -> None:
+    """Advance a chain by no step."""
+    programs, dims = chain_programs(compiled.engine.kernels), len(compiled.density.start)
+    data = {name: jnp.asarray(values) for name, values in compiled.data.items()}
+    place = Place(jnp.zeros(dims), jnp.eye(dims))
+    steps = (jnp.asarray(0), jnp.asarray(0), jnp.asarray(np.zeros((MOST_STEPS, 3), np.int64)))
+    key = jax.random.fold_in(jax.random.key(0), 0)
+    programs.advance(data, place, first_state(jnp.zeros(dims)), key, steps, jnp.asarray(_TARGET))
 
 
 def _run(
@@ -210,7 +235,7 @@ def _run(
     """Run one chain; return its positions and statistics after warm-up."""
     target = jnp.asarray(settings.target_accept or _target_accept(compiled.density))
     table = schedule(settings.tune, settings.draws)
-    chain = first_state(placed.place.starts[number])
+    chain = first_state(placed.starts[number])
     key = jax.random.fold_in(jax.random.key(settings.seed), number)
     positions = np.empty((len(table), compiled.density.start.size))
     stats = np.empty((len(table), len(STATS)))

@@ -94,6 +94,12 @@ def constrained(compiled: CompiledModel, positions: Floats) -> xr.Dataset:
     return _labelled(compiled, values, positions.shape[:2])
 
 
+def describe_nothing(compiled: CompiledModel) -> None:
+    """Compile what describes draws."""
+    for _ in _described(compiled, compiled.density.start[None]):
+        pass
+
+
 type _Part = tuple[dict[str, Floats], Floats, dict[str, Floats]]
 
 
