@@ -8,8 +8,8 @@ and two peers see the same members, one process for each size and number of para
 
 - fits: `BatchEngine.gaussians`, mode and Laplace covariance; its peer is SciPy's BFGS on PyMC's
   compiled log-density and gradient, the mode alone;
-- posteriors: `BatchEngine.posteriors`, 1,000 weighted draws each; its peer is nutpie, compiled once
-  and refitted with `pm.set_data`, 4 chains of 1,000 + 1,000 draws, its sampling time alone.
+- posteriors: `BatchEngine.posteriors`, 1,000 weighted draws each; its peer is NUTS by this package, compiled once,
+  4 chains of 1,000 + 1,000 draws, its sampling time alone.
 
 Compilation is reported apart; rates are the best of three runs (peers: one loop). At the end the
 peak memory of a process that fits `--bootstrap` members (patient weights), reduced to summaries
@@ -142,7 +142,7 @@ def rates(options: argparse.Namespace) -> dict[str, object]:
 
 
 def peers(density: object, members: dict[str, np.ndarray], refits: int) -> dict[str, float]:
-    """Loop over members with PyMC's compiled log-density and with nutpie."""
+    """Loop over members with PyMC's compiled log-density and by chains."""
     import jax.numpy as jnp
     import pymc as pm
     from scipy.optimize import minimize
@@ -217,7 +217,7 @@ def peak() -> float:
 def table(rows: list[dict[str, object]]) -> str:
     """Return the rates as a Markdown table."""
     lines = [
-        "| patients | parameters | fits/s | BFGS loop | ours is | posteriors/s | nutpie loop "
+        "| patients | parameters | fits/s | BFGS loop | ours is | posteriors/s | loop of chains "
         "| ours is | k-hat | compile |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -225,7 +225,7 @@ def table(rows: list[dict[str, object]]) -> str:
         lines.append(
             f"| {row['n']:,} | {row['parameters']} | {row['fits']:,.0f} | {row['bfgs']:,.1f} "
             f"| {row['fits'] / row['bfgs']:,.3g} x | {row['posteriors']:,.0f} "
-            f"| {row['nutpie']:,.2f} | {row['posteriors'] / row['nutpie']:,.3g} x "
+            f"| {row['nuts']:,.2f} | {row['posteriors'] / row['nuts']:,.3g} x "
             f"| {row['k_hat']:.2f} | {row['compile']:.0f} s |"
         )
     return "\n".join(lines)

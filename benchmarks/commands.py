@@ -3,7 +3,7 @@
     python benchmarks/commands.py [--repeat 3]
 
 Beside each command stands how many times longer it takes than the peer: a process that imports
-PyMC, nutpie and ArviZ, which every fit has to. "Cold" starts from an empty compilation cache.
+PyMC, BlackJAX and ArviZ, which every fit has to. "Cold" starts from an empty compilation cache.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 COMMAND = [str(Path(sys.executable).with_name("bayes-ihlrt"))]
-PEER = [sys.executable, "-c", "import pymc, nutpie, arviz"]
+PEER = [sys.executable, "-c", "import pymc, blackjax, arviz"]
 FIT = ["fit", "primary", "--data", "ihlrt_synthetic", "--quiet"]
 COMMANDS = {
     "--help": ["--help"],
@@ -55,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(options.repeat, Path(folder))
-    print("| process | wall time | times the imports of PyMC, nutpie and ArviZ |")
+    print("| process | wall time | times the imports of PyMC, BlackJAX and ArviZ |")
     print("|---|---:|---:|")
     for name, wall in found.items():
         print(f"| {name} | {wall:.1f} s | {wall / found['peer']:.2f} |")

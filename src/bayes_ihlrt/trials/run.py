@@ -249,7 +249,7 @@ class TrialPlanResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
-        names = ("bayes-ihlrt", "pymc", "jax", "nutpie", "numpy")
+        names = ("bayes-ihlrt", "pymc", "jax", "blackjax", "numpy")
         versions: Mapping[str, str] = {name: version(name) for name in names}
         return plan_dict(self.result) | {
             "audit": self.audit.to_dict(),
