@@ -142,7 +142,7 @@ def member(design, scenario, seed=3):
 
 
 def test_a_weibull_model_with_interaction_against_weighted_draws_of_numpy():
-    """Ten events and five parameters; a subgroup, and months: a wide Student t of the test's own."""
+    """Ten events, five parameters; a subgroup, and months: a wide Student t of its own."""
     rmst = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.9, "at": 5.0}
     looks = [{"events": 10, "efficacy": [LAST, LAST | {"at": 5.0}, rmst]}]
     design = cases.by_modifier(patients=60, looks=looks, accrual={"rates": [10.0]})

@@ -55,7 +55,7 @@ class Line(NamedTuple):
     root : array, shape (..., K)
         Signed roots r, increasing.
     log_bulk : array, shape (..., K)
-        log B(r), up to a constant.
+        Log of B(r), up to a constant.
     value, spread : array, shape (..., K)
         Mean and standard deviation of the quantity given s.
     reached : array of bool, shape (...)
@@ -418,8 +418,10 @@ def moments(found: Points) -> tuple[jax.Array, jax.Array]:
 
     Returns
     -------
-    mean, sd : array, scalar
+    mean : array, scalar
         On the quantity's own scale.
+    sd : array, scalar
+        On the same scale.
     """
     mean = jnp.sum(found.mass * found.value)
     return mean, jnp.sqrt(jnp.sum(found.mass * ((found.value - mean) ** 2 + found.spread**2)))
