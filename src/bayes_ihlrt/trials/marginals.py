@@ -200,7 +200,7 @@ class Marginals:
             place = place_of(rule, asked.targets)
             found = statement_probability(rule, mean[:, place], sd[:, place])
             probability[:, number] = found
-        few = self._few(normals, [place_of(rule, asked.targets) for rule in known.values()])
+        few = self._few(normals, asked, [place_of(rule, asked.targets) for rule in known.values()])
         # NumPy picks members ten times faster than JAX, and shares the memory on a CPU.
         host = {name: np.asarray(values) for name, values in arrays.items()}
         run = partial(_in_chunks, host, normals.found)
@@ -246,12 +246,12 @@ class Marginals:
         data = {name: jnp.asarray(values) for name, values in arrays.items()}
         return self._paths(tuple(where), data, *map(jnp.asarray, centres))
 
-    def _few(self, normals: Normals, places: Sequence[int]) -> NDArray[np.bool_]:
+    def _few(self, normals: Normals, asked: Asked, places: Sequence[int]) -> NDArray[np.bool_]:
         """Whether one of the log hazard ratios is known no better than from few events."""
-        straight = [place for place in {0, *places} if not self.curved[place]]
+        ratios = [n for n in {0, *places} if asked.targets[n].kind is Quantity.HAZARD_RATIO]
         limit = FEW_FOR_CURVES if any(self.curved[place] for place in places) else FEW_EVENTS
         with np.errstate(invalid="ignore", divide="ignore"):
-            worth = 4.0 / np.max(normals.sd[:, straight], axis=1, initial=0.0) ** 2
+            worth = 4.0 / normals.sd[:, ratios].max(axis=1) ** 2
             return np.asarray(normals.found.converged & (worth < limit))
 
     def _shared(self, asked: Asked, rules: Mapping[int, Rule], *, curves: bool) -> _Shared:
