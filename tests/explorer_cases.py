@@ -32,7 +32,7 @@ def fake_design(design, scenario, *, trials, seed, prior, pool):
         return Estimated(value, 0.1, value - 0.2, value + 0.2)
 
     looks = tuple(
-        AtLook(number + 1, won, won, lost, around(20.0), around(90.0), around(look.events))
+        AtLook(number + 1, won, won, lost, around(20.0), around(90.0), around(look.events), 0.0)
         for number, look in enumerate(design.looks)
     )
     target = OnTarget("log_hr", 0.0, around(0.0), around(0.0), around(0.2), won)

@@ -162,6 +162,7 @@ def statistics(design, *, share, trials=1000):
         "truth": np.zeros((trials, len(wanted))),
         "converged": converged,
         "untrusted": np.zeros(shape, dtype=bool),
+        "followed": np.zeros(shape, dtype=bool),
         "enrolled": np.full(shape, design.patients),
         "events_control": events_control,
         "events_treated": events,

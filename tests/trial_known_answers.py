@@ -87,7 +87,7 @@ def page(benchmark=None):
         "",
         "Written by `tests/trial_known_answers.py`. Known answers are closed forms or numerical",
         f"integration (`trials/closed_forms.py`); {TRIALS:,} trials each, exponential model,",
-        "flat priors, plain Laplace approximation. Asymptotic formulae treat 1/d1 + 1/d0 as 4/d,",
+        "flat priors. Asymptotic formulae treat 1/d1 + 1/d0 as 4/d,",
         "so each patient is followed until nearly all have had the event.",
         "",
         "| quantity | simulated | Monte Carlo error | known | difference / error |",

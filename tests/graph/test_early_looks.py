@@ -1,13 +1,18 @@
-"""Looks with few events: success by corrected posteriors against the exact posterior."""
+"""Looks with few events: as simulated, by weighted draws, and by the exact posterior."""
 
 import numpy as np
 import pytest
 from validation.outside.early_look import exact_success
 
 import trial_cases as cases
-from bayes_ihlrt.report.plan import bias_sentences, corrected_sentences, unit_words
+from bayes_ihlrt.report.plan import (
+    bias_sentences,
+    corrected_sentences,
+    followed_sentences,
+    unit_words,
+)
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.early_looks import corrected_looks, doubtful_looks
+from bayes_ihlrt.trials.early_looks import checked_looks, corrected_looks
 from bayes_ihlrt.trials.plan import run_plan
 
 STRICT = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.9985}
@@ -26,7 +31,7 @@ def looks(result):
     return corrected_looks(result.cells)
 
 
-def test_a_look_with_few_events_is_corrected_to_the_exact_posterior(looks):
+def test_a_look_with_few_events_is_simulated_by_the_exact_posterior(looks):
     """The packaged simulator's accrual is even; the exact share hardly depends on it."""
     null, better = looks
     rate = np.log(2.0) / 12.0
@@ -36,21 +41,27 @@ def test_a_look_with_few_events_is_corrected_to_the_exact_posterior(looks):
         assert found.fits > 100
         assert found.corrected is not None
         assert abs(found.corrected.estimate - exact) < 3.0 * np.hypot(found.corrected.mcse, error)
-        assert found.approximate < exact
-    assert better.corrected.low > better.approximate
+        share = np.sqrt(exact * (1.0 - exact) / TRIALS)
+        assert abs(found.simulated - exact) < 3.0 * np.hypot(share, error)
 
 
-def test_a_look_with_forty_events_and_a_plain_threshold_is_not_doubted(result):
-    assert [doubtful_looks(cell) for cell in result.cells] == [[0], [0]]
+def test_a_look_with_forty_events_and_a_plain_threshold_is_not_checked(result):
+    assert [checked_looks(cell) for cell in result.cells] == [[0], [0]]
     design = cases.design(approximation="corrected")
     assert isinstance(design, TrialDesign)
 
 
-def test_what_is_understated_is_told_with_both_numbers(looks):
+def test_what_is_checked_is_told_with_both_numbers(result, looks):
     told = corrected_sentences([look.to_dict() for look in looks])
-    assert "SUCCESS IS UNDERSTATED at looks under 40 events" in told[0]
-    assert f"{looks[1].corrected.estimate:.2%} corrected" in told[2]
+    assert "Looks under 40 events" in told[0]
+    assert f"{looks[1].corrected.estimate:.2%} by draws" in told[2]
+    assert not told[2].endswith("THEY DIFFER.")
+    off = looks[1].to_dict() | {"simulated": 0.5}
+    assert corrected_sentences([off])[1].endswith("THEY DIFFER.")
     assert corrected_sentences([]) == []
+    followed = followed_sentences([cell.found.to_dict() for cell in result.cells])
+    assert "worth fewer than 60 events" in followed[0]
+    assert followed[1] == "  small / no effect: look 1 100.0%, look 2 100.0%."
 
 
 def test_bias_on_months_and_a_changing_effect_are_told():

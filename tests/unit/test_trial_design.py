@@ -178,17 +178,20 @@ def test_enrichment_switches_the_path():
     assert done.stage.tolist() == [2, 1]
 
 
-def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_moments():
+def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_probabilities():
     """Three trials: above the threshold at NLR 2, below it, and one whose fit failed."""
     design = cases.by_modifier(report_at=[2.0])
     moments = np.full((3, 2, 2), np.nan)
-    moments[:2, :, 1] = np.array([-0.5, -0.3])[:, None]
+    # Of the rule's statement, and of benefit at NLR 2.
+    probability = np.full((3, 2, 2), 0.5)
+    probability[:, :, 1] = np.array([0.994, 0.933, np.nan])[:, None]
     found = operating_characteristics(
         design,
         {
-            **table([[0.5, 0.5], [0.5, 0.5], [np.nan, np.nan]]),
+            "probability": probability,
             "mean": moments,
             "sd": np.full_like(moments, 0.2),
+            "followed": np.array([[True, False], [True, False], [False, False]]),
             "truth": np.zeros((3, 2)),
             "converged": np.array([[True, True], [True, True], [False, False]]),
             "untrusted": np.array([[False, False], [False, False], [True, True]]),
@@ -199,7 +202,7 @@ def test_what_is_shown_at_values_of_the_modifier_follows_from_stored_moments():
         },
         targets(design),
     )
-    # P(HR < 1) is .994 and .933, the threshold .975.
+    assert [look.followed for look in found.by_look] == [pytest.approx(2.0 / 3.0), 0.0]
     [one] = found.at_values
     assert (one.at, one.threshold) == (2.0, 0.975)
     assert one.shown.estimate == pytest.approx(1.0 / 3.0)

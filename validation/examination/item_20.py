@@ -85,7 +85,7 @@ def _early() -> list[Row]:
                 f"stop for success at 20 events, P > .9985, {look.scenario}",
                 f"{exact:.2%} (exact Gamma posterior, own simulation)",
                 before,
-                f"told as {look.approximate:.2%}, corrected to {now.estimate:.2%}",
+                f"told as {look.simulated:.2%} as simulated, {now.estimate:.2%} by draws",
                 f"{now.mcse:.2%}",
                 "right" if far < 3.0 else f"off by {far:.1f} errors",
             )

@@ -1,8 +1,8 @@
 """Damped Newton: the mode of a smooth log-density, in a form that `jax.vmap` runs in batches.
 
 Levenberg-Marquardt: the Hessian H of f = -log p is shifted by lambda times its diagonal; lambda
-grows tenfold when a step does not lower f or the shifted matrix is not positive definite, and falls
-tenfold, to zero, when one does.
+grows tenfold, from 0.1, when a step does not lower f or the shifted matrix is not positive
+definite, falls tenfold when one does, and to zero near the mode.
 
 References
 ----------
@@ -21,8 +21,11 @@ MAX_ITERATIONS: Final = 100
 TOLERANCE: Final = 1e-6
 """Newton decrement g'H^-1 g / 2, in units of log-density, at which the last full step is taken."""
 
-_FIRST_SHIFT: Final = 1e-3
-_NO_SHIFT: Final = 1e-7
+_FIRST_SHIFT: Final = 0.1
+_NEAR: Final = 0.1
+"""Decrement below which Newton's own steps converge: a small shift has nothing left to do."""
+_FLAT: Final = 1e-3
+"""Added to the diagonal, so that a coordinate without curvature is shifted too."""
 
 
 class Optimum(NamedTuple):
@@ -95,14 +98,15 @@ def maximise(
 
     def step(state: _State) -> _State:
         hessian, gradient = jax.jacfwd(slope, has_aux=True)(state.position)
-        damping = jnp.diag(jnp.abs(jnp.diagonal(hessian)) + _FIRST_SHIFT)
+        damping = jnp.diag(jnp.abs(jnp.diagonal(hessian)) + _FLAT)
         factor = jnp.linalg.cholesky(inner_of(hessian) + state.shift * damping)
         move = jax.scipy.linalg.cho_solve((factor, True), gradient)
         proposal = state.position - move
         value = cost(proposal)
         better = value <= state.value + 1e-12 * jnp.abs(state.value)
         decrement = 0.5 * jnp.dot(gradient, move)
-        lower = jnp.where(state.shift > _NO_SHIFT, state.shift / 10.0, 0.0)
+        near = (decrement < _NEAR) & (state.shift <= _FIRST_SHIFT)
+        lower = jnp.where(near, 0.0, state.shift / 10.0)
         higher = jnp.maximum(10.0 * state.shift, _FIRST_SHIFT)
         return _State(
             position=jnp.where(better, proposal, state.position),

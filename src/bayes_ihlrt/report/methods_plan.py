@@ -11,6 +11,7 @@ from bayes_ihlrt.report.references import unmarked
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
+from bayes_ihlrt.trials.marginals import FEW_EVENTS, FEW_FOR_CURVES
 
 _CURVES: Final = frozenset({Quantity.RMST, Quantity.SURVIVAL})
 _FUTURE: Final = {
@@ -105,8 +106,10 @@ def _approximations(designs: Sequence[TrialDesign]) -> list[str]:
     found = {design.approximation for design in designs}
     draws = " or ".join(f"{number:,}" for number in sorted({design.draws for design in designs}))
     told = {
-        Approximation.LAPLACE: "Posteriors at the looks were approximated by normal distributions "
-        f"at the mode (Laplace's method) [@tierney1986]{_delta(designs)}.",
+        Approximation.LAPLACE: "Marginal posteriors at the looks were found along the profile of "
+        "each quantity, all other parameters integrated by Laplace's method [@tierney1986]: at "
+        f"many points where a log hazard ratio was known no better than from {FEW_EVENTS:g} events"
+        f"{_curved(designs)}, elsewhere at the rule's bound [@diciccio1991].",
         Approximation.CORRECTED: "Posteriors at the looks were drawn by Laplace's method inside a "
         "grid over scales [@tierney1986; @rue2009], corrected by Pareto-smoothed importance "
         f"sampling [@vehtari2024], {draws} draws each.",
@@ -114,10 +117,13 @@ def _approximations(designs: Sequence[TrialDesign]) -> list[str]:
     return [words for approximation, words in told.items() if approximation in found]
 
 
-def _delta(designs: Sequence[TrialDesign]) -> str:
-    if _CURVES & _asked(designs):
-        return ", differences in survival by the delta method"
-    return ""
+def _curved(designs: Sequence[TrialDesign]) -> str:
+    if not _CURVES & _asked(designs):
+        return ""
+    return (
+        f" ({FEW_FOR_CURVES:g} in designs with rules on survival or months, whose differences were "
+        "read by the delta method beyond)"
+    )
 
 
 def _asked(designs: Sequence[TrialDesign]) -> set[Quantity]:

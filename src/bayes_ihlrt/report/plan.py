@@ -18,6 +18,8 @@ from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.scenario import ControlSpec, ScenarioSpec
 from bayes_ihlrt.trials.early_looks import FEW_EVENTS, STRICT
+from bayes_ihlrt.trials.marginals import FEW_EVENTS as WORTH
+from bayes_ihlrt.trials.marginals import FEW_FOR_CURVES as FOR_CURVES
 
 
 def unit_words(modifier: ModifierSpec | None) -> str:
@@ -121,7 +123,7 @@ def _on_target(target: Mapping[str, Any]) -> str:
 
 
 def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what is wrong with success at looks with few events or strict thresholds.
+    """Return success at looks with few events or strict thresholds, as simulated and checked.
 
     Parameters
     ----------
@@ -136,23 +138,58 @@ def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
     if not looks:
         return []
     told = [
-        f"SUCCESS IS UNDERSTATED at looks under {FEW_EVENTS} events or with a threshold above "
-        f"{STRICT:g}: there the tail of the normal approximation is too heavy. A sample of the "
-        "trials that reach them, corrected by importance weights:"
+        f"Looks under {FEW_EVENTS} events or with a threshold above {STRICT:g}, a sample of whose "
+        "fits was done again by importance-weighted draws:"
     ]
     for look in looks:
         events = "" if look["events"] is None else f" ({look['events']:.0f} events)"
         where = f"  {look['design']} / {look['scenario']}, look {look['look']}{events}"
         found, lost = look["corrected"], _lost(look)
         if found is None:
-            told.append(f"{where}: none of {look['lost']} fits could be corrected{lost}.")
+            told.append(f"{where}: the draws of none of {look['lost']} fits are to be trusted.")
             continue
+        share = look["simulated"]
+        differs = not found["low"] <= share <= found["high"]
         told.append(
-            f"{where}: success {look['approximate']:.2%} as simulated, {found['estimate']:.2%} "
-            f"corrected (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, "
-            f"{look['fits']} fits{lost})."
+            f"{where}: success {share:.2%} as simulated, {found['estimate']:.2%} by draws (95 % "
+            f"Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {look['fits']} "
+            f"fits{lost})" + (": THEY DIFFER." if differs else ".")
         )
     return told
+
+
+def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return at which looks posteriors were followed along their profiles.
+
+    Parameters
+    ----------
+    results : sequence of mapping
+        ``results`` of ``result.json``.
+
+    Returns
+    -------
+    list of str
+        Nothing where events were many throughout.
+
+    Examples
+    --------
+    >>> looks = [{"look": 1, "followed": 1.0}, {"look": 2, "followed": 0.0}]
+    >>> followed_sentences([{"design": "small", "scenario": "null", "by_look": looks}])[1]
+    '  small / null: look 1 100.0%.'
+    """
+    told = []
+    for row in results:
+        looks = [look for look in row["by_look"] if look.get("followed")]
+        shares = ", ".join(f"look {look['look']} {look['followed']:.1%}" for look in looks)
+        told += [f"  {row['design']} / {row['scenario']}: {shares}."] if looks else []
+    if not told:
+        return []
+    return [
+        "Few events: posteriors worth fewer than "
+        f"{WORTH:g} events ({FOR_CURVES:g} where rules are on survival or months) were followed "
+        "along their profiles, of the trials that reached",
+        *told,
+    ]
 
 
 def _lost(look: Mapping[str, Any]) -> str:
@@ -160,7 +197,7 @@ def _lost(look: Mapping[str, Any]) -> str:
         return ""
     empty = look["without_events"]
     why = f", {empty} of them with an arm without events" if empty else ""
-    return f"; {look['lost']} more could not be corrected{why}, and count as simulated"
+    return f"; the draws of {look['lost']} more are not to be trusted{why}, and count as simulated"
 
 
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
@@ -250,6 +287,7 @@ def plan_summary(output: Output) -> list[str]:
             "them failed, and none of their fits was checked against Markov chains."
         )
     told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
+    told += followed_sentences(rows)
     told += corrected_sentences(output.result.get("corrected_looks", ()))
     return [*told, *_audit(output.result["audit"])]
 

@@ -24,7 +24,11 @@ from bayes_ihlrt.report.files import (
     write_json,
     write_parts,
 )
-from bayes_ihlrt.report.plan import bias_sentences, corrected_sentences
+from bayes_ihlrt.report.plan import (
+    bias_sentences,
+    corrected_sentences,
+    followed_sentences,
+)
 from bayes_ihlrt.report.table import PlainConsole
 from bayes_ihlrt.report.writing import DPI
 from bayes_ihlrt.spec.plan import TrialPlan
@@ -168,7 +172,9 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     if failed:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
-    told += bias_sentences([cell.found.to_dict() for cell in result.cells], result.plan.scenarios)
+    rows = [cell.found.to_dict() for cell in result.cells]
+    told += bias_sentences(rows, result.plan.scenarios)
+    told += followed_sentences(rows)
     told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:

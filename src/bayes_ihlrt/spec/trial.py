@@ -164,7 +164,8 @@ class Approximation(StrEnum):
     """How the posterior at each look is found."""
 
     LAPLACE = "laplace"
-    """Normal approximation at the mode: fastest; audited by NUTS in every run."""
+    """Mode and curvature, then the profile of each quantity: fastest, and exact enough from ten
+    events on; audited by NUTS in every run."""
     CORRECTED = "corrected"
     """Importance-weighted draws: for models with group effects or smoothing too."""
 

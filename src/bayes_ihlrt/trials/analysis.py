@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
+from bayes_ihlrt.batch.importance import DEGREES_OF_FREEDOM
+from bayes_ihlrt.batch.newton import TOLERANCE
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import Fault, SpecificationError
@@ -25,8 +27,16 @@ from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import MedianSurvivalPrior
 from bayes_ihlrt.spec.model import ModelSpec, rounded_months
-from bayes_ihlrt.spec.rules import Quantity, Rule
+from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.spec.trial import Approximation, ModifierPopulation, TrialDesign
+from bayes_ihlrt.trials.marginals import (
+    SETTINGS,
+    Asked,
+    Marginals,
+    Normals,
+    marginals,
+    place_of,
+)
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import (
     Read,
@@ -37,7 +47,7 @@ from bayes_ihlrt.trials.quantities import (
     population_values,
     reader,
     readings,
-    statement_probability,
+    statement_bound,
     statements,
     targets,
 )
@@ -71,6 +81,8 @@ class TrialAnalysis:
         Reads targets from parameters on their own scale.
     summariser : callable
         Means and sds of targets of normal approximations.
+    marginals : Marginals
+        Probabilities and moments where a normal approximation is not enough.
     readings : tuple of Reading
         Where the targets are read.
     graph : mapping of str to ndarray
@@ -84,6 +96,7 @@ class TrialAnalysis:
     start: Floats
     reader: Read
     summariser: Summarise
+    marginals: Marginals
     readings: tuple[Reading, ...]
     graph: Mapping[str, Floats] = field(default_factory=dict)
 
@@ -165,7 +178,8 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
     read = reader(prepared, wanted)
     summarise = gaussian_reader(read, engine.density)
     where = readings(design, prepared, wanted)
-    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise, where)
+    beyond = marginals(prepared, engine.density, wanted)
+    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise, beyond, where)
 
 
 def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis:
@@ -305,6 +319,24 @@ def _own_columns(prepared: PreparedModel, columns: Mapping[str, NDArray[np.gener
     return np.asarray(product_columns(prepared, arm, model_modifier(prepared, raw)))
 
 
+def engine_settings(design: TrialDesign) -> str:
+    """Return what finds a design's posteriors, with the settings that they depend on.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    str
+        Part of the fingerprint of stored trials: a run never goes on from another engine's.
+    """
+    if design.approximation is Approximation.LAPLACE:
+        return f"laplace, {SETTINGS}, newton {TOLERANCE:g}"
+    return f"corrected, Student t {DEGREES_OF_FREEDOM:g}, {design.draws} draws"
+
+
 type Posteriors = dict[str, NDArray[Any]]
 
 
@@ -328,9 +360,10 @@ def posteriors(
     -------
     dict of str to ndarray, leading axis data sets
         ``mean`` and ``sd`` of each target, ``probability`` of each statement (NaN for those about
-        the future), ``converged``, ``untrusted`` (a mode was found, but the importance weights
-        have a Pareto k-hat above 0.7; never for plain Laplace, which has none); for plain Laplace
-        also ``position`` and ``factor`` of the normal approximation, unconstrained.
+        the future), ``converged``, ``untrusted`` (a mode was found, but the profile could not be
+        followed or the importance weights have a Pareto k-hat above 0.7), ``followed`` (few events:
+        all were found along the profile, see `Marginals`); but for corrected posteriors also
+        ``position`` and ``factor`` of the normal approximation, unconstrained.
     """
     if analysis.design.approximation is Approximation.LAPLACE:
         return _gaussian(analysis, members, chunk=chunk)
@@ -348,22 +381,19 @@ def _gaussian(
     arrays: Mapping[str, Any] = {**members, **shared}
     found = analysis.engine.gaussians(arrays, start=analysis.start, chunk=chunk)
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
-    mean, sd = np.asarray(means), np.asarray(sds)
-    table: Posteriors = {"mean": mean, "sd": sd, "converged": found.converged}
-    table["untrusted"] = np.zeros(count, dtype=bool)
-    table |= {"position": found.mean, "factor": found.factor}
-    return table | {"probability": _probabilities(analysis, mean, sd)}
-
-
-def _probabilities(analysis: TrialAnalysis, mean: Floats, sd: Floats) -> Floats:
-    columns = []
-    for rule in statements(analysis.design):
-        if rule.quantity.of_future:
-            columns.append(np.full(len(mean), np.nan))
-        else:
-            place = analysis.targets.index(Target.of_rule(rule))
-            columns.append(statement_probability(rule, mean[:, place], sd[:, place]))
-    return np.stack(columns, axis=1)
+    normals = Normals(found, np.asarray(means), np.asarray(sds))
+    asked = Asked(statements(analysis.design), analysis.targets, analysis.readings)
+    told = analysis.marginals.tell(arrays, normals, asked)
+    return {
+        "mean": told.mean,
+        "sd": told.sd,
+        "probability": told.probability,
+        "converged": found.converged & ~told.lost,
+        "untrusted": told.lost,
+        "followed": told.followed,
+        "position": found.mean,
+        "factor": found.factor,
+    }
 
 
 def corrected(
@@ -406,6 +436,7 @@ def corrected(
     good = mode & ~found.diagnostics["high_k_hat"].to_numpy()
     places = found.draws[MEMBER].to_numpy()
     table: Posteriors = {"converged": good, "untrusted": mode & ~good}
+    table["followed"] = np.zeros(len(good), dtype=bool)
     for name in ("mean", "sd", "probability"):
         values = found.draws[name].to_numpy()
         whole = np.full((len(good), values.shape[1]), np.nan)
@@ -425,7 +456,7 @@ def _weighted(analysis: TrialAnalysis, values: Floats, draws: xr.Dataset) -> xr.
         if rule.quantity.of_future:
             shares.append(np.full(len(mean), np.nan))
         else:
-            target = seen[:, :, analysis.targets.index(Target.of_rule(rule))]
+            target = seen[:, :, place_of(rule, analysis.targets)]
             shares.append((weight[:, :, 0] * statement_holds(rule, target)).sum(axis=1))
     dims = (MEMBER, "target")
     arrays = {"mean": (dims, mean), "sd": (dims, sd)}
@@ -435,8 +466,5 @@ def _weighted(analysis: TrialAnalysis, values: Floats, draws: xr.Dataset) -> xr.
 
 def statement_holds(rule: Rule, values: Floats) -> NDArray[np.bool_]:
     """Return whether a rule's statement holds for values of its target."""
-    bound = rule.below if rule.below is not None else rule.above
-    value = float(bound if bound is not None else 0.0)
-    if rule.quantity is Quantity.HAZARD_RATIO:
-        value = float(np.log(value))
+    value = statement_bound(rule)
     return values < value if rule.below is not None else values > value

@@ -1,9 +1,8 @@
-"""Looks at which a normal approximation understates success, and what their own sample shows.
+"""Looks with few events or strict thresholds: success checked by importance-weighted draws.
 
-Where few events are seen or a threshold is strict, the tail of the normal approximation is heavier
-than the posterior's, so that fewer simulated trials meet a rule than real ones would. A stratified
-sample of the trials of such a look, denser near the threshold, is analysed again with
-importance-weighted draws:
+A look's probabilities come from the profile of its posterior (`marginals`). Where few events are
+seen or a threshold is strict, small errors of a tail would move success most. So a stratified
+sample of the trials of such a look, denser near the threshold, is analysed a second way:
 
     success = sum over strata of (share of trials) x (share of the stratum's sample that succeeds).
 """
@@ -35,8 +34,8 @@ FEW_EVENTS: Final = 40
 STRICT: Final = 0.995
 STRATA: Final = (1.25, 2.5)
 """Distances from the threshold, in standard normal deviates, that part near from middle from far:
-with equal months, flat priors and 16 events against 4 the exact probability (a Beta's) is 0.9978,
-the approximation's 0.9934, 0.37 deviates less; with 28 against 12 it is 0.14 less."""
+a normal approximation, with equal months, flat priors and 16 events against 4, is 0.37 deviates
+off, with 28 against 12 it is 0.14."""
 SAMPLED: Final = (128, 96, 64)
 """Trials near a threshold, in the middle, and far from it."""
 _BLOCKS: Final = 16
@@ -45,7 +44,7 @@ _DRAWS: Final = (2_000, 10_000)
 
 @dataclass(frozen=True)
 class CorrectedLook:
-    """Success at one look by the normal approximation and by corrected posteriors.
+    """Success at one look as simulated and by importance-weighted draws.
 
     Parameters
     ----------
@@ -57,18 +56,18 @@ class CorrectedLook:
         Mean number of events there.
     strictest : float
         The efficacy threshold farthest from one half, as a probability above it.
-    approximate : float
-        Share of the trials which reach the look that meet its efficacy rules, by the approximation.
+    simulated : float
+        Share of the trials which reach the look that meet its efficacy rules.
     corrected : Estimated or None
-        The same by corrected posteriors, with the Monte Carlo error of the sample of fits; None
-        where none of the sample could be corrected.
+        The same by weighted draws, with the Monte Carlo error of the sample of fits; None where no
+        draws of the sample are to be trusted.
     fits : int
-        Fits that were corrected.
+        Fits that were done again.
     lost : int
-        Fits of the sample that could not be (no mode, or Pareto k-hat above 0.7); they count as by
-        the approximation.
+        Fits of the sample that could not be (no mode, or Pareto k-hat above 0.7); they count as
+        simulated.
     without_events : int
-        Of these, fits with an arm without any event, where the approximation understates most.
+        Of these, fits with an arm without any event.
     """
 
     design: str
@@ -76,7 +75,7 @@ class CorrectedLook:
     look: int
     events: float | None
     strictest: float
-    approximate: float
+    simulated: float
     corrected: Estimated | None
     fits: int
     lost: int
@@ -87,8 +86,8 @@ class CorrectedLook:
         return asdict(self)
 
 
-def doubtful_looks(cell: Cell) -> list[int]:
-    """Return the looks, from 0, at which the normal approximation is not exact enough.
+def checked_looks(cell: Cell) -> list[int]:
+    """Return the looks, from 0, that are checked.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def doubtful_looks(cell: Cell) -> list[int]:
 def corrected_looks(
     cells: Sequence[Cell], *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[CorrectedLook, ...]:
-    """Analyse a sample of the trials of doubtful looks again with importance-weighted draws.
+    """Analyse a sample of the trials of checked looks again with importance-weighted draws.
 
     Parameters
     ----------
@@ -127,9 +126,9 @@ def corrected_looks(
     Returns
     -------
     tuple of CorrectedLook
-        One for each doubtful look that some trial reaches without enrichment.
+        One for each such look that some trial reaches without enrichment.
     """
-    wanted = [(cell, look) for cell in cells for look in doubtful_looks(cell)]
+    wanted = [(cell, look) for cell in cells for look in checked_looks(cell)]
     found = []
     for number, (cell, look) in enumerate(wanted, 1):
         one = _correct(cell, look)
@@ -246,7 +245,7 @@ def _stratified(
         part, n, p = size / len(strata), len(inside), float(inside.mean())
         estimate += part * p
         # A share of 0 or 1 in a sample is not known to be one (Agresti and Coull), but far from the
-        # threshold, where an approximation that is off by less than a deviate changes nothing.
+        # threshold, where a posterior that is off by less than a deviate changes nothing.
         smooth = p if number == len(SAMPLED) - 1 else (n * p + 2.0) / (n + 4.0)
         # All of a stratum may have been sampled: then it has no error.
         variance += part**2 * smooth * (1.0 - smooth) / n * (1.0 - n / size)

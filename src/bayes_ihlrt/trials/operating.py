@@ -6,14 +6,13 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 from scipy.stats import binomtest
 
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
-from bayes_ihlrt.trials.quantities import Target
+from bayes_ihlrt.trials.quantities import Target, benefit_at, statements
 
 Floats = NDArray[np.float64]
 
@@ -83,8 +82,11 @@ def average(values: Floats) -> Estimated | None:
     return Estimated(mean, error, mean - Z_975 * error, mean + Z_975 * error)
 
 
-UNTRUSTED: Final = "importance weights not to be trusted (Pareto k-hat above 0.7)"
-"""Why a corrected posterior counts as a failed fit although a mode was found."""
+UNTRUSTED: Final = (
+    "posterior not to be trusted (Pareto k-hat of importance weights above 0.7, or a profile that "
+    "could not be followed)"
+)
+"""Why a posterior counts as a failed fit although a mode was found."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class AtLook:
         Share of all trials that get there, and that end there one way or the other.
     months, enrolled, events : Estimated or None
         Means over the trials that get there.
+    followed : float or None
+        Share of the trials that get there whose posterior was followed along its profile, events
+        being few.
     """
 
     look: int
@@ -108,6 +113,7 @@ class AtLook:
     months: Estimated | None
     enrolled: Estimated | None
     events: Estimated | None
+    followed: float | None
 
 
 @dataclass(frozen=True)
@@ -255,12 +261,13 @@ def operating_characteristics(
             _on_target(target, number, table, done) for number, target in enumerate(targets)
         ),
         by_look=tuple(_at_look(look, table, done) for look in range(len(design.looks))),
-        at_values=_at_values(design, table, done, targets),
+        at_values=_at_values(design, table, done),
     )
 
 
 def _at_look(look: int, table: Table, done: Decisions) -> AtLook:
     reached, ended = done.reached[:, look], done.look == look
+    followed = done.along(table["followed"])[:, look]
     values = {
         "months": table["months"],
         "enrolled": table["enrolled"],
@@ -276,12 +283,11 @@ def _at_look(look: int, table: Table, done: Decisions) -> AtLook:
         share(ended & (done.verdict == Verdict.SUCCESS)),
         share(ended & (done.verdict == Verdict.FUTILITY)),
         **means,
+        followed=float(followed[reached].mean()) if reached.any() else None,
     )
 
 
-def _at_values(
-    design: TrialDesign, table: Table, done: Decisions, targets: tuple[Target, ...]
-) -> tuple[AtValue, ...]:
+def _at_values(design: TrialDesign, table: Table, done: Decisions) -> tuple[AtValue, ...]:
     thresholds = [
         rule.more_than
         for rule in design.looks[-1].efficacy
@@ -289,13 +295,12 @@ def _at_values(
     ]
     if not thresholds:
         return ()
-    mean, sd = done.at(table["mean"]), done.at(table["sd"])
+    probability, known = done.at(table["probability"]), statements(design)
     found = []
     for at in design.report_at:
-        place = targets.index(Target(Quantity.HAZARD_RATIO, at))
         # A failed fit has no probability, which is above nothing.
         with np.errstate(invalid="ignore"):
-            above = ndtr(-mean[:, place] / sd[:, place]) > thresholds[0]
+            above = probability[:, known.index(benefit_at(at))] > thresholds[0]
         found.append(AtValue(at, thresholds[0], share(above)))
     return tuple(found)
 

@@ -2,11 +2,12 @@
 
 A continuation keeps what a look has seen and simulates the rest from the analysis model: event
 times of those still followed, given that they were event-free so far; from the design, patients who
-are yet to come and losses. The last look's efficacy rule is applied to the whole. Looks in between
-are not asked: it is the probability of success at the end.
+are yet to come and losses. Parameters come from the normal approximation, or along the profile
+where events are few (`marginals`). The last look's efficacy rule is applied to the whole. Looks in
+between are not asked: it is the probability of success at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bayes_ihlrt.batch.profile import Path
+from bayes_ihlrt.batch.profile import draw as draw_along
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.spec.trial import Pattern, TrialDesign
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
@@ -43,6 +46,10 @@ class AtStage:
         What the stage sees of them.
     mean, factor : ndarray, leading axis trials
         Normal approximations of their posteriors, unconstrained.
+    followed : ndarray of bool, shape (trials,)
+        Whose posterior was followed along its profile, and is drawn from there.
+    members : mapping of str to array, leading axis trials
+        The graph's arrays of the stage.
     """
 
     trials: NDArray[np.int64]
@@ -50,6 +57,8 @@ class AtStage:
     seen: Seen
     mean: Floats
     factor: Floats
+    followed: NDArray[np.bool_]
+    members: Mapping[str, jax.Array]
 
 
 def future_probability(
@@ -80,13 +89,19 @@ def future_probability(
     enriched = stage.path is not None and last.efficacy_enriched
     rules = last.efficacy_enriched if enriched else last.efficacy
     continuation = _continuation(analysis, stage, rule.quantity, rule.assumed_hr)
+    path = None
+    if rule.quantity is Quantity.PREDICTIVE and known.followed.any():
+        centres = (known.mean, known.factor)
+        along = analysis.marginals.paths(known.members, centres, analysis.readings)
+        path = (jnp.asarray(known.followed), along)
+    posterior = (jnp.asarray(known.mean), jnp.asarray(known.factor), path)
     won = np.zeros(len(known.trials))
-    for draw in range(rule.draws):
+    for number in range(rule.draws):
         members = continuation(
             jnp.asarray(known.trials),
-            jnp.asarray(draw),
+            jnp.asarray(number),
             jnp.asarray(seed),
-            (known.patients, known.seen, jnp.asarray(known.mean), jnp.asarray(known.factor)),
+            (known.patients, known.seen, posterior),
         )
         found = posteriors(analysis, members, seed=seed, chunk=len(known.trials))
         won += holds(rules, found["probability"], statements(design))
@@ -94,7 +109,9 @@ def future_probability(
     return np.where(lost, np.nan, won / rule.draws)
 
 
-type _Known = tuple[Patients, Seen, jax.Array, jax.Array]
+type _Posterior = tuple[jax.Array, jax.Array, tuple[jax.Array, Path] | None]
+"""Modes, Cholesky factors; where some were followed, which ones, and profiles of all."""
+type _Known = tuple[Patients, Seen, _Posterior]
 
 
 @lru_cache(maxsize=32)
@@ -107,12 +124,11 @@ def _continuation(
     def one(
         trial: jax.Array, draw: jax.Array, seed: jax.Array, known: _Known
     ) -> dict[str, jax.Array]:
-        patients, seen, mean, factor = known
+        patients, seen, posterior = known
         key = jax.random.fold_in(stream(trial_key(seed, trial), Stream.FUTURE), draw)
         of_position, of_rest = jax.random.split(jax.random.fold_in(key, stage.look))
-        position = mean
-        if quantity is Quantity.PREDICTIVE:
-            position = mean + factor @ jax.random.normal(of_position, mean.shape)
+        predicts = quantity is Quantity.PREDICTIVE
+        position = _drawn(of_position, posterior) if predicts else posterior[0]
         values = analysis.engine.density.constrained(
             position, analysis.engine.density.with_overrides({})
         )
@@ -127,6 +143,18 @@ def _continuation(
         jax.vmap(one, in_axes=(0, None, None, 0))
     )
     return found
+
+
+def _drawn(key: jax.Array, posterior: _Posterior) -> jax.Array:
+    """Draw parameters of one trial."""
+    mean, factor, path = posterior
+    normal = jax.random.normal(key, mean.shape)
+    position = mean + factor @ normal
+    if path is None:
+        return position
+    followed, profile = path
+    exact = draw_along(profile, jax.scipy.special.ndtr(normal[0]), normal[1:])
+    return jnp.where(followed, exact, position)
 
 
 def _others(

@@ -2,7 +2,7 @@
 
 A quantity g of the parameters has, under a normal approximation N(m, V) of the posterior in
 unconstrained coordinates, mean g(m) and variance g'(m)' V g'(m) (exact for log hazard ratios, the
-delta method for survival and restricted mean survival).
+delta method for survival and restricted mean survival). `marginals` says where that is not enough.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -94,12 +94,31 @@ def statement_probability(rule: Rule, mean: Floats, sd: Floats) -> Floats:
     ndarray
         NaN where the posterior is not known.
     """
+    below = np.asarray(ndtr((statement_bound(rule) - mean) / sd))
+    return below if rule.below is not None else 1.0 - below
+
+
+def statement_bound(rule: Rule) -> float:
+    """Return the value that a rule's statement compares its target with.
+
+    Parameters
+    ----------
+    rule : Rule
+        Not about the future.
+
+    Returns
+    -------
+    float
+        On the target's scale: the log of a hazard ratio, a difference in probability, months.
+
+    Examples
+    --------
+    >>> statement_bound(Rule(quantity="hazard-ratio", below=1.0, more_than=0.975))
+    0.0
+    """
     bound = rule.below if rule.below is not None else rule.above
     value = float(bound if bound is not None else 0.0)
-    if rule.quantity is Quantity.HAZARD_RATIO:
-        value = float(np.log(value))
-    below = np.asarray(ndtr((value - mean) / sd))
-    return below if rule.below is not None else 1.0 - below
+    return float(np.log(value)) if rule.quantity is Quantity.HAZARD_RATIO else value
 
 
 def population_values(population: ModifierPopulation) -> Floats:
@@ -156,9 +175,25 @@ type Read = Callable[[Mapping[str, jax.Array], Sequence[Reading]], jax.Array]
 
 
 def statements(design: TrialDesign) -> tuple[Rule, ...]:
-    """Return the statements whose probabilities a design's rules are about, each once."""
+    """Return the statements whose probabilities are kept, each once.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    tuple of Rule
+        Those of its rules, then a hazard ratio below 1 at each of `report_at`.
+    """
     rules = [rule.statement for look in design.looks for rule in look.rules]
-    return tuple(dict.fromkeys(rules))
+    return tuple(dict.fromkeys([*rules, *(benefit_at(at) for at in design.report_at)]))
+
+
+def benefit_at(at: float) -> Rule:
+    """Return the statement that the hazard ratio at a value of the modifier is below 1."""
+    return Rule(quantity=Quantity.HAZARD_RATIO, below=1.0, at=at, more_than=0.0)
 
 
 def readings(

@@ -240,7 +240,7 @@ class TrialPlanResult:
     audit : PlanAudit
         Fits redone by NUTS.
     corrected : tuple of CorrectedLook
-        Looks with few events or strict thresholds, where a sample of the fits was corrected.
+        Looks with few events or strict thresholds, where a sample of the fits was done again.
     """
 
     result: PlanResult
@@ -314,7 +314,7 @@ def run_trial_plan(
     )
     corrected = corrected_looks(
         result.cells,
-        progress=lambda done, total: progress("looks with few events, corrected", done, total),
+        progress=lambda done, total: progress("looks with few events, checked", done, total),
     )
     return TrialPlanResult(result, audit, corrected)
 

@@ -113,9 +113,9 @@ class Simulator:
         -------
         dict of str to ndarray, leading axes (trials, stages)
             ``mean`` and ``sd`` of each target, ``probability`` of each rule's statement (NaN for
-            those about the future), ``converged``, ``untrusted``, ``months``, ``enrolled``,
-            ``events_control``, ``events_treated``; and ``truth`` of each target, shape
-            (trials, targets).
+            those about the future), ``converged``, ``untrusted``, ``followed``, ``months``,
+            ``enrolled``, ``events_control``, ``events_treated``; and ``truth`` of each target,
+            shape (trials, targets).
         """
         design = self.analysis.design
         shape = (len(block.trials), len(stages(design)))
@@ -128,7 +128,7 @@ class Simulator:
         )
         arrays = {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
         self._foresee(block, arrays)
-        kept = ("mean", "sd", "probability", "converged", "untrusted")
+        kept = ("mean", "sd", "probability", "converged", "untrusted", "followed")
         arrays = {name: arrays[name] for name in kept}
         seen, arm = block.seen, np.asarray(block.patients.arm)
         event = np.asarray(seen.event)
@@ -143,8 +143,9 @@ class Simulator:
     def _foresee(self, block: Block, arrays: dict[str, NDArray[Any]]) -> None:
         """Fill in the probabilities of rules about the future, where their looks are."""
         design = self.analysis.design
-        known = statements(design)
-        for number, stage in enumerate(stages(design)):
+        known, data = statements(design), block.members
+        known_stages = stages(design)
+        for number, stage in enumerate(known_stages):
             look = design.looks[stage.look]
             for rule in {r.statement for r in look.rules if r.quantity.of_future}:
                 here = AtStage(
@@ -153,6 +154,8 @@ class Simulator:
                     jax.tree.map(lambda values: values[:, number], block.seen),  # noqa: B023
                     arrays["position"][:, number],
                     arrays["factor"][:, number],
+                    arrays["followed"][:, number],
+                    {name: values[number :: len(known_stages)] for name, values in data.items()},
                 )
                 arrays["probability"][:, number, known.index(rule)] = future_probability(
                     self.analysis, stage, rule, here, seed=self.seed

@@ -25,7 +25,7 @@ from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis
+from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, engine_settings
 from bayes_ihlrt.trials.simulator import BLOCK, Simulator
 from bayes_ihlrt.trials.truth import DesignPrior, truth_source
 
@@ -36,7 +36,7 @@ UNIT: Final = UNIT_BLOCKS * BLOCK
 
 type Statistics = dict[str, NDArray[Any]]
 
-_STATISTICS: Final = "2"
+_STATISTICS: Final = "3"
 """Changes with the columns of `Simulator.statistics`: a run never goes on from others."""
 _KEPT: Final = 8
 _ANALYSES: Final[OrderedDict[str, TrialAnalysis]] = OrderedDict()
@@ -67,9 +67,13 @@ class Task:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the task's results from any other's, versions included; 16 hex digits."""
+        """What tells the task's results from any other's; 16 hex digits.
+
+        Design, scenario, seed, draws of a prior, the engine of the posteriors with its settings,
+        and versions.
+        """
         parts = [_STATISTICS, self.design.model_dump_json(), self.scenario.model_dump_json()]
-        parts.append(str(self.seed))
+        parts += [str(self.seed), engine_settings(self.design)]
         parts += [version(name) for name in ("bayes-ihlrt", "jax", "pymc")]
         digest = sha256("\n".join(parts).encode())
         if self.prior is not None:
