@@ -8,8 +8,8 @@ and two peers see the same members, one process for each size and number of para
 
 - fits: `BatchEngine.gaussians`, mode and Laplace covariance; its peer is SciPy's BFGS on PyMC's
   compiled log-density and gradient, the mode alone;
-- posteriors: `BatchEngine.posteriors`, 1,000 weighted draws each; its peer is NUTS by this package, compiled once,
-  4 chains of 1,000 + 1,000 draws, its sampling time alone.
+- posteriors: `BatchEngine.posteriors`, 1,000 weighted draws each; its peer is NUTS by this package,
+  compiled once, 4 chains of 1,000 + 1,000 draws, its sampling time alone.
 
 Compilation is reported apart; rates are the best of three runs (peers: one loop). At the end the
 peak memory of a process that fits `--bootstrap` members (patient weights), reduced to summaries
