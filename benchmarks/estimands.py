@@ -22,7 +22,7 @@ from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.spec.model import ModelSpec
 
 SPEC = ModelSpec.from_toml("""
@@ -62,7 +62,7 @@ def made_up(patients: int, draws: int) -> FittedModel:
     centre = (("chain", "draw", "centre"), 0.2 * rng.normal(size=(*shape, 5)))
     posterior = xr.Dataset({**values, "centre_effect": centre})
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    verdict = Convergence(1.0, 9e3, 9e3, 0, "ihlrt")
+    verdict = chain_quality(1.0, "ihlrt", ess_bulk=9e3, ess_tail=9e3, divergences=0)
     return FittedModel(prepare(SPEC, rows), rows, tree, verdict)
 
 

@@ -7,7 +7,7 @@ from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.spec.model import ModelSpec
 
 CHAINS, DRAWS = 2, 3
@@ -45,7 +45,12 @@ def fabricate(hazard, draws, formula="", group=""):
         {name: ((*dims[2], f"{name}_dim")[: value.ndim], value) for name, value in draws.items()}
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return FittedModel(prepare(spec, rows), rows, tree, Convergence(1.0, 9e3, 9e3, 0, "ihlrt"))
+    return FittedModel(
+        prepare(spec, rows),
+        rows,
+        tree,
+        chain_quality(1.0, "ihlrt", ess_bulk=9e3, ess_tail=9e3, divergences=0),
+    )
 
 
 def normal(mean, sd=0.3, width=()):

@@ -20,8 +20,8 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior.fitted import fit_shared
-from bayes_ihlrt.posterior.gate import convergence
 from bayes_ihlrt.posterior.nuts import sample
+from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec

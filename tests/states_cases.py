@@ -37,7 +37,7 @@ def fabricate(cohort, spec, draws, *, chains=2):
     from bayes_ihlrt.model.graph import prepare
     from bayes_ihlrt.multistate.fit import TransitionFit
     from bayes_ihlrt.posterior.fitted import FittedModel
-    from bayes_ihlrt.posterior.gate import Convergence
+    from bayes_ihlrt.posterior.quality import chain_quality
 
     data = transitions(
         cohort,
@@ -55,7 +55,12 @@ def fabricate(cohort, spec, draws, *, chains=2):
             dims = ("chain", "draw", *(f"{name}_{axis}" for axis in range(values.ndim - 2)))
             posterior[name] = (dims, values)
         tree = xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
-        fits[kind] = FittedModel(prepared, rows, tree, Convergence(1.0, 1e3, 1e3, 0, "none"))
+        fits[kind] = FittedModel(
+            prepared,
+            rows,
+            tree,
+            chain_quality(1.0, "none", ess_bulk=1e3, ess_tail=1e3, divergences=0),
+        )
     return TransitionFit(spec, data, fits)
 
 

@@ -13,7 +13,7 @@ from bayes_ihlrt.estimands.product_limit import kaplan_meier, restricted_area
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.spec.model import ModelSpec
 
 pytestmark = pytest.mark.golden
@@ -73,4 +73,9 @@ def fitted(months, died, level):
     rows = PersonTime(columns, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
     draws = xr.Dataset({"log_hazard": (("chain", "draw", "interval"), level[None, None])})
     tree = xr.DataTree.from_dict({"posterior": draws})
-    return FittedModel(prepare(spec, rows), rows, tree, Convergence(1.0, 9e3, 9e3, 0, "ihlrt"))
+    return FittedModel(
+        prepare(spec, rows),
+        rows,
+        tree,
+        chain_quality(1.0, "ihlrt", ess_bulk=9e3, ess_tail=9e3, divergences=0),
+    )

@@ -9,8 +9,8 @@ import pytest
 from scipy.special import digamma, polygamma
 
 from bayes_ihlrt.errors import RefusedError
-from bayes_ihlrt.names import Adjustment
-from bayes_ihlrt.posterior.weighted_gate import AtMode, CutPosterior
+from bayes_ihlrt.names import Adjustment, PropensityUncertainty
+from bayes_ihlrt.posterior.quality import cut_quality
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
 from bayes_ihlrt.weighted.analysis import prepare_weighted
@@ -59,7 +59,7 @@ def test_sandwich_has_the_variance_of_the_closed_form(weighted):
     # Monte Carlo error of a standard deviation from 4,000 draws: 1.1 %.
     np.testing.assert_allclose(spreads(found), expected, rtol=0.05)
     assert found.fit.tree.attrs["engine"] == "sandwich"
-    assert isinstance(found.fit.convergence, AtMode)
+    assert found.fit.convergence.engine is PropensityUncertainty.SANDWICH
 
 
 def test_bootstrap_has_the_variance_of_the_closed_form(weighted):
@@ -78,7 +78,7 @@ def test_plugin_takes_weighted_events_as_observed_and_says_that_it_is_uncalibrat
     np.testing.assert_allclose(spreads(found), expected, rtol=0.05)
     assert found.fit.tree.attrs["calibration"] == "uncalibrated"
     assert "UNCALIBRATED" in found.fit.convergence.verdict
-    assert "UNCALIBRATED" in found.fit.convergence.quality
+    assert "UNCALIBRATED" in found.fit.convergence.note
 
 
 def test_scores_add_up_all_trials_of_a_patient():
@@ -153,9 +153,9 @@ def test_cut_pools_the_variance_within_and_between_propensities():
     variance = found.fit.draws("log_rate").var()
     assert variance == pytest.approx(within + between, rel=0.12)
     assert found.fit.draws("log_rate").mean() == pytest.approx(mean.mean(), abs=0.05)
-    about = found.fit.convergence
-    assert isinstance(about, CutPosterior)
-    assert (about.members, about.bad, about.draws) == (PROPENSITIES, 0, 4000)
+    assert found.fit.convergence == cut_quality(
+        PROPENSITIES, 0, k_hat=found.fit.convergence.k_hat, draws=4000
+    )
 
 
 @pytest.mark.parametrize("uncertainty", ["linked-bootstrap", "plugin", "cut"])

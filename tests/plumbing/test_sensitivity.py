@@ -14,7 +14,7 @@ from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior import audit as nuts_audit
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Approximation
+from bayes_ihlrt.posterior.quality import laplace_quality
 from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
 from bayes_ihlrt.sensitivity import audit as sensitivity_audit
@@ -95,7 +95,7 @@ def fake_shared(spec, person_time, settings):
         effect = np.zeros((settings.chains, settings.draws, levels))
         values["centre_effect"] = (("chain", "draw", "centre"), effect)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(values)})
-    return FittedModel(prepared, person_time, tree, Approximation(0.1, 4000.0, 4000))
+    return FittedModel(prepared, person_time, tree, laplace_quality(0.1, 4000.0, draws=4000))
 
 
 def empty(name):

@@ -20,7 +20,7 @@ from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior.audit import audit
 from bayes_ihlrt.posterior.fitted import sample
-from bayes_ihlrt.posterior.gate import Approximation, check_convergence, convergence
+from bayes_ihlrt.posterior.quality import check_convergence, convergence
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 DRAWS = 4000
@@ -355,10 +355,10 @@ def test_the_laplace_engine_keeps_the_contract(laplace):
     assert tree["log_likelihood"]["time"].shape == (4, 500, 60)
     assert tree.attrs["engine"] == "laplace"
     found = check_convergence(tree)
-    assert isinstance(found, Approximation)
-    assert found.draws == 2000
+    assert found.engine is Engine.LAPLACE
     assert float(tree["sample_stats"]["k_hat"]) == found.k_hat < 0.7
-    assert found.quality.startswith("Laplace approximation with importance correction, not MCMC")
+    assert found.note.startswith("Laplace approximation with importance correction, not MCMC")
+    assert found.note.endswith(" of 2,000")
     assert found.numbers["r_hat"] is None
 
 

@@ -14,7 +14,7 @@ from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.model.graph import PreparedModel, build_graph, prepare
 from bayes_ihlrt.posterior.fitted import sample
-from bayes_ihlrt.posterior.gate import check_convergence, convergence
+from bayes_ihlrt.posterior.quality import check_convergence, convergence
 from bayes_ihlrt.posterior.store import load, save
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 from bayes_ihlrt.spec.model import ModelSpec

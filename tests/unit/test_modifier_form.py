@@ -28,7 +28,7 @@ from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.sensitivity.quantities import Wanted, read_quantities
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.read import parse_spec
@@ -74,7 +74,12 @@ def fabricated(spec, draws):
     found = {name: (("chain", "draw"), values) for name, values in draws.items()}
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(found)})
     prepared = prepare(spec, rows())
-    return FittedModel(prepared, rows(), tree, Convergence(1.0, 9e3, 9e3, 0, "ihlrt"))
+    return FittedModel(
+        prepared,
+        rows(),
+        tree,
+        chain_quality(1.0, "ihlrt", ess_bulk=9e3, ess_tail=9e3, divergences=0),
+    )
 
 
 def scale(transform, value):

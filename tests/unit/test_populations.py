@@ -23,7 +23,7 @@ from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind, EstimandTarget
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind, stated_population
 from bayes_ihlrt.spec.model import ModelSpec
 
@@ -65,7 +65,12 @@ def fit():
         name: (("chain", "draw"), RNG.normal(mean, 0.2, (2, 3))) for name, mean in means.items()
     }
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
-    return FittedModel(prepare(spec, rows), rows, tree, Convergence(1.0, 9e3, 9e3, 0, "ihlrt"))
+    return FittedModel(
+        prepare(spec, rows),
+        rows,
+        tree,
+        chain_quality(1.0, "ihlrt", ess_bulk=9e3, ess_tail=9e3, divergences=0),
+    )
 
 
 def by_hand(fit, weights):

@@ -8,8 +8,13 @@ from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
 from bayes_ihlrt.model import arrays
 from bayes_ihlrt.names import Adjustment, PropensityUncertainty
-from bayes_ihlrt.posterior.gate import check_convergence, convergence
-from bayes_ihlrt.posterior.weighted_gate import AtMode, CutPosterior, Resampling
+from bayes_ihlrt.posterior.quality import (
+    at_mode_quality,
+    bootstrap_quality,
+    check_convergence,
+    convergence,
+    cut_quality,
+)
 from bayes_ihlrt.propensity.overlap import trimmed
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.spec.data import TreatmentSpec
@@ -182,18 +187,22 @@ def tree(engine, draws=100, **about):
 @pytest.mark.parametrize(
     ("engine", "about", "expected"),
     [
-        ("linked-bootstrap", {"failed": 1}, Resampling(100, 1)),
+        ("linked-bootstrap", {"failed": 1}, bootstrap_quality(100, 1)),
         (
             "plugin",
             {"k_hat": 0.2, "ess": 800.0},
-            AtMode(PropensityUncertainty.PLUGIN, 0.2, 800.0, 100),
+            at_mode_quality(PropensityUncertainty.PLUGIN, k_hat=0.2, ess=800.0, draws=100),
         ),
         (
             "sandwich",
             {"k_hat": 0.2, "ess": 800.0},
-            AtMode(PropensityUncertainty.SANDWICH, 0.2, 800.0, 100),
+            at_mode_quality(PropensityUncertainty.SANDWICH, k_hat=0.2, ess=800.0, draws=100),
         ),
-        ("cut", {"members": 200, "bad": 2, "k_hat": 0.3}, CutPosterior(200, 2, 0.3, 100)),
+        (
+            "cut",
+            {"members": 200, "bad": 2, "k_hat": 0.3},
+            cut_quality(200, 2, k_hat=0.3, draws=100),
+        ),
     ],
 )
 def test_verdicts_name_the_engine_and_have_every_number(engine, about, expected):

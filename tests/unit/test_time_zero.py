@@ -11,7 +11,7 @@ from bayes_ihlrt.estimands.population import effective_share, sample_population,
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
+from bayes_ihlrt.posterior.quality import chain_quality
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.read import parse_spec
 from outside import simulator
@@ -31,7 +31,12 @@ def fitted(columns, draws, *, group=""):
     names = {0: (), 1: ("chain", "draw"), 2: ("chain", "draw"), 3: ("chain", "draw", "level")}
     posterior = xr.Dataset({n: (names[np.ndim(v)], np.asarray(v)) for n, v in draws.items()})
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return FittedModel(prepare(spec, rows), rows, tree, Convergence(1.0, 9e3, 9e3, 0, "a"))
+    return FittedModel(
+        prepare(spec, rows),
+        rows,
+        tree,
+        chain_quality(1.0, "a", ess_bulk=9e3, ess_tail=9e3, divergences=0),
+    )
 
 
 def rows_of(frame):

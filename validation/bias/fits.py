@@ -22,7 +22,7 @@ from bayes_ihlrt.ladder.rungs import RungPlan, plan_rungs
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import check_convergence
+from bayes_ihlrt.posterior.quality import check_convergence
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import parse_spec

@@ -23,7 +23,6 @@ from bayes_ihlrt.estimands.interaction import (
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
-from bayes_ihlrt.posterior.gate import Convergence
 
 Floats = NDArray[np.float64]
 _DENSITY_POINTS: Final = 200
@@ -282,7 +281,7 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     if result.fit.prepared.encoder.columns:
         found["forest"] = forest_data(result)
     found["prior_posterior"] = prior_posterior_data(result)
-    if isinstance(result.fit.convergence, Convergence):
+    if result.fit.convergence.chains:
         found["trace"] = trace_data(result)
     if result.propensity is not None:
         found |= result.propensity.figures

@@ -37,7 +37,7 @@ from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertai
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.posterior import fitted as sampling
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence, check_convergence
+from bayes_ihlrt.posterior.quality import check_convergence
 from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.estimands import PopulationKind
@@ -114,12 +114,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
-_DIAGNOSTICS: Final = (
-    *("engine", "r_hat", "ess_bulk", "ess_tail", "divergences", "worst"),
-    *("k_hat", "ess"),
-)
-
-
 _THIN: Final = 0.5
 """Effective share of patients below which the population at time zero is told by few."""
 
@@ -185,8 +179,8 @@ class FitResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know, most important first."""
-        found = self.fit.convergence
-        quality = () if isinstance(found, Convergence) else (f"{found.quality}.",)
+        note = self.fit.convergence.note
+        quality = () if note is None else (f"{note}.",)
         baseline = baseline_notes(self.baseline)
         prior = () if self.prior_note is None else (self.prior_note,)
         told = self.checked.notes
@@ -229,7 +223,7 @@ class FitResult:
     @property
     def draws_name(self) -> str:
         """What the draws are: ``"posterior"``, or by the way a weighted analysis made them."""
-        return draws_name(str(self.fit.convergence.numbers["engine"]))
+        return draws_name(self.fit.convergence.engine)
 
     @property
     def converged(self) -> bool:
@@ -270,7 +264,7 @@ class FitResult:
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),
-            "draws": naming(str(self.fit.convergence.numbers["engine"])),
+            "draws": naming(self.fit.convergence.engine),
             "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
@@ -280,8 +274,7 @@ class FitResult:
 
     def _diagnostics(self) -> dict[str, Any]:
         found = self.fit.convergence
-        numbers = {name: found.numbers[name] for name in _DIAGNOSTICS}
-        return {**numbers, "converged": self.converged, "failures": list(found.failures)}
+        return {**found.numbers, "converged": self.converged, "failures": list(found.failures)}
 
 
 def modifier_of_patients(result: FitResult) -> np.ndarray:

@@ -11,7 +11,6 @@ import xarray as xr
 from bayes_ihlrt.estimands.contrasts import diagnostics, finite_or_none, summarise
 from bayes_ihlrt.names import PATIENT
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Convergence
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 GOOD_K: Final = 0.7
@@ -165,11 +164,11 @@ def parameter_table(fit: FittedModel) -> dict[str, dict[str, float | None]]:
     """
     draws = flat_draws(fit, result_names(fit))
     summary = summarise(draws)
-    found = fit.convergence
-    if isinstance(found, Convergence):
+    error = fit.convergence.error
+    if error is None:
         checked = diagnostics(draws.to_dataset(name="value"))["value"]
     else:
-        checked = _without_chains(summary["sd"], error=found.error)
+        checked = _without_chains(summary["sd"], error=error)
     table = {}
     for label in draws["parameter"].to_numpy():
         row = {str(k): finite_or_none(v.sel(parameter=label)) for k, v in summary.items()}

@@ -32,8 +32,8 @@ from bayes_ihlrt.calibration.scenario import Scenario
 from bayes_ihlrt.calibration.simulate import Simulated, Template, build_template, simulate
 from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.graph import build_graph
-from bayes_ihlrt.posterior.gate import convergence
 from bayes_ihlrt.posterior.nuts import sample_many
+from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ from bayes_ihlrt.batch.summary import flat_parameters, summarise_draws
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.graph import PreparedModel
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.posterior.gate import convergence
+from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]

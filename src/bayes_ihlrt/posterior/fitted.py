@@ -18,8 +18,8 @@ from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.posterior.gate import Diagnosis, check_convergence
 from bayes_ihlrt.posterior.laplace import resampled, sample_laplace
+from bayes_ihlrt.posterior.quality import Quality, check_convergence
 from bayes_ihlrt.posterior.tree import constrained
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
@@ -54,7 +54,7 @@ def sample(
 
     See Also
     --------
-    bayes_ihlrt.posterior.gate.check_convergence : Refuses draws that are not to be trusted.
+    bayes_ihlrt.posterior.quality.check_convergence : Refuses draws that are not to be trusted.
 
     Examples
     --------
@@ -101,8 +101,8 @@ class FittedModel:
         The rows that were fitted.
     tree : xarray.DataTree
         Draws and their diagnostics.
-    convergence : Convergence, Approximation or WeightedDiagnosis
-        Worst diagnostics, by the engine that drew.
+    convergence : Quality
+        How good the draws are, by the engine that drew them.
     reference : ndarray, shape (samples,), optional
         Log relative hazard of the patient whose hazard the baseline is; of covariates all 0 if
         left out. Predictors are relative to it.
@@ -120,7 +120,7 @@ class FittedModel:
     prepared: PreparedModel
     person_time: PersonTime
     tree: xr.DataTree
-    convergence: Diagnosis
+    convergence: Quality
     reference: Floats | None = None
 
     @property

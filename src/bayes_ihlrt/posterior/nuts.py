@@ -87,7 +87,7 @@ def sample(
 
     See Also
     --------
-    bayes_ihlrt.posterior.gate.check_convergence : Refuses draws that are not to be trusted.
+    bayes_ihlrt.posterior.quality.check_convergence : Refuses draws that are not to be trusted.
     """
     settings = settings or SamplerSpec()
     began = perf_counter()

@@ -21,7 +21,7 @@ from bayes_ihlrt.model.graph import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.posterior.gate import convergence
+from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.priors import AnyPrior, Prior
 from bayes_ihlrt.spec.parameters import ResolvedPrior
 from bayes_ihlrt.spec.sampler import SamplerSpec

@@ -19,7 +19,7 @@ from bayes_ihlrt.model.graph import PreparedModel
 from bayes_ihlrt.model.predictor import simple_interaction
 from bayes_ihlrt.names import STRATEGY
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import Approximation
+from bayes_ihlrt.posterior.quality import weighted_quality
 from bayes_ihlrt.sensitivity.decisions import probability_error
 from bayes_ihlrt.spec.model import ModifierSpec
 
@@ -118,7 +118,7 @@ def as_fit(prepared: PreparedModel, person_time: PersonTime, draws: xr.Dataset) 
     weight = draws[WEIGHT].to_numpy()
     ess = float((1.0 / np.square(weight).sum(axis=-1)).min())
     tree = xr.DataTree.from_dict({"posterior": found})
-    return FittedModel(prepared, person_time, tree, Approximation(0.0, ess, weight.size))
+    return FittedModel(prepared, person_time, tree, weighted_quality(ess))
 
 
 def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:

@@ -25,7 +25,6 @@ from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
-from bayes_ihlrt.posterior.gate import Convergence
 from bayes_ihlrt.sensitivity.cells import fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide, differ
 from bayes_ihlrt.sensitivity.populations import (
@@ -282,14 +281,8 @@ def _table(fit: FittedModel, spec: AnalysisSpec) -> xr.Dataset:
     ]
     size = found[0].values.shape[1]
     weights = np.full((1, size), 1.0 / size)
-    effective = np.array([_effective(fit)])
+    effective = np.array([fit.convergence.effective])
     return summarise_quantities(found, weights, effective).isel({MEMBER: 0})
-
-
-def _effective(fit: FittedModel) -> float:
-    """Return the effective sample size: of chains, or of draws picked by their weights."""
-    found = fit.convergence
-    return found.ess_bulk if isinstance(found, Convergence) else found.error**-2
 
 
 def _wanted(spec: AnalysisSpec) -> Wanted:

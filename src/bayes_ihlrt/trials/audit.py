@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.batch.compiled import CompiledModel
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.posterior.gate import Convergence, convergence
+from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.trials.analysis import TrialAnalysis, statement_holds
@@ -243,9 +243,7 @@ def nuts_targets(
         for name in names
     }
     values = np.asarray(jax.vmap(analysis.read)(draws))
-    if not isinstance(found, Convergence):
-        raise TypeError(type(found).__name__)
-    return values, not found.failures, found.ess_bulk
+    return values, not found.failures, found.effective
 
 
 def _probability(analysis: TrialAnalysis, rule: Rule, values: Floats) -> float:

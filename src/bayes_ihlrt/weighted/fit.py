@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.gate import check_convergence
+from bayes_ihlrt.posterior.quality import check_convergence
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis
 
 Floats = NDArray[np.float64]
@@ -62,7 +62,7 @@ def weighted_fit(
     uncertainty : PropensityUncertainty
         How the draws were made: the ``engine`` in the attributes of the tree.
     about : mapping
-        Further attributes, those that `weighted_diagnosis` reads among them.
+        Further attributes, those that `convergence` reads among them.
 
     Returns
     -------

@@ -26,13 +26,13 @@ from bayes_ihlrt.batch.importance import resample
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT, BatchPosterior
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.names import PropensityUncertainty
-from bayes_ihlrt.posterior.weighted_gate import UNCALIBRATED
 from bayes_ihlrt.propensity.model import PreparedPropensity
 from bayes_ihlrt.weighted.analysis import Parameters, WeightedAnalysis
 from bayes_ihlrt.weighted.bootstrap import DRAWS
 from bayes_ihlrt.weighted.fit import WeightedFit, weighted_fit
 from bayes_ihlrt.weighted.models import NO_MODE, NO_PROPENSITY, Models, Propensities
 
+UNCALIBRATED: Final = "uncalibrated"
 WEIGHED: Final = 1000
 """Fewest draws that are weighed, so that the weights can be judged."""
 
