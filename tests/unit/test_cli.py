@@ -55,11 +55,12 @@ def test_help_needs_neither_data_nor_models():
 
 
 def test_version():
-    own, *libraries = run("--version").stdout.splitlines()
+    own, *libraries, kept = run("--version").stdout.splitlines()
     assert own == f"bayes-ihlrt {__version__}"
     found = dict(line.split() for line in libraries)
     assert {"python", "pymc", "blackjax", "jax", "arviz"} <= found.keys()
     assert found["pymc"] == version("pymc")
+    assert kept.startswith("compiled programs: ")
 
 
 def completed(*words):

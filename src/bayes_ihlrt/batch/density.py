@@ -8,6 +8,7 @@ a second time.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pymc.initial_point import make_initial_point_fn
 from pymc.logprob.utils import local_remove_check_parameter
 from pytensor.compile.mode import JAX
 from pytensor.compile.sharedvalue import SharedVariable
@@ -160,6 +162,9 @@ class JaxDensity:
         return lambda position: self.log_density(position, whole)
 
 
+type _Function = Callable[[jax.Array, Data], tuple[jax.Array, ...]]
+
+_CONVERTING: Final = Lock()
 _SCALE_NAMES: Final = ("sd_", "smoothing_sd", "precision_sd_", "precision_smoothing_sd")
 _DENSITIES: Final[WeakKeyDictionary[pm.Model, JaxDensity]] = WeakKeyDictionary()
 
@@ -226,10 +231,11 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
     terms = model.logp(vars=parts, sum=False)
     whole = pt.sum([pt.sum(term) for term in terms])
     prior_terms, pointwise = _on_own_scale(model, terms[: len(free)]), terms[len(free)]
-    density, likelihood, prior = (
-        _function(model, outputs, blocks) for outputs in ([whole], [pointwise], prior_terms)
-    )
+    density = _function(model, [whole], blocks)
     constrained = _function(model, _own_scale(model), blocks, rewritten=False)
+    # Of many models nothing but these is asked.
+    likelihood = _once(lambda: _function(model, [pointwise], blocks))
+    prior = _once(lambda: _function(model, prior_terms, blocks))
     return JaxDensity(
         model=model,
         names=tuple(_coordinates(shapes)),
@@ -237,22 +243,40 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
         data={variable.name: variable.get_value() for variable in model.data_vars},
         slots=slots,
         log_density=lambda position, data: density(position, data)[0],
-        log_likelihood=lambda position, data: likelihood(position, data)[0],
-        log_prior=lambda position, data: dict(zip(free, prior(position, data), strict=True)),
+        log_likelihood=lambda position, data: likelihood()(position, data)[0],
+        log_prior=lambda position, data: dict(zip(free, prior()(position, data), strict=True)),
         constrained=lambda position, data: dict(
             zip(names, constrained(position, data), strict=True)
         ),
     )
 
 
+def _once(make: Callable[[], _Function]) -> Callable[[], _Function]:
+    """Make a function at its first use; JAX traces in several threads, PyTensor works in one."""
+    made: list[_Function] = []
+
+    def found() -> _Function:
+        with _CONVERTING:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return found
+
+
 def _initial_point(model: pm.Model) -> dict[str, NDArray[np.float64]]:
     """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000."""
     covariates = model.coords.get(COVARIATE, ())
-    found: dict[str, NDArray[np.float64]] = model.initial_point()
-    for variable in model.free_RVs:
-        name, value = str(variable.name), str(model.rvs_to_values[variable].name)
-        if name.startswith("exp_") and name not in covariates and value.endswith("_log__"):
-            found[value] = np.zeros_like(found[value])
+    names = [str(variable.name) for variable in model.free_RVs]
+    # Together with them, since the starts of others follow from theirs.
+    ones = {
+        name: np.ones([len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ())])
+        for name in names
+        if name.startswith("exp_") and name not in covariates
+    }
+    found: dict[str, NDArray[np.float64]] = (
+        make_initial_point_fn(model=model, overrides=ones)(0) if ones else model.initial_point()
+    )
     return found
 
 
@@ -288,7 +312,7 @@ def _function(
     blocks: Sequence[tuple[slice, tuple[int, ...]]],
     *,
     rewritten: bool = True,
-) -> Callable[[jax.Array, Data], tuple[jax.Array, ...]]:
+) -> _Function:
     """Turn outputs of the graph into a JAX function of a flat position and the data.
 
     Parameters on their own scale need no rewriting: nothing is differentiated or added up.
