@@ -42,6 +42,7 @@ def test_a_curve_is_written_and_drawn(sizes):
     assert data["x"].to_numpy().tolist() == [55.0, 110.0]
 
 
+@pytest.mark.slow
 def test_a_higher_cut_off_finds_an_effect_at_high_nlr():
     """Hazard ratio 1 at NLR 3 and 0.5 a doubling, tested over those who are enrolled."""
     rule = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.975}

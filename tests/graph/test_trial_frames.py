@@ -52,6 +52,7 @@ def compilations(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_trials_are_those_of_a_run_without_frames(frames):
     """Newton's tolerance apart: the template's prior, targets over the population, entry."""
     simulate_design(base(), TRUTH, trials=UNIT, pool=frames)

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.report import writing
 
 # Enough independent draws for the convergence gate.
 CHAINS, DRAWS = 4, 200
@@ -58,6 +59,12 @@ def faked(patch):
     patch.setattr(nuts, "sample", fake.sample)
     patch.setattr(nuts, "compile_chains", lambda *_: None)
     return fake
+
+
+@pytest.fixture(autouse=True)
+def _coarse_figures(monkeypatch):
+    """Draw figures coarsely: here it is asked that they are written, not how they look."""
+    monkeypatch.setattr(writing, "DPI", 20)
 
 
 @pytest.fixture
