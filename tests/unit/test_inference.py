@@ -36,9 +36,13 @@ SETTINGS = SamplerSpec(draws=500, tune=500, chains=4, seed=3)
 
 @pytest.fixture(scope="module")
 def prepared() -> PreparedModel:
+    return bound(100)
+
+
+def bound(patients: int) -> PreparedModel:
     data = DataSpec(patient="patient_id", time="os_months", event="death", centre="centre")
     treatment = TreatmentSpec(name="ihlrt", start="ihlrt_months")
-    columns = simulate_cohort(100, seed=5).columns
+    columns = simulate_cohort(patients, seed=5).columns
     cohort = Cohort.from_frame(columns, data, treatment, covariates=("nlr",))
     return prepare(SPEC, person_time(cohort, treatment))
 
@@ -106,6 +110,18 @@ def test_refit_reuses_the_compiled_model_and_sees_new_data(
     assert float(prior_only.mean()) == pytest.approx(mu, abs=5 * sigma / np.sqrt(1_000))
     assert float(prior_only.std()) == pytest.approx(sigma, rel=0.15)
     assert float(tree["posterior"]["nlr"].std()) < 0.5 * sigma
+
+
+def test_cohorts_of_other_sizes_share_the_density(model: CompiledModel) -> None:
+    other = compile_model(bound(300))
+    assert other.density is model.density
+    tree = sample(other, SETTINGS)
+    assert tree["log_likelihood"].sizes["patient"] == 300
+    graph = build_graph(bound(300))
+    few = xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset().isel(draw=slice(0, 5))})
+    exact = pm.compute_log_likelihood(few, model=graph, progressbar=False)["log_likelihood"]
+    ours = tree["log_likelihood"]["time"].isel(draw=slice(0, 5))
+    np.testing.assert_allclose(ours, exact["time"], rtol=1e-12)
 
 
 def test_same_seed_same_draws(model: CompiledModel, tree: xr.DataTree) -> None:

@@ -252,11 +252,14 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
 
 
 def _once(make: Callable[[], _Function]) -> Callable[[], _Function]:
-    """Make a function at its first use; JAX traces in several threads, PyTensor works in one."""
+    """Make a function at its first use; JAX traces in several threads, PyTensor works in one.
+
+    The first use is inside a trace, to which constants of the function must not belong.
+    """
     made: list[_Function] = []
 
     def found() -> _Function:
-        with _CONVERTING:
+        with _CONVERTING, jax.ensure_compile_time_eval():
             if not made:
                 made.append(make())
         return made[0]
