@@ -118,7 +118,8 @@ def test_cohorts_of_other_sizes_share_the_density(model: CompiledModel) -> None:
     tree = sample(other, SETTINGS)
     assert tree["log_likelihood"].sizes["patient"] == 300
     graph = build_graph(bound(300))
-    few = xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset().isel(draw=slice(0, 5))})
+    draws = tree["posterior"].to_dataset().isel(draw=slice(0, 5))
+    few = xr.DataTree.from_dict({"posterior": draws})
     exact = pm.compute_log_likelihood(few, model=graph, progressbar=False)["log_likelihood"]
     ours = tree["log_likelihood"]["time"].isel(draw=slice(0, 5))
     np.testing.assert_allclose(ours, exact["time"], rtol=1e-12)
