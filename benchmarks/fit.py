@@ -35,7 +35,8 @@ WORKERS = {
 def run(command: list[str], n: int, cache: Path) -> dict[str, object]:
     """Run one worker in its own process and return what it measured."""
     result = cache / "result.json"
-    flags = {**os.environ, "PYTENSOR_FLAGS": f"base_compiledir={cache}"}
+    own = {"PYTENSOR_FLAGS": f"base_compiledir={cache}", "BAYES_IHLRT_PROGRAMS": str(cache)}
+    flags = {**os.environ, **own}
     start = time.perf_counter()
     subprocess.run([*command, str(n), str(result)], check=True, env=flags)
     wall = time.perf_counter() - start
