@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.patients import response_table as response_table
     from bayes_ihlrt.analysis.patients import table_one as table_one
     from bayes_ihlrt.batch.compiled import CompiledModel as CompiledModel
+    from bayes_ihlrt.batch.compiled import compile_graph as compile_graph
     from bayes_ihlrt.batch.compiled import compile_model as compile_model
     from bayes_ihlrt.batch.density import prepared_density as prepared_density
     from bayes_ihlrt.batch.engine import BatchEngine as BatchEngine
@@ -189,6 +190,7 @@ else:
         "FittedModel": "bayes_ihlrt.posterior.fitted",
         "fit_model": "bayes_ihlrt.posterior.fitted",
         "CompiledModel": "bayes_ihlrt.batch.compiled",
+        "compile_graph": "bayes_ihlrt.batch.compiled",
         "compile_model": "bayes_ihlrt.batch.compiled",
         "prepared_density": "bayes_ihlrt.batch.density",
         "sample": "bayes_ihlrt.posterior.fitted",

@@ -290,6 +290,14 @@ def compile_graph(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> C
     -------
     CompiledModel
         Of this model object alone.
+
+    Examples
+    --------
+    With ``prepared``, a constant hazard of the heart transplants (see `prepare`):
+
+    >>> from bayes_ihlrt.model.graph import build_graph
+    >>> compile_graph(build_graph(prepared)).density.names
+    ('transplant', 'log_rate_centred')
     """
     return CompiledModel(BatchEngine(jax_density(model, slots)), model.coords)
 
