@@ -15,7 +15,7 @@ from pathlib import Path
 
 import arviz_stats
 import numpy as np
-from fit_problem import simulate
+from fit_problem import SPEC, simulate
 
 from bayes_ihlrt.batch.compiled import CompiledModel, compile_model
 from bayes_ihlrt.cohort.load import Cohort
@@ -27,17 +27,6 @@ from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
-SPEC = """
-treatment = "arm"
-[outcome]
-formula = "arm * z + albi"
-group = "(1 | centre)"
-[priors]
-default = { dist = "Normal", mu = 0.0, sigma = 1.0 }
-log_rate = { dist = "Normal", mu = -3.5, sigma = 2.0 }
-log_shape = { dist = "Normal", mu = 0.0, sigma = 0.5 }
-sd_centre = { dist = "HalfNormal", sigma = 0.5 }
-"""
 TOLD = ["arm", "z", "arm:z", "albi", "log_rate", "log_shape", "sd_centre", "centre_effect"]
 LARGE = 20_000
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from fit_problem import Stopwatch, report, settings, simulate
+from fit_problem import SPEC, Stopwatch, report, settings, simulate
 
 watch = Stopwatch()
 import arviz_stats  # noqa: E402
@@ -15,18 +15,6 @@ from bayes_ihlrt.posterior.nuts import sample  # noqa: E402
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec  # noqa: E402
 from bayes_ihlrt.spec.model import ModelSpec  # noqa: E402
 from bayes_ihlrt.spec.sampler import SamplerSpec  # noqa: E402
-
-SPEC = """
-treatment = "arm"
-[outcome]
-formula = "arm * z + albi"
-group = "(1 | centre)"
-[priors]
-default = { dist = "Normal", mu = 0.0, sigma = 1.0 }
-log_rate = { dist = "Normal", mu = -3.5, sigma = 2.0 }
-log_shape = { dist = "Normal", mu = 0.0, sigma = 0.5 }
-sd_centre = { dist = "HalfNormal", sigma = 0.5 }
-"""
 
 
 def main() -> None:

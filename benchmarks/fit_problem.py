@@ -12,6 +12,17 @@ import numpy as np
 
 COVARIATES = ("arm", "z", "albi")
 CENTRES = 5
+SPEC = """
+treatment = "arm"
+[outcome]
+formula = "arm * z + albi"
+group = "(1 | centre)"
+[priors]
+default = { dist = "Normal", mu = 0.0, sigma = 1.0 }
+log_rate = { dist = "Normal", mu = -3.5, sigma = 2.0 }
+log_shape = { dist = "Normal", mu = 0.0, sigma = 0.5 }
+sd_centre = { dist = "HalfNormal", sigma = 0.5 }
+"""
 
 
 def simulate(n: int, seed: int = 7) -> dict[str, np.ndarray]:

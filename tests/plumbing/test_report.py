@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -227,6 +228,18 @@ def test_two_outputs_of_one_command_are_refused(changed):
     copytree(changed / "fit", changed / "again")
     (told,) = faults_of(changed)
     assert "a second output of `fit`" in told
+
+
+def test_a_plan_whose_early_looks_were_normal_approximations_is_refused(changed):
+    file = changed / "plan" / "result.json"
+    result = json.loads(file.read_text())
+    result["corrected_looks"] = [{"design": "small", "scenario": "null", "approximate": 0.02}]
+    file.write_text(json.dumps(result))
+    manifest = json.loads((changed / "plan" / "manifest.json").read_text())
+    manifest["sha256"]["result.json"] = sha256(file.read_bytes()).hexdigest()
+    (changed / "plan" / "manifest.json").write_text(json.dumps(manifest))
+    (told,) = faults_of(changed)
+    assert "looks with few events understated success" in told
 
 
 def test_files_of_two_runs_are_refused(first_results, tmp_path):

@@ -338,7 +338,7 @@ def _function(
         function = jax_funcify(graph)
     names = [variable.name for variable in model.data_vars]
 
-    # Traced once for all programs that call it: tracing a graph takes longer than compiling it.
+    # Traced once for all programs that call it: of a program that was kept, tracing takes longest.
     @jax.jit
     def evaluate(position: jax.Array, data: Data) -> tuple[jax.Array, ...]:
         values = [position[where].reshape(shape) for where, shape in blocks]

@@ -239,8 +239,7 @@ def _hazard_to_level(part: Stretch, open_: NDArray[np.bool_], *, level: float) -
     raise ArithmeticError(message)
 
 
-_NODES: Final = 16
-"""Of a quadrature: areas within 1e-12 months under posteriors, 1e-5 under the steepest priors."""
+_NODES: Final = 32
 
 
 def pieces(
@@ -277,9 +276,9 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    nodes : ndarray, shape (16 x intervals,)
+    nodes : ndarray, shape (32 x intervals,)
         Where to evaluate a function f.
-    weights : ndarray, shape (16 x intervals,)
+    weights : ndarray, shape (32 x intervals,)
         The integral of f is ``(weights * f(nodes)).sum()``.
 
     Examples

@@ -117,7 +117,7 @@ def rmst(
 ) -> xr.DataArray:
     """Return the restricted mean survival time, the area under S^a up to the horizon.
 
-    Gauss-Legendre quadrature with 16 nodes between the points where the hazard may jump; near
+    Gauss-Legendre quadrature with 32 nodes between the points where the hazard may jump; near
     zero time is cubed so that hazards with a shape below 1 are integrated as accurately.
 
     Parameters

@@ -226,6 +226,9 @@ def _read(place: Path) -> Output:
         remedy = "Run the command again (`check` tells the lines that keep its answer), or report "
         remedy += "it by the version that wrote it"
         raise InputError("report", [Fault(f"file {specification}", problem, remedy)])
+    if any("simulated" not in look for look in result.get("corrected_looks", ())):
+        problem = "it is of a version whose looks with few events understated success"
+        raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
     output = Output(
         kind=kind,
         folder=place,

@@ -20,8 +20,8 @@ class SamplerSpec(BaseModel):
         Number of chains.
     target_accept : float or None
         Acceptance rate that the step size is tuned to; NUTS only. None takes 0.9, and 0.99 where
-        the baseline hazard is a random walk over intervals or splines: at 0.9 most fits of
-        piecewise hazards to 300 patients had divergent transitions.
+        the baseline hazard is a random walk over intervals or splines: at 0.9 one in ten fits of
+        100 patients had divergent transitions, which are refused.
     seed : int
         Seed; the same seed gives the same result within Monte Carlo error.
     engine : Engine
