@@ -205,9 +205,9 @@ BAD = [
     Bad(
         "words among the numbers of a covariate",
         "data frame: 1 fault\n"
-        "  - column nlr: 1 of 4 values is not a number: '<1' (patient P4). Write plain numbers "
-        "and leave a cell empty if the value is not known; if these are categories, write all "
-        "of them as text, e.g. 'stage 1'.",
+        "  - column nlr: 1 of 4 values is not a number: '<1' (patient P4). Say in [data] what "
+        "stands for a value below the limit of detection: below_limit = 'half', 'limit' or "
+        "'limit/sqrt2'; or correct the cells.",
         change={"nlr": ["2.1", "3.4", "5.0", "<1"]},
         covariates=("nlr",),
     ),

@@ -91,8 +91,9 @@ BAD = [
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
         "estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
         "treatment, visits.\n"
-        "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
-        "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
+        "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
+        "below_limit, centre, date_order, derived, drop_missing, entry, event, missing, never, "
+        "origin, patient, start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
         "draws, engine, seed, target_accept, tune.",
         {"[modifier]": "[modifer]", "event =": "evnt =", "draws =": "draw ="},

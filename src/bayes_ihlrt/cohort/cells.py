@@ -57,6 +57,12 @@ class Cells:
             return np.isnan(self.numbers)
         return absent(self.text)
 
+    def rows(self, keep: NDArray[np.bool_]) -> "Cells":
+        """Return some of the rows."""
+        return Cells(
+            self.kind, self.numbers[keep], self.text[keep] if len(self.text) else self.text
+        )
+
     @property
     def unreadable(self) -> NDArray[np.bool_]:
         """Whether each cell holds something that is not a number, shape (rows,)."""
@@ -68,8 +74,8 @@ def read_cells(values: object) -> Cells:
 
     Parameters
     ----------
-    values : array-like or pyarrow array
-        One-dimensional values.
+    values : array-like, pyarrow array or Cells
+        One-dimensional values; cells that were read already are returned.
 
     Returns
     -------
@@ -82,6 +88,8 @@ def read_cells(values: object) -> Cells:
     >>> cells.numbers.tolist(), cells.unreadable.tolist()
     ([12.0, 3.5, nan, nan], [False, False, False, True])
     """
+    if isinstance(values, Cells):
+        return values
     array = _as_arrow(values)
     if pa.types.is_null(array.type):
         return _numeric(np.full(len(array), np.nan))
@@ -113,6 +121,8 @@ def read_labels(values: object) -> NDArray[np.object_]:
     >>> read_labels([7.0, None, 8.0]).tolist()
     ['7', None, '8']
     """
+    if isinstance(values, Cells):
+        return values.text
     array = _as_arrow(values)
     if pa.types.is_floating(array.type) and _whole(array):
         array = pc.cast(array, pa.int64())

@@ -15,9 +15,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import absent, number_labels, read_cells
+from bayes_ihlrt.cohort.cells import Cells, absent, number_labels, read_cells
 from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
+from bayes_ihlrt.cohort.meaning import (
+    names_present,
+    origin_days,
+    plain_data,
+    source_columns,
+    understood,
+)
 from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
@@ -221,6 +228,7 @@ def attach_visits(
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
+    who["origin"] = origin_days(table, data)
     if isinstance(rows, Path):
         return full, load_visits(rows / str(spec.file), spec, data=data, **who)
     return full, Visits.from_frame(rows, spec, data=data, **who)
@@ -278,6 +286,8 @@ def complete_cases(
 
 
 def _rows(values: object, keep: NDArray[np.bool_]) -> Any:
+    if isinstance(values, Cells):
+        return values.rows(keep)
     if isinstance(values, pa.Array | pa.ChunkedArray):
         # Not by `pyarrow.array`, which imports pandas.
         bits = pa.py_buffer(np.packbits(keep, bitorder="little"))
@@ -404,8 +414,8 @@ class Cohort:
             With every fault of the data.
         """
         about = dict(attrs or {})
-        asked = requested_columns(data, treatment=treatment, covariates=covariates)
-        wanted = [*asked, *switch_columns(visits)]
+        needed = _needed(data, treatment, covariates, visits)
+        wanted = source_columns(data, needed)
         table = read_frame(frame, wanted=wanted, subject=str(about.get("name", "data frame")))
         return _checked(
             table,
@@ -501,10 +511,11 @@ def load_cohort(
     >>> load_cohort("heart", data, transplant, covariates=["age", "surgery"])
     Cohort(103 patients, 172 rows, 75 events, 1049.8 person-months; columns: ...)
     """
-    asked = requested_columns(data, treatment=treatment, covariates=covariates)
-    labels = [column for column in (data.patient, data.centre) if column is not None]
+    needed = _needed(data, treatment, covariates, visits)
+    named = [column for column in (data.patient, data.centre) if column is not None]
+    labels = [data.aliases.get(column, column) for column in named]
     path, attrs = find_data(source)
-    table = read_csv(path, wanted=[*asked, *switch_columns(visits)], labels=labels)
+    table = read_csv(path, wanted=source_columns(data, needed), labels=labels)
     return _checked(
         table,
         data,
@@ -516,8 +527,21 @@ def load_cohort(
     )
 
 
+def _needed(
+    data: DataSpec,
+    treatment: TreatmentSpec | None,
+    covariates: Sequence[str],
+    visits: VisitsSpec | None,
+) -> dict[str, str]:
+    """Columns of the analysis, with what each is needed as."""
+    asked = requested_columns(plain_data(data), treatment=treatment, covariates=covariates)
+    for column in switch_columns(visits):
+        asked.setdefault(column, "[visits] switches")
+    return asked
+
+
 def _checked(
-    table: Table,
+    given: Table,
     data: DataSpec,
     *,
     treatment: TreatmentSpec | None,
@@ -526,13 +550,18 @@ def _checked(
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
 ) -> Cohort:
+    spec, rows = visits
+    kept = baseline_covariates(covariates, names_present(given, data), visits=spec)
+    needed = _needed(data, treatment, kept, spec)
+    table, faults = understood(given, data, needed=needed, treatment=treatment, visits=spec)
     numbers = number_patients(table, data.patient)
     if identifiers is Identifiers.NOWHERE:
         table, numbers = replace(table, numbers=numbers), {}
-    spec, rows = visits
-    kept = baseline_covariates(covariates, table.names, visits=spec)
     table, dropped = complete_cases(table, data, covariates=kept)
-    columns = validated_columns(table, data, treatment=treatment, covariates=kept)
+    plain = plain_data(data)
+    columns = validated_columns(
+        table, plain, treatment=treatment, covariates=kept, understood=faults
+    )
     full, found = attach_visits(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )

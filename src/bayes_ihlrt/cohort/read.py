@@ -19,6 +19,7 @@ from bayes_ihlrt.cohort.cells import (
     read_cells,
     read_labels,
 )
+from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
@@ -211,6 +212,9 @@ class _Reader:
         )
         comma = decimal_commas(found.text[rows[:LISTED]].tolist())
         remedy = self._readable(role, date=date, comma=comma)
+        beyond = [limit_of(cell) is not None for cell in found.text[rows].tolist()]
+        if role is Role.COVARIATE and all(beyond):
+            remedy = f"{BELOW_LIMIT}; or correct the cells"
         self.faults.append(Fault(f"column {column}", problem, remedy))
 
     def _readable(self, role: Role, *, date: bool, comma: bool) -> str:
@@ -236,6 +240,8 @@ class _Reader:
 def _meant_as_numbers(found: Cells) -> bool:
     """Return whether a column of text is one of numbers in which some are badly written."""
     unreadable = found.unreadable
+    if any(limit_of(cell) is not None for cell in found.text[unreadable].tolist()):
+        return True
     if 2 * int(unreadable.sum()) < int(np.sum(~found.missing)):
         return True
     return decimal_commas(list(dict.fromkeys(found.text[unreadable].tolist())))
@@ -318,6 +324,7 @@ def validated_columns(
     *,
     treatment: TreatmentSpec | None,
     covariates: Sequence[str],
+    understood: Sequence[Fault] = (),
 ) -> dict[str, NDArray[Any]]:
     """Check a table and return the cohort's columns, times in months.
 
@@ -331,6 +338,8 @@ def validated_columns(
         The treatment.
     covariates : sequence of str
         Columns to keep under their own names.
+    understood : sequence of Fault
+        What was found in making the columns plain; told together with the rest.
 
     Returns
     -------
@@ -343,7 +352,7 @@ def validated_columns(
         With every fault that was found.
     """
     asked = requested_columns(data, treatment=treatment, covariates=covariates)
-    faults = table_faults(table, asked)
+    faults = [*understood, *table_faults(table, asked)]
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)

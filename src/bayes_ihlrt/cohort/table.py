@@ -41,6 +41,8 @@ class Table:
         Number of rows.
     numbers : mapping of str to str or None
         What patients are called instead of their identifiers; see `identifiers.patient_labels`.
+    notes : tuple of str
+        What was recognised and done in reading it.
     """
 
     subject: str
@@ -48,6 +50,7 @@ class Table:
     columns: Mapping[str, Any]
     n_rows: int
     numbers: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_csv(path: Path, *, wanted: Collection[str], labels: Collection[str]) -> Table:

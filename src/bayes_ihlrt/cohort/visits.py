@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells, sorting_rows
 from bayes_ihlrt.cohort.identifiers import patient_labels
+from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
 from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
@@ -103,6 +104,16 @@ def read_visits(
     order = np.lexsort((time, who))
     order = order[~passed[order]]
     return _masked({name: values[order] for name, values in found.items()}, spec, known, who[order])
+
+
+def _plain(
+    table: Table, spec: VisitsSpec, data: DataSpec, origin: Mapping[str, float] | None
+) -> Table:
+    needed = visit_columns(data, spec)
+    plain, faults = understood_visits(table, data, spec, needed=needed, origin=origin)
+    if faults:
+        raise DataError(table.subject, faults)
+    return plain
 
 
 def unreadable(column: str, found: Cells, patient: NDArray[np.object_]) -> list[Fault]:
@@ -300,6 +311,7 @@ class Visits:
         treatment: str | None = None,
         dropped: Collection[str] = (),
         numbers: Mapping[str, str] | None = None,
+        origin: Mapping[str, float] | None = None,
     ) -> "Visits":
         """Check a data frame, or a mapping of arrays, with one row a visit.
 
@@ -319,6 +331,8 @@ class Visits:
             Patients who were left out of the cohort: their visits are passed over.
         numbers : mapping of str to str, optional
             What the cohort calls its patients, by their identifiers in `frame`.
+        origin : mapping of str to float, optional
+            Day number of time zero, by patient, where times may be dates.
 
         Returns
         -------
@@ -331,8 +345,9 @@ class Visits:
             With every fault of the visits: unknown patients; times that are missing, out of
             order, before entry or after the end of follow-up; values that are not numbers.
         """
-        table = read_frame(frame, wanted=visit_columns(data, spec), subject="visits")
-        table = replace(table, numbers=numbers)
+        wanted = source_columns(data, visit_columns(data, spec), with_origin=False)
+        table = read_frame(frame, wanted=wanted, subject="visits")
+        table = _plain(replace(table, numbers=numbers), spec, data, origin)
         known = follow_up(cohort, treatment)
         columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
         return cls(columns, spec.switches, spec.every, spec.starts)
@@ -390,6 +405,7 @@ def load_visits(
     treatment: str | None = None,
     dropped: Collection[str] = (),
     numbers: Mapping[str, str] | None = None,
+    origin: Mapping[str, float] | None = None,
 ) -> Visits:
     """Read and check a CSV file with one row a visit.
 
@@ -409,6 +425,8 @@ def load_visits(
         Patients who were left out of the cohort: their visits are passed over.
     numbers : mapping of str to str, optional
         What the cohort calls its patients, by their identifiers in the file.
+    origin : mapping of str to float, optional
+        Day number of time zero, by patient, where times may be dates.
 
     Returns
     -------
@@ -420,8 +438,10 @@ def load_visits(
     DataError
         The file cannot be read, or with every fault of the visits.
     """
-    table = read_csv(Path(path), wanted=visit_columns(data, spec), labels=[data.patient])
-    table = replace(table, numbers=numbers)
+    wanted = source_columns(data, visit_columns(data, spec), with_origin=False)
+    labels = [data.aliases.get(data.patient, data.patient)]
+    table = read_csv(Path(path), wanted=wanted, labels=labels)
+    table = _plain(replace(table, numbers=numbers), spec, data, origin)
     known = follow_up(cohort, treatment)
     columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
     return Visits(columns, spec.switches, spec.every, spec.starts)

@@ -9,6 +9,17 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, TimeUnit
+from bayes_ihlrt.spec.values import (
+    BelowLimit,
+    Code,
+    Codes,
+    ColumnName,
+    DateOrder,
+    Derived,
+    Event,
+    EventSpec,
+    parse_comparison,
+)
 
 RESERVED_NAMES: Final = frozenset(
     {
@@ -19,7 +30,6 @@ RESERVED_NAMES: Final = frozenset(
 )
 """Names of the package's own columns, which no treatment or covariate may carry."""
 
-ColumnName = Annotated[str, Field(min_length=1)]
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -65,7 +75,10 @@ class DataSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     patient: ColumnName = Field(description="Column with the patient's identifier.")
-    event: ColumnName = Field(description="Column with 1 = event, 0 = censored.")
+    event: Event = Field(
+        description="Column with 1 = event, 0 = censored; or the value that means the event: "
+        "{ column = 'Status', value = 'dead' }, or `values` with several."
+    )
     time: ColumnName | None = Field(
         default=None, description="Column with the time from time zero to event or censoring."
     )
@@ -93,8 +106,42 @@ class DataSpec(BaseModel):
     )
     units: dict[ColumnName, str] = Field(
         default_factory=dict,
-        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; "
-        "its values are then checked for plausibility.",
+        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; its values are then "
+        "checked for plausibility. Of a column with times: its own unit instead of `time_unit`.",
+    )
+    origin: ColumnName | None = Field(
+        default=None,
+        description="Column with the date of time zero; every time may then be a calendar date, "
+        "and counts from it.",
+    )
+    date_order: DateOrder | None = Field(
+        default=None,
+        description="Order of day and month in dates such as 03/04/2021, which may be read in two "
+        "ways.",
+    )
+    missing: Codes = Field(
+        default=(),
+        description="Cells that mean 'not known', e.g. ['n.d.', '999']; or by column: "
+        "{ crp = ['999'] }.",
+    )
+    never: tuple[Code, ...] = Field(
+        default=(),
+        description="Cells of the start of treatment, or of a switch, that mean 'never'; empty "
+        "cells do.",
+    )
+    below_limit: BelowLimit | None = Field(
+        default=None,
+        description="Number that stands for a value below the limit of detection such as <2.0; "
+        "without it such cells are faults. Values above a limit (>1000) are taken as the limit.",
+    )
+    aliases: dict[ColumnName, ColumnName] = Field(
+        default_factory=dict,
+        description="Short names by which formulas call columns, e.g. { nlr = 'NLR (day 0)' }.",
+    )
+    derived: dict[ColumnName, Derived] = Field(
+        default_factory=dict,
+        description="Columns that are computed: a comparison, e.g. afp_high = 'AFP >= 400', or a "
+        "score from its parts, e.g. albi = { albumin = 'Albumin (g/L)', bilirubin = ... }.",
     )
 
     @property
@@ -106,7 +153,13 @@ class DataSpec(BaseModel):
     def roles(self) -> dict[str, str]:
         """Columns by role, e.g. ``{"patient": "id", "time": "os_months", "event": "death"}``."""
         names = ("patient", "time", "start", "stop", "entry", "event", "centre")
-        return {role: column for role in names if (column := getattr(self, role)) is not None}
+        found = {role: getattr(self, role) for role in names} | {"event": self.event_column}
+        return {role: column for role, column in found.items() if column is not None}
+
+    @property
+    def event_column(self) -> str:
+        """Column that tells whether the event happened."""
+        return self.event.column if isinstance(self.event, EventSpec) else self.event
 
     @model_validator(mode="after")
     def _one_form_of_follow_up(self) -> Self:
@@ -134,6 +187,26 @@ class DataSpec(BaseModel):
                     f"each role needs a column of its own"
                 )
             seen[column] = role
+        if self.origin in seen:
+            raise ValueError(
+                f"`origin` and `{seen[self.origin]}` both name the column '{self.origin}'; "
+                "each role needs a column of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _computed_from_others(self) -> Self:
+        both = sorted({*self.aliases} & {*self.derived})
+        if both:
+            raise ValueError(f"found among `aliases` and `derived`: {', '.join(both)}; keep one")
+        for name, rule in self.derived.items():
+            if isinstance(rule, str) and parse_comparison(rule) is None:
+                raise ValueError(
+                    f"`derived`, {name}: '{rule}' is not a comparison of a column with a number or "
+                    "a word, such as 'AFP (ng/mL) >= 400' or 'Sex == female'"
+                )
+        if self.origin is None and self.date_order is not None:
+            raise ValueError("`date_order` is of dates, and there is no `origin`: add it")
         return self
 
 
