@@ -551,24 +551,25 @@ FILES = [
     ),
     (
         "semicolons",
-        b"id;months;death\nP1;12,5;1\n",
+        b"id;months;death\nP1;1,234;1\n",
         "cohort.csv: 1 fault\n"
-        "  - the first line: its column names are separated by semicolons. Save the file with "
-        "commas between the columns and points in decimal numbers.",
+        "  - column months: '1,234' could be 1.234 (a decimal comma) or 1234 (a comma after the "
+        'thousands). Write decimal = "," into [data] for the first reading, decimal = "." for the '
+        "second.",
     ),
     (
         "a spreadsheet",
         b"PK\x03\x04\x14\x00",
         "cohort.csv: 1 fault\n"
-        "  - the file: it is a spreadsheet, not a CSV file. Open it in the spreadsheet program "
-        "and save it as 'CSV UTF-8 (comma delimited)'.",
+        "  - the file: it is a damaged spreadsheet or zip archive. Copy it again.",
     ),
     (
         "another encoding",
-        "id,months,death\nM\u00fcller,12,1\n".encode("latin-1"),
+        "id,months,death\n\u0418\u0432\u0430\u043d,12,1\n".encode("windows-1251"),
         "cohort.csv: 1 fault\n"
-        "  - the file: its text is not encoded in UTF-8. Save it as 'CSV UTF-8' in the "
-        "spreadsheet program.",
+        "  - the file: its text is not encoded in UTF-8, and the letters are not those of "
+        "Windows-1252 either. Save it as 'CSV UTF-8', or state its encoding in [data], for "
+        "instance encoding = 'windows-1251' or 'mac-roman'.",
     ),
     (
         "ragged lines",

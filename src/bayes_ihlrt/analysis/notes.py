@@ -267,12 +267,12 @@ def analysis_notes(
     -------
     tuple of str
         Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
-        patients left out, few events or none in an arm, extrapolation (horizons, start of
-        treatment, modifier), where the main effect is read, delayed entry, slopes of groups that
-        are taken as uncorrelated.
+        how files were read, patients left out, few events or none in an arm, extrapolation
+        (horizons, start of treatment, modifier), where the main effect is read, delayed entry,
+        slopes of groups that are taken as uncorrelated.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
-    notes += _left_out(cohort, rows)
+    notes += [*cohort.notes, *_left_out(cohort, rows)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 """Cells that mean "not known". "None" is not one of them: it is a category, as in ascites."""
 
+_WHOLE: Final = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
 _MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + ")$"
 # Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
@@ -104,7 +105,9 @@ def read_cells(values: object) -> Cells:
 
 
 def read_labels(values: object) -> NDArray[np.object_]:
-    """Read a column of identifiers as text, so that 7 and 7.0 are the same patient.
+    """Read a column of identifiers as text, so that 7, 7.0 and "7.0" are the same patient.
+
+    What begins with a zero stays as it is: ``007`` is not 7.
 
     Parameters
     ----------
@@ -126,7 +129,12 @@ def read_labels(values: object) -> NDArray[np.object_]:
     array = _as_arrow(values)
     if pa.types.is_floating(array.type) and _whole(array):
         array = pc.cast(array, pa.int64())
-    return _as_text(array)
+    return np.array(_replaced(_trimmed(array)), dtype=object)
+
+
+def _replaced(text: Any) -> list[Any]:
+    """Return texts in which whole numbers have no decimal places."""
+    return list(pc.replace_substring_regex(text, _WHOLE, r"\1").to_pylist())
 
 
 def absent(text: NDArray[np.object_]) -> NDArray[np.bool_]:

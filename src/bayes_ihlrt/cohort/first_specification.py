@@ -6,29 +6,17 @@ from typing import Final
 from bayes_ihlrt.cohort.recognise import OPEN, Guess, Recognised
 
 _EVENTS_A_TERM: Final = 10
-_BASELINE: Final = tuple(
-    [
-        "albi",
-        "afp_high",
-        "age",
-        "ecog",
-        "ps",
-        "child_pugh",
-        "bclc",
-        "crp",
-        "sex",
-        "gender",
-        "female",
-        "male",
-        "etiology",
-        "aetiology",
-        "cirrhosis",
-    ]
+_BASELINE: Final = (
+    *("albi", "afp_high", "age", "ecog", "ps", "child_pugh", "bclc", "crp"),
+    *("sex", "gender", "female", "male", "etiology", "aetiology", "cirrhosis"),
 )
 """Covariates that are known at time zero by their names, the first to be proposed first."""
 _AFP: Final = re.compile(r"\bafp\b.*[(\[]\s*(ng/ml|[u\xb5\u03bc]g/l)\s*[)\]]", re.IGNORECASE)
 _NOT_A_NAME: Final = frozenset(
-    "date datum start begin of first time months month days day weeks years the at to no nr".split()  # noqa: SIM905
+    {
+        *("date", "datum", "start", "begin", "of", "first", "time", "the", "at", "to", "no", "nr"),
+        *("months", "month", "days", "day", "weeks", "years"),
+    }
 )
 
 

@@ -6,7 +6,7 @@ computed. Columns that no such rule concerns are left as they are. What was done
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from bayes_ihlrt.cohort.derived import computed_column, parts_of
 from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.messages import are, counted, enumerated, patients, share
+from bayes_ihlrt.cohort.several_starts import separate_starts
 from bayes_ihlrt.cohort.table import Table
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
@@ -129,8 +130,8 @@ def understood(
         kinds[data.centre] = _CENTRE
     if visits is not None:
         kinds |= dict.fromkeys(visits.switches.values(), _START)
-    if treatment is not None and treatment.start is not None:
-        kinds[treatment.start] = _START
+    if treatment is not None:
+        kinds |= dict.fromkeys(treatment.starts, _START)
     return _Meaning(Given(table, data), kinds).table(needed)
 
 
@@ -224,7 +225,9 @@ class _Meaning:
     given: Given
     kinds: Mapping[str, str]
     zero: Floats | None = None
-    dated: dict[str, Cells] = field(default_factory=dict)
+    dated: dict[str, tuple[str, Cells]] = field(default_factory=dict)
+    """Columns of dates by what messages call them, with the name of each; several are of one
+    column where its cells hold several times."""
 
     def table(self, needed: Mapping[str, str]) -> tuple[Table, list[Fault]]:
         given = self.given
@@ -234,10 +237,10 @@ class _Meaning:
             columns.pop(name, None)
             if found is not None:
                 columns[name] = found
-        columns |= self._since_zero()
-        for name in self.dated:
-            if not isinstance(columns.get(name), Cells):
-                columns.pop(name, None)
+        for name, since in self._since_zero(columns).items():
+            columns.pop(name, None)
+            if since is not None:
+                columns[name] = since
         # A column that is at fault here is not also said not to be there.
         before = given.table.names
         names = (*before, *(name for name in needed if self._made(name) and name not in before))
@@ -315,10 +318,31 @@ class _Meaning:
         given, data, source = self.given, self.given.data, self.given.source(name)
         unit = data.units.get(name, data.units.get(source))
         never = data.never if starts else ()
-        codes = given.codes(name)
-        if data.origin is None and not (codes or never) and unit is None:
+        if data.origin is None and not (given.codes(name) or never) and unit is None:
             return raw
-        found = given.without(name, read_cells(raw), never, "never")
+        if unit is not None and unit not in list(TimeUnit):
+            problem = f"'{unit}' is not a unit of time"
+            fault = Fault(f"[data] units, {source}", problem, nearest(unit, tuple(TimeUnit)))
+            given.faults.append(fault)
+            return None
+        per = 1.0 if unit is None else TimeUnit(unit).months / data.time_unit.months
+        parts = separate_starts(raw) if starts else [raw]
+        if len(parts) == 1:
+            return self._one_time(name, source, read_cells(raw), starts=starts, per=per)
+        made = [
+            self._one_time(name, f"{source}, time {i}", read_cells(part), starts=True, per=per)
+            for i, part in enumerate(parts, 1)
+        ]
+        whole = [part for part in made if part is not None]
+        return None if len(whole) < len(made) else _first(whole)
+
+    def _one_time(
+        self, name: str, label: str, cells: Cells, *, starts: bool, per: float
+    ) -> Cells | None:
+        """One time a row; where they are dates, no time yet."""
+        given, data = self.given, self.given.data
+        found = given.without(name, cells, data.never if starts else (), "never")
+        codes = given.codes(name)
         unknown = np.flatnonzero(coded_cells(found, codes) & starts)
         if len(unknown):
             problem = f"{share(len(unknown), len(found.missing), 'value')} {are(len(unknown))} a "
@@ -326,56 +350,49 @@ class _Meaning:
             problem += "cell means 'never'"
             remedy = "Name the code in [data] never if these were never treated; otherwise leave "
             remedy += "these patients out of the data"
-            given.faults.append(Fault(f"column {source}", problem, remedy))
+            given.faults.append(Fault(f"column {label}", problem, remedy))
             return None
         found = given.without(name, found, codes, "not known")
         dates = found.kind is CellKind.DATE or looks_like_dates(found)
         if dates and (self.zero is not None or data.origin is not None):
-            self.dated[name] = found
-            return raw
-        if unit is None:
-            return found
-        if unit not in list(TimeUnit):
-            problem = f"'{unit}' is not a unit of time"
-            fault = Fault(f"[data] units, {source}", problem, nearest(unit, tuple(TimeUnit)))
-            given.faults.append(fault)
-            return None
-        share_ = TimeUnit(unit).months / data.time_unit.months
-        return Cells(found.kind, found.numbers * share_, found.text)
+            self.dated[label] = (name, found)
+            return Cells(CellKind.NUMBER, np.full(len(found.missing), np.nan), _NOTHING)
+        return Cells(found.kind, found.numbers * per, found.text)
 
-    def _since_zero(self) -> dict[str, Cells]:
+    def _since_zero(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of dates as times since time zero, once every column was looked at."""
         given, data, zero = self.given, self.given.data, self.zero
         if data.origin is None or (zero is not None and not self.dated):
             return {}
-        dated = dict(self.dated)
+        dated = {label: found for label, (_, found) in self.dated.items()}
+        origin = given.source(data.origin)
         if zero is None:
             raw = given.raw(data.origin, "[data] origin")
             if raw is None:
-                return {}
-            dated[data.origin] = given.cells(data.origin, raw)
-        # Messages name the columns as the file does.
-        days, faults, notes = read_dates(
-            {given.source(name): found for name, found in dated.items()},
-            data.date_order,
-            patient=given.patient,
-        )
+                return self._withheld()
+            dated[origin] = given.cells(data.origin, raw)
+        days, faults, notes = read_dates(dated, data.date_order, patient=given.patient)
         given.faults += faults
         given.notes += notes
-        made = {}
+        made: dict[str, Any] = {}
         if zero is None:
-            source = given.source(data.origin)
-            zero = days.pop(source)
-            if self._origin_at_fault(source, dated.pop(data.origin), zero, faults):
-                return {}
+            zero = days[origin]
+            if self._origin_at_fault(origin, dated[origin], zero, faults):
+                return self._withheld()
             made[data.origin] = Cells(CellKind.NUMBER, zero, _NOTHING)
         wrong = {fault.where for fault in faults}
         per_unit = data.time_unit.months * DAYS_PER_MONTH
-        for name in dated:
-            source = given.source(name)
-            if f"column {source}" not in wrong:
-                made[name] = Cells(CellKind.NUMBER, (days[source] - zero) / per_unit, _NOTHING)
+        for label, (name, _) in self.dated.items():
+            if f"column {label}" in wrong:
+                made[name] = None
+            elif made.get(name, columns[name]) is not None:
+                since = Cells(CellKind.NUMBER, (days[label] - zero) / per_unit, _NOTHING)
+                made[name] = _first([made.get(name, columns[name]), since])
         return made
+
+    def _withheld(self) -> dict[str, Any]:
+        """Columns of dates that cannot be times, for a fault that is told."""
+        return dict.fromkeys(name for name, _ in self.dated.values())
 
     def _origin_at_fault(
         self, source: str, found: Cells, zero: Floats, faults: list[Fault]
@@ -398,6 +415,15 @@ class _Meaning:
             self.given.faults.append(Fault(f"column {source}", problem, remedy))
         known = any(fault.where == f"column {source}" for fault in faults)
         return known or bool(len(rows)) or bool(differ)
+
+
+def _first(parts: Sequence[Cells]) -> Cells:
+    """The first of several times of each row; what cannot be read is told as it is."""
+    unread = [part for part in parts if part.unreadable.any()]
+    if unread:
+        return unread[0]
+    numbers = np.fmin.reduce([part.numbers for part in parts])
+    return Cells(CellKind.NUMBER, numbers, _NOTHING)
 
 
 def _folded(text: str) -> str:

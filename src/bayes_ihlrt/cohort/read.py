@@ -32,6 +32,7 @@ from bayes_ihlrt.cohort.rules import (
     check_time_unit,
     check_times,
 )
+from bayes_ihlrt.cohort.several_starts import first_start, separate_starts
 from bayes_ihlrt.cohort.table import Table, table_faults
 from bayes_ihlrt.cohort.therapy import check_treatment
 from bayes_ihlrt.errors import DataError, Fault
@@ -82,19 +83,19 @@ def read_raw(
     """
     named = named_columns(data, treatment)
     columns = table.columns
-    patient, unnamed = _patients(table, named[Role.PATIENT])
+    patient, unnamed = _patients(table, data.patient)
     reader = _Reader(patient, data.time_unit.value, [])
-    if named[Role.PATIENT] in columns:
-        reader.note_unidentified(named[Role.PATIENT], unnamed)
+    if data.patient in columns:
+        reader.note_unidentified(data.patient, unnamed)
     raw = RawCohort(
         data=data,
         treatment=treatment,
         patient=patient,
         identified=not unnamed.any(),
         numbers={
-            role: reader.numbers(role, column, columns[column])
-            for role, column in named.items()
-            if role not in {Role.PATIENT, Role.CENTRE} and column in columns
+            role: reader.role(role, {column: columns[column] for column in given})
+            for role, given in named.items()
+            if role not in {Role.PATIENT, Role.CENTRE} and columns.keys() >= set(given)
         },
         centre=reader.centre(data.centre, columns),
         covariates={
@@ -129,6 +130,19 @@ class _Reader:
     patient: Labels
     time_unit: str
     faults: list[Fault]
+
+    def role(self, role: Role, columns: Mapping[str, object]) -> Floats:
+        """Read the column of a role; of several treatments the first counts."""
+        if role is not Role.TREATMENT_START:
+            ((column, values),) = columns.items()
+            return self.numbers(role, column, values)
+        return first_start(
+            [
+                self.numbers(role, column, part)
+                for column, values in columns.items()
+                for part in separate_starts(values)
+            ]
+        )
 
     def numbers(self, role: Role, column: str, values: object) -> Floats:
         found = read_cells(values)
@@ -309,7 +323,8 @@ def requested_columns(
     """
     requested = {
         column: _FIELDS.get(role, f"[data] {role.value}")
-        for role, column in named_columns(data, treatment).items()
+        for role, columns in named_columns(data, treatment).items()
+        for column in columns
     }
     for name in covariates:
         requested.setdefault(name, "a covariate")

@@ -310,7 +310,8 @@ def check_names(
     covariate os: the column is [data] time. Leave it out: neither the outcome nor the identifier
     can be a predictor.
     """
-    roles = {column: role for role, column in named_columns(data, treatment).items()}
+    named = named_columns(data, treatment)
+    roles = {column: role for role, columns in named.items() for column in columns}
     faults = {}
     for name in covariates:
         role = roles.get(name)

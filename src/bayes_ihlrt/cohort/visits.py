@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells, sorting_rows
+from bayes_ihlrt.cohort.delimited import Wanted
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
+from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
-from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
+from bayes_ihlrt.cohort.table import Table, read_frame, table_faults
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.names import StartRule
 from bayes_ihlrt.spec.data import DataSpec, VisitsSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
+    from bayes_ihlrt.cohort.table import Frame
 
 
 _UNKNOWN = -1
@@ -259,6 +260,8 @@ class Visits:
         Months between decisions on treatment; None where it is decided at the visits.
     starts : StartRule
         Which visit a start of treatment belongs to.
+    notes : tuple of str
+        How the file was read.
 
     Examples
     --------
@@ -275,6 +278,7 @@ class Visits:
     switches: Mapping[str, str] = field(default_factory=dict)
     every: float | None = None
     starts: StartRule = StartRule.AUTO
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -291,7 +295,8 @@ class Visits:
 
     def __reduce__(self) -> tuple[type["Visits"], tuple[Any, ...]]:
         """Pickle plain mappings: a read-only view cannot be pickled itself."""
-        return Visits, (dict(self.columns), dict(self.switches), self.every, self.starts)
+        plain = (dict(self.columns), dict(self.switches))
+        return Visits, (*plain, self.every, self.starts, self.notes)
 
     def __repr__(self) -> str:
         """Tell the size of the table and not its columns."""
@@ -303,7 +308,7 @@ class Visits:
     @classmethod
     def from_frame(
         cls,
-        frame: "pd.DataFrame | Mapping[str, ArrayLike]",
+        frame: "Frame",
         spec: VisitsSpec,
         *,
         data: DataSpec,
@@ -317,7 +322,7 @@ class Visits:
 
         Parameters
         ----------
-        frame : DataFrame or mapping of str to array-like
+        frame : DataFrame of pandas or polars, pyarrow.Table, or mapping of str to array-like
             One row a visit, times in the unit of the data.
         spec : VisitsSpec
             Meaning of the columns.
@@ -407,7 +412,7 @@ def load_visits(
     numbers: Mapping[str, str] | None = None,
     origin: Mapping[str, float] | None = None,
 ) -> Visits:
-    """Read and check a CSV file with one row a visit.
+    """Read and check a file with one row a visit.
 
     Parameters
     ----------
@@ -438,10 +443,11 @@ def load_visits(
     DataError
         The file cannot be read, or with every fault of the visits.
     """
-    wanted = source_columns(data, visit_columns(data, spec), with_origin=False)
-    labels = [data.aliases.get(data.patient, data.patient)]
-    table = read_csv(Path(path), wanted=wanted, labels=labels)
+    sources = frozenset(source_columns(data, visit_columns(data, spec), with_origin=False))
+    labels = frozenset({data.aliases.get(data.patient, data.patient)})
+    wanted = Wanted(sources, labels=labels, numbers=sources)
+    table = read_file(Path(path), wanted, form=data.form.of_another_file)
     table = _plain(replace(table, numbers=numbers), spec, data, origin)
     known = follow_up(cohort, treatment)
     columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
-    return Visits(columns, spec.switches, spec.every, spec.starts)
+    return Visits(columns, spec.switches, spec.every, spec.starts, table.notes)

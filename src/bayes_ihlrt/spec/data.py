@@ -9,6 +9,16 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, TimeUnit
+from bayes_ihlrt.spec.files import (
+    SEPARATORS,
+    Decimal,
+    Encoding,
+    FileForm,
+    HeaderLine,
+    Parameter,
+    Separator,
+    Sheet,
+)
 from bayes_ihlrt.spec.values import (
     BelowLimit,
     Code,
@@ -40,6 +50,12 @@ def _one_or_several(value: Any) -> str:
 Landmark = Annotated[
     Annotated[Months, Tag("one")]
     | Annotated[tuple[Months, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+Columns = Annotated[
+    Annotated[ColumnName, Tag("one")]
+    | Annotated[tuple[ColumnName, ...], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]
 
@@ -143,6 +159,18 @@ class DataSpec(BaseModel):
         description="Columns that are computed: a comparison, e.g. afp_high = 'AFP >= 400', or a "
         "score from its parts, e.g. albi = { albumin = 'Albumin (g/L)', bilirubin = ... }.",
     )
+    separator: Separator = None
+    decimal: Decimal = None
+    encoding: Encoding = None
+    sheet: Sheet = None
+    header_line: HeaderLine = None
+    parameter: Parameter = None
+
+    @property
+    def form(self) -> FileForm:
+        """How the data file is written, as far as it is stated."""
+        separator = None if self.separator is None else SEPARATORS[self.separator]
+        return FileForm(separator, self.decimal, self.encoding, self.sheet, self.header_line)
 
     @property
     def one_row_a_patient(self) -> bool:
@@ -230,9 +258,10 @@ class TreatmentSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Name of the treatment's term in formulas and results.")
-    start: ColumnName | None = Field(
+    start: Columns | None = Field(
         default=None,
-        description="Column with the time of first treatment, in `time_unit`; empty = never.",
+        description="Column with the time of first treatment, in `time_unit`; empty = never. "
+        "A list of columns, one a treatment: the smallest time is the start.",
     )
     column: ColumnName | None = Field(
         default=None,
@@ -299,6 +328,13 @@ class TreatmentSpec(BaseModel):
                 "for treatment that starts later keep `start` and choose another design"
             )
         return self
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The columns with times of treatment, one or several; empty for a 0/1 column."""
+        if self.start is None:
+            return ()
+        return self.start if isinstance(self.start, tuple) else (self.start,)
 
     @property
     def landmarks(self) -> tuple[float, ...]:
