@@ -28,6 +28,7 @@ from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
+from bayes_ihlrt.spec.catalogue import find_specification
 from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import Term, parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded_months, time_zero
@@ -385,6 +386,42 @@ def read_inputs(
             both = [*found.faults, *error.faults]
             raise SpecificationError(f"{name} and {error.subject}", both) from None
     raise SpecificationError(name, found.faults)
+
+
+def data_source(spec: str | Path, data: str | None) -> str | Path:
+    """Return the data of an analysis: as named, or as its specification says.
+
+    Parameters
+    ----------
+    spec : str or Path
+        TOML file, or name of a packaged specification.
+    data : str or None
+        Data file, or name of a packaged data set, if it is named.
+
+    Returns
+    -------
+    str or Path
+        The same, or ``[data] file``, which is relative to the specification.
+
+    Raises
+    ------
+    SpecificationError
+        Neither names the data; with the faults of the specification.
+
+    Examples
+    --------
+    >>> data_source("heart", "heart")
+    'heart'
+    """
+    if data is not None:
+        return data
+    name, found = read_file(spec)
+    table = found.tables.get("data")
+    if table is not None and table.file is not None:
+        return find_specification(spec).parent / str(table.file)
+    remedy = "Add --data FILE, or write file = ... in [data], relative to the specification"
+    faults = [*found.faults, Fault("[data] file", "no data are named", remedy)]
+    raise SpecificationError(name, faults)
 
 
 def read_cohort(

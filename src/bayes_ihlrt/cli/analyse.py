@@ -60,7 +60,7 @@ else:
 @app.command()
 def fit(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     seed: Seed = None,
@@ -149,7 +149,7 @@ def _fit(
 @app.command()
 def check(
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     seed: Seed = None,
     quiet: Quiet = False,
@@ -172,7 +172,7 @@ def check(
 @app.command()
 def diagnose(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     observed_from: Annotated[
@@ -196,7 +196,8 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             report_files.check_folder(out, overwrite=overwrite)
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
-        entry = _entry(read, data, observed_from, where)
+        source = analysis_check.data_source(spec, data)
+        entry = _entry(read, source, observed_from, where)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
@@ -213,7 +214,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
 
 
 def _entry(
-    spec: "AnalysisSpec", data: str, column: str | None, where: Identifiers
+    spec: "AnalysisSpec", data: "str | Path", column: str | None, where: Identifiers
 ) -> dict[str, float] | None:
     if column is None:
         return None

@@ -30,10 +30,15 @@ def where(*, keep: bool) -> Identifiers:
 
 
 def read(
-    spec: str, data: str, seed: int | None, *, identifiers: Identifiers = Identifiers.NOWHERE
+    spec: str,
+    data: "str | None",
+    seed: int | None,
+    *,
+    identifiers: Identifiers = Identifiers.NOWHERE,
 ) -> "tuple[AnalysisSpec, Cohort]":
     """Return specification and cohort, with the seed of the command line where it has one."""
-    found, cohort = analysis_check.read_inputs(spec, data, identifiers=identifiers)
+    source = analysis_check.data_source(spec, data)
+    found, cohort = analysis_check.read_inputs(spec, source, identifiers=identifiers)
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})

@@ -237,7 +237,7 @@ def _numeric(numbers: NDArray[np.float64]) -> Cells:
 
 def _as_arrow(values: object) -> Any:
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values
+        return plain_array(values)
     try:
         array = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -245,7 +245,27 @@ def _as_arrow(values: object) -> Any:
         items = np.asarray(values, dtype=object)
         texts = [None if _is_nothing(item) else str(item) for item in items]
         array = pa.array(texts, type=pa.string())
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return plain_array(array)
+
+
+def plain_array(array: Any) -> Any:
+    """Return an Arrow array without categories, and with text of the usual kind.
+
+    Parameters
+    ----------
+    array : pyarrow array
+        Of any type.
+
+    Returns
+    -------
+    pyarrow array
+        The same values.
+    """
+    if pa.types.is_dictionary(array.type):
+        if str(array.type.value_type) == "string_view":
+            array = pc.cast(array, pa.dictionary(array.type.index_type, pa.string()))
+        array = pc.cast(array, array.type.value_type)
+    return pc.cast(array, pa.string()) if str(array.type) == "string_view" else array
 
 
 def _is_nothing(item: object) -> bool:

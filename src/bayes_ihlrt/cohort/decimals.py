@@ -202,7 +202,7 @@ def _judged(cells: Sequence[str], *, commas_between: bool) -> _Column:
     only: dict[str, str] = {}
     unclear: dict[str, str] = {}
     groups, numbers = False, 0
-    for cell in cells:
+    for cell in [part for several in cells for part in several.split("|")]:
         fitting = [mark for mark in MARK_WORDS if is_number(cell, mark)]
         numbers += bool(fitting)
         if not fitting or (COMMA not in cell and POINT not in cell):

@@ -35,6 +35,7 @@ from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.spec.files import SEPARATORS, FileForm
 
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SAMPLE: Final = 1 << 20
 _DECLARED: Final = re.compile(r'"?sep=([,;|\t])"?\s*\r?\n', re.IGNORECASE)
 
 
@@ -140,6 +141,9 @@ def _rows(text: str, separator: str) -> Iterator[Row]:
 
 def _first(text: str, separator: str, line: int | None) -> list[Row] | None:
     """Return the first rows, None where quotes are not closed."""
+    if line is None:
+        # Enough for the rows, and no copy of a large file for every separator that is tried.
+        text = text[:_SAMPLE]
     try:
         return list(islice(_rows(text, separator), max(SEARCHED, line or 0)))
     except csv.Error:

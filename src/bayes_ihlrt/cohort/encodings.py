@@ -100,6 +100,9 @@ def _stated(raw: bytes, encoding: str, *, marked: str | None, subject: str) -> T
         remedy = "Remove `encoding` from [data], or give the file that is meant"
         raise DataError(subject, [Fault("the file", problem, remedy)])
     try:
+        if name.startswith(("utf-16", "utf-32")) and b"\0" not in raw:
+            # Digits have zero bytes there; without any, other text becomes rare letters.
+            raise UnicodeDecodeError(name, raw, 0, 1, "no zero bytes")
         text = raw.decode("utf-8-sig" if name == "utf-8" else name)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1

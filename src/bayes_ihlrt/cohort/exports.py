@@ -191,9 +191,10 @@ def _unmergeable(
     for name in table.columns.keys() - free:
         filled = np.flatnonzero(~absent(read_labels(table.columns[name])) & again)
         if len(filled):
+            where_filled = counted(len(filled), "row that repeats", "rows that repeat")
             problem = (
-                f"it is filled in {counted(len(filled), 'row', 'rows')} that repeat an instrument "
-                f"of REDCap ({patients(patient, filled)}): which value counts is not known"
+                f"it is filled in {where_filled} an instrument of REDCap "
+                f"({patients(patient, filled)}): which value counts is not known"
             )
             faults.append(Fault(f"column {name}", problem, remedy))
     return sorted(faults, key=lambda fault: fault.where)

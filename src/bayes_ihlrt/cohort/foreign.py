@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from bayes_ihlrt.cohort.decimals import COMMA, with_point
+from bayes_ihlrt.cohort.decimals import COMMA, MARK_WORDS, with_point
 from bayes_ihlrt.cohort.delimited import Wanted, read_tidy
 from bayes_ihlrt.cohort.messages import LISTED, counted, enumerated, shown
 from bayes_ihlrt.cohort.rows import SEARCHED, Row, filled, find_header, matches, tidied
@@ -23,8 +23,11 @@ from bayes_ihlrt.spec.files import FileForm
 
 _EXTRA: Final = "files"
 _PROGRAMS: Final = {"sas7bdat": "SAS", "xpt": "SAS", "dta": "Stata", "sav": "SPSS"}
-# Calculated by a program that stored the formula alone: such a cell looks empty.
-_UNCALCULATED: Final = re.compile(rb"</f></c>|<f[^>]*/></c>")
+# Written by a program that stored the formula alone: such a cell looks empty. Where the result is
+# an empty text, the cell says that it holds text.
+_UNCALCULATED: Final = re.compile(
+    rb'<c (?![^>]*t="str")[^>]*><f[^>]*?(/>|>[^<]*</f>)(<v></v>|<v ?/>)?</c>'
+)
 _SHEETS: Final = "xl/worksheets/"
 _WHOLE: Final = 1e15
 """Below this every whole number is a float."""
@@ -217,8 +220,10 @@ def read_workbook(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -
     )
     # Numbers have points by now, whatever the mark in cells of text was.
     known = replace(form, decimal=None if form.decimal == COMMA else form.decimal)
-    columns, n_rows, _ = read_tidy(tidy, wanted, form=known, subject=subject)
+    columns, n_rows, marks = read_tidy(tidy, wanted, form=known, subject=subject)
     notes = tidy.notes
+    if marks.mark == COMMA or marks.grouped:
+        notes = (f"numbers in cells of text are read with {MARK_WORDS[marks.mark]}", *notes)
     if len(sheets) > 1:
         notes = (f"sheet '{sheet.name}' of {len(sheets)} is read", *notes)
     return Table(subject, tidy.names, columns, n_rows, notes=notes)

@@ -206,7 +206,7 @@ def tidied(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([names[i] for i in kept])
     ragged: list[tuple[int, int]] = []
-    blank, written, after = 0, 0, 0
+    blank, after, widest = 0, 0, len(header[1])
     for line, cells in rows:
         if not filled(cells):
             after += 1
@@ -216,12 +216,11 @@ def tidied(
         if len(cells) < width or filled(cells[width:]):
             ragged.append((line, len(cells)))
             continue
-        written += 1
+        widest = max(widest, len(cells))
         writer.writerow([cells[i] for i in kept])
     if ragged:
         raise DataError(subject, [ragged_lines(ragged, width)])
-    dropped = len(header[1]) - width
-    notes = _left_out(header[0], above=above, blank=blank, columns=dropped)
+    notes = _left_out(header[0], above=above, blank=blank, columns=widest - width)
     there = tuple(names[i] for i in kept)
     return Tidy(names, text.getvalue().encode(), there, notes)
 

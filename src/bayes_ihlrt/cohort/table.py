@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import Cells
+from bayes_ihlrt.cohort.cells import Cells, plain_array
 from bayes_ihlrt.errors import DataError, Fault, nearest
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def _named(frame: Any, subject: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     arrow = isinstance(frame, pa.Table)
     names = tuple(map(str, frame.column_names if arrow else frame.columns))
     once = [i for i, name in enumerate(names) if names.count(name) == 1]
-    take = frame.column if arrow else lambda i: frame.iloc[:, i]
-    return names, {names[i]: take(i) for i in once}
+    if arrow:
+        return names, {names[i]: plain_array(frame.column(i)) for i in once}
+    return names, {names[i]: frame.iloc[:, i] for i in once}
 
 
 def with_rows(table: Table) -> Table:

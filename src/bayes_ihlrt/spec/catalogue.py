@@ -13,6 +13,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
 """Inside an installed package, and at the top of a checkout."""
 _PLANS: Final = "trials"
+_FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
 
 
 def packaged_specifications() -> tuple[str, ...]:
@@ -39,7 +40,8 @@ def find_specification(source: str | Path) -> Path:
     Parameters
     ----------
     source : str or Path
-        Path of a TOML file, or the name of a packaged specification.
+        Path of a TOML file or of a folder with ``specification.toml``, or the name of a packaged
+        specification.
 
     Returns
     -------
@@ -59,9 +61,11 @@ def find_specification(source: str | Path) -> Path:
     path = Path(source)
     if path.is_file():
         return path
+    if (path / _FILES[0]).is_file():
+        return path / _FILES[0]
     if str(source) in packaged_specifications():
         return _folder() / f"{source}.toml"
-    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    problem = f"it has no {_FILES[0]}" if path.is_dir() else "it does not exist"
     hint = nearest(path.stem, packaged_specifications())
     remedy = f"Check the path of the TOML file, or name a packaged specification. {hint}"
     raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
@@ -105,7 +109,6 @@ def _folder() -> Path:
     return next(place for place in _PLACES if place.is_dir())
 
 
-_FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
 _FOLDER: Final = Path(__file__).parents[1] / "templates"
 
 

@@ -90,6 +90,11 @@ class DataSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    file: ColumnName | None = Field(
+        default=None,
+        description="The data file, relative to the folder of the specification, for commands that "
+        "are run without --data.",
+    )
     patient: ColumnName = Field(description="Column with the patient's identifier.")
     event: Event = Field(
         description="Column with 1 = event, 0 = censored; or the value that means the event: "
