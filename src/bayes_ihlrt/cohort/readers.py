@@ -98,6 +98,29 @@ def read_file(path: Path, wanted: Wanted, *, form: FileForm) -> Table:
     return with_rows(replace(table, notes=notes))
 
 
+def read_everything(path: Path) -> Table:
+    """Read all columns of a data file of which nothing is known yet.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Table
+        Every column that has a name of its own.
+
+    Raises
+    ------
+    DataError
+        As `read_file`.
+    """
+    form = FileForm()
+    names = read_file(path, Wanted(frozenset()), form=form).names
+    return read_file(path, Wanted(frozenset(names)), form=form)
+
+
 def _read(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -> Table:
     for kind, recognised in _STATISTICS.items():
         if recognised(raw):

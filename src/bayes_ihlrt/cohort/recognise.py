@@ -7,7 +7,7 @@ silence: `init --from` writes each with its reason, and asks what it could not d
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -248,6 +248,42 @@ def recognise(table: Table) -> Recognised:
         take("centre", centre)
     _covariates(left, found)
     return found
+
+
+def answered(found: Recognised, table: Table, key: str, value: str) -> Recognised:
+    """Return what is recognised once a question is answered.
+
+    Parameters
+    ----------
+    found : Recognised
+        What the columns may be.
+    table : Table
+        All columns of the file.
+    key : str
+        A role, or ``date_order``.
+    value : str
+        The answer.
+
+    Returns
+    -------
+    Recognised
+        With what follows from the answer: values of an event, the unit of a time.
+    """
+    if key == "date_order":
+        return replace(found, order=value)
+    guesses = {**found.guesses, key: Guess(value, "as answered")}
+    columns = {column.name: column for column in columns_of(table)}
+    events = found.events
+    if key == "event" and value in columns:
+        guesses["event_value"] = _event_value(columns[value])
+    if key == "time" and value in columns:
+        dated = "origin" in guesses
+        guesses["time_unit"] = _unit(columns[value], dated=dated)
+    event = columns.get(guesses["event"].value)
+    if event is not None and "event_value" in guesses:
+        events = event.levels[guesses["event_value"].value]
+    covariates = {name: kind for name, kind in found.covariates.items() if name != value}
+    return replace(found, guesses=guesses, events=events, covariates=covariates)
 
 
 def _patient(columns: Sequence[Column]) -> Guess:

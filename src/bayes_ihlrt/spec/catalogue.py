@@ -4,6 +4,7 @@ They are found from a checkout as from an installation.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
 """Inside an installed package, and at the top of a checkout."""
 _PLANS: Final = "trials"
+_EVERY_KEY: Final = "every_key.toml"
 _FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
 
 
@@ -113,9 +115,9 @@ _FOLDER: Final = Path(__file__).parents[1] / "templates"
 
 
 def write_templates(
-    folder: Path, *, seed: int | None = None, overwrite: bool = False
+    folder: Path, *, seed: int | None = None, overwrite: bool = False, every_key: bool = False
 ) -> tuple[Path, ...]:
-    """Write a commented specification, an empty cohort table and its data dictionary.
+    """Write a specification, an empty cohort table and its data dictionary.
 
     Parameters
     ----------
@@ -123,6 +125,38 @@ def write_templates(
         Folder; made if it is not there.
     seed : int, optional
         Seed of the sampler in the specification.
+    overwrite : bool
+        Replace files of these names.
+    every_key : bool
+        Write every key that a specification can have, explained, instead of what one needs.
+
+    Returns
+    -------
+    tuple of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        One of the files is there already, or the folder cannot be written; nothing is written.
+    """
+    texts = {name: (_FOLDER / name).read_text("utf-8") for name in _FILES}
+    if every_key:
+        texts[_FILES[0]] = (_FOLDER / _EVERY_KEY).read_text("utf-8")
+    if seed is not None:
+        texts[_FILES[0]] = _seeded(texts[_FILES[0]], seed)
+    return write_new(folder, texts, overwrite=overwrite)
+
+
+def write_new(folder: Path, texts: Mapping[str, str], *, overwrite: bool) -> tuple[Path, ...]:
+    """Write files that an analysis starts from.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder; made if it is not there.
+    texts : mapping of str to str
+        Text by name of the file.
     overwrite : bool
         Replace files of these names.
 
@@ -136,7 +170,7 @@ def write_templates(
     InputError
         One of the files is there already, or the folder cannot be written; nothing is written.
     """
-    files = tuple(folder / name for name in _FILES)
+    files = tuple(folder / name for name in texts)
     there = [file.name for file in files if file.exists()]
     if there and not overwrite:
         problem = f"it already holds {', '.join(there)}"
@@ -144,9 +178,8 @@ def write_templates(
         raise InputError("init", [Fault(f"folder {folder}", problem, remedy)])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            text = (_FOLDER / file.name).read_text("utf-8")
-            file.write_text(text if seed is None else _seeded(text, seed), "utf-8")
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, "utf-8")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         fault = Fault(f"folder {folder}", f"it cannot be written ({reason})", "Name another folder")
@@ -155,4 +188,6 @@ def write_templates(
 
 
 def _seeded(text: str, seed: int) -> str:
-    return re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text)
+    if re.search(r"(?m)^seed = \d+$", text):
+        return re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text)
+    return f"{text.rstrip()}\n\n[sampler]\nseed = {seed}\n"
