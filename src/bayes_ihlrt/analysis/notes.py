@@ -80,6 +80,7 @@ def numbered(cohort: Cohort) -> Cohort:
         visits=visits,
         identifiers=Identifiers.NOWHERE,
         numbers={},
+        ties={numbers[label]: month for label, month in cohort.ties.items()},
     )
 
 

@@ -20,7 +20,7 @@ from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
 from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
-from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
+from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up, settle_ties
 from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
 from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
@@ -101,7 +101,9 @@ def _switch_faults(
             named = cells(times, known.patients[rows])
             what = f"{counted(len(rows), 'time is', 'times are')} {words}: {named}"
             faults.append(Fault(where, what, remedy))
-    rows = np.unique(who[months != first[who]])
+    with np.errstate(invalid="ignore"):
+        alike = (months == first[who]) | (np.abs(months - first[who]) <= SAME_TIME)
+    rows = np.unique(who[~alike])
     if len(rows):
         problem = f"rows of one patient differ ({patients(known.patients, rows)})"
         faults.append(Fault(where, problem, "Repeat the time in every row of the patient"))
@@ -312,6 +314,9 @@ class Cohort:
         Whether ``patient`` holds the identifiers of the data file, and whether results may.
     numbers : mapping of str to str, optional
         Number of each patient in the order of the file, by the labels of ``patient``.
+    ties : mapping of str to float, optional
+        Patients whose treatment started exactly at the end of follow-up, with that month as it was
+        given; the columns say what was made of it.
 
     Examples
     --------
@@ -327,6 +332,7 @@ class Cohort:
     visits: Visits | None = None
     identifiers: Identifiers = Identifiers.COHORT
     numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ties: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -346,11 +352,12 @@ class Cohort:
         object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
         object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        object.__setattr__(self, "ties", MappingProxyType(dict(self.ties)))
 
     def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
         plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
-        return Cohort, (*plain, self.identifiers, dict(self.numbers))
+        return Cohort, (*plain, self.identifiers, dict(self.numbers), dict(self.ties))
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -536,4 +543,6 @@ def _checked(
     full, found = attach_visits(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )
-    return Cohort(full, attrs, dropped, found, identifiers, numbers)
+    settled = settle_ties(full, treatment, data.time_unit)
+    found = None if found is None else found.moved(settled.ties, settled.moved)
+    return Cohort(settled.columns, attrs, dropped, found, identifiers, numbers, settled.ties)
