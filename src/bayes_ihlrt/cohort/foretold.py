@@ -137,7 +137,9 @@ def _follows(values: Floats, length: Floats) -> bool:
     ]
     if min(np.ptp(each) for each in ranks) == 0.0:
         return False
-    return bool(abs(np.corrcoef(np.stack(ranks))[0, 1]) > 0.98)
+    centred = [each - each.mean() for each in ranks]
+    size = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
+    return abs(float(centred[0] @ centred[1])) > 0.98 * size
 
 
 def _first_to_go(values: Floats, end: Floats, died: NDArray[np.bool_]) -> bool:
