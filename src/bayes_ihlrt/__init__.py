@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.ladder.run import LadderResult as LadderResult
     from bayes_ihlrt.ladder.run import bias_ladder as bias_ladder
     from bayes_ihlrt.model.graph import build_model as build_model
-    from bayes_ihlrt.model.graph import prepare as prepare
+    from bayes_ihlrt.model.prepared import prepare as prepare
     from bayes_ihlrt.posterior.audit import Audit as Audit
     from bayes_ihlrt.posterior.audit import audit as audit
     from bayes_ihlrt.posterior.fitted import FittedModel as FittedModel
@@ -198,7 +198,7 @@ else:
         "load": "bayes_ihlrt.posterior.store",
         "save": "bayes_ihlrt.posterior.store",
         "build_model": "bayes_ihlrt.model.graph",
-        "prepare": "bayes_ihlrt.model.graph",
+        "prepare": "bayes_ihlrt.model.prepared",
         "ModelSpec": "bayes_ihlrt.spec.model",
         "HazardRatioPrior": "bayes_ihlrt.priors",
         "MedianSurvivalPrior": "bayes_ihlrt.priors",

@@ -51,6 +51,15 @@ class DesignKind(StrEnum):
     FIXED = "fixed"
 
 
+class Ties(StrEnum):
+    """What comes first where treatment starts exactly at the end of follow-up."""
+
+    TREATED = "treated"
+    """Treatment: what ends follow-up counts as treated."""
+    UNTREATED = "untreated"
+    """The end of follow-up: the patient counts as never treated."""
+
+
 class StartRule(StrEnum):
     """Which decision a start of treatment belongs to."""
 

@@ -100,8 +100,7 @@ BAD = [
         "  - column id: 1 of 4 rows has no patient identifier (data row 2). Give every row the "
         "identifier of its patient.\n"
         "  - column months: 1 of 4 values is zero or negative: -8.5 (patient of data row 2). "
-        "Follow-up must be longer than 0: correct the times; for follow-up that ended on the "
-        "first day write half a day (0.016 months).",
+        "Follow-up must be longer than 0: correct the times.",
         change={"id": ["P1", None, "P3", "P4"], "months": [12.0, -8.5, 30.0, 3.0]},
     ),
     Bad(
@@ -131,8 +130,8 @@ BAD = [
         "zero and negative follow-up",
         "data frame: 1 fault\n"
         "  - column months: 2 of 4 values are zero or negative: 0 (patient P2), -3 (patient P4). "
-        "Follow-up must be longer than 0: correct the times; for follow-up that ended on the "
-        "first day write half a day (0.016 months).",
+        "Follow-up must be longer than 0: correct the times; as every time is a whole number of "
+        "months, 0 stands for less than one: write half of one (0.5 months).",
         change={"months": [12.0, 0.0, 30.0, -3.0]},
     ),
     Bad(
@@ -438,8 +437,8 @@ BAD = [
         "  - column start: 1 of 4 values is negative: -1 (patient P3). Observation cannot begin "
         "before time zero: write 0 or the later time.\n"
         "  - columns start and stop: 1 of 4 rows does not end later than it starts: 7 to 7 "
-        "(patient P2). Every row must end after it starts: correct the times, or drop rows of "
-        "no length.",
+        "(patient P2). Every row must end after it starts: correct the times; a row of no "
+        "length may be dropped where it has no event, else the event belongs to the row before.",
         change={"start": [0.0, 4.0, 7.0, -1.0]},
         rows=INTERVALS,
         data=ROWS,
@@ -506,8 +505,8 @@ BAD = [
         "  - column death: 1 of 4 values is missing (patient P2). Write 1 (event) or 0 "
         "(censored), or leave these patients out of the data.\n"
         "  - column months: 1 of 4 values is zero or negative: 0 (patient P1). Follow-up must be "
-        "longer than 0: correct the times; for follow-up that ended on the first day write half "
-        "a day (0.016 months).\n"
+        "longer than 0: correct the times; for 0 write half of the step in which times are "
+        "recorded (0.05 months).\n"
         "  - column id: 1 patient has more than one row: P4 (2 rows). Keep one row a patient; if "
         "the rows are intervals of follow-up, name `start` and `stop` in place of `time`.\n"
         "  - column ihlrt_months: 1 of 4 values is before time zero: -1 (patient P4). Write 0 "

@@ -417,7 +417,7 @@ def test_a_folder_instead_of_a_specification(tmp_path):
     assert_refused(
         result,
         f"{tmp_path.name}: 1 fault\n"
-        "  - the file: it is a folder. Check the path of the TOML file, or name a packaged "
+        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a packaged "
         "specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
         "pfs_piecewise, primary, published_os, published_pfs, sensitivity/primary, subgroups.",
     )

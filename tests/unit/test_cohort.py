@@ -118,7 +118,9 @@ def test_rows_of_a_patient_are_put_in_the_order_of_time() -> None:
 
 def test_treatment_at_the_very_end_or_at_zero_is_no_fault() -> None:
     cohort = Cohort.from_frame({**PATIENTS, "ihlrt_months": [12.0, 0.0, None]}, ONE_ROW, IHLRT)
-    assert cohort.columns["treatment_start"].tolist() == [12.0, 0.0, np.inf]
+    # Treatment comes first: half of the step of 0.1 months in which times are recorded.
+    assert cohort.columns["treatment_start"].tolist() == pytest.approx([11.95, 0.0, np.inf])
+    assert dict(cohort.ties) == {"P2": 12.0}
 
 
 @pytest.mark.parametrize(
@@ -127,11 +129,11 @@ def test_treatment_at_the_very_end_or_at_zero_is_no_fault() -> None:
 def test_a_year_is_twelve_months_in_every_unit(unit: str, year: float) -> None:
     data = DataSpec(patient="id", time="t", entry="e", event="death", time_unit=unit)
     treatment = TreatmentSpec(name="ihlrt", start="x")
-    frame = {"id": [1, 2], "t": [year, 2 * year], "e": [0, year], "death": [1, 1], "x": [year, ""]}
+    frame = {"id": [1, 2], "t": [year, 2 * year], "e": [0, year], "death": [1, 1], "x": ["", year]}
     cohort = Cohort.from_frame(frame, data, treatment)
     assert cohort.columns["stop"] == pytest.approx([12.0, 24.0], rel=1e-15)
     assert cohort.columns["start"] == pytest.approx([0.0, 12.0], rel=1e-15)
-    assert cohort.columns["treatment_start"] == pytest.approx([12.0, np.inf], rel=1e-15)
+    assert cohort.columns["treatment_start"] == pytest.approx([np.inf, 12.0], rel=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.predictor import OUTCOME, name_faults
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
+from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
 from bayes_ihlrt.spec.catalogue import find_specification
 from bayes_ihlrt.spec.data import TreatmentSpec
@@ -40,12 +40,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-    from bayes_ihlrt.model import encode as model_encode
+    from bayes_ihlrt.model import prepared as model_prepared
+    from bayes_ihlrt.model.prepared import PreparedModel
     from bayes_ihlrt.propensity import model as propensity_model
     from bayes_ihlrt.propensity.model import PreparedPropensity
+    from bayes_ihlrt.weighted import bound as weighted_bound
 else:
-    model_encode = lazy_module("bayes_ihlrt.model.encode")
+    # The formula library takes a second to load, and faults of the files are told before it is.
+    model_prepared = lazy_module("bayes_ihlrt.model.prepared")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
+    weighted_bound = lazy_module("bayes_ihlrt.weighted.bound")
 
 
 def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
@@ -307,6 +311,8 @@ class CheckedAnalysis:
         Number of parameters: coefficients, baseline, scales.
     notes : tuple of str
         What a reader has to know, most important first.
+    prepared : PreparedModel
+        The outcome model bound to the rows: what is fitted where no propensity adjusts.
     propensity : CheckedPropensity or None
         The propensity model on the decisions of the design; None without ``[propensity]``.
     """
@@ -317,6 +323,7 @@ class CheckedAnalysis:
     priors: Mapping[str, ResolvedPrior]
     n_parameters: int
     notes: tuple[str, ...]
+    prepared: "PreparedModel"
     propensity: CheckedPropensity | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -331,6 +338,7 @@ class CheckedAnalysis:
             "treated": dict(provenance.treated) if self.spec.treatment else None,
             "untreated": dict(provenance.untreated) if self.spec.treatment else None,
             "terms": list(self.spec.outcome.parsed.term_names),
+            "references": dict(self.prepared.encoder.references),
             "parameters": self.n_parameters,
             "priors": {
                 name: {
@@ -388,7 +396,7 @@ def read_inputs(
     raise SpecificationError(name, found.faults)
 
 
-def data_source(spec: str | Path, data: str | None) -> str | Path:
+def data_source(spec: str | Path, data: str | None) -> str | Path | None:
     """Return the data of an analysis: as named, or as its specification says.
 
     Parameters
@@ -400,13 +408,13 @@ def data_source(spec: str | Path, data: str | None) -> str | Path:
 
     Returns
     -------
-    str or Path
-        The same, or ``[data] file``, which is relative to the specification.
+    str, Path or None
+        The same, or ``[data] file``, which is relative to the specification; None without either.
 
     Raises
     ------
     SpecificationError
-        Neither names the data; with the faults of the specification.
+        The specification cannot be read.
 
     Examples
     --------
@@ -415,13 +423,10 @@ def data_source(spec: str | Path, data: str | None) -> str | Path:
     """
     if data is not None:
         return data
-    name, found = read_file(spec)
-    table = found.tables.get("data")
-    if table is not None and table.file is not None:
-        return find_specification(spec).parent / str(table.file)
-    remedy = "Add --data FILE, or write file = ... in [data], relative to the specification"
-    faults = [*found.faults, Fault("[data] file", "no data are named", remedy)]
-    raise SpecificationError(name, faults)
+    table = read_file(spec)[1].tables.get("data")
+    if table is None or table.file is None:
+        return None
+    return find_specification(spec).parent / str(table.file)
 
 
 def read_cohort(
@@ -498,24 +503,33 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         else propensity.emulation.person_time
     )
     check_modifier(spec, rows)
-    _check_formula(spec, rows)
+    prepared = _bound(spec, rows, propensity)
     priors = term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     if propensity is not None:
         notes = (*propensity.warning, *notes, *propensity.notes)
-    return CheckedAnalysis(spec, cohort, rows, priors, count, notes, propensity)
+    return CheckedAnalysis(spec, cohort, rows, priors, count, notes, prepared, propensity)
 
 
-def _check_formula(spec: AnalysisSpec, rows: PersonTime) -> None:
-    """Check names, and compute functions: whether they suit the data shows in no other way."""
-    groups = [(term.group, term.slope) for term in spec.outcome.groups]
-    if faults := name_faults(OUTCOME, spec.outcome.parsed.columns, groups):
-        raise SpecificationError("model", faults)
-    factors = {factor for term in spec.outcome.parsed.terms for factor in term}
-    if not all(factor.isidentifier() for factor in factors):
-        # The formula library takes a second to load, and columns alone do not need it.
-        model_encode.build_encoder(spec.model, rows)
+def _bound(
+    spec: AnalysisSpec, rows: PersonTime, propensity: CheckedPropensity | None
+) -> "PreparedModel":
+    """Bind the outcome model as `fit` will, so that it finds no other fault."""
+    if propensity is None:
+        return model_prepared.prepare(spec.model, rows)
+    emulation, own = propensity.emulation, propensity.spec
+    weighted_bound.refuse_misleading(emulation, spec.model, own)
+    if own.adjust is Adjustment.NONE and own.trim is None:
+        return model_prepared.prepare(spec.model, rows)
+
+    def logit() -> NDArray[np.float64]:
+        chance = point_propensity(propensity.initiation)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(chance) - np.log1p(-chance))
+
+    bound = weighted_bound.bind_outcome(emulation, spec.model, own, logit)
+    return bound.outcome
 
 
 def count_parameters(

@@ -32,7 +32,6 @@ from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
-from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.posterior import fitted as sampling
@@ -374,7 +373,51 @@ def run_fit(
     >>> -1.5 < result.parameters["ihlrt"]["mean"] < 0.5
     True
     """
-    checked = check_analysis(spec, data)
+    return run_checked(
+        check_analysis(spec, data),
+        allow_nonconverged=allow_nonconverged,
+        progress=progress,
+        stage=stage,
+    )
+
+
+def run_checked(
+    checked: CheckedAnalysis,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+    stage: Stage | None = None,
+) -> FitResult:
+    """Fit a checked analysis and read its estimands from the posterior.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        From `check_analysis`.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising; the result says so.
+    progress : bool
+        Show the sampler's progress bar.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    FitResult
+        Posterior, parameters, estimands, diagnostics.
+
+    Raises
+    ------
+    RefusedError
+        The propensity would be used in a way that misleads.
+    ConvergenceError
+        The draws are not to be trusted.
+
+    Warns
+    -----
+    SparseEventsWarning
+        There are fewer events than parameters.
+    """
     warn_if_sparse(checked.person_time.events, checked.n_parameters)
     fitted = fit_checked(
         checked, allow_nonconverged=allow_nonconverged, progress=progress, stage=stage
@@ -423,7 +466,7 @@ def fit_checked(
         return _fit_adjusted(checked, allow_nonconverged=allow_nonconverged, tell=tell)
     sampler = checked.spec.sampler
     tell("building the model")
-    prepared = prepare(checked.spec.model, checked.person_time)
+    prepared = checked.prepared
     compiled = compile_model(prepared)
     tell("compiling the model")
     sampling.compile_programs(compiled, sampler)

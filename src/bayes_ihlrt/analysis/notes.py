@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.modifier import begins_at_zero, modifier_splines
 from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
+from bayes_ihlrt.cohort.doubts import doubts
 from bayes_ihlrt.cohort.identifiers import renamed
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.messages import counted
@@ -21,7 +22,7 @@ from bayes_ihlrt.cohort.read import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.predictor import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, Identifiers
-from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
 from bayes_ihlrt.spec.estimands import PopulationKind
 
 NUMBERS, IDENTIFIERS = "numbers", "identifiers"
@@ -80,6 +81,7 @@ def numbered(cohort: Cohort) -> Cohort:
         visits=visits,
         identifiers=Identifiers.NOWHERE,
         numbers={},
+        ties={numbers[label]: month for label, month in cohort.ties.items()},
     )
 
 
@@ -267,12 +269,21 @@ def analysis_notes(
     -------
     tuple of str
         Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
-        how files were read, patients left out, few events or none in an arm, extrapolation
-        (horizons, start of treatment, modifier), where the main effect is read, delayed entry,
-        slopes of groups that are taken as uncorrelated.
+        how files were read, patients left out, what may have been misread (`cohort.doubts`), few
+        events or none in an arm, extrapolation (horizons, start of treatment, modifier), where the
+        main effect is read, delayed entry, slopes of groups that are taken as uncorrelated.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
     notes += [*cohort.notes, *_left_out(cohort, rows)]
+    read = covariates(spec.treatment, spec.modifier, spec.outcome)
+    groups = {term.group for term in spec.outcome.groups}
+    notes += doubts(
+        cohort,
+        spec.data,
+        spec.treatment,
+        covariates=spec.covariates,
+        predictors=[name for name in read if name not in groups],
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SparseEventsWarning)
         warn_if_sparse(rows.events, n_parameters)

@@ -22,7 +22,7 @@ from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN
 from bayes_ihlrt.model.contrasts import orthonormal_basis
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
 from bayes_ihlrt.names import INTERVAL, TIME, DesignKind, Dist
 from bayes_ihlrt.posterior.fitted import FittedModel

@@ -21,7 +21,8 @@ from bayes_ihlrt.batch.density import JaxDensity, jax_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.result import of_members
 from bayes_ihlrt.model.arrays import Slot, pack
-from bayes_ihlrt.model.graph import PreparedModel, build_graph, graph_coords
+from bayes_ihlrt.model.graph import build_graph, graph_coords
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import (
     HYPERPARAMETERS,
     hyperparameter_labels,

@@ -34,7 +34,8 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
 from bayes_ihlrt.batch.program_cache import keep_programs
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, Slot, pack
-from bayes_ihlrt.model.graph import PreparedModel, build_graph
+from bayes_ihlrt.model.graph import build_graph
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import COVARIATE
 
 jax.config.update("jax_enable_x64", val=True)  # type: ignore[no-untyped-call]

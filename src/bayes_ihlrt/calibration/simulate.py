@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from bayes_ihlrt.calibration.scenario import Scenario
 from bayes_ihlrt.designs.person_time import Columns, PersonTime, Provenance
 from bayes_ihlrt.hazards.protocol import Array
-from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.model.likelihood import event_times
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import DesignKind
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from bayes_ihlrt.checks.pointwise import Pointwise, group_of_patients, pointwise
 from bayes_ihlrt.checks.terms import Values, by_rows, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 
 Floats = NDArray[np.float64]
 

@@ -34,7 +34,7 @@ from scipy.special import gammaln, logsumexp, pdtr, wrightomega, xlogy
 
 from bayes_ihlrt.checks.terms import Values, by_rows, column, hazard_terms, in_parts
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 
 Floats = NDArray[np.float64]
 _NODES: Final = 25

@@ -50,7 +50,8 @@ from bayes_ihlrt.checks.terms import (
     treated_rows,
 )
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.graph import PreparedModel, interval_labels
+from bayes_ihlrt.model.graph import interval_labels
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]

@@ -121,15 +121,14 @@ def _fit(
     if out is not None:
         report_files.check_folder(out, overwrite=overwrite)
     read, cohort = source()
-    analysis_check.check_analysis(read, cohort)
+    checked = analysis_check.check_analysis(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.
         warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
         warnings.simplefilter("ignore", propensity_model.SeparationWarning)
         stages.tell("loading the samplers")
-        result = analysis_fit.run_fit(
-            read,
-            cohort,
+        result = analysis_fit.run_checked(
+            checked,
             allow_nonconverged=allow_nonconverged,
             progress=stages.shows_progress,
             stage=stages.tell,
@@ -199,14 +198,15 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             report_files.check_folder(out, overwrite=overwrite)
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
-        source = analysis_check.data_source(spec, data)
+        source = inputs.named_data(spec, data)
         entry = _entry(read, source, observed_from, where)
+        checked = analysis_check.check_analysis(read, cohort)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
             warnings.simplefilter("ignore", propensity_model.SeparationWarning)
-            result = analysis_fit.run_fit(
-                read, cohort, progress=stages.shows_progress, stage=stages.tell
+            result = analysis_fit.run_checked(
+                checked, progress=stages.shows_progress, stage=stages.tell
             )
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()

@@ -25,6 +25,10 @@ _MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + "
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
 
 
+_INVISIBLE: Final = r"[\x{00AD}\x{200B}-\x{200F}\x{2060}-\x{2064}\x{FEFF}]"
+_BLANKS: Final = r"[\s\p{Z}]+"
+
+
 class CellKind(StrEnum):
     """What a column holds as it was given."""
 
@@ -44,7 +48,8 @@ class Cells:
     numbers : ndarray of float, shape (rows,)
         Values; NaN where the cell is missing or is not a number.
     text : ndarray of object, shape (rows,)
-        The cells without surrounding blanks; None where missing.
+        The cells without surrounding blanks and invisible characters, with single blanks within and
+        letters composed, so that what looks alike is alike; None where missing.
     """
 
     kind: CellKind
@@ -273,7 +278,16 @@ def _is_nothing(item: object) -> bool:
 
 
 def _trimmed(array: Any) -> Any:
-    text = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+    text = pc.cast(array, pa.string())
+    if not pc.any(pc.match_substring_regex(text, "[^!-~]")).as_py():
+        return _without_missing(text)
+    text = pc.utf8_normalize(text, form="NFC")
+    text = pc.replace_substring_regex(text, pattern=_INVISIBLE, replacement="")
+    text = pc.replace_substring_regex(text, pattern=_BLANKS, replacement=" ")
+    return _without_missing(pc.utf8_trim_whitespace(text))
+
+
+def _without_missing(text: Any) -> Any:
     unknown = pc.match_substring_regex(text, _MISSING)
     return pc.if_else(unknown, pa.nulls(1, pa.string())[0], text)
 

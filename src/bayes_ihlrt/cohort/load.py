@@ -30,7 +30,7 @@ from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
 from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.cohort.several_starts import start_notes
-from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
+from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up, settle_ties
 from bayes_ihlrt.cohort.table import Table, kept_rows, read_frame, table_faults
 from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
@@ -112,7 +112,9 @@ def _switch_faults(
             named = cells(times, known.patients[rows])
             what = f"{counted(len(rows), 'time is', 'times are')} {words}: {named}"
             faults.append(Fault(where, what, remedy))
-    rows = np.unique(who[months != first[who]])
+    with np.errstate(invalid="ignore"):
+        alike = (months == first[who]) | (np.abs(months - first[who]) <= SAME_TIME)
+    rows = np.unique(who[~alike])
     if len(rows):
         problem = f"rows of one patient differ ({patients(known.patients, rows)})"
         faults.append(Fault(where, problem, "Repeat the time in every row of the patient"))
@@ -317,6 +319,9 @@ class Cohort:
         Number of each patient in the order of the file, by the labels of ``patient``.
     notes : tuple of str
         How the files were read, where more than one way was possible.
+    ties : mapping of str to float, optional
+        Patients whose treatment started exactly at the end of follow-up, with that month as it was
+        given; the columns say what was made of it.
 
     Examples
     --------
@@ -333,6 +338,7 @@ class Cohort:
     identifiers: Identifiers = Identifiers.COHORT
     numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    ties: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -352,11 +358,15 @@ class Cohort:
         object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
         object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        object.__setattr__(self, "ties", MappingProxyType(dict(self.ties)))
 
     def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
         plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
-        return Cohort, (*plain, self.identifiers, dict(self.numbers), self.notes)
+        return Cohort, (
+            *(*plain, self.identifiers, dict(self.numbers), self.notes),
+            dict(self.ties),
+        )
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -574,4 +584,6 @@ def _checked(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )
     notes = (*table.notes, *(() if found is None else found.notes))
-    return Cohort(full, attrs, dropped, found, identifiers, numbers, notes)
+    tied = settle_ties(full, treatment, data.time_unit)
+    found = None if found is None else found.moved(tied.ties, tied.moved)
+    return Cohort(tied.columns, attrs, dropped, found, identifiers, numbers, notes, tied.ties)

@@ -29,12 +29,16 @@ from bayes_ihlrt.cohort.rules import (
     check_measurements,
     check_names,
     check_rows,
-    check_time_unit,
-    check_times,
 )
 from bayes_ihlrt.cohort.several_starts import first_start, separate_starts
 from bayes_ihlrt.cohort.table import Table, table_faults
 from bayes_ihlrt.cohort.therapy import check_treatment
+from bayes_ihlrt.cohort.time_rules import (
+    check_overlaps,
+    check_time_unit,
+    check_times,
+    same_time,
+)
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
 
@@ -373,8 +377,8 @@ def validated_columns(
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
     rows = group_rows(raw.patient, raw.start) if raw.identified and raw.start is not None else None
     faults += [*unusable.values(), *unread]
-    faults += check_times(raw) + check_time_unit(raw) + check_events(raw)
-    among_rows = check_rows(raw, rows) if rows is not None else []
+    faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw)
+    among_rows = [] if rows is None else check_overlaps(raw, rows) + check_rows(raw, rows)
     # Where patients are repeated it is not known which row the treatment belongs to.
     repeated = data.one_row_a_patient and bool(among_rows)
     faults += among_rows + check_treatment(raw, None if repeated else rows)
@@ -389,9 +393,14 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         message = "a cohort without faults has patients and follow-up"
         raise AssertionError(message)
     months = raw.data.time_unit.months
+    start = raw.start.copy()
+    # Rows that touch but for rounding share one time.
+    before, after = rows.order[:-1][rows.same], rows.order[1:][rows.same]
+    touching = np.abs(start[after] - raw.stop[before]) <= same_time(raw)
+    start[after[touching]] = raw.stop[before[touching]]
     columns: dict[str, NDArray[Any]] = {
         "patient": raw.patient,
-        "start": raw.start * months,
+        "start": start * months,
         "stop": raw.stop * months,
         "event": raw.numbers[Role.EVENT],
     }

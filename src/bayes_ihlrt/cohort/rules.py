@@ -4,39 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import PLAUSIBLE, Quantity, Unit, check_laboratory, units_of
 from bayes_ihlrt.cohort.cells import absent, number_labels
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, enumerated, share, shown
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, named_columns
 from bayes_ihlrt.errors import Fault, nearest
-from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 from bayes_ihlrt.spec.data import RESERVED_NAMES, DataSpec, TreatmentSpec
-
-LONGEST_MONTHS: Final = 1440.0
-"""No patient is followed for 120 years: longer times are in another unit."""
-
-LONGEST_MEDIAN_MONTHS: Final = 600.0
-"""No cohort is followed for 50 years in the median."""
-
-
-def check_times(raw: RawCohort) -> list[Fault]:
-    """Return the faults of single times: zero, negative, backwards.
-
-    Parameters
-    ----------
-    raw : RawCohort
-        Columns read by role.
-
-    Returns
-    -------
-    list of Fault
-        Those that were found.
-    """
-    if raw.data.one_row_a_patient:
-        return [*_not_positive(raw), *_negative(raw, Role.ENTRY), *_entry_after_exit(raw)]
-    return [*_negative(raw, Role.START), *_backwards(raw)]
 
 
 def check_events(raw: RawCohort) -> list[Fault]:
@@ -79,40 +53,6 @@ def check_events(raw: RawCohort) -> list[Fault]:
     return []
 
 
-def check_time_unit(raw: RawCohort) -> list[Fault]:
-    """Return the fault of times that are too long for the declared unit.
-
-    Parameters
-    ----------
-    raw : RawCohort
-        Columns read by role.
-
-    Returns
-    -------
-    list of Fault
-        One fault, or none.
-    """
-    if raw.stop is None or np.isnan(raw.stop).all():
-        return []
-    unit = raw.data.time_unit
-    for what, months, limit in (
-        ("longest", float(np.nanmax(raw.stop)) * unit.months, LONGEST_MONTHS),
-        ("median", float(np.nanmedian(raw.stop)) * unit.months, LONGEST_MEDIAN_MONTHS),
-    ):
-        if months > limit:
-            length = months / unit.months
-            shorter = [u.value for u in TimeUnit if length * u.months <= limit]
-            remedy = f"Check the column: its {what} value is beyond human life"
-            if shorter:
-                remedy = f"If the times are in {' or '.join(shorter)}, say so in `time_unit`"
-            problem = (
-                f"the {what} follow-up is {shown(length)} {unit.value}, that is "
-                f"{months / 12:,.0f} years"
-            )
-            return [Fault(raw.where(Role.TIME, Role.STOP), problem, remedy)]
-    return []
-
-
 def check_rows(raw: RawCohort, rows: Rows) -> list[Fault]:
     """Return the faults among the rows of one patient.
 
@@ -131,66 +71,7 @@ def check_rows(raw: RawCohort, rows: Rows) -> list[Fault]:
     """
     if raw.data.one_row_a_patient:
         return _repeated(raw, rows)
-    return [*_overlapping(raw, rows), *_early_events(raw, rows), *_two_centres(raw, rows)]
-
-
-def _not_positive(raw: RawCohort) -> list[Fault]:
-    time = raw.numbers.get(Role.TIME)
-    if time is None or not (time <= 0).any():
-        return []
-    unit = raw.data.time_unit
-    half_day = f"{0.5 / DAYS_PER_MONTH / unit.months:.2g} {unit.value}"
-    found = np.flatnonzero(time <= 0)
-    problem = (
-        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} zero or negative: "
-        f"{cells(map(shown, time[found[:LISTED]]), raw.patient[found])}"
-    )
-    remedy = (
-        f"Follow-up must be longer than 0: correct the times; for follow-up that ended on the "
-        f"first day write half a day ({half_day})"
-    )
-    return [Fault(raw.where(Role.TIME), problem, remedy)]
-
-
-def _negative(raw: RawCohort, role: Role) -> list[Fault]:
-    times = raw.numbers.get(role)
-    if times is None or not (times < 0).any():
-        return []
-    found = np.flatnonzero(times < 0)
-    problem = (
-        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} negative: "
-        f"{cells(map(shown, times[found[:LISTED]]), raw.patient[found])}"
-    )
-    remedy = "Observation cannot begin before time zero: write 0 or the later time"
-    return [Fault(raw.where(role), problem, remedy)]
-
-
-def _entry_after_exit(raw: RawCohort) -> list[Fault]:
-    entry, time = raw.numbers.get(Role.ENTRY), raw.numbers.get(Role.TIME)
-    if entry is None or time is None or not ((entry >= time) & (time > 0)).any():
-        return []
-    found = np.flatnonzero((entry >= time) & (time > 0))
-    named = (f"entry {shown(entry[i])}, end {shown(time[i])}" for i in found[:LISTED])
-    verb = "enters" if len(found) == 1 else "enter"
-    problem = (
-        f"{share(len(found), raw.n_rows, 'patient')} {verb} at or after the end of follow-up: "
-        f"{cells(named, raw.patient[found])}"
-    )
-    remedy = "Correct the times, or leave out patients who were never under observation"
-    return [Fault(raw.where(Role.ENTRY, Role.TIME), problem, remedy)]
-
-
-def _backwards(raw: RawCohort) -> list[Fault]:
-    if raw.start is None or raw.stop is None or not (raw.start >= raw.stop).any():
-        return []
-    found = np.flatnonzero(raw.start >= raw.stop)
-    verb = "does not end" if len(found) == 1 else "do not end"
-    problem = (
-        f"{share(len(found), raw.n_rows, 'row')} {verb} later than it starts: "
-        f"{_spans(raw.start, raw.stop, found, raw)}"
-    )
-    remedy = "Every row must end after it starts: correct the times, or drop rows of no length"
-    return [Fault(raw.where(Role.START, Role.STOP), problem, remedy)]
+    return [*_early_events(raw, rows), *_two_centres(raw, rows)]
 
 
 def _repeated(raw: RawCohort, rows: Rows) -> list[Fault]:
@@ -207,29 +88,6 @@ def _repeated(raw: RawCohort, rows: Rows) -> list[Fault]:
         "in place of `time`"
     )
     return [Fault(raw.where(Role.PATIENT), problem, remedy)]
-
-
-def _overlapping(raw: RawCohort, rows: Rows) -> list[Fault]:
-    if raw.start is None or raw.stop is None:
-        return []
-    before, after = rows.order[:-1][rows.same], rows.order[1:][rows.same]
-    overlap = raw.start[after] < raw.stop[before]
-    before, after = before[overlap], after[overlap]
-    if not len(after):
-        return []
-    named = (
-        f"{_span(raw.start, raw.stop, b)} and {_span(raw.start, raw.stop, a)}"
-        for b, a in zip(before[:LISTED], after[:LISTED], strict=True)
-    )
-    problem = (
-        f"{counted(len(after), 'row starts', 'rows start')} before the patient's "
-        f"earlier row has ended: {cells(named, raw.patient[after])}"
-    )
-    remedy = (
-        "Correct the times so that no two rows of a patient share time; gaps between rows are "
-        "allowed"
-    )
-    return [Fault(raw.where(Role.START, Role.STOP), problem, remedy)]
 
 
 def _early_events(raw: RawCohort, rows: Rows) -> list[Fault]:
@@ -271,14 +129,6 @@ def _two_centres(raw: RawCohort, rows: Rows) -> list[Fault]:
     )
     remedy = "Give each patient one centre: where the systemic therapy was started"
     return [Fault(raw.where(Role.CENTRE), problem, remedy)]
-
-
-def _spans(start: Floats, stop: Floats, found: NDArray[np.intp], raw: RawCohort) -> str:
-    return cells((_span(start, stop, i) for i in found[:LISTED]), raw.patient[found])
-
-
-def _span(start: Floats, stop: Floats, row: int) -> str:
-    return f"{shown(start[row])} to {shown(stop[row])}"
 
 
 _TREATMENT: Final = frozenset({Role.TREATMENT, Role.TREATMENT_START})

@@ -4,6 +4,7 @@ import numpy as np
 
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.cohort.raw import RawCohort, Role, Rows
+from bayes_ihlrt.cohort.time_rules import same_time, told_apart
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.names import DesignKind
 
@@ -96,7 +97,9 @@ def _two_starts(raw: RawCohort, rows: Rows) -> list[Fault]:
     if start is None:
         return []
     first = start[rows.first[rows.patient]]
-    found = rows.once(rows.changed(start) & ~np.isnan(start) & ~np.isnan(first))
+    with np.errstate(invalid="ignore"):
+        alike = np.abs(start - first) <= same_time(raw)
+    found = rows.once(rows.changed(start) & ~alike & ~np.isnan(start) & ~np.isnan(first))
     if not len(found):
         return []
     named = (f"{_when(first[i])} and {_when(start[i])}" for i in found[:LISTED])
@@ -111,10 +114,12 @@ def _before_entry(raw: RawCohort, rows: Rows) -> list[Fault]:
     if start is None or begin is None:
         return []
     entry = rows.smallest(begin)[rows.patient]
-    found = rows.once((start >= 0) & (start < entry))
+    found = rows.once((start >= 0) & (start < entry - same_time(raw)))
     if not len(found):
         return []
-    named = (f"treated at {shown(start[i])}, entry at {shown(entry[i])}" for i in found[:LISTED])
+    named = (
+        "treated at {}, entry at {}".format(*told_apart(start[i], entry[i])) for i in found[:LISTED]
+    )
     problem = (
         f"{counted(len(found), 'patient was', 'patients were')} treated before "
         f"entry: {cells(named, raw.patient[found])}"
@@ -131,10 +136,12 @@ def _after_end(raw: RawCohort, rows: Rows) -> list[Fault]:
     if start is None or raw.stop is None:
         return []
     end = rows.largest(raw.stop)[rows.patient]
-    found = rows.once((start > end) & np.isfinite(start))
+    found = rows.once((start > end + same_time(raw)) & np.isfinite(start))
     if not len(found):
         return []
-    named = (f"treated at {shown(start[i])}, end at {shown(end[i])}" for i in found[:LISTED])
+    named = (
+        "treated at {}, end at {}".format(*told_apart(start[i], end[i])) for i in found[:LISTED]
+    )
     problem = (
         f"{counted(len(found), 'patient was', 'patients were')} treated after the "
         f"end of follow-up: {cells(named, raw.patient[found])}"

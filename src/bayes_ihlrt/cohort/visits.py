@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells, sorting_rows
+from bayes_ihlrt.cohort.cells import (
+    CellKind,
+    Cells,
+    absent,
+    number_labels,
+    read_cells,
+    sorting_rows,
+)
 from bayes_ihlrt.cohort.delimited import Wanted
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
@@ -292,6 +299,29 @@ class Visits:
             raise ValueError(message)
         object.__setattr__(self, "columns", MappingProxyType(frozen))
         object.__setattr__(self, "switches", MappingProxyType(dict(self.switches)))
+
+    def moved(self, given: Mapping[str, float], to: Mapping[str, float]) -> "Visits":
+        """Return the visits with those of some patients at one time moved to another.
+
+        Parameters
+        ----------
+        given, to : mapping of str to float
+            Months by patient, before and after.
+
+        Returns
+        -------
+        Visits
+            What was decided at a visit stays decided at it.
+        """
+        if not to or not len(self.columns["time"]):
+            return self
+        who, time = self.columns["patient"].tolist(), self.columns["time"].copy()
+        for row, label in enumerate(who):
+            if label in to and abs(time[row] - given[label]) <= SAME_TIME:
+                time[row] = to[label]
+        order = np.lexsort((time, number_labels(self.columns["patient"])))
+        columns = {**self.columns, "time": time}
+        return replace(self, columns={name: values[order] for name, values in columns.items()})
 
     def __reduce__(self) -> tuple[type["Visits"], tuple[Any, ...]]:
         """Pickle plain mappings: a read-only view cannot be pickled itself."""

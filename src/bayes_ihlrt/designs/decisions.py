@@ -11,8 +11,8 @@ between-visits  t < U <= next            at risk at t and at next       next
 
 Under the first treatment is given at the visit itself. Under the second it is given later, and who
 dies first is not known to have been left untreated: only those still at risk at the next decision
-time count, and whatever follows from the decision begins there. A start at the very end of
-follow-up is not counted, as in the design ``split``.
+time count, and whatever follows from the decision begins there. Starts at the very end of follow-up
+have been settled when the cohort was read (`cohort.starts.settle_ties`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,9 +90,9 @@ def decision_grid(
     """
     visits = cohort.visits
     if months is None and visits is not None and visits.every is not None:
-        months = np.arange(0.0, float(known.end.max()), visits.every).tolist()
+        months = np.arange(0.0, float(known.end.max()) + SAME_TIME, visits.every).tolist()
     if months is not None:
-        patient, time = _same_for_all(known, np.asarray(months, dtype=np.float64))
+        patient, time = _same_for_all(cohort, known, np.asarray(months, dtype=np.float64))
     elif visits is not None and len(visits.columns["time"]):
         patient, time = _visits(cohort, known)
     else:
@@ -133,10 +133,14 @@ def under_observation(
     return own & (cohort.columns["stop"][row] > time + SAME_TIME)
 
 
-def _same_for_all(known: FollowUp, months: Floats) -> tuple[Ints, Floats]:
+def _same_for_all(cohort: Cohort, known: FollowUp, months: Floats) -> tuple[Ints, Floats]:
     n = len(known.patients)
     patient = np.repeat(np.arange(n), len(months))
     time = np.tile(np.sort(months), n)
+    # A start that was moved to before the end of follow-up keeps the decision that it was given at.
+    given = np.array([cohort.ties.get(label, np.inf) for label in known.patients.tolist()])
+    moved = np.abs(time - given[patient]) <= SAME_TIME
+    time = np.where(moved, np.minimum(known.treated_from, given)[patient], time)
     inside = (time >= known.entry[patient] - SAME_TIME) & (time < known.end[patient] - SAME_TIME)
     return patient[inside], time[inside]
 

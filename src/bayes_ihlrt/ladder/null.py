@@ -16,7 +16,7 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import PersonTime, provenance
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.spec.model import ModelSpec
 

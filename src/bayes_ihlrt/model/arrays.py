@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pymc as pm
 from numpy.typing import NDArray
-from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.model.contrasts import crude_contrasts
 from bayes_ihlrt.model.encode import Encoder, covariate_patterns
-from bayes_ihlrt.model.groups import crude_contrasts
 from bayes_ihlrt.model.smoothing import trend_places, walk_information
 from bayes_ihlrt.names import PATIENT, HazardFamily
 
@@ -207,7 +205,7 @@ def _floats(values: NDArray[np.generic]) -> Floats:
 ROWS: Final = "rows"
 ROW_INDEX: Final = "row_index"
 CENTRE_POINTS: Final = "centre_points"
-_UNPACKED: Final = frozenset({"weight", "exit_time"})
+UNPACKED: Final = frozenset({"weight", "exit_time"})
 _POINTS: Final = frozenset(
     {"design_centre", "design_reference", "interval_share", "time_centre", "trend_places"}
 )
@@ -255,7 +253,7 @@ def pack(arrays: Arrays) -> tuple[dict[str, NDArray[np.generic]], dict[str, Slot
     parts: dict[str, list[NDArray[np.generic]]] = {ROWS: [], ROW_INDEX: [], CENTRE_POINTS: []}
     slots: dict[str, Slot] = {}
     for name, values in arrays.items():
-        if name in _UNPACKED:
+        if name in UNPACKED:
             continue
         target = _target(name, values)
         part = values if target == CENTRE_POINTS else np.atleast_2d(values.T)
@@ -263,31 +261,7 @@ def pack(arrays: Arrays) -> tuple[dict[str, NDArray[np.generic]], dict[str, Slot
         slots[name] = Slot(target, first, first + len(part), values.ndim)
         parts[target].append(part)
     packed = {target: np.ascontiguousarray(np.concatenate(p)) for target, p in parts.items()}
-    return packed | {name: arrays[name] for name in _UNPACKED}, slots
-
-
-def unpack(slots: Mapping[str, Slot]) -> dict[str, TensorVariable]:
-    """Return the graph's arrays as views of the packed data of the model on the stack.
-
-    Parameters
-    ----------
-    slots : mapping of str to Slot
-        From `pack`.
-
-    Returns
-    -------
-    dict of str to TensorVariable
-        By the names that `graph_arrays` gave.
-    """
-    model = pm.modelcontext(None)
-    views = {name: model[name] for name in _UNPACKED}
-    for name, slot in slots.items():
-        whole = model[slot.array]
-        if slot.array == CENTRE_POINTS:
-            views[name] = whole[slot.first : slot.last]
-        else:
-            views[name] = whole[slot.first] if slot.ndim == 1 else whole[slot.first : slot.last].T
-    return views
+    return packed | {name: arrays[name] for name in UNPACKED}, slots
 
 
 def _target(name: str, values: NDArray[np.generic]) -> str:

@@ -217,6 +217,28 @@ class Encoder:
     formula_state: formulaic.ModelSpec | None
     predictor: Predictor = OUTCOME
 
+    @property
+    def references(self) -> dict[str, str]:
+        """Level that the others of a category are compared with, by factor of the formula."""
+        found: dict[str, str] = {}
+        if self.formula_state is None:
+            return found
+        for factor, (_, state) in self.formula_state.encoder_state.items():
+            known = state.get("categories")
+            if known is None or not len(known):
+                continue
+            name = told(factor)
+            used = {level for level in map(str, known) if f"{name}[T.{level}]" in self._labels}
+            left = [level for level in map(str, known) if level not in used]
+            if used and len(left) == 1:
+                found[name] = left[0]
+        return found
+
+    @property
+    def _labels(self) -> set[str]:
+        names = () if self.formula_state is None else self.formula_state.column_names
+        return {part for name in names for part in told(name).split(":")}
+
     def design(self, columns: Columns) -> Floats:
         """Return the design matrix of some rows.
 

@@ -1,7 +1,6 @@
 """From a specification and person-time to one PyMC graph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,107 +11,14 @@ from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards.piecewise import Piecewise
-from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays, pack, unpack
-from bayes_ihlrt.model.baseline import Constants, Theta, add_baseline, make_hazard
-from bayes_ihlrt.model.encode import Encoder, build_encoder, patient_sds
+from bayes_ihlrt.model.arrays import CENTRE_POINTS, UNPACKED, Slot, pack
+from bayes_ihlrt.model.baseline import Constants, Theta, add_baseline
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import GraphPriors, add_hyperparameters
-from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.names import COVARIATE, INTERVAL
-from bayes_ihlrt.priors import Prior
-from bayes_ihlrt.spec.model import ModelSpec, scales_of
-from bayes_ihlrt.spec.parameters import ResolvedPrior, resolve_priors
-
-
-@dataclass(frozen=True)
-class PreparedModel:
-    """A specification bound to person-time: everything but the graph.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    encoder : Encoder
-        Encoding of the covariates.
-    hazard : Hazard
-        Baseline hazard, with its cuts or knots.
-    priors : mapping of str to ResolvedPrior
-        Every parameter's prior and its source.
-    arrays : GraphArrays
-        The graph's data.
-    """
-
-    spec: ModelSpec
-    encoder: Encoder
-    hazard: Hazard
-    priors: Mapping[str, ResolvedPrior]
-    arrays: GraphArrays
-
-
-def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) -> PreparedModel:
-    """Bind a specification to person-time.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    person_time : PersonTime
-        Rows, months.
-    reduce : bool
-        Reduce large piecewise models to sufficient statistics (`graph_arrays`).
-
-    Returns
-    -------
-    PreparedModel
-        Encoder, hazard, priors and arrays.
-
-    Raises
-    ------
-    SpecificationError
-        When specification and data do not fit together.
-
-    Examples
-    --------
-    >>> from bayes_ihlrt.analysis.check import check_analysis
-    >>> from bayes_ihlrt.spec.read import load_spec
-    >>> checked = check_analysis(load_spec("heart"), "heart")
-    >>> prepared = prepare(checked.spec.model, checked.person_time)
-    >>> prepared.encoder.columns, prepared.hazard.parameters
-    (('transplant', 'age', 'surgery', 'transplant:age'), ('log_rate', 'log_shape'))
-    """
-    if spec.scales is None:
-        held = scales_of(person_time.columns, person_time.patient_index)
-        spec = spec.model_copy(update={"scales": held})
-    encoder = build_encoder(spec, person_time)
-    times, events = event_times(person_time)
-    hazard = make_hazard(spec.outcome.hazard, times, events=events)
-    arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
-    return PreparedModel(spec, encoder, hazard, _resolved(spec, encoder, arrays), arrays)
-
-
-def package_defaults(prepared: PreparedModel) -> dict[str, Prior]:
-    """Return the package's own prior of every parameter of a model, whatever is stated.
-
-    Parameters
-    ----------
-    prepared : PreparedModel
-        Specification bound to person-time.
-
-    Returns
-    -------
-    dict of str to Prior
-        Per unit of the covariate.
-    """
-    bare = prepared.spec.model_copy(update={"priors": {}, "prior_base": None})
-    found = _resolved(bare, prepared.encoder, prepared.arrays)
-    return {name: resolved.prior for name, resolved in found.items()}
-
-
-def _resolved(spec: ModelSpec, encoder: Encoder, arrays: GraphArrays) -> dict[str, ResolvedPrior]:
-    row_sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
-    return resolve_priors(spec, encoder.terms, row_sds | patient_sds(spec), row_sds)
+from bayes_ihlrt.spec.model import ModelSpec
 
 
 def build_model(spec: ModelSpec, person_time: PersonTime) -> pm.Model:
@@ -193,7 +99,7 @@ def add_outcome(
     packed, slots = pack(prepared.arrays.data)
     for name, values in packed.items():
         pm.Data(name, values)
-    data = unpack(slots)
+    data = _unpack(slots)
     priors = add_hyperparameters(prepared.priors)
     coefficients = _coefficients(prepared.encoder.columns, priors)
     eta, group_mean = _add_groups(prepared, priors, data)
@@ -280,3 +186,27 @@ def _add_groups(
             slope = add_group_effect((term.group, term.slope), priors, parametrisation=choice)
             eta = eta + slope[index] * data[f"{term.group}_{term.slope}"]
     return eta, mean
+
+
+def _unpack(slots: Mapping[str, Slot]) -> dict[str, TensorVariable]:
+    """Return the graph's arrays as views of the packed data of the model on the stack.
+
+    Parameters
+    ----------
+    slots : mapping of str to Slot
+        From `pack`.
+
+    Returns
+    -------
+    dict of str to TensorVariable
+        By the names that `graph_arrays` gave.
+    """
+    model = pm.modelcontext(None)
+    views = {name: model[name] for name in UNPACKED}
+    for name, slot in slots.items():
+        whole = model[slot.array]
+        if slot.array == CENTRE_POINTS:
+            views[name] = whole[slot.first : slot.last]
+        else:
+            views[name] = whole[slot.first] if slot.ndim == 1 else whole[slot.first : slot.last].T
+    return views

@@ -14,7 +14,7 @@ from bayes_ihlrt.batch.members import Members
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT, BatchPosterior
 from bayes_ihlrt.batch.summary import flat_parameters, summarise_draws
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.sampler import SamplerSpec

@@ -15,7 +15,7 @@ from bayes_ihlrt.batch.result import POSITION
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.laplace import resampled, sample_laplace

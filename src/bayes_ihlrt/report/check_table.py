@@ -6,7 +6,7 @@ from rich.text import Text
 
 from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.prior_words import prior_words
-from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.names import Adjustment, Engine
 
 
 def print_check(console: Console, checked: CheckedAnalysis) -> None:
@@ -50,6 +50,7 @@ def _counts(checked: CheckedAnalysis) -> RichTable:
         "design": summary["design"],
         "hazard": spec.outcome.hazard.family.value,
         "terms": (", ".join(summary["terms"]) or "none") + group,
+        **_references(summary["references"]),
         "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
         **_propensity_lines(checked),
         "sampler": _sampler(checked),
@@ -75,7 +76,15 @@ def _sampler(checked: CheckedAnalysis) -> str:
     sampler, propensity = checked.spec.sampler, checked.spec.propensity
     if propensity is not None and propensity.adjust is not Adjustment.NONE:
         return f"{propensity.uncertainty.value}, {sampler.total:,} draws, seed {sampler.seed}"
+    if sampler.engine is Engine.LAPLACE:
+        return f"Laplace approximation, {sampler.total:,} weighted draws, seed {sampler.seed}"
     return f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}"
+
+
+def _references(found: dict[str, str]) -> dict[str, str]:
+    """Which level of each category the others are compared with; empty without categories."""
+    told = ", ".join(f"{level} of {name}" for name, level in found.items())
+    return {"reference": told} if told else {}
 
 
 def _share(checked: CheckedAnalysis) -> str:

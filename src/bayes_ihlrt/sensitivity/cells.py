@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.batch.compiled import CompiledModel, compile_model
 from bayes_ihlrt.batch.result import DRAW, MEMBER, POSITION, WEIGHT, BatchPosterior
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior import nuts

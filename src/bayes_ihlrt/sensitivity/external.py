@@ -22,7 +22,7 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_anal
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells

@@ -32,7 +32,8 @@ from bayes_ihlrt.batch.compiled import compile_graph
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.model.graph import PreparedModel, add_outcome, graph_coords
+from bayes_ihlrt.model.graph import add_outcome, graph_coords
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import PATIENT, DesignKind, Engine
 from bayes_ihlrt.sensitivity.cells import mended
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide

@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.check import CohortSource, check_analysis
 from bayes_ihlrt.batch.importance import resample
-from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.confounding import Effect, describe
 from bayes_ihlrt.sensitivity.decisions import CheckResult

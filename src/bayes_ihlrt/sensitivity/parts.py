@@ -8,7 +8,7 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.batch.importance import resample
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.clinical.evidence import Discount, evidence_prior, published
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.priors import HazardRatioPrior, Prior
 from bayes_ihlrt.sensitivity.bias import BiasPrior
 from bayes_ihlrt.sensitivity.cells import CellFits, fit_cells, per_unit

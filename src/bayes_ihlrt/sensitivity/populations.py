@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.sensitivity.cells import PriorCell
 
 CENTRE: Final = "centre"

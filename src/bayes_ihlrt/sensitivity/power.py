@@ -35,7 +35,7 @@ from bayes_ihlrt.batch.result import POSITION
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, cell_priors, fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row

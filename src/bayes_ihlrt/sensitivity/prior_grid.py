@@ -11,7 +11,7 @@ import xarray as xr
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.model.graph import PreparedModel, package_defaults
+from bayes_ihlrt.model.prepared import PreparedModel, package_defaults
 from bayes_ihlrt.names import Dist, ModifierTransform
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell

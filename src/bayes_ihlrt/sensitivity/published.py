@@ -10,7 +10,7 @@ from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.clinical.effects import PublishedEffect, Question
 from bayes_ihlrt.clinical.evidence import Discount, evidence_prior
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide

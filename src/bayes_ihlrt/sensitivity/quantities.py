@@ -15,8 +15,8 @@ from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
-from bayes_ihlrt.model.graph import PreparedModel
 from bayes_ihlrt.model.predictor import simple_interaction
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import STRATEGY
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import weighted_quality

@@ -22,7 +22,7 @@ from bayes_ihlrt.analysis.check import CohortSource, check_analysis
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, InputError
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.sensitivity.cells import fit_cells

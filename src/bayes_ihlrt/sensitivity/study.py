@@ -10,7 +10,7 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_anal
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.graph import prepare
+from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.confounding import Effect, confounding

@@ -21,7 +21,7 @@ from scipy.stats import t as student_t
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior, PriorScale
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells

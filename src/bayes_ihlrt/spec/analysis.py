@@ -5,7 +5,7 @@ design or the sampler, so that no option is ignored in silence.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
@@ -271,20 +271,8 @@ class AnalysisSpec(BaseModel):
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
-        parts = {"treatment": self.treatment, "modifier": self.modifier}
-        named = {table: part.name for table, part in parts.items() if part is not None}
-        faults = contradictions(self.data, named, self.outcome)
-        faults += estimand_faults(
-            self.estimands,
-            self.treatment,
-            self.modifier,
-            has_propensity=self.propensity is not None,
-        )
-        faults += adjustment_faults(self.propensity, self.treatment, self.sampler)
-        faults += ladder_faults(self.ladder, self.visits, self.treatment)
-        faults += response_effect_faults(self.ladder, self.visits, self.modifier)
-        faults += sensitivity_faults(self.sensitivity, self.model)
-        if faults:
+        tables = {name: getattr(self, name) for name in type(self).model_fields}
+        if faults := agreement_faults(tables, priors=self.priors):
             raise ValueError("; ".join(str(fault) for fault in faults))
         return self
 
@@ -348,6 +336,80 @@ class AnalysisSpec(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def agreement_faults(
+    tables: Mapping[str, Any],
+    *,
+    priors: Mapping[str, AnyPrior],
+    unreadable: frozenset[str] = frozenset(),
+    names: Mapping[str, str] | None = None,
+) -> list[Fault]:
+    """Return where tables contradict each other: every rule between tables, and each once.
+
+    Parameters
+    ----------
+    tables : mapping of str to object
+        Every table, with its defaults where a file has none; None where there is none, or where it
+        cannot be read.
+    priors : mapping of str to prior
+        Stated priors.
+    unreadable : frozenset of str
+        Tables that a file has and that cannot be read: rules that need them are passed over.
+    names : mapping of str to str, optional
+        Names of ``treatment`` and ``modifier`` where their tables cannot be read.
+
+    Returns
+    -------
+    list of Fault
+        Those that were found.
+    """
+    parts = {name: tables[name] for name in ("treatment", "modifier")}
+    named = {**(names or {}), **{name: part.name for name, part in parts.items() if part}}
+    missing = {name for name in ("outcome",) if tables[name] is None} | unreadable
+    weighs = tables["propensity"] is not None or "propensity" in unreadable
+    rules = _rules_between(tables, named, priors, weighs=weighs)
+    return [fault for needed, rule in rules if not needed & missing for fault in rule()]
+
+
+type _Rule = tuple[set[str], Callable[[], list[Fault]]]
+
+
+def _rules_between(
+    tables: Mapping[str, Any],
+    named: Mapping[str, str],
+    priors: Mapping[str, AnyPrior],
+    *,
+    weighs: bool,
+) -> tuple[_Rule, ...]:
+    """Every rule between tables, with the tables that it cannot do without."""
+    treatment, modifier, outcome = (tables[name] for name in ("treatment", "modifier", "outcome"))
+    propensity, sampler, visits = (tables[name] for name in ("propensity", "sampler", "visits"))
+    estimands, ladder = tables["estimands"], tables["ladder"]
+
+    def of_sensitivity() -> list[Fault]:
+        model = ModelSpec(
+            treatment=named.get("treatment"),
+            modifier=modifier,
+            outcome=outcome,
+            priors=dict(priors),
+        )
+        return sensitivity_faults(tables["sensitivity"], model)
+
+    return (
+        ({"outcome"}, lambda: contradictions(tables["data"], named, outcome)),
+        ({"sensitivity", "outcome"}, of_sensitivity),
+        (
+            {"estimands", "treatment", "modifier"},
+            lambda: estimand_faults(estimands, treatment, modifier, has_propensity=weighs),
+        ),
+        ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
+        ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
+        (
+            {"ladder", "visits", "modifier"},
+            lambda: response_effect_faults(ladder, visits, modifier),
+        ),
+    )
 
 
 def json_schema() -> dict[str, Any]:

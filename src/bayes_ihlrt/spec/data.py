@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, TimeUnit
+from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, Ties, TimeUnit
 from bayes_ihlrt.spec.files import (
     SEPARATORS,
     Decimal,
@@ -275,6 +275,12 @@ class TreatmentSpec(BaseModel):
     design: DesignKind = Field(
         default=DesignKind.SPLIT, description="How treatment becomes person-time."
     )
+    ties: Ties | None = Field(
+        default=None,
+        description="What comes first where treatment starts exactly at the end of follow-up: "
+        "treatment, so that an event then is one of the treated ('treated', the default), or the "
+        "end of follow-up ('untreated'); not for design = 'fixed'.",
+    )
     landmark: Landmark | None = Field(
         default=None,
         description="Landmark in months after time zero, or a list of several; for design = "
@@ -333,6 +339,20 @@ class TreatmentSpec(BaseModel):
                 "for treatment that starts later keep `start` and choose another design"
             )
         return self
+
+    @model_validator(mode="after")
+    def _ties_suit_design(self) -> Self:
+        if self.ties is not None and self.design is DesignKind.FIXED:
+            raise ValueError(
+                "`ties` is for treatment that starts during follow-up, and with design = 'fixed' "
+                "it is settled at time zero: remove `ties`"
+            )
+        return self
+
+    @property
+    def treats_ties(self) -> bool:
+        """Whether treatment that starts exactly at the end of follow-up comes before that end."""
+        return self.design is not DesignKind.FIXED and self.ties is not Ties.UNTREATED
 
     @property
     def starts(self) -> tuple[str, ...]:

@@ -16,12 +16,16 @@ from bayes_ihlrt.priors import (
     MedianSurvivalPrior,
     Prior,
 )
-from bayes_ihlrt.spec.analysis import AnalysisSpec, adjustment_faults, contradictions
+from bayes_ihlrt.spec.analysis import (
+    AnalysisSpec,
+    agreement_faults,
+    with_target_of_clones,
+)
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
-from bayes_ihlrt.spec.estimands import EstimandSpec, estimand_faults
+from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.faults import described, place, shown, translated
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
-from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
+from bayes_ihlrt.spec.ladder import LadderSpec
 from bayes_ihlrt.spec.model import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.parameters import prior_faults
 from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, read_prior_set
@@ -34,7 +38,6 @@ from bayes_ihlrt.spec.sensitivity import (
     NegativeControlSpec,
     SensitivitySpec,
     StructureSpec,
-    sensitivity_faults,
 )
 
 
@@ -72,6 +75,7 @@ _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     },
 }
 _REQUIRED: Final = ("data", "outcome")
+_DEFAULTED: Final = frozenset({"sampler", "estimands", "ladder", "sensitivity"})
 _PRIORS: Final = "priors"
 _PRIOR: Final[TypeAdapter[AnyPrior]] = TypeAdapter(AnyPrior)
 _PRIOR_KINDS: Final[Mapping[str, type[BaseModel]]] = {
@@ -112,7 +116,11 @@ class Reading:
         tables = {name: table for name, table in self.tables.items() if name != _HEADING}
         heading = self.tables[_HEADING].model_dump(by_alias=True) | {"schema": 2}
         base = {} if self.prior_base is None else {BASE: self.prior_base}
-        return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
+        try:
+            return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
+        except ValidationError as error:
+            faults = translated(error, _HEADING, fields=described(AnalysisSpec))
+            raise SpecificationError(str(heading["name"]), faults) from None
 
     def table(self, name: str) -> Any:
         """Return a table, its defaults where the file has none, None where it cannot be read."""
@@ -259,7 +267,7 @@ def _read_base(name: object, found: Reading) -> None:
 
 
 def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
-    """Compare tables with each other, as far as they could be read."""
+    """Compare tables with each other, as far as they could be read; defaults count as written."""
     tables = found.tables
     named = {
         name: given[name]["name"]
@@ -267,7 +275,6 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
         if given.get(name) is not None and isinstance(given[name].get("name"), str)
     }
     if "outcome" in tables:
-        found.faults += contradictions(tables.get("data"), named, tables["outcome"])
         model = ModelSpec(
             treatment=named.get("treatment"),
             modifier=tables.get("modifier"),
@@ -277,22 +284,9 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
         found.faults += prior_faults(model)
         if _HEADING in tables and tables[_HEADING].schema_version == 1:
             found.faults += schema_one_faults(model)
-        if (sensitivity := found.table("sensitivity")) is not None:
-            found.faults += sensitivity_faults(sensitivity, model)
-    estimands = found.table("estimands")
-    if estimands is not None and all(name in tables for name in named):
-        found.faults += estimand_faults(
-            *(estimands, tables.get("treatment"), tables.get("modifier")),
-            has_propensity="propensity" in found.given,
-        )
-    if (sampler := found.table("sampler")) is not None:
-        found.faults += adjustment_faults(
-            tables.get("propensity"), tables.get("treatment"), sampler
-        )
-    ladder = found.table("ladder")
-    if ladder is not None and ("visits" in tables or "visits" not in found.given):
-        found.faults += ladder_faults(ladder, tables.get("visits"), tables.get("treatment"))
-        if "modifier" in tables or "modifier" not in found.given:
-            found.faults += response_effect_faults(
-                ladder, tables.get("visits"), tables.get("modifier")
-            )
+    known = {
+        name: found.table(name) if name in _DEFAULTED else tables.get(name) for name in _TABLES
+    }
+    known["propensity"] = with_target_of_clones(known["propensity"], known["treatment"])
+    unreadable = frozenset(name for name in found.given & _TABLES.keys() if name not in tables)
+    found.faults += agreement_faults(known, priors=found.priors, unreadable=unreadable, names=named)

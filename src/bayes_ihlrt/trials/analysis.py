@@ -22,7 +22,7 @@ from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, pack
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import MedianSurvivalPrior

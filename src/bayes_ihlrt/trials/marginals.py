@@ -37,7 +37,7 @@ from bayes_ihlrt.batch.profile import (
     probability_below,
     tail,
 )
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.trials.quantities import (
     Read,

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 
 from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.model.graph import PreparedModel
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
 

@@ -4,25 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
 from bayes_ihlrt.designs.decisions import Emulation
-from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.model.graph import prepare
-from bayes_ihlrt.names import Adjustment, DesignKind, PropensityUncertainty
-from bayes_ihlrt.propensity.overlap import trimmed
-from bayes_ihlrt.propensity.point import propensity
+from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis, prepare_weighted
 from bayes_ihlrt.weighted.bootstrap import DRAWS, linked_bootstrap
+from bayes_ihlrt.weighted.bound import bind_outcome, needs_propensities, refuse_misleading
 from bayes_ihlrt.weighted.fit import WeightedFit
 from bayes_ihlrt.weighted.models import propensity_mode
 from bayes_ihlrt.weighted.plug_in import cut_posterior, plugin_posterior
-from bayes_ihlrt.weighted.sandwich import refuse_groups, sandwich_posterior
-from bayes_ihlrt.weighted.scores import score_columns, with_columns, with_terms
+from bayes_ihlrt.weighted.sandwich import sandwich_posterior
 
-_SCORED: Final = frozenset({Adjustment.COVARIATE, Adjustment.STRATA})
 _DRAWN: Final[Mapping[PropensityUncertainty, Callable[..., WeightedFit]]] = {
     PropensityUncertainty.LINKED_BOOTSTRAP: linked_bootstrap,
     PropensityUncertainty.CUT: cut_posterior,
@@ -101,56 +94,9 @@ def prepare_adjusted(
     RefusedError
         When the combination would mislead.
     """
-    _check(emulation, spec)
+    refuse_misleading(emulation, model, spec)
     analysis = replace(prepare_weighted(emulation, model, spec), adjust=spec.adjust)
-    if spec.uncertainty is PropensityUncertainty.SANDWICH:
-        refuse_groups(analysis)
-    if spec.trim is None and spec.adjust not in _SCORED:
+    if not needs_propensities(spec):
         return analysis
-    logit = propensity_mode(analysis.initiation)
-    if spec.trim is not None:
-        emulation = trimmed(emulation, propensity(logit), spec.trim)
-    if spec.adjust not in _SCORED:
-        outcome = prepare(model, emulation.person_time, reduce=False)
-        return replace(analysis, emulation=emulation, outcome=outcome)
-    decision = emulation.person_time.columns["decision"].astype(np.intp)
-    scores = score_columns(spec.adjust, logit, decision)
-    rows = with_columns(emulation.person_time, scores)
-    outcome = prepare(with_terms(model, scores.names), rows, reduce=False)
-    places = tuple(outcome.encoder.columns.index(name) for name in scores.names)
-    return replace(
-        analysis,
-        emulation=replace(emulation, person_time=rows),
-        outcome=outcome,
-        scores=replace(scores, places=places),
-    )
-
-
-def _check(emulation: Emulation, spec: PropensitySpec) -> None:
-    """Refuse what would mislead."""
-    story = emulation.person_time.provenance
-    clones = story.design is DesignKind.CLONE_CENSOR_WEIGHT
-    faults = []
-    if spec.adjust in _SCORED and clones:
-        problem = (
-            f"'{spec.adjust.value}' holds the propensity of the treatment received, and a clone "
-            "follows both strategies"
-        )
-        remedy = "Use adjust 'weights', or design 'landmark'"
-        faults.append(Fault("adjust", problem, remedy))
-    elif spec.adjust in _SCORED and story.censored:
-        problem = (
-            f"'{spec.adjust.value}' cannot make up for {story.censored:,} follow-ups of controls "
-            "that end when they are treated, which what happens after the decision decides"
-        )
-        remedy = "Use adjust 'weights', or crossover = 'ignore' in [treatment]"
-        faults.append(Fault("adjust", problem, remedy))
-    if spec.trim is not None and clones:
-        problem = (
-            "clones follow their strategies from time zero in the whole cohort, and leaving out "
-            "patients by later decisions would select them by what happened in between"
-        )
-        remedy = "Leave it out, or use design 'landmark' or 'sequential'"
-        faults.append(Fault("trim", problem, remedy))
-    if faults:
-        raise RefusedError("[propensity]", faults)
+    bound = bind_outcome(emulation, model, spec, lambda: propensity_mode(analysis.initiation))
+    return replace(analysis, emulation=bound.emulation, outcome=bound.outcome, scores=bound.scores)

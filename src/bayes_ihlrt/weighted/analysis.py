@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.decisions import Decisions, Emulation
-from bayes_ihlrt.model.graph import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.clock import at_one_moment, passing_model
 from bayes_ihlrt.propensity.graph import logit_propensity

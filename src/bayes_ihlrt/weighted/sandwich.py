@@ -30,10 +30,11 @@ from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.importance import resample, smooth
 from bayes_ihlrt.batch.marginal import approximate
 from bayes_ihlrt.batch.result import DRAW, labelled
-from bayes_ihlrt.errors import ConvergenceError, Fault, RefusedError
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis
 from bayes_ihlrt.weighted.bootstrap import DRAWS
+from bayes_ihlrt.weighted.bound import refuse_groups
 from bayes_ihlrt.weighted.fit import WeightedFit, weighted_fit
 from bayes_ihlrt.weighted.models import NO_MODE, Models
 from bayes_ihlrt.weighted.plug_in import WEIGHED
@@ -92,7 +93,7 @@ def sandwich_posterior(
     ConvergenceError
         When there is no mode, or the importance weights are not to be trusted.
     """
-    refuse_groups(analysis)
+    refuse_groups(analysis.outcome.spec)
     models = Models(analysis)
     once = models.at_once()
     engine = models.outcome.engine
@@ -116,33 +117,6 @@ def sandwich_posterior(
         uncertainty=PropensityUncertainty.SANDWICH,
         about={"k_hat": sample.k_hat, "ess": sample.ess},
     )
-
-
-def refuse_groups(analysis: WeightedAnalysis) -> None:
-    """Raise where the outcome model has group effects.
-
-    Parameters
-    ----------
-    analysis : WeightedAnalysis
-        The analysis.
-
-    Raises
-    ------
-    RefusedError
-        A correction of the whole posterior by patients' scores would stretch the group effects,
-        which patients share, as if they were fixed.
-    """
-    groups = [term.group for term in analysis.outcome.spec.outcome.groups]
-    if groups:
-        problem = (
-            "'sandwich' corrects fixed effects only, and the outcome model has group effects "
-            f"({', '.join(groups)})"
-        )
-        remedy = (
-            "Use uncertainty 'linked-bootstrap', or leave out group in [outcome] and put the "
-            "column into the formula"
-        )
-        raise RefusedError("[propensity]", [Fault("uncertainty", problem, remedy)])
 
 
 def information(engine: BatchEngine, members: Members, mode: Floats) -> Information:
