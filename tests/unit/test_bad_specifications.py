@@ -417,8 +417,8 @@ def test_a_folder_instead_of_a_specification(tmp_path):
     assert_refused(
         result,
         f"{tmp_path.name}: 1 fault\n"
-        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a packaged "
-        "specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
+        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a "
+        "packaged specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
         "pfs_piecewise, primary, published_os, published_pfs, sensitivity/primary, subgroups.",
     )
 

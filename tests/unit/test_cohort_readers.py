@@ -19,8 +19,9 @@ from bayes_ihlrt.cohort import foreign
 from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError, MissingExtraError
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 NAMES = ["id", "os", "death", "tace", "nlr"]
 ROWS = [

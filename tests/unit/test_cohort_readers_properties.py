@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.cohort.cells import read_cells, read_labels
-from bayes_ihlrt.cohort.delimited import Wanted
-from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.errors import DataError
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.cells import read_cells, read_labels
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.spec.data_file import FileForm
 
 NUMBERS = ("os", "tace", "nlr")
 NAMES = ("id", *NUMBERS, "remark")

@@ -15,8 +15,9 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.unlikely import CODES, outlying
 from bayes_ihlrt.errors import BayesIhlrtError
 from bayes_ihlrt.spec.catalogue import packaged_specifications
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 TACE = TreatmentSpec(name="trt", start="tace")
 SEEDS = st.integers(0, 2**32 - 1)

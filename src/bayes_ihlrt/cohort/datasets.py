@@ -24,10 +24,10 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bayes_ihlrt.cohort.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
 from bayes_ihlrt.cohort.identifiers import canonical_labels
 from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.files.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
 from bayes_ihlrt.names import TimeUnit
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bayes_ihlrt.cohort.messages import counted, enumerated
 from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.messages import counted, enumerated
 
 type Row = tuple[int, Sequence[str]]
 """Line in which a row begins, from 1, and its cells."""

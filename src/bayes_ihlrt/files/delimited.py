@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from bayes_ihlrt.cohort.cells import MISSING_WORDS
-from bayes_ihlrt.cohort.decimals import COMMA, MARK_WORDS, Marks, column_with_points, decimal_marks
-from bayes_ihlrt.cohort.encodings import Text
-from bayes_ihlrt.cohort.messages import enumerated
-from bayes_ihlrt.cohort.rows import (
+from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.cells import MISSING_WORDS
+from bayes_ihlrt.files.decimals import COMMA, MARK_WORDS, Marks, column_with_points, decimal_marks
+from bayes_ihlrt.files.encodings import Text
+from bayes_ihlrt.files.messages import enumerated
+from bayes_ihlrt.files.rows import (
     SEARCHED,
     Row,
     Tidy,
@@ -30,9 +31,8 @@ from bayes_ihlrt.cohort.rows import (
     ragged_lines,
     tidied,
 )
-from bayes_ihlrt.cohort.table import Table
-from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.files import SEPARATORS, FileForm
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.spec.data_file import SEPARATORS, FileForm
 
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLE: Final = 1 << 20

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bayes_ihlrt.cohort.delimited import Wanted, read_text
-from bayes_ihlrt.cohort.encodings import decoded
-from bayes_ihlrt.cohort.foreign import read_parquet, read_statistics, read_workbook
-from bayes_ihlrt.cohort.table import Table, with_rows
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.delimited import Wanted, read_text
+from bayes_ihlrt.files.encodings import decoded
+from bayes_ihlrt.files.foreign import read_parquet, read_statistics, read_workbook
+from bayes_ihlrt.files.table import Table, with_rows
+from bayes_ihlrt.spec.data_file import FileForm
 
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
