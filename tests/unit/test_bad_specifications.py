@@ -92,7 +92,8 @@ BAD = [
         "estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
         "treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
-        "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
+        "decimal, drop_missing, encoding, entry, event, header_line, parameter, patient, "
+        "separator, sheet, start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
         "draws, engine, seed, target_accept, tune.",
         {"[modifier]": "[modifer]", "event =": "evnt =", "draws =": "draw ="},
@@ -433,7 +434,7 @@ def test_data_that_are_not_there(tmp_path):
     assert_refused(
         run("check", "heart", "--data", "hart"),
         "hart: 1 fault\n"
-        "  - the file: it does not exist. Check the path of the CSV file, or name a packaged data "
+        "  - the file: it does not exist. Check the path of the data file, or name a packaged data "
         "set. Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings.",
     )

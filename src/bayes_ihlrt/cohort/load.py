@@ -221,7 +221,7 @@ def attach_visits(
         return full, Visits(switches=spec.switches, every=spec.every, starts=spec.starts)
     if rows is None or (isinstance(rows, Path) and spec.file is None):
         problem = "`time` names a column of a table of visits, and there is no such table"
-        remedy = "Name the CSV file in [visits] file, or give the rows in `visit_rows`"
+        remedy = "Name the file in [visits] file, or give the rows in `visit_rows`"
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
