@@ -29,6 +29,7 @@ from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.files import FileForm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -508,7 +509,8 @@ def load_cohort(
         labels=frozenset(labels),
         numbers=frozenset({*asked} - {*covariates, data.centre} | {*data.units, *switches}),
     )
-    table = read_file(path, wanted, form=data.form)
+    # Keys speak of the user's file; how a packaged one is written is known.
+    table = read_file(path, wanted, form=FileForm() if "licence" in attrs else data.form)
     return _checked(
         table,
         data,
