@@ -610,7 +610,7 @@ def test_a_missing_file_names_the_packaged_data() -> None:
         load_cohort("hart", ONE_ROW)
     assert str(told.value) == (
         "hart: 1 fault\n"
-        "  - the file: it does not exist. Check the path of the CSV file, or name a packaged data "
+        "  - the file: it does not exist. Check the path of the data file, or name a packaged data "
         "set. Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings."
     )

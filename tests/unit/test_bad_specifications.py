@@ -435,7 +435,7 @@ def test_data_that_are_not_there(tmp_path):
     assert_refused(
         run("check", "heart", "--data", "hart"),
         "hart: 1 fault\n"
-        "  - the file: it does not exist. Check the path of the CSV file, or name a packaged data "
+        "  - the file: it does not exist. Check the path of the data file, or name a packaged data "
         "set. Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings.",
     )

@@ -361,7 +361,7 @@ def read_inputs(
     spec : str or Path
         TOML file, or name of a packaged specification.
     data : str or Path
-        CSV file, or name of a packaged data set.
+        Data file, or name of a packaged data set.
     identifiers : Identifiers
         Where patients are called by their identifiers.
 
@@ -405,7 +405,7 @@ def read_cohort(
     spec : AnalysisSpec
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
     identifiers : Identifiers
         Where patients are called by their identifiers; a cohort says so itself.
 
@@ -436,7 +436,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     spec : AnalysisSpec
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
 
     Returns
     -------

@@ -36,6 +36,7 @@ from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.files.table import Table, kept_rows, read_frame
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import FileForm
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def attach_visits(
         return full, Visits(switches=spec.switches, every=spec.every, starts=spec.starts)
     if rows is None or (isinstance(rows, Path) and spec.file is None):
         problem = "`time` names a column of a table of visits, and there is no such table"
-        remedy = "Name the CSV file in [visits] file, or give the rows in `visit_rows`"
+        remedy = "Name the file in [visits] file, or give the rows in `visit_rows`"
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
@@ -436,7 +437,8 @@ def load_cohort(
         labels=frozenset({*(data.aliases.get(name, name) for name in named), *EXPORT_COLUMNS}),
         numbers=frozenset(data.aliases.get(name, name) for name in counted_),
     )
-    table = read_file(path, wanted, form=data.form)
+    # Keys speak of the user's file; how a packaged one is written is known.
+    table = read_file(path, wanted, form=FileForm() if "licence" in attrs else data.form)
     return _checked(
         table,
         data,

@@ -124,7 +124,7 @@ def read_everything(path: Path) -> Table:
 def _read(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -> Table:
     for kind, recognised in _STATISTICS.items():
         if recognised(raw):
-            _check_form(form, (), subject=subject)
+            _check_form(form, ("encoding",), subject=subject)
             return read_statistics(raw, kind, wanted, encoding=form.encoding, subject=subject)
     if raw.startswith(b"PAR1"):
         _check_form(form, (), subject=subject)
@@ -156,8 +156,7 @@ def _check_form(form: FileForm, allowed: Collection[str], *, subject: str) -> No
     """Refuse keys that say nothing about a file of this kind."""
     keys = ("separator", "decimal", "encoding", "sheet", "header_line")
     stated = [key for key in keys if getattr(form, key) is not None and form.binding]
-    # A statistics program may have left its encoding out.
-    loose = [key for key in stated if key not in allowed and (allowed or key != "encoding")]
+    loose = [key for key in stated if key not in allowed]
     if loose:
         faults = [
             Fault(f"[data] {key}", "a file of this kind has none", f"Remove `{key}`")

@@ -224,7 +224,7 @@ class VisitsSpec(BaseModel):
 
     file: ColumnName | None = Field(
         default=None,
-        description="CSV file with one row a visit, with the patient's identifier in the column of "
+        description="File with one row a visit, with the patient's identifier in the column of "
         "the same name as in the data file; the path is relative to the data file's folder.",
     )
     time: ColumnName | None = Field(
