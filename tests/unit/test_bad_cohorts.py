@@ -204,9 +204,9 @@ BAD = [
     Bad(
         "words among the numbers of a covariate",
         "data frame: 1 fault\n"
-        "  - column nlr: 1 of 4 values is not a number: '<1' (patient P4). Write plain numbers "
-        "and leave a cell empty if the value is not known; if these are categories, write all "
-        "of them as text, e.g. 'stage 1'.",
+        "  - column nlr: 1 of 4 values is not a number: '<1' (patient P4). Say in [data] what "
+        "stands for a value below the limit of detection: below_limit = 'half', 'limit' or "
+        "'limit/sqrt2'; or correct the cells.",
         change={"nlr": ["2.1", "3.4", "5.0", "<1"]},
         covariates=("nlr",),
     ),
@@ -550,24 +550,25 @@ FILES = [
     ),
     (
         "semicolons",
-        b"id;months;death\nP1;12,5;1\n",
+        b"id;months;death\nP1;1,234;1\n",
         "cohort.csv: 1 fault\n"
-        "  - the first line: its column names are separated by semicolons. Save the file with "
-        "commas between the columns and points in decimal numbers.",
+        "  - column months: '1,234' could be 1.234 (a decimal comma) or 1234 (a comma after the "
+        'thousands). Write decimal = "," into [data] for the first reading, decimal = "." for the '
+        "second.",
     ),
     (
         "a spreadsheet",
         b"PK\x03\x04\x14\x00",
         "cohort.csv: 1 fault\n"
-        "  - the file: it is a spreadsheet, not a CSV file. Open it in the spreadsheet program "
-        "and save it as 'CSV UTF-8 (comma delimited)'.",
+        "  - the file: it is a damaged spreadsheet or zip archive. Copy it again.",
     ),
     (
         "another encoding",
-        "id,months,death\nM\u00fcller,12,1\n".encode("latin-1"),
+        "id,months,death\n\u0418\u0432\u0430\u043d,12,1\n".encode("windows-1251"),
         "cohort.csv: 1 fault\n"
-        "  - the file: its text is not encoded in UTF-8. Save it as 'CSV UTF-8' in the "
-        "spreadsheet program.",
+        "  - the file: its text is not encoded in UTF-8, and the letters are not those of "
+        "Windows-1252 either. Save it as 'CSV UTF-8', or state its encoding in [data], for "
+        "instance encoding = 'windows-1251' or 'mac-roman'.",
     ),
     (
         "ragged lines",

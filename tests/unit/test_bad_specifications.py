@@ -91,8 +91,10 @@ BAD = [
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
         "estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
         "treatment, visits.\n"
-        "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: centre, "
-        "drop_missing, entry, event, patient, start, stop, time, time_unit, units.\n"
+        "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
+        "below_limit, centre, date_order, decimal, derived, drop_missing, encoding, entry, event, "
+        "file, header_line, missing, never, origin, parameter, patient, separator, sheet, start, "
+        "stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
         "draws, engine, seed, target_accept, tune.",
         {"[modifier]": "[modifer]", "event =": "evnt =", "draws =": "draw ="},
@@ -415,7 +417,7 @@ def test_a_folder_instead_of_a_specification(tmp_path):
     assert_refused(
         result,
         f"{tmp_path.name}: 1 fault\n"
-        "  - the file: it is a folder. Check the path of the TOML file, or name a packaged "
+        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a packaged "
         "specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
         "pfs_piecewise, primary, published_os, published_pfs, sensitivity/primary, subgroups.",
     )

@@ -238,7 +238,7 @@ def test_0_for_never_is_doubted_where_no_cell_is_empty() -> None:
 
 def test_an_event_column_that_stands_for_censoring_is_doubted() -> None:
     frame = ordinary(rng_of())
-    assert told(frame | {"CNSR": frame["death"]}, event="CNSR")[0].startswith("CENSORING?")
+    assert told(frame | {"censored": frame["death"]}, event="censored")[0].startswith("CENSORING?")
     n = 60
     flipped = {
         "id": list(range(n)),

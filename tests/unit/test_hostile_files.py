@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bayes_ihlrt.cohort.table import read_csv
+from bayes_ihlrt.cohort.delimited import Wanted
+from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.errors import DataError, SpecificationError
+from bayes_ihlrt.spec.files import FileForm
 from bayes_ihlrt.spec.read import parse_spec
 
 HEART = (Path(__file__).parents[2] / "models" / "heart.toml").read_text("utf-8")
@@ -54,22 +56,23 @@ def test_priors_beyond_what_numbers_hold(prior):
         (f'"{HEADER}{ROW * 3}', "a double quote in it is not closed"),
         (f'"{HEADER}{ROW * 30_000}', "a double quote in it is not closed"),
         (f'id,"cen"tre,age\n{ROW}', "or stands within a name"),
-        (f"{HEADER}{ROW * 3}p2,K\xf6ln,60\n", "not encoded in UTF-8"),
-        (f"{HEADER}{ROW * 30_000}p2,K\xf6ln, S\xfcd,60\n", "not encoded in UTF-8"),
+        (f"{HEADER}{ROW * 3}p2,\xca\xe8\xe5\xe2,60\n", "not encoded in UTF-8"),
+        (f"{HEADER}{ROW * 30_000}p2,K\xf6ln, S\xfcd,60\n", "line 30002 (4 cells)"),
     ],
-    ids=["open quote", "long open quote", "quote in a name", "Latin-1", "Latin-1, ragged, late"],
+    ids=["open quote", "long open quote", "quote in a name", "Cyrillic", "Latin-1, ragged, late"],
 )
 def test_cohorts(content, message, tmp_path):
     file = tmp_path / "cohort.csv"
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(DataError) as caught:
-        read_csv(file, wanted=["id", "age"], labels=["id"])
+        read_file(file, Wanted(frozenset({"id", "age"}), frozenset({"id"})), form=FileForm())
     assert message in str(caught.value)
 
 
 def test_column_names_may_have_line_breaks_between_quotes(tmp_path):
     file = tmp_path / "cohort.csv"
     file.write_text('id,"age\n(years)"\np1,60\n')
-    found = read_csv(file, wanted=["id", "age\n(years)"], labels=["id"])
+    wanted = Wanted(frozenset({"id", "age\n(years)"}), frozenset({"id"}))
+    found = read_file(file, wanted, form=FileForm())
     assert found.names == ("id", "age\n(years)")
     assert found.n_rows == 1

@@ -28,6 +28,7 @@ from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
+from bayes_ihlrt.spec.catalogue import find_specification
 from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import Term, parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded_months, time_zero
@@ -393,6 +394,39 @@ def read_inputs(
             both = [*found.faults, *error.faults]
             raise SpecificationError(f"{name} and {error.subject}", both) from None
     raise SpecificationError(name, found.faults)
+
+
+def data_source(spec: str | Path, data: str | None) -> str | Path | None:
+    """Return the data of an analysis: as named, or as its specification says.
+
+    Parameters
+    ----------
+    spec : str or Path
+        TOML file, or name of a packaged specification.
+    data : str or None
+        Data file, or name of a packaged data set, if it is named.
+
+    Returns
+    -------
+    str, Path or None
+        The same, or ``[data] file``, which is relative to the specification; None without either.
+
+    Raises
+    ------
+    SpecificationError
+        The specification cannot be read.
+
+    Examples
+    --------
+    >>> data_source("heart", "heart")
+    'heart'
+    """
+    if data is not None:
+        return data
+    table = read_file(spec)[1].tables.get("data")
+    if table is None or table.file is None:
+        return None
+    return find_specification(spec).parent / str(table.file)
 
 
 def read_cohort(

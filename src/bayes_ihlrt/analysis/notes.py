@@ -270,12 +270,13 @@ def analysis_notes(
     -------
     tuple of str
         Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
-        patients left out, what may have been misread (`cohort.doubts`), few events or none in an
-        arm or interval, extrapolation (horizons, start of treatment, modifier), where the main
-        effect is read, delayed entry, slopes of groups that are taken as uncorrelated.
+        how files were read, patients left out, what may have been misread (`cohort.doubts`), few
+        events or none in an arm or interval, extrapolation (horizons, start of treatment,
+        modifier), where the main effect is read, delayed entry, slopes of groups that are taken
+        as uncorrelated.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
-    notes += _left_out(cohort, rows)
+    notes += [*cohort.notes, *_left_out(cohort, rows)]
     read = covariates(spec.treatment, spec.modifier, spec.outcome)
     groups = {term.group for term in spec.outcome.groups}
     notes += doubts(

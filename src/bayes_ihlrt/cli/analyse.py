@@ -27,12 +27,14 @@ from bayes_ihlrt.cli.app import (
     say,
     told_plainly,
 )
+from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
@@ -47,6 +49,7 @@ else:
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
     analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
+    starting = lazy_module("bayes_ihlrt.cli.starting")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
@@ -60,7 +63,7 @@ else:
 @app.command()
 def fit(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     seed: Seed = None,
@@ -148,7 +151,7 @@ def _fit(
 @app.command()
 def check(
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     seed: Seed = None,
     quiet: Quiet = False,
@@ -171,7 +174,7 @@ def check(
 @app.command()
 def diagnose(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     observed_from: Annotated[
@@ -195,7 +198,8 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             report_files.check_folder(out, overwrite=overwrite)
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
-        entry = _entry(read, data, observed_from, where)
+        source = inputs.named_data(spec, data)
+        entry = _entry(read, source, observed_from, where)
         checked = analysis_check.check_analysis(read, cohort)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
@@ -213,7 +217,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
 
 
 def _entry(
-    spec: "AnalysisSpec", data: str, column: str | None, where: Identifiers
+    spec: "AnalysisSpec", data: "str | Path", column: str | None, where: Identifiers
 ) -> dict[str, float] | None:
     if column is None:
         return None
@@ -224,6 +228,18 @@ def _entry(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the new files.")],
     *,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Data file: its columns are recognised, and what is unsure is asked.",
+        ),
+    ] = None,
+    every_key: Annotated[
+        bool,
+        typer.Option("--every-key", help="Write every key of a specification, explained."),
+    ] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed to write into the specification.")
     ] = None,
@@ -233,14 +249,23 @@ def init(
 ) -> None:
     """Write the files that an analysis starts from."""
     with told_plainly():
-        files = spec_catalogue.write_templates(folder, seed=seed, overwrite=overwrite)
-        if as_json:
-            print_json({"schema": 1, "written": [str(file) for file in files]})
-        elif not quiet:
+        if source is not None:
+            if every_key:
+                fault = Fault("--every-key", "it does not go with --from", "Leave one of both out")
+                raise InputError("init", [fault])
+            ask = sys.stdin.isatty() and not (quiet or as_json)
+            files, told = starting.start_from(folder, source, seed, overwrite=overwrite, ask=ask)
+        else:
+            files = spec_catalogue.write_templates(
+                folder, seed=seed, overwrite=overwrite, every_key=every_key
+            )
             specification, table, dictionary = files
-            say(
-                f"Written: {', '.join(map(str, files))}\n"
+            told = (
                 f"Next: fill in {table} as {dictionary} explains, change {specification} to your "
                 f"columns, then run\n"
                 f"  bayes-ihlrt check {specification} --data {table}"
             )
+        if as_json:
+            print_json({"schema": 1, "written": [str(file) for file in files]})
+        elif not quiet:
+            say(f"Written: {', '.join(map(str, files))}\n{told}")

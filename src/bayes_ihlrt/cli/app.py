@@ -139,16 +139,16 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="SPEC",
-        help="TOML file, or name of a packaged specification.",
+        help="TOML file, its folder, or name of a packaged specification.",
         autocompletion=specifications,
     ),
 ]
 Data = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--data",
-        metavar="CSV|NAME",
-        help="CSV file, or name of a packaged data set.",
+        metavar="FILE|NAME",
+        help="Data file, or name of a packaged data set [default: `file` of the specification].",
         autocompletion=data_sets,
     ),
 ]

@@ -1,6 +1,9 @@
 """Specification and data as the command line names them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.names import Identifiers
@@ -30,11 +33,43 @@ def where(*, keep: bool) -> Identifiers:
 
 
 def read(
-    spec: str, data: str, seed: int | None, *, identifiers: Identifiers = Identifiers.NOWHERE
+    spec: str,
+    data: "str | None",
+    seed: int | None,
+    *,
+    identifiers: Identifiers = Identifiers.NOWHERE,
 ) -> "tuple[AnalysisSpec, Cohort]":
     """Return specification and cohort, with the seed of the command line where it has one."""
-    found, cohort = analysis_check.read_inputs(spec, data, identifiers=identifiers)
+    source = named_data(spec, data)
+    found, cohort = analysis_check.read_inputs(spec, source, identifiers=identifiers)
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})
     return found, cohort
+
+
+def named_data(spec: str, data: str | None) -> str | Path:
+    """Return the data of the command line, or of the specification where it has none.
+
+    Parameters
+    ----------
+    spec : str
+        TOML file, or name of a packaged specification.
+    data : str or None
+        Data file, or name of a packaged data set.
+
+    Returns
+    -------
+    str or Path
+        The data.
+
+    Raises
+    ------
+    click.UsageError
+        Neither names them.
+    """
+    source = analysis_check.data_source(spec, data)
+    if source is None:
+        message = "Name the data: --data FILE, or `file = ...` in the [data] of the specification."
+        raise typer.BadParameter(message, param_hint="'--data'")
+    return source

@@ -39,7 +39,7 @@ else:
 @app.command()
 def ladder(
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     seed: Seed = None,
@@ -70,7 +70,7 @@ def ladder(
 @app.command()
 def sensitivity(
     spec: Spec,
-    data: Data,
+    data: Data = None,
     *,
     out: Out = None,
     seed: Seed = None,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from bayes_ihlrt.clinical.containers import Series
+from bayes_ihlrt.clinical.containers import FloatArray, Series, TextArray
 from bayes_ihlrt.clinical.inflammation import crafity, nlr
 from bayes_ihlrt.clinical.scores import (
     Ascites,
@@ -88,6 +88,81 @@ _SCORES: Final = (
     _Score(("largest_diameter", "nodules"), ("up_to_seven",), _up_to_seven),
 )
 _INPUTS: Final = tuple(dict.fromkeys(name for score in _SCORES for name in score.inputs))
+
+
+def score_inputs(score: str) -> tuple[str, ...]:
+    """Return the inputs of a score; none where there is no such score.
+
+    Parameters
+    ----------
+    score : str
+        One of `scores_known`.
+
+    Returns
+    -------
+    tuple of str
+        In the order of its formula.
+
+    Examples
+    --------
+    >>> score_inputs("albi")
+    ('bilirubin', 'albumin')
+    """
+    return next((each.inputs for each in _SCORES if score in each.outputs), ())
+
+
+def scores_known() -> tuple[str, ...]:
+    """Return the scores that can be computed from columns.
+
+    Returns
+    -------
+    tuple of str
+        ``albi``, ``albi_grade``, ``child_pugh``, ``child_pugh_class``, ``nlr`` and others.
+
+    Examples
+    --------
+    >>> scores_known()[:2]
+    ('albi', 'albi_grade')
+    """
+    return tuple(name for each in _SCORES for name in each.outputs)
+
+
+def compute_score(
+    score: str, given: Mapping[str, FloatArray | TextArray], units: Mapping[str, str]
+) -> FloatArray | TextArray:
+    """Compute one score from arrays.
+
+    Parameters
+    ----------
+    score : str
+        One of `scores_known`.
+    given : mapping of str to ndarray, shape (rows,)
+        Its `score_inputs`; NaN or None where missing.
+    units : mapping of str to str
+        Declared `Unit` of each input that has units.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        NaN or None where an input is missing.
+
+    Raises
+    ------
+    DataError
+        A unit is unknown, or a value outside `PLAUSIBLE`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> given = {"bilirubin": np.array([17.1]), "albumin": np.array([40.0])}
+    >>> compute_score("albi", given, {"bilirubin": "umol/L", "albumin": "g/L"}).round(4).tolist()
+    [-2.5862]
+    """
+    chosen = next(each for each in _SCORES if score in each.outputs)
+    declared = _with_single_units(dict.fromkeys(chosen.inputs, ""), units)
+    arrays = cast("_Columns", dict(given))
+    made = dict(zip(chosen.outputs, chosen.compute(arrays, declared), strict=True))
+    return cast("FloatArray | TextArray", made[score])
 
 
 def add_scores(

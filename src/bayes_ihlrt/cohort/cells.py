@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 """Cells that mean "not known". "None" is not one of them: it is a category, as in ascites."""
 
+_WHOLE: Final = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
 _MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + ")$"
 # Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
@@ -62,6 +63,12 @@ class Cells:
             return np.isnan(self.numbers)
         return absent(self.text)
 
+    def rows(self, keep: NDArray[np.bool_]) -> "Cells":
+        """Return some of the rows."""
+        return Cells(
+            self.kind, self.numbers[keep], self.text[keep] if len(self.text) else self.text
+        )
+
     @property
     def unreadable(self) -> NDArray[np.bool_]:
         """Whether each cell holds something that is not a number, shape (rows,)."""
@@ -73,8 +80,8 @@ def read_cells(values: object) -> Cells:
 
     Parameters
     ----------
-    values : array-like or pyarrow array
-        One-dimensional values.
+    values : array-like, pyarrow array or Cells
+        One-dimensional values; cells that were read already are returned.
 
     Returns
     -------
@@ -87,6 +94,8 @@ def read_cells(values: object) -> Cells:
     >>> cells.numbers.tolist(), cells.unreadable.tolist()
     ([12.0, 3.5, nan, nan], [False, False, False, True])
     """
+    if isinstance(values, Cells):
+        return values
     array = _as_arrow(values)
     if pa.types.is_null(array.type):
         return _numeric(np.full(len(array), np.nan))
@@ -101,7 +110,9 @@ def read_cells(values: object) -> Cells:
 
 
 def read_labels(values: object) -> NDArray[np.object_]:
-    """Read a column of identifiers as text, so that 7 and 7.0 are the same patient.
+    """Read a column of identifiers as text, so that 7, 7.0 and "7.0" are the same patient.
+
+    What begins with a zero stays as it is: ``007`` is not 7.
 
     Parameters
     ----------
@@ -118,10 +129,17 @@ def read_labels(values: object) -> NDArray[np.object_]:
     >>> read_labels([7.0, None, 8.0]).tolist()
     ['7', None, '8']
     """
+    if isinstance(values, Cells):
+        return values.text
     array = _as_arrow(values)
     if pa.types.is_floating(array.type) and _whole(array):
         array = pc.cast(array, pa.int64())
-    return _as_text(array)
+    return np.array(_replaced(_trimmed(array)), dtype=object)
+
+
+def _replaced(text: Any) -> list[Any]:
+    """Return texts in which whole numbers have no decimal places."""
+    return list(pc.replace_substring_regex(text, _WHOLE, r"\1").to_pylist())
 
 
 def absent(text: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -224,7 +242,7 @@ def _numeric(numbers: NDArray[np.float64]) -> Cells:
 
 def _as_arrow(values: object) -> Any:
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values
+        return plain_array(values)
     try:
         array = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -232,7 +250,27 @@ def _as_arrow(values: object) -> Any:
         items = np.asarray(values, dtype=object)
         texts = [None if _is_nothing(item) else str(item) for item in items]
         array = pa.array(texts, type=pa.string())
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return plain_array(array)
+
+
+def plain_array(array: Any) -> Any:
+    """Return an Arrow array without categories, and with text of the usual kind.
+
+    Parameters
+    ----------
+    array : pyarrow array
+        Of any type.
+
+    Returns
+    -------
+    pyarrow array
+        The same values.
+    """
+    if pa.types.is_dictionary(array.type):
+        if str(array.type.value_type) == "string_view":
+            array = pc.cast(array, pa.dictionary(array.type.index_type, pa.string()))
+        array = pc.cast(array, array.type.value_type)
+    return pc.cast(array, pa.string()) if str(array.type) == "string_view" else array
 
 
 def _is_nothing(item: object) -> bool:

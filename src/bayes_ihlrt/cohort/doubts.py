@@ -117,8 +117,8 @@ def _times(
     if not notes and "centre" in cohort.columns:
         _, first = np.unique(known.row_patient, return_index=True)
         notes += centre_unit_note(followed, cohort.columns["centre"][first], "time")
-    if treatment is not None and treatment.start is not None:
-        notes += zero_starts(known.treated_from, treatment.start)
+    if treatment is not None and treatment.starts:
+        notes += zero_starts(known.treated_from, " and ".join(treatment.starts))
     return notes
 
 
@@ -206,9 +206,9 @@ def _inverted(cohort: Cohort, known: FollowUp, data: DataSpec) -> list[str]:
     """An event column that may stand for censoring."""
     died = np.zeros(len(known.end), dtype=bool)
     died[known.row_patient[cohort.columns["event"] == 1.0]] = True
-    name, length = data.event, known.end - known.entry
+    name, length = data.event_column, known.end - known.entry
     remedy = "1 must stand for the event and 0 for censoring; if it is the opposite, exchange them"
-    if _CENSORING.search(name):
+    if _CENSORING.search(name) and isinstance(data.event, str):
         return [
             f"CENSORING? The event's column is called {name}, and it is 1 in {int(died.sum())} of "
             f"{len(died)} patients: {remedy}."

@@ -12,16 +12,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.cells import absent, number_labels, read_cells
 from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
+from bayes_ihlrt.cohort.delimited import Wanted
+from bayes_ihlrt.cohort.exports import EXPORT_COLUMNS, settle_export
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
+from bayes_ihlrt.cohort.meaning import (
+    names_present,
+    origin_days,
+    plain_data,
+    source_columns,
+    understood,
+)
 from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
+from bayes_ihlrt.cohort.readers import read_file
+from bayes_ihlrt.cohort.several_starts import start_notes
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up, settle_ties
-from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
+from bayes_ihlrt.cohort.table import Table, kept_rows, read_frame, table_faults
 from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
@@ -29,7 +39,8 @@ from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import ArrayLike
+
+    from bayes_ihlrt.cohort.table import Frame
 
 
 def read_switches(
@@ -110,7 +121,7 @@ def _switch_faults(
     return faults
 
 
-type VisitRows = "Path | pd.DataFrame | Mapping[str, ArrayLike] | None"
+type VisitRows = "Path | Frame | None"
 
 
 def switch_columns(visits: VisitsSpec | None) -> tuple[str, ...]:
@@ -223,6 +234,7 @@ def attach_visits(
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
+    who["origin"] = origin_days(table, data)
     if isinstance(rows, Path):
         return full, load_visits(rows / str(spec.file), spec, data=data, **who)
     return full, Visits.from_frame(rows, spec, data=data, **who)
@@ -271,20 +283,11 @@ def complete_cases(
     keep = np.array([who not in lacking for who in patient.tolist()], dtype=bool)
     if absent(patient).any() or keep.all() or not keep.any():
         return table, {}
-    columns = {name: _rows(values, keep) for name, values in table.columns.items()}
     dropped = {
         who: f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
         for who, names in lacking.items()
     }
-    return replace(table, columns=columns, n_rows=int(keep.sum())), dropped
-
-
-def _rows(values: object, keep: NDArray[np.bool_]) -> Any:
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        # Not by `pyarrow.array`, which imports pandas.
-        bits = pa.py_buffer(np.packbits(keep, bitorder="little"))
-        return values.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, bits]))
-    return np.asarray(values, dtype=object)[keep]
+    return kept_rows(table, keep), dropped
 
 
 _ALWAYS: Final = ("patient", "start", "stop", "event")
@@ -314,6 +317,8 @@ class Cohort:
         Whether ``patient`` holds the identifiers of the data file, and whether results may.
     numbers : mapping of str to str, optional
         Number of each patient in the order of the file, by the labels of ``patient``.
+    notes : tuple of str
+        How the files were read, where more than one way was possible.
     ties : mapping of str to float, optional
         Patients whose treatment started exactly at the end of follow-up, with that month as it was
         given; the columns say what was made of it.
@@ -332,6 +337,7 @@ class Cohort:
     visits: Visits | None = None
     identifiers: Identifiers = Identifiers.COHORT
     numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
     ties: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -357,7 +363,10 @@ class Cohort:
     def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
         plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
-        return Cohort, (*plain, self.identifiers, dict(self.numbers), dict(self.ties))
+        return Cohort, (
+            *(*plain, self.identifiers, dict(self.numbers), self.notes),
+            dict(self.ties),
+        )
 
     def __repr__(self) -> str:
         """Tell the size of the cohort and not its columns."""
@@ -369,21 +378,21 @@ class Cohort:
     @classmethod
     def from_frame(
         cls,
-        frame: "pd.DataFrame | Mapping[str, ArrayLike]",
+        frame: "Frame",
         data: DataSpec,
         treatment: TreatmentSpec | None = None,
         *,
         covariates: Sequence[str] = (),
         attrs: Mapping[str, Attribute] | None = None,
         visits: VisitsSpec | None = None,
-        visit_rows: "pd.DataFrame | Mapping[str, ArrayLike] | None" = None,
+        visit_rows: "Frame | None" = None,
         identifiers: Identifiers = Identifiers.COHORT,
     ) -> "Cohort":
         """Check a data frame, or a mapping of arrays, and take it as a cohort.
 
         Parameters
         ----------
-        frame : DataFrame or mapping of str to array-like
+        frame : DataFrame of pandas or polars, pyarrow.Table, or mapping of str to array-like
             One row a patient, or several rows (start, stop] a patient.
         data : DataSpec
             Meaning of the columns, and their time unit.
@@ -411,8 +420,8 @@ class Cohort:
             With every fault of the data.
         """
         about = dict(attrs or {})
-        asked = requested_columns(data, treatment=treatment, covariates=covariates)
-        wanted = [*asked, *switch_columns(visits)]
+        wanted = [*source_columns(data, _needed(data, treatment, covariates, visits))]
+        wanted += EXPORT_COLUMNS
         table = read_frame(frame, wanted=wanted, subject=str(about.get("name", "data frame")))
         return _checked(
             table,
@@ -471,13 +480,13 @@ def load_cohort(
     visits: VisitsSpec | None = None,
     identifiers: Identifiers = Identifiers.COHORT,
 ) -> Cohort:
-    """Read and check a CSV file or a packaged data set.
+    """Read and check a data file or a packaged data set.
 
     Parameters
     ----------
     source : str or Path
-        Path of a CSV file, or the name of a packaged data set (``datasets.names()``). Blank
-        cells, ``NA`` and ``NaN`` are missing.
+        Path of a data file (text with separators, .xlsx, .parquet, SAS, Stata, SPSS), or the name
+        of a packaged data set (``datasets.names()``). Blank cells, ``NA`` and ``NaN`` are missing.
     data : DataSpec
         Meaning of the columns, and their time unit.
     treatment : TreatmentSpec, optional
@@ -508,10 +517,19 @@ def load_cohort(
     >>> load_cohort("heart", data, transplant, covariates=["age", "surgery"])
     Cohort(103 patients, 172 rows, 75 events, 1049.8 person-months; columns: ...)
     """
-    asked = requested_columns(data, treatment=treatment, covariates=covariates)
-    labels = [column for column in (data.patient, data.centre) if column is not None]
     path, attrs = find_data(source)
-    table = read_csv(path, wanted=[*asked, *switch_columns(visits)], labels=labels)
+    needed = _needed(data, treatment, covariates, visits)
+    sources = source_columns(data, needed)
+    free = {*covariates, data.centre}
+    free |= set() if isinstance(data.event, str) else {data.event_column}
+    counted_ = {*needed} - free | {*data.units, *switch_columns(visits)}
+    named = {data.patient} | ({data.centre} if data.centre else set())
+    wanted = Wanted(
+        names=frozenset({*sources, *EXPORT_COLUMNS}),
+        labels=frozenset({*(data.aliases.get(name, name) for name in named), *EXPORT_COLUMNS}),
+        numbers=frozenset(data.aliases.get(name, name) for name in counted_),
+    )
+    table = read_file(path, wanted, form=data.form)
     return _checked(
         table,
         data,
@@ -523,8 +541,21 @@ def load_cohort(
     )
 
 
+def _needed(
+    data: DataSpec,
+    treatment: TreatmentSpec | None,
+    covariates: Sequence[str],
+    visits: VisitsSpec | None,
+) -> dict[str, str]:
+    """Columns of the analysis, with what each is needed as."""
+    asked = requested_columns(plain_data(data), treatment=treatment, covariates=covariates)
+    for column in switch_columns(visits):
+        asked.setdefault(column, "[visits] switches")
+    return asked
+
+
 def _checked(
-    table: Table,
+    given: Table,
     data: DataSpec,
     *,
     treatment: TreatmentSpec | None,
@@ -533,16 +564,26 @@ def _checked(
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
 ) -> Cohort:
+    spec, rows = visits
+    kept = baseline_covariates(covariates, names_present(given, data), visits=spec)
+    needed = _needed(data, treatment, kept, spec)
+    settled = settle_export(given, data, treatment)
+    notes = (*settled.notes, *start_notes(settled, treatment))
+    table, faults = understood(
+        replace(settled, notes=notes), data, needed=needed, treatment=treatment, visits=spec
+    )
     numbers = number_patients(table, data.patient)
     if identifiers is Identifiers.NOWHERE:
         table, numbers = replace(table, numbers=numbers), {}
-    spec, rows = visits
-    kept = baseline_covariates(covariates, table.names, visits=spec)
     table, dropped = complete_cases(table, data, covariates=kept)
-    columns = validated_columns(table, data, treatment=treatment, covariates=kept)
+    plain = plain_data(data)
+    columns = validated_columns(
+        table, plain, treatment=treatment, covariates=kept, understood=faults
+    )
     full, found = attach_visits(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )
-    settled = settle_ties(full, treatment, data.time_unit)
-    found = None if found is None else found.moved(settled.ties, settled.moved)
-    return Cohort(settled.columns, attrs, dropped, found, identifiers, numbers, settled.ties)
+    notes = (*table.notes, *(() if found is None else found.notes))
+    tied = settle_ties(full, treatment, data.time_unit)
+    found = None if found is None else found.moved(tied.ties, tied.moved)
+    return Cohort(tied.columns, attrs, dropped, found, identifiers, numbers, notes, tied.ties)

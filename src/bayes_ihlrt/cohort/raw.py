@@ -93,12 +93,12 @@ class RawCohort:
             The user's column names.
         """
         named = named_columns(self.data, self.treatment)
-        columns = [named[role] for role in roles if role in named]
+        columns = [column for role in roles for column in named.get(role, ())]
         return f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
 
 
-def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role, str]:
-    """Return the column of each role.
+def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role, tuple[str, ...]]:
+    """Return the columns of each role: one, and of the start of treatment perhaps several.
 
     Parameters
     ----------
@@ -109,19 +109,21 @@ def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role,
 
     Returns
     -------
-    dict of Role to str
+    dict of Role to tuple of str
         The user's column names.
 
     Examples
     --------
     >>> named_columns(DataSpec(patient="id", time="os", event="death"), None)[Role.TIME]
-    'os'
+    ('os',)
     """
-    named = {Role(role): column for role, column in data.roles.items()}
-    if treatment is not None and treatment.start is not None:
-        named[Role.TREATMENT_START] = treatment.start
+    named: dict[Role, tuple[str, ...]] = {
+        Role(role): (column,) for role, column in data.roles.items()
+    }
+    if treatment is not None and treatment.starts:
+        named[Role.TREATMENT_START] = treatment.starts
     if treatment is not None and treatment.column is not None:
-        named[Role.TREATMENT] = treatment.column
+        named[Role.TREATMENT] = (treatment.column,)
     return named
 
 

@@ -19,6 +19,7 @@ from bayes_ihlrt.cohort.cells import (
     read_cells,
     read_labels,
 )
+from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
@@ -29,6 +30,7 @@ from bayes_ihlrt.cohort.rules import (
     check_names,
     check_rows,
 )
+from bayes_ihlrt.cohort.several_starts import first_start, separate_starts
 from bayes_ihlrt.cohort.table import Table, table_faults
 from bayes_ihlrt.cohort.therapy import check_treatment
 from bayes_ihlrt.cohort.time_rules import (
@@ -85,19 +87,19 @@ def read_raw(
     """
     named = named_columns(data, treatment)
     columns = table.columns
-    patient, unnamed = _patients(table, named[Role.PATIENT])
+    patient, unnamed = _patients(table, data.patient)
     reader = _Reader(patient, data.time_unit.value, [])
-    if named[Role.PATIENT] in columns:
-        reader.note_unidentified(named[Role.PATIENT], unnamed)
+    if data.patient in columns:
+        reader.note_unidentified(data.patient, unnamed)
     raw = RawCohort(
         data=data,
         treatment=treatment,
         patient=patient,
         identified=not unnamed.any(),
         numbers={
-            role: reader.numbers(role, column, columns[column])
-            for role, column in named.items()
-            if role not in {Role.PATIENT, Role.CENTRE} and column in columns
+            role: reader.role(role, {column: columns[column] for column in given})
+            for role, given in named.items()
+            if role not in {Role.PATIENT, Role.CENTRE} and columns.keys() >= set(given)
         },
         centre=reader.centre(data.centre, columns),
         covariates={
@@ -132,6 +134,19 @@ class _Reader:
     patient: Labels
     time_unit: str
     faults: list[Fault]
+
+    def role(self, role: Role, columns: Mapping[str, object]) -> Floats:
+        """Read the column of a role; of several treatments the first counts."""
+        if role is not Role.TREATMENT_START:
+            ((column, values),) = columns.items()
+            return self.numbers(role, column, values)
+        return first_start(
+            [
+                self.numbers(role, column, part)
+                for column, values in columns.items()
+                for part in separate_starts(values)
+            ]
+        )
 
     def numbers(self, role: Role, column: str, values: object) -> Floats:
         found = read_cells(values)
@@ -215,6 +230,9 @@ class _Reader:
         )
         comma = decimal_commas(found.text[rows[:LISTED]].tolist())
         remedy = self._readable(role, date=date, comma=comma)
+        beyond = [limit_of(cell) is not None for cell in found.text[rows].tolist()]
+        if role is Role.COVARIATE and all(beyond):
+            remedy = f"{BELOW_LIMIT}; or correct the cells"
         self.faults.append(Fault(f"column {column}", problem, remedy))
 
     def _readable(self, role: Role, *, date: bool, comma: bool) -> str:
@@ -240,6 +258,8 @@ class _Reader:
 def _meant_as_numbers(found: Cells) -> bool:
     """Return whether a column of text is one of numbers in which some are badly written."""
     unreadable = found.unreadable
+    if any(limit_of(cell) is not None for cell in found.text[unreadable].tolist()):
+        return True
     if 2 * int(unreadable.sum()) < int(np.sum(~found.missing)):
         return True
     return decimal_commas(list(dict.fromkeys(found.text[unreadable].tolist())))
@@ -307,7 +327,8 @@ def requested_columns(
     """
     requested = {
         column: _FIELDS.get(role, f"[data] {role.value}")
-        for role, column in named_columns(data, treatment).items()
+        for role, columns in named_columns(data, treatment).items()
+        for column in columns
     }
     for name in covariates:
         requested.setdefault(name, "a covariate")
@@ -322,6 +343,7 @@ def validated_columns(
     *,
     treatment: TreatmentSpec | None,
     covariates: Sequence[str],
+    understood: Sequence[Fault] = (),
 ) -> dict[str, NDArray[Any]]:
     """Check a table and return the cohort's columns, times in months.
 
@@ -335,6 +357,8 @@ def validated_columns(
         The treatment.
     covariates : sequence of str
         Columns to keep under their own names.
+    understood : sequence of Fault
+        What was found in making the columns plain; told together with the rest.
 
     Returns
     -------
@@ -347,7 +371,7 @@ def validated_columns(
         With every fault that was found.
     """
     asked = requested_columns(data, treatment=treatment, covariates=covariates)
-    faults = table_faults(table, asked)
+    faults = [*understood, *table_faults(table, asked)]
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)

@@ -160,7 +160,8 @@ def check_names(
     covariate os: the column is [data] time. Leave it out: neither the outcome nor the identifier
     can be a predictor.
     """
-    roles = {column: role for role, column in named_columns(data, treatment).items()}
+    named = named_columns(data, treatment)
+    roles = {column: role for role, columns in named.items() for column in columns}
     faults = {}
     for name in covariates:
         role = roles.get(name)
@@ -233,12 +234,36 @@ def check_measurements(raw: RawCohort) -> list[Fault]:
                 Fault(f"[data] units, {name}", problem, nearest(unit, units_of(Quantity(name))))
             )
         elif name in raw.laboratory:
-            faults += _implausible(raw, Quantity(name), Unit(unit))
+            quantity = Quantity(name)
+            faults += implausible_values(
+                raw.laboratory[name], raw.patient, quantity, Unit(unit), column=name
+            )
     return faults
 
 
-def _implausible(raw: RawCohort, quantity: Quantity, unit: Unit) -> list[Fault]:
-    values = raw.laboratory[quantity.value]
+def implausible_values(
+    values: Floats, patient: Labels, quantity: Quantity, unit: Unit, *, column: str
+) -> list[Fault]:
+    """Return the faults of values that no patient has in a unit, by their likely cause.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (rows,)
+        Values in `unit`; NaN where missing.
+    patient : ndarray of str, shape (rows,)
+        Patient of each row.
+    quantity : Quantity
+        What they are.
+    unit : Unit
+        Their unit.
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    list of Fault
+        One for each cause.
+    """
     low, high = PLAUSIBLE[quantity, unit]
     symbol = "" if unit is Unit.DIMENSIONLESS else f" {unit}"
     # Laboratory values are rounded, so that few are distinct even where every row is at fault.
@@ -255,7 +280,7 @@ def _implausible(raw: RawCohort, quantity: Quantity, unit: Unit) -> list[Fault]:
             what = "is not a whole number" if len(rows) == 1 else "are not whole numbers"
         problem = (
             f"{share(len(rows), len(values), 'value')} {what}: "
-            f"{cells(map(shown, values[rows[:LISTED]]), raw.patient[rows])}"
+            f"{cells(map(shown, values[rows[:LISTED]]), patient[rows])}"
         )
-        faults.append(Fault(f"column {quantity}", problem, remedy))
+        faults.append(Fault(f"column {column}", problem, remedy))
     return faults

@@ -1,28 +1,29 @@
 """A data file or data frame before it is understood: names and columns, as they were given."""
 
-import csv
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
+from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import MISSING_WORDS
-from bayes_ihlrt.cohort.messages import enumerated
+from bayes_ihlrt.cohort.cells import Cells, plain_array
 from bayes_ihlrt.errors import DataError, Fault, nearest
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     import pandas as pd
     from numpy.typing import ArrayLike
 
+    class ArrowStream(Protocol):
+        """A table that Arrow can take over, such as a data frame of polars."""
 
-_SPREADSHEETS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_CHUNK: Final = 1 << 20
-_OTHER_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+    type Frame = pd.DataFrame | ArrowStream | pa.Table | Mapping[str, ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Table:
         Number of rows.
     numbers : mapping of str to str or None
         What patients are called instead of their identifiers; see `identifiers.patient_labels`.
+    notes : tuple of str
+        How the file was read and its cells understood, where that was not plain.
     """
 
     subject: str
@@ -48,70 +51,16 @@ class Table:
     columns: Mapping[str, Any]
     n_rows: int
     numbers: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read_csv(path: Path, *, wanted: Collection[str], labels: Collection[str]) -> Table:
-    """Read some columns of a CSV file.
-
-    Parameters
-    ----------
-    path : Path
-        A comma-separated file in UTF-8 with the column names in its first line.
-    wanted : collection of str
-        Columns to read; those that the file does not have are passed over.
-    labels : collection of str
-        Columns that are read as text whatever they look like, so that ``007`` stays ``007``.
-
-    Returns
-    -------
-    Table
-        The columns.
-
-    Raises
-    ------
-    DataError
-        The file is missing, empty, not UTF-8, not separated by commas, or has ragged lines.
-    """
-    names = _header(path)
-    there = [name for name in names if name in wanted and names.count(name) == 1]
-    ragged: list[tuple[int, int]] = []
-
-    def note(row: Any) -> str:
-        ragged.append((row.number, row.actual_columns))
-        return "skip"
-
-    try:
-        table = pacsv.read_csv(
-            path,
-            # Line numbers of ragged lines are known to a single thread only.
-            read_options=pacsv.ReadOptions(use_threads=False),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-            convert_options=pacsv.ConvertOptions(
-                include_columns=there,
-                column_types=dict.fromkeys(labels, pa.string()),
-                null_values=list(MISSING_WORDS),
-                strings_can_be_null=True,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
-            raise DataError(path.name, [_no_rows()]) from error
-        raise DataError(path.name, [_unreadable(str(error))]) from error
-    if ragged:
-        raise DataError(path.name, [_ragged(ragged, len(names))])
-    columns = {name: table.column(name) for name in there}
-    return _with_rows(Table(path.name, names, columns, table.num_rows))
-
-
-def read_frame(
-    frame: "pd.DataFrame | Mapping[str, ArrayLike]", *, wanted: Collection[str], subject: str
-) -> Table:
+def read_frame(frame: "Frame", *, wanted: Collection[str], subject: str) -> Table:
     """Take some columns of a data frame or of a mapping of arrays.
 
     Parameters
     ----------
-    frame : DataFrame or mapping of str to array-like
-        Columns of one length.
+    frame : DataFrame of pandas or polars, pyarrow.Table, or mapping of str to array-like
+        Columns of one length. Any table that Arrow can take over is taken like one of polars.
     wanted : collection of str
         Columns to take; those that are not there are passed over.
     subject : str
@@ -125,54 +74,94 @@ def read_frame(
     Raises
     ------
     DataError
-        There are no rows, or columns are not of one length and one dimension.
+        There are no rows, it is no table, or columns are not of one length and one dimension.
+
+    Examples
+    --------
+    >>> read_frame({"id": [1, 2], "os": [3.0, 4.0]}, wanted=["os"], subject="frame").columns
+    {'os': [3.0, 4.0]}
     """
-    if isinstance(frame, Mapping):
-        names = tuple(str(name) for name in frame)
-        columns = {str(name): values for name, values in frame.items()}
-    else:
-        names = tuple(str(name) for name in frame.columns)
-        once = [i for i, name in enumerate(names) if names.count(name) == 1]
-        columns = {names[i]: frame.iloc[:, i] for i in once}
+    names, columns = _named(frame, subject)
     columns = {name: values for name, values in columns.items() if name in wanted}
     shapes = {name: np.shape(values) for name, values in columns.items()}
     flat = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
     if len(flat) < len(shapes) or len(set(flat.values())) > 1:
         raise DataError(subject, [_uneven(shapes)])
-    return _with_rows(Table(subject, names, columns, next(iter(flat.values()), 0)))
+    return with_rows(Table(subject, names, columns, next(iter(flat.values()), 0)))
 
 
-def _with_rows(table: Table) -> Table:
+def _named(frame: Any, subject: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the names of all columns, and those whose name occurs once."""
+    if isinstance(frame, Mapping):
+        return tuple(map(str, frame)), {str(name): values for name, values in frame.items()}
+    if not isinstance(frame, pa.Table) and not hasattr(frame, "iloc"):
+        if not hasattr(frame, "__arrow_c_stream__"):
+            raise DataError(subject, [_no_frame(frame)])
+        frame = pa.table(frame)
+    arrow = isinstance(frame, pa.Table)
+    names = tuple(map(str, frame.column_names if arrow else frame.columns))
+    once = [i for i, name in enumerate(names) if names.count(name) == 1]
+    if arrow:
+        return names, {names[i]: plain_array(frame.column(i)) for i in once}
+    return names, {names[i]: frame.iloc[:, i] for i in once}
+
+
+def with_rows(table: Table) -> Table:
+    """Return a table that has rows.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+
+    Returns
+    -------
+    Table
+        The same.
+
+    Raises
+    ------
+    DataError
+        There are columns that were asked for and no rows.
+    """
     # Where no column is the one asked for, the names are at fault and not the rows.
     if table.columns and table.n_rows == 0:
         raise DataError(table.subject, [_no_rows()])
     return table
 
 
-def _header(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic.startswith(_SPREADSHEETS):
-            raise DataError(path.name, [_spreadsheet()])
-        with path.open(encoding="utf-8", newline="") as text:
-            # All of it: the reader of the rows tells a wrong letter in a ragged line by a crash.
-            while text.read(_CHUNK):
-                pass
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            names = tuple(next((row for row in csv.reader(lines, strict=True) if row), ()))
-    except OSError as error:
-        raise DataError(path.name, [_not_opened(error)]) from error
-    except UnicodeDecodeError as error:
-        raise DataError(path.name, [_unreadable("invalid UTF8")]) from error
-    except csv.Error as error:
-        raise DataError(path.name, [_open_quote()]) from error
-    if not names:
-        raise DataError(path.name, [_empty()])
-    for separator, word in _OTHER_SEPARATORS.items():
-        if len(names) == 1 and separator in names[0]:
-            raise DataError(path.name, [_separated(word)])
-    return names
+def kept_rows(table: Table, keep: NDArray[np.bool_]) -> Table:
+    """Return some rows of a table.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    keep : ndarray of bool, shape (rows,)
+        Which rows.
+
+    Returns
+    -------
+    Table
+        These rows, in their order.
+
+    Examples
+    --------
+    >>> kept_rows(Table("t", ("id",), {"id": ["a", "b"]}, 2), np.array([False, True])).n_rows
+    1
+    """
+    columns = {name: _rows(values, keep) for name, values in table.columns.items()}
+    return replace(table, columns=columns, n_rows=int(keep.sum()))
+
+
+def _rows(values: object, keep: NDArray[np.bool_]) -> Any:
+    if isinstance(values, Cells):
+        return values.rows(keep)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        # Not by `pyarrow.array`, which imports pandas.
+        bits = pa.py_buffer(np.packbits(keep, bitorder="little"))
+        return values.filter(pa.Array.from_buffers(pa.bool_(), len(keep), [None, bits]))
+    return np.asarray(values, dtype=object)[keep]
 
 
 def duplicated(names: tuple[str, ...]) -> dict[str, int]:
@@ -223,18 +212,13 @@ def table_faults(table: Table, asked: Mapping[str, str]) -> list[Fault]:
     return faults
 
 
-def _not_opened(error: OSError) -> Fault:
-    reason = (error.strerror or type(error).__name__).lower()
+def _no_frame(frame: object) -> Fault:
+    lazy = " (collect it first)" if hasattr(frame, "collect") else ""
     return Fault(
-        "the file",
-        f"it cannot be opened ({reason})",
-        "Check the path; `--data` and `load_cohort` take a CSV file",
+        "the data",
+        f"they are a {type(frame).__name__}{lazy}",
+        "Give a data frame of pandas or polars, a pyarrow.Table, or a mapping of columns",
     )
-
-
-def _empty() -> Fault:
-    remedy = "Export the table again as CSV, with the column names in the first line"
-    return Fault("the file", "it is empty", remedy)
 
 
 def _no_rows() -> Fault:
@@ -243,52 +227,6 @@ def _no_rows() -> Fault:
         "there are column names and no rows",
         "Give one row a patient, or several rows a patient with `start` and `stop`",
     )
-
-
-def _spreadsheet() -> Fault:
-    return Fault(
-        "the file",
-        "it is a spreadsheet, not a CSV file",
-        "Open it in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'",
-    )
-
-
-def _open_quote() -> Fault:
-    return Fault(
-        "the first line",
-        "a double quote in it is not closed, or stands within a name",
-        "Put both quotes around a whole column name, or remove them",
-    )
-
-
-def _separated(word: str) -> Fault:
-    return Fault(
-        "the first line",
-        f"its column names are separated by {word}",
-        "Save the file with commas between the columns and points in decimal numbers",
-    )
-
-
-def _ragged(lines: list[tuple[int, int]], expected: int) -> Fault:
-    several = len(lines) > 1
-    found = (f"line {line} ({cells} cells)" for line, cells in lines)
-    return Fault(
-        "the file",
-        f"{len(lines)} line{'s do' if several else ' does'} not have {expected} cells like the "
-        f"first line: {enumerated(found, len(lines))}",
-        "Put text that contains a comma between double quotes, and fill up short lines "
-        "with empty cells",
-    )
-
-
-def _unreadable(reason: str) -> Fault:
-    if "UTF8" in reason.replace("-", "").upper():
-        return Fault(
-            "the file",
-            "its text is not encoded in UTF-8",
-            "Save it as 'CSV UTF-8' in the spreadsheet program",
-        )
-    return Fault("the file", f"it cannot be read as CSV ({reason})", "Export it again as CSV")
 
 
 def _uneven(shapes: Mapping[str, tuple[int, ...]]) -> Fault:

@@ -18,17 +18,19 @@ from bayes_ihlrt.cohort.cells import (
     read_cells,
     sorting_rows,
 )
+from bayes_ihlrt.cohort.delimited import Wanted
 from bayes_ihlrt.cohort.identifiers import patient_labels
+from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
 from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
+from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
-from bayes_ihlrt.cohort.table import Table, read_csv, read_frame, table_faults
+from bayes_ihlrt.cohort.table import Table, read_frame, table_faults
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.names import StartRule
 from bayes_ihlrt.spec.data import DataSpec, VisitsSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import ArrayLike
+    from bayes_ihlrt.cohort.table import Frame
 
 
 _UNKNOWN = -1
@@ -110,6 +112,16 @@ def read_visits(
     order = np.lexsort((time, who))
     order = order[~passed[order]]
     return _masked({name: values[order] for name, values in found.items()}, spec, known, who[order])
+
+
+def _plain(
+    table: Table, spec: VisitsSpec, data: DataSpec, origin: Mapping[str, float] | None
+) -> Table:
+    needed = visit_columns(data, spec)
+    plain, faults = understood_visits(table, data, spec, needed=needed, origin=origin)
+    if faults:
+        raise DataError(table.subject, faults)
+    return plain
 
 
 def unreadable(column: str, found: Cells, patient: NDArray[np.object_]) -> list[Fault]:
@@ -255,6 +267,8 @@ class Visits:
         Months between decisions on treatment; None where it is decided at the visits.
     starts : StartRule
         Which visit a start of treatment belongs to.
+    notes : tuple of str
+        How the file was read.
 
     Examples
     --------
@@ -271,6 +285,7 @@ class Visits:
     switches: Mapping[str, str] = field(default_factory=dict)
     every: float | None = None
     starts: StartRule = StartRule.AUTO
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -310,7 +325,8 @@ class Visits:
 
     def __reduce__(self) -> tuple[type["Visits"], tuple[Any, ...]]:
         """Pickle plain mappings: a read-only view cannot be pickled itself."""
-        return Visits, (dict(self.columns), dict(self.switches), self.every, self.starts)
+        plain = (dict(self.columns), dict(self.switches))
+        return Visits, (*plain, self.every, self.starts, self.notes)
 
     def __repr__(self) -> str:
         """Tell the size of the table and not its columns."""
@@ -322,7 +338,7 @@ class Visits:
     @classmethod
     def from_frame(
         cls,
-        frame: "pd.DataFrame | Mapping[str, ArrayLike]",
+        frame: "Frame",
         spec: VisitsSpec,
         *,
         data: DataSpec,
@@ -330,12 +346,13 @@ class Visits:
         treatment: str | None = None,
         dropped: Collection[str] = (),
         numbers: Mapping[str, str] | None = None,
+        origin: Mapping[str, float] | None = None,
     ) -> "Visits":
         """Check a data frame, or a mapping of arrays, with one row a visit.
 
         Parameters
         ----------
-        frame : DataFrame or mapping of str to array-like
+        frame : DataFrame of pandas or polars, pyarrow.Table, or mapping of str to array-like
             One row a visit, times in the unit of the data.
         spec : VisitsSpec
             Meaning of the columns.
@@ -349,6 +366,8 @@ class Visits:
             Patients who were left out of the cohort: their visits are passed over.
         numbers : mapping of str to str, optional
             What the cohort calls its patients, by their identifiers in `frame`.
+        origin : mapping of str to float, optional
+            Day number of time zero, by patient, where times may be dates.
 
         Returns
         -------
@@ -361,8 +380,9 @@ class Visits:
             With every fault of the visits: unknown patients; times that are missing, out of
             order, before entry or after the end of follow-up; values that are not numbers.
         """
-        table = read_frame(frame, wanted=visit_columns(data, spec), subject="visits")
-        table = replace(table, numbers=numbers)
+        wanted = source_columns(data, visit_columns(data, spec), with_origin=False)
+        table = read_frame(frame, wanted=wanted, subject="visits")
+        table = _plain(replace(table, numbers=numbers), spec, data, origin)
         known = follow_up(cohort, treatment)
         columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
         return cls(columns, spec.switches, spec.every, spec.starts)
@@ -420,8 +440,9 @@ def load_visits(
     treatment: str | None = None,
     dropped: Collection[str] = (),
     numbers: Mapping[str, str] | None = None,
+    origin: Mapping[str, float] | None = None,
 ) -> Visits:
-    """Read and check a CSV file with one row a visit.
+    """Read and check a file with one row a visit.
 
     Parameters
     ----------
@@ -439,6 +460,8 @@ def load_visits(
         Patients who were left out of the cohort: their visits are passed over.
     numbers : mapping of str to str, optional
         What the cohort calls its patients, by their identifiers in the file.
+    origin : mapping of str to float, optional
+        Day number of time zero, by patient, where times may be dates.
 
     Returns
     -------
@@ -450,8 +473,11 @@ def load_visits(
     DataError
         The file cannot be read, or with every fault of the visits.
     """
-    table = read_csv(Path(path), wanted=visit_columns(data, spec), labels=[data.patient])
-    table = replace(table, numbers=numbers)
+    sources = frozenset(source_columns(data, visit_columns(data, spec), with_origin=False))
+    labels = frozenset({data.aliases.get(data.patient, data.patient)})
+    wanted = Wanted(sources, labels=labels, numbers=sources)
+    table = read_file(Path(path), wanted, form=data.form.of_another_file)
+    table = _plain(replace(table, numbers=numbers), spec, data, origin)
     known = follow_up(cohort, treatment)
     columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
-    return Visits(columns, spec.switches, spec.every, spec.starts)
+    return Visits(columns, spec.switches, spec.every, spec.starts, table.notes)

@@ -221,8 +221,8 @@ def _design(spec: AnalysisSpec) -> list[str]:
 
 
 def _model(spec: AnalysisSpec) -> str:
-    told = f"Time to {spec.data.event} (months) was modelled by a Bayesian proportional hazards "
-    told += f"model with {hazard_words(spec.outcome.hazard)}"
+    told = f"Time to {spec.data.event_column} (months) was modelled by a Bayesian proportional "
+    told += f"hazards model with {hazard_words(spec.outcome.hazard)}"
     told += f" and the linear predictor {spec.outcome.formula or 'of no covariates'}"
     groups = [term.group for term in spec.outcome.groups]
     if groups:

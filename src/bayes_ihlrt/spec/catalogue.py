@@ -4,6 +4,7 @@ They are found from a checkout as from an installation.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
 """Inside an installed package, and at the top of a checkout."""
 _PLANS: Final = "trials"
+_EVERY_KEY: Final = "every_key.toml"
+_FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
 
 
 def packaged_specifications() -> tuple[str, ...]:
@@ -39,7 +42,8 @@ def find_specification(source: str | Path) -> Path:
     Parameters
     ----------
     source : str or Path
-        Path of a TOML file, or the name of a packaged specification.
+        Path of a TOML file or of a folder with ``specification.toml``, or the name of a packaged
+        specification.
 
     Returns
     -------
@@ -59,9 +63,11 @@ def find_specification(source: str | Path) -> Path:
     path = Path(source)
     if path.is_file():
         return path
+    if (path / _FILES[0]).is_file():
+        return path / _FILES[0]
     if str(source) in packaged_specifications():
         return _folder() / f"{source}.toml"
-    problem = "it is a folder" if path.is_dir() else "it does not exist"
+    problem = f"it has no {_FILES[0]}" if path.is_dir() else "it does not exist"
     hint = nearest(path.stem, packaged_specifications())
     remedy = f"Check the path of the TOML file, or name a packaged specification. {hint}"
     raise SpecificationError(path.name or str(path), [Fault("the file", problem, remedy)])
@@ -105,14 +111,13 @@ def _folder() -> Path:
     return next(place for place in _PLACES if place.is_dir())
 
 
-_FILES: Final = ("specification.toml", "cohort_template.csv", "data_dictionary.md")
 _FOLDER: Final = Path(__file__).parents[1] / "templates"
 
 
 def write_templates(
-    folder: Path, *, seed: int | None = None, overwrite: bool = False
+    folder: Path, *, seed: int | None = None, overwrite: bool = False, every_key: bool = False
 ) -> tuple[Path, ...]:
-    """Write a commented specification, an empty cohort table and its data dictionary.
+    """Write a specification, an empty cohort table and its data dictionary.
 
     Parameters
     ----------
@@ -120,6 +125,38 @@ def write_templates(
         Folder; made if it is not there.
     seed : int, optional
         Seed of the sampler in the specification.
+    overwrite : bool
+        Replace files of these names.
+    every_key : bool
+        Write every key that a specification can have, explained, instead of what one needs.
+
+    Returns
+    -------
+    tuple of Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        One of the files is there already, or the folder cannot be written; nothing is written.
+    """
+    texts = {name: (_FOLDER / name).read_text("utf-8") for name in _FILES}
+    if every_key:
+        texts[_FILES[0]] = (_FOLDER / _EVERY_KEY).read_text("utf-8")
+    if seed is not None:
+        texts[_FILES[0]] = _seeded(texts[_FILES[0]], seed)
+    return write_new(folder, texts, overwrite=overwrite)
+
+
+def write_new(folder: Path, texts: Mapping[str, str], *, overwrite: bool) -> tuple[Path, ...]:
+    """Write files that an analysis starts from.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder; made if it is not there.
+    texts : mapping of str to str
+        Text by name of the file.
     overwrite : bool
         Replace files of these names.
 
@@ -133,7 +170,7 @@ def write_templates(
     InputError
         One of the files is there already, or the folder cannot be written; nothing is written.
     """
-    files = tuple(folder / name for name in _FILES)
+    files = tuple(folder / name for name in texts)
     there = [file.name for file in files if file.exists()]
     if there and not overwrite:
         problem = f"it already holds {', '.join(there)}"
@@ -141,9 +178,8 @@ def write_templates(
         raise InputError("init", [Fault(f"folder {folder}", problem, remedy)])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            text = (_FOLDER / file.name).read_text("utf-8")
-            file.write_text(text if seed is None else _seeded(text, seed), "utf-8")
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, "utf-8")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         fault = Fault(f"folder {folder}", f"it cannot be written ({reason})", "Name another folder")
@@ -152,4 +188,6 @@ def write_templates(
 
 
 def _seeded(text: str, seed: int) -> str:
-    return re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text)
+    if re.search(r"(?m)^seed = \d+$", text):
+        return re.sub(r"(?m)^seed = \d+$", f"seed = {seed}", text)
+    return f"{text.rstrip()}\n\n[sampler]\nseed = {seed}\n"

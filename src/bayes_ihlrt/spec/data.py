@@ -9,6 +9,27 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, Ties, TimeUnit
+from bayes_ihlrt.spec.files import (
+    SEPARATORS,
+    Decimal,
+    Encoding,
+    FileForm,
+    HeaderLine,
+    Parameter,
+    Separator,
+    Sheet,
+)
+from bayes_ihlrt.spec.values import (
+    BelowLimit,
+    Code,
+    Codes,
+    ColumnName,
+    DateOrder,
+    Derived,
+    Event,
+    EventSpec,
+    parse_comparison,
+)
 
 RESERVED_NAMES: Final = frozenset(
     {
@@ -19,7 +40,6 @@ RESERVED_NAMES: Final = frozenset(
 )
 """Names of the package's own columns, which no treatment or covariate may carry."""
 
-ColumnName = Annotated[str, Field(min_length=1)]
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
@@ -30,6 +50,12 @@ def _one_or_several(value: Any) -> str:
 Landmark = Annotated[
     Annotated[Months, Tag("one")]
     | Annotated[tuple[Months, ...], Field(min_length=1), Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+Columns = Annotated[
+    Annotated[ColumnName, Tag("one")]
+    | Annotated[tuple[ColumnName, ...], Field(min_length=1), Tag("several")],
     Discriminator(_one_or_several),
 ]
 
@@ -64,8 +90,16 @@ class DataSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    file: ColumnName | None = Field(
+        default=None,
+        description="The data file, relative to the folder of the specification, for commands that "
+        "are run without --data.",
+    )
     patient: ColumnName = Field(description="Column with the patient's identifier.")
-    event: ColumnName = Field(description="Column with 1 = event, 0 = censored.")
+    event: Event = Field(
+        description="Column with 1 = event, 0 = censored; or the value that means the event: "
+        "{ column = 'Status', value = 'dead' }, or `values` with several."
+    )
     time: ColumnName | None = Field(
         default=None, description="Column with the time from time zero to event or censoring."
     )
@@ -93,9 +127,55 @@ class DataSpec(BaseModel):
     )
     units: dict[ColumnName, str] = Field(
         default_factory=dict,
-        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; "
-        "its values are then checked for plausibility.",
+        description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; its values are then "
+        "checked for plausibility. Of a column with times: its own unit instead of `time_unit`.",
     )
+    origin: ColumnName | None = Field(
+        default=None,
+        description="Column with the date of time zero; every time may then be a calendar date, "
+        "and counts from it.",
+    )
+    date_order: DateOrder | None = Field(
+        default=None,
+        description="Order of day and month in dates such as 03/04/2021, which may be read in two "
+        "ways.",
+    )
+    missing: Codes = Field(
+        default=(),
+        description="Cells that mean 'not known', e.g. ['n.d.', '999']; or by column: "
+        "{ crp = ['999'] }.",
+    )
+    never: tuple[Code, ...] = Field(
+        default=(),
+        description="Cells of the start of treatment, or of a switch, that mean 'never'; empty "
+        "cells do.",
+    )
+    below_limit: BelowLimit | None = Field(
+        default=None,
+        description="Number that stands for a value below the limit of detection such as <2.0; "
+        "without it such cells are faults. Values above a limit (>1000) are taken as the limit.",
+    )
+    aliases: dict[ColumnName, ColumnName] = Field(
+        default_factory=dict,
+        description="Short names by which formulas call columns, e.g. { nlr = 'NLR (day 0)' }.",
+    )
+    derived: dict[ColumnName, Derived] = Field(
+        default_factory=dict,
+        description="Columns that are computed: a comparison, e.g. afp_high = 'AFP >= 400', or a "
+        "score from its parts, e.g. albi = { albumin = 'Albumin (g/L)', bilirubin = ... }.",
+    )
+    separator: Separator = None
+    decimal: Decimal = None
+    encoding: Encoding = None
+    sheet: Sheet = None
+    header_line: HeaderLine = None
+    parameter: Parameter = None
+
+    @property
+    def form(self) -> FileForm:
+        """How the data file is written, as far as it is stated."""
+        separator = None if self.separator is None else SEPARATORS[self.separator]
+        return FileForm(separator, self.decimal, self.encoding, self.sheet, self.header_line)
 
     @property
     def one_row_a_patient(self) -> bool:
@@ -106,7 +186,13 @@ class DataSpec(BaseModel):
     def roles(self) -> dict[str, str]:
         """Columns by role, e.g. ``{"patient": "id", "time": "os_months", "event": "death"}``."""
         names = ("patient", "time", "start", "stop", "entry", "event", "centre")
-        return {role: column for role in names if (column := getattr(self, role)) is not None}
+        found = {role: getattr(self, role) for role in names} | {"event": self.event_column}
+        return {role: column for role, column in found.items() if column is not None}
+
+    @property
+    def event_column(self) -> str:
+        """Column that tells whether the event happened."""
+        return self.event.column if isinstance(self.event, EventSpec) else self.event
 
     @model_validator(mode="after")
     def _one_form_of_follow_up(self) -> Self:
@@ -134,6 +220,26 @@ class DataSpec(BaseModel):
                     f"each role needs a column of its own"
                 )
             seen[column] = role
+        if self.origin in seen:
+            raise ValueError(
+                f"`origin` and `{seen[self.origin]}` both name the column '{self.origin}'; "
+                "each role needs a column of its own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _computed_from_others(self) -> Self:
+        both = sorted({*self.aliases} & {*self.derived})
+        if both:
+            raise ValueError(f"found among `aliases` and `derived`: {', '.join(both)}; keep one")
+        for name, rule in self.derived.items():
+            if isinstance(rule, str) and parse_comparison(rule) is None:
+                raise ValueError(
+                    f"`derived`, {name}: '{rule}' is not a comparison of a column with a number or "
+                    "a word, such as 'AFP (ng/mL) >= 400' or 'Sex == female'"
+                )
+        if self.origin is None and self.date_order is not None:
+            raise ValueError("`date_order` is of dates, and there is no `origin`: add it")
         return self
 
 
@@ -157,9 +263,10 @@ class TreatmentSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Name of the treatment's term in formulas and results.")
-    start: ColumnName | None = Field(
+    start: Columns | None = Field(
         default=None,
-        description="Column with the time of first treatment, in `time_unit`; empty = never.",
+        description="Column with the time of first treatment, in `time_unit`; empty = never. "
+        "A list of columns, one a treatment: the smallest time is the start.",
     )
     column: ColumnName | None = Field(
         default=None,
@@ -246,6 +353,13 @@ class TreatmentSpec(BaseModel):
     def treats_ties(self) -> bool:
         """Whether treatment that starts exactly at the end of follow-up comes before that end."""
         return self.design is not DesignKind.FIXED and self.ties is not Ties.UNTREATED
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The columns with times of treatment, one or several; empty for a 0/1 column."""
+        if self.start is None:
+            return ()
+        return self.start if isinstance(self.start, tuple) else (self.start,)
 
     @property
     def landmarks(self) -> tuple[float, ...]:

@@ -1,0 +1,99 @@
+"""`bayes-ihlrt init --from`: a specification from a data file; questions at a terminal only."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from bayes_ihlrt.cli.app import say
+from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
+from bayes_ihlrt.cohort.readers import read_everything
+from bayes_ihlrt.cohort.recognise import Guess, Recognised, answered, recognise
+from bayes_ihlrt.cohort.table import Table
+from bayes_ihlrt.spec.catalogue import write_new
+
+_SHOWN = {
+    "patient": "patient",
+    "origin": "time zero",
+    "time": "end of follow-up",
+    "event": "event",
+    "event_value": "its value",
+    "start": "treatment starts",
+    "centre": "centre",
+    "modifier": "effect modifier",
+    "time_unit": "unit of time",
+}
+
+
+def start_from(
+    folder: Path, source: Path, seed: int | None, *, overwrite: bool, ask: bool
+) -> tuple[tuple[Path, ...], str]:
+    """Write a specification for a data file.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the specification; made if it is not there.
+    source : Path
+        The data file, which stays where it is.
+    seed : int or None
+        Seed of the sampler.
+    overwrite : bool
+        Replace a specification that is there.
+    ask : bool
+        Whether somebody can answer questions.
+
+    Returns
+    -------
+    files : tuple of Path
+        The specification.
+    told : str
+        What was recognised, what is open, and the next step.
+    """
+    table = read_everything(source)
+    found = recognise(table)
+    if ask:
+        found = _asked(found, table)
+    file = Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
+    name = short_name(source.name.partition(".")[0]).replace("_", "-")
+    text = first_specification(found, name=name, file=file, seed=seed)
+    files = write_new(folder, {"specification.toml": text}, overwrite=overwrite)
+    return files, "\n".join([*table.notes, *_told(found), "", *_next(found, folder)])
+
+
+def _asked(found: Recognised, table: Table) -> Recognised:
+    while questions := open_questions(found):
+        key, guess = next(iter(questions.items()))
+        found = answered(found, table, key, _answer(guess))
+    return found
+
+
+def _answer(guess: Guess) -> str:
+    say(guess.why)
+    for number, choice in enumerate(guess.choices, 1):
+        say(f"  {number}  {choice}")
+    if not guess.choices:
+        return str(typer.prompt("Name"))
+    while True:
+        given = str(typer.prompt("Number or name")).strip()
+        if given in guess.choices:
+            return given
+        if given.isascii() and given.isdigit() and 1 <= int(given) <= len(guess.choices):
+            return guess.choices[int(given) - 1]
+        say(f"Give a number from 1 to {len(guess.choices)}.")
+
+
+def _told(found: Recognised) -> list[str]:
+    width = max(map(len, _SHOWN.values()))
+    guesses = {key: found.guesses[key] for key in _SHOWN if key in found.guesses}
+    return [
+        f"  {_SHOWN[key]:{width}}  {guess.value}  ({guess.why})" for key, guess in guesses.items()
+    ]
+
+
+def _next(found: Recognised, folder: Path) -> list[str]:
+    questions = open_questions(found)
+    first = "Next: read the guesses in the specification"
+    if questions:
+        first += f", decide what is open there ({', '.join(questions)})"
+    return [f"{first}, then run", f"  bayes-ihlrt check {folder}"]

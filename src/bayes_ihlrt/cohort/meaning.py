@@ -1,0 +1,430 @@
+"""From the cells of a hospital's file to plain columns: what `[data]` says that they mean.
+
+Short names are found, codes become missing, dates become times since time zero, an event is told by
+its value, values beyond a limit of detection become numbers, and scores and categories are
+computed. Columns that no such rule concerns are left as they are. What was done is told.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.clinical.units import Quantity
+from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells
+from bayes_ihlrt.cohort.dates import looks_like_dates, read_dates
+from bayes_ihlrt.cohort.derived import computed_column, parts_of
+from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
+from bayes_ihlrt.cohort.identifiers import patient_labels
+from bayes_ihlrt.cohort.messages import are, counted, enumerated, patients, share
+from bayes_ihlrt.cohort.several_starts import separate_starts
+from bayes_ihlrt.cohort.table import Table
+from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
+from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.values import EventSpec
+
+type Floats = NDArray[np.float64]
+
+_PATIENT, _CENTRE, _TIME, _START, _EVENT = "patient", "centre", "time", "start", "event"
+_NOTHING: Final = np.empty(0, dtype=object)
+
+
+def source_columns(
+    data: DataSpec, needed: Mapping[str, str], *, with_origin: bool = True
+) -> dict[str, str]:
+    """Return the columns of the file from which the columns of an analysis are made.
+
+    Parameters
+    ----------
+    data : DataSpec
+        Short names, computed columns and the date of time zero.
+    needed : mapping of str to str
+        Columns of the analysis, with what each is needed as.
+    with_origin : bool
+        Whether the date of time zero is read from this file.
+
+    Returns
+    -------
+    dict of str to str
+        Columns of the file, with what each is needed as.
+
+    Examples
+    --------
+    >>> data = DataSpec(patient="id", time="os", event="d", aliases={"nlr": "NLR (day 0)"})
+    >>> source_columns(data, {"os": "[data] time", "nlr": "a covariate"})
+    {'os': '[data] time', 'NLR (day 0)': 'a covariate'}
+    """
+    found: dict[str, str] = {}
+    for name, purpose in needed.items():
+        parts = parts_of(data, name)
+        if parts is None:
+            found.setdefault(data.aliases.get(name, name), purpose)
+        for part in parts or ():
+            found.setdefault(data.aliases.get(part, part), f"a part of {name}")
+    if data.origin is not None and with_origin:
+        found.setdefault(data.aliases.get(data.origin, data.origin), "[data] origin")
+    return found
+
+
+def plain_data(data: DataSpec) -> DataSpec:
+    """Return what `[data]` says of columns that are plain: units of laboratory values only.
+
+    Parameters
+    ----------
+    data : DataSpec
+        Meaning of the columns as they were given.
+
+    Returns
+    -------
+    DataSpec
+        Without units of columns with times, and of parts of scores, which have served.
+    """
+    parts = {part for name in data.derived for part in parts_of(data, name) or ()}
+    units = {
+        name: unit
+        for name, unit in data.units.items()
+        if name in list(Quantity) or (unit not in list(TimeUnit) and name not in parts)
+    }
+    return data.model_copy(update={"units": units})
+
+
+def understood(
+    table: Table,
+    data: DataSpec,
+    *,
+    needed: Mapping[str, str],
+    treatment: TreatmentSpec | None,
+    visits: VisitsSpec | None = None,
+) -> tuple[Table, list[Fault]]:
+    """Return a table of plain columns under the names of the analysis.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as they were given: `source_columns`.
+    data : DataSpec
+        Meaning of the columns.
+    needed : mapping of str to str
+        Columns of the analysis, with what each is needed as.
+    treatment : TreatmentSpec or None
+        The treatment.
+    visits : VisitsSpec or None
+        Names the columns with times of switching.
+
+    Returns
+    -------
+    table : Table
+        With the columns of `needed`; times are numbers in `time_unit`, and the date of time zero a
+        day number. Columns at fault are left out.
+    faults : list of Fault
+        What could not be understood.
+    """
+    kinds = {data.patient: _PATIENT, data.event_column: _EVENT}
+    times = ("time", "start", "stop", "entry")
+    kinds |= {column: _TIME for role, column in data.roles.items() if role in times}
+    if data.centre is not None:
+        kinds[data.centre] = _CENTRE
+    if visits is not None:
+        kinds |= dict.fromkeys(visits.switches.values(), _START)
+    if treatment is not None:
+        kinds |= dict.fromkeys(treatment.starts, _START)
+    return _Meaning(Given(table, data), kinds).table(needed)
+
+
+def understood_visits(
+    table: Table,
+    data: DataSpec,
+    spec: VisitsSpec,
+    *,
+    needed: Mapping[str, str],
+    origin: Mapping[str, float] | None,
+) -> tuple[Table, list[Fault]]:
+    """Return a table of visits with plain columns; dates count from each patient's time zero.
+
+    Parameters
+    ----------
+    table : Table
+        Visits as they were given.
+    data : DataSpec
+        Meaning of the columns.
+    spec : VisitsSpec
+        Meaning of the columns of visits.
+    needed : mapping of str to str
+        Columns of the analysis, with what each is needed as.
+    origin : mapping of str to float or None
+        Day number of time zero, by patient.
+
+    Returns
+    -------
+    table : Table
+        With the columns of `needed`.
+    faults : list of Fault
+        What could not be understood.
+    """
+    zero = None
+    source = data.aliases.get(data.patient, data.patient)
+    if origin is not None and source in table.columns:
+        labels = patient_labels(table, source).tolist()
+        zero = np.array([origin.get(label, np.nan) for label in labels])
+    kinds = {data.patient: _PATIENT} | ({} if spec.time is None else {spec.time: _TIME})
+    return _Meaning(Given(table, data), kinds, zero).table(needed)
+
+
+def origin_days(table: Table, data: DataSpec) -> dict[str, float] | None:
+    """Return the day number of each patient's time zero; None where times are no dates.
+
+    Parameters
+    ----------
+    table : Table
+        The data file, understood.
+    data : DataSpec
+        Meaning of the columns.
+
+    Returns
+    -------
+    dict of str to float or None
+        By patient.
+    """
+    if data.origin is None or data.origin not in table.columns:
+        return None
+    days = read_cells(table.columns[data.origin]).numbers.tolist()
+    return dict(zip(patient_labels(table, data.patient).tolist(), days, strict=True))
+
+
+def names_present(table: Table, data: DataSpec) -> tuple[str, ...]:
+    """Return the columns that a file has, short names and computed columns included.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as they were given.
+    data : DataSpec
+        Short names and rules.
+
+    Returns
+    -------
+    tuple of str
+        A computed column is there where one of its parts is.
+    """
+    made = [name for name, column in data.aliases.items() if column in table.names]
+    for name in data.derived:
+        parts = parts_of(data, name) or ()
+        if any(data.aliases.get(part, part) in table.names for part in parts):
+            made.append(name)
+    return (*table.names, *made)
+
+
+@dataclass
+class _Meaning:
+    """Makes the columns of an analysis from those of a file."""
+
+    given: Given
+    kinds: Mapping[str, str]
+    zero: Floats | None = None
+    dated: dict[str, tuple[str, Cells]] = field(default_factory=dict)
+    """Columns of dates by what messages call them, with the name of each; several are of one
+    column where its cells hold several times."""
+
+    def table(self, needed: Mapping[str, str]) -> tuple[Table, list[Fault]]:
+        given = self.given
+        columns = dict(given.table.columns)
+        for name, purpose in needed.items():
+            found = self._column(name, purpose)
+            columns.pop(name, None)
+            if found is not None:
+                columns[name] = found
+        for name, since in self._since_zero(columns).items():
+            columns.pop(name, None)
+            if since is not None:
+                columns[name] = since
+        # A column that is at fault here is not also said not to be there.
+        before = given.table.names
+        names = (*before, *(name for name in needed if self._made(name) and name not in before))
+        notes = (*given.table.notes, *given.told())
+        return replace(given.table, columns=columns, names=names, notes=notes), given.faults
+
+    def _made(self, name: str) -> bool:
+        return name in self.given.data.derived or name in self.given.data.aliases
+
+    def _column(self, name: str, purpose: str) -> Any:
+        """One column of the analysis; None where it is at fault, or is not there."""
+        given, data = self.given, self.given.data
+        if name in data.derived:
+            return computed_column(given, name)
+        source = given.source(name)
+        if source != name and name in given.table.names:
+            problem = f"`aliases` gives this name to '{source}', and the file has such a column"
+            remedy = "Choose another short name, or remove the line"
+            given.faults.append(Fault(f"column {name}", problem, remedy))
+            return None
+        if source == name and source not in given.table.columns:
+            return None
+        raw = given.raw(name, purpose)
+        return raw if raw is None else self._understood(name, raw, self.kinds.get(name))
+
+    def _understood(self, name: str, raw: Any, kind: str | None) -> Any:
+        given, data = self.given, self.given.data
+        if kind == _PATIENT:
+            return raw
+        if kind in {_TIME, _START}:
+            return self._time(name, raw, starts=kind == _START)
+        if kind == _EVENT and isinstance(data.event, EventSpec):
+            return self._event(name, raw, data.event)
+        if kind == _CENTRE:
+            return given.labels(name, raw) if given.codes(name) else raw
+        if not given.codes(name) and data.below_limit is None:
+            return raw
+        found = within_limits(given, name, given.cells(name, raw))
+        return found if given.codes(name) or found.kind is CellKind.TEXT else raw
+
+    def _event(self, name: str, raw: Any, event: EventSpec) -> Cells | None:
+        """1 where the event's value stands, 0 at every other value."""
+        given, source = self.given, self.given.source(name)
+        labels = given.labels(name, raw).text
+        known = ~absent(labels)
+        seen = Counter(labels[known].tolist())
+        logical = set(seen) <= {"true", "false"}
+        codes = tuple(code.lower() if logical else code for code in event.codes)
+        found = enumerated((f"'{value}'" for value in seen), len(seen))
+        faults = []
+        for code in codes:
+            if code not in seen:
+                problem = f"no row has the value '{code}' of the event; found {found or 'nothing'}"
+                faults.append(Fault(f"column {source}", problem, nearest(code, tuple(seen))))
+        alike = {_folded(code): code for code in codes}
+        for value in seen:
+            like = alike.get(_folded(value))
+            if like is not None and value not in codes:
+                problem = f"'{value}' ({counted(seen[value], 'row', 'rows')}) and '{like}' differ "
+                problem += "by capitals or blanks only, and one of them is the event"
+                remedy = "Write both in one way, or name both in event = { values = [...] }"
+                faults.append(Fault(f"column {source}", problem, remedy))
+        given.faults += faults
+        if faults:
+            return None
+        happened = np.array([value in codes for value in labels.tolist()], dtype=np.float64)
+        yes = ", ".join(f"'{code}' ({seen[code]})" for code in codes)
+        no = [f"'{value}' ({count})" for value, count in seen.items() if value not in codes]
+        censored = enumerated(iter(no), len(no)) or "nobody"
+        given.notes.append(f"{source}: the event is {yes}; censored: {censored}")
+        return Cells(CellKind.NUMBER, np.where(known, happened, np.nan), _NOTHING)
+
+    def _time(self, name: str, raw: Any, *, starts: bool) -> Any:
+        """Times as numbers; dates are kept until all of them can be read in one order."""
+        given, data, source = self.given, self.given.data, self.given.source(name)
+        unit = data.units.get(name, data.units.get(source))
+        never = data.never if starts else ()
+        if data.origin is None and not (given.codes(name) or never) and unit is None:
+            return raw
+        if unit is not None and unit not in list(TimeUnit):
+            problem = f"'{unit}' is not a unit of time"
+            fault = Fault(f"[data] units, {source}", problem, nearest(unit, tuple(TimeUnit)))
+            given.faults.append(fault)
+            return None
+        per = 1.0 if unit is None else TimeUnit(unit).months / data.time_unit.months
+        parts = separate_starts(raw) if starts else [raw]
+        if len(parts) == 1:
+            return self._one_time(name, source, read_cells(raw), starts=starts, per=per)
+        made = [
+            self._one_time(name, f"{source}, time {i}", read_cells(part), starts=True, per=per)
+            for i, part in enumerate(parts, 1)
+        ]
+        whole = [part for part in made if part is not None]
+        return None if len(whole) < len(made) else _first(whole)
+
+    def _one_time(
+        self, name: str, label: str, cells: Cells, *, starts: bool, per: float
+    ) -> Cells | None:
+        """One time a row; where they are dates, no time yet."""
+        given, data = self.given, self.given.data
+        found = given.without(name, cells, data.never if starts else (), "never")
+        codes = given.codes(name)
+        unknown = np.flatnonzero(coded_cells(found, codes) & starts)
+        if len(unknown):
+            problem = f"{share(len(unknown), len(found.missing), 'value')} {are(len(unknown))} a "
+            problem += f"code for 'not known' ({patients(given.patient, unknown)}), and an empty "
+            problem += "cell means 'never'"
+            remedy = "Name the code in [data] never if these were never treated; otherwise leave "
+            remedy += "these patients out of the data"
+            given.faults.append(Fault(f"column {label}", problem, remedy))
+            return None
+        found = given.without(name, found, codes, "not known")
+        dates = found.kind is CellKind.DATE or looks_like_dates(found)
+        if dates and (self.zero is not None or data.origin is not None):
+            self.dated[label] = (name, found)
+            return Cells(CellKind.NUMBER, np.full(len(found.missing), np.nan), _NOTHING)
+        return Cells(found.kind, found.numbers * per, found.text)
+
+    def _since_zero(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns of dates as times since time zero, once every column was looked at."""
+        given, data, zero = self.given, self.given.data, self.zero
+        if data.origin is None or (zero is not None and not self.dated):
+            return {}
+        dated = {label: found for label, (_, found) in self.dated.items()}
+        origin = given.source(data.origin)
+        if zero is None:
+            raw = given.raw(data.origin, "[data] origin")
+            if raw is None:
+                return self._withheld()
+            dated[origin] = given.cells(data.origin, raw)
+        days, faults, notes = read_dates(dated, data.date_order, patient=given.patient)
+        given.faults += faults
+        given.notes += notes
+        made: dict[str, Any] = {}
+        if zero is None:
+            zero = days[origin]
+            if self._origin_at_fault(origin, dated[origin], zero, faults):
+                return self._withheld()
+            made[data.origin] = Cells(CellKind.NUMBER, zero, _NOTHING)
+        wrong = {fault.where for fault in faults}
+        per_unit = data.time_unit.months * DAYS_PER_MONTH
+        for label, (name, _) in self.dated.items():
+            if f"column {label}" in wrong:
+                made[name] = None
+            elif made.get(name, columns[name]) is not None:
+                since = Cells(CellKind.NUMBER, (days[label] - zero) / per_unit, _NOTHING)
+                made[name] = _first([made.get(name, columns[name]), since])
+        return made
+
+    def _withheld(self) -> dict[str, Any]:
+        """Columns of dates that cannot be times, for a fault that is told."""
+        return dict.fromkeys(name for name, _ in self.dated.values())
+
+    def _origin_at_fault(
+        self, source: str, found: Cells, zero: Floats, faults: list[Fault]
+    ) -> bool:
+        rows, labels = np.flatnonzero(found.missing), self.given.patient
+        if len(rows):
+            problem = f"{share(len(rows), len(zero), 'value')} {are(len(rows))} missing "
+            problem += f"({patients(labels, rows)}), so that time zero is not known"
+            remedy = "Complete the dates from the records, or leave these patients out of the data"
+            self.given.faults.append(Fault(f"column {source}", problem, remedy))
+        first: dict[str, float] = {}
+        differ = [
+            row
+            for row, (who, day) in enumerate(zip(labels.tolist(), zero.tolist(), strict=True))
+            if np.isfinite(day) and first.setdefault(who, day) != day
+        ]
+        if differ:
+            problem = f"rows of one patient differ ({patients(labels, np.array(differ))})"
+            remedy = "Repeat the date of time zero in every row of the patient"
+            self.given.faults.append(Fault(f"column {source}", problem, remedy))
+        known = any(fault.where == f"column {source}" for fault in faults)
+        return known or bool(len(rows)) or bool(differ)
+
+
+def _first(parts: Sequence[Cells]) -> Cells:
+    """The first of several times of each row; what cannot be read is told as it is."""
+    unread = [part for part in parts if part.unreadable.any()]
+    if unread:
+        return unread[0]
+    numbers = np.fmin.reduce([part.numbers for part in parts])
+    return Cells(CellKind.NUMBER, numbers, _NOTHING)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
