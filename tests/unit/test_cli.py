@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -252,3 +253,28 @@ def test_init_replaces_its_own_files_on_request(tmp_path):
     (tmp_path / "specification.toml").write_text("old")
     assert run("init", tmp_path, "--overwrite", "--quiet").exit_code == 0
     assert load_spec(tmp_path / "specification.toml").name == "my-analysis"
+
+
+LEVELS = """
+schema = 2
+name = "levels"
+[data]
+patient = "id"
+time = "os"
+event = "death"
+[outcome]
+formula = "bclc + C(grade) + age"
+[sampler]
+engine = "laplace"
+"""
+
+
+def test_check_tells_reference_levels_and_the_laplace_engine(tmp_path):
+    (tmp_path / "spec.toml").write_text(LEVELS)
+    rows = [f"{i},{4 + i},1,{'BCA'[i % 3]},{1 + i % 2},{60 + (i * 7) % 11}" for i in range(12)]
+    (tmp_path / "cohort.csv").write_text("\n".join(["id,os,death,bclc,grade,age", *rows]))
+    result = run("check", tmp_path / "spec.toml", "--data", tmp_path / "cohort.csv")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"reference +A of bclc, 1(\.0)? of C\(grade\)", result.stdout)
+    assert "Laplace approximation, 4,000 weighted draws, seed 20260101" in result.stdout
+    assert "chains" not in result.stdout

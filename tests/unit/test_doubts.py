@@ -16,7 +16,7 @@ from bayes_ihlrt.cohort.unlikely import CODES, outlying
 from bayes_ihlrt.errors import BayesIhlrtError
 from bayes_ihlrt.spec.catalogue import packaged_specifications
 from bayes_ihlrt.spec.data import DataSpec
-from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 TACE = TreatmentSpec(name="trt", start="tace")
@@ -352,3 +352,40 @@ def test_check_tells_them() -> None:
     columns["albi"] = np.where(columns["patient"] == "synthetic-05", 999.0, columns["albi"])
     notes = check_analysis(spec, Cohort(columns, cohort.attrs)).notes
     assert any(re.search(r"999 \(patient 5\)", note) for note in notes)
+
+
+HEART = """
+schema = 2
+name = "heart"
+[data]
+patient = "id"
+start = "start"
+stop = "stop"
+event = "event"
+time_unit = "days"
+[treatment]
+name = "transplant"
+column = "transplant"
+[outcome]
+formula = "transplant + age"
+[outcome.hazard]
+family = "piecewise"
+cuts = {cuts}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cuts", "words"),
+    [
+        ([3.0, 12.0], None),
+        ([3.0, 500.0], "NOBODY IS FOLLOWED in months 500 on"),
+        ([3.0, 3.01, 12.0], "NO EVENT in months 3 to 3.01 ("),
+    ],
+)
+def test_intervals_of_which_the_data_tell_nothing_are_told(
+    cuts: list[float], words: str | None
+) -> None:
+    notes = check_analysis(parse_spec(HEART.format(cuts=cuts)), "heart").notes
+    told_of = [note for note in notes if note.startswith(("NOBODY IS FOLLOWED", "NO EVENT"))]
+    assert len(told_of) == (words is not None)
+    assert all(note.startswith(str(words)) for note in told_of)

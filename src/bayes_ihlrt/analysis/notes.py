@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.modifier import begins_at_zero, modifier_splines
+from bayes_ihlrt.analysis.uninformed import silent_intervals
 from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
 from bayes_ihlrt.cohort.doubts import doubts
 from bayes_ihlrt.cohort.identifiers import renamed
@@ -270,8 +271,9 @@ def analysis_notes(
     tuple of str
         Immortal time, synthetic data, identifiers that were kept, another clock than time zero,
         how files were read, patients left out, what may have been misread (`cohort.doubts`), few
-        events or none in an arm, extrapolation (horizons, start of treatment, modifier), where the
-        main effect is read, delayed entry, slopes of groups that are taken as uncorrelated.
+        events or none in an arm or interval, extrapolation (horizons, start of treatment,
+        modifier), where the main effect is read, delayed entry, slopes of groups that are taken
+        as uncorrelated.
     """
     notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
     notes += [*cohort.notes, *_left_out(cohort, rows)]
@@ -291,6 +293,7 @@ def analysis_notes(
     if spec.treatment is not None:
         adjusted = spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
+    notes += silent_intervals(spec, rows)
     notes += [*_two_populations(spec), *_modifier_after_treatment(spec, rows)]
     notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
     notes += [*_modifier_range(spec, rows), *_main_effect(spec, rows)]
