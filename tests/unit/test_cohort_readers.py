@@ -157,6 +157,12 @@ def test_a_number_of_two_readings_is_decided_by_the_key(mark, value, tmp_path):
     assert read(tmp_path, DOUBTFUL, decimal=mark).columns["nlr"][0] == value
 
 
+@pytest.mark.parametrize(("mark", "value"), [(None, 1.0), (".", 1.0), (",", 1000.0)])
+def test_with_commas_between_columns_a_point_is_decimal_unless_stated(mark, value, tmp_path):
+    content = "id,os,death,tace,nlr\n1,10,1,,1.000\n2,12,1,3,2.500\n"
+    assert read(tmp_path, content, decimal=mark).columns["nlr"][0] == value
+
+
 @pytest.mark.parametrize(
     ("content", "nlr"),
     [

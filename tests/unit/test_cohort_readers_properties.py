@@ -116,7 +116,7 @@ def test_never_other_numbers(table, tmp_path):
 
 
 @pytest.mark.slow
-@settings(quickly, max_examples=2000)
+@settings(quickly, max_examples=500)
 @given(table=tables())
 def test_never_other_numbers_in_many_files(table, tmp_path):
     check_forms(table, tmp_path)
