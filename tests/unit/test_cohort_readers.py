@@ -15,10 +15,10 @@ import pyreadstat
 import pytest
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.cohort import foreign
 from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError, MissingExtraError
+from bayes_ihlrt.files import foreign
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
@@ -156,6 +156,12 @@ def test_a_number_of_two_readings_is_decided_by_the_key(mark, value, tmp_path):
     assert "'1,234' could be 1.234 (a decimal comma) or 1234 (a comma after the" in message
     assert f'decimal = "{mark}"' in message
     assert read(tmp_path, DOUBTFUL, decimal=mark).columns["nlr"][0] == value
+
+
+@pytest.mark.parametrize(("mark", "value"), [(None, 1.0), (".", 1.0), (",", 1000.0)])
+def test_with_commas_between_columns_a_point_is_decimal_unless_stated(mark, value, tmp_path):
+    content = "id,os,death,tace,nlr\n1,10,1,,1.000\n2,12,1,3,2.500\n"
+    assert read(tmp_path, content, decimal=mark).columns["nlr"][0] == value
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bayes_ihlrt.errors import DataError
@@ -116,7 +116,7 @@ def test_never_other_numbers(table, tmp_path):
 
 
 @pytest.mark.slow
-@settings(quickly, max_examples=2000)
+@settings(quickly, max_examples=500)
 @given(table=tables())
 def test_never_other_numbers_in_many_files(table, tmp_path):
     check_forms(table, tmp_path)
@@ -136,6 +136,10 @@ def test_columns_that_do_not_agree_are_never_misread(points, commas, grouped, tm
         name: [written_number(value, mark, grouped=grouped) for value in expected[name]]
         for name, mark in (("os", "."), ("nlr", ","))
     }
+    # Thousands alone, 1.000 beside a decimal 0.0, are numbers with three places to any reader.
+    marked = ("." in "".join(cells["os"]), "," in "".join(cells["nlr"]))
+    decimal = [any(value % 1 for value in values) for values in expected.values()]
+    assume(not grouped or (all(marked) and all(decimal)))
     # As above, of 1.000 with commas between columns.
     for separator in SEPARATORS[1:] if grouped else SEPARATORS:
         text = io.StringIO()

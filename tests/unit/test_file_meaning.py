@@ -14,6 +14,7 @@ from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.files.cells import read_cells
+from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.data_file import DateOrder
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
@@ -132,6 +133,38 @@ def test_day_numbers_of_a_spreadsheet_are_not_times():
     frame = columns(zero=[44197, 44198, 44199], t=["15.03.2021", "16.03.2021", "15.04.2021"])
     (fault,) = faults_of(frame, plain(origin="zero"))
     assert "day numbers of a spreadsheet" in fault
+
+
+@pytest.mark.parametrize(
+    "numbers", [[10.2022, 3.2021, 1.202], [2021, 2022, 2021], [44301, 44302, 44310]]
+)
+def test_parts_of_dates_are_not_times(numbers):
+    frame = columns(zero=["15.02.2021"] * 3, t=numbers)
+    (fault,) = faults_of(frame, plain(origin="zero"))
+    assert "look like parts of dates or day numbers" in fault
+    assert Cohort.from_frame(frame, plain(origin="zero", units={"t": "days"})).n_rows == 3
+
+
+RULES = [
+    ({"zero": ["x", "15.02.2021", None], "t": ["31.02.2021", "1.1.2022", "x"]}, {"origin": "zero"}),
+    ({"start": ["99", "5", "99"]}, {"missing": ["99"], "never": ["no"]}),
+    ({"afp": ["<2", "x", "y"]}, {"derived": {"high": "afp > 1"}}),
+    ({"a": ["x", 200, 3], "b": [1, 1, 9999]}, {
+        "derived": {"albi": {"albumin": "a", "bilirubin": "b"}},
+        "units": {"a": "g/L", "b": "mg/dL"},
+    }),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "rules"), RULES)
+def test_faults_of_meaning_name_no_patient_where_identifiers_are_kept_out(change, rules):
+    frame = columns(**change) | {"id": ["secret-a", "secret-b", "secret-c"]}
+    treatment = TreatmentSpec(name="x", start="start") if "start" in change else None
+    derived = list(rules.get("derived", ()))
+    options = {"covariates": derived, "identifiers": Identifiers.NOWHERE}
+    told = faults_of(frame, plain(**rules), treatment, **options)
+    assert "(patient" in " ".join(told)
+    assert "secret" not in " ".join(told)
 
 
 def test_missing_and_changing_time_zero_is_a_fault():

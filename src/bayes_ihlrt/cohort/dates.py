@@ -27,7 +27,9 @@ _NUMBERS: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})" + _CLOCK, re.
 _DAY_NAME: Final = re.compile(r"(\d{1,2})[-. /]*([^\W\d_]{3,9})[-. /,]*(\d{4})" + _CLOCK)
 _NAME_DAY: Final = re.compile(r"([^\W\d_]{3,9})\.? *(\d{1,2}),? +(\d{4})")
 _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
-_SHORT_YEAR: Final = re.compile(r"\d{1,2}[-/. ]*(\d{1,2}|[^\W\d_]{3,9})[-/. ]*\d{2}")
+_SHORT_YEAR: Final = re.compile(
+    r"\d{1,2}([-/. ]+\d{1,2}[-/. ]+|[-/. ]*[^\W\d_]{3,9}[-/. ]*)\d{2}", re.ASCII
+)
 _MONTHS: Final = (
     ("jan", "gen"),
     ("feb", "fev", "fév"),
@@ -99,6 +101,40 @@ def looks_like_dates(found: Cells) -> bool:
     parsed = _parsed(found)
     dated = np.isfinite(parsed.day_first) | np.isfinite(parsed.month_first) | parsed.short
     return bool(2 * dated.sum() > (~found.missing).sum())
+
+
+def partial_dates(found: Cells) -> bool:
+    """Return whether a column of numbers is one of months and years, of years, or of day numbers.
+
+    Parameters
+    ----------
+    found : Cells
+        The column.
+
+    Returns
+    -------
+    bool
+        True where every number is ``mm.yyyy``, a year from 1900 on, or the day number by which a
+        spreadsheet stores a date.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.files.cells import read_cells
+    >>> partial_dates(read_cells([10.2022, 3.2021])), partial_dates(read_cells([10.2, 3.5]))
+    (True, False)
+    """
+    numbers = found.numbers[np.isfinite(found.numbers)]
+    if found.kind is not CellKind.NUMBER or not len(numbers):
+        return False
+    year = np.round((numbers - np.floor(numbers)) * 1e4)
+    month = (numbers >= 1.0) & (numbers < 13.0) & (np.abs(numbers * 1e4 % 1.0 - 0.5) > 0.499)
+    low, high = _SERIAL
+    kinds = (
+        month & (year >= _FIRST_YEAR) & (year <= _LAST_YEAR),
+        (numbers >= _FIRST_YEAR) & (numbers <= _LAST_YEAR) & (numbers == np.round(numbers)),
+        (numbers > low) & (numbers < high) & (numbers == np.round(numbers)),
+    )
+    return any(bool(kind.all()) for kind in kinds)
 
 
 def read_dates(

@@ -473,6 +473,9 @@ def _checked(
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
 ) -> Cohort:
+    numbers = number_patients(given, data.aliases.get(data.patient, data.patient))
+    if identifiers is Identifiers.NOWHERE:
+        given, numbers = replace(given, numbers=numbers), {}
     spec, rows = visits
     kept = baseline_covariates(covariates, names_present(given, data), visits=spec)
     needed = _needed(data, treatment, kept, spec)
@@ -481,9 +484,6 @@ def _checked(
     table, faults = understood(
         replace(settled, notes=notes), data, needed=needed, treatment=treatment, visits=spec
     )
-    numbers = number_patients(table, data.patient)
-    if identifiers is Identifiers.NOWHERE:
-        table, numbers = replace(table, numbers=numbers), {}
     table, dropped = complete_cases(table, data, covariates=kept)
     plain = plain_data(data)
     columns = validated_columns(

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import Quantity
-from bayes_ihlrt.cohort.dates import looks_like_dates, read_dates
+from bayes_ihlrt.cohort.dates import looks_like_dates, partial_dates, read_dates
 from bayes_ihlrt.cohort.derived import computed_column, parts_of
 from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.several_starts import separate_starts
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells
-from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share
+from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
@@ -343,6 +343,7 @@ class _Meaning:
         """One time a row; where they are dates, no time yet."""
         given, data = self.given, self.given.data
         found = given.without(name, cells, data.never if starts else (), "never")
+        declared = name in data.units or given.source(name) in data.units
         codes = given.codes(name)
         unknown = np.flatnonzero(coded_cells(found, codes) & starts)
         if len(unknown):
@@ -358,6 +359,15 @@ class _Meaning:
         if dates and (self.zero is not None or data.origin is not None):
             self.dated[label] = (name, found)
             return Cells(CellKind.NUMBER, np.full(len(found.missing), np.nan), _NOTHING)
+        if data.origin is not None and partial_dates(found):
+            seen = enumerated(map(shown, found.numbers[np.isfinite(found.numbers)][:3]), 3)
+            problem = f"its numbers ({seen}) look like parts of dates or day numbers, and [data] "
+            problem += "origin says that times are dates"
+            remedy = "Write dates as yyyy-mm-dd; state the column's unit in `units` if these are "
+            remedy += "times since time zero"
+            if not declared:
+                given.faults.append(Fault(f"column {label}", problem, remedy))
+                return None
         return Cells(found.kind, found.numbers * per, found.text)
 
     def _since_zero(self, columns: Mapping[str, Any]) -> dict[str, Any]:
