@@ -25,8 +25,9 @@ from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.arrays import pack
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.posterior.audit import SETTINGS, Audit, audit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 CUTS = [3.0, 6.0, 12.0, 24.0]

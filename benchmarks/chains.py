@@ -23,9 +23,10 @@ from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior.nuts import compile_chains, sample_many, sample_parameters
 from bayes_ihlrt.posterior.quality import convergence
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 TOLD = ["arm", "z", "arm:z", "albi", "log_rate", "log_shape", "sd_centre", "centre_effect"]
 LARGE = 20_000

@@ -12,9 +12,10 @@ from bayes_ihlrt.cohort.load import Cohort  # noqa: E402
 from bayes_ihlrt.designs.build import person_time  # noqa: E402
 from bayes_ihlrt.model.graph import prepare  # noqa: E402
 from bayes_ihlrt.posterior.nuts import sample  # noqa: E402
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec  # noqa: E402
+from bayes_ihlrt.spec.data import DataSpec  # noqa: E402
 from bayes_ihlrt.spec.model import ModelSpec  # noqa: E402
 from bayes_ihlrt.spec.sampler import SamplerSpec  # noqa: E402
+from bayes_ihlrt.spec.treatment import TreatmentSpec  # noqa: E402
 
 
 def main() -> None:

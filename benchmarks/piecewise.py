@@ -62,9 +62,10 @@ def work(n: int) -> dict[str, float]:
     from bayes_ihlrt.designs.build import person_time
     from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
     from bayes_ihlrt.posterior.fitted import fit_model
-    from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+    from bayes_ihlrt.spec.data import DataSpec
     from bayes_ihlrt.spec.model import ModelSpec
     from bayes_ihlrt.spec.sampler import SamplerSpec
+    from bayes_ihlrt.spec.treatment import TreatmentSpec
 
     columns = simulate(n)
     seconds: dict[str, float] = {}

@@ -22,6 +22,7 @@ FLOORS = (
     ("errors", "priors"),
     ("clinical", "hazards", "synthetic"),
     ("spec",),
+    ("files",),
     ("cohort",),
     ("designs",),
     ("model",),

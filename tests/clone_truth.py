@@ -11,7 +11,8 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.weights import row_weights
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 from true_contrasts import GRACE, clones, logistic, observed
 
 PATIENTS, SEEDS, LAST_NUMBER = 40_000, (1, 2, 3, 4), 12

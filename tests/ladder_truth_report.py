@@ -7,7 +7,8 @@ import numpy as np
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from clone_truth import section
 from true_contrasts import AT, precise_targets
 

@@ -22,9 +22,10 @@ from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.posterior.nuts import sample
 from bayes_ihlrt.posterior.quality import convergence
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import simulate_cohort
 from bayes_ihlrt.synthetic.truth import CohortTruth
 

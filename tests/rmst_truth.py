@@ -24,9 +24,10 @@ from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.population import bootstrap_weights, sample_population
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.posterior.fitted import fit_shared
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import TrueQuantity, simulate_cohort, true_estimands
 from bayes_ihlrt.synthetic.truth import CohortTruth
 

@@ -7,8 +7,9 @@ from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 EVENTS, MONTHS = 24, 400.0
 ALPHA, BETA = 4.0, 60.0

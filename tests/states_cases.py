@@ -5,7 +5,8 @@ import numpy as np
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.multistate.rows import transitions
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")

@@ -103,7 +103,7 @@ SOUND = {
 PLANTED = {
     "upward": (
         {"cohort/a.py": "import bayes_ihlrt.model"},
-        "cohort (floor 4) imports model (floor 6)",
+        "cohort (floor 5) imports model (floor 7)",
     ),
     "upward for types": (
         {"names.py": "if TYPE_CHECKING:\n    from bayes_ihlrt.spec import data as schema"},
@@ -111,12 +111,12 @@ PLANTED = {
     ),
     "strangers on one floor": (
         {"trials/a.py": "import bayes_ihlrt.sensitivity.b", "sensitivity/b.py": ""},
-        "trials (floor 13) imports sensitivity (floor 13)",
+        "trials (floor 14) imports sensitivity (floor 14)",
     ),
     "no floor": ({"utils.py": ""}, "'utils' stands on no floor"),
     "an import of no floor": (
         {"cohort/a.py": "import bayes_ihlrt.utils"},
-        "cohort (floor 4) imports",
+        "cohort (floor 5) imports",
     ),
     "the leaf computes": (
         {"plots/a.py": "from bayes_ihlrt.estimands.curves import rmst"},
@@ -124,7 +124,7 @@ PLANTED = {
     ),
     "the leaf below the top": (
         {"estimands/a.py": "from bayes_ihlrt.plots import b", "plots/b.py": ""},
-        "estimands (floor 10) imports plots",
+        "estimands (floor 11) imports plots",
     ),
     "the public face": ({"cohort/a.py": "from bayes_ihlrt import Cohort"}, "public face"),
     "a relative import": ({"cohort/a.py": "from .cohort import Cohort"}, "relative import"),

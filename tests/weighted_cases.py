@@ -6,8 +6,9 @@ import numpy as np
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis
 from emulated_cohorts import simulated
 

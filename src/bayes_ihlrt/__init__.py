@@ -94,8 +94,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.spec.analysis import AnalysisSpec as AnalysisSpec
     from bayes_ihlrt.spec.analysis import json_schema as json_schema
     from bayes_ihlrt.spec.data import DataSpec as DataSpec
-    from bayes_ihlrt.spec.data import TreatmentSpec as TreatmentSpec
-    from bayes_ihlrt.spec.data import VisitsSpec as VisitsSpec
     from bayes_ihlrt.spec.estimands import EstimandSpec as EstimandSpec
     from bayes_ihlrt.spec.model import ModelSpec as ModelSpec
     from bayes_ihlrt.spec.plan import TrialPlan as TrialPlan
@@ -104,6 +102,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.spec.read import parse_spec as parse_spec
     from bayes_ihlrt.spec.sampler import SamplerSpec as SamplerSpec
     from bayes_ihlrt.spec.scenario import ScenarioSpec as ScenarioSpec
+    from bayes_ihlrt.spec.treatment import TreatmentSpec as TreatmentSpec
+    from bayes_ihlrt.spec.treatment import VisitsSpec as VisitsSpec
     from bayes_ihlrt.spec.trial import TrialDesign as TrialDesign
     from bayes_ihlrt.synthetic.simulate import SimulatedCohort as SimulatedCohort
     from bayes_ihlrt.synthetic.simulate import simulate_cohort as simulate_cohort

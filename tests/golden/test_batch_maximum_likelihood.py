@@ -15,8 +15,9 @@ from bayes_ihlrt.cohort.load import load_cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DAYS_PER_MONTH
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 pytestmark = pytest.mark.golden
 

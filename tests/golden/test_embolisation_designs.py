@@ -14,7 +14,8 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.names import DAYS_PER_MONTH, EstimandTarget, StartRule
 from bayes_ihlrt.propensity.weights import row_weights
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 pytestmark = pytest.mark.golden
 

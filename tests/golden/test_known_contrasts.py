@@ -17,9 +17,10 @@ from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.names import DAYS_PER_MONTH
 from bayes_ihlrt.posterior.fitted import fit_shared
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import simulate_null
 
 pytestmark = pytest.mark.golden

@@ -16,8 +16,9 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.hazards.convert import WeibullPH, weibull_aft_from_ph, weibull_in_unit
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from maximum_likelihood import maximise
 
 pytestmark = pytest.mark.golden

@@ -12,8 +12,9 @@ import pytest
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.ladder.null import simulate_naive
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import NullTruth, simulate_null
 
 pytestmark = pytest.mark.golden

@@ -5,9 +5,10 @@ import pytest
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted import models as weighted_models
 from bayes_ihlrt.weighted.analysis import prepare_weighted
 from bayes_ihlrt.weighted.bootstrap import linked_bootstrap

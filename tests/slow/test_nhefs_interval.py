@@ -13,9 +13,10 @@ from causaldata import nhefs
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.propensity.model import prepare_propensity
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted
 
 pytestmark = [pytest.mark.slow, pytest.mark.golden]

@@ -12,7 +12,8 @@ import pytest
 
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 ONE_ROW = DataSpec(patient="id", time="months", event="death")
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death")
@@ -609,7 +610,7 @@ def test_a_missing_file_names_the_packaged_data() -> None:
         load_cohort("hart", ONE_ROW)
     assert str(told.value) == (
         "hart: 1 fault\n"
-        "  - the file: it does not exist. Check the path of the CSV file, or name a packaged data "
+        "  - the file: it does not exist. Check the path of the data file, or name a packaged data "
         "set. Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings."
     )

@@ -417,8 +417,8 @@ def test_a_folder_instead_of_a_specification(tmp_path):
     assert_refused(
         result,
         f"{tmp_path.name}: 1 fault\n"
-        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a packaged "
-        "specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
+        "  - the file: it has no specification.toml. Check the path of the TOML file, or name a "
+        "packaged specification. Allowed: embolisation, heart, hepatocellular, ladder, nlr_spline, "
         "pfs_piecewise, primary, published_os, published_pfs, sensitivity/primary, subgroups.",
     )
 
@@ -435,7 +435,7 @@ def test_data_that_are_not_there(tmp_path):
     assert_refused(
         run("check", "heart", "--data", "hart"),
         "hart: 1 fault\n"
-        "  - the file: it does not exist. Check the path of the CSV file, or name a packaged data "
+        "  - the file: it does not exist. Check the path of the data file, or name a packaged data "
         "set. Did you mean 'heart'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings.",
     )

@@ -19,7 +19,8 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.read import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 ONE_ROW = DataSpec(patient="id", time="months", event="death")
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death")

@@ -19,8 +19,9 @@ from bayes_ihlrt.cohort import foreign
 from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError, MissingExtraError
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 NAMES = ["id", "os", "death", "tace", "nlr"]
 ROWS = [
@@ -181,6 +182,7 @@ def test_a_number_of_two_readings_is_decided_by_others(content, nlr, tmp_path):
         ("id,os,death,tace,nlr,\n1,10,1,2,3,5\n", "line 2 (6 cells)"),
         (f"id;os;death;tace;nlr\n{SEMICOLONS}", "lines 1, 2 name 5 columns"),
         (f"1;2;3;4;5\n{SEMICOLONS}", "line 1: it stands above the column names"),
+        ("ID,Time,Status\n1,2,alive\n2,3,death\n", "column os: needed as [data] time, and"),
         (b"id,os\n1,2\x00\n", "it is neither text nor a kind of file"),
         (bytes(range(256)), "it is neither text nor a kind of file"),
         ("\n \n", "it is empty"),

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.cohort.cells import read_cells, read_labels
-from bayes_ihlrt.cohort.delimited import Wanted
-from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.errors import DataError
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.cells import read_cells, read_labels
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.spec.data_file import FileForm
 
 NUMBERS = ("os", "tace", "nlr")
 NAMES = ("id", *NUMBERS, "remark")
@@ -95,6 +95,9 @@ def assert_the_same_or_refused(table, path, form, stated):
 def check_forms(table, folder):
     """Read a table in every form, without any key and with the decimal mark stated."""
     for form in FORMS:
+        if form[:2] == (",", ",") and table[2]:
+            # With commas between columns 1.000 is one: plain CSV has decimal points.
+            continue
         path = folder / "cohort.csv"
         assert_the_same_or_refused(table, path, form, FileForm())
         keys = FileForm(separator=form[0], decimal=form[1])
@@ -117,6 +120,36 @@ def test_never_other_numbers(table, tmp_path):
 @given(table=tables())
 def test_never_other_numbers_in_many_files(table, tmp_path):
     check_forms(table, tmp_path)
+
+
+@quickly
+@given(
+    points=st.lists(values, min_size=1, max_size=4),
+    commas=st.lists(values, min_size=1, max_size=4),
+    grouped=st.booleans(),
+)
+def test_columns_that_do_not_agree_are_never_misread(points, commas, grouped, tmp_path):
+    """One column has decimal points and one has commas: both right, or refused."""
+    size = min(len(points), len(commas))
+    expected = {"os": points[:size], "nlr": commas[:size]}
+    cells = {
+        name: [written_number(value, mark, grouped=grouped) for value in expected[name]]
+        for name, mark in (("os", "."), ("nlr", ","))
+    }
+    # As above, of 1.000 with commas between columns.
+    for separator in SEPARATORS[1:] if grouped else SEPARATORS:
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=separator)
+        writer.writerows([("id", "os", "nlr"), *zip(range(size), *cells.values(), strict=True)])
+        path = tmp_path / "cohort.csv"
+        path.write_text(text.getvalue(), "utf-8", newline="")
+        try:
+            found = read_file(path, WANTED, form=FileForm())
+        except DataError:
+            continue
+        for name, numbers in expected.items():
+            read = read_cells(found.columns[name]).numbers
+            np.testing.assert_array_equal(read, [float(value) for value in numbers])
 
 
 @settings(quickly, max_examples=20)

@@ -11,7 +11,8 @@ from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import DAYS_PER_MONTH
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 HEART = DataSpec(patient="id", start="start", stop="stop", event="event", time_unit="days")
 TRANSPLANT = TreatmentSpec(name="transplant", column="transplant")

@@ -10,7 +10,8 @@ from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.designs.decisions import decisions
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import StartRule
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")

@@ -11,7 +11,8 @@ from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import DAYS_PER_MONTH, DesignKind, TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 DATA = DataSpec(patient="id", time="months", event="death")
 HEART = DataSpec(patient="id", start="start", stop="stop", event="event", time_unit="days")

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayes_ihlrt.cohort.cells import read_cells
 from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
-from bayes_ihlrt.spec.values import DateOrder
+from bayes_ihlrt.files.cells import read_cells
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import DateOrder
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
 MONTH = 30.4375

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bayes_ihlrt.cohort.delimited import Wanted
-from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.spec.data_file import FileForm
 from bayes_ihlrt.spec.read import parse_spec
 
 HEART = (Path(__file__).parents[2] / "models" / "heart.toml").read_text("utf-8")

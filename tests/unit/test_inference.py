@@ -16,9 +16,10 @@ from bayes_ihlrt.model.graph import PreparedModel, build_graph, prepare
 from bayes_ihlrt.posterior.fitted import sample
 from bayes_ihlrt.posterior.quality import check_convergence, convergence
 from bayes_ihlrt.posterior.store import load, save
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.synthetic.simulate import simulate_cohort
 
 SPEC = ModelSpec.from_toml("""

@@ -17,9 +17,9 @@ from bayes_ihlrt.posterior.quality import (
 )
 from bayes_ihlrt.propensity.overlap import trimmed
 from bayes_ihlrt.propensity.point import propensity
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted import analysis as weighting
 from bayes_ihlrt.weighted.adjusted import prepare_adjusted
 from bayes_ihlrt.weighted.scores import score_columns, with_columns, with_terms

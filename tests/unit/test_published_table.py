@@ -8,7 +8,8 @@ from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 AGE = np.array([70.0, 74.0, 60.0, 64.0, 66.0])
 FRAME = {

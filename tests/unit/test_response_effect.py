@@ -19,10 +19,10 @@ from bayes_ihlrt.multistate.courses import strategy_contrasts
 from bayes_ihlrt.multistate.occupation import state_occupation
 from bayes_ihlrt.multistate.states import UNTREATED, from_month
 from bayes_ihlrt.names import ResponseEffect
-from bayes_ihlrt.spec.data import VisitsSpec
 from bayes_ihlrt.spec.ladder import LadderSpec
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, Transition, TransitionSpec
+from bayes_ihlrt.spec.treatment import VisitsSpec
 from states_cases import fabricate, toy_cohort
 
 SWITCH = """

@@ -10,7 +10,7 @@ from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.at_risk import followed_rows, weight_sums
 from bayes_ihlrt.propensity.weights import balancing_weight, row_weights
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from emulated_cohorts import STEP, chance_of_start, simulated, true_propensity
 
 ATE, ATO = EstimandTarget.ATE, EstimandTarget.ATO

@@ -12,7 +12,8 @@ from bayes_ihlrt.cohort.starts import resolution
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 DAYS = DataSpec(patient="id", time="os", event="death", time_unit="days")
 ROWS = DataSpec(patient="id", start="start", stop="stop", event="death", time_unit="days")

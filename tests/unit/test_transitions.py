@@ -6,8 +6,8 @@ import pytest
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.multistate.rows import transitions
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.states import Transition
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from states_cases import IHLRT, simulated, toy_cohort
 
 BOTH = {"response": "response", "progression": "progression"}

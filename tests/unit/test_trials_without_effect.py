@@ -15,7 +15,8 @@ from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.designs.sequential import FULL, levels
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.weights import row_weights
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 TREATMENT = TreatmentSpec(name="trt", start="trt", design="sequential")

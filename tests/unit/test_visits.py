@@ -14,7 +14,8 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.names import DAYS_PER_MONTH
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt_months")

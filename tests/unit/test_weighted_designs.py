@@ -8,7 +8,8 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import StartRule
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 DATA = DataSpec(patient="id", time="os", event="death")
 FRAME = {

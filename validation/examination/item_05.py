@@ -14,10 +14,11 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards.mspline import MSpline
 from bayes_ihlrt.model.graph import PreparedModel, prepare
 from bayes_ihlrt.posterior.fitted import fit_shared
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import FLEXIBLE, HazardSpec, ModelSpec, with_hazard
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted.models import centre
 from validation.examination.row import Row
 from validation.outside import families

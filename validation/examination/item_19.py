@@ -12,8 +12,9 @@ from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.estimands.mitigation import crossings
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from validation.examination.row import Row
 
 

@@ -18,9 +18,10 @@ from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.balance import balance_data
 from bayes_ihlrt.propensity.graph import propensity
 from bayes_ihlrt.propensity.weights import row_weights
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 from bayes_ihlrt.weighted.analysis import prepare_weighted
 from bayes_ihlrt.weighted.models import propensity_mode
 

@@ -16,25 +16,24 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.analysis.modifier import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes, data_summary, numbered
-from bayes_ihlrt.cohort.cells import number_labels
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError
+from bayes_ihlrt.files.cells import number_labels
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
-from bayes_ihlrt.spec.catalogue import find_specification
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import Term, parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded_months, time_zero
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import read_file
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -362,7 +361,7 @@ def read_inputs(
     spec : str or Path
         TOML file, or name of a packaged specification.
     data : str or Path
-        CSV file, or name of a packaged data set.
+        Data file, or name of a packaged data set.
     identifiers : Identifiers
         Where patients are called by their identifiers.
 
@@ -396,39 +395,6 @@ def read_inputs(
     raise SpecificationError(name, found.faults)
 
 
-def data_source(spec: str | Path, data: str | None) -> str | Path | None:
-    """Return the data of an analysis: as named, or as its specification says.
-
-    Parameters
-    ----------
-    spec : str or Path
-        TOML file, or name of a packaged specification.
-    data : str or None
-        Data file, or name of a packaged data set, if it is named.
-
-    Returns
-    -------
-    str, Path or None
-        The same, or ``[data] file``, which is relative to the specification; None without either.
-
-    Raises
-    ------
-    SpecificationError
-        The specification cannot be read.
-
-    Examples
-    --------
-    >>> data_source("heart", "heart")
-    'heart'
-    """
-    if data is not None:
-        return data
-    table = read_file(spec)[1].tables.get("data")
-    if table is None or table.file is None:
-        return None
-    return find_specification(spec).parent / str(table.file)
-
-
 def read_cohort(
     spec: AnalysisSpec, data: CohortSource, *, identifiers: Identifiers = Identifiers.COHORT
 ) -> Cohort:
@@ -439,7 +405,7 @@ def read_cohort(
     spec : AnalysisSpec
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
     identifiers : Identifiers
         Where patients are called by their identifiers; a cohort says so itself.
 
@@ -470,7 +436,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     spec : AnalysisSpec
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
 
     Returns
     -------

@@ -136,7 +136,7 @@ def read_observed_from(
     spec : AnalysisSpec
         An analysis that counts follow-up from time zero.
     data : str or Path
-        CSV file or name of a packaged data set.
+        Data file or name of a packaged data set.
     column : str
         Its column that holds the time, in the unit of the specification.
     identifiers : Identifiers

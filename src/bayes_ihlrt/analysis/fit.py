@@ -333,7 +333,7 @@ def run_fit(
     spec : AnalysisSpec
         The specification.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
     allow_nonconverged : bool
         Return draws that did not converge instead of raising; the result says so.
     progress : bool

@@ -18,9 +18,9 @@ from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
 from bayes_ihlrt.cohort.doubts import doubts
 from bayes_ihlrt.cohort.identifiers import renamed
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted
 from bayes_ihlrt.cohort.read import SparseEventsWarning, warn_if_sparse
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.predictor import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, Identifiers
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates

@@ -21,11 +21,11 @@ from bayes_ihlrt.analysis.comparability import (
     judge,
 )
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted
 from bayes_ihlrt.cohort.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.contrasts import finite_or_none, summarise
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.multistate.states import UNTREATED, within
 from bayes_ihlrt.names import STRATEGY, Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.propensity.balance import Mask, balance_data, intervals_of, levels_of
@@ -34,8 +34,8 @@ from bayes_ihlrt.propensity.overlap import overlap_data
 from bayes_ihlrt.propensity.point import propensity
 from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import balancing_weight, row_weights
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis, positions
 from bayes_ihlrt.weighted.models import propensity_mode
 from bayes_ihlrt.weighted.strategy_survival import strategy_survival

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from bayes_ihlrt.cohort.messages import enumerated
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.files.messages import enumerated
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 

@@ -198,8 +198,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             report_files.check_folder(out, overwrite=overwrite)
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
-        source = inputs.named_data(spec, data)
-        entry = _entry(read, source, observed_from, where)
+        entry = _entry(read, inputs.named_data(spec, data), observed_from, where)
         checked = analysis_check.check_analysis(read, cohort)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
@@ -229,16 +228,10 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the new files.")],
     *,
     source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="Data file: its columns are recognised, and what is unsure is asked.",
-        ),
+        Path | None, typer.Option("--from", metavar="FILE", help="Data file, to be recognised.")
     ] = None,
     every_key: Annotated[
-        bool,
-        typer.Option("--every-key", help="Write every key of a specification, explained."),
+        bool, typer.Option("--every-key", help="Write every key of a specification, explained.")
     ] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed to write into the specification.")
@@ -249,22 +242,17 @@ def init(
 ) -> None:
     """Write the files that an analysis starts from."""
     with told_plainly():
-        if source is not None:
-            if every_key:
-                fault = Fault("--every-key", "it does not go with --from", "Leave one of both out")
-                raise InputError("init", [fault])
-            ask = sys.stdin.isatty() and not (quiet or as_json)
-            files, told = starting.start_from(folder, source, seed, overwrite=overwrite, ask=ask)
-        else:
+        if source is None:
             files = spec_catalogue.write_templates(
                 folder, seed=seed, overwrite=overwrite, every_key=every_key
             )
-            specification, table, dictionary = files
-            told = (
-                f"Next: fill in {table} as {dictionary} explains, change {specification} to your "
-                f"columns, then run\n"
-                f"  bayes-ihlrt check {specification} --data {table}"
-            )
+            told = starting.next_step(files)
+        elif every_key:
+            fault = Fault("--every-key", "it does not go with --from", "Leave one of both out")
+            raise InputError("init", [fault])
+        else:
+            ask = sys.stdin.isatty() and not (quiet or as_json)
+            files, told = starting.start_from(folder, source, seed, overwrite=overwrite, ask=ask)
         if as_json:
             print_json({"schema": 1, "written": [str(file) for file in files]})
         elif not quiet:

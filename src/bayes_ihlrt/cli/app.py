@@ -82,7 +82,13 @@ def specifications(incomplete: str) -> list[str]:
     list of str
         Names, TOML files and folders.
     """
-    return _offered(incomplete, spec_catalogue.packaged_specifications(), ".toml")
+    return _offered(incomplete, spec_catalogue.packaged_specifications(), (".toml",))
+
+
+_DATA_FILES: Final = (
+    *(".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet"),
+    *(".sas7bdat", ".xpt", ".dta", ".sav"),
+)
 
 
 def data_sets(incomplete: str) -> list[str]:
@@ -96,9 +102,9 @@ def data_sets(incomplete: str) -> list[str]:
     Returns
     -------
     list of str
-        Names, CSV files and folders.
+        Names, Data files and folders.
     """
-    return _offered(incomplete, cohort_datasets.packaged_data(), ".csv")
+    return _offered(incomplete, cohort_datasets.packaged_data(), _DATA_FILES)
 
 
 def folders(incomplete: str) -> list[str]:
@@ -114,10 +120,10 @@ def folders(incomplete: str) -> list[str]:
     list of str
         Folders.
     """
-    return _offered(incomplete, (), "")
+    return _offered(incomplete, (), ())
 
 
-def _offered(incomplete: str, names: tuple[str, ...], suffix: str) -> list[str]:
+def _offered(incomplete: str, names: tuple[str, ...], suffixes: tuple[str, ...]) -> list[str]:
     """Names and paths; a folder ends in a slash, so that the next Tab goes into it."""
     found = [name for name in names if name.startswith(incomplete)]
     typed, _, start = incomplete.rpartition("/")
@@ -130,7 +136,7 @@ def _offered(incomplete: str, names: tuple[str, ...], suffix: str) -> list[str]:
             continue
         if path.is_dir():
             found.append(f"{before}{path.name}/")
-        elif suffix and path.suffix == suffix:
+        elif path.name.lower().endswith(suffixes):
             found.append(f"{before}{path.name}")
     return found
 

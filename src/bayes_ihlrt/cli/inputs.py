@@ -11,8 +11,12 @@ from bayes_ihlrt.names import Identifiers
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.cohort.load import Cohort
+    from bayes_ihlrt.spec import catalogue as spec_catalogue
+    from bayes_ihlrt.spec import read as spec_read
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
+    spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
+    spec_read = lazy_module("bayes_ihlrt.spec.read")
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
 
 
@@ -68,8 +72,10 @@ def named_data(spec: str, data: str | None) -> str | Path:
     click.UsageError
         Neither names them.
     """
-    source = analysis_check.data_source(spec, data)
-    if source is None:
+    if data is not None:
+        return data
+    table = spec_read.read_file(spec)[1].tables.get("data")
+    if table is None or table.file is None:
         message = "Name the data: --data FILE, or `file = ...` in the [data] of the specification."
         raise typer.BadParameter(message, param_hint="'--data'")
-    return source
+    return spec_catalogue.find_specification(spec).parent / str(table.file)

@@ -7,9 +7,9 @@ import typer
 
 from bayes_ihlrt.cli.app import say
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
-from bayes_ihlrt.cohort.readers import read_everything
 from bayes_ihlrt.cohort.recognise import Guess, Recognised, answered, recognise
-from bayes_ihlrt.cohort.table import Table
+from bayes_ihlrt.files.readers import read_everything
+from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.spec.catalogue import write_new
 
 _SHOWN = {
@@ -59,6 +59,27 @@ def start_from(
     text = first_specification(found, name=name, file=file, seed=seed)
     files = write_new(folder, {"specification.toml": text}, overwrite=overwrite)
     return files, "\n".join([*table.notes, *_told(found), "", *_next(found, folder)])
+
+
+def next_step(files: tuple[Path, ...]) -> str:
+    """Return what to do with the templates.
+
+    Parameters
+    ----------
+    files : tuple of Path
+        Specification, table and its dictionary.
+
+    Returns
+    -------
+    str
+        The next step.
+    """
+    specification, table, dictionary = files
+    return (
+        f"Next: fill in {table} as {dictionary} explains, change {specification} to your columns, "
+        f"then run\n  bayes-ihlrt check {specification} --data {table}\n"
+        "A data file that is there already is recognised by `bayes-ihlrt init DIR --from FILE`."
+    )
 
 
 def _asked(found: Recognised, table: Table) -> Recognised:

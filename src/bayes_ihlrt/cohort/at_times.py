@@ -95,7 +95,7 @@ def covariates_at(
     Examples
     --------
     >>> from bayes_ihlrt.spec.data import DataSpec
-    >>> from bayes_ihlrt.spec.data import VisitsSpec
+    >>> from bayes_ihlrt.spec.treatment import VisitsSpec
     >>> cohort = Cohort.from_frame(
     ...     {"id": ["a", "b"], "os": [9.0, 4.0], "death": [1, 0], "nlr": [2.5, 3.0]},
     ...     DataSpec(patient="id", time="os", event="death"), covariates=["nlr"],

@@ -24,10 +24,10 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from bayes_ihlrt.cohort.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
 from bayes_ihlrt.cohort.identifiers import canonical_labels
 from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.files.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
 from bayes_ihlrt.names import TimeUnit
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def find_data(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
     Parameters
     ----------
     source : str or Path
-        Path of a CSV file, or one of `names()`.
+        Path of a data file, or one of `names()`.
 
     Returns
     -------
@@ -232,7 +232,7 @@ def find_data(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
     if path.exists():
         return path, {"name": path.name}
     hint = nearest(str(source), names())
-    remedy = f"Check the path of the CSV file, or name a packaged data set. {hint}"
+    remedy = f"Check the path of the data file, or name a packaged data set. {hint}"
     raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])
 
 

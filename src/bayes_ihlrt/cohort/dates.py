@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import CellKind, Cells
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, share, shown
 from bayes_ihlrt.errors import Fault
-from bayes_ihlrt.spec.values import DateOrder
+from bayes_ihlrt.files.cells import CellKind, Cells
+from bayes_ihlrt.files.messages import LISTED, are, cells, share, shown
+from bayes_ihlrt.spec.data_file import DateOrder
 
 type Floats = NDArray[np.float64]
 type Labels = NDArray[np.object_]
@@ -90,7 +90,7 @@ def looks_like_dates(found: Cells) -> bool:
 
     Examples
     --------
-    >>> from bayes_ihlrt.cohort.cells import read_cells
+    >>> from bayes_ihlrt.files.cells import read_cells
     >>> looks_like_dates(read_cells(["17.10.2022", None])), looks_like_dates(read_cells(["2.5"]))
     (True, False)
     """
@@ -126,7 +126,7 @@ def read_dates(
 
     Examples
     --------
-    >>> from bayes_ihlrt.cohort.cells import read_cells
+    >>> from bayes_ihlrt.files.cells import read_cells
     >>> who = np.array(["a", "b"], dtype=object)
     >>> days, faults, notes = read_dates(
     ...     {"start": read_cells(["25/03/2021", "04/03/2021"])}, None, patient=who)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.columns import compute_score, score_inputs, scores_known
 from bayes_ihlrt.clinical.units import Quantity, Unit, units_of
-from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_labels
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, Given, limit_of, within_limits
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, enumerated, share
 from bayes_ihlrt.cohort.rules import implausible_values
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_labels
+from bayes_ihlrt.files.messages import LISTED, are, cells, enumerated, share
 from bayes_ihlrt.spec.data import DataSpec
-from bayes_ihlrt.spec.values import Comparison, parse_comparison
+from bayes_ihlrt.spec.data_file import Comparison, parse_comparison
 
 type Floats = NDArray[np.float64]
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.foretold import predictor_notes
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted, patients
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, follow_up
 from bayes_ihlrt.cohort.unlikely import (
     Column,
@@ -24,8 +23,10 @@ from bayes_ihlrt.cohort.unlikely import (
     unit_note,
     zero_starts,
 )
+from bayes_ihlrt.files.messages import counted, patients
 from bayes_ihlrt.names import TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 type Floats = NDArray[np.float64]
 

@@ -11,15 +11,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import absent, read_labels
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.messages import counted, enumerated, patients
 from bayes_ihlrt.cohort.several_starts import BAR
-from bayes_ihlrt.cohort.table import Table, kept_rows
 from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.files.cells import absent, read_labels
+from bayes_ihlrt.files.messages import counted, enumerated, patients
+from bayes_ihlrt.files.table import Table, kept_rows
 from bayes_ihlrt.names import TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
-from bayes_ihlrt.spec.values import EventSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 _PARAMETER, _TIME, _UNIT, _CENSORED = "PARAMCD", "AVAL", "AVALU", "CNSR"
 _REPEATED: Final = "redcap_repeat_instrument"
@@ -75,8 +76,8 @@ def settle_export(table: Table, data: DataSpec, treatment: TreatmentSpec | None)
 
 def _censoring_as_event(data: DataSpec) -> list[Fault]:
     column = data.event_column
-    by_value = isinstance(data.event, EventSpec) and data.event.codes == ("0",)
-    if column.upper() != _CENSORED or by_value:
+    codes = data.event.codes if isinstance(data.event, EventSpec) else ("1",)
+    if column.upper() != _CENSORED or not any(code.isdigit() and code != "0" for code in codes):
         return []
     return [
         Fault(

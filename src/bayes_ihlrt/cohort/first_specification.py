@@ -190,7 +190,8 @@ class _Writer:
         if not rest:
             return []
         listed = ", ".join(rest[:12]) + (" and others" if len(rest) > 12 else "")
-        return [f"# Not used: {listed}. Add what was known at time zero, a term for 10 events."]
+        told = f"Not used: {listed}. Add what was known at time zero, a term for 10 events."
+        return [_comment(told)]
 
     def _derives(self, column: str) -> bool:
         return any(quoted(column)[1:-1] in line for line in self.derived)
@@ -198,9 +199,14 @@ class _Writer:
 
 def _reason(guess: Guess) -> list[str]:
     if not guess.open:
-        return [f"# {guess.why}"]
+        return [_comment(guess.why)]
     listed = ", ".join(guess.choices[:12])
-    return [f"# OPEN: {guess.why}" + (f" One of: {listed}" if listed else "")]
+    return [_comment(f"OPEN: {guess.why}" + (f" One of: {listed}" if listed else ""))]
+
+
+def _comment(text: str) -> str:
+    """One line, whatever the file's names hold."""
+    return "# " + " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
 
 
 def quoted(text: str) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted, enumerated, shown
 from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
+from bayes_ihlrt.files.messages import counted, enumerated, shown
 
 type Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells, read_labels
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.messages import counted, enumerated
-from bayes_ihlrt.cohort.table import Table, duplicated
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells, read_labels
+from bayes_ihlrt.files.messages import counted, enumerated
+from bayes_ihlrt.files.table import Table, duplicated
 from bayes_ihlrt.spec.data import DataSpec
 
 type Floats = NDArray[np.float64]

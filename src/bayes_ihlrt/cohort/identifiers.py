@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import read_labels
-from bayes_ihlrt.cohort.table import Table
+from bayes_ihlrt.files.cells import read_labels
+from bayes_ihlrt.files.table import Table
 
 type Labels = NDArray[np.object_]
 

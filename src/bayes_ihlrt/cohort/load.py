@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import absent, number_labels, read_cells
 from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
-from bayes_ihlrt.cohort.delimited import Wanted
 from bayes_ihlrt.cohort.exports import EXPORT_COLUMNS, settle_export
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
 from bayes_ihlrt.cohort.meaning import (
@@ -26,118 +24,28 @@ from bayes_ihlrt.cohort.meaning import (
     source_columns,
     understood,
 )
-from bayes_ihlrt.cohort.messages import LISTED, cells, counted, patients, shown
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
-from bayes_ihlrt.cohort.readers import read_file
 from bayes_ihlrt.cohort.several_starts import start_notes
-from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up, settle_ties
-from bayes_ihlrt.cohort.table import Table, kept_rows, read_frame, table_faults
-from bayes_ihlrt.cohort.visits import Visits, load_visits, unreadable
+from bayes_ihlrt.cohort.starts import follow_up, settle_ties
+from bayes_ihlrt.cohort.switches import read_switches, switch_columns
+from bayes_ihlrt.cohort.visits import Visits, load_visits
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.files.cells import absent, number_labels, read_cells
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.files.table import Table, kept_rows, read_frame
 from bayes_ihlrt.names import Identifiers
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import FileForm
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayes_ihlrt.cohort.table import Frame
-
-
-def read_switches(
-    table: Table, spec: VisitsSpec, *, data: DataSpec, known: FollowUp
-) -> dict[str, Floats]:
-    """Check the times at which covariates switch from 0 to 1.
-
-    Parameters
-    ----------
-    table : Table
-        The data file.
-    spec : VisitsSpec
-        Names the columns in `switches`.
-    data : DataSpec
-        The patient's column and the time unit.
-    known : FollowUp
-        Patients of the cohort.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (patients,)
-        Months by column of the data file; infinite for never.
-
-    Raises
-    ------
-    DataError
-        With every fault that was found.
-    """
-    asked = {column: f"[visits] switches, {name}" for name, column in spec.switches.items()}
-    faults = table_faults(table, asked)
-    patient = patient_labels(table, data.patient)
-    number = {name: index for index, name in enumerate(known.patients.tolist())}
-    who = np.array([number[label] for label in patient.tolist()], dtype=np.intp)
-    times: dict[str, Floats] = {}
-    for column in asked:
-        if column in table.columns:
-            found = read_cells(table.columns[column])
-            faults += unreadable(column, found, patient)
-            months = np.where(np.isnan(found.numbers), np.inf, found.numbers)
-            months = months * data.time_unit.months
-            times[column] = np.full(len(known.patients), np.inf)
-            np.minimum.at(times[column], who, months)
-            faults += _switch_faults(column, months, known, who)
-    if faults:
-        raise DataError(table.subject, faults)
-    return times
-
-
-def _switch_faults(
-    column: str, months: Floats, known: FollowUp, who: NDArray[np.intp]
-) -> list[Fault]:
-    first = np.full(len(known.patients), np.inf)
-    np.minimum.at(first, who, months)
-    where, faults = f"column {column}", []
-    if np.isposinf(months).all():
-        problem = "every cell is empty, so that nobody ever switches"
-        faults.append(Fault(where, problem, "Check that this is the column with the times"))
-    for words, wrong, remedy in (
-        ("before time zero", first < 0.0, "Write 0 for what was so at time zero"),
-        (
-            "after the end of follow-up",
-            np.isfinite(first) & (first > known.end + SAME_TIME),
-            "Correct the times; where it did not happen during follow-up leave the cell empty",
-        ),
-    ):
-        rows = np.flatnonzero(wrong)
-        if len(rows):
-            times = (f"{shown(t)} months" for t in first[rows][:LISTED])
-            named = cells(times, known.patients[rows])
-            what = f"{counted(len(rows), 'time is', 'times are')} {words}: {named}"
-            faults.append(Fault(where, what, remedy))
-    with np.errstate(invalid="ignore"):
-        alike = (months == first[who]) | (np.abs(months - first[who]) <= SAME_TIME)
-    rows = np.unique(who[~alike])
-    if len(rows):
-        problem = f"rows of one patient differ ({patients(known.patients, rows)})"
-        faults.append(Fault(where, problem, "Repeat the time in every row of the patient"))
-    return faults
+    from bayes_ihlrt.files.table import Frame
 
 
 type VisitRows = "Path | Frame | None"
-
-
-def switch_columns(visits: VisitsSpec | None) -> tuple[str, ...]:
-    """Return the columns of the data file that hold times of switching.
-
-    Parameters
-    ----------
-    visits : VisitsSpec or None
-        The visits.
-
-    Returns
-    -------
-    tuple of str
-        Without repetition.
-    """
-    return () if visits is None else tuple(dict.fromkeys(visits.switches.values()))
 
 
 def baseline_covariates(
@@ -230,7 +138,7 @@ def attach_visits(
         return full, Visits(switches=spec.switches, every=spec.every, starts=spec.starts)
     if rows is None or (isinstance(rows, Path) and spec.file is None):
         problem = "`time` names a column of a table of visits, and there is no such table"
-        remedy = "Name the CSV file in [visits] file, or give the rows in `visit_rows`"
+        remedy = "Name the file in [visits] file, or give the rows in `visit_rows`"
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
@@ -529,7 +437,8 @@ def load_cohort(
         labels=frozenset({*(data.aliases.get(name, name) for name in named), *EXPORT_COLUMNS}),
         numbers=frozenset(data.aliases.get(name, name) for name in counted_),
     )
-    table = read_file(path, wanted, form=data.form)
+    # Keys speak of the user's file; how a packaged one is written is known.
+    table = read_file(path, wanted, form=FileForm() if "licence" in attrs else data.form)
     return _checked(
         table,
         data,

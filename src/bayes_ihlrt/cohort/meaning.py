@@ -14,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import Quantity
-from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells
 from bayes_ihlrt.cohort.dates import looks_like_dates, read_dates
 from bayes_ihlrt.cohort.derived import computed_column, parts_of
 from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.messages import are, counted, enumerated, patients, share
 from bayes_ihlrt.cohort.several_starts import separate_starts
-from bayes_ihlrt.cohort.table import Table
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells
+from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share
+from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec, VisitsSpec
-from bayes_ihlrt.spec.values import EventSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 type Floats = NDArray[np.float64]
 

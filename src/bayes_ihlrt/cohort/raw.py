@@ -7,8 +7,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import number_labels
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.files.cells import number_labels
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 type Floats = NDArray[np.float64]
 type Labels = NDArray[np.object_]

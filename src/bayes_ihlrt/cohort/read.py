@@ -11,17 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import (
-    CellKind,
-    Cells,
-    absent,
-    decimal_commas,
-    read_cells,
-    read_labels,
-)
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.cohort.rules import (
     check_constants,
@@ -31,7 +22,6 @@ from bayes_ihlrt.cohort.rules import (
     check_rows,
 )
 from bayes_ihlrt.cohort.several_starts import first_start, separate_starts
-from bayes_ihlrt.cohort.table import Table, table_faults
 from bayes_ihlrt.cohort.therapy import check_treatment
 from bayes_ihlrt.cohort.time_rules import (
     check_overlaps,
@@ -40,7 +30,18 @@ from bayes_ihlrt.cohort.time_rules import (
     same_time,
 )
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+from bayes_ihlrt.files.cells import (
+    CellKind,
+    Cells,
+    absent,
+    decimal_commas,
+    read_cells,
+    read_labels,
+)
+from bayes_ihlrt.files.messages import LISTED, are, cells, enumerated, patients, share, shown
+from bayes_ihlrt.files.table import Table, table_faults
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 _FOLLOW_UP: Final = frozenset({Role.TIME, Role.START, Role.STOP, Role.ENTRY, Role.TREATMENT_START})
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import Quantity, units_of
-from bayes_ihlrt.cohort.cells import CellKind, Cells, absent, read_cells, read_labels
 from bayes_ihlrt.cohort.dates import looks_like_dates, read_dates
 from bayes_ihlrt.cohort.derived import unit_in_name
 from bayes_ihlrt.cohort.given import limit_of
-from bayes_ihlrt.cohort.table import Table
+from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells, read_labels
+from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import TimeUnit
 
 OPEN: Final = "?"
@@ -28,8 +28,8 @@ _LEVELS: Final = 12
 _NAMES: Final = {
     "patient": r"pat|patient|subj|usubjid|record ?id|case|mrn|study ?id|id|nr|nummer",
     "centre": r"cent(re|er)|site|hospital|clinic|institution|zentrum|klinik",
-    "origin": r"(start|begin|date|datum|day) .*(therap|treatment|systemic|study|atezo|c1d1)"
-    r"|(therap|systemic|study|treatment|c1d1).*(start|begin|date)|baseline|index|origin|random"
+    "origin": r"(start|begin|date|datum|day) .*(therap\w*|treatment|systemic|study|atezo\w*|c1d1)"
+    r"|(therap\w*|systemic|study|treatment|c1d1).*(start|begin|date)|baseline|index|origin|random"
     r"|inclusion|enrol|time ?zero|day ?0|therapiebeginn|beginn|accept",
     "end": r"last|contact|follow ?up|fu|death|died|end|censor|letzter|kontakt|exit",
     "time": r"time|os|pfs|fu|follow ?up|futime|survival|surv|duration|tte|aval|months?|days?|weeks?"
@@ -344,7 +344,7 @@ def _order(columns: Sequence[Column]) -> str | None:
 def _origin(columns: Sequence[Column]) -> Guess:
     days = _days(columns)
     full = [c for c in columns if c.complete]
-    earliest = np.nanmin(np.array([days[c.name] for c in columns]), axis=0)
+    earliest = np.fmin.reduce([days[c.name] for c in columns])
     first = [c for c in full if np.mean(days[c.name] == earliest) >= 0.9]
     named = [c for c in full if c.called("origin") and not c.called("end")]
     both = [c for c in named if c in first]

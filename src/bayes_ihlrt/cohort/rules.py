@@ -6,11 +6,12 @@ from typing import Final
 import numpy as np
 
 from bayes_ihlrt.clinical.units import PLAUSIBLE, Quantity, Unit, check_laboratory, units_of
-from bayes_ihlrt.cohort.cells import absent, number_labels
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, enumerated, share, shown
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, named_columns
 from bayes_ihlrt.errors import Fault, nearest
-from bayes_ihlrt.spec.data import RESERVED_NAMES, DataSpec, TreatmentSpec
+from bayes_ihlrt.files.cells import absent, number_labels
+from bayes_ihlrt.files.messages import LISTED, are, cells, counted, enumerated, share, shown
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import RESERVED_NAMES, TreatmentSpec
 
 
 def check_events(raw: RawCohort) -> list[Fault]:

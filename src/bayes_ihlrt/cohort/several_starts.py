@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import Cells
-from bayes_ihlrt.cohort.messages import counted
-from bayes_ihlrt.cohort.table import Table
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.files.cells import Cells
+from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 BAR: Final = "|"
 

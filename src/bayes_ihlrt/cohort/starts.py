@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import number_labels
+from bayes_ihlrt.files.cells import number_labels
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 type Floats = NDArray[np.float64]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.cohort.raw import RawCohort, Role, Rows
 from bayes_ihlrt.cohort.time_rules import same_time, told_apart
 from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.files.messages import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.names import DesignKind
 
 

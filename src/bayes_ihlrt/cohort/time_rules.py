@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, share, shown
 from bayes_ihlrt.cohort.raw import Floats, RawCohort, Role, Rows
 from bayes_ihlrt.cohort.starts import SAME_TIME, resolution
 from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.files.messages import LISTED, are, cells, counted, share, shown
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 
 LONGEST_MONTHS: Final = 1440.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import PLAUSIBLE, Quantity, units_of
-from bayes_ihlrt.cohort.messages import LISTED, cells, counted, enumerated, shown
+from bayes_ihlrt.files.messages import LISTED, cells, counted, enumerated, shown
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import (
+from bayes_ihlrt.cohort.identifiers import patient_labels
+from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
+from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
+from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.cells import (
     CellKind,
     Cells,
     absent,
@@ -18,19 +22,16 @@ from bayes_ihlrt.cohort.cells import (
     read_cells,
     sorting_rows,
 )
-from bayes_ihlrt.cohort.delimited import Wanted
-from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
-from bayes_ihlrt.cohort.messages import LISTED, are, cells, counted, patients, share, shown
-from bayes_ihlrt.cohort.readers import read_file
-from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
-from bayes_ihlrt.cohort.table import Table, read_frame, table_faults
-from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.messages import LISTED, are, cells, counted, patients, share, shown
+from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.files.table import Table, read_frame, table_faults
 from bayes_ihlrt.names import StartRule
-from bayes_ihlrt.spec.data import DataSpec, VisitsSpec
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.treatment import VisitsSpec
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.cohort.table import Frame
+    from bayes_ihlrt.files.table import Frame
 
 
 _UNKNOWN = -1

@@ -19,7 +19,7 @@ from bayes_ihlrt.designs.person_time import Columns, PersonTime, cut, floats, pr
 from bayes_ihlrt.designs.sequential import sequential_emulation
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import DesignKind, StartRule
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 
 def update_rows(

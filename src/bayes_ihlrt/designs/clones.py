@@ -34,7 +34,7 @@ from bayes_ihlrt.designs.person_time import (
 from bayes_ihlrt.designs.sequential import require_modelled
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import DesignKind, GraceWeights, StartRule
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 NEVER, WITHIN = 0, 1
 """Values of the column ``clone``."""

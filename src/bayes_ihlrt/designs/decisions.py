@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.at_times import covariate_names, covariates_at, visits_of
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted, patients
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, by_patient_and_time, follow_up
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError
+from bayes_ihlrt.files.messages import counted, patients
 from bayes_ihlrt.names import DesignKind, StartRule
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -39,7 +39,7 @@ from bayes_ihlrt.designs.decisions import (
     under_observation,
 )
 from bayes_ihlrt.names import StartRule
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

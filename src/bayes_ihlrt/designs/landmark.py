@@ -29,7 +29,7 @@ from bayes_ihlrt.designs.decisions import Decisions, Emulation, check_known, dec
 from bayes_ihlrt.designs.person_time import Columns, PersonTime, floats, provenance
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.names import DesignKind, StartRule
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 _START: Final = "treatment_start"
 

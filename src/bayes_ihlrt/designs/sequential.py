@@ -40,7 +40,7 @@ from bayes_ihlrt.designs.person_time import (
 )
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.names import Crossover, DesignKind
-from bayes_ihlrt.spec.data import TreatmentSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 FULL: Final = 0.25
 """Share of controls still untreated down to which follow-up counts in full."""

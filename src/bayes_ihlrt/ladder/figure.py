@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.analysis.notes import CLOCKS
-from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung

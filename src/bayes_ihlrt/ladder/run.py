@@ -132,7 +132,7 @@ def bias_ladder(
         With a treatment; ``[propensity]`` adds weighted rungs, ``[visits]`` the sequential trials
         and the clones, `response` in ``[ladder]`` the g-formula.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
     stage : callable, optional
         Told what begins, in a few words.
 

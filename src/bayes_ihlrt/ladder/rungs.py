@@ -21,11 +21,11 @@ from bayes_ihlrt.ladder.states import (
 )
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import grace_months, ladder_hazard
 from bayes_ihlrt.spec.model import ModelSpec, OutcomeSpec, with_hazard
 from bayes_ihlrt.spec.states import StatesSpec, Transition
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 _AGE: Final = "_age"
 

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted
 from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
 from bayes_ihlrt.designs.person_time import floats
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import Dist, HazardFamily, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior, Prior
 from bayes_ihlrt.spec.analysis import AnalysisSpec

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.names import Crossover, DesignKind, EstimandTarget
 from bayes_ihlrt.spec.states import StatesSpec

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted, patients
 from bayes_ihlrt.cohort.starts import follow_up
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
+from bayes_ihlrt.files.messages import counted, patients
 from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.multistate.rows import Transitions, transitions
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_model, fit_shared
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.states import StatesSpec, Transition
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Floats = NDArray[np.float64]
 

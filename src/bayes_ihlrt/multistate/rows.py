@@ -35,13 +35,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.messages import counted, patients
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import Columns, PersonTime, cut, floats, provenance
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
+from bayes_ihlrt.files.messages import counted, patients
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.states import Transition
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -261,7 +261,7 @@ def transitions(
     Examples
     --------
     >>> from bayes_ihlrt.spec.data import DataSpec
-    >>> from bayes_ihlrt.spec.data import VisitsSpec
+    >>> from bayes_ihlrt.spec.treatment import VisitsSpec
     >>> cohort = Cohort.from_frame(
     ...     {"id": ["a", "b"], "os": [9.0, 4.0], "death": [1, 1], "lrt": [5.0, None],
     ...      "resp": [2.0, None]},

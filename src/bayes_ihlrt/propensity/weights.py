@@ -341,7 +341,8 @@ def row_weights(
     Examples
     --------
     >>> from bayes_ihlrt.cohort.load import Cohort
-    >>> from bayes_ihlrt.spec.data import DataSpec, TreatmentSpec
+    >>> from bayes_ihlrt.spec.data import DataSpec
+    from bayes_ihlrt.spec.treatment import TreatmentSpec
     >>> from bayes_ihlrt.designs.build import emulate
     >>> treatment = TreatmentSpec(
     ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)

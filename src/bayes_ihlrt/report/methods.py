@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import draws_name
-from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.report.methods_model import (
     CLONE_WEIGHTS,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.plan import is_drawn

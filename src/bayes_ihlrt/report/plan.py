@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.prior_words import prior_words
-from bayes_ihlrt.cohort.messages import counted
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output

@@ -66,7 +66,8 @@ def borrow(
         It does not fit the specification.
     """
     spec = checked.spec
-    rows = joined(checked.person_time, check_analysis(spec, source).person_time)
+    others = check_analysis(spec, source)
+    rows = joined(checked.person_time, others.person_time)
     formula = " + ".join(part for part in (spec.outcome.formula, EXTERNAL) if part)
     outcome = spec.outcome.model_copy(update={"formula": formula})
     own = Prior(dist=Dist.NORMAL, mu=0.0, sigma=_SHARED)
@@ -91,7 +92,8 @@ def borrow(
             found.append({"borrowing": cell.name, **about, **numbers, **said})
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
-    return CheckResult("external", tuple(found), data, _sentences(found), stable)
+    words = (*_sentences(found), *others.cohort.notes)
+    return CheckResult("external", tuple(found), data, words, stable)
 
 
 def joined(own: PersonTime, others: PersonTime) -> PersonTime:

@@ -87,6 +87,7 @@ def negative_control(
         f"P({_NO_EFFECT[0]:g} to {_NO_EFFECT[1]:g}) {none:.2f}.",
         f"With it taken off, the hazard ratio is {off['hazard_ratio']:.2f} ({off['q2.5']:.2f} to "
         f"{off['q97.5']:.2f}) and P(below 1) {off['probability']:.2f}: '{off['decision']}'.",
+        *checked.cohort.notes,
     )
     data = xr.Dataset({"control": ("draw", draws), "effect": ("draw", effect.draws)})
     return CheckResult("negative_control", (row,), data, words, None)

@@ -42,12 +42,12 @@ from bayes_ihlrt.sensitivity.quantities import (
     summarise_quantities,
 )
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.formula import without_terms
 from bayes_ihlrt.spec.model import hazard_label
 from bayes_ihlrt.spec.parameters import of_one_coefficient, term_priors
 from bayes_ihlrt.spec.read import parse_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 STATED: Final = "as stated"
 HAZARD: Final = "hazard"

@@ -123,7 +123,7 @@ def sensitivity_study(
     spec : AnalysisSpec
         With a treatment; ``[sensitivity]`` says what is changed.
     data : str, Path, Cohort, DataFrame or mapping
-        CSV file, name of a packaged data set, cohort, or columns in memory.
+        Data file, name of a packaged data set, cohort, or columns in memory.
     stage : callable, optional
         Told what begins, in a few words.
 

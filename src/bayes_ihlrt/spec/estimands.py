@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.names import DesignKind, EstimandTarget, ModifierTransform
-from bayes_ihlrt.spec.data import TreatmentSpec
 from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.limits import MIN_ESS
 from bayes_ihlrt.names import ResponseEffect
-from bayes_ihlrt.spec.data import TreatmentSpec, VisitsSpec
 from bayes_ihlrt.spec.model import FLEXIBLE, HazardSpec, ModifierSpec
 from bayes_ihlrt.spec.states import Cuts
+from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 Months = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 

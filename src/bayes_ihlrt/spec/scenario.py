@@ -104,7 +104,7 @@ class PosteriorSpec(Frozen):
     """
 
     analysis: str = Field(description="Specification that was fitted (TOML file or name).")
-    data: str = Field(description="CSV file, or name of a packaged data set.")
+    data: str = Field(description="Data file, or name of a packaged data set.")
     draws: Annotated[int, Field(ge=100)] = Field(default=1000, description="Draws that are kept.")
     ratio: Positive = Field(
         default=1.0,

@@ -72,7 +72,7 @@ class ExternalSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Annotated[str, Field(min_length=1)] = Field(
-        description="CSV file, or name of a packaged data set."
+        description="Data file, or name of a packaged data set."
     )
     powers: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
         default=(0.1, 0.5, 1.0), description="Power priors: weight of each of these patients."
@@ -95,7 +95,7 @@ class NegativeControlSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Annotated[str, Field(min_length=1)] = Field(
-        description="CSV file with the columns of the analysis and these, or a packaged data set."
+        description="Data file with the columns of the analysis and these, or a packaged data set."
     )
     time: Annotated[str, Field(min_length=1)] = Field(description="Column of its time.")
     event: Annotated[str, Field(min_length=1)] = Field(description="Column of its event.")

@@ -46,7 +46,7 @@ class PriorSource:
     Parameters
     ----------
     data : str
-        CSV file, or name of a packaged data set.
+        Data file, or name of a packaged data set.
     synthetic : bool
         Whether it was simulated: no patient is in it.
     fingerprint : str

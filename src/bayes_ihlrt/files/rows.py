@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bayes_ihlrt.cohort.messages import counted, enumerated
 from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.messages import counted, enumerated
 
 type Row = tuple[int, Sequence[str]]
 """Line in which a row begins, from 1, and its cells."""
@@ -82,7 +82,8 @@ def find_header(
     Returns
     -------
     int
-        Place among `first`: the row that names most of the columns asked for.
+        Place among `first`: the row that names most of the columns asked for; the first with more
+        than one cell where none names two.
 
     Raises
     ------
@@ -109,7 +110,8 @@ def find_header(
         return place
     found = [matches(cells, wanted) for _, cells in first]
     most = max(found, default=0)
-    if most == 0:
+    if most < 2:
+        # Every analysis reads more; one match may be a value of the data.
         wide = (i for i, (_, cells) in enumerate(first) if filled(cells) > 1)
         some = (i for i, (_, cells) in enumerate(first) if filled(cells))
         return next(wide, next(some, 0))

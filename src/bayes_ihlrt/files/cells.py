@@ -317,4 +317,5 @@ def _parsed(array: Any) -> NDArray[np.float64]:
 
 def _whole(array: Any) -> bool:
     numbers = _as_floats(array.drop_null())
-    return bool(np.all(np.isfinite(numbers) & (numbers == np.round(numbers))))
+    exact = np.abs(numbers) < 2.0**53
+    return bool(np.all(exact & (numbers == np.round(numbers))))

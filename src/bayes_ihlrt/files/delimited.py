@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from bayes_ihlrt.cohort.cells import MISSING_WORDS
-from bayes_ihlrt.cohort.decimals import COMMA, MARK_WORDS, Marks, column_with_points, decimal_marks
-from bayes_ihlrt.cohort.encodings import Text
-from bayes_ihlrt.cohort.messages import enumerated
-from bayes_ihlrt.cohort.rows import (
+from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.files.cells import MISSING_WORDS
+from bayes_ihlrt.files.decimals import COMMA, MARK_WORDS, Marks, column_with_points, decimal_marks
+from bayes_ihlrt.files.encodings import Text
+from bayes_ihlrt.files.messages import enumerated
+from bayes_ihlrt.files.rows import (
     SEARCHED,
     Row,
     Tidy,
@@ -30,9 +31,8 @@ from bayes_ihlrt.cohort.rows import (
     ragged_lines,
     tidied,
 )
-from bayes_ihlrt.cohort.table import Table
-from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.files import SEPARATORS, FileForm
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.spec.data_file import SEPARATORS, FileForm
 
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SAMPLE: Final = 1 << 20
@@ -259,6 +259,10 @@ def read_tidy(tidy: Tidy, wanted: Wanted, *, form: FileForm, subject: str) -> _R
     return _columns(content, ",", wanted, form=form, subject=subject)
 
 
+# Arrow takes these for numbers, and a data frame with the same text does not.
+_ARROWS_OWN: Final = re.compile(rb"(?i)(?<![a-z0-9])(0x[0-9a-f]|[+-]?infinity)")
+
+
 def _columns(
     content: _Content, separator: str, wanted: Wanted, *, form: FileForm, subject: str
 ) -> _Read:
@@ -266,6 +270,10 @@ def _columns(
     read = dict.fromkeys(wanted.labels, pa.string())
     table = _arrow(content, read, subject=subject)
     columns = {name: table.column(name) for name in content.there}
+    if _ARROWS_OWN.search(content.raw):
+        odd = [name for name, c in columns.items() if not pa.types.is_string(c.type)]
+        as_text = _arrow(content, read | dict.fromkeys(odd, pa.string()), subject=subject)
+        columns |= {name: as_text.column(name) for name in odd}
     voting = {name: c for name, c in columns.items() if name not in wanted.labels}
     text = {name: c for name, c in voting.items() if pa.types.is_string(c.type)}
     numbers = [name for name, c in voting.items() if pa.types.is_floating(c.type)]

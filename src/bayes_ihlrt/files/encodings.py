@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.spec.data_file import FileForm
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),

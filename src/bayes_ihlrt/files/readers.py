@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from bayes_ihlrt.cohort.delimited import Wanted, read_text
-from bayes_ihlrt.cohort.encodings import decoded
-from bayes_ihlrt.cohort.foreign import read_parquet, read_statistics, read_workbook
-from bayes_ihlrt.cohort.table import Table, with_rows
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.delimited import Wanted, read_text
+from bayes_ihlrt.files.encodings import decoded
+from bayes_ihlrt.files.foreign import read_parquet, read_statistics, read_workbook
+from bayes_ihlrt.files.table import Table, with_rows
+from bayes_ihlrt.spec.data_file import FileForm
 
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
@@ -124,7 +124,7 @@ def read_everything(path: Path) -> Table:
 def _read(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -> Table:
     for kind, recognised in _STATISTICS.items():
         if recognised(raw):
-            _check_form(form, (), subject=subject)
+            _check_form(form, ("encoding",), subject=subject)
             return read_statistics(raw, kind, wanted, encoding=form.encoding, subject=subject)
     if raw.startswith(b"PAR1"):
         _check_form(form, (), subject=subject)
@@ -156,8 +156,7 @@ def _check_form(form: FileForm, allowed: Collection[str], *, subject: str) -> No
     """Refuse keys that say nothing about a file of this kind."""
     keys = ("separator", "decimal", "encoding", "sheet", "header_line")
     stated = [key for key in keys if getattr(form, key) is not None and form.binding]
-    # A statistics program may have left its encoding out.
-    loose = [key for key in stated if key not in allowed and (allowed or key != "encoding")]
+    loose = [key for key in stated if key not in allowed]
     if loose:
         faults = [
             Fault(f"[data] {key}", "a file of this kind has none", f"Remove `{key}`")

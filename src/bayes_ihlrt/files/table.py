@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.cells import Cells, plain_array
 from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.files.cells import Cells, plain_array
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from bayes_ihlrt.cohort.decimals import COMMA, MARK_WORDS, with_point
-from bayes_ihlrt.cohort.delimited import Wanted, read_tidy
-from bayes_ihlrt.cohort.messages import LISTED, counted, enumerated, shown
-from bayes_ihlrt.cohort.rows import SEARCHED, Row, filled, find_header, matches, tidied
-from bayes_ihlrt.cohort.table import Table
 from bayes_ihlrt.errors import DataError, Fault, MissingExtraError, nearest
-from bayes_ihlrt.spec.files import FileForm
+from bayes_ihlrt.files.decimals import COMMA, MARK_WORDS, with_point
+from bayes_ihlrt.files.delimited import Wanted, read_tidy
+from bayes_ihlrt.files.messages import LISTED, counted, enumerated, shown
+from bayes_ihlrt.files.rows import SEARCHED, Row, filled, find_header, matches, tidied
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.spec.data_file import FileForm
 
 _EXTRA: Final = "files"
 _PROGRAMS: Final = {"sas7bdat": "SAS", "xpt": "SAS", "dta": "Stata", "sav": "SPSS"}

@@ -1,0 +1,1 @@
+"""From the bytes of a data file to named columns of cells. Nothing of what they mean."""

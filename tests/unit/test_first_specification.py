@@ -1,0 +1,234 @@
+"""`init --from`: guesses with their reasons, what stays open, and what `check` then says."""
+
+import csv
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, quoted
+from bayes_ihlrt.cohort.recognise import OPEN, answered, recognise
+from bayes_ihlrt.files.table import Table
+
+HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
+RNG = np.random.default_rng(20261129)
+
+
+def export(path, *, status=("alive", "dead"), date="%d.%m.%Y", names=None, separator=","):
+    """An invented export of 60 patients."""
+    names = names or {}
+    days = RNG.integers(40, 900, 60)
+    zero = np.datetime64("2021-01-04") + np.arange(60)
+    start = np.where(np.arange(60) % 4 == 0, days // 3, -1)
+
+    def written(day):
+        return day.astype(object).strftime(date)
+
+    rows = [
+        {
+            "Patient ID": f"P-{i:03}",
+            "Site": f"Hospital {'ABC'[i % 3]}",
+            "Start of therapy": written(zero[i]),
+            "TACE date": written(zero[i] + start[i]) if start[i] >= 0 else "",
+            "Last contact": written(zero[i] + days[i]),
+            "Status": status[int(i % 5 != 0)],
+            "NLR": f"{RNG.lognormal(1.1, 0.4):.2f}",
+            "AFP (ng/mL)": "<2.0" if i == 7 else f"{RNG.lognormal(4, 2):.1f}",
+            "Albumin (g/L)": f"{RNG.normal(38, 4):.0f}",
+            "Bilirubin (umol/L)": f"{RNG.lognormal(2.7, 0.4):.0f}",
+            "Age": f"{RNG.normal(65, 9):.0f}",
+            "Best response": ("CR", "PR", "SD")[i % 3],
+        }
+        for i in range(60)
+    ]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow([names.get(name, name) for name in rows[0]])
+        writer.writerows(row.values() for row in rows)
+    return path
+
+
+def run(*args):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_an_export_needs_two_commands_to_be_checked(tmp_path):
+    file = export(tmp_path / "export.csv", separator=";")
+    assert run("init", tmp_path / "study", "--from", file).exit_code == 0
+    text = (tmp_path / "study" / "specification.toml").read_text()
+    spec = tomllib.loads(text)
+    assert spec["data"] | {"derived": None} == {
+        "file": "../export.csv",
+        "patient": "Patient ID",
+        "origin": "Start of therapy",
+        "time": "Last contact",
+        "event": {"column": "Status", "value": "dead"},
+        "centre": "Site",
+        "below_limit": "half",
+        "aliases": {"nlr": "NLR"},
+        "derived": None,
+    }
+    assert spec["data"]["derived"] == {
+        "albi": {"bilirubin": "Bilirubin (umol/L)", "albumin": "Albumin (g/L)"}
+    }
+    assert spec["treatment"]["start"] == "TACE date"
+    # 48 events: the interaction's three terms and one more.
+    assert spec["outcome"]["formula"] == "tace * nlr + albi"
+    assert "# Not used: AFP (ng/mL), Age, Best response" in text
+    checked = run("check", tmp_path / "study")
+    assert checked.exit_code == 0, checked.output
+    assert "48" in checked.output
+    assert OPEN not in [*spec["data"].values()]
+
+
+@pytest.mark.parametrize(
+    ("change", "open_", "told"),
+    [
+        ({"status": ("1", "2")}, {"event_value"}, "no row has the value '?' of the event"),
+        ({"names": {"Status": "CNSR"}}, {"event_value"}, "no row has the value '?'"),
+        ({"names": {"TACE date": "D1"}}, {"start"}, "needed as [treatment] start, and there is no"),
+    ],
+)
+def test_what_cannot_be_decided_is_open_and_refused(tmp_path, change, open_, told):
+    file = export(tmp_path / "export.csv", **change)
+    written = run("init", tmp_path / "study", "--from", file)
+    text = (tmp_path / "study" / "specification.toml").read_text()
+    assert text.count('"?"') >= len(open_)
+    checked = run("check", tmp_path / "study")
+    assert f"decide what is open there ({', '.join(open_)})" in " ".join(written.output.split())
+    assert checked.exit_code == 1
+    assert told in " ".join(checked.output.split())
+
+
+def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
+    file = export(tmp_path / "export.csv", date="%d/%m/%y")
+    assert run("init", tmp_path / "study", "--from", file).exit_code == 0
+    assert "Write the year with four digits" in run("check", tmp_path / "study").output
+
+
+def columns(**given):
+    return Table("f.csv", tuple(given), given, len(next(iter(given.values()))))
+
+
+def test_two_dates_of_treatment_are_a_question():
+    table = columns(
+        id=["a", "b", "c"], start=["2021-01-01"] * 3, TACE=["2021-02-01", None, None],
+        RFA=[None, "2021-03-01", None], last=["2021-06-01", "2021-07-01", "2021-08-01"],
+        dead=[1, 0, 1],
+    )  # fmt: skip
+    found = recognise(table)
+    assert list(open_questions(found)) == ["start"]
+    assert found.guesses["start"].choices == ("TACE", "RFA")
+    settled = answered(found, table, "start", "RFA")
+    assert not open_questions(settled)
+    text = first_specification(settled, name="x", file="f.csv", seed=3)
+    assert tomllib.loads(text)["treatment"] == {"name": "rfa", "start": "RFA", "design": "split"}
+    assert tomllib.loads(text)["sampler"] == {"seed": 3}
+
+
+def test_dates_of_both_readings_are_a_question():
+    table = columns(
+        id=["a", "b"], start=["01/02/2021", "02/02/2021"], tace=["05/03/2021", None],
+        last=["03/04/2022", "04/05/2022"], dead=[1, 0],
+    )  # fmt: skip
+    found = recognise(table)
+    assert list(open_questions(found)) == ["date_order"]
+    text = first_specification(found, name="x", file="f.csv", seed=None)
+    assert tomllib.loads(text)["data"]["date_order"] == OPEN
+
+
+def test_times_without_a_unit_are_a_question():
+    table = columns(
+        id=[1, 2, 3, 4], os=[5.0, 7.5, 9.0, 30.0], tace=[None, 3.0, None, 1], dead=[1, 0, 1, 1]
+    )
+    found = recognise(table)
+    assert list(open_questions(found)) == ["time_unit"]
+    assert "Its median is 8.25" in found.guesses["time_unit"].why
+
+
+def test_later_outcomes_are_not_proposed_as_covariates():
+    table = columns(
+        id=["a", "b", "c"], start=["2021-01-01"] * 3, tace=["2021-02-01", None, None],
+        last=["2021-06-01", "2021-07-01", "2021-08-01"], dead=[1, 0, 1],
+        response=[1, 0, 0], cycles=[3, 9, 4], age=[50, 61, 70],
+    )  # fmt: skip
+    text = first_specification(recognise(table), name="x", file="f", seed=None)
+    assert tomllib.loads(text)["outcome"]["formula"] == "tace"
+    assert "# Not used: response, cycles, age" in text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_any_name_is_written_as_toml(text):
+    assert tomllib.loads(f"x = {quoted(text)}")["x"] == text
+
+
+CELLS = st.one_of(
+    st.none(), st.floats(), st.integers(-5, 2000), st.text(max_size=6),
+    st.sampled_from(["2021-02-03", "03/04/2021", "dead", "alive", "<2", "n.d.", "1", "0", "?"]),
+)  # fmt: skip
+NAMES = st.one_of(
+    st.text(min_size=1, max_size=12),
+    st.sampled_from(["id", "start", "last contact", "death", "tace", "NLR", "albumin (g/L)"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), names=st.lists(NAMES, min_size=1, max_size=7, unique=True))
+def test_any_table_is_recognised_without_a_traceback(data, names):
+    rows = data.draw(st.integers(1, 6))
+    kind = st.lists(CELLS, min_size=rows, max_size=rows)
+    given_ = {name: np.array(data.draw(kind), dtype=object) for name in names}
+    found = recognise(Table("f.csv", tuple(names), given_, rows))
+    text = first_specification(found, name="x", file="f.csv", seed=None)
+    assert tomllib.loads(text)["schema"] == 2
+
+
+def test_questions_are_asked_at_a_terminal_only(tmp_path):
+    file = export(tmp_path / "export.csv", status=("1", "2"))
+    command = [sys.executable, "-c", "from bayes_ihlrt.cli.main import main; main()"]
+    command += ["init", str(tmp_path / "study"), "--from", str(file)]
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+    os.close(slave)
+    seen = b""
+    while select.select([master], [], [], 60)[0]:
+        try:
+            seen += os.read(master, 4096)
+        except OSError:
+            break
+        if seen.endswith(b"Number or name: "):
+            os.write(master, b"2\n" if b"Give a number" in seen else b"7\n")
+            seen += b"\n"
+    assert process.wait(timeout=60) == 0
+    os.close(master)
+    spec = tomllib.loads((tmp_path / "study" / "specification.toml").read_text())
+    assert spec["data"]["event"] == {"column": "Status", "value": "2"}
+    assert re.search(rb"Which value of Status means the event\?", seen)
+
+
+def test_from_and_every_key_do_not_go_together(tmp_path):
+    result = run("init", tmp_path / "study", "--from", "x.csv", "--every-key")
+    assert result.exit_code == 1
+    assert not (tmp_path / "study").exists()
+    assert run("init", tmp_path / "study", "--from", "x.csv").exit_code == 1
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.skipif(not HOSPITAL.exists(), reason="the invented hospital file is not there")
+def test_the_hospitals_file(tmp_path):
+    assert run("init", tmp_path / "study", "--from", HOSPITAL).exit_code == 0
+    checked = run("check", tmp_path / "study", "--json")
+    assert checked.exit_code == 0, checked.output
+    assert '"events": 58' in checked.output
