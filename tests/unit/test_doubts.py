@@ -296,6 +296,16 @@ def test_a_covariate_that_knows_the_outcome_is_told(seed: int, kind: str) -> Non
     )
 
 
+def test_separation_by_a_number_is_told() -> None:
+    """The one with the most goes first each time, and the censored have values in between."""
+    frame = {"id": list(range(8)), "os": [1.0, 2, 3, 4, 2.5, 3.5, 4.5, 5.0]}
+    frame |= {"death": [1, 1, 1, 1, 0, 0, 0, 0], "x": [9.0, 8, 7, 6, 6.5, 5.5, 2, 3]}
+    (note,) = told(frame, "x", treatment=None)
+    assert note.startswith("SEPARATION: whoever has the event has the highest x")
+    frame["x"][1] = 6.0
+    assert not told(frame, "x", treatment=None)
+
+
 def test_a_category_without_events_is_told_with_its_person_time() -> None:
     frame = {
         "id": list(range(8)),
