@@ -20,7 +20,7 @@ from bayes_ihlrt.analysis.check import (
     read_cohort,
 )
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.errors import BayesIhlrtError, Fault
+from bayes_ihlrt.errors import BayesIhlrtError, Fault, SpecificationError
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment
@@ -259,3 +259,15 @@ def test_no_pydantic_error_reaches_who_reads_a_file(
         )
     )
     read({**document, **extra})
+
+
+def test_check_names_the_columns_that_repeat_each_other() -> None:
+    document = {
+        "schema": 2,
+        "name": "copy",
+        "data": {"patient": "id", "time": "os", "event": "death"},
+        "outcome": {"formula": "albi + twice_albi"},
+    }
+    spec = parse_spec(tomli_w.dumps(document))
+    with pytest.raises(SpecificationError, match="determine one another: albi, twice_albi"):
+        check_analysis(spec, cohort(1, 40))

@@ -1,6 +1,7 @@
 """What may have been misread is told, with its patients; ordinary cohorts hear nothing."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from bayes_ihlrt.analysis.notes import numbered
 from bayes_ihlrt.cohort.doubts import doubts
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.unlikely import CODES, outlying
-from bayes_ihlrt.errors import BayesIhlrtError
+from bayes_ihlrt.errors import BayesIhlrtError, DataError
 from bayes_ihlrt.spec.catalogue import packaged_specifications
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.read import load_spec, parse_spec
@@ -295,6 +296,16 @@ def test_a_covariate_that_knows_the_outcome_is_told(seed: int, kind: str) -> Non
     )
 
 
+def test_separation_by_a_number_is_told() -> None:
+    """The one with the most goes first each time, and the censored have values in between."""
+    frame = {"id": list(range(8)), "os": [1.0, 2, 3, 4, 2.5, 3.5, 4.5, 5.0]}
+    frame |= {"death": [1, 1, 1, 1, 0, 0, 0, 0], "x": [9.0, 8, 7, 6, 6.5, 5.5, 2, 3]}
+    (note,) = told(frame, "x", treatment=None)
+    assert note.startswith("SEPARATION: whoever has the event has the highest x")
+    frame["x"][1] = 6.0
+    assert not told(frame, "x", treatment=None)
+
+
 def test_a_category_without_events_is_told_with_its_person_time() -> None:
     frame = {
         "id": list(range(8)),
@@ -389,3 +400,34 @@ def test_intervals_of_which_the_data_tell_nothing_are_told(
     told_of = [note for note in notes if note.startswith(("NOBODY IS FOLLOWED", "NO EVENT"))]
     assert len(told_of) == (words is not None)
     assert all(note.startswith(str(words)) for note in told_of)
+
+
+ODD_NUMBERS = (
+    *("0x10", "0X1F", "1_000", "1 000", "1e5", "1E-2", "\u0661\u0662", "\u22123", "+3", "1."),
+    *(".5", "infinity", "Infinity", "-infinity", "0o7", "0b1", "1d3", "5%", "\uff11\uff12"),
+    *("TRUE", "-", ".", "<5", "  7 "),
+)
+
+
+@pytest.mark.parametrize("cell", ODD_NUMBERS)
+@pytest.mark.parametrize("role", ["x", "os"])
+def test_a_cell_is_read_or_refused_alike_from_a_file_and_from_a_frame(
+    cell: str, role: str, tmp_path: Path
+) -> None:
+    frame = {"id": list("abcde"), "os": ["5", "6", "7", "8", "9"], "death": ["1"] * 5}
+    frame["x"] = ["2", "3", "4", "6", "8"]
+    frame[role][1] = cell
+    rows = [",".join(row) for row in zip(*frame.values(), strict=True)]
+    (tmp_path / "cohort.csv").write_text("\n".join([",".join(frame), *rows]), "utf-8")
+    spec = DataSpec(patient="id", time="os", event="death")
+    found = []
+    for read in (
+        lambda: load_cohort(tmp_path / "cohort.csv", spec, covariates=["x"]),
+        lambda: Cohort.from_frame(frame, spec, covariates=["x"]),
+    ):
+        try:
+            columns = read().columns
+            found.append({name: values.tolist() for name, values in columns.items()})
+        except DataError as error:
+            found.append([str(fault) for fault in error.faults])
+    assert found[0] == found[1]

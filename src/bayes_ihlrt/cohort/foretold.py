@@ -78,9 +78,9 @@ def _foretells(cohort: Cohort, name: str, values: Floats) -> str | None:
     for word, signed in (("highest", own), ("lowest", -own)):
         if _first_to_go(signed, known.end, died):
             return (
-                f"KNOWS THE OUTCOME: whoever has the event has the {word} {name} of all patients "
-                "at risk, every time: its hazard ratio is the prior's. Check that it was known at "
-                "time zero, or leave it out."
+                f"SEPARATION: whoever has the event has the {word} {name} of all patients at risk, "
+                "every time: its hazard ratio is the prior's. Check that it was known at time "
+                "zero, or leave it out."
             )
     return None
 

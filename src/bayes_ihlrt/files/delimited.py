@@ -259,6 +259,10 @@ def read_tidy(tidy: Tidy, wanted: Wanted, *, form: FileForm, subject: str) -> _R
     return _columns(content, ",", wanted, form=form, subject=subject)
 
 
+# Arrow takes these for numbers, and a data frame with the same text does not.
+_ARROWS_OWN: Final = re.compile(rb"(?i)(?<![a-z0-9])(0x[0-9a-f]|[+-]?infinity)")
+
+
 def _columns(
     content: _Content, separator: str, wanted: Wanted, *, form: FileForm, subject: str
 ) -> _Read:
@@ -266,6 +270,10 @@ def _columns(
     read = dict.fromkeys(wanted.labels, pa.string())
     table = _arrow(content, read, subject=subject)
     columns = {name: table.column(name) for name in content.there}
+    if _ARROWS_OWN.search(content.raw):
+        odd = [name for name, c in columns.items() if not pa.types.is_string(c.type)]
+        as_text = _arrow(content, read | dict.fromkeys(odd, pa.string()), subject=subject)
+        columns |= {name: as_text.column(name) for name in odd}
     voting = {name: c for name, c in columns.items() if name not in wanted.labels}
     text = {name: c for name, c in voting.items() if pa.types.is_string(c.type)}
     numbers = [name for name, c in voting.items() if pa.types.is_floating(c.type)]
