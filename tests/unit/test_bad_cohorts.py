@@ -591,7 +591,8 @@ FILES = [
         b"id,months,death\nP1,2021-03-01,1\nP2,2022-11-30,0\n",
         "cohort.csv: 1 fault\n"
         "  - column months: all 2 values are calendar dates: '2021-03-01' (patient P1), "
-        "'2022-11-30' (patient P2). Write the months since time zero as a plain number.",
+        "'2022-11-30' (patient P2). Name the column with the date of time zero: origin = '...' in "
+        "[data]; times are then counted from it.",
     ),
 ]
 

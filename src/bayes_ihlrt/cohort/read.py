@@ -243,6 +243,11 @@ class _Reader:
             return "Write 1 if the event happened and 0 if the patient was censored"
         if role is Role.TREATMENT:
             return "Write 1 in rows under treatment and 0 in all others"
+        if role in _FOLLOW_UP and date:
+            return (
+                "Name the column with the date of time zero: origin = '...' in [data]; times are "
+                "then counted from it"
+            )
         if role in _FOLLOW_UP:
             never = ", and leave the cell empty for a patient who was never treated"
             return f"Write the {self.time_unit} since time zero as a plain number" + (

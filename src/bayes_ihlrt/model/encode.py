@@ -10,7 +10,7 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import formulaic
 import numpy as np
@@ -384,11 +384,25 @@ def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
 
 def formula_frame(spec: ModelSpec, columns: Columns, sd: float) -> pd.DataFrame:
     """Return the columns that a formula reads, the modifier transformed by a divisor `sd`."""
-    frame = {name: columns[name] for name in spec.outcome.parsed.columns if name in columns}
+    read = spec.outcome.parsed.columns
+    frame: dict[str, Any] = {name: columns[name] for name in read if name in columns}
     if spec.modifier is not None and spec.modifier.name in spec.outcome.parsed.columns:
         raw = columns[spec.modifier.column].astype(np.float64)
         frame[spec.modifier.name] = modifier_values(spec.modifier, raw, sd)
+    for name, level in spec.outcome.reference.items():
+        frame[name] = _with_first(frame[name], level)
     return pd.DataFrame(frame)
+
+
+def _with_first(values: NDArray[np.generic], level: str) -> pd.Categorical:
+    """A category whose first level, with which formulas compare the others, is the one stated."""
+    levels = sorted(set(values.tolist()))
+    first = [each for each in levels if _level_text(each) == level]
+    return pd.Categorical(values, [*first, *(each for each in levels if each not in first)])
+
+
+def _level_text(level: object) -> str:
+    return f"{level:g}" if isinstance(level, float) else str(level)
 
 
 def _modifier_sd(modifier: ModifierSpec | None, rows: Rows) -> float:
@@ -425,6 +439,11 @@ def _check_columns(spec: ModelSpec, rows: Rows, predictor: Predictor) -> None:
         for name, place in wanted.items()
         if name not in present
     ]
+    for name, level in spec.outcome.reference.items():
+        seen = sorted(set(map(_level_text, rows.columns[name].tolist()))) if name in present else []
+        if seen and level not in seen:
+            problem = f"no row of {name} has the value '{level}'"
+            faults.append(Fault(f"{predictor.table} reference", problem, nearest(level, seen)))
     groups = [(term.group, term.slope) for term in spec.outcome.groups]
     faults += name_faults(predictor, spec.outcome.parsed.columns, groups)
     if faults:

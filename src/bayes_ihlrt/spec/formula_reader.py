@@ -400,7 +400,8 @@ class Reader:
         self.refuse(
             f"'{ast.unparse(node).replace('**', ':')}' is not allowed",
             "Use column names, '+', '*', ':' and functions; the baseline hazard is the intercept, "
-            "so '0' and '-1' have no meaning",
+            "so '0' and '-1' have no meaning. A column whose name is no plain word is given one by "
+            "aliases = { name = 'its name in the file' } in [data]",
         )
         return ()
 

@@ -203,16 +203,26 @@ class OutcomeSpec(_Frozen):
         their approximate conditional posterior (see `model.groups`).
     hazard : HazardSpec
         Baseline hazard.
+    reference : mapping of str to str
+        Level of a category with which its others are compared, e.g. ``{"child_pugh": "A"}``; the
+        first in alphabetical order otherwise.
     """
 
     formula: str = ""
     group: str = ""
     parametrisation: GroupParametrisation = GroupParametrisation.AUTO
     hazard: HazardSpec = HazardSpec()
+    reference: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
         check_readable(self.formula, self.group)
+        others = sorted(set(self.reference) - set(self.parsed.columns))
+        if others:
+            raise ValueError(
+                f"`reference` names {', '.join(others)}, which the formula does not read: "
+                "remove it, or add it to the formula"
+            )
         return self
 
     @property
