@@ -117,6 +117,20 @@ def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
     assert "Write the year with four digits" in run("check", tmp_path / "study").output
 
 
+def test_what_a_run_writes_names_no_place_of_the_data(tmp_path):
+    file = export(tmp_path / "export.csv")
+    run("init", tmp_path / "study", "--from", file)
+    study = tmp_path / "study" / "specification.toml"
+    text = study.read_text().replace('"split"', '"split"\n[sampler]\nengine = "laplace"')
+    study.write_text(text)
+    fitted = run("fit", tmp_path / "study", "--out", tmp_path / "out", "--quiet")
+    assert fitted.exit_code == 0, fitted.output
+    written = tomllib.loads((tmp_path / "out" / "specification.toml").read_text())
+    assert "file" not in written["data"]
+    again = run("check", tmp_path / "out", "--data", file)
+    assert again.exit_code == 0, again.output
+
+
 def columns(**given):
     return Table("f.csv", tuple(given), given, len(next(iter(given.values()))))
 

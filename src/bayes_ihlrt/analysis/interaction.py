@@ -166,10 +166,11 @@ def _compared(at: tuple[float, ...], observed: Floats) -> tuple[float, float]:
     """The lowest and highest value asked for; the cohort's quartiles where there is only one."""
     if len(set(at)) > 1:
         return min(at), max(at)
-    low, high = np.quantile(observed, [0.25, 0.75])
-    if not low < high:
-        low, high = observed.min(), observed.max()
-    return float(low), float(high)
+    low, high = (float(f"{q:.2g}") for q in np.quantile(observed, [0.25, 0.75]))
+    # Rounding must not carry them beyond the cohort, where splines are not defined.
+    if not observed.min() <= low < high <= observed.max():
+        low, high = float(observed.min()), float(observed.max())
+    return low, high
 
 
 def _values(observed: Floats, *, log: bool) -> Floats:

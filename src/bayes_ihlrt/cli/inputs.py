@@ -46,6 +46,8 @@ def read(
     """Return specification and cohort, with the seed of the command line where it has one."""
     source = named_data(spec, data)
     found, cohort = analysis_check.read_inputs(spec, source, identifiers=identifiers)
+    # What is written lies elsewhere, where the path would lead nowhere.
+    found = found.model_copy(update={"data": found.data.model_copy(update={"file": None})})
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})

@@ -119,6 +119,13 @@ class _Writer:
         lines += ["", "[outcome]", *self._unused(), f"formula = {quoted(' + '.join(self.terms))}"]
         if "centre" in self.found.guesses:
             lines.append('group = "(1 | centre)"')
+        if "modifier" in self.found.guesses:
+            lines += [
+                "",
+                "[estimands]",
+                "# Months, and values of the modifier, at which is looked.",
+            ]
+            lines += ["horizons = [12.0, 24.0]", "at = [2.0, 3.0, 5.0]"]
         lines += [] if seed is None else ["", "[sampler]", f"seed = {seed}"]
         return lines
 
