@@ -21,6 +21,7 @@ from bayes_ihlrt.cli.app import (
     Quiet,
     Seed,
     Spec,
+    Tables,
     app,
     console,
     print_json,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import files as report_files
+    from bayes_ihlrt.report import narrative as report_narrative
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.spec import catalogue as spec_catalogue
@@ -55,6 +57,7 @@ else:
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.report.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
+    report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
     spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
@@ -70,6 +73,7 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     overwrite: Overwrite = False,
     allow_nonconverged: AllowNonconverged = False,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
@@ -81,6 +85,7 @@ def fit(  # noqa: PLR0913 - one an option of the command line
             overwrite=overwrite,
             allow_nonconverged=allow_nonconverged,
             quiet=quiet,
+            tables=tables,
             as_json=as_json,
         )
 
@@ -95,6 +100,7 @@ def demo(
     seed: Seed = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
 ) -> None:
     """Fit the packaged synthetic cohort."""
@@ -105,6 +111,7 @@ def demo(
             overwrite=overwrite or out is None,
             allow_nonconverged=False,
             quiet=quiet,
+            tables=tables,
             as_json=as_json,
         )
 
@@ -116,6 +123,7 @@ def _fit(
     overwrite: bool,
     allow_nonconverged: bool,
     quiet: bool,
+    tables: bool,
     as_json: bool,
 ) -> None:
     if out is not None:
@@ -138,14 +146,16 @@ def _fit(
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_terminal.print_fit(console(), result)
+            report_terminal.print_summary(console(), report_narrative.fit_summary(result))
+            if tables:
+                report_terminal.print_fit(console(), result)
         sys.stdout.flush()
         written: tuple[Path, ...] = ()
         if out is not None:
             stages.tell("drawing and writing")
             written = report_writing.write_fit(result, out)
     if not quiet and not as_json:
-        report_terminal.print_written(console(), written)
+        report_terminal.print_written(console(), written, out)
 
 
 @app.command()
@@ -189,6 +199,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
     seed: Seed = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
@@ -198,21 +209,20 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             report_files.check_folder(out, overwrite=overwrite)
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
-        entry = _entry(read, inputs.named_data(spec, data), observed_from, where)
         checked = analysis_check.check_analysis(read, cohort)
+        entry = _entry(read, inputs.named_data(spec, data), observed_from, where)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
             warnings.simplefilter("ignore", propensity_model.SeparationWarning)
-            result = analysis_fit.run_checked(
-                checked, progress=stages.shows_progress, stage=stages.tell
-            )
+            shown = stages.shows_progress
+            result = analysis_fit.run_checked(checked, progress=shown, stage=stages.tell)
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
         if as_json:
             print_json(diagnosis.to_dict())
         elif not quiet:
-            report_checks.print_diagnosis(console(), diagnosis, written=written)
+            report_checks.print_diagnosis(console(), diagnosis, written=written, tables=tables)
 
 
 def _entry(

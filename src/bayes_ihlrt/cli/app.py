@@ -166,6 +166,9 @@ Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed, instead of that of the specification.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no tables.")]
+Tables = Annotated[
+    bool, typer.Option("--tables", help="Print every table, not only what is most important.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
 KeepIdentifiers = Annotated[

@@ -65,6 +65,14 @@ def report(
 
 
 @app.command()
+def show(folder: Folder, *, keep_identifiers: KeepIdentifiers = False) -> None:
+    """Tell again what commands told, most important first."""
+    with told_plainly():
+        results = report_outputs.read_results(folder, keep_identifiers=keep_identifiers)
+        say("\n\n".join(report_outputs.summaries(results)))
+
+
+@app.command()
 def export(
     folder: Folder,
     *,

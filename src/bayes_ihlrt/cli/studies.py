@@ -14,6 +14,7 @@ from bayes_ihlrt.cli.app import (
     Quiet,
     Seed,
     Spec,
+    Tables,
     app,
     console,
     print_json,
@@ -37,7 +38,7 @@ else:
 
 
 @app.command()
-def ladder(
+def ladder(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
     data: Data = None,
     *,
@@ -45,6 +46,7 @@ def ladder(
     seed: Seed = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
@@ -64,11 +66,11 @@ def ladder(
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_ladder.print_ladder(console(), result, written=written)
+            report_ladder.print_ladder(console(), result, written=written, tables=tables)
 
 
 @app.command()
-def sensitivity(
+def sensitivity(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
     data: Data = None,
     *,
@@ -76,6 +78,7 @@ def sensitivity(
     seed: Seed = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
@@ -91,4 +94,4 @@ def sensitivity(
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_studies.print_sensitivity(console(), result, written=written)
+            report_studies.print_sensitivity(console(), result, written=written, tables=tables)

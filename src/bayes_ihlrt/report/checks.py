@@ -1,6 +1,7 @@
 """The checks of a model on the terminal and in a folder."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +13,19 @@ from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.checks.result import Status
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
-from bayes_ihlrt.report.writing import fit_parts, write_figures
+from bayes_ihlrt.report.narrative import fit_summary
+from bayes_ihlrt.report.terminal import print_fit, print_summary
+from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
 
 _STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 
 
 def print_diagnosis(
-    console: Console, diagnosis: Diagnosis, *, written: Iterable[Path] = ()
+    console: Console,
+    diagnosis: Diagnosis,
+    *,
+    written: Iterable[Path] | None = (),
+    tables: bool = False,
 ) -> None:
     """Print the verdict of every check.
 
@@ -28,9 +35,13 @@ def print_diagnosis(
         Where to.
     diagnosis : Diagnosis
         What was found.
-    written : iterable of Path
-        Files that were written.
+    written : iterable of Path or None
+        Files that were written; None says nothing of them.
+    tables : bool
+        Print the tables of the fit first.
     """
+    if tables:
+        print_fit(console, diagnosis.result)
     result, checks = diagnosis.result, diagnosis.checks
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
@@ -47,6 +58,8 @@ def print_diagnosis(
     console.print(table)
     console.print()
     console.print(Text(_conclusion(diagnosis), style="bold"))
+    if written is None:
+        return
     files = [str(path) for path in written]
     told = (
         f"Written: {', '.join(files)}" if files else "Nothing was written: name a folder (--out)."
@@ -77,12 +90,18 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
     result = diagnosis.result
     parts: Parts = {
         **fit_parts(result),
+        "summary.txt": lambda file: write_summary(file, partial(_summary, diagnosis)),
         "checks.json": lambda file: write_json(diagnosis.to_dict(), file),
         "figures": lambda folder: write_figures(
             folder, lambda: figure_data(result), lambda: diagnosis.figures
         ),
     }
     return write_parts(parts, out)
+
+
+def _summary(diagnosis: Diagnosis, console: Console) -> None:
+    print_summary(console, fit_summary(diagnosis.result))
+    print_diagnosis(console, diagnosis, written=None)
 
 
 def _conclusion(diagnosis: Diagnosis) -> str:

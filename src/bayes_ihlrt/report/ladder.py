@@ -16,10 +16,16 @@ from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.narrative import brief_ladder
-from bayes_ihlrt.report.writing import DPI
+from bayes_ihlrt.report.writing import DPI, write_summary
 
 
-def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Path] = ()) -> None:
+def print_ladder(
+    console: Console,
+    result: LadderResult,
+    *,
+    written: Iterable[Path] | None = (),
+    tables: bool = True,
+) -> None:
     """Print a bias ladder.
 
     Parameters
@@ -28,8 +34,10 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
         Where to.
     result : LadderResult
         The ladder.
-    written : iterable of Path
-        Files that were written.
+    written : iterable of Path or None
+        Files that were written; None says nothing of them.
+    tables : bool
+        Print effects by the modifier too, and what each rung rests on.
     """
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
@@ -39,17 +47,20 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
     for note in ladder_notes(result):
         console.print(Text(note))
     console.print()
-    if result.spec.modifier is not None and result.rungs[0].log_hr_at:
+    if tables and result.spec.modifier is not None and result.rungs[0].log_hr_at:
         console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
         console.print()
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
         console.print()
     for rung in result.rungs:
-        _print_rung(console, rung, result.horizon)
-    console.print()
+        if tables or rung.reason is not None or rung.told:
+            _print_rung(console, rung, result.horizon)
+            console.print()
     for sentence in (*result.notes, *ladder_sentences(result)):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()
+    if written is None:
+        return
     files = [str(path) for path in written]
     told = (
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
@@ -107,6 +118,9 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
         "report.json": lambda file: write_json(brief_ladder(result), file),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_ladder(console, result, written=None, tables=False)
+        ),
         "figures/ladder.png": lambda file: PLOTS["ladder"](ladder_data(result)).savefig(
             file, dpi=DPI, bbox_inches="tight"
         ),

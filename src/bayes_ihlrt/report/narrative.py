@@ -8,12 +8,25 @@ from typing import Any
 
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
+from bayes_ihlrt.analysis.notes import FIRST
 from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import prior_sentence, prior_words
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
+from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.fit import brief_characteristics
-from bayes_ihlrt.report.words import convergence_sentence, headline, loo_sentence, summary_sentences
+from bayes_ihlrt.report.words import (
+    adjustment_sentence,
+    convergence_sentence,
+    dependence_sentences,
+    gain_sentences,
+    headline,
+    loo_sentence,
+    says_something,
+    summary_sentences,
+    verdict,
+)
 
 
 def brief_fit(result: FitResult) -> dict[str, Any]:
@@ -41,6 +54,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "of": "fit",
         "name": result.spec.name,
         "headline": headline(result),
+        "summary": fit_summary(result),
         "sentences": [
             *summary_sentences(result),
             prior_sentence(result.spec, result.checked.priors),
@@ -56,6 +70,53 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
         "table_one": brief_characteristics(result),
+    }
+
+
+def fit_summary(result: FitResult) -> dict[str, Any]:
+    """Return the answer of a fitted analysis in about fifteen lines.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict
+        ``first``: what comes before any number, and on how little it rests; ``parts``: the
+        question with its verdict, and sentences.
+    """
+    rows, treatment = result.checked.person_time, result.spec.treatment
+    read = result.checked.cohort.notes
+    warnings_ = [note for note in result.notes if note.startswith(FIRST)]
+    notes = [note for note in result.notes if note not in read and note not in warnings_]
+    label = " (SYNTHETIC DATA)" if result.synthetic else ""
+    rests = f"{len(rows.patients):,} patients, {counted(rows.events, 'event', 'events')}"
+    if treatment is not None:
+        after = rows.provenance.treated
+        rests += f"; {after['events']:.0f} of them under {treatment.name}, in "
+        rests += f"{counted(int(after['patients']), 'patient', 'patients')}"
+    parts = []
+    careful = []
+    if treatment is None or not says_something(result):
+        parts.append(("What these data say", list(summary_sentences(result))))
+    else:
+        parts.append((f"Does {treatment.name} help? {verdict(result)}", gain_sentences(result)))
+        depends = dependence_sentences(result)
+        if depends and result.spec.modifier is not None:
+            parts.append((f"Does that depend on {result.spec.modifier.name}?", depends))
+        careful = [adjustment_sentence(result), *flexible_sentences(result.baseline)]
+    careful += notes
+    if read:
+        careful.append(
+            f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
+        )
+    careful += [prior_sentence(result.spec, result.checked.priors), convergence_sentence(result)]
+    parts.append(("What to be careful about", careful))
+    return {
+        "first": [*warnings_, f"{result.spec.name}{label}: {rests}."],
+        "parts": [{"title": title, "told": told} for title, told in parts],
     }
 
 

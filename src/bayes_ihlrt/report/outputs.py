@@ -189,6 +189,33 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     return Results(tuple(sorted(outputs, key=lambda output: order.index(output.kind))))
 
 
+def summaries(results: Results) -> list[str]:
+    """Return what each command told on the terminal.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    list of str
+        In the order fit, ladder, sensitivity, plan.
+
+    Raises
+    ------
+    InputError
+        An output is of a version that kept none.
+    """
+    files = [output.folder / "summary.txt" for output in results.outputs]
+    problem = "it is missing: the output is of an earlier version"
+    remedy = "Run the command again, or lay the output out by `bayes-ihlrt report`"
+    faults = [Fault(f"file {file}", problem, remedy) for file in files if not file.is_file()]
+    if faults:
+        raise InputError("show", faults)
+    return [file.read_text("utf-8").rstrip() for file in files]
+
+
 def _places(folder: Path) -> list[Path]:
     if not folder.is_dir():
         found = "it is a file" if folder.exists() else "it does not exist"

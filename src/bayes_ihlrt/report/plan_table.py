@@ -30,7 +30,7 @@ from bayes_ihlrt.report.plan import (
     followed_sentences,
 )
 from bayes_ihlrt.report.table import PlainConsole
-from bayes_ihlrt.report.writing import DPI
+from bayes_ihlrt.report.writing import DPI, write_summary
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.figures import plan_figures
@@ -118,7 +118,9 @@ class TrialProgress:
         self._bar.stop()
 
 
-def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Path] = ()) -> None:
+def print_plan(
+    console: Console, found: TrialPlanResult, *, written: Iterable[Path] | None = ()
+) -> None:
     """Print a plan.
 
     Parameters
@@ -127,8 +129,8 @@ def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Pa
         Where to.
     found : TrialPlanResult
         The plan.
-    written : iterable of Path
-        Files that were written.
+    written : iterable of Path or None
+        Files that were written; None says nothing of them.
     """
     result = found.result
     console.print(Text("Simulated trials: no patient is in them.", style="bold"))
@@ -146,6 +148,8 @@ def print_plan(console: Console, found: TrialPlanResult, *, written: Iterable[Pa
         console.print(Text(_curve(curve)))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
+    if written is None:
+        return
     files = [str(path) for path in written]
     told = (
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
@@ -228,6 +232,9 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
     parts: Parts = {
         "result.json": lambda file: write_json(found.to_dict(), file),
         "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_plan(console, found, written=None)
+        ),
         "figures": lambda folder: _write_figures(found, folder),
     }
     return write_parts(parts, out)

@@ -24,7 +24,7 @@ from bayes_ihlrt.report.table import (
     significant,
     text,
 )
-from bayes_ihlrt.report.writing import write_figures
+from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.sensitivity.decisions import Row
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
@@ -280,7 +280,11 @@ def _label(key: str) -> str:
 
 
 def print_sensitivity(
-    console: Console, result: SensitivityResult, *, written: Iterable[Path] = ()
+    console: Console,
+    result: SensitivityResult,
+    *,
+    written: Iterable[Path] | None = (),
+    tables: bool = True,
 ) -> None:
     """Print what a conclusion depends on.
 
@@ -290,8 +294,10 @@ def print_sensitivity(
         Where to.
     result : SensitivityResult
         The study.
-    written : iterable of Path
-        Files that were written.
+    written : iterable of Path or None
+        Files that were written; None says nothing of them.
+    tables : bool
+        Print what each part of the study says too.
     """
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
@@ -300,13 +306,15 @@ def print_sensitivity(
     for sentence in result.summary:
         console.print(Text(sentence, style="bold"))
     console.print()
-    for name, check in result.checks.items():
+    for name, check in result.checks.items() if tables else ():
         console.print(Text(TITLES[name], style="bold"))
         if name == "grid":
             console.print(_grid(result))
         for sentence in check.sentences:
             console.print(Text(f"- {sentence}"))
         console.print()
+    if written is None:
+        return
     files = [str(path) for path in written]
     told = (
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
@@ -338,6 +346,9 @@ def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
         "result.json": lambda file: write_json(result.to_dict(), file),
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_sensitivity(console, result, written=None, tables=False)
+        ),
         "figures": lambda folder: write_figures(folder, lambda: sensitivity_figures(result)),
     }
     return write_parts(parts, out)

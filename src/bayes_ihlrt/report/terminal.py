@@ -1,12 +1,14 @@
 """A fitted analysis on the terminal, and the stage of a long command on standard error."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -36,6 +38,7 @@ _SHOWN: Final = {
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
+_TEXT_WIDTH: Final = 100
 _UNDEFINED: Final = "not defined"
 _NOT_MCMC: Final = "-"
 
@@ -83,19 +86,68 @@ def print_fit(console: Console, result: FitResult) -> None:
     console.print()
 
 
-def print_written(console: Console, written: Iterable[Path]) -> None:
-    """Print where the files of a result are.
+def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print the answer first, in about fifteen lines.
 
     Parameters
     ----------
     console : rich.console.Console
         Where to.
-    written : iterable of Path
-        Files that were written; none without a folder.
+    summary : mapping
+        Of `report.narrative.fit_summary`.
     """
-    files = ", ".join(map(str, written))
-    told = f"Written: {files}" if files else "Nothing was written: name a folder with --out."
-    console.print(Text(told))
+    for line in summary["first"]:
+        console.print(Text(line, style="bold"))
+    for part in summary["parts"]:
+        console.print()
+        console.print(Text(part["title"], style="bold"))
+        for sentence in part["told"]:
+            console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+    console.print()
+
+
+def print_written(console: Console, written: Sequence[Path], out: Path | None) -> None:
+    """Print where the files of a result are, and what comes next.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    written : sequence of Path
+        Files that were written; none without a folder.
+    out : Path or None
+        Their folder.
+    """
+    if out is None:
+        console.print(Text("Nothing was written: name a folder with --out."))
+        return
+    console.print(Text(f"Written: {len(written)} files in {out}"))
+    console.print(
+        Text(f"Next: `bayes-ihlrt report {out}` lays it out; `show {out}` tells it again")
+    )
+
+
+def as_text(tell: Callable[[Console], None]) -> str:
+    r"""Return what is told on a console as plain text.
+
+    Parameters
+    ----------
+    tell : callable
+        Prints on the console that it is given.
+
+    Returns
+    -------
+    str
+        Lines of at most 100 characters.
+
+    Examples
+    --------
+    >>> as_text(lambda console: console.print("a"))
+    'a\n'
+    """
+    text = StringIO()
+    tell(PlainConsole(file=text, width=_TEXT_WIDTH, no_color=True))
+    return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
 
 
 def parameter_panel(result: FitResult) -> Table:

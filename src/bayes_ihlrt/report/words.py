@@ -167,6 +167,92 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     return told if arms is None or not arms.conclusion else (arms.conclusion, *told)
 
 
+def verdict(result: FitResult) -> str:
+    """Return whether treatment helps, in a few words.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment, of which something may be said.
+
+    Returns
+    -------
+    str
+        "Probably" is a probability of at least `SETTLED` that the hazard is lower, or higher, at
+        the reference of the modifier.
+    """
+    modifier = result.spec.modifier
+    reference = None if modifier is None else modifier.reference
+    chance = _find(result, "hazard_ratio", None, reference).prob_benefit or 0.0
+    if not result.comparable:
+        return "These data cannot answer it."
+    if 1.0 - SETTLED < chance < SETTLED:
+        return "These data do not settle it."
+    word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
+    return f"{word} (probability {SETTLED:g} or more)."
+
+
+def gain_sentences(result: FitResult) -> list[str]:
+    """Return by how much, months before hazard ratios, each with its probability and the prior's.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    list of str
+        Months gained up to the last horizon, where they are defined, and the hazard ratio.
+    """
+    modifier = result.spec.modifier
+    reference = None if modifier is None else modifier.reference
+    horizon = max(result.spec.estimands.horizons)
+    ratio, months = (
+        _find(result, "hazard_ratio", None, reference),
+        _find(result, "rmst", horizon, None),
+    )
+    told = []
+    if months.summary["median"] is not None and months.prob_benefit is not None:
+        strategy = (months.contrast or "").partition(" - ")[0]
+        low, high = months.summary["q2.5"], months.summary["q97.5"]
+        told.append(
+            f"{_signed(months.summary['median'])} event-free months within {horizon:g} "
+            f"(95 % {_signed(low)} to {_signed(high)}), treated {strategy} against never; "
+            f"probability of a gain {_beside(months)}."
+        )
+    else:
+        told += _survival_time(result)
+    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
+    told.append(f"Hazard ratio {_numbers(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
+    return told
+
+
+def _signed(value: float | None) -> str:
+    text = number(value, 1)
+    return text if value is None or text.startswith("-") else f"+{text}"
+
+
+def _beside(found: Estimate) -> str:
+    return beside_prior(chance_words(found.prob_benefit or 0.0), found.prior_prob_benefit)
+
+
+def adjustment_sentence(result: FitResult) -> str:
+    """Return what was adjusted for, and what that leaves open.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    str
+        Two sentences.
+    """
+    return _adjustment(result)
+
+
 def says_something(result: FitResult) -> bool:
     """Return whether anything may be said of the effect: converged, and no immortal time.
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Final
 
 import xarray as xr
+from rich.console import Console
 
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import write_each, write_json, write_parts
-from bayes_ihlrt.report.narrative import brief_fit
+from bayes_ihlrt.report.narrative import brief_fit, fit_summary
+from bayes_ihlrt.report.terminal import as_text, print_summary
 
 DPI: Final = 150
 
@@ -36,8 +38,24 @@ def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
         "report.json": lambda file: write_json(brief_fit(result), file),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_summary(console, fit_summary(result))
+        ),
         "figures": lambda folder: write_figures(folder, lambda: figure_data(result)),
     }
+
+
+def write_summary(file: Path, tell: Callable[[Console], None]) -> None:
+    """Write what a command tells on the terminal.
+
+    Parameters
+    ----------
+    file : Path
+        ``summary.txt``.
+    tell : callable
+        Prints on the console that it is given.
+    """
+    file.write_text(as_text(tell), "utf-8")
 
 
 def write_figures(folder: Path, *sources: Callable[[], Mapping[str, xr.Dataset]]) -> None:
