@@ -82,6 +82,8 @@ class Section:
         In this order.
     verbatim : str
         Text that is shown as it is, such as a specification.
+    folded : bool
+        Whether it is shown only when it is asked for.
     """
 
     anchor: str
@@ -91,6 +93,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     verbatim: str = ""
+    folded: bool = False
 
 
 def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:

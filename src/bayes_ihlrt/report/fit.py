@@ -17,6 +17,7 @@ from bayes_ihlrt.report.table import (
     estimate,
     facts_table,
     figure,
+    interval,
     own_values,
     plain_table,
     text,
@@ -47,7 +48,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Hazard ratios and values of the modifier (with a treatment), survival, parameters.
+        Hazard ratios and values of the modifier (with a treatment), survival.
     """
     rows: list[Mapping[str, Any]] = output.result["estimands"]
     modifier = output.spec.modifier
@@ -66,8 +67,27 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
-    interaction = _interaction(output.result.get("interaction") or {}, drawn)
-    return (*found, *interaction, _parameters(output))
+    return tuple(found)
+
+
+def detail_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables that are read after the results.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Interaction on every scale, and parameters.
+    """
+    modifier = output.spec.modifier
+    drawn = draws_name(output.result["diagnostics"]["engine"])
+    name = "" if modifier is None else modifier.name
+    told = _interaction(output.result.get("interaction") or {}, name, drawn)
+    return (*told, _parameters(output))
 
 
 def prior_table(output: Output) -> Table:
@@ -147,25 +167,109 @@ def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
     return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
 
 
-def _interaction(found: Mapping[str, Any], drawn: str) -> list[Table]:
+def _interaction(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:
     """Interaction on every scale, where the analysis tells it."""
     if not found:
         return []
-    titles = {
-        "statements": "Statements on the interaction, before and after the data",
-        "crossings": "Where the probability of benefit crosses a level",
-    }
-    listed = [
-        plain_table(f"interaction-{name}", title, _named_by(drawn, found[name]))
-        for name, title in titles.items()
-        if found.get(name)
+    low, high, horizon = f"{found['low']:g}", f"{found['high']:g}", f"{found['horizon']:g}"
+    additive, contrasts = found["additive"], found["contrasts"]
+    ratio = found["multiplicative"]
+    step = ratio["step"]
+    pair = f"{step} of {modifier}" if step.startswith("per") else f"{modifier} {step}"
+    rows = [
+        _measure(f"Ratio of hazard ratios, {pair}", "below 1", ratio, "below_1"),
+        *(
+            _measure(f"{label}, {modifier} {high} less {low}", "above 0", contrasts[key], "above_0")
+            for key, label in (
+                ("rmst", f"Difference in months gained within {horizon}"),
+                ("survival", f"Difference in survival gained at month {horizon}"),
+            )
+            if contrasts.get(key)
+        ),
+        *(
+            _measure(label, told, additive[key], name, within=additive)
+            for key, label, told, name in (
+                (
+                    "reri",
+                    "Relative excess risk due to interaction (RERI)",
+                    "above 0",
+                    "reri_above_0",
+                ),
+                ("ap", "Attributable proportion", "", ""),
+                ("synergy", "Synergy index", "", ""),
+            )
+            if additive.get(key)
+        ),
     ]
-    return [facts_table("interaction", "Interaction of treatment and modifier", found), *listed]
+    columns = (
+        text("Measure", "measure"),
+        Column("Median (95 % interval)", _middle, "median"),
+        text("Direction", "direction"),
+        figure(f"P({drawn})", "after", 2),
+        figure("P(prior)", "before", 2),
+    )
+    note = f"Not told of RERI: {additive['reason']}." if additive.get("reason") else ""
+    title = f"Does the effect depend on {modifier}?"
+    every = facts_table("interaction", title, found).records
+    tables = [Table("interaction", title, columns, tuple(rows), note, tidy=every)]
+    statements = tuple(found.get("statements") or ())
+    if statements:
+        said = (
+            text("Statement", "words"),
+            figure(f"P({drawn})", "posterior", 2),
+            figure("P(prior)", "prior", 2),
+        )
+        title = "Statements, with their probability given the data and before them"
+        tables.append(Table("interaction-statements", title, said, statements))
+    if found.get("crossings"):
+        tables.append(_crossings(found, modifier))
+    return tables
 
 
-def _named_by(drawn: str, records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Call probabilities given the data what they are."""
-    return [{drawn if k == "posterior" else k: v for k, v in row.items()} for row in records]
+def _measure(
+    label: str, told: str, summary: Mapping[str, Any], name: str, *, within: Record | None = None
+) -> dict[str, Any]:
+    chances = summary if within is None else within
+    return {
+        "measure": label,
+        "direction": told,
+        "after": chances.get(f"prob_{name}"),
+        "before": chances.get(f"prior_prob_{name}"),
+        **{key: summary[key] for key in ("median", "q2.5", "q97.5")},
+    }
+
+
+def _middle(row: Record) -> str:
+    if row["median"] is None:
+        return "not defined"
+    limits = interval(row["q2.5"], row["q97.5"], digits=2, missing="not defined")
+    return f"{row['median']:.2f} ({limits})"
+
+
+def _crossings(found: Mapping[str, Any], modifier: str) -> Table:
+    """Where over the modifier a probability passes a level, in words."""
+    low, high = found["searched"]
+    gain = f"a gain of more than {found['gain']:g} month(s) within {found['horizon']:g}"
+    what = {"prob_benefit": "a lower hazard", "prob_gain": gain}
+    way = {"higher": f"at {modifier} above", "lower": f"at {modifier} below"}
+    rows = [
+        {
+            "of": what[each["probability"]],
+            "level": each["level"],
+            "where": each["above"]
+            if each["at"] is None
+            else f"{way[each['above']]} {each['at']:.3g}",
+        }
+        for each in found["crossings"]
+    ]
+    columns = (
+        text("Probability of", "of"),
+        figure("reaches", "level", 2),
+        text("Where", "where"),
+    )
+    note = f"Among the {modifier} of the cohort, {low:.3g} to {high:.3g}."
+    title = "Where the probability of benefit passes a level"
+    return Table("interaction-crossings", title, columns, tuple(rows), note)
 
 
 def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:

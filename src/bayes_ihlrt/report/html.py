@@ -11,11 +11,17 @@ from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.report.checklists import Checklist, checklists, judge
-from bayes_ihlrt.report.document import anchors
+from bayes_ihlrt.report.document import Section, anchors
 from bayes_ihlrt.report.methods import methods_paragraph
 from bayes_ihlrt.report.outputs import Kind, Results
 from bayes_ihlrt.report.references import cited, pieces, references
-from bayes_ihlrt.report.sections import closing_sections, result_sections, summary_section
+from bayes_ihlrt.report.sections import (
+    answer,
+    closing_sections,
+    first_figure,
+    result_sections,
+    summary_section,
+)
 from bayes_ihlrt.report.slider import effect_view
 from bayes_ihlrt.report.table import Column, Record
 
@@ -118,7 +124,8 @@ def report_content(results: Results) -> dict[str, Any]:
     dict
         Title, sections, the chart that moves, methods, checklists and references.
     """
-    body = (summary_section(results), *result_sections(results))
+    body = _body(results)
+    found, figure = answer(results), first_figure(results)
     closing = closing_sections(results)
     methods = methods_paragraph(results)
     wanted = checklists(patients=results.of_patients, plan=results.of(Kind.PLAN) is not None)
@@ -132,6 +139,8 @@ def report_content(results: Results) -> dict[str, Any]:
         "name": name,
         "synthetic": results.synthetic,
         "commands": [output.kind.value for output in results.outputs],
+        "answer": None if found is None else found.brief["summary"],
+        "first_figure": figure,
         "body": body,
         "closing": closing,
         "methods": [
@@ -149,6 +158,13 @@ def report_content(results: Results) -> dict[str, Any]:
     }
 
 
+def _body(results: Results) -> tuple[Section, ...]:
+    """The sections; no summary where the answer says all of it."""
+    summary = summary_section(results)
+    said = summary.sentences or summary.warnings or answer(results) is None
+    return (*([summary] if said else []), *result_sections(results))
+
+
 def known_anchors(results: Results) -> frozenset[str]:
     """Return the parts of a report that an item of a checklist can be reported in.
 
@@ -164,7 +180,9 @@ def known_anchors(results: Results) -> frozenset[str]:
     """
     sections = (summary_section(results), *result_sections(results), *closing_sections(results))
     titled = {"title"} if _title(results) else set()
-    return anchors(sections) | {*_methods_anchors(results), *titled}
+    figure = first_figure(results)
+    drawn = set() if figure is None else {f"figure-{figure.name}"}
+    return anchors(sections) | {*_methods_anchors(results), *titled, *drawn}
 
 
 def facts_of(results: Results) -> frozenset[str]:

@@ -20,6 +20,7 @@ from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
     dependence_sentences,
+    gain_number,
     gain_sentences,
     headline,
     loo_sentence,
@@ -84,8 +85,9 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``first``: what comes before any number, and on how little it rests; ``parts``: the
-        question with its verdict, and sentences.
+        ``first``: what comes before any number, and on how little it rests; ``number``: months
+        gained, with their interval, None where not defined; ``parts``: the question with its
+        verdict, and sentences.
     """
     rows, treatment = result.checked.person_time, result.spec.treatment
     read = result.checked.cohort.notes
@@ -97,12 +99,14 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         after = rows.provenance.treated
         rests += f"; {after['events']:.0f} of them under {treatment.name}, in "
         rests += f"{counted(int(after['patients']), 'patient', 'patients')}"
-    parts = []
-    careful = []
+    parts: list[tuple[str, list[str]]] = []
+    careful: list[str] = []
+    number = None
     if treatment is None or not says_something(result):
         parts.append(("What these data say", list(summary_sentences(result))))
     else:
         parts.append((f"Does {treatment.name} help? {verdict(result)}", gain_sentences(result)))
+        number = gain_number(result)
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
             parts.append((f"Does that depend on {result.spec.modifier.name}?", depends))
@@ -116,6 +120,7 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     parts.append(("What to be careful about", careful))
     return {
         "first": [*warnings_, f"{result.spec.name}{label}: {rests}."],
+        "number": number,
         "parts": [{"title": title, "told": told} for title, told in parts],
     }
 

@@ -5,7 +5,13 @@ from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.document import Figure, Section, embedded
-from bayes_ihlrt.report.fit import characteristics_table, fit_tables, prior_table, propensity_tables
+from bayes_ihlrt.report.fit import (
+    characteristics_table,
+    detail_tables,
+    fit_tables,
+    prior_table,
+    propensity_tables,
+)
 from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import ladder_tables, sensitivity_tables
@@ -13,6 +19,7 @@ from bayes_ihlrt.report.table import Column, Table, plain_table, significant, te
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
+_FIRST_FIGURE: Final = "survival"
 _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
 _CHECK_FIGURES: Final = frozenset(
     {
@@ -45,11 +52,48 @@ def summary_section(results: Results) -> Section:
     Section
         What each output says, in sentences.
     """
-    told = [sentence for output in results.outputs for sentence in _SUMMARIES[output.kind](output)]
-    notes = [note for output in results.outputs for note in output.result.get("notes") or ()]
+    # What a fit says comes first, with its number and figure.
+    others = [output for output in results.outputs if answer(results) is not output]
+    told = [sentence for output in others for sentence in _SUMMARIES[output.kind](output)]
+    notes = [note for output in others for note in output.result.get("notes") or ()]
     if results.synthetic and not any(note.startswith("SYNTHETIC") for note in notes):
         notes.insert(0, "SYNTHETIC DATA: no patient is in them. Nothing follows for care.")
     return Section("summary", "Summary", tuple(told), tuple(dict.fromkeys(notes)))
+
+
+def answer(results: Results) -> Output | None:
+    """Return the output that answers whether treatment helps.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    Output or None
+        The fit, where it was written by a version that keeps its answer.
+    """
+    fit = results.of(Kind.FIT)
+    return fit if fit is not None and "summary" in fit.brief else None
+
+
+def first_figure(results: Results) -> Figure | None:
+    """Return the figure that stands beside the answer.
+
+    Parameters
+    ----------
+    results : Results
+        Outputs of commands.
+
+    Returns
+    -------
+    Figure or None
+        Survival by strategy, where there is an answer.
+    """
+    found = answer(results)
+    files = [] if found is None else [file for file in found.figures if file.stem == _FIRST_FIGURE]
+    return next(iter(embedded(files)), None)
 
 
 def result_sections(results: Results) -> tuple[Section, ...]:
@@ -71,6 +115,8 @@ def result_sections(results: Results) -> tuple[Section, ...]:
 def _fit(output: Output) -> list[Section]:
     brief = output.brief
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
+    if "summary" in brief:
+        special |= {_FIRST_FIGURE}
 
     def figures(names: frozenset[str]) -> tuple[Figure, ...]:
         return embedded(file for file in output.figures if file.stem in names)
@@ -85,7 +131,14 @@ def _fit(output: Output) -> list[Section]:
         found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
     found += [
         Section("results", "Results", tables=fit_tables(output), figures=own),
-        Section("priors", "Priors", tables=(prior_table(output),), figures=figures(_PRIOR_FIGURES)),
+        Section("details", "Interaction and parameters", tables=detail_tables(output), folded=True),
+        Section(
+            "priors",
+            "Priors",
+            tables=(prior_table(output),),
+            figures=figures(_PRIOR_FIGURES),
+            folded=True,
+        ),
     ]
     comparability = propensity_tables(output)
     if comparability:
@@ -100,6 +153,7 @@ def _fit(output: Output) -> list[Section]:
             tuple(output.result["diagnostics"]["failures"]),
             tables=(_diagnostics(output),),
             figures=figures(_DIAGNOSTIC_FIGURES),
+            folded=not output.result["diagnostics"]["failures"],
         )
     )
     if output.checks:
@@ -206,6 +260,7 @@ def _specifications(results: Results) -> list[Section]:
                     title,
                     (f"{output.result['name']}: the whole analysis, to be run again.",),
                     verbatim=output.specification,
+                    folded=True,
                 )
             )
     return found
@@ -237,7 +292,8 @@ def _data(results: Results) -> list[Section]:
     ) or ("No patient was left out; no value that the analysis reads is missing.",)
     value = Column("Value", lambda row: significant(row["value"]), "value", numeric=False)
     table = Table("data", "Cohort and person-time", (text("Item", "item"), value), tuple(rows))
-    return [Section("data", "Data", (*_origin(data), *left), tables=(table,))]
+    told = (*_origin(data), *left)
+    return [Section("data", "Data", told, tables=(table,), folded=True)]
 
 
 def _by_state(output: Output) -> list[dict[str, Any]]:
@@ -281,7 +337,7 @@ def _provenance(results: Results) -> Section:
     if cohorts:
         title = "Cohorts whose posterior is the truth of a scenario"
         tables.append(plain_table("design-priors", title, cohorts))
-    return Section("provenance", "Versions and seeds", tables=tuple(tables))
+    return Section("provenance", "Versions and seeds", tables=tuple(tables), folded=True)
 
 
 def _plain(value: object) -> str | None:

@@ -228,6 +228,31 @@ def gain_sentences(result: FitResult) -> list[str]:
     return told
 
 
+def gain_number(result: FitResult) -> dict[str, str] | None:
+    """Return the one number of a result: months gained up to the last horizon.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    dict or None
+        ``value``, ``unit`` and ``interval``; None where months are not defined.
+    """
+    horizon = max(result.spec.estimands.horizons)
+    found = _find(result, "rmst", horizon, None)
+    if found.summary["median"] is None or found.prob_benefit is None:
+        return None
+    low, high = found.summary["q2.5"], found.summary["q97.5"]
+    return {
+        "value": _signed(found.summary["median"]),
+        "unit": f"event-free months gained within {horizon:g}",
+        "interval": f"95 % {_signed(low)} to {_signed(high)}",
+    }
+
+
 def _signed(value: float | None) -> str:
     text = number(value, 1)
     return text if value is None or text.startswith("-") else f"+{text}"

@@ -139,6 +139,23 @@
     apply();
   }
 
+  // What is folded opens where a link leads into it, and on paper.
+  function unfold() {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    const inside = target.querySelector(":scope > details");
+    if (inside) inside.open = true;
+    for (let part = target; part; part = part.parentElement) {
+      if (part.tagName === "DETAILS") part.open = true;
+    }
+    target.scrollIntoView();
+  }
+  window.addEventListener("hashchange", unfold);
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  });
+  unfold();
+
   explorer();
   document.querySelectorAll("[data-interactive]").forEach((block, number) => {
     const table = block.querySelector("table");
