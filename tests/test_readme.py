@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.spec.read import parse_spec
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -65,11 +66,16 @@ TYPED = [step for step in steps() if step.text != ELSEWHERE]
 
 def test_blocks_are_commands_python_or_output():
     assert {language for language, _ in blocks(README.read_text("utf-8"))} == {
-        *("sh", "python", "text")
+        *("sh", "python", "text", "toml")
     }
     shell = [step.text for step in steps() if step.language == "sh"]
-    assert len(shell) >= 14
+    assert len(shell) >= 12
     assert all(WITH_UV.match(line) for line in shell)
+
+
+def test_the_short_specification_is_one():
+    (text,) = (found for language, found in blocks(README.read_text("utf-8")) if language == "toml")
+    assert parse_spec(text).treatment.name == "ihlrt"
 
 
 def test_the_command_that_is_left_out_is_run_by_ci():
@@ -150,21 +156,15 @@ def test_what_was_promised_is_there(clone):
     for folder in (
         "demo",
         "results",
-        "packaged/heart",
-        "packaged/hcc",
         "out/primary",
         "out/ladder",
     ):
         assert whole <= {path.name for path in (clone / folder).iterdir()}, folder
         assert list((clone / folder / "figures").glob("*.png")), folder
     for file in (
-        *(
-            "my_study/specification.toml",
-            "my_study/data_dictionary.md",
-            "my_study/cohort_template.csv",
-        ),
-        *("out/primary/checks.json", "out/sensitivity/result.json", "out/fixed_os/result.json"),
-        *("out/report.html", "exports/tables.docx", "exports/tables.tex", "exports/methods.md"),
+        *("my_study/specification.toml", "demo/report.html", "results/summary.txt"),
+        *("out/primary/checks.json", "out/sensitivity/result.json", "plans/fixed_os/result.json"),
+        *("report.html", "exports/tables.docx", "exports/tables.tex", "exports/methods.md"),
         "exports/references.bib",
     ):
         assert (clone / file).stat().st_size > 0, file

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import files as report_files
+    from bayes_ihlrt.report import html as report_html
     from bayes_ihlrt.report import narrative as report_narrative
+    from bayes_ihlrt.report import outputs as report_outputs
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.spec import catalogue as spec_catalogue
@@ -57,6 +59,8 @@ else:
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.report.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
+    report_html = lazy_module("bayes_ihlrt.report.html")
+    report_outputs = lazy_module("bayes_ihlrt.report.outputs")
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
@@ -113,6 +117,7 @@ def demo(
             quiet=quiet,
             tables=tables,
             as_json=as_json,
+            page=True,
         )
 
 
@@ -125,6 +130,7 @@ def _fit(
     quiet: bool,
     tables: bool,
     as_json: bool,
+    page: bool = False,
 ) -> None:
     if out is not None:
         report_files.check_folder(out, overwrite=overwrite)
@@ -154,8 +160,13 @@ def _fit(
         if out is not None:
             stages.tell("drawing and writing")
             written = report_writing.write_fit(result, out)
+        if out is not None and page:
+            laid_out = report_html.write_report(
+                report_outputs.read_results(out), out / "report.html", overwrite=True
+            )
+            written = (*written, laid_out)
     if not quiet and not as_json:
-        report_terminal.print_written(console(), written, out)
+        report_terminal.print_written(console(), written, out, page=page)
 
 
 @app.command()

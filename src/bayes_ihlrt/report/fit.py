@@ -205,8 +205,8 @@ def _interaction(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Ta
         text("Measure", "measure"),
         Column("Median (95 % interval)", _middle, "median"),
         text("Direction", "direction"),
-        figure(f"P({drawn})", "after", 2),
-        figure("P(prior)", "before", 2),
+        figure(f"P({drawn})", "after", 2, missing=""),
+        figure("P(prior)", "before", 2, missing=""),
     )
     note = f"Not told of RERI: {additive['reason']}." if additive.get("reason") else ""
     title = f"Does the effect depend on {modifier}?"

@@ -106,7 +106,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print()
 
 
-def print_written(console: Console, written: Sequence[Path], out: Path | None) -> None:
+def print_written(
+    console: Console, written: Sequence[Path], out: Path | None, *, page: bool = False
+) -> None:
     """Print where the files of a result are, and what comes next.
 
     Parameters
@@ -117,14 +119,17 @@ def print_written(console: Console, written: Sequence[Path], out: Path | None) -
         Files that were written; none without a folder.
     out : Path or None
         Their folder.
+    page : bool
+        Whether the report is among them.
     """
     if out is None:
         console.print(Text("Nothing was written: name a folder with --out."))
         return
     console.print(Text(f"Written: {len(written)} files in {out}"))
-    console.print(
-        Text(f"Next: `bayes-ihlrt report {out}` lays it out; `show {out}` tells it again")
+    next_ = (
+        f"open {out / 'report.html'}" if page else f"`bayes-ihlrt report {out}` makes a page of it"
     )
+    console.print(Text(f"Next: {next_}; `--tables` prints every number."))
 
 
 def as_text(tell: Callable[[Console], None]) -> str:

@@ -189,7 +189,8 @@ def verdict(result: FitResult) -> str:
     if 1.0 - SETTLED < chance < SETTLED:
         return "These data do not settle it."
     word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
-    return f"{word} (probability {SETTLED:g} or more)."
+    told = chance_words(max(chance, 1.0 - chance))
+    return f"{word} (probability {told}; called so from {SETTLED:g} on)."
 
 
 def gain_sentences(result: FitResult) -> list[str]:
