@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
 from bayes_ihlrt.report.methods import methods_paragraph
@@ -311,3 +313,12 @@ def test_export_replaces_its_own_files_only(everything, tmp_path):
     done = run("export", everything, "--out", out, "--overwrite")
     assert done.exit_code == 1
     assert "no exports: thesis.docx" in done.stderr
+
+
+@pytest.mark.parametrize("name", [*PLOTS, "conduct_1", "decisions_2", "curve_3"])
+def test_every_figure_has_words_for_those_who_do_not_see_it(name, tmp_path):
+    stem = {"trial_curves": "curve"}.get(name, name.removeprefix("trial_"))
+    file = tmp_path / f"{stem}.png"
+    file.write_bytes(b"")
+    (figure,) = embedded([file])
+    assert not figure.alt.startswith("Figure:")

@@ -1,6 +1,7 @@
 """A report as plain data: sections with sentences, tables and figures; nothing is laid out here."""
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,31 @@ _ALT: Final = {
     "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "
     "results under other priors.",
     "tipping_points": "The effect as the prior moves, and where the decision changes.",
+    "subgroups": "Effect of treatment in each subgroup with its 95 % interval, beside the effect in "
+    "everybody.",
+    "effect_by_period": "Hazard ratio of treatment by time since it started, with 95 % intervals. "
+    "Level where it does not change.",
+    "hazard_check": "Events observed over events expected, over follow-up. One where the shape of "
+    "the hazard is right.",
+    "hazard_families": "Effect of treatment, and how well patients are predicted, under other "
+    "baseline hazards.",
+    "influence": "Pareto k of every patient, called by number: above 0.7 one patient carries much "
+    "of the result.",
+    "residuals": "Martingale residuals over every covariate with a smooth curve. Level where the "
+    "covariate's form is right.",
+    "risk_calibration": "Events of patients left out against events predicted, by predicted "
+    "risk. On the diagonal where predictions are right.",
+    "confounding_contour": "Probability of benefit if an unmeasured confounder had this hazard "
+    "ratio and this share among the untreated.",
+    "specification_curve": "The effect under every other hazard, set of covariates, design and "
+    "population, in order.",
+    "curve": "Share of trials that succeed as one thing changes, with Monte Carlo intervals.",
+    "stopping": "When trials stop, and for which reason.",
+    "convergence": "Operating characteristics as trials are added: settled where the lines are "
+    "level.",
+    "conduct": "Patients and events over calendar time.",
+    "decisions": "Posterior probabilities at each look, with the limits of the rules.",
+    "replay": "One simulated trial: its data and decisions at each look.",
     "success": "Probability of success by design and scenario, with Monte Carlo intervals. The "
     "numbers are in the table of operating characteristics.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
@@ -112,12 +138,18 @@ def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             name=file.stem,
-            alt=_ALT.get(file.stem, f"Figure: {file.stem.replace('_', ' ')}."),
+            alt=_alternative(file.stem),
             source="data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii"),
             wide=file.stem in _WIDE,
         )
         for file in files
     )
+
+
+def _alternative(name: str) -> str:
+    """What a figure shows; of several of a kind the number is left out."""
+    known = _ALT.get(name) or _ALT.get(re.sub(r"_\d+$", "", name))
+    return known or f"Figure: {name.replace('_', ' ')}."
 
 
 def anchors(sections: Iterable[Section]) -> frozenset[str]:

@@ -159,10 +159,9 @@ def report_content(results: Results) -> dict[str, Any]:
 
 
 def _body(results: Results) -> tuple[Section, ...]:
-    """The sections; no summary where the answer says all of it."""
-    summary = summary_section(results)
-    said = summary.sentences or summary.warnings or answer(results) is None
-    return (*([summary] if said else []), *result_sections(results))
+    """The sections; no summary beside an answer: each section has its own sentences."""
+    summary = [summary_section(results)] if answer(results) is None else []
+    return (*summary, *result_sections(results))
 
 
 def known_anchors(results: Results) -> frozenset[str]:

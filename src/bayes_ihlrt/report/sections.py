@@ -27,6 +27,8 @@ _CHECK_FIGURES: Final = frozenset(
         *("influence", "residuals", "risk_calibration", "effect_by_period"),
     }
 )
+_ANSWERS: Final = frozenset({"grid", "structure"})
+_SENSITIVITY_FIGURES: Final = frozenset({"tipping_points", "confounding_contour"})
 _DIAGNOSTICS: Final = {
     "engine": "Engine",
     "r_hat": "Largest R-hat",
@@ -52,10 +54,8 @@ def summary_section(results: Results) -> Section:
     Section
         What each output says, in sentences.
     """
-    # What a fit says comes first, with its number and figure.
-    others = [output for output in results.outputs if answer(results) is not output]
-    told = [sentence for output in others for sentence in _SUMMARIES[output.kind](output)]
-    notes = [note for output in others for note in output.result.get("notes") or ()]
+    told = [sentence for output in results.outputs for sentence in _SUMMARIES[output.kind](output)]
+    notes = [note for output in results.outputs for note in output.result.get("notes") or ()]
     if results.synthetic and not any(note.startswith("SYNTHETIC") for note in notes):
         notes.insert(0, "SYNTHETIC DATA: no patient is in them. Nothing follows for care.")
     return Section("summary", "Summary", tuple(told), tuple(dict.fromkeys(notes)))
@@ -172,7 +172,9 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
     columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
     verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
-    return Section("checks", title, (told,), tables=(verdicts,), figures=figures)
+    return Section(
+        "checks", title, (told,), tables=(verdicts,), figures=figures, folded=not flagged
+    )
 
 
 def _diagnostics(output: Output) -> Table:
@@ -189,18 +191,29 @@ def _ladder(output: Output) -> list[Section]:
     told = tuple(output.brief["sentences"])
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
-    return [Section("ladder", title, told, tables=ladder_tables(output), figures=figures)]
+    notes = tuple(output.result.get("notes") or ())
+    return [Section("ladder", title, told, notes, tables=ladder_tables(output), figures=figures)]
 
 
 def _sensitivity(output: Output) -> list[Section]:
+    tables, figures = sensitivity_tables(output), output.figures
+    first = [table for table in tables if table.name in _ANSWERS]
+    shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
     return [
         Section(
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=sensitivity_tables(output),
-            figures=embedded(output.figures),
-        )
+            tables=tuple(first),
+            figures=embedded(shown),
+        ),
+        Section(
+            "sensitivity-details",
+            "Sensitivity in detail",
+            tables=tuple(table for table in tables if table not in first),
+            figures=embedded(file for file in figures if file not in shown),
+            folded=True,
+        ),
     ]
 
 

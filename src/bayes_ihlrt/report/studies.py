@@ -1,7 +1,7 @@
 """Tables of the ladder, of sensitivity and of trial designs; a study on a page and in a folder."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from bayes_ihlrt.report.table import (
     count,
     estimate,
     facts_table,
+    figure,
     plain_table,
     significant,
     text,
@@ -98,6 +99,9 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     return tuple(tables)
 
 
+_ANSWERED: Final = frozenset({"grid", "structure"})
+
+
 def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     """Return the tables of a sensitivity analysis.
 
@@ -114,10 +118,16 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     """
     result = output.result
     confounding = result.get("confounding") or {}
-    parts = [(name, title, result.get(name)) for name, title in _SENSITIVITY.items()]
+    reference = None if output.spec.modifier is None else output.spec.modifier.reference
+    tables = []
+    for name, key, head in (("grid", "prior", "Prior"), ("structure", "analysis", "Analysis")):
+        if result.get(name):
+            tables.append(_answers(name, key, head, result[name], reference))
+    listed = {name: title for name, title in _SENSITIVITY.items() if name not in _ANSWERED}
+    parts = [(name, title, result.get(name)) for name, title in listed.items()]
     for name, title in _BIAS.items():
         parts.append((f"confounding-{name}", title, confounding.get(name)))
-    tables = [
+    tables += [
         plain_table(
             name.replace("_", "-"), title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
         )
@@ -131,6 +141,65 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
         if result.get(name):
             tables.append(facts_table(f"sensitivity-{name}", title, result[name]))
     return tuple(tables)
+
+
+def _answers(
+    name: str, key: str, head: str, rows: Sequence[Mapping[str, Any]], reference: float | None
+) -> Table:
+    """The main two quantities of every alternative; all of them are in the CSV file."""
+    title = _SENSITIVITY[name]
+    every = plain_table(name, title, rows, first=_FIRST, hidden=_NO_ROOM)
+    # Priors are changed one at a time here: what several do together is read in the file.
+    single = [row for row in rows if len(row.get("priors") or ()) <= 1]
+    records = []
+    for label in dict.fromkeys(row[key] for row in single):
+        here = [row for row in single if row[key] == label]
+        ratio = next((row for row in here if _of_ratio(row, reference)), None)
+        months = next((row for row in here if _quantity(row).startswith("rmst_difference")), None)
+        reason = next((row["reason"] for row in here if row.get("reason")), None)
+        records.append(
+            {
+                "label": label,
+                "ratio": _middle(ratio, math.exp, 2),
+                "lower": None if ratio is None else ratio["probability"],
+                "months": _middle(months, float, 1),
+                "more": None if months is None else months["probability"],
+                "answer": reason or (None if ratio is None else ratio["decision"]),
+            }
+        )
+    said = next((row for row in rows if _quantity(row).startswith("rmst_difference")), None)
+    gain = "gain" if said is None else said["statement"]
+    place = "" if reference is None else f" at {reference:g}"
+    columns = (
+        text(head, "label"),
+        text(f"Hazard ratio{place} (95 % interval)", "ratio"),
+        figure("P(below 1)", "lower", 2, missing=""),
+        text("Months gained (95 % interval)", "months"),
+        figure(f"P({gain})", "more", 2, missing=""),
+        text("Hazard ratio below 1?", "answer"),
+    )
+    note = f"{len(rows)} rows, with every quantity and combination, are in the CSV of `export`."
+    return Table(name, title, columns, tuple(records), note, tidy=every.observations)
+
+
+def _quantity(row: Mapping[str, Any]) -> str:
+    return str(row.get("quantity") or row["estimand"])
+
+
+def _of_ratio(row: Mapping[str, Any], reference: float | None) -> bool:
+    if not _quantity(row).startswith("log_hazard_ratio"):
+        return False
+    stated = row.get("at")
+    return stated is None or reference is None or stated == reference
+
+
+def _middle(
+    row: Mapping[str, Any] | None, scale: Callable[[float], float], digits: int
+) -> str | None:
+    if row is None or row.get("median") is None:
+        return None
+    middle, low, high = (f"{scale(row[part]):.{digits}f}" for part in ("median", "q2.5", "q97.5"))
+    return f"{middle} ({low} to {high})"
 
 
 def plan_tables(output: Output) -> tuple[Table, ...]:

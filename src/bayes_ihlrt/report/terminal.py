@@ -38,7 +38,7 @@ _SHOWN: Final = {
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
-_TEXT_WIDTH: Final = 100
+_TEXT_WIDTH: Final = 110
 _UNDEFINED: Final = "not defined"
 _NOT_MCMC: Final = "-"
 
@@ -143,7 +143,7 @@ def as_text(tell: Callable[[Console], None]) -> str:
     Returns
     -------
     str
-        Lines of at most 100 characters.
+        Lines of at most 110 characters.
 
     Examples
     --------
