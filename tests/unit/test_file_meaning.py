@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
@@ -37,6 +39,10 @@ FORMATS = {
     "compact": lambda d: f"{d:%Y%m%d}",
 }
 DAYS = st.dates(date(1950, 1, 1), date(2060, 12, 31))
+
+
+def longer(**extra):
+    return {"id": list("abcdef"), "t": [1.0, 2, 3, 4, 5, 6], "d": [1, 0, 1, 0, 1, 0]} | extra
 
 
 def plain(**extra):
@@ -141,7 +147,8 @@ def test_day_numbers_of_a_spreadsheet_are_not_times():
 def test_parts_of_dates_are_not_times(numbers):
     frame = columns(zero=["15.02.2021"] * 3, t=numbers)
     (fault,) = faults_of(frame, plain(origin="zero"))
-    assert "look like parts of dates or day numbers" in fault
+    assert "are plain numbers" in fault
+    assert "times are dates by [data] origin" in fault
     if max(numbers) < 4e4:
         assert Cohort.from_frame(frame, plain(origin="zero", units={"t": "days"})).n_rows == 3
 
@@ -286,9 +293,9 @@ def test_not_known_is_not_never():
     ("rule", "value"), [("half", 1.0), ("limit", 2.0), ("limit/sqrt2", 2**0.5)]
 )
 def test_limits_of_detection(rule, value):
-    frame = columns(afp=["<2.0", "5", ">1000"])
+    frame = longer(afp=["<2.0", "5", ">1000", "7", "9.5", "30"])
     cohort = Cohort.from_frame(frame, plain(below_limit=rule), covariates=["afp"])
-    assert cohort.columns["afp"].tolist() == [pytest.approx(value), 5.0, 1000.0]
+    assert cohort.columns["afp"].tolist() == [pytest.approx(value), 5.0, 1000.0, 7.0, 9.5, 30.0]
     assert any("'<2.0'" in fault for fault in faults_of(frame, plain(), covariates=["afp"]))
 
 
@@ -351,9 +358,9 @@ def test_albi_from_parts_in_any_unit():
 def test_faults_of_rules_are_told_together():
     data = plain(
         derived={"albi": {"albumin": "Alb"}, "score": {"x": "y"}, "high": "AFP > 3", "d2": "t > 1"},
-        aliases={"nlr": "NLR", "t": "d"},
+        aliases={"nlr": "NLR", "z": "d", "t2": "d2"},
     )
-    names = ["albi", "score", "high", "d2", "nlr"]
+    names = ["albi", "score", "high", "d2", "nlr", "z"]
     told = faults_of(columns(d2=[1, 2, 3], NLX=[1, 2, 3]), data, covariates=names)
     for part in (
         "[data] derived, albi: it is computed from bilirubin, albumin; found albumin",
@@ -361,7 +368,7 @@ def test_faults_of_rules_are_told_together():
         "column AFP: needed as a part of high, and there is no such column",
         "column d2: it is computed by `derived`, and the file has a column of this name",
         "column NLR: needed as a covariate, and there is no such column. Did you mean 'NLX'?",
-        "column t: `aliases` gives this name to 'd', and the file has such a column",
+        "covariate z: it is made of 'd', which is `event`. Leave it out",
     ):
         assert sum(part in fault for fault in told) == 1, (part, told)
 
@@ -451,3 +458,165 @@ def test_a_hospital_file_needs_no_pandas():
     ):  # fmt: skip
         expected = [row[name] for row in known]
         np.testing.assert_allclose(cohort.columns[column], expected, rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "cells", [["01.2022", "no", "07.2022"], ["01.22", "07.22", "no"], ["07.2022|08.2022", "", ""]]
+)
+def test_months_and_years_are_no_times_whatever_stands_beside_them(cells):
+    frame = columns(zero=["01.01.2021"] * 3, t=["15.03.2023"] * 3, start=cells)
+    treatment = TreatmentSpec(name="x", start="start")
+    told = faults_of(frame, plain(origin="zero", never=["no"]), treatment)
+    assert any("times are dates by [data] origin" in fault for fault in told)
+
+
+def test_a_time_zone_moves_no_date(tmp_path):
+    file = tmp_path / "zones.csv"
+    file.write_text(
+        "id,o,e,d\n1,2021-03-04T00:00:00+01:00,2021-04-04,1\n2,2021-03-04T20:30:00-05:00,2021-04-04,0\n"
+    )
+    data = DataSpec(patient="id", time="e", event="d", origin="o", time_unit="days")
+    cohort = load_cohort(file, data)
+    np.testing.assert_allclose(cohort.columns["stop"] * MONTH, [31.0, 31.0])
+
+
+@pytest.mark.parametrize("role", ["patient", "time", "event", "entry", "centre", "origin"])
+@pytest.mark.parametrize("rules", [{"aliases": {"ev": "CNSR"}}, {"derived": {"ev": "CNSR == 1"}}])
+def test_no_short_name_stands_for_a_role(role, rules):
+    with pytest.raises(ValidationError, match=f"`{role}` names 'ev', which `aliases` or `derived`"):
+        plain(**{role: "ev"}, **rules)
+
+
+@pytest.mark.parametrize(
+    ("rules", "role"),
+    [
+        ({"aliases": {"z": "id"}}, "`patient`"),
+        ({"aliases": {"z": "t"}}, "`time`"),
+        ({"derived": {"z": "t >= 12"}}, "`time`"),
+        ({"aliases": {"z": "start"}}, "the start of treatment"),
+    ],
+)
+def test_no_short_name_makes_a_covariate_of_the_outcome(rules, role):
+    treatment = TreatmentSpec(name="x", start="start")
+    frame = columns(start=[1.0, None, 2.0])
+    told = faults_of(frame, plain(**rules), treatment, covariates=["z"])
+    assert any(fault.startswith("covariate z: it is made of") and role in fault for fault in told)
+
+
+def test_the_date_of_time_zero_is_no_covariate():
+    frame = columns(zero=["15.02.2021"] * 3, t=["15.03.2021"] * 3)
+    told = faults_of(frame, plain(origin="zero"), covariates=["zero"])
+    assert any(fault.startswith("covariate zero:") for fault in told)
+    birth = columns(born=["28.10.1950", "03.02.1961", "15.07.1948"])
+    assert any("calendar date" in f for f in faults_of(birth, plain(), covariates=["born"]))
+
+
+@pytest.mark.parametrize("key", ["patient", "time", "event", "origin", "start"])
+def test_what_is_open_is_refused(key):
+    with pytest.raises(ValidationError, match="still open"):
+        TreatmentSpec(name="x", start="?") if key == "start" else plain(**{key: "?"})
+    with pytest.raises(ValidationError, match="still open: the value of the event"):
+        plain(event={"column": "d", "value": "?"})
+
+
+def test_two_orders_in_one_file_are_refused():
+    frame = columns(zero=["25/03/2021"] * 3, t=["05/06/2021", "02/14/2022", "07/08/2021"])
+    told = faults_of(frame, plain(origin="zero"))
+    assert any("'25/03/2021' (zero)" in fault and "'02/14/2022' (t)" in fault for fault in told)
+    points = columns(zero=["04.03.2021"] * 3, t=["12/27/2021", "05/06/2021", "07/08/2021"])
+    cohort = Cohort.from_frame(points, plain(origin="zero"))
+    assert cohort.columns["stop"][1] * MONTH == pytest.approx(62.0)
+
+
+def test_visits_are_read_in_the_order_of_the_data_file():
+    frame = columns(zero=["25/03/2021"] * 3, t=["25/12/2021"] * 3)
+    visits = {"id": ["a", "b", "c"], "day": ["05/04/2021", "06/04/2021", "04/27/2021"]}
+    visits["nlr"] = [2.0, 3.0, 4.0]
+    spec = VisitsSpec(file="v.csv", time="day", covariates=["nlr"])
+    options = {"covariates": ["nlr"], "visits": spec, "visit_rows": visits}
+    (fault,) = faults_of(frame, plain(origin="zero"), **options)
+    assert "They are dates as month-day-year only" in fault
+    visits["day"][2] = "27/04/2021"
+    cohort = Cohort.from_frame(frame, plain(origin="zero"), **options)
+    np.testing.assert_allclose(cohort.visits.columns["time"] * MONTH, [11.0, 12.0, 33.0])
+
+
+@pytest.mark.parametrize("sign", ["==", "!="])
+def test_whether_a_value_below_a_limit_is_some_number_cannot_be_known(sign):
+    frame = longer(afp=["<2.0", "5", "7", "8", "9.5", "30"])
+    data = plain(derived={"x": f"afp {sign} 1.5"})
+    assert any("on either side of 1.5" in f for f in faults_of(frame, data, covariates=["x"]))
+
+
+def test_a_unit_that_the_name_contradicts_is_refused():
+    frame = columns(**{"Bilirubin (umol/L)": [10.0, 12.0, 9.0], "alb": [40.0, 38.0, 41.0]})
+    rule = {"albi": {"albumin": "alb", "bilirubin": "Bilirubin (umol/L)"}}
+    data = plain(derived=rule, units={"alb": "g/L", "Bilirubin (umol/L)": "mg/dL"})
+    told = faults_of(frame, data, covariates=["albi"])
+    assert any("its name says umol/L, and `units` says mg/dL" in fault for fault in told)
+
+
+@pytest.mark.parametrize(
+    "levels", [["<65", ">=65"], ["0", "1", ">=2"], ["<3", "3-5", ">5"], ["<65", "65-75", ">75"]]
+)
+@pytest.mark.parametrize("rule", [None, "half"])
+def test_categories_with_limits_stay_categories(levels, rule):
+    frame = longer(age=[levels[i % len(levels)] for i in range(6)])
+    cohort = Cohort.from_frame(frame, plain(below_limit=rule), covariates=["age"])
+    assert set(cohort.columns["age"].tolist()) == set(levels)
+    level = levels[-1]
+    made = plain(derived={"old": f"age == '{level}'"})
+    found = Cohort.from_frame(frame, made, covariates=["old"]).columns["old"]
+    assert found.tolist() == [float(cell == level) for cell in frame["age"]]
+
+
+def test_values_that_may_be_identifiers_are_not_listed():
+    frame = {"id": [f"secret-{i}" for i in range(20)], "t": range(1, 21), "d": [0, 1] * 10}
+    told = faults_of(frame | {"c": frame["id"]}, plain(derived={"z": "c == x"}), covariates=["z"])
+    assert any("20 different values" in fault for fault in told)
+    assert "secret" not in " ".join(told)
+
+
+def test_a_grade_is_a_category():
+    frame = columns(alb=[40.0, 30.0, 35.0], bili=[10.0, 60.0, 20.0])
+    data = plain(
+        derived={"albi_grade": {"albumin": "alb", "bilirubin": "bili"}},
+        units={"alb": "g/L", "bili": "umol/L"},
+    )
+    found = Cohort.from_frame(frame, data, covariates=["albi_grade"]).columns["albi_grade"]
+    assert found.dtype == object
+
+
+def test_words_of_a_score_are_told_by_column_and_patient():
+    parts = {"bilirubin": "b", "albumin": "a", "inr": "i", "ascites": "asc", "encephalopathy": "e"}
+    frame = columns(
+        b=[10.0, 12, 9], a=[40.0, 38, 41], i=[1.0, 1.1, 1.2],
+        asc=["none", "moderate", "none"], e=["none"] * 3,
+    )  # fmt: skip
+    data = plain(derived={"child_pugh": parts}, units={"a": "g/L", "b": "umol/L"})
+    told = faults_of(frame, data, covariates=["child_pugh"])
+    expected = "column asc: 1 of 3 values is no word of ascites: 'moderate' (patient b)"
+    assert any(expected in fault for fault in told)
+
+
+@pytest.mark.parametrize("key", ["aliases", "units", "missing"])
+def test_rules_that_name_no_column_are_refused(key):
+    value = {"aliases": {"z": "crpp"}, "units": {"crpp": "days"}, "missing": {"crpp": ["9"]}}[key]
+    told = faults_of(columns(crp=[1, 2, 3]), plain(**{key: value}))
+    assert any(f"[data] {key}, crpp: it names no column" in fault for fault in told)
+
+
+def test_codes_that_occur_nowhere_are_told():
+    frame = columns(crp=["n.d.", "high", "low"])
+    cohort = Cohort.from_frame(frame, plain(missing=["N.D."]), covariates=["crp"])
+    assert any("no cell that is read is one of the stated codes 'N.D.'" in n for n in cohort.notes)
+
+
+@pytest.mark.parametrize("cell", ["1281|" + "1|" * 11 + "n.d.", "1" * 60_000 + "x"])
+def test_no_cell_takes_long(cell, tmp_path):
+    file = tmp_path / "f.csv"
+    file.write_text(f"id;t;d;crp\n1;2,5;1;{cell}\n2;3,5;0;4,5\n3;4,5;1;5,5\n")
+    began = time.monotonic()
+    with pytest.raises(DataError):
+        load_cohort(file, plain(), covariates=["crp"])
+    assert time.monotonic() - began < 5.0

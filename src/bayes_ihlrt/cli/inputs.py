@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ def named_data(spec: str, data: str | None) -> str | Path:
     """
     if data is not None:
         return data
-    table = spec_read.read_file(spec)[1].tables.get("data")
+    name, found = spec_read.read_file(spec)
+    table = found.tables.get("data")
+    if found.faults and table is None:
+        raise SpecificationError(name, found.faults)
     if table is None or table.file is None:
         message = "Name the data: --data FILE, or `file = ...` in the [data] of the specification."
         raise typer.BadParameter(message, param_hint="'--data'")

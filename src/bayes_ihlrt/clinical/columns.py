@@ -111,6 +111,27 @@ def score_inputs(score: str) -> tuple[str, ...]:
     return next((each.inputs for each in _SCORES if score in each.outputs), ())
 
 
+def score_words(part: str) -> tuple[str, ...]:
+    """Return the words that an input of a score may be; none for one that is measured.
+
+    Parameters
+    ----------
+    part : str
+        An input of `score_inputs`.
+
+    Returns
+    -------
+    tuple of str
+        Of ascites and encephalopathy.
+
+    Examples
+    --------
+    >>> score_words("ascites")[0]
+    'none'
+    """
+    return tuple(_WORDS.get(part, ()))
+
+
 def scores_known() -> tuple[str, ...]:
     """Return the scores that can be computed from columns.
 

@@ -60,6 +60,13 @@ class _Parsed:
     short: NDArray[np.bool_]
 
     @property
+    def dotted(self) -> bool:
+        """Whether all dates in numbers are written with points."""
+        written = np.isfinite(self.day_first) | np.isfinite(self.month_first)
+        written &= ~(self.day_first == self.month_first)
+        return bool(written.any() and self.dots[written].all())
+
+    @property
     def ambiguous(self) -> NDArray[np.bool_]:
         both: NDArray[np.bool_] = np.isfinite(self.day_first) & np.isfinite(self.month_first)
         differ: NDArray[np.bool_] = self.day_first != self.month_first
@@ -103,38 +110,27 @@ def looks_like_dates(found: Cells) -> bool:
     return bool(2 * dated.sum() > (~found.missing).sum())
 
 
-def partial_dates(found: Cells) -> bool:
-    """Return whether a column of numbers is one of months and years, of years, or of day numbers.
+def proven_order(columns: Mapping[str, Cells]) -> DateOrder | None:
+    """Return the order of day and month that dates without points prove.
 
     Parameters
     ----------
-    found : Cells
-        The column.
+    columns : mapping of str to Cells
+        Columns of dates.
 
     Returns
     -------
-    bool
-        True where every number is ``mm.yyyy``, a year from 1900 on, or the day number by which a
-        spreadsheet stores a date.
+    DateOrder or None
+        None where they prove none, or both.
 
     Examples
     --------
     >>> from bayes_ihlrt.files.cells import read_cells
-    >>> partial_dates(read_cells([10.2022, 3.2021])), partial_dates(read_cells([10.2, 3.5]))
-    (True, False)
+    >>> proven_order({"start": read_cells(["25/03/2021"])}).value
+    'day-month-year'
     """
-    numbers = found.numbers[np.isfinite(found.numbers)]
-    if found.kind is not CellKind.NUMBER or not len(numbers):
-        return False
-    year = np.round((numbers - np.floor(numbers)) * 1e4)
-    month = (numbers >= 1.0) & (numbers < 13.0) & (np.abs(numbers * 1e4 % 1.0 - 0.5) > 0.499)
-    low, high = _SERIAL
-    kinds = (
-        month & (year >= _FIRST_YEAR) & (year <= _LAST_YEAR),
-        (numbers >= _FIRST_YEAR) & (numbers <= _LAST_YEAR) & (numbers == np.round(numbers)),
-        (numbers > low) & (numbers < high) & (numbers == np.round(numbers)),
-    )
-    return any(bool(kind.all()) for kind in kinds)
+    found = _proofs({n: _parsed(c) for n, c in columns.items()}, columns)[False]
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def read_dates(
@@ -235,44 +231,52 @@ def _ordinal(year: str, month: str, day: str) -> float:
         return np.nan
 
 
+type _Proof = dict[DateOrder, tuple[str, str]]
+"""By order: a column, and a cell of it that allows no other."""
+
+
 def _orders(
     parsed: Mapping[str, _Parsed], columns: Mapping[str, Cells], stated: DateOrder | None
 ) -> tuple[dict[str, DateOrder], list[Fault], list[str]]:
     """Order of each column, those that cannot be known, and how it was recognised."""
     if stated is not None:
         return dict.fromkeys(parsed, stated), [], []
-    proof = {
-        name: {order: cell for order in DateOrder if (cell := _proof(each, columns[name], order))}
-        for name, each in parsed.items()
-    }
-    everywhere = {order for each in proof.values() for order in each}
+    proofs = _proofs(parsed, columns)
     orders, faults, notes = {}, [], []
     for name, each in parsed.items():
-        known = set(proof[name]) or everywhere
-        if len(known) == 1:
-            orders[name] = next(iter(known))
-        elif len(known) > 1 and len(proof[name]) > 1:
-            orders[name] = DateOrder.DAY_FIRST
-            found = " and ".join(f"'{cell}'" for cell in proof[name].values())
-            problem = f"day and month are in no single order: {found}"
-            faults.append(Fault(f"column {name}", problem, "Write all dates as yyyy-mm-dd"))
-        else:
-            orders[name] = DateOrder.DAY_FIRST
-            unsure = np.flatnonzero(each.ambiguous)
-            if len(unsure) and (len(everywhere) > 1 or not each.dots[unsure].all()):
-                faults.append(_two_readings(name, columns[name], each, unsure))
-    if len(everywhere) == 1 and any(each.ambiguous.any() for each in parsed.values()):
-        (order,) = everywhere
-        name, cell = next((n, found[order]) for n, found in proof.items() if order in found)
-        notes.append(f"dates are read as {order}: {cell} ({name}) allows no other order")
-    elif not everywhere and not faults and any(each.ambiguous.any() for each in parsed.values()):
-        notes.append("dates with points are read as day.month.year")
+        proof, unsure = proofs[each.dotted], np.flatnonzero(each.ambiguous)
+        orders[name] = next(iter(proof), DateOrder.DAY_FIRST)
+        if len(proof) > 1 and (len(unsure) or any(name == column for column, _ in proof.values())):
+            faults.append(_both_orders(name, proof))
+        elif not proof and not each.dotted and len(unsure):
+            faults.append(_two_readings(name, columns[name], each, unsure))
+    for dots, proof in proofs.items():
+        doubtful = any(each.ambiguous.any() for each in parsed.values() if each.dotted is dots)
+        if len(proof) == 1 and doubtful:
+            ((order, (name, cell)),) = proof.items()
+            notes.append(f"dates are read as {order}: {cell} ({name}) allows no other order")
+        elif not proof and dots and doubtful:
+            notes.append("dates with points are read as day.month.year")
     return orders, faults, notes
 
 
-def _proof(parsed: _Parsed, found: Cells, order: DateOrder) -> str | None:
-    rows = np.flatnonzero(parsed.allows(order))
-    return str(found.text[rows[0]]) if len(rows) else None
+def _proofs(parsed: Mapping[str, _Parsed], columns: Mapping[str, Cells]) -> dict[bool, _Proof]:
+    """What proves an order among dates without points, and among those with."""
+    found: dict[bool, _Proof] = {False: {}, True: {}}
+    for name, each in parsed.items():
+        for order in DateOrder:
+            rows = np.flatnonzero(each.allows(order))
+            if len(rows):
+                cell = str(columns[name].text[rows[0]])
+                found[each.dotted].setdefault(order, (name, cell))
+    return found
+
+
+def _both_orders(name: str, proof: _Proof) -> Fault:
+    found = " and ".join(f"'{cell}' ({column})" for column, cell in proof.values())
+    problem = f"day and month are in no single order in this file: {found}"
+    remedy = "Write all dates as yyyy-mm-dd, or correct those in the other order"
+    return Fault(f"column {name}", problem, remedy)
 
 
 def _two_readings(name: str, found: Cells, parsed: _Parsed, unsure: NDArray[np.intp]) -> Fault:

@@ -8,13 +8,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.clinical.columns import compute_score, score_inputs, scores_known
+from bayes_ihlrt.clinical.columns import compute_score, score_inputs, score_words, scores_known
 from bayes_ihlrt.clinical.units import Quantity, Unit, units_of
-from bayes_ihlrt.cohort.given import BELOW_LIMIT, Given, limit_of, within_limits
+from bayes_ihlrt.cohort.given import (
+    BELOW_LIMIT,
+    Given,
+    few,
+    limit_of,
+    values_found,
+    within_limits,
+)
 from bayes_ihlrt.cohort.rules import implausible_values
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_labels
-from bayes_ihlrt.files.messages import LISTED, are, cells, enumerated, share
+from bayes_ihlrt.files.messages import LISTED, are, cells, share
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.data_file import Comparison, parse_comparison
 
@@ -115,9 +122,10 @@ def _compared(given: Given, name: str, found: Cells, rule: Comparison) -> Floats
         known = ~absent(text)
         seen = tuple(dict.fromkeys(text[known].tolist()))
         if rule.value not in seen:
-            listed = enumerated((f"'{value}'" for value in seen), len(seen))
-            problem = f"{name} compares it with '{rule.value}', which no row has; found {listed}"
-            fault = Fault(f"column {source}", problem, nearest(rule.value, seen))
+            problem = f"{name} compares it with '{rule.value}', which no row has; found "
+            problem += values_found(seen)
+            hint = nearest(rule.value, seen) if few(seen) else "Check the column and the value"
+            fault = Fault(f"column {source}", problem, hint)
             given.faults.append(fault)
             return None
         equal = np.array([value == rule.value for value in text.tolist()], dtype=np.float64)
@@ -126,6 +134,8 @@ def _compared(given: Given, name: str, found: Cells, rule: Comparison) -> Floats
     unread = np.isnan(low) & ~found.missing
     low_side, high_side = compare(low, number), compare(high, number)
     undecided = (low_side != high_side) & ~np.isnan(low)
+    if rule.sign in {"==", "!="}:
+        undecided |= (low <= number) & (number <= high) & (low != high)
     wrong = False
     for rows, what, remedy in (
         (unread, "no number", "Write plain numbers, or name the code in [data] missing"),
@@ -185,7 +195,7 @@ def _score(given: Given, name: str, rule: Mapping[str, str]) -> Cells | None:
     )
     given.notes.append(f"{name} is computed from {' and '.join(told)}")
     if made.dtype == object:
-        return Cells(CellKind.TEXT, np.full(len(made), np.nan), made.astype(object))
+        return Cells(CellKind.CATEGORY, np.full(len(made), np.nan), made.astype(object))
     return _number_cells(made.astype(np.float64))
 
 
@@ -196,7 +206,7 @@ def _part(given: Given, name: str, part: str, column: str) -> tuple[Any, str | N
         return None
     found = given.cells(column, raw)
     if part not in list(Quantity):
-        return found.text, None
+        return _words(given, part, column, found), None
     found = within_limits(given, column, found)
     _note_unread(given, column, found)
     what, source = Quantity(part), given.source(column)
@@ -206,6 +216,20 @@ def _part(given: Given, name: str, part: str, column: str) -> tuple[Any, str | N
             found.numbers, given.patient, what, Unit(unit), column=source
         )
     return found.numbers, unit
+
+
+def _words(given: Given, part: str, column: str, found: Cells) -> NDArray[np.object_]:
+    """Words of a score's input, of which it has a closed set."""
+    known = score_words(part)
+    rows = np.array([text is not None and text not in known for text in found.text.tolist()])
+    wrong = np.flatnonzero(rows)
+    if len(wrong):
+        texts = [f"'{found.text[row]}'" for row in wrong[:LISTED]]
+        problem = f"{share(len(wrong), len(found.text), 'value')} {are(len(wrong))} no word of "
+        problem += f"{part}: {cells(iter(texts), given.patient[wrong])}"
+        fault = Fault(f"column {given.source(column)}", problem, f"Allowed: {', '.join(known)}")
+        given.faults.append(fault)
+    return found.text
 
 
 def _note_unread(given: Given, name: str, found: Cells) -> None:
@@ -227,10 +251,16 @@ def _unit(given: Given, quantity: Quantity, column: str) -> str | None:
     if len(allowed) == 1:
         return str(allowed[0])
     declared = given.data.units.get(column, given.data.units.get(source))
-    if declared in list(allowed):
+    written = unit_in_name(source, quantity)
+    if declared in list(allowed) and written in {None, declared}:
         return declared
-    if declared is None and (written := unit_in_name(source, quantity)) is not None:
+    if declared is None and written is not None:
         return written
+    if declared in list(allowed):
+        problem = f"its name says {written}, and `units` says {declared}"
+        remedy = "Correct the unit, or rename the column"
+        given.faults.append(Fault(f"column {source}", problem, remedy))
+        return None
     problem = "its unit is not declared, nor written in brackets in the column's name"
     if declared is not None:
         problem = f"'{declared}' is not a unit of {quantity}"

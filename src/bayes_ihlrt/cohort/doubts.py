@@ -209,7 +209,9 @@ def _inverted(cohort: Cohort, known: FollowUp, data: DataSpec) -> list[str]:
     died[known.row_patient[cohort.columns["event"] == 1.0]] = True
     name, length = data.event_column, known.end - known.entry
     remedy = "1 must stand for the event and 0 for censoring; if it is the opposite, exchange them"
-    if _CENSORING.search(name) and isinstance(data.event, str):
+    yes = {"1", "true", "yes"}
+    codes = {"1"} if isinstance(data.event, str) else {code.lower() for code in data.event.codes}
+    if _CENSORING.search(name) and codes & yes:
         return [
             f"CENSORING? The event's column is called {name}, and it is 1 in {int(died.sum())} of "
             f"{len(died)} patients: {remedy}."

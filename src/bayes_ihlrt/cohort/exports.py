@@ -123,12 +123,13 @@ def _other_unit(table: Table, data: DataSpec) -> list[Fault]:
     if column is None or _TIME not in times:
         return []
     stated = sorted({str(unit) for unit in read_labels(table.columns[column]) if unit is not None})
-    other = [unit for unit in stated if _UNITS.get(unit.lower()) is not data.time_unit]
+    own = data.units.get(data.time or data.stop or "", data.time_unit.value)
+    other = [unit for unit in stated if _UNITS.get(unit.lower()) != own]
     if not other:
         return []
     problem = (
         f"it says that times are in {enumerated(other, len(other))}, and [data] time_unit is "
-        f"'{data.time_unit.value}'"
+        f"'{own}'"
     )
     words = {_UNITS[unit.lower()] for unit in stated if unit.lower() in _UNITS}
     remedy = "Convert the times, and say in `time_unit` what they are in then"

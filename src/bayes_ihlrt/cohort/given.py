@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -88,7 +89,7 @@ class Given:
     recoded: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     limited: Counter[str] = field(default_factory=Counter)
 
-    @property
+    @cached_property
     def patient(self) -> Labels:
         """Patient of each row, shape (rows,)."""
         name = self.source(self.data.patient)
@@ -143,7 +144,7 @@ class Given:
         if not coded.any():
             return found
         values = (
-            [f"{value:g}" for value in found.numbers[coded]]
+            [f"{value:.15g}" for value in found.numbers[coded]]
             if found.kind is CellKind.NUMBER
             else found.text[coded].tolist()
         )
@@ -171,6 +172,13 @@ class Given:
             "stands for what lies below, the limit for what lies above"
             for source, count in self.limited.items()
         ]
+        seen = {code for _, meaning, code in self.recoded}
+        missing = self.data.missing
+        lists = missing.values() if isinstance(missing, Mapping) else (missing,)
+        stated = [*dict.fromkeys(code for codes in lists for code in codes), *self.data.never]
+        unused = [f"'{code}'" for code in dict.fromkeys(stated) if not _among(code, seen)]
+        if unused:
+            notes.append(f"no cell that is read is one of the stated codes {', '.join(unused)}")
         return (*self.notes, *notes)
 
 
@@ -199,8 +207,7 @@ def within_limits(given: Given, name: str, found: Cells) -> Cells:
         for row in np.flatnonzero(found.unreadable).tolist()
         if (limit := limit_of(found.text[row])) is not None
     }
-    readable = int(np.isfinite(found.numbers).sum()) + len(beyond)
-    if not beyond or 2 * readable < int((~found.missing).sum()):
+    if not beyond or not numbers_with_limits(found):
         return found
     numbers, text = found.numbers.copy(), found.text.copy()
     for row, limit in beyond.items():
@@ -208,6 +215,35 @@ def within_limits(given: Given, name: str, found: Cells) -> Cells:
         text[row] = f"{numbers[row]:.17g}"
     given.limited[given.source(name)] += len(beyond)
     return Cells(found.kind, numbers, text)
+
+
+def numbers_with_limits(found: Cells) -> bool:
+    """Return whether a column holds numbers of which some lie beyond a limit, not categories.
+
+    Parameters
+    ----------
+    found : Cells
+        A column of text.
+
+    Returns
+    -------
+    bool
+        Numbers are at least as many as limits and of three values or more, and both are most of
+        the cells: ``<65`` and ``>=65`` are categories, and so are 0, 1 and ``>=2``.
+
+    Examples
+    --------
+    >>> numbers_with_limits(read_cells(["<2.0", "5", "7.5", "9"]))
+    True
+    >>> numbers_with_limits(read_cells(["<65", ">=65", "<65"]))
+    False
+    """
+    if found.kind is not CellKind.TEXT:
+        return False
+    plain = found.numbers[np.isfinite(found.numbers)]
+    limits = sum(limit_of(cell) is not None for cell in found.text[found.unreadable].tolist())
+    most = 2 * (len(plain) + limits) >= int((~found.missing).sum())
+    return bool(limits and most and len(plain) >= limits and len(np.unique(plain)) > 2)
 
 
 def coded_cells(found: Cells, codes: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -236,6 +272,42 @@ def coded_cells(found: Cells, codes: tuple[str, ...]) -> NDArray[np.bool_]:
         return coded
     same: NDArray[np.bool_] = np.array([cell in codes for cell in found.text.tolist()], dtype=bool)
     return same | np.isin(found.numbers, [float(code) for code in codes if is_number(code)])
+
+
+_FEW: Final = 12
+
+
+def few(values: Collection[str]) -> bool:
+    """Return whether values are few enough to be categories, which may be listed."""
+    return len(values) <= _FEW
+
+
+def values_found(values: Collection[str]) -> str:
+    """Return the values of a column in words; their number only where they may be identifiers.
+
+    Parameters
+    ----------
+    values : collection of str
+        Distinct cells.
+
+    Returns
+    -------
+    str
+        At most twelve are listed.
+
+    Examples
+    --------
+    >>> values_found(["f", "m"]), values_found([str(i) for i in range(80)])
+    ("'f', 'm'", '80 different values')
+    """
+    if not few(values):
+        return f"{len(values)} different values"
+    return enumerated((f"'{value}'" for value in values), len(values)) or "nothing"
+
+
+def _among(code: str, seen: set[str]) -> bool:
+    same = {float(each) for each in seen if is_number(each)}
+    return code in seen or (is_number(code) and float(code) in same)
 
 
 def is_number(text: str) -> bool:

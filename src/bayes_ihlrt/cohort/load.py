@@ -18,10 +18,11 @@ from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
 from bayes_ihlrt.cohort.exports import EXPORT_COLUMNS, settle_export
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
 from bayes_ihlrt.cohort.meaning import (
+    misused,
     names_present,
-    origin_days,
     plain_data,
     source_columns,
+    time_zero,
     understood,
 )
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
@@ -142,7 +143,7 @@ def attach_visits(
         raise DataError("[visits]", [Fault("file", problem, remedy)])
     who: dict[str, Any] = {"cohort": columns, "treatment": name, "dropped": dropped}
     who["numbers"] = table.numbers
-    who["origin"] = origin_days(table, data)
+    who["zero"] = time_zero(table, data)
     if isinstance(rows, Path):
         return full, load_visits(rows / str(spec.file), spec, data=data, **who)
     return full, Visits.from_frame(rows, spec, data=data, **who)
@@ -463,6 +464,11 @@ def _needed(
     return asked
 
 
+def _of_this_file(visits: VisitsSpec | None) -> bool:
+    """Whether names in `[data]` are of the data file alone, and not of a table of visits."""
+    return visits is None or visits.time is None
+
+
 def _checked(
     given: Table,
     data: DataSpec,
@@ -473,6 +479,7 @@ def _checked(
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
 ) -> Cohort:
+    wrong = misused(given, data, treatment, covariates) if _of_this_file(visits[0]) else []
     numbers = number_patients(given, data.aliases.get(data.patient, data.patient))
     if identifiers is Identifiers.NOWHERE:
         given, numbers = replace(given, numbers=numbers), {}
@@ -487,7 +494,7 @@ def _checked(
     table, dropped = complete_cases(table, data, covariates=kept)
     plain = plain_data(data)
     columns = validated_columns(
-        table, plain, treatment=treatment, covariates=kept, understood=faults
+        table, plain, treatment=treatment, covariates=kept, understood=[*faults, *wrong]
     )
     full, found = attach_visits(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped

@@ -14,24 +14,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import Quantity
-from bayes_ihlrt.cohort.dates import looks_like_dates, partial_dates, read_dates
+from bayes_ihlrt.cohort.dates import looks_like_dates, proven_order, read_dates
 from bayes_ihlrt.cohort.derived import computed_column, parts_of
-from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
+from bayes_ihlrt.cohort.given import Given, coded_cells, few, values_found, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.several_starts import separate_starts
 from bayes_ihlrt.errors import Fault, nearest
-from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells
+from bayes_ihlrt.files.cells import CellKind, Cells, absent, number_labels, read_cells
 from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
-from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.data_file import DateOrder, EventSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 type Floats = NDArray[np.float64]
 
 _PATIENT, _CENTRE, _TIME, _START, _EVENT = "patient", "centre", "time", "start", "event"
 _NOTHING: Final = np.empty(0, dtype=object)
+
+
+@dataclass(frozen=True)
+class TimeZero:
+    """When the follow-up of each patient begins, by the calendar.
+
+    Parameters
+    ----------
+    days : mapping of str to float
+        Day number, by patient.
+    order : str or None
+        Order of day and month in the data file, where its dates prove one.
+    """
+
+    days: Mapping[str, float]
+    order: str | None
 
 
 def source_columns(
@@ -142,7 +158,7 @@ def understood_visits(
     spec: VisitsSpec,
     *,
     needed: Mapping[str, str],
-    origin: Mapping[str, float] | None,
+    zero: TimeZero | None,
 ) -> tuple[Table, list[Fault]]:
     """Return a table of visits with plain columns; dates count from each patient's time zero.
 
@@ -156,8 +172,8 @@ def understood_visits(
         Meaning of the columns of visits.
     needed : mapping of str to str
         Columns of the analysis, with what each is needed as.
-    origin : mapping of str to float or None
-        Day number of time zero, by patient.
+    zero : TimeZero or None
+        Each patient's time zero; None where times are no dates.
 
     Returns
     -------
@@ -166,17 +182,18 @@ def understood_visits(
     faults : list of Fault
         What could not be understood.
     """
-    zero = None
+    days = None
     source = data.aliases.get(data.patient, data.patient)
-    if origin is not None and source in table.columns:
+    if zero is not None and source in table.columns:
         labels = patient_labels(table, source).tolist()
-        zero = np.array([origin.get(label, np.nan) for label in labels])
+        days = np.array([zero.days.get(label, np.nan) for label in labels])
     kinds = {data.patient: _PATIENT} | ({} if spec.time is None else {spec.time: _TIME})
-    return _Meaning(Given(table, data), kinds, zero).table(needed)
+    given = Given(replace(table, date_order=None if zero is None else zero.order), data)
+    return _Meaning(given, kinds, days).table(needed)
 
 
-def origin_days(table: Table, data: DataSpec) -> dict[str, float] | None:
-    """Return the day number of each patient's time zero; None where times are no dates.
+def time_zero(table: Table, data: DataSpec) -> TimeZero | None:
+    """Return each patient's time zero.
 
     Parameters
     ----------
@@ -187,13 +204,63 @@ def origin_days(table: Table, data: DataSpec) -> dict[str, float] | None:
 
     Returns
     -------
-    dict of str to float or None
-        By patient.
+    TimeZero or None
+        None where times are no dates.
     """
     if data.origin is None or data.origin not in table.columns:
         return None
     days = read_cells(table.columns[data.origin]).numbers.tolist()
-    return dict(zip(patient_labels(table, data.patient).tolist(), days, strict=True))
+    known = dict(zip(patient_labels(table, data.patient).tolist(), days, strict=True))
+    return TimeZero(known, table.date_order)
+
+
+def misused(
+    table: Table, data: DataSpec, treatment: TreatmentSpec | None, covariates: Sequence[str]
+) -> list[Fault]:
+    """Return the faults of covariates that are the outcome, and of rules that name no column.
+
+    Parameters
+    ----------
+    table : Table
+        Columns as they were given.
+    data : DataSpec
+        Short names, rules and units.
+    treatment : TreatmentSpec or None
+        The treatment.
+    covariates : sequence of str
+        Columns of the formula.
+
+    Returns
+    -------
+    list of Fault
+        A short name does not make a covariate of a patient's identifier or of a time.
+    """
+    roles = {column: f"`{role}`" for role, column in data.roles.items() if role != "centre"}
+    roles |= {} if data.origin is None else {data.origin: "`origin`"}
+    if treatment is not None:
+        roles |= dict.fromkeys(treatment.starts, "the start of treatment")
+    faults = []
+    for name in covariates:
+        parts = parts_of(data, name)
+        made = name in data.aliases or parts is not None or name == data.origin
+        for part in parts or (name,):
+            source = data.aliases.get(part, part)
+            if made and source in roles:
+                problem = f"it is made of '{source}', which is {roles[source]}"
+                remedy = "Leave it out: what defines the outcome predicts it by construction"
+                faults.append(Fault(f"covariate {name}", problem, remedy))
+    named = {
+        "aliases": data.aliases.values(),
+        "units": data.units,
+        "missing": data.missing if isinstance(data.missing, Mapping) else (),
+    }
+    known = {*table.names, *data.aliases, *data.derived, *Quantity}
+    for key, columns in named.items():
+        for column in columns:
+            if column not in known:
+                fault = "it names no column of the file"
+                faults.append(Fault(f"[data] {key}, {column}", fault, nearest(column, table.names)))
+    return faults
 
 
 def names_present(table: Table, data: DataSpec) -> tuple[str, ...]:
@@ -226,6 +293,7 @@ class _Meaning:
     given: Given
     kinds: Mapping[str, str]
     zero: Floats | None = None
+    order: DateOrder | None = None
     dated: dict[str, tuple[str, Cells]] = field(default_factory=dict)
     """Columns of dates by what messages call them, with the name of each; several are of one
     column where its cells hold several times."""
@@ -246,7 +314,8 @@ class _Meaning:
         before = given.table.names
         names = (*before, *(name for name in needed if self._made(name) and name not in before))
         notes = (*given.table.notes, *given.told())
-        return replace(given.table, columns=columns, names=names, notes=notes), given.faults
+        made = replace(given.table, columns=columns, names=names, notes=notes)
+        return replace(made, date_order=self.order), given.faults
 
     def _made(self, name: str) -> bool:
         return name in self.given.data.derived or name in self.given.data.aliases
@@ -290,12 +359,12 @@ class _Meaning:
         seen = Counter(labels[known].tolist())
         logical = set(seen) <= {"true", "false"}
         codes = tuple(code.lower() if logical else code for code in event.codes)
-        found = enumerated((f"'{value}'" for value in seen), len(seen))
         faults = []
         for code in codes:
             if code not in seen:
-                problem = f"no row has the value '{code}' of the event; found {found or 'nothing'}"
-                faults.append(Fault(f"column {source}", problem, nearest(code, tuple(seen))))
+                problem = f"no row has the value '{code}' of the event; found {values_found(seen)}"
+                hint = nearest(code, tuple(seen)) if few(seen) else "Check the column and the value"
+                faults.append(Fault(f"column {source}", problem, hint))
         alike = {_folded(code): code for code in codes}
         for value in seen:
             like = alike.get(_folded(value))
@@ -309,15 +378,23 @@ class _Meaning:
             return None
         happened = np.array([value in codes for value in labels.tolist()], dtype=np.float64)
         yes = ", ".join(f"'{code}' ({seen[code]})" for code in codes)
-        no = [f"'{value}' ({count})" for value, count in seen.items() if value not in codes]
+        others = {value: count for value, count in seen.items() if value not in codes}
+        no = [f"'{value}' ({count})" for value, count in others.items()]
         censored = enumerated(iter(no), len(no)) or "nobody"
+        if not few(others):
+            censored = f"{values_found(others)} ({sum(others.values())})"
         given.notes.append(f"{source}: the event is {yes}; censored: {censored}")
         return Cells(CellKind.NUMBER, np.where(known, happened, np.nan), _NOTHING)
 
     def _time(self, name: str, raw: Any, *, starts: bool) -> Any:
         """Times as numbers; dates are kept until all of them can be read in one order."""
         given, data, source = self.given, self.given.data, self.given.source(name)
-        unit = data.units.get(name, data.units.get(source))
+        both = {data.units[each] for each in (name, source) if each in data.units}
+        if len(both) > 1:
+            problem = f"`units` gives it two units: {' and '.join(sorted(both))}"
+            given.faults.append(Fault(f"column {source}", problem, "Keep one of the two lines"))
+            return None
+        unit = next(iter(both), None)
         never = data.never if starts else ()
         if data.origin is None and not (given.codes(name) or never) and unit is None:
             return raw
@@ -359,15 +436,16 @@ class _Meaning:
         if dates and (self.zero is not None or data.origin is not None):
             self.dated[label] = (name, found)
             return Cells(CellKind.NUMBER, np.full(len(found.missing), np.nan), _NOTHING)
-        if data.origin is not None and partial_dates(found):
-            seen = enumerated(map(shown, found.numbers[np.isfinite(found.numbers)][:3]), 3)
-            problem = f"its numbers ({seen}) look like parts of dates or day numbers, and [data] "
-            problem += "origin says that times are dates"
-            remedy = "Write dates as yyyy-mm-dd; state the column's unit in `units` if these are "
-            remedy += "times since time zero"
-            if not declared:
-                given.faults.append(Fault(f"column {label}", problem, remedy))
-                return None
+        dated = self.zero is not None or data.origin is not None
+        plain = found.numbers[np.isfinite(found.numbers)]
+        if dated and len(plain) and not declared:
+            seen = enumerated(map(shown, plain[:3]), min(len(plain), 3))
+            problem = f"{share(len(plain), len(found.missing), 'value')} {are(len(plain))} plain "
+            problem += f"numbers ({seen}), and times are dates by [data] origin"
+            remedy = "Write dates as yyyy-mm-dd; if these are times since time zero, say in what "
+            remedy += f'unit: units = {{ "{given.source(name)}" = "months" }}'
+            given.faults.append(Fault(f"column {label}", problem, remedy))
+            return None
         return Cells(found.kind, found.numbers * per, found.text)
 
     def _since_zero(self, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -382,7 +460,11 @@ class _Meaning:
             if raw is None:
                 return self._withheld()
             dated[origin] = given.cells(data.origin, raw)
-        days, faults, notes = read_dates(dated, data.date_order, patient=given.patient)
+        stated = data.date_order
+        if stated is None and given.table.date_order is not None:
+            stated = DateOrder(given.table.date_order)
+        days, faults, notes = read_dates(dated, stated, patient=given.patient)
+        self.order = proven_order(dated) if stated is None else stated
         given.faults += faults
         given.notes += notes
         made: dict[str, Any] = {}
@@ -414,18 +496,16 @@ class _Meaning:
             problem += f"({patients(labels, rows)}), so that time zero is not known"
             remedy = "Complete the dates from the records, or leave these patients out of the data"
             self.given.faults.append(Fault(f"column {source}", problem, remedy))
-        first: dict[str, float] = {}
-        differ = [
-            row
-            for row, (who, day) in enumerate(zip(labels.tolist(), zero.tolist(), strict=True))
-            if np.isfinite(day) and first.setdefault(who, day) != day
-        ]
-        if differ:
-            problem = f"rows of one patient differ ({patients(labels, np.array(differ))})"
+        number = number_labels(labels)
+        first = np.full(int(number.max(initial=-1)) + 1, np.inf)
+        np.fmin.at(first, number, zero)
+        differ = np.flatnonzero(np.isfinite(zero) & (zero != first[number]))
+        if len(differ):
+            problem = f"rows of one patient differ ({patients(labels, differ)})"
             remedy = "Repeat the date of time zero in every row of the patient"
             self.given.faults.append(Fault(f"column {source}", problem, remedy))
         known = any(fault.where == f"column {source}" for fault in faults)
-        return known or bool(len(rows)) or bool(differ)
+        return known or bool(len(rows)) or bool(len(differ))
 
 
 def _first(parts: Sequence[Cells]) -> Cells:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of
+from bayes_ihlrt.cohort.dates import looks_like_dates
+from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of, numbers_with_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.cohort.rules import (
@@ -171,8 +172,12 @@ class _Reader:
 
     def covariate(self, column: str, values: object, *, numeric: bool) -> Floats | Labels:
         found = read_cells(values)
-        if numeric or found.kind is not CellKind.TEXT or _meant_as_numbers(found):
-            return self.numbers(Role.COVARIATE, column, values)
+        if found.kind is CellKind.TEXT and looks_like_dates(found):
+            found = Cells(CellKind.DATE, found.numbers, found.text)
+        category = found.kind is CellKind.CATEGORY
+        plain = found.kind is CellKind.TEXT and not _meant_as_numbers(found)
+        if numeric or not (category or plain):
+            return self.numbers(Role.COVARIATE, column, found)
         self._note_missing(Role.COVARIATE, column, found.missing)
         return found.text
 
@@ -264,8 +269,9 @@ class _Reader:
 def _meant_as_numbers(found: Cells) -> bool:
     """Return whether a column of text is one of numbers in which some are badly written."""
     unreadable = found.unreadable
-    if any(limit_of(cell) is not None for cell in found.text[unreadable].tolist()):
-        return True
+    limits = [limit_of(cell) is not None for cell in found.text[unreadable].tolist()]
+    if any(limits):
+        return numbers_with_limits(found)
     if 2 * int(unreadable.sum()) < int(np.sum(~found.missing)):
         return True
     return decimal_commas(list(dict.fromkeys(found.text[unreadable].tolist())))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.meaning import source_columns, understood_visits
+from bayes_ihlrt.cohort.meaning import TimeZero, source_columns, understood_visits
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (
@@ -115,11 +115,9 @@ def read_visits(
     return _masked({name: values[order] for name, values in found.items()}, spec, known, who[order])
 
 
-def _plain(
-    table: Table, spec: VisitsSpec, data: DataSpec, origin: Mapping[str, float] | None
-) -> Table:
+def _plain(table: Table, spec: VisitsSpec, data: DataSpec, zero: TimeZero | None) -> Table:
     needed = visit_columns(data, spec)
-    plain, faults = understood_visits(table, data, spec, needed=needed, origin=origin)
+    plain, faults = understood_visits(table, data, spec, needed=needed, zero=zero)
     if faults:
         raise DataError(table.subject, faults)
     return plain
@@ -347,7 +345,7 @@ class Visits:
         treatment: str | None = None,
         dropped: Collection[str] = (),
         numbers: Mapping[str, str] | None = None,
-        origin: Mapping[str, float] | None = None,
+        zero: TimeZero | None = None,
     ) -> "Visits":
         """Check a data frame, or a mapping of arrays, with one row a visit.
 
@@ -367,8 +365,8 @@ class Visits:
             Patients who were left out of the cohort: their visits are passed over.
         numbers : mapping of str to str, optional
             What the cohort calls its patients, by their identifiers in `frame`.
-        origin : mapping of str to float, optional
-            Day number of time zero, by patient, where times may be dates.
+        zero : TimeZero, optional
+            Each patient's time zero, where times may be dates.
 
         Returns
         -------
@@ -383,10 +381,10 @@ class Visits:
         """
         wanted = source_columns(data, visit_columns(data, spec), with_origin=False)
         table = read_frame(frame, wanted=wanted, subject="visits")
-        table = _plain(replace(table, numbers=numbers), spec, data, origin)
+        table = _plain(replace(table, numbers=numbers), spec, data, zero)
         known = follow_up(cohort, treatment)
         columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
-        return cls(columns, spec.switches, spec.every, spec.starts)
+        return cls(columns, spec.switches, spec.every, spec.starts, table.notes)
 
     def relabelled(self, patient: NDArray[np.object_]) -> "Visits":
         """Return the same visits with other names for the patients.
@@ -441,7 +439,7 @@ def load_visits(
     treatment: str | None = None,
     dropped: Collection[str] = (),
     numbers: Mapping[str, str] | None = None,
-    origin: Mapping[str, float] | None = None,
+    zero: TimeZero | None = None,
 ) -> Visits:
     """Read and check a file with one row a visit.
 
@@ -461,8 +459,8 @@ def load_visits(
         Patients who were left out of the cohort: their visits are passed over.
     numbers : mapping of str to str, optional
         What the cohort calls its patients, by their identifiers in the file.
-    origin : mapping of str to float, optional
-        Day number of time zero, by patient, where times may be dates.
+    zero : TimeZero, optional
+        Each patient's time zero, where times may be dates.
 
     Returns
     -------
@@ -478,7 +476,7 @@ def load_visits(
     labels = frozenset({data.aliases.get(data.patient, data.patient)})
     wanted = Wanted(sources, labels=labels, numbers=sources)
     table = read_file(Path(path), wanted, form=data.form.of_another_file)
-    table = _plain(replace(table, numbers=numbers), spec, data, origin)
+    table = _plain(replace(table, numbers=numbers), spec, data, zero)
     known = follow_up(cohort, treatment)
     columns = read_visits(table, spec, data=data, known=known, dropped=dropped)
     return Visits(columns, spec.switches, spec.every, spec.starts, table.notes)

@@ -22,7 +22,7 @@ MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "N
 _WHOLE: Final = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
 _MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + ")$"
 # Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf", re.IGNORECASE)
 
 
 _INVISIBLE: Final = r"[\x{00AD}\x{200B}-\x{200F}\x{2060}-\x{2064}\x{FEFF}]"
@@ -35,6 +35,7 @@ class CellKind(StrEnum):
     NUMBER = "number"
     TEXT = "text"
     DATE = "date"
+    CATEGORY = "category"
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ def read_labels(values: object) -> NDArray[np.object_]:
     ['7', None, '8']
     """
     if isinstance(values, Cells):
+        if values.kind is CellKind.NUMBER:
+            return read_labels(values.numbers)
         return values.text
     array = _as_arrow(values)
     if pa.types.is_floating(array.type) and _whole(array):

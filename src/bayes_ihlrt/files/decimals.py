@@ -16,7 +16,7 @@ from bayes_ihlrt.errors import Fault
 POINT, COMMA = ".", ","
 MARK_WORDS: Final = {POINT: "decimal points", COMMA: "decimal commas"}
 
-_PLAIN: Final = r"[+-]?(?:\d+MARK?\d*|MARK\d+)(?:[eE][+-]?\d+)?"
+_PLAIN: Final = r"[+-]?(?:\d+(?:MARK\d*)?|MARK\d+)(?:[eE][+-]?\d+)?"
 _GROUPED: Final = r"[+-]?[1-9]\d{0,2}(?:GROUP\d{3})+(?:MARK\d+)?"
 # Before a number stands a limit of detection; several numbers of one cell have a bar between them.
 _CELL: Final = r"^\s*(?:[<>≤≥]=?)?\s*(?:ONE)(?:\s*\|\s*(?:ONE))*\s*$"

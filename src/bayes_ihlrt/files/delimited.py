@@ -270,8 +270,10 @@ def _columns(
     read = dict.fromkeys(wanted.labels, pa.string())
     table = _arrow(content, read, subject=subject)
     columns = {name: table.column(name) for name in content.there}
+    odd = [name for name, c in columns.items() if _zoned(c.type)]
     if _ARROWS_OWN.search(content.raw):
         odd = [name for name, c in columns.items() if not pa.types.is_string(c.type)]
+    if odd:
         as_text = _arrow(content, read | dict.fromkeys(odd, pa.string()), subject=subject)
         columns |= {name: as_text.column(name) for name in odd}
     voting = {name: c for name, c in columns.items() if name not in wanted.labels}
@@ -296,6 +298,11 @@ def _columns(
     if marks.mark == COMMA or marks.grouped:
         columns |= {name: column_with_points(c, marks.mark) for name, c in text.items()}
     return columns, table.num_rows, marks
+
+
+def _zoned(kind: Any) -> bool:
+    """Whether Arrow turned local times into another zone's, by which a date may be another."""
+    return bool(pa.types.is_timestamp(kind)) and kind.tz is not None
 
 
 def _distinct(column: Any) -> list[str]:

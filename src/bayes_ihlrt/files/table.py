@@ -44,6 +44,8 @@ class Table:
         What patients are called instead of their identifiers; see `identifiers.patient_labels`.
     notes : tuple of str
         How the file was read and its cells understood, where that was not plain.
+    date_order : str or None
+        Order of day and month, where the file's dates tell it.
     """
 
     subject: str
@@ -52,6 +54,7 @@ class Table:
     n_rows: int
     numbers: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+    date_order: str | None = None
 
 
 def read_frame(frame: "Frame", *, wanted: Collection[str], subject: str) -> Table:
@@ -87,7 +90,31 @@ def read_frame(frame: "Frame", *, wanted: Collection[str], subject: str) -> Tabl
     flat = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
     if len(flat) < len(shapes) or len(set(flat.values())) > 1:
         raise DataError(subject, [_uneven(shapes)])
+    nested = [name for name, values in columns.items() if not _readable(values)]
+    if nested:
+        problem = "its cells hold lists, records, intervals or bytes"
+        remedy = "Give one number, word or date a cell"
+        raise DataError(subject, [Fault(f"column {name}", problem, remedy) for name in nested])
     return with_rows(Table(subject, names, columns, next(iter(flat.values()), 0)))
+
+
+def _readable(values: Any) -> bool:
+    """Whether cells are numbers, words or dates; of plain Python objects Arrow tells it."""
+    kind = getattr(values, "type", None)
+    if kind is None and getattr(getattr(values, "dtype", None), "kind", "O") != "O":
+        return True
+    try:
+        kind = pa.array(values, from_pandas=True).type if kind is None else kind
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        # Mixed objects become text, cell by cell.
+        return True
+    except (pa.ArrowNotImplementedError, TypeError):
+        return False
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    binary |= pa.types.is_fixed_size_binary(kind)
+    return not (binary or pa.types.is_nested(kind) or pa.types.is_duration(kind))
 
 
 def _named(frame: Any, subject: str) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -7,6 +7,7 @@ Rows with the same covariates share a linear predictor, which is then computed o
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -401,6 +402,11 @@ def _with_first(values: NDArray[np.generic], level: str) -> pd.Categorical:
     return pd.Categorical(values, [*first, *(each for each in levels if each not in first)])
 
 
+def _is_category(spec: ModelSpec, name: str) -> bool:
+    """Whether the formula makes categories of a column of numbers."""
+    return re.search(rf"\bC\(\s*{re.escape(name)}\b", spec.outcome.formula) is not None
+
+
 def _level_text(level: object) -> str:
     return f"{level:g}" if isinstance(level, float) else str(level)
 
@@ -441,7 +447,12 @@ def _check_columns(spec: ModelSpec, rows: Rows, predictor: Predictor) -> None:
     ]
     for name, level in spec.outcome.reference.items():
         seen = sorted(set(map(_level_text, rows.columns[name].tolist()))) if name in present else []
-        if seen and level not in seen:
+        numeric = name in present and rows.columns[name].dtype != object
+        if numeric and not _is_category(spec, name):
+            problem = f"{name} holds numbers, which have no level to compare with"
+            remedy = f"Remove the line, or write C({name}) in the formula to make it a category"
+            faults.append(Fault(f"{predictor.table} reference", problem, remedy))
+        elif seen and level not in seen:
             problem = f"no row of {name} has the value '{level}'"
             faults.append(Fault(f"{predictor.table} reference", problem, nearest(level, seen)))
     groups = [(term.group, term.slope) for term in spec.outcome.groups]

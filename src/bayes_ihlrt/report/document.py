@@ -34,8 +34,8 @@ _ALT: Final = {
     "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "
     "results under other priors.",
     "tipping_points": "The effect as the prior moves, and where the decision changes.",
-    "subgroups": "Effect of treatment in each subgroup with its 95 % interval, beside the effect in "
-    "everybody.",
+    "subgroups": "Effect of treatment in each subgroup with its 95 % interval, beside the effect "
+    "in everybody.",
     "effect_by_period": "Hazard ratio of treatment by time since it started, with 95 % intervals. "
     "Level where it does not change.",
     "hazard_check": "Events observed over events expected, over follow-up. One where the shape of "

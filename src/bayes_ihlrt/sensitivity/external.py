@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis, read_cohort
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
-from bayes_ihlrt.names import Dist
+from bayes_ihlrt.names import Dist, Identifiers
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
@@ -66,7 +66,7 @@ def borrow(
         It does not fit the specification.
     """
     spec = checked.spec
-    others = check_analysis(spec, source)
+    others = check_analysis(spec, read_cohort(spec, source, identifiers=Identifiers.NOWHERE))
     rows = joined(checked.person_time, others.person_time)
     formula = " + ".join(part for part in (spec.outcome.formula, EXTERNAL) if part)
     outcome = spec.outcome.model_copy(update={"formula": formula})

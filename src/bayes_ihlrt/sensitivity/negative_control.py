@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CohortSource, check_analysis
+from bayes_ihlrt.analysis.check import CohortSource, check_analysis, read_cohort
 from bayes_ihlrt.batch.importance import resample
 from bayes_ihlrt.model.prepared import prepare
+from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.confounding import Effect, describe
 from bayes_ihlrt.sensitivity.decisions import CheckResult
@@ -61,7 +62,8 @@ def negative_control(
     """
     columns = {"time": control.time, "event": control.event}
     changed = spec.model_copy(update={"data": spec.data.model_copy(update=columns)})
-    checked = check_analysis(changed, source)
+    cohort = read_cohort(changed, source, identifiers=Identifiers.NOWHERE)
+    checked = check_analysis(changed, cohort)
     prepared = prepare(checked.spec.model, checked.person_time)
     cell = PriorCell("control", {str(prepared.spec.treatment): flat_prior()})
     size = len(effect.draws)

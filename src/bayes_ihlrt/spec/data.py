@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.names import TimeUnit
 from bayes_ihlrt.spec.data_file import (
+    OPEN,
     SEPARATORS,
     BelowLimit,
     Code,
@@ -183,6 +184,30 @@ class DataSpec(BaseModel):
                 f"`origin` and `{seen[self.origin]}` both name the column '{self.origin}'; "
                 "each role needs a column of its own"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _decided(self) -> Self:
+        stated = {**self.roles, "origin": self.origin, "date_order": self.date_order}
+        open_ = [f"`{role}`" for role, value in stated.items() if value == OPEN]
+        if isinstance(self.event, EventSpec) and OPEN in self.event.codes:
+            open_.append("the value of the event")
+        if open_:
+            raise ValueError(
+                f"still open: {', '.join(open_)}; write what it is instead of '{OPEN}'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _roles_are_columns(self) -> Self:
+        made = {*self.aliases, *self.derived}
+        roles = {**self.roles, **({} if self.origin is None else {"origin": self.origin})}
+        for role, column in roles.items():
+            if column in made:
+                raise ValueError(
+                    f"`{role}` names '{column}', which `aliases` or `derived` makes: name the "
+                    "column of the file, as it is called there"
+                )
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+OPEN: Final = "?"
+"""Stands in a specification for what is still to be decided."""
+
 SEPARATORS: Final = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 """What stands between columns, by what a specification calls it."""
 
@@ -226,7 +229,9 @@ class Comparison(NamedTuple):
 
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_COMPARISON: Final = re.compile(r"\s*(.+?)\s*(>=|<=|==|!=|>|<)\s*([^<>=!]+?)\s*")
+_COMPARISON: Final = re.compile(
+    r"\s*(.+?)\s*(>=|<=|==|!=|>|<)\s*(?:'([^']*)'|\"([^\"]*)\"|([^<>=!]+?))\s*"
+)
 
 
 def parse_comparison(text: str) -> Comparison | None:
@@ -252,7 +257,8 @@ def parse_comparison(text: str) -> Comparison | None:
     found = _COMPARISON.fullmatch(text)
     if found is None:
         return None
-    comparison = Comparison(found[1], found[2], found[3].strip("'\""))
+    value = next(each for each in found.groups()[2:] if each is not None)
+    comparison = Comparison(found[1], found[2], value.strip())
     if comparison.number is None and comparison.sign not in {"==", "!="}:
         return None
     return comparison

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bayes_ihlrt.names import Crossover, DesignKind, GraceWeights, StartRule, Ties
-from bayes_ihlrt.spec.data_file import ColumnName
+from bayes_ihlrt.spec.data_file import OPEN, ColumnName
 
 RESERVED_NAMES: Final = frozenset(
     {
@@ -108,6 +108,15 @@ class TreatmentSpec(BaseModel):
         default=False,
         description="Must be true for design = 'ever-never', which is biased by immortal time.",
     )
+
+    @model_validator(mode="after")
+    def _starts_are_columns(self) -> Self:
+        if OPEN in self.starts or self.column == OPEN:
+            raise ValueError(f"still open: `start`; write the column instead of '{OPEN}'")
+        twice = sorted({name for name in self.starts if self.starts.count(name) > 1})
+        if twice:
+            raise ValueError(f"`start` names {', '.join(twice)} twice: name each column once")
+        return self
 
     @model_validator(mode="after")
     def _usable_name(self) -> Self:
