@@ -152,21 +152,28 @@ def _fit(
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_terminal.print_summary(console(), report_narrative.fit_summary(result))
-            if tables:
-                report_terminal.print_fit(console(), result)
+            _tell(result, tables=tables)
         sys.stdout.flush()
         written: tuple[Path, ...] = ()
         if out is not None:
             stages.tell("drawing and writing")
-            written = report_writing.write_fit(result, out)
-        if out is not None and page:
-            laid_out = report_html.write_report(
-                report_outputs.read_results(out), out / "report.html", overwrite=True
-            )
-            written = (*written, laid_out)
+            written = _written(result, out, page=page)
     if not quiet and not as_json:
         report_terminal.print_written(console(), written, out, page=page)
+
+
+def _tell(result: "analysis_fit.FitResult", *, tables: bool) -> None:
+    report_terminal.print_summary(console(), report_narrative.fit_summary(result))
+    if tables:
+        report_terminal.print_fit(console(), result)
+
+
+def _written(result: "analysis_fit.FitResult", out: Path, *, page: bool) -> tuple[Path, ...]:
+    written = report_writing.write_fit(result, out)
+    if not page:
+        return written
+    results = report_outputs.read_results(out)
+    return (*written, report_html.write_report(results, out / "report.html", overwrite=True))
 
 
 @app.command()

@@ -17,16 +17,10 @@ from numpy.typing import NDArray
 from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
 from bayes_ihlrt.cohort.exports import EXPORT_COLUMNS, settle_export
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
-from bayes_ihlrt.cohort.meaning import (
-    misused,
-    names_present,
-    plain_data,
-    source_columns,
-    time_zero,
-    understood,
-)
+from bayes_ihlrt.cohort.meaning import time_zero, understood
 from bayes_ihlrt.cohort.read import requested_columns, validated_columns
 from bayes_ihlrt.cohort.several_starts import start_notes
+from bayes_ihlrt.cohort.sources import misused, names_present, plain_data, source_columns
 from bayes_ihlrt.cohort.starts import follow_up, settle_ties
 from bayes_ihlrt.cohort.switches import read_switches, switch_columns
 from bayes_ihlrt.cohort.visits import Visits, load_visits

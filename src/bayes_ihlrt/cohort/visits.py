@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.identifiers import patient_labels
-from bayes_ihlrt.cohort.meaning import TimeZero, source_columns, understood_visits
+from bayes_ihlrt.cohort.meaning import TimeZero, understood_visits
+from bayes_ihlrt.cohort.sources import source_columns
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (

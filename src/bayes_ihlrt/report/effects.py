@@ -22,6 +22,7 @@ from bayes_ihlrt.report.table import (
     Record,
     Table,
     estimate,
+    facts_table,
     figure,
     interval,
     number,
@@ -329,3 +330,122 @@ def balance_panel(found: PropensityResult) -> RichTable | None:
 
 def _difference(value: float) -> str:
     return _TOO_FEW if np.isnan(value) else f"{value:+.2f}"
+
+
+def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:
+    """Return whether the effect depends on the modifier, on every scale.
+
+    Parameters
+    ----------
+    found : mapping
+        ``interaction`` of ``result.json``; empty where the analysis tells none.
+    modifier : str
+        Name of the modifier.
+    drawn : str
+        What draws are called.
+
+    Returns
+    -------
+    list of Table
+        Measures, statements, and where probabilities pass a level.
+    """
+    if not found:
+        return []
+    tables = [_measures(found, modifier, drawn)]
+    statements = tuple(found.get("statements") or ())
+    if statements:
+        said = (
+            text("Statement", "words"),
+            figure(f"P({drawn})", "posterior", 2),
+            figure("P(prior)", "prior", 2),
+        )
+        title = "Statements, with their probability given the data and before them"
+        tables.append(Table("interaction-statements", title, said, statements))
+    if found.get("crossings"):
+        tables.append(_crossings(found, modifier))
+    return tables
+
+
+def _measures(found: Mapping[str, Any], modifier: str, drawn: str) -> Table:
+    low, high, horizon = f"{found['low']:g}", f"{found['high']:g}", f"{found['horizon']:g}"
+    additive, contrasts = found["additive"], found["contrasts"]
+    ratio = found["multiplicative"]
+    step = ratio["step"]
+    pair = f"{step} of {modifier}" if step.startswith("per") else f"{modifier} {step}"
+    rows = [
+        _measure(f"Ratio of hazard ratios, {pair}", "below 1", ratio, "below_1"),
+        *(
+            _measure(f"{label}, {modifier} {high} less {low}", "above 0", contrasts[key], "above_0")
+            for key, label in (
+                ("rmst", f"Difference in months gained within {horizon}"),
+                ("survival", f"Difference in survival gained at month {horizon}"),
+            )
+            if contrasts.get(key)
+        ),
+        *(
+            _measure(label, told, additive[key], name, within=additive)
+            for key, label, told, name in (
+                ("reri", "Relative excess risk (RERI)", "above 0", "reri_above_0"),
+                ("ap", "Attributable proportion", "", ""),
+                ("synergy", "Synergy index", "", ""),
+            )
+            if additive.get(key)
+        ),
+    ]
+    columns = (
+        text("Measure", "measure"),
+        Column("Median (95 % interval)", _middle, "median"),
+        text("Direction", "direction"),
+        figure(f"P({drawn})", "after", 2, missing=""),
+        figure("P(prior)", "before", 2, missing=""),
+    )
+    note = f"Not told of RERI: {additive['reason']}." if additive.get("reason") else ""
+    title = f"Does the effect depend on {modifier}?"
+    every = facts_table("interaction", title, found).records
+    return Table("interaction", title, columns, tuple(rows), note, tidy=every)
+
+
+def _measure(
+    label: str, told: str, summary: Mapping[str, Any], name: str, *, within: Record | None = None
+) -> dict[str, Any]:
+    chances = summary if within is None else within
+    return {
+        "measure": label,
+        "direction": told,
+        "after": chances.get(f"prob_{name}"),
+        "before": chances.get(f"prior_prob_{name}"),
+        **{key: summary[key] for key in ("median", "q2.5", "q97.5")},
+    }
+
+
+def _middle(row: Record) -> str:
+    if row["median"] is None:
+        return "not defined"
+    limits = interval(row["q2.5"], row["q97.5"], digits=2, missing="not defined")
+    return f"{row['median']:.2f} ({limits})"
+
+
+def _crossings(found: Mapping[str, Any], modifier: str) -> Table:
+    """Where over the modifier a probability passes a level, in words."""
+    low, high = found["searched"]
+    gain = f"a gain of more than {found['gain']:g} month(s) within {found['horizon']:g}"
+    what = {"prob_benefit": "a lower hazard", "prob_gain": gain}
+    way = {"higher": f"at {modifier} above", "lower": f"at {modifier} below"}
+    rows = [
+        {
+            "of": what[each["probability"]],
+            "level": each["level"],
+            "where": each["above"]
+            if each["at"] is None
+            else f"{way[each['above']]} {each['at']:.3g}",
+        }
+        for each in found["crossings"]
+    ]
+    columns = (
+        text("Probability of", "of"),
+        figure("reaches", "level", 2),
+        text("Where", "where"),
+    )
+    note = f"Among the {modifier} of the cohort, {low:.3g} to {high:.3g}."
+    title = "Where the probability of benefit passes a level"
+    return Table("interaction-crossings", title, columns, tuple(rows), note)

@@ -7,7 +7,12 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.fit import FitResult, draws_name
 from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.errors import RefusedError
-from bayes_ihlrt.report.effects import NEEDED, baseline_table, needed_table
+from bayes_ihlrt.report.effects import (
+    NEEDED,
+    baseline_table,
+    interaction_tables,
+    needed_table,
+)
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.table import (
     Column,
@@ -15,9 +20,7 @@ from bayes_ihlrt.report.table import (
     Table,
     count,
     estimate,
-    facts_table,
     figure,
-    interval,
     own_values,
     plain_table,
     text,
@@ -86,7 +89,7 @@ def detail_tables(output: Output) -> tuple[Table, ...]:
     modifier = output.spec.modifier
     drawn = draws_name(output.result["diagnostics"]["engine"])
     name = "" if modifier is None else modifier.name
-    told = _interaction(output.result.get("interaction") or {}, name, drawn)
+    told = interaction_tables(output.result.get("interaction") or {}, name, drawn)
     return (*told, _parameters(output))
 
 
@@ -165,111 +168,6 @@ def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
     )
     note = f"Below 1: the hazard is lower with treatment. P: {drawn} probability."
     return Table("hazard-ratios", "Hazard ratio, treated / untreated", columns, records, note)
-
-
-def _interaction(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:
-    """Interaction on every scale, where the analysis tells it."""
-    if not found:
-        return []
-    low, high, horizon = f"{found['low']:g}", f"{found['high']:g}", f"{found['horizon']:g}"
-    additive, contrasts = found["additive"], found["contrasts"]
-    ratio = found["multiplicative"]
-    step = ratio["step"]
-    pair = f"{step} of {modifier}" if step.startswith("per") else f"{modifier} {step}"
-    rows = [
-        _measure(f"Ratio of hazard ratios, {pair}", "below 1", ratio, "below_1"),
-        *(
-            _measure(f"{label}, {modifier} {high} less {low}", "above 0", contrasts[key], "above_0")
-            for key, label in (
-                ("rmst", f"Difference in months gained within {horizon}"),
-                ("survival", f"Difference in survival gained at month {horizon}"),
-            )
-            if contrasts.get(key)
-        ),
-        *(
-            _measure(label, told, additive[key], name, within=additive)
-            for key, label, told, name in (
-                (
-                    "reri",
-                    "Relative excess risk due to interaction (RERI)",
-                    "above 0",
-                    "reri_above_0",
-                ),
-                ("ap", "Attributable proportion", "", ""),
-                ("synergy", "Synergy index", "", ""),
-            )
-            if additive.get(key)
-        ),
-    ]
-    columns = (
-        text("Measure", "measure"),
-        Column("Median (95 % interval)", _middle, "median"),
-        text("Direction", "direction"),
-        figure(f"P({drawn})", "after", 2, missing=""),
-        figure("P(prior)", "before", 2, missing=""),
-    )
-    note = f"Not told of RERI: {additive['reason']}." if additive.get("reason") else ""
-    title = f"Does the effect depend on {modifier}?"
-    every = facts_table("interaction", title, found).records
-    tables = [Table("interaction", title, columns, tuple(rows), note, tidy=every)]
-    statements = tuple(found.get("statements") or ())
-    if statements:
-        said = (
-            text("Statement", "words"),
-            figure(f"P({drawn})", "posterior", 2),
-            figure("P(prior)", "prior", 2),
-        )
-        title = "Statements, with their probability given the data and before them"
-        tables.append(Table("interaction-statements", title, said, statements))
-    if found.get("crossings"):
-        tables.append(_crossings(found, modifier))
-    return tables
-
-
-def _measure(
-    label: str, told: str, summary: Mapping[str, Any], name: str, *, within: Record | None = None
-) -> dict[str, Any]:
-    chances = summary if within is None else within
-    return {
-        "measure": label,
-        "direction": told,
-        "after": chances.get(f"prob_{name}"),
-        "before": chances.get(f"prior_prob_{name}"),
-        **{key: summary[key] for key in ("median", "q2.5", "q97.5")},
-    }
-
-
-def _middle(row: Record) -> str:
-    if row["median"] is None:
-        return "not defined"
-    limits = interval(row["q2.5"], row["q97.5"], digits=2, missing="not defined")
-    return f"{row['median']:.2f} ({limits})"
-
-
-def _crossings(found: Mapping[str, Any], modifier: str) -> Table:
-    """Where over the modifier a probability passes a level, in words."""
-    low, high = found["searched"]
-    gain = f"a gain of more than {found['gain']:g} month(s) within {found['horizon']:g}"
-    what = {"prob_benefit": "a lower hazard", "prob_gain": gain}
-    way = {"higher": f"at {modifier} above", "lower": f"at {modifier} below"}
-    rows = [
-        {
-            "of": what[each["probability"]],
-            "level": each["level"],
-            "where": each["above"]
-            if each["at"] is None
-            else f"{way[each['above']]} {each['at']:.3g}",
-        }
-        for each in found["crossings"]
-    ]
-    columns = (
-        text("Probability of", "of"),
-        figure("reaches", "level", 2),
-        text("Where", "where"),
-    )
-    note = f"Among the {modifier} of the cohort, {low:.3g} to {high:.3g}."
-    title = "Where the probability of benefit passes a level"
-    return Table("interaction-crossings", title, columns, tuple(rows), note)
 
 
 def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:

@@ -1,22 +1,28 @@
 """A bias ladder on the terminal and in a folder."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from bayes_ihlrt.ladder.figure import ladder_data, ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, Summary
-from bayes_ihlrt.ladder.words import response_sentence, target_of
+from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.narrative import brief_ladder
+from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.table import Column, Record, Table, count, estimate, text
 from bayes_ihlrt.report.writing import DPI, write_summary
+
+_SUMMARY: Final = ("median", "q2.5", "q97.5")
 
 
 def print_ladder(
@@ -128,9 +134,9 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
     return write_parts(parts, out)
 
 
-def _rungs(result: LadderResult) -> Table:
+def _rungs(result: LadderResult) -> RichTable:
     title = f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     # Broken by hand: a header wider than its cells would squeeze the names of the rungs.
     heads = (
@@ -162,9 +168,9 @@ def _gained(gained: Summary) -> str:
     return f"{gained['median']:+.1f} ({gained['q2.5']:+.1f} to {gained['q97.5']:+.1f})"
 
 
-def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], str]) -> Table:
+def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], str]) -> RichTable:
     name = result.spec.modifier.name if result.spec.modifier is not None else ""
-    table = Table(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
+    table = RichTable(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     values = list(result.rungs[0].log_hr_at)
     for value in values:
@@ -193,3 +199,106 @@ def _months_at(rung: Rung, value: float) -> str:
 def _ratio(log_hr: Summary) -> str:
     middle, low, high = (float(np.exp(log_hr[name])) for name in ("median", "q2.5", "q97.5"))
     return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def ladder_tables(output: Output) -> tuple[Table, ...]:
+    """Return the tables of a bias ladder.
+
+    Parameters
+    ----------
+    output : Output
+        What `ladder` wrote.
+
+    Returns
+    -------
+    tuple of Table
+        Rungs, and hazard ratios by the modifier where there is one.
+    """
+    horizon = output.result["horizon"]
+    records = tuple(
+        _rung(label, rung)
+        for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True)
+    )
+    columns = (
+        text("Design, adjustment", "label"),
+        estimate("Hazard ratio (95 % interval)", 2, missing="not estimated"),
+        estimate(
+            f"Months gained of {horizon:g} (95 % interval)",
+            1,
+            middle="months median",
+            ends=("months q2.5", "months q97.5"),
+        ),
+        count("Patients", "patients", missing=""),
+        count("Events", "events", missing=""),
+        count("Immortal months", "immortal_months", missing=""),
+        Column("Effective treated / untreated", _effective, "ess_treated"),
+        text("Compares", "compares"),
+        text("Rests on", "rests_on"),
+    )
+    note = "Hazard ratio below 1, months above 0: better with treatment."
+    note = " ".join([note, *output.brief.get("notes", ())])
+    title = "One cohort under every design"
+    tables = [Table("ladder", title, columns, records, note)]
+    modifier = output.spec.modifier
+    if modifier is not None and output.result["rungs"][0]["log_hr_at"]:
+        tables.append(_ladder_by_modifier(output, modifier.name))
+    return tuple(tables)
+
+
+def _rung(label: str, rung: Mapping[str, Any]) -> Record:
+    months = rung["rmst_difference"] or {}
+    ratio = rung["log_hr"] or {}
+    told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
+    silent = rung.get("no_months")
+    told = ". ".join(
+        part.removesuffix(".")
+        for part in (
+            *(told, *([] if silent is None else [f"No months gained: {silent}"])),
+            *rung.get("warnings", ()),
+        )
+    )
+    compares = rung.get("compares")
+    kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
+    return {
+        "label": label,
+        "rung": rung["rung"],
+        "adjustment": rung["adjustment"],
+        **{part: math.exp(ratio[part]) if ratio else None for part in _SUMMARY},
+        **{f"months {part}": months.get(part) for part in _SUMMARY},
+        **{name: rung[name] for name in kept},
+        "compares": "" if compares is None else _compared(compares),
+        "rests_on": told,
+    }
+
+
+def _compared(target: Mapping[str, str]) -> str:
+    """Return what a rung compares, in one line."""
+    return Target(**target).words
+
+
+def _ladder_by_modifier(output: Output, modifier: str) -> Table:
+    values = [found["at"] for found in output.result["rungs"][0]["log_hr_at"]]
+    records, tidy = [], []
+    for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True):
+        record: dict[str, Any] = {"label": label}
+        known = {found["at"]: found for found in rung["log_hr_at"] or ()}
+        for value in values:
+            log_hr = known.get(value)
+            ratio = {p: None if log_hr is None else math.exp(log_hr[p]) for p in _SUMMARY}
+            record |= {f"{value:g} {part}": ratio[part] for part in _SUMMARY}
+            tidy.append({"label": label, "at": value, **ratio})
+        records.append(record)
+    columns = [text("Design, adjustment", "label")]
+    for value in values:
+        middle, low, high = (f"{value:g} {part}" for part in _SUMMARY)
+        label = f"{modifier} {value:g}: hazard ratio (95 % interval)"
+        columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
+    title = f"Hazard ratio by {modifier} under every design"
+    return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
+
+
+def _effective(record: Record) -> str:
+    treated, control = record["ess_treated"], record["ess_control"]
+    if treated is None or control is None:
+        return ""
+    return f"{treated:,.0f} / {control:,.0f}"

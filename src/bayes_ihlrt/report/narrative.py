@@ -6,27 +6,29 @@ report is laid out later from what was kept, and computes nothing.
 
 from typing import Any
 
+from bayes_ihlrt.analysis.estimates import Estimate
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.notes import FIRST
 from bayes_ihlrt.analysis.parameters import unit_of
-from bayes_ihlrt.analysis.prior_words import prior_sentence, prior_words
+from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.fit import brief_characteristics
+from bayes_ihlrt.report.table import SETTLED, chance_words, number
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
     dependence_sentences,
-    gain_number,
-    gain_sentences,
+    find_contrast,
     headline,
     loo_sentence,
+    numbers_of,
     says_something,
     summary_sentences,
-    verdict,
+    survival_time,
 )
 
 
@@ -105,8 +107,8 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     if treatment is None or not says_something(result):
         parts.append(("What these data say", list(summary_sentences(result))))
     else:
-        parts.append((f"Does {treatment.name} help? {verdict(result)}", gain_sentences(result)))
-        number = gain_number(result)
+        parts.append((f"Does {treatment.name} help? {_verdict(result)}", _gain_sentences(result)))
+        number = _gain_number(result)
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
             parts.append((f"Does that depend on {result.spec.modifier.name}?", depends))
@@ -123,6 +125,68 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         "number": number,
         "parts": [{"title": title, "told": told} for title, told in parts],
     }
+
+
+def _verdict(result: FitResult) -> str:
+    """Whether treatment helps, in a few words."""
+    modifier = result.spec.modifier
+    reference = None if modifier is None else modifier.reference
+    chance = find_contrast(result, "hazard_ratio", None, reference).prob_benefit or 0.0
+    if not result.comparable:
+        return "These data cannot answer it."
+    if 1.0 - SETTLED < chance < SETTLED:
+        return "These data do not settle it."
+    word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
+    told = chance_words(max(chance, 1.0 - chance))
+    return f"{word} (probability {told}; called so from {SETTLED:g} on)."
+
+
+def _gain_sentences(result: FitResult) -> list[str]:
+    """By how much: months before hazard ratios, each with its probability and the prior's."""
+    modifier = result.spec.modifier
+    reference = None if modifier is None else modifier.reference
+    horizon = max(result.spec.estimands.horizons)
+    ratio, months = (
+        find_contrast(result, "hazard_ratio", None, reference),
+        find_contrast(result, "rmst", horizon, None),
+    )
+    told = []
+    if months.summary["median"] is not None and months.prob_benefit is not None:
+        strategy = (months.contrast or "").partition(" - ")[0]
+        low, high = months.summary["q2.5"], months.summary["q97.5"]
+        told.append(
+            f"{_signed(months.summary['median'])} event-free months within {horizon:g} "
+            f"(95 % {_signed(low)} to {_signed(high)}), treated {strategy} against never; "
+            f"probability of a gain {_beside(months)}."
+        )
+    else:
+        told += survival_time(result)
+    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
+    told.append(f"Hazard ratio {numbers_of(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
+    return told
+
+
+def _gain_number(result: FitResult) -> dict[str, str] | None:
+    """The one number of a result: months gained up to the last horizon."""
+    horizon = max(result.spec.estimands.horizons)
+    found = find_contrast(result, "rmst", horizon, None)
+    if found.summary["median"] is None or found.prob_benefit is None:
+        return None
+    low, high = found.summary["q2.5"], found.summary["q97.5"]
+    return {
+        "value": _signed(found.summary["median"]),
+        "unit": f"event-free months gained within {horizon:g}",
+        "interval": f"95 % {_signed(low)} to {_signed(high)}",
+    }
+
+
+def _signed(value: float | None) -> str:
+    text = number(value, 1)
+    return text if value is None or text.startswith("-") else f"+{text}"
+
+
+def _beside(found: Estimate) -> str:
+    return beside_prior(chance_words(found.prob_benefit or 0.0), found.prior_prob_benefit)
 
 
 def brief_ladder(result: LadderResult) -> dict[str, Any]:

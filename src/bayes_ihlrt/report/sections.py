@@ -12,9 +12,10 @@ from bayes_ihlrt.report.fit import (
     prior_table,
     propensity_tables,
 )
+from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
-from bayes_ihlrt.report.studies import ladder_tables, sensitivity_tables
+from bayes_ihlrt.report.studies import sensitivity_tables
 from bayes_ihlrt.report.table import Column, Table, plain_table, significant, text
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
@@ -140,6 +141,15 @@ def _fit(output: Output) -> list[Section]:
             folded=True,
         ),
     ]
+    found += _trust(output, figures)
+    return found
+
+
+def _trust(
+    output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
+) -> list[Section]:
+    """Whether arms can be compared, draws trusted and the model believed."""
+    brief, found = output.brief, []
     comparability = propensity_tables(output)
     if comparability:
         title = "Comparability of treated and untreated"

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bayes_ihlrt.ladder.words import Target
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.outputs import Output
@@ -17,8 +16,6 @@ from bayes_ihlrt.report.table import (
     Column,
     Record,
     Table,
-    count,
-    estimate,
     facts_table,
     figure,
     plain_table,
@@ -53,50 +50,6 @@ _LABELS: Final = {
     "expected_events": "expected events",
     "expected_months": "expected months",
 }
-
-
-def ladder_tables(output: Output) -> tuple[Table, ...]:
-    """Return the tables of a bias ladder.
-
-    Parameters
-    ----------
-    output : Output
-        What `ladder` wrote.
-
-    Returns
-    -------
-    tuple of Table
-        Rungs, and hazard ratios by the modifier where there is one.
-    """
-    horizon = output.result["horizon"]
-    records = tuple(
-        _rung(label, rung)
-        for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True)
-    )
-    columns = (
-        text("Design, adjustment", "label"),
-        estimate("Hazard ratio (95 % interval)", 2, missing="not estimated"),
-        estimate(
-            f"Months gained of {horizon:g} (95 % interval)",
-            1,
-            middle="months median",
-            ends=("months q2.5", "months q97.5"),
-        ),
-        count("Patients", "patients", missing=""),
-        count("Events", "events", missing=""),
-        count("Immortal months", "immortal_months", missing=""),
-        Column("Effective treated / untreated", _effective, "ess_treated"),
-        text("Compares", "compares"),
-        text("Rests on", "rests_on"),
-    )
-    note = "Hazard ratio below 1, months above 0: better with treatment."
-    note = " ".join([note, *output.brief.get("notes", ())])
-    title = "One cohort under every design"
-    tables = [Table("ladder", title, columns, records, note)]
-    modifier = output.spec.modifier
-    if modifier is not None and output.result["rungs"][0]["log_hr_at"]:
-        tables.append(_ladder_by_modifier(output, modifier.name))
-    return tuple(tables)
 
 
 _ANSWERED: Final = frozenset({"grid", "structure"})
@@ -234,65 +187,6 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
             facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
         )
     return tuple(tables)
-
-
-def _rung(label: str, rung: Mapping[str, Any]) -> Record:
-    months = rung["rmst_difference"] or {}
-    ratio = rung["log_hr"] or {}
-    told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
-    silent = rung.get("no_months")
-    told = ". ".join(
-        part.removesuffix(".")
-        for part in (
-            *(told, *([] if silent is None else [f"No months gained: {silent}"])),
-            *rung.get("warnings", ()),
-        )
-    )
-    compares = rung.get("compares")
-    kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
-    return {
-        "label": label,
-        "rung": rung["rung"],
-        "adjustment": rung["adjustment"],
-        **{part: math.exp(ratio[part]) if ratio else None for part in _SUMMARY},
-        **{f"months {part}": months.get(part) for part in _SUMMARY},
-        **{name: rung[name] for name in kept},
-        "compares": "" if compares is None else _compared(compares),
-        "rests_on": told,
-    }
-
-
-def _compared(target: Mapping[str, str]) -> str:
-    """Return what a rung compares, in one line."""
-    return Target(**target).words
-
-
-def _ladder_by_modifier(output: Output, modifier: str) -> Table:
-    values = [found["at"] for found in output.result["rungs"][0]["log_hr_at"]]
-    records, tidy = [], []
-    for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True):
-        record: dict[str, Any] = {"label": label}
-        known = {found["at"]: found for found in rung["log_hr_at"] or ()}
-        for value in values:
-            log_hr = known.get(value)
-            ratio = {p: None if log_hr is None else math.exp(log_hr[p]) for p in _SUMMARY}
-            record |= {f"{value:g} {part}": ratio[part] for part in _SUMMARY}
-            tidy.append({"label": label, "at": value, **ratio})
-        records.append(record)
-    columns = [text("Design, adjustment", "label")]
-    for value in values:
-        middle, low, high = (f"{value:g} {part}" for part in _SUMMARY)
-        label = f"{modifier} {value:g}: hazard ratio (95 % interval)"
-        columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
-    title = f"Hazard ratio by {modifier} under every design"
-    return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
-
-
-def _effective(record: Record) -> str:
-    treated, control = record["ess_treated"], record["ess_control"]
-    if treated is None or control is None:
-        return ""
-    return f"{treated:,.0f} / {control:,.0f}"
 
 
 def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

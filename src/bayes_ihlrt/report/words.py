@@ -161,122 +161,10 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
         return _prognostic(result)
     first, second = _effect(result), flexible_sentences(result.baseline)
     effect = (*second, first) if result.baseline and result.baseline.differs else (first, *second)
-    rest = (*dependence_sentences(result), _adjustment(result))
-    told = (*effect, *_survival_time(result), *rest)
+    rest = (*dependence_sentences(result), adjustment_sentence(result))
+    told = (*effect, *survival_time(result), *rest)
     arms = None if result.propensity is None else result.propensity.comparability
     return told if arms is None or not arms.conclusion else (arms.conclusion, *told)
-
-
-def verdict(result: FitResult) -> str:
-    """Return whether treatment helps, in a few words.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis with a treatment, of which something may be said.
-
-    Returns
-    -------
-    str
-        "Probably" is a probability of at least `SETTLED` that the hazard is lower, or higher, at
-        the reference of the modifier.
-    """
-    modifier = result.spec.modifier
-    reference = None if modifier is None else modifier.reference
-    chance = _find(result, "hazard_ratio", None, reference).prob_benefit or 0.0
-    if not result.comparable:
-        return "These data cannot answer it."
-    if 1.0 - SETTLED < chance < SETTLED:
-        return "These data do not settle it."
-    word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
-    told = chance_words(max(chance, 1.0 - chance))
-    return f"{word} (probability {told}; called so from {SETTLED:g} on)."
-
-
-def gain_sentences(result: FitResult) -> list[str]:
-    """Return by how much, months before hazard ratios, each with its probability and the prior's.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis with a treatment.
-
-    Returns
-    -------
-    list of str
-        Months gained up to the last horizon, where they are defined, and the hazard ratio.
-    """
-    modifier = result.spec.modifier
-    reference = None if modifier is None else modifier.reference
-    horizon = max(result.spec.estimands.horizons)
-    ratio, months = (
-        _find(result, "hazard_ratio", None, reference),
-        _find(result, "rmst", horizon, None),
-    )
-    told = []
-    if months.summary["median"] is not None and months.prob_benefit is not None:
-        strategy = (months.contrast or "").partition(" - ")[0]
-        low, high = months.summary["q2.5"], months.summary["q97.5"]
-        told.append(
-            f"{_signed(months.summary['median'])} event-free months within {horizon:g} "
-            f"(95 % {_signed(low)} to {_signed(high)}), treated {strategy} against never; "
-            f"probability of a gain {_beside(months)}."
-        )
-    else:
-        told += _survival_time(result)
-    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
-    told.append(f"Hazard ratio {_numbers(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
-    return told
-
-
-def gain_number(result: FitResult) -> dict[str, str] | None:
-    """Return the one number of a result: months gained up to the last horizon.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis with a treatment.
-
-    Returns
-    -------
-    dict or None
-        ``value``, ``unit`` and ``interval``; None where months are not defined.
-    """
-    horizon = max(result.spec.estimands.horizons)
-    found = _find(result, "rmst", horizon, None)
-    if found.summary["median"] is None or found.prob_benefit is None:
-        return None
-    low, high = found.summary["q2.5"], found.summary["q97.5"]
-    return {
-        "value": _signed(found.summary["median"]),
-        "unit": f"event-free months gained within {horizon:g}",
-        "interval": f"95 % {_signed(low)} to {_signed(high)}",
-    }
-
-
-def _signed(value: float | None) -> str:
-    text = number(value, 1)
-    return text if value is None or text.startswith("-") else f"+{text}"
-
-
-def _beside(found: Estimate) -> str:
-    return beside_prior(chance_words(found.prob_benefit or 0.0), found.prior_prob_benefit)
-
-
-def adjustment_sentence(result: FitResult) -> str:
-    """Return what was adjusted for, and what that leaves open.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis with a treatment.
-
-    Returns
-    -------
-    str
-        Two sentences.
-    """
-    return _adjustment(result)
 
 
 def says_something(result: FitResult) -> bool:
@@ -365,12 +253,12 @@ def loo_sentence(result: FitResult) -> str:
 def _effect(result: FitResult) -> str:
     modifier, treatment = result.spec.modifier, result.spec.treatment
     reference = None if modifier is None else modifier.reference
-    found = _find(result, "hazard_ratio", None, reference)
+    found = find_contrast(result, "hazard_ratio", None, reference)
     name = "treatment" if treatment is None else treatment.name
     place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
     chance, prior = found.prob_benefit or 0.0, found.prior_prob_benefit
     other = None if prior is None else 1.0 - prior
-    numbers = f"hazard ratio {_numbers(found, 2)}"
+    numbers = f"hazard ratio {numbers_of(found, 2)}"
     drawn = result.draws_name
     if not result.comparable:
         return (
@@ -393,10 +281,22 @@ def _effect(result: FitResult) -> str:
     )
 
 
-def _survival_time(result: FitResult) -> list[str]:
+def survival_time(result: FitResult) -> list[str]:
+    """Return what treatment does to event-free time up to the last horizon.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    list of str
+        One sentence; why there is none where survival is not defined.
+    """
     horizon = max(result.spec.estimands.horizons)
     who = result.spec.population.words
-    found = _find(result, "rmst", horizon, None)
+    found = find_contrast(result, "rmst", horizon, None)
     strategy = (found.contrast or "").partition(" - ")[0]
     chance = found.prob_benefit
     if found.summary["median"] is None:
@@ -433,7 +333,19 @@ _USE: Final = {
 }
 
 
-def _adjustment(result: FitResult) -> str:
+def adjustment_sentence(result: FitResult) -> str:
+    """Return what was adjusted for, and what that leaves open.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis with a treatment.
+
+    Returns
+    -------
+    str
+        Two sentences.
+    """
     treatment, modifier = result.spec.treatment, result.spec.modifier
     own = {part.name for part in (treatment, modifier) if part is not None}
     others = [name for name in result.spec.outcome.parsed.columns if name not in own]
@@ -478,7 +390,9 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
     return (f"{told}.", "There is no treatment in this analysis: these are associations.")
 
 
-def _find(result: FitResult, estimand: str, horizon: float | None, at: float | None) -> Estimate:
+def find_contrast(
+    result: FitResult, estimand: str, horizon: float | None, at: float | None
+) -> Estimate:
     """The contrast of one estimand."""
     return next(
         estimate
@@ -488,7 +402,21 @@ def _find(result: FitResult, estimand: str, horizon: float | None, at: float | N
     )
 
 
-def _numbers(found: Estimate, digits: int) -> str:
+def numbers_of(found: Estimate, digits: int) -> str:
+    """Return an estimate with its interval.
+
+    Parameters
+    ----------
+    found : Estimate
+        The estimate.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        For example ``"0.61 (95 % interval 0.36 to 1.04)"``.
+    """
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle = number(found.summary["median"], digits)
     return f"{middle} (95 % interval {interval(low, high, digits=digits)})"
