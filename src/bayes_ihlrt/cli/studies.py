@@ -17,10 +17,12 @@ from bayes_ihlrt.cli.app import (
     app,
     console,
     print_json,
+    tell_incomplete,
     told_plainly,
 )
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.ladder import figure as ladder_figure
     from bayes_ihlrt.ladder import run as ladder_run
     from bayes_ihlrt.report import files as report_files
     from bayes_ihlrt.report import ladder as report_ladder
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.sensitivity import study as sensitivity_study
 else:
+    ladder_figure = lazy_module("bayes_ihlrt.ladder.figure")
     ladder_run = lazy_module("bayes_ihlrt.ladder.run")
     report_files = lazy_module("bayes_ihlrt.report.files")
     report_ladder = lazy_module("bayes_ihlrt.report.ladder")
@@ -61,6 +64,7 @@ def ladder(
             if out is not None:
                 stages.tell("drawing and writing")
                 written = report_ladder.write_ladder(result, out)
+        tell_incomplete(ladder_figure.ladder_incomplete(result), silent=as_json or quiet)
         if as_json:
             print_json(result.to_dict())
         elif not quiet:

@@ -8,7 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bayes_ihlrt.ladder.figure import ladder_data, ladder_notes, ladder_sentences, rung_label
+from bayes_ihlrt.ladder.figure import (
+    ladder_data,
+    ladder_incomplete,
+    ladder_notes,
+    ladder_sentences,
+    rung_label,
+)
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.ladder.words import response_sentence, target_of
@@ -34,12 +40,14 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: one cohort, every design", style="bold"))
+    for line in ladder_incomplete(result):
+        console.print(Text(line, style="bold red"))
     console.print()
     console.print(_rungs(result))
     for note in ladder_notes(result):
         console.print(Text(note))
     console.print()
-    if result.spec.modifier is not None and result.rungs[0].log_hr_at:
+    if result.spec.modifier is not None and _modifier_values(result):
         console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
         console.print()
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
@@ -47,14 +55,15 @@ def print_ladder(console: Console, result: LadderResult, *, written: Iterable[Pa
     for rung in result.rungs:
         _print_rung(console, rung, result.horizon)
     console.print()
-    for sentence in (*result.notes, *ladder_sentences(result)):
+    told = ladder_sentences(result)[len(ladder_incomplete(result)) :]
+    for sentence in (*result.notes, *told):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()
     files = [str(path) for path in written]
-    told = (
+    written_to = (
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
     )
-    console.print(Text(told))
+    console.print(Text(written_to))
 
 
 def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
@@ -152,12 +161,17 @@ def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], st
     name = result.spec.modifier.name if result.spec.modifier is not None else ""
     table = Table(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    values = list(result.rungs[0].log_hr_at)
+    values = _modifier_values(result)
     for value in values:
         table.add_column(f"{name} {value:g}", justify="right", no_wrap=True)
     for rung in result.rungs:
         table.add_row(rung_label(rung), *(cell(rung, value) for value in values))
     return table
+
+
+def _modifier_values(result: LadderResult) -> list[float]:
+    """Return the values of the modifier at which rungs are read: the same in all of them."""
+    return next((list(rung.log_hr_at) for rung in result.rungs if rung.log_hr_at), [])
 
 
 def _counts(rung: Rung) -> str:

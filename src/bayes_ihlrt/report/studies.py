@@ -93,7 +93,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     title = "One cohort under every design"
     tables = [Table("ladder", title, columns, records, note)]
     modifier = output.spec.modifier
-    if modifier is not None and output.result["rungs"][0]["log_hr_at"]:
+    if modifier is not None and _modifier_values(output):
         tables.append(_ladder_by_modifier(output, modifier.name))
     return tuple(tables)
 
@@ -199,7 +199,7 @@ def _compared(target: Mapping[str, str]) -> str:
 
 
 def _ladder_by_modifier(output: Output, modifier: str) -> Table:
-    values = [found["at"] for found in output.result["rungs"][0]["log_hr_at"]]
+    values = _modifier_values(output)
     records, tidy = [], []
     for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True):
         record: dict[str, Any] = {"label": label}
@@ -217,6 +217,12 @@ def _ladder_by_modifier(output: Output, modifier: str) -> Table:
         columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
     title = f"Hazard ratio by {modifier} under every design"
     return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
+
+
+def _modifier_values(output: Output) -> list[float]:
+    """Return the values of the modifier at which rungs are read: the same in all of them."""
+    told = (rung["log_hr_at"] for rung in output.result["rungs"])
+    return next(([found["at"] for found in rung] for rung in told if rung), [])
 
 
 def _effective(record: Record) -> str:
