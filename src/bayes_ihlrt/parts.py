@@ -120,6 +120,35 @@ def attempted[T](part: str, compute: Callable[[], T]) -> T | Failure:
         return failure_of(part, error)
 
 
+def known[T](found: T | Failure) -> T:
+    """Return a part that another part rests on.
+
+    Parameters
+    ----------
+    found : T or Failure
+        From `attempted`.
+
+    Returns
+    -------
+    T
+        The part.
+
+    Raises
+    ------
+    ConvergenceError
+        It could not be computed, and so the other cannot.
+
+    Examples
+    --------
+    >>> known(1.0)
+    1.0
+    """
+    if isinstance(found, Failure):
+        problem = f"it rests on '{found.part}', which could not be computed: {found.reason}"
+        raise ConvergenceError(problem, found.remedy)
+    return found
+
+
 def listed(failures: Iterable[Failure]) -> list[dict[str, str]]:
     """Return the list ``failed`` of a ``result.json``; empty where nothing failed.
 

@@ -92,6 +92,7 @@ def sensitivity(
         with report_terminal.Stages(quiet=quiet) as stages:
             result = sensitivity_study.sensitivity_study(read, cohort, stage=stages.tell)
             written = report_studies.write_sensitivity(result, out) if out is not None else ()
+        tell_incomplete(result.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(result.to_dict())
         elif not quiet:

@@ -12,7 +12,7 @@ from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.outputs import Output
 from bayes_ihlrt.report.studies import plan_tables
-from bayes_ihlrt.report.table import Table, count, estimate, figure, text
+from bayes_ihlrt.report.table import Table, count, estimate, figure, missing_tables, text
 from bayes_ihlrt.spec.model import ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -242,6 +242,7 @@ def plan_sections(output: Output) -> list[Section]:
     aim = output.plan.description
     found = [Section("plan-aim", "Aim of the simulation", (aim,))] if aim else []
     tables = (
+        *missing_tables("plan", output.result),
         _scenarios(output),
         *_assurance(output),
         *plan_tables(output),

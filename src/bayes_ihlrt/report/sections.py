@@ -9,7 +9,14 @@ from bayes_ihlrt.report.fit import characteristics_table, fit_tables, prior_tabl
 from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import ladder_tables, sensitivity_tables
-from bayes_ihlrt.report.table import Column, Table, plain_table, significant, text
+from bayes_ihlrt.report.table import (
+    Column,
+    Table,
+    missing_tables,
+    plain_table,
+    significant,
+    text,
+)
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
@@ -118,7 +125,13 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
     columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
     verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
-    return Section("checks", title, (told,), tables=(verdicts,), figures=figures)
+    return Section(
+        "checks",
+        title,
+        (told,),
+        tables=(*missing_tables("checks", output.checks), verdicts),
+        figures=figures,
+    )
 
 
 def _diagnostics(output: Output) -> Table:
@@ -135,7 +148,15 @@ def _ladder(output: Output) -> list[Section]:
     told = tuple(output.brief["sentences"])
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
-    return [Section("ladder", title, told, tables=ladder_tables(output), figures=figures)]
+    return [
+        Section("ladder", title, told, tables=_with_missing(output, ladder_tables), figures=figures)
+    ]
+
+
+def _with_missing(
+    output: Output, tables: Callable[[Output], tuple[Table, ...]]
+) -> tuple[Table, ...]:
+    return (*missing_tables(output.kind.value, output.result), *tables(output))
 
 
 def _sensitivity(output: Output) -> list[Section]:
@@ -144,7 +165,7 @@ def _sensitivity(output: Output) -> list[Section]:
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=sensitivity_tables(output),
+            tables=_with_missing(output, sensitivity_tables),
             figures=embedded(output.figures),
         )
     ]

@@ -44,7 +44,7 @@ _BIAS: Final = {
     "latent": "A latent confounder in the model",
     "negative_control": "Negative control",
 }
-_NO_ROOM: Final = frozenset({"priors", "specification"})
+_NO_ROOM: Final = frozenset({"priors", "specification", "failed"})
 _FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
 _AUDIT: Final = "Check of the batched engine against Markov chains"
 _LABELS: Final = {
@@ -303,15 +303,20 @@ def print_sensitivity(
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: what the conclusion depends on", style="bold"))
     console.print()
-    for sentence in result.summary:
-        console.print(Text(sentence, style="bold"))
+    first = len(result.incomplete)
+    for number, sentence in enumerate(result.summary):
+        console.print(Text(sentence, style="bold red" if number < first else "bold"))
     console.print()
     for name, check in result.checks.items():
         console.print(Text(TITLES[name], style="bold"))
         if name == "grid":
             console.print(_grid(result))
-        for sentence in check.sentences:
+        for sentence in check.said:
             console.print(Text(f"- {sentence}"))
+        console.print()
+    for name, failure in result.failed.items():
+        console.print(Text(TITLES[name], style="bold"))
+        console.print(Text(f"- NOT COMPUTED: {failure}"))
         console.print()
     files = [str(path) for path in written]
     told = (
@@ -353,7 +358,11 @@ def _grid(result: SensitivityResult) -> RichTable:
     """Priors of the treatment, everything else as stated, in a small table."""
     data = result.checks["grid"].data
     treatment = "" if result.spec.treatment is None else result.spec.treatment.name
-    cells = [row for row in result.checks["grid"].rows if set(row["priors"]) <= {treatment}]
+    cells = [
+        row
+        for row in result.checks["grid"].rows
+        if set(row["priors"]) <= {treatment} and row["failed"] is None
+    ]
     labels = list(dict.fromkeys(row["prior"] for row in cells))
     table = RichTable(box=None, pad_edge=False)
     table.add_column(f"prior of {treatment}")
