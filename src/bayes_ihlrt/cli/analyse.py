@@ -25,6 +25,7 @@ from bayes_ihlrt.cli.app import (
     console,
     print_json,
     say,
+    tell_incomplete,
     told_plainly,
 )
 from bayes_ihlrt.errors import Fault, InputError
@@ -209,6 +210,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             )
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
+        tell_incomplete(diagnosis.checks.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(diagnosis.to_dict())
         elif not quiet:

@@ -122,6 +122,9 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
         if flagged
         else "No check was flagged; what a check could not tell is said in its line."
     )
+    lost = missing_tables("checks", output.checks)
+    if lost:
+        told = f"INCOMPLETE: not everything could be computed, as the first table tells. {told}"
     columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
     verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
@@ -129,7 +132,7 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
         "checks",
         title,
         (told,),
-        tables=(*missing_tables("checks", output.checks), verdicts),
+        tables=(*lost, verdicts),
         figures=figures,
     )
 
