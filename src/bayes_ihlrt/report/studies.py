@@ -12,7 +12,7 @@ from rich.text import Text
 from bayes_ihlrt.ladder.words import Target
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
-from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.outputs import Output, computed
 from bayes_ihlrt.report.table import (
     Column,
     Record,
@@ -147,7 +147,7 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         Operating characteristics, the same by look and by target, and the audit; those that were
         run.
     """
-    rows: list[Mapping[str, Any]] = output.result["results"]
+    rows = computed(output.result["results"])
     tables = [_operating("designs", "Operating characteristics of the designs", rows)]
     for key, name, title in (
         ("by_look", "looks", "Operating characteristics by look"),
