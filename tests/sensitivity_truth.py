@@ -46,7 +46,7 @@ def power_scaling():
     prepared = prepare(spec.model, rows)
     wanted = Wanted(mitigation=False)
     draws = 4000
-    _, _, scaled = power_scale(prepared, rows, wanted=wanted, draws=draws, seed=11)
+    _, _, scaled, _ = power_scale(prepared, rows, wanted=wanted, draws=draws, seed=11)
     cells = scaled_cells(prepared)
     fits = fit_cells(prepared, list(cells.values()), draws=draws, seed=12)
     refits = summarise_quantities(

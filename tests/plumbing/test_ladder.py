@@ -18,6 +18,7 @@ from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.multistate import fit as transition_fit
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.report import ladder as ladder_table
 from bayes_ihlrt.spec.read import load_spec
@@ -167,10 +168,10 @@ def test_what_is_not_known_is_null_and_the_reason_is_written(climbed, tmp_path):
     written = json.loads((tmp_path / "out" / "result.json").read_text())
     rungs = written["rungs"]
     last, first = rungs[-1], rungs[0]
-    known = {"rung", "adjustment", "adjusted_for", "assumption", "reason", "warnings"}
+    known = {"rung", "adjustment", "adjusted_for", "assumption", "reason", "failed", "warnings"}
     assert last.keys() == first.keys()
     assert {name for name, value in last.items() if value is not None} == known
-    assert first["reason"] is None
+    assert first["reason"] is first["failed"] is None
     assert first["patients"] == 80
     assert tmp_path / "out" / "figures" / "ladder.png" in files
 
@@ -183,9 +184,8 @@ def test_the_reason_is_printed_and_drawn(climbed):
     assert printed.count("Not estimated: landmark: only untreated patients") == 3
     assert "Not estimated: the posterior is not to be trusted: Pareto k-hat 0.93." in printed
     sentences = ladder_sentences(climbed)
-    assert f"Not estimated: 4 of {len(climbed.rungs)} rungs, each for the reason in its line." in (
-        sentences
-    )
+    assert sentences[0].startswith(f"INCOMPLETE: 4 of {len(climbed.rungs)} rungs are missing (")
+    assert printed.count(sentences[0]) == 1
     data = ladder_data(climbed)
     assert int(np.isnan(data["median"]).sum()) == 4
     figure = ladder_table.PLOTS["ladder"](data)
@@ -196,7 +196,7 @@ def test_the_reason_is_printed_and_drawn(climbed):
 
 def test_without_any_sound_rung_nothing_is_claimed(climbed):
     first = climbed.rungs[0]
-    lost = tuple(Rung(rung.plan, reason="Nobody.") for rung in climbed.rungs[1:])
+    lost = tuple(Rung(rung.plan, failure=Failure("rung", "Nobody")) for rung in climbed.rungs[1:])
     alone = ladder.LadderResult(climbed.spec, climbed.cohort, (first, *lost), climbed.null, 24.0)
     sentences = " ".join(ladder_sentences(alone))
     assert "nothing is known of the effect" in sentences

@@ -49,7 +49,7 @@ def coefficients(prepared, mean, sd, rng, shape):
     return found
 
 
-def fake_cells(prepared, cells, *, draws, seed, keep=()):
+def fake_cells(prepared, cells, *, draws, seed, keep=(), needed=None):
     """Return exact posteriors of a normal likelihood instead of fitting anything."""
     rng = np.random.default_rng(seed)
     parts = []
@@ -214,7 +214,7 @@ def test_written_study_reads_back(result, tmp_path):
     assert set(content) == {
         *("schema", "name", "versions", "seed", "data", "threshold", "summary", "grid"),
         *("power_scaling", "tipping", "evidence", "confounding", "structure", "audit"),
-        "external",
+        *("external", "failed"),
     }
     assert content["audit"]["fits"] == 1
     assert content["audit"]["decisions_changed"] in {0, 1}

@@ -176,7 +176,7 @@ def test_draws_of_chains_are_worth_their_bulk_size(monkeypatch):
         },
         None,
     )
-    _, sizes = cells.mended(Mock(), {"x": np.zeros((2, 1))}, approximate, ["stated", "flat"])
+    _, sizes, _ = cells.mended(Mock(), {"x": np.zeros((2, 1))}, approximate, ["stated", "flat"])
     assert sizes[0] == 1800.0
     # Bulk sizes of such chains scatter by about a tenth.
     assert sizes[1] == pytest.approx(4000.0 * (1.0 - r) / (1.0 + r), rel=0.3)

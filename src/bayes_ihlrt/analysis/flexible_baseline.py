@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.contrasts import summarise
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.names import STRATEGY, Engine
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import FLEXIBLE, hazard_label, is_flexible, with_hazard
@@ -157,10 +157,11 @@ def compare_baselines(fit: FittedModel, spec: AnalysisSpec) -> BaselineCompariso
         return BaselineComparison(chosen, chosen, horizon)
     model = with_hazard(fit.prepared.spec, FLEXIBLE)
     settings = SamplerSpec(engine=Engine.LAPLACE, seed=spec.sampler.seed)
-    try:
-        other = fit_shared(model, fit.person_time, settings, fall_back=False)
-    except (ConvergenceError, SpecificationError) as error:
-        return BaselineComparison(chosen, None, horizon, reason=str(error))
+    other = attempted(
+        "flexible baseline", lambda: fit_shared(model, fit.person_time, settings, fall_back=False)
+    )
+    if isinstance(other, Failure):
+        return BaselineComparison(chosen, None, horizon, reason=str(other).removesuffix("."))
     pieces = other.prepared.hazard.shapes["log_hazard"][0]
     label = f"{FLEXIBLE.family.value}, {pieces} intervals"
     return BaselineComparison(chosen, _under(other, spec, label), horizon)

@@ -23,11 +23,11 @@ from bayes_ihlrt.analysis.comparability import (
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.estimands.contrasts import finite_or_none, summarise
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.multistate.states import UNTREATED, within
 from bayes_ihlrt.names import STRATEGY, Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.propensity.balance import Mask, balance_data, intervals_of, levels_of
 from bayes_ihlrt.propensity.comparability import TILTED, WHO, Comparability, tilt
 from bayes_ihlrt.propensity.overlap import overlap_data
@@ -116,12 +116,14 @@ def clone_months(
     """
     treated, never = within(grace).name, UNTREATED.name
     empty = CloneMonths(treated, never, horizon)
-    try:
-        found = strategy_survival(analysis, horizon, names=(never, treated), draws=draws, seed=seed)
-    except SpecificationError as error:
-        return _without(empty, " ".join(str(fault) for fault in error.faults))
-    except ConvergenceError as error:
-        return _without(empty, error.problem)
+    found = attempted(
+        "survival by strategy",
+        lambda: strategy_survival(
+            analysis, horizon, names=(never, treated), draws=draws, seed=seed
+        ),
+    )
+    if isinstance(found, Failure):
+        return _without(empty, str(found))
     parts = {
         name: {s: _summary(found[name].sel({STRATEGY: s})) for s in (treated, never)}
         for name in ("survival", "rmst")

@@ -1,7 +1,7 @@
 """Every check of one fitted model, with a verdict each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from bayes_ihlrt.checks.calibration import calibration_data
 from bayes_ihlrt.checks.families import compare_hazards, effect_by_period
 from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
 from bayes_ihlrt.checks.prior_curves import prior_survival
-from bayes_ihlrt.checks.result import ModelChecks, Verdict, cannot_tell
+from bayes_ihlrt.checks.result import ModelChecks, Verdict, cannot_tell, not_computed
 from bayes_ihlrt.checks.risk_sets import hazard_check, residual_check, survival_check
 from bayes_ihlrt.checks.score import since_start
 from bayes_ihlrt.checks.terms import values_of
@@ -31,6 +31,7 @@ from bayes_ihlrt.checks.verdicts import (
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -87,53 +88,136 @@ def examine(
     tell = stage or _silent
     _check_lengths(fit, row_weights, observed_from)
     fit = fit if row_weights is None else _weighted(fit, row_weights)
+    work = _Work([], {}, [])
     tell("comparing events with expected events")
-    verdicts = residual_verdicts(fit, observed_from)
-    figures = {
-        "survival_check": survival_check(fit, seed=seed),
-        "hazard_check": hazard_check(fit, seed=seed),
-    }
+    work.verdicts += residual_verdicts(fit, observed_from)
+    work.failures += [v.failure for v in work.verdicts if v.failure is not None]
+    work.figure("survival_check", lambda: survival_check(fit, seed=seed))
+    work.figure("hazard_check", lambda: hazard_check(fit, seed=seed))
     tell("drawing from the priors")
-    figures["prior_survival"] = prior_survival(fit, seed=seed)
-    verdicts.append(prior_verdict(figures["prior_survival"], until=_last_month(fit)))
-    found = _of_patients(fit, tuple(horizons), centre=centre, seed=seed, tell=tell)
-    return replace(
-        found,
-        verdicts=(*verdicts, *found.verdicts),
-        figures={**figures, **found.figures},
+    work.figure("prior_survival", lambda: prior_survival(fit, seed=seed))
+    work.verdict(
+        "prior",
+        lambda: prior_verdict(work.figures["prior_survival"], until=_last_month(fit)),
+        of="prior_survival",
     )
-
-
-def _of_patients(
-    fit: FittedModel, horizons: tuple[float, ...], *, centre: str | None, seed: int, tell: Stage
-) -> ModelChecks:
-    """Run the checks that need a posterior given single patients."""
+    loo = centres = None
     if is_weighted(fit) or fit.person_time.overlapping:
         reason = (
             "Not defined: the draws of an analysis with weights, or with several histories a "
             "patient, are no posterior given single patients."
         )
-        return ModelChecks(tuple(cannot_tell(check, reason) for check in _LEFT_OUT), {}, None, None)
-    figures = {"residuals": residual_check(fit)}
-    periods = since_start(fit)
+        work.verdicts += [cannot_tell(check, reason) for check in _LEFT_OUT]
+    else:
+        loo, centres = _of_patients(fit, work, tuple(horizons), about=(centre, seed), tell=tell)
+    return ModelChecks(tuple(work.verdicts), work.figures, loo, centres, tuple(work.failures))
+
+
+@dataclass
+class _Work:
+    """Checks of one model as they are done; what one of them runs into stays with it."""
+
+    verdicts: list[Verdict]
+    figures: dict[str, xr.Dataset]
+    failures: list[Failure]
+
+    def part[T](self, name: str, compute: Callable[[], T], checks: Sequence[str] = ()) -> T | None:
+        """Compute what checks rest on; where that fails, none of them can tell."""
+        found = attempted(name, compute)
+        if isinstance(found, Failure):
+            self.failures.append(found)
+            self.verdicts += [not_computed(check, found) for check in checks]
+            return None
+        return found
+
+    def figure(self, name: str, draw: Callable[[], xr.Dataset]) -> None:
+        found = self.part(name, draw)
+        if found is not None:
+            self.figures[name] = found
+
+    def verdict(self, check: str, judge: Callable[[], Verdict], *, of: str) -> None:
+        """Judge a figure, which may be missing."""
+        lost = next((each for each in self.failures if each.part == of), None)
+        if lost is not None:
+            self.verdicts.append(not_computed(check, lost))
+            return
+        found = self.part(check, judge, checks=(check,))
+        if found is not None:
+            self.verdicts.append(found)
+
+
+def _of_patients(
+    fit: FittedModel,
+    work: _Work,
+    horizons: tuple[float, ...],
+    *,
+    about: tuple[str | None, int],
+    tell: Stage,
+) -> tuple[LeaveOut | None, LeaveOut | None]:
+    """Run the checks that need a posterior given single patients."""
+    seed = about[1]
+    work.figure("residuals", lambda: residual_check(fit))
+    periods = work.part("effect_by_period", lambda: since_start(fit))
     if periods is not None:
         tell("fitting an effect of treatment for each period")
-        figures["effect_by_period"] = effect_by_period(fit, periods, seed=seed)
+        work.figure("effect_by_period", lambda: effect_by_period(fit, periods, seed=seed))
     tell("leaving out patients and centres")
-    loo, centres = leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=seed)
-    shift = _shift(fit, loo)
-    figures["influence"] = _influence(loo, shift)
-    tell("fitting other baseline hazards")
-    figures["hazard_families"] = compare_hazards(fit, loo, seed=seed)
-    tell("predicting patients from the others")
-    predicted, calibration = _cross_validated(fit, horizons, seed=seed)
-    verdicts = (
-        influence_verdict(loo, shift),
-        omitted_centres(fit, centre) if centres is None else centre_verdict(centres),
-        family_verdict(figures["hazard_families"]),
-        *predicted,
+    left = work.part(
+        "leave-one-out",
+        lambda: leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=seed),
+        checks=_LEFT_OUT[:3],
     )
-    return ModelChecks(verdicts, figures | calibration, loo, centres)
+    if left is not None:
+        _judge_left_out(fit, work, left, about=about, tell=tell)
+    tell("predicting patients from the others")
+    found = work.part(
+        "cross-validation",
+        lambda: _cross_validated(fit, horizons, seed=seed),
+        checks=_LEFT_OUT[3:],
+    )
+    if found is not None:
+        work.verdicts += found[0]
+        work.figures |= found[1]
+    return left or (None, None)
+
+
+def _judge_left_out(
+    fit: FittedModel,
+    work: _Work,
+    left: tuple[LeaveOut, LeaveOut | None],
+    *,
+    about: tuple[str | None, int],
+    tell: Stage,
+) -> None:
+    """Judge patients and centres, and other hazards by how well they predict patients."""
+    loo, centres = left
+    shift = _shift(fit, loo)
+    work.figures["influence"] = _influence(loo, shift)
+    work.verdicts.append(influence_verdict(loo, shift))
+    work.verdict(
+        "centres",
+        lambda: omitted_centres(fit, about[0]) if centres is None else centre_verdict(centres),
+        of="leave-one-out",
+    )
+    tell("fitting other baseline hazards")
+    work.figure("hazard_families", lambda: compare_hazards(fit, loo, seed=about[1]))
+    families = work.figures.get("hazard_families")
+    if families is not None:
+        work.failures += [
+            Failure(f"hazard family: {name}", str(reason), str(remedy))
+            for name, reason, remedy in zip(
+                families["family"].to_numpy(),
+                families["reason"].to_numpy(),
+                families["remedy"].to_numpy(),
+                strict=True,
+            )
+            if reason
+        ]
+    work.verdict(
+        "hazard family",
+        lambda: family_verdict(work.figures["hazard_families"]),
+        of="hazard_families",
+    )
 
 
 def _cross_validated(

@@ -19,10 +19,10 @@ from scipy.special import ndtri
 from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
 from bayes_ihlrt.checks.terms import Columns, event_quantiles, event_times_of, values_of
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.model.priors import chance_below
 from bayes_ihlrt.names import Dist, Engine, HazardFamily
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.model import HazardSpec, with_hazard
@@ -72,24 +72,33 @@ def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset
     xarray.Dataset
         ``elpd``, ``difference`` from the model, ``difference_se`` (of the paired terms),
         ``unreliable`` (patients whose share is not to be trusted) and ``weight`` (stacking) over
-        family, the model's own first. A family that could not be fitted is NaN, with weight 0.
+        family, the model's own first. A family that could not be fitted is NaN, with weight 0, its
+        ``reason`` and ``remedy``, which are empty elsewhere.
     """
     rows, settings = fit.person_time, SamplerSpec(engine=Engine.LAPLACE, seed=seed)
     names = [_label(fit.prepared.spec.outcome.hazard)]
     terms, unreliable = [loo.elpd], [int(loo.unreliable.sum())]
+    told: list[Failure | None] = [None]
+
+    def predicted(hazard: HazardSpec) -> LeaveOut:
+        other = fit_shared(with_hazard(fit.prepared.spec, hazard), rows, settings)
+        return leave_one_out(other.prepared, values_of(other), rows, seed=seed)[0]
+
     for hazard in other_hazards(fit):
         names.append(_label(hazard))
-        try:
-            other = fit_shared(with_hazard(fit.prepared.spec, hazard), rows, settings)
-        except ConvergenceError:
+        found = attempted(names[-1], lambda hazard=hazard: predicted(hazard))  # type: ignore[misc]
+        if isinstance(found, Failure):
             # Told as NaN: an alternative without a posterior is no evidence for the model.
             terms.append(np.full(len(loo.elpd), np.nan))
             unreliable.append(0)
-            continue
-        found, _ = leave_one_out(other.prepared, values_of(other), rows, seed=seed)
-        terms.append(found.elpd)
-        unreliable.append(int(found.unreliable.sum()))
-    return _compared(names, np.stack(terms), unreliable)
+        else:
+            terms.append(found.elpd)
+            unreliable.append(int(found.unreliable.sum()))
+        told.append(found if isinstance(found, Failure) else None)
+    reasons = ["" if each is None else each.reason for each in told]
+    remedies = ["" if each is None else each.remedy for each in told]
+    table = _compared(names, np.stack(terms), unreliable)
+    return table.assign(reason=("family", reasons), remedy=("family", remedies))
 
 
 def stacking_weights(log_density: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayes_ihlrt.checks.leave_out import LeaveOut
+from bayes_ihlrt.parts import Failure, listed
 
 type Number = float | int | str | None
 type Numbers = Mapping[str, Number]
@@ -39,12 +40,15 @@ class Verdict:
         Why, in a sentence or two.
     numbers : mapping of str to number, text or None
         What the verdict rests on.
+    failure : Failure or None
+        Why the check could not be computed, where that is why it cannot tell.
     """
 
     check: str
     status: Status
     reason: str
     numbers: Numbers = field(default_factory=dict)
+    failure: Failure | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; numbers that are not finite are None."""
@@ -53,6 +57,7 @@ class Verdict:
             "verdict": self.status.value,
             "reason": self.reason,
             "numbers": {name: _plain(value) for name, value in self.numbers.items()},
+            "failed": None if self.failure is None else self.failure.to_dict(),
         }
 
 
@@ -79,6 +84,29 @@ def cannot_tell(check: str, reason: str) -> Verdict:
     return Verdict(check, Status.CANNOT_TELL, reason)
 
 
+def not_computed(check: str, failure: Failure) -> Verdict:
+    """Return the verdict of a check that could not be computed.
+
+    Parameters
+    ----------
+    check : str
+        Name of the check.
+    failure : Failure
+        What it ran into.
+
+    Returns
+    -------
+    Verdict
+        It cannot tell.
+
+    Examples
+    --------
+    >>> not_computed("centres", Failure("centres", "no mode was found")).reason
+    'NOT COMPUTED: no mode was found.'
+    """
+    return Verdict(check, Status.CANNOT_TELL, f"NOT COMPUTED: {failure}", failure=failure)
+
+
 def _plain(value: Number) -> Number:
     if value is None or isinstance(value, str | int):
         return value
@@ -100,17 +128,28 @@ class ModelChecks:
         given single patients.
     centres : LeaveOut or None
         Leave-one-centre-out; None also without groups.
+    failures : tuple of Failure
+        Checks, figures and hazard families that could not be computed.
     """
 
     verdicts: tuple[Verdict, ...]
     figures: Mapping[str, xr.Dataset]
     loo: LeaveOut | None
     centres: LeaveOut | None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def flagged(self) -> tuple[str, ...]:
         """Names of the checks that raise a flag."""
         return tuple(found.check for found in self.verdicts if found.status is Status.FLAG)
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What is missing, in one sentence; empty where nothing is."""
+        if not self.failures:
+            return ()
+        names = ", ".join(f"'{found.part}'" for found in self.failures)
+        return (f"INCOMPLETE: not computed: {names}; why, and what to do, stands with each.",)
 
     def verdict(self, check: str) -> Verdict:
         """Return the verdict of a check.
@@ -139,9 +178,21 @@ class ModelChecks:
             "verdicts": [found.to_dict() for found in self.verdicts],
             "loo": None if self.loo is None else self.loo.to_dict(),
             "centres": None if self.centres is None else self.centres.to_dict(),
-            "hazard_families": _table(self.figures.get("hazard_families"), "family"),
+            "hazard_families": _families(_table(self.figures.get("hazard_families"), "family")),
             "effect_by_period": _table(self.figures.get("effect_by_period"), "period"),
+            "failed": listed(self.failures),
         }
+
+
+def _families(rows: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Say of each family why it was not fitted, as of every part that could not be computed."""
+    if rows is None:
+        return None
+    told = []
+    for row in rows:
+        parts = {name: row.pop(name, "") for name in ("reason", "remedy")}
+        told.append({**row, "failed": parts if parts["reason"] else None})
+    return told
 
 
 def _table(data: xr.Dataset | None, dim: str) -> list[dict[str, Any]] | None:

@@ -12,7 +12,7 @@ from scipy import stats
 from bayes_ihlrt.checks.accuracy import Predictions
 from bayes_ihlrt.checks.calibration import calibration_p
 from bayes_ihlrt.checks.leave_out import LeaveOut
-from bayes_ihlrt.checks.result import Number, Status, Verdict, cannot_tell
+from bayes_ihlrt.checks.result import Number, Status, Verdict, cannot_tell, not_computed
 from bayes_ihlrt.checks.risk_sets import exponential_score
 from bayes_ihlrt.checks.score import (
     ALPHA,
@@ -29,6 +29,7 @@ from bayes_ihlrt.checks.score import (
 from bayes_ihlrt.checks.terms import Columns, cell_columns, column, hazard_columns, values_of
 from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.names import PropensityUncertainty
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -335,15 +336,25 @@ def residual_verdicts(fit: FittedModel, observed_from: Floats | None) -> list[Ve
         By the names of the checks.
     """
     verdicts = []
-    for check, (make, finding, nothing, missing) in _WORDS.items():
-        found = make(fit)
+    for check in _WORDS:
+        verdicts.append(_tried(check, lambda check=check: _of_counts(fit, check)))  # type: ignore[misc]
+    residuals = _tried("residuals", lambda: _residuals(fit))
+    entry = _tried("delayed entry", lambda: _entry(fit, observed_from))
+    return [*qualified(verdicts), residuals, entry]
+
+
+def _tried(check: str, judge: Callable[[], Verdict]) -> Verdict:
+    found = attempted(check, judge)
+    return not_computed(check, found) if isinstance(found, Failure) else found
+
+
+def _of_counts(fit: FittedModel, check: str) -> Verdict:
+    make, finding, nothing, missing = _WORDS[check]
+    found = make(fit)
+    if found is None:
         untreated = fit.prepared.spec.treatment is None and check == "proportional hazards"
-        verdicts.append(
-            cannot_tell(check, "The model has no treatment." if untreated else missing)
-            if found is None
-            else scored(fit, found).verdict(check, finding=finding, nothing=nothing)
-        )
-    return [*qualified(verdicts), _residuals(fit), _entry(fit, observed_from)]
+        return cannot_tell(check, "The model has no treatment." if untreated else missing)
+    return scored(fit, found).verdict(check, finding=finding, nothing=nothing)
 
 
 def qualified(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -26,6 +26,7 @@ from bayes_ihlrt.cli.app import (
     console,
     print_json,
     say,
+    tell_incomplete,
     told_plainly,
 )
 from bayes_ihlrt.errors import Fault, InputError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.analysis.diagnose import Diagnosis
     from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
@@ -237,10 +239,22 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             result = analysis_fit.run_checked(checked, progress=shown, stage=stages.tell)
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
-        if as_json:
-            print_json(diagnosis.to_dict())
-        elif not quiet:
-            report_checks.print_diagnosis(console(), diagnosis, written=written, tables=tables)
+        _tell_diagnosis(diagnosis, written, quiet=quiet, tables=tables, as_json=as_json)
+
+
+def _tell_diagnosis(
+    diagnosis: "Diagnosis",
+    written: tuple[Path, ...],
+    *,
+    quiet: bool,
+    tables: bool,
+    as_json: bool,
+) -> None:
+    tell_incomplete(diagnosis.checks.incomplete, silent=as_json or quiet)
+    if as_json:
+        print_json(diagnosis.to_dict())
+    elif not quiet:
+        report_checks.print_diagnosis(console(), diagnosis, written=written, tables=tables)
 
 
 def _entry(

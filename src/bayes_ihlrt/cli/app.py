@@ -7,7 +7,7 @@ typed.
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -221,6 +221,21 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
 def say(text: str, *, err: bool = False) -> None:
     """Tell lines of text; of names and paths, what would command the terminal is told."""
     typer.echo(printable(text, keep="\n"), err=err)
+
+
+def tell_incomplete(lines: Iterable[str], *, silent: bool) -> None:
+    """Tell on standard error what a result lacks, where no table on standard output says so.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        First lines of a result of which parts are missing.
+    silent : bool
+        Whether no table is printed.
+    """
+    if silent:
+        for line in lines:
+            say(line, err=True)
 
 
 def console() -> "Console":

@@ -1,7 +1,8 @@
 """The command line, `bayes-ihlrt`: every command on one application.
 
 Exit status 0: done. 1: something is wrong with what was given, told in plain words. 2: usage.
-3: the posterior is not to be trusted. 130: interrupted, at once. Errors and progress go to standard
+3: nothing that was asked for is to be trusted, and nothing was written; a study that lacks a part
+ends with 0 and says INCOMPLETE first. 130: interrupted, at once. Errors and progress go to standard
 error, results to standard output.
 """
 

@@ -18,10 +18,12 @@ from bayes_ihlrt.cli.app import (
     app,
     console,
     print_json,
+    tell_incomplete,
     told_plainly,
 )
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.ladder import figure as ladder_figure
     from bayes_ihlrt.ladder import run as ladder_run
     from bayes_ihlrt.report import files as report_files
     from bayes_ihlrt.report import ladder as report_ladder
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.sensitivity import study as sensitivity_study
 else:
+    ladder_figure = lazy_module("bayes_ihlrt.ladder.figure")
     ladder_run = lazy_module("bayes_ihlrt.ladder.run")
     report_files = lazy_module("bayes_ihlrt.report.files")
     report_ladder = lazy_module("bayes_ihlrt.report.ladder")
@@ -63,6 +66,7 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
             if out is not None:
                 stages.tell("drawing and writing")
                 written = report_ladder.write_ladder(result, out)
+        tell_incomplete(ladder_figure.ladder_incomplete(result), silent=as_json or quiet)
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
@@ -91,6 +95,7 @@ def sensitivity(  # noqa: PLR0913 - one an option of the command line
         with report_terminal.Stages(quiet=quiet) as stages:
             result = sensitivity_study.sensitivity_study(read, cohort, stage=stages.tell)
             written = report_studies.write_sensitivity(result, out) if out is not None else ()
+        tell_incomplete(result.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(result.to_dict())
         elif not quiet:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.cli.app import Json, Out, Quiet, Seed, app, console, print_json, say, told_plainly
+from bayes_ihlrt.cli.app import (
+    Json,
+    Out,
+    Quiet,
+    Seed,
+    app,
+    console,
+    print_json,
+    say,
+    tell_incomplete,
+    told_plainly,
+)
 
 if TYPE_CHECKING:
     from bayes_ihlrt.explorer import app as explorer_app
@@ -66,6 +77,7 @@ def plan(
                 progress=progress,
             )
             written = report_plan_table.write_plan(found, out) if out is not None else ()
+        tell_incomplete(found.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(found.to_dict())
         elif not quiet:

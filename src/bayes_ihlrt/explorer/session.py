@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import ModifierTransform
+from bayes_ihlrt.parts import known
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import parse_plan
 from bayes_ihlrt.spec.rules import LookSpec, Rule
@@ -447,8 +448,11 @@ def open_session(plan: TrialPlan, trials: int) -> Session:
     ------
     SpecificationError
         A cohort cannot serve as truth.
+    ConvergenceError
+        Its posterior is not to be trusted.
     """
-    return Session(plan, trials, design_priors(plan))
+    priors = {name: known(prior) for name, prior in design_priors(plan).items()}
+    return Session(plan, trials, priors)
 
 
 def _told(found: OperatingCharacteristics) -> dict[str, Any]:

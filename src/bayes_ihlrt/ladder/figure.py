@@ -1,5 +1,7 @@
 """The bias ladder as a dataset for its figure, and in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
@@ -11,6 +13,7 @@ from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.ladder.words import months_sentences, response_sentence
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.parts import Failure, missing
 from bayes_ihlrt.propensity.comparability import Overlap
 
 _DESIGNS = {
@@ -122,8 +125,8 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         "synthetic": int(result.synthetic),
         "notes": list(ladder_notes(result)),
     }
-    if result.null is not None:
-        low, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.975]))
+    if result.simulated is not None:
+        low, high = np.exp(np.quantile(result.simulated.log_hr, [0.025, 0.975]))
         data.attrs |= {"null_low": float(low), "null_high": float(high)}
     return data
 
@@ -172,33 +175,63 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        The naive contrast and immortal time; what is left; what cannot be told.
+        What is missing; the naive contrast and immortal time; what is left; what cannot be told.
     """
     naive, rest = result.rungs[0], [rung for rung in result.rungs[1:] if rung.estimated]
     immortal = result.naive_rows.provenance.immortal_months
+    ratio = f"hazard ratio {_ratio(naive)}" if naive.estimated else "not estimated"
     found = [
-        f"The naive contrast (hazard ratio {_ratio(naive)}) credits {immortal:,.0f} person-months "
-        "to treatment that patients lived before they were treated."
+        *ladder_incomplete(result),
+        f"The naive contrast ({ratio}) credits {immortal:,.0f} person-months to treatment that "
+        "patients lived before they were treated.",
     ]
-    if result.null is not None:
-        low, middle, high = np.exp(np.quantile(result.null.log_hr, [0.025, 0.5, 0.975]))
+    if result.simulated is not None:
+        low, middle, high = np.exp(np.quantile(result.simulated.log_hr, [0.025, 0.5, 0.975]))
         found.append(
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
-            f"({low:.2f} to {high:.2f}); {_as_extreme(result.null)}."
+            f"({low:.2f} to {high:.2f}); {_as_extreme(result.simulated)}."
         )
     compared = [rung for rung in rest if rung.overlap is not Overlap.FAILED]
     found += _what_is_left(compared, result.horizon)
     found += _not_comparable(rest)
     found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
     found += _fewest(rest)
-    without = len(result.rungs) - 1 - len(rest)
-    if without:
-        rungs = f"{without} of {len(result.rungs)} rungs"
-        found.append(f"Not estimated: {rungs}, each for the reason in its line.")
     found.append(
         "What was not measured can still bias every rung; each rests on the assumption in its line."
     )
     return tuple(found)
+
+
+def ladder_incomplete(result: LadderResult) -> tuple[str, ...]:
+    """Return which parts of a ladder are missing.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    tuple of str
+        What stands first wherever the ladder is told: one sentence of the rungs, one of the null
+        simulation; empty where nothing is missing.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> ladder_incomplete(ladder)
+    ()
+    """
+    lost = [
+        replace(rung.failure, part=rung_label(rung))
+        for rung in result.rungs
+        if rung.failure is not None
+    ]
+    told = missing(lost, len(result.rungs), "rungs")
+    if not isinstance(result.null, Failure):
+        return told
+    return (*told, f"INCOMPLETE: the {result.null.part} is missing: {result.null}")
 
 
 def _not_comparable(rungs: list[Rung]) -> list[str]:

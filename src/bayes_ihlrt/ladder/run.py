@@ -19,13 +19,14 @@ from bayes_ihlrt.analysis.check import CohortSource, read_cohort, with_scales
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary, identified, left_out
 from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.ladder.fit import fit_rung
 from bayes_ihlrt.ladder.null import NullSimulation, simulate_naive
 from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.ladder.words import target_of
+from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
@@ -44,9 +45,11 @@ class LadderResult:
     cohort : Cohort
         The data.
     rungs : tuple of Rung
-        Most naive first; the first is estimated, another may say why it is not.
-    null : NullSimulation or None
-        What the naive rung shows without an effect; None with delayed entry.
+        Most naive first; one at least is estimated, others may say why they are not. The first has
+        its rows in any case.
+    null : NullSimulation, Failure or None
+        What the naive rung shows without an effect, or why that is not known; None with delayed
+        entry.
     horizon : float
         Months of the restricted mean times.
 
@@ -63,7 +66,7 @@ class LadderResult:
     spec: AnalysisSpec
     cohort: Cohort
     rungs: tuple[Rung, ...]
-    null: NullSimulation | None
+    null: NullSimulation | Failure | None
     horizon: float
 
     @property
@@ -76,9 +79,20 @@ class LadderResult:
         """Rows of the first rung: all patients."""
         rows = self.rungs[0].person_time
         if rows is None:
-            message = "the first rung is estimated"
+            message = "the first rung has its rows, whether it is estimated or not"
             raise AssertionError(message)
         return rows
+
+    @property
+    def simulated(self) -> NullSimulation | None:
+        """What the naive rung shows without an effect, where that is known."""
+        return None if isinstance(self.null, Failure) else self.null
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Parts that could not be computed: rungs in their order, then the null simulation."""
+        found = [rung.failure for rung in self.rungs] + [self.null]
+        return tuple(part for part in found if isinstance(part, Failure))
 
     @property
     def tree(self) -> xr.DataTree:
@@ -114,7 +128,8 @@ class LadderResult:
             "notes": list(self.notes),
             "horizon": self.horizon,
             "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
-            "null_simulation": None if self.null is None else self.null.to_dict(),
+            "null_simulation": None if self.simulated is None else self.simulated.to_dict(),
+            "failed": listed(self.failures),
         }
 
 
@@ -123,8 +138,9 @@ def bias_ladder(
 ) -> LadderResult:
     """Run every design and adjustment that a specification and its data allow on one cohort.
 
-    A rung that the data do not allow, or whose draws are not to be trusted, says so in its `reason`
-    and does not stop the others. Without the naive rung there is no ladder: its faults are raised.
+    A rung that the data do not allow, or whose draws are not to be trusted, says so in its
+    `failure` and does not stop the others. A cohort that does not allow the naive design allows no
+    ladder: its faults are raised.
 
     Parameters
     ----------
@@ -147,8 +163,8 @@ def bias_ladder(
         With every fault of the data.
     SpecificationError
         There is no treatment that starts during follow-up, or the naive design cannot be made.
-    ConvergenceError
-        The draws of the naive rung are not to be trusted.
+    BayesIhlrtError
+        No rung could be estimated.
 
     Examples
     --------
@@ -166,19 +182,24 @@ def bias_ladder(
     rungs: list[Rung] = []
     for number, plan in enumerate(plans, start=1):
         tell(f"rung {number} of {len(plans)}: {plan.rung}, adjustment {plan.adjustment}")
-        attempt = _rung_or_reason if rungs else fit_rung
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", SeparationWarning)
-            rung = attempt(spec, cohort, plan, horizon=horizon)
+            rung = _rung(spec, cohort, plan, horizon=horizon, first=not rungs)
         rungs.append(replace(rung, warnings=_separated(caught)))
+    if not any(rung.estimated for rung in rungs):
+        raise nothing_left([rung.failure for rung in rungs if rung.failure is not None])
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
-    null = simulate_naive(
+    null = attempted("null simulation", lambda: _null(spec, cohort))
+    return LadderResult(spec, cohort, tuple(rungs), null, horizon)
+
+
+def _null(spec: AnalysisSpec, cohort: Cohort) -> NullSimulation | None:
+    return simulate_naive(
         cohort,
         _treatment_only(crude_model(spec)),
         replicates=spec.ladder.null_replicates,
         seed=spec.sampler.seed,
     )
-    return LadderResult(spec, cohort, tuple(rungs), null, horizon)
 
 
 def _separated(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
@@ -190,14 +211,15 @@ def _separated(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def _rung_or_reason(spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float) -> Rung:
-    """Return a rung, told to be impossible where these data do not allow it."""
-    try:
-        return fit_rung(spec, cohort, plan, horizon=horizon)
-    except InputError as error:
-        return Rung(plan, reason=" ".join(str(fault) for fault in error.faults))
-    except ConvergenceError as error:
-        return Rung(plan, reason=f"{error}.")
+def _rung(
+    spec: AnalysisSpec, cohort: Cohort, plan: RungPlan, *, horizon: float, first: bool
+) -> Rung:
+    """Return a rung, or why it is not estimated; the first keeps its rows in any case."""
+    rows = person_time(cohort, plan.treatment) if first else None
+    found = attempted(
+        f"{plan.rung}, {plan.adjustment}", lambda: fit_rung(spec, cohort, plan, horizon=horizon)
+    )
+    return Rung(plan, failure=found, person_time=rows) if isinstance(found, Failure) else found
 
 
 def _treatment_only(model: ModelSpec) -> ModelSpec:

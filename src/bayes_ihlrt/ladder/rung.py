@@ -18,6 +18,7 @@ from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population, treated_weights
 from bayes_ihlrt.ladder.rungs import RungPlan
 from bayes_ihlrt.names import STRATEGY, EstimandTarget
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -102,8 +103,8 @@ class Rung:
         Draws; of the g-formula one node a transition.
     engine : str or None
         What drew them.
-    reason : str or None
-        Why the rung could not be estimated; None where it was.
+    failure : Failure or None
+        Why the rung could not be estimated, and what to do; None where it was.
     comparability : Comparability or None
         Whether the weighted arms can be compared; None without weights.
     warnings : tuple of str
@@ -124,7 +125,7 @@ class Rung:
     positivity: tuple[Stratum, ...] = ()
     posterior: xr.DataTree | None = None
     engine: str | None = None
-    reason: str | None = None
+    failure: Failure | None = None
     comparability: Comparability | None = None
     warnings: tuple[str, ...] = ()
 
@@ -132,6 +133,11 @@ class Rung:
     def estimated(self) -> bool:
         """Whether there is an estimate; `reason` says why not."""
         return self.log_hr is not None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it could not be estimated and what to do, in sentences; None where it was."""
+        return None if self.failure is None else str(self.failure)
 
     @property
     def overlap(self) -> Overlap:
@@ -195,6 +201,7 @@ class Rung:
             "positivity": [asdict(stratum) for stratum in self.positivity] or None,
             "engine": self.engine,
             "reason": self.reason,
+            "failed": None if self.failure is None else self.failure.to_dict(),
             "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "warnings": list(self.told),
         }

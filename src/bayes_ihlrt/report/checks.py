@@ -46,6 +46,8 @@ def print_diagnosis(
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: is the model to be believed?", style="bold"))
+    for line in checks.incomplete:
+        console.print(Text(line, style="bold red"))
     console.print(Text(result.fit.convergence.verdict))
     console.print()
     table = Table(box=None, pad_edge=False)

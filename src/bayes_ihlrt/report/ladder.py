@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bayes_ihlrt.ladder.figure import ladder_data, ladder_notes, ladder_sentences, rung_label
+from bayes_ihlrt.ladder.figure import (
+    ladder_data,
+    ladder_incomplete,
+    ladder_notes,
+    ladder_sentences,
+    rung_label,
+)
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
@@ -48,12 +54,14 @@ def print_ladder(
     if result.synthetic:
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: one cohort, every design", style="bold"))
+    for line in ladder_incomplete(result):
+        console.print(Text(line, style="bold red"))
     console.print()
     console.print(_rungs(result))
     for note in ladder_notes(result):
         console.print(Text(note))
     console.print()
-    if tables and result.spec.modifier is not None and result.rungs[0].log_hr_at:
+    if tables and result.spec.modifier is not None and _modifier_values(result):
         console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
         console.print()
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
@@ -62,16 +70,17 @@ def print_ladder(
         if tables or rung.reason is not None or rung.told:
             _print_rung(console, rung, result.horizon)
             console.print()
-    for sentence in (*result.notes, *ladder_sentences(result)):
+    told = ladder_sentences(result)[len(ladder_incomplete(result)) :]
+    for sentence in (*result.notes, *told):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()
     if written is None:
         return
     files = [str(path) for path in written]
-    told = (
+    written_to = (
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
     )
-    console.print(Text(told))
+    console.print(Text(written_to))
 
 
 def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
@@ -172,12 +181,17 @@ def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], st
     name = result.spec.modifier.name if result.spec.modifier is not None else ""
     table = RichTable(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    values = list(result.rungs[0].log_hr_at)
+    values = _modifier_values(result)
     for value in values:
         table.add_column(f"{name} {value:g}", justify="right", no_wrap=True)
     for rung in result.rungs:
         table.add_row(rung_label(rung), *(cell(rung, value) for value in values))
     return table
+
+
+def _modifier_values(result: LadderResult) -> list[float]:
+    """Return the values of the modifier at which rungs are read: the same in all of them."""
+    return next((list(rung.log_hr_at) for rung in result.rungs if rung.log_hr_at), [])
 
 
 def _counts(rung: Rung) -> str:
@@ -240,7 +254,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     title = "One cohort under every design"
     tables = [Table("ladder", title, columns, records, note)]
     modifier = output.spec.modifier
-    if modifier is not None and output.result["rungs"][0]["log_hr_at"]:
+    if modifier is not None and _values_told(output):
         tables.append(_ladder_by_modifier(output, modifier.name))
     return tuple(tables)
 
@@ -277,7 +291,7 @@ def _compared(target: Mapping[str, str]) -> str:
 
 
 def _ladder_by_modifier(output: Output, modifier: str) -> Table:
-    values = [found["at"] for found in output.result["rungs"][0]["log_hr_at"]]
+    values = _values_told(output)
     records, tidy = [], []
     for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True):
         record: dict[str, Any] = {"label": label}
@@ -295,6 +309,12 @@ def _ladder_by_modifier(output: Output, modifier: str) -> Table:
         columns.append(estimate(label, 2, middle=middle, ends=(low, high), missing="not estimated"))
     title = f"Hazard ratio by {modifier} under every design"
     return Table("ladder-by-modifier", title, tuple(columns), tuple(records), tidy=tuple(tidy))
+
+
+def _values_told(output: Output) -> list[float]:
+    """Values of the modifier at which rungs are read: the same in all of them."""
+    told = (rung["log_hr_at"] for rung in output.result["rungs"])
+    return next(([found["at"] for found in rung] for rung in told if rung), [])
 
 
 def _effective(record: Record) -> str:

@@ -141,7 +141,10 @@ def sensitivity_methods(output: Output) -> list[str]:
     return told
 
 
-def _grid(rows: Sequence[Mapping[str, Any]], threshold: float) -> list[str]:
+def _grid(asked: Sequence[Mapping[str, Any]] | None, threshold: float) -> list[str]:
+    rows = [row for row in asked or () if row.get("failed") is None]
+    if not rows:
+        return []
     choices = len({row["prior"] for row in rows})
     sceptical = any("sceptical" in row["priors"].values() for row in rows)
     among = ", sceptical ones [@spiegelhalter1994] among them" if sceptical else ""
@@ -157,7 +160,7 @@ def _borrowed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ways = [
         words
         for way, words in _BORROWING.items()
-        if any(row["borrowing"].startswith(way) for row in rows)
+        if any(row["borrowing"].startswith(way) and not row.get("failed") for row in rows)
     ]
     return (
         [f"Patients from elsewhere were borrowed from by {' and by '.join(ways)}."] if ways else []

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
-from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.outputs import Output, computed
 from bayes_ihlrt.report.plan import is_drawn
 from bayes_ihlrt.report.references import unmarked
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -48,7 +48,7 @@ def plan_methods(output: Output) -> list[str]:
 
 
 def _simulation(output: Output, plan: TrialPlan) -> list[str]:
-    rows = output.result["results"]
+    rows = computed(output.result["results"])
     trials = sorted({row["trials"] for row in rows})
     each = " or ".join(f"{number:,}" for number in trials)
     return [

@@ -89,6 +89,22 @@ class Output:
         return any(cohort["synthetic"] for cohort in cohorts)
 
 
+def computed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of a plan's result that have numbers.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        ``results`` of ``result.json`` or of one of its curves.
+
+    Returns
+    -------
+    list of mapping
+        Without those that could not be computed.
+    """
+    return [row for row in rows if row.get("not_computed") is None]
+
+
 @dataclass(frozen=True)
 class Results:
     """Outputs that belong together, at most one of each command.

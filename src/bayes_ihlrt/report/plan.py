@@ -10,9 +10,9 @@ from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
-from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.outputs import Output, computed
 from bayes_ihlrt.report.studies import plan_tables
-from bayes_ihlrt.report.table import Table, count, estimate, figure, text
+from bayes_ihlrt.report.table import Table, count, estimate, figure, missing_tables, text
 from bayes_ihlrt.spec.model import ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -242,6 +242,7 @@ def plan_sections(output: Output) -> list[Section]:
     aim = output.plan.description
     found = [Section("plan-aim", "Aim of the simulation", (aim,))] if aim else []
     tables = (
+        *missing_tables("plan", output.result),
         _scenarios(output),
         *_assurance(output),
         *plan_tables(output),
@@ -271,15 +272,17 @@ def plan_summary(output: Output) -> list[str]:
     list of str
         Counts of trials, the cohorts that truths come from, the audit.
     """
-    rows: list[Mapping[str, Any]] = output.result["results"]
+    rows = computed(output.result["results"])
     designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
     trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
-    told = [
+    lost = output.result.get("failed", ())
+    told = [f"INCOMPLETE: not computed: {', '.join(one['part'] for one in lost)}."] if lost else []
+    told += [
         f"{counted(len(designs), 'design', 'designs')} under "
         f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
         f"the analysis of {failed:,} of them failed."
     ]
-    curves = [row for curve in output.result["curves"] for row in curve["results"]]
+    curves = [row for curve in output.result["curves"] for row in computed(curve["results"])]
     if curves:
         trials, failed = (sum(row[key] or 0 for row in curves) for key in ("trials", "failed"))
         told.append(
@@ -438,7 +441,7 @@ def _assurance(output: Output) -> list[Table]:
             "trials": row["trials"],
             **row["success"],
         }
-        for row in output.result["results"]
+        for row in computed(output.result["results"])
         if row["scenario"] in drawn
     )
     if not records:
@@ -457,7 +460,9 @@ def _curves(output: Output) -> list[Table]:
     """Success over a number of the design, one table for each curve."""
     tables = []
     for position, curve in enumerate(output.result["curves"], 1):
-        records = tuple({**row, **row["success"]} for row in curve["results"])
+        records = tuple({**row, **row["success"]} for row in computed(curve["results"]))
+        if not records:
+            continue
         whole = all(record["value"] == int(record["value"]) for record in records)
         columns = (
             text("Scenario", "scenario"),

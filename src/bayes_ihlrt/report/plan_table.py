@@ -134,6 +134,8 @@ def print_plan(
     """
     result = found.result
     console.print(Text("Simulated trials: no patient is in them.", style="bold"))
+    for line in found.incomplete:
+        console.print(Text(line, style="bold red"))
     console.print(
         Text(result.plan.name + (f": {result.plan.description}" if result.plan.description else ""))
     )
@@ -146,6 +148,8 @@ def print_plan(
         console.print(Text(_looks(cell)))
     for curve in result.curves:
         console.print(Text(_curve(curve)))
+    for failure in found.failures:
+        console.print(Text(f"NOT COMPUTED, {failure.part}: {failure}", style="bold"))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
     if written is None:
@@ -280,6 +284,8 @@ def _characteristics(found: TrialPlanResult) -> Table:
             "-" if first.bias is None else f"{first.bias.estimate:+.3f}",
             "-" if first.coverage is None else f"{first.coverage.estimate:.1%}",
         )
+    for failure in found.result.lost.values():
+        table.add_row(failure.part, "not computed")
     return table
 
 

@@ -16,7 +16,14 @@ from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import sensitivity_tables
-from bayes_ihlrt.report.table import Column, Table, plain_table, significant, text
+from bayes_ihlrt.report.table import (
+    Column,
+    Table,
+    missing_tables,
+    plain_table,
+    significant,
+    text,
+)
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
@@ -179,11 +186,19 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
         if flagged
         else "No check was flagged; what a check could not tell is said in its line."
     )
+    lost = missing_tables("checks", output.checks)
+    if lost:
+        told = f"INCOMPLETE: not everything could be computed, as the first table tells. {told}"
     columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
     verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
     return Section(
-        "checks", title, (told,), tables=(verdicts,), figures=figures, folded=not flagged
+        "checks",
+        title,
+        (told,),
+        tables=(*lost, verdicts),
+        figures=figures,
+        folded=not (flagged or lost),
     )
 
 
@@ -202,7 +217,14 @@ def _ladder(output: Output) -> list[Section]:
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
     notes = tuple(output.result.get("notes") or ())
-    return [Section("ladder", title, told, notes, tables=ladder_tables(output), figures=figures)]
+    tables = _with_missing(output, ladder_tables)
+    return [Section("ladder", title, told, notes, tables=tables, figures=figures)]
+
+
+def _with_missing(
+    output: Output, tables: Callable[[Output], tuple[Table, ...]]
+) -> tuple[Table, ...]:
+    return (*missing_tables(output.kind.value, output.result), *tables(output))
 
 
 def _sensitivity(output: Output) -> list[Section]:
@@ -214,7 +236,7 @@ def _sensitivity(output: Output) -> list[Section]:
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=tuple(first),
+            tables=(*missing_tables(output.kind.value, output.result), *first),
             figures=embedded(shown),
         ),
         Section(

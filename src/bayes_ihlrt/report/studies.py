@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.files import Parts, write_json, write_parts
-from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.report.outputs import Output, computed
 from bayes_ihlrt.report.table import (
     Column,
     Record,
@@ -42,7 +42,7 @@ _BIAS: Final = {
     "latent": "A latent confounder in the model",
     "negative_control": "Negative control",
 }
-_NO_ROOM: Final = frozenset({"priors", "specification"})
+_NO_ROOM: Final = frozenset({"priors", "specification", "failed"})
 _FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
 _AUDIT: Final = "Check of the batched engine against Markov chains"
 _LABELS: Final = {
@@ -169,7 +169,7 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         Operating characteristics, the same by look and by target, and the audit; those that were
         run.
     """
-    rows: list[Mapping[str, Any]] = output.result["results"]
+    rows = computed(output.result["results"])
     tables = [_operating("designs", "Operating characteristics of the designs", rows)]
     for key, name, title in (
         ("by_look", "looks", "Operating characteristics by look"),
@@ -266,14 +266,15 @@ def print_sensitivity(
         console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: what the conclusion depends on", style="bold"))
     console.print()
-    for sentence in result.summary:
-        console.print(Text(sentence, style="bold"))
+    first = len(result.incomplete)
+    for number, sentence in enumerate(result.summary):
+        console.print(Text(sentence, style="bold red" if number < first else "bold"))
     console.print()
     for name, check in result.checks.items() if tables else ():
         console.print(Text(TITLES[name], style="bold"))
         if name == "grid":
             console.print(_grid(result))
-        for sentence in check.sentences:
+        for sentence in check.said:
             console.print(Text(f"- {sentence}"))
         console.print()
     if written is None:
@@ -321,7 +322,11 @@ def _grid(result: SensitivityResult) -> RichTable:
     """Priors of the treatment, everything else as stated, in a small table."""
     data = result.checks["grid"].data
     treatment = "" if result.spec.treatment is None else result.spec.treatment.name
-    cells = [row for row in result.checks["grid"].rows if set(row["priors"]) <= {treatment}]
+    cells = [
+        row
+        for row in result.checks["grid"].rows
+        if set(row["priors"]) <= {treatment} and row["failed"] is None
+    ]
     labels = list(dict.fromkeys(row["prior"] for row in cells))
     table = RichTable(box=None, pad_edge=False)
     table.add_column(f"prior of {treatment}")

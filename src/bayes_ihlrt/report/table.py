@@ -380,6 +380,33 @@ def plain_table(
     return Table(name, title, columns, full, note, interactive=interactive)
 
 
+def missing_tables(name: str, found: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return what a result lacks, as a table.
+
+    Parameters
+    ----------
+    name : str
+        Of the command.
+    found : mapping
+        Content of ``result.json`` or ``checks.json``.
+
+    Returns
+    -------
+    tuple of Table
+        One, with reason and remedy of every part that could not be computed, or none.
+
+    Examples
+    --------
+    >>> lost = {"part": "split, none", "reason": "no mode", "remedy": "Use tighter priors"}
+    >>> [table.title for table in missing_tables("ladder", {"failed": [lost]})]
+    ['What is missing, why, and what to do']
+    """
+    # Results of before told of failures in their own rows.
+    failed = found["failed"] if "failed" in found else []
+    title = "What is missing, why, and what to do"
+    return (plain_table(f"{name}-missing", title, failed),) if failed else ()
+
+
 def facts_table(name: str, title: str, found: Record) -> Table:
     """Return a table of single values by name.
 

@@ -6,8 +6,9 @@ own. A cell that the approximation does not fit (Pareto k-hat above 0.7, or no m
 NUTS.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import arviz_stats
 import numpy as np
@@ -20,6 +21,7 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.priors import AnyPrior, Prior
@@ -60,7 +62,7 @@ class CellFits:
     Parameters
     ----------
     cells : tuple of PriorCell
-        In the order of the members.
+        In the order of the members; those that have a posterior.
     draws : xarray.Dataset
         Dimensions ``member, draw, ...`` with the normalised ``weight``.
     k_hat, ess : ndarray, shape (cells,)
@@ -70,6 +72,9 @@ class CellFits:
         Log normalising constant: the mean importance weight.
     engine : tuple of str
         What drew each.
+    lost : mapping of int to Failure
+        Cells without a posterior, by their place among those that were asked for; they are in
+        nothing else.
     """
 
     cells: tuple[PriorCell, ...]
@@ -78,6 +83,13 @@ class CellFits:
     ess: Floats
     log_evidence: Floats
     engine: tuple[str, ...]
+    lost: Mapping[int, Failure] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[int]:
+        """Place of each cell among those that were asked for."""
+        asked = len(self.cells) + len(self.lost)
+        return [place for place in range(asked) if place not in self.lost]
 
     @property
     def weights(self) -> Floats:
@@ -135,6 +147,7 @@ def fit_cells(
     draws: int,
     seed: int,
     keep: Sequence[str] = (),
+    needed: Collection[int] | None = None,
 ) -> CellFits:
     """Return the posterior of every cell.
 
@@ -150,24 +163,28 @@ def fit_cells(
         Seed.
     keep : sequence of str
         Parameters whose draws are kept; all by default.
+    needed : collection of int, optional
+        Places of the cells without which the others say nothing; all by default.
 
     Returns
     -------
     CellFits
-        In the order of `cells`.
+        In the order of `cells`; where NUTS had to draw a cell that is not needed, and its chains
+        are not to be trusted, it is `lost`.
 
     Raises
     ------
     ConvergenceError
-        A cell needed NUTS, and its chains are not to be trusted.
+        This happened to a needed cell, or to all.
     """
     resolved = [cell_priors(prepared, cell) for cell in cells]
     forms: dict[str, list[int]] = {}
     for number, priors in enumerate(resolved):
         form = {name: (each.prior.dist, each.prior.on) for name, each in priors.items()}
         forms.setdefault(repr(form), []).append(number)
-    parts, table = [], np.empty((3, len(cells)))
+    parts, table = [], np.full((3, len(cells)), np.nan)
     engines = np.full(len(cells), Engine.LAPLACE.value, dtype=object)
+    lost: dict[int, Failure] = {}
     for numbers in forms.values():
         here = replace(prepared, priors=resolved[numbers[0]])
         members = _members(here, [resolved[i] for i in numbers], [cells[i] for i in numbers])
@@ -175,15 +192,47 @@ def fit_cells(
         names = [cells[i].name for i in numbers]
         part, sizes = found.draws.sortby(MEMBER), found.diagnostics["ess"].to_numpy()
         if len(found.flagged):
-            part, sizes = mended(compile_model(here), members, found, names)
+            part, sizes, gone = mended(compile_model(here), members, found, names)
+            lost |= {numbers[member]: failure for member, failure in gone.items()}
         diagnostics = found.diagnostics
         evidence = diagnostics["log_evidence_corrected"].to_numpy()
         table[:, numbers] = diagnostics["k_hat"].to_numpy(), sizes, evidence
         engines[np.asarray(numbers)[found.flagged]] = Engine.NUTS.value
-        parts.append(part.assign_coords({MEMBER: numbers}))
-    joined = xr.concat(parts, dim=MEMBER, join="exact").sortby(MEMBER)
-    k_hat, ess, evidence = table
-    return CellFits(tuple(cells), joined, k_hat, ess, evidence, tuple(engines.tolist()))
+        parts.append(part.assign_coords({MEMBER: np.asarray(numbers)[part[MEMBER].to_numpy()]}))
+    _check_needed(lost, range(len(cells)) if needed is None else needed, len(cells))
+    return _joined(cells, parts, table, engines, lost)
+
+
+def _joined(
+    cells: Sequence[PriorCell],
+    parts: Sequence[xr.Dataset],
+    table: Floats,
+    engines: NDArray[np.object_],
+    lost: Mapping[int, Failure],
+) -> CellFits:
+    """Put the forms together, in the order of the cells that have a posterior."""
+    kept = [number for number in range(len(cells)) if number not in lost]
+    filled = [part for part in parts if part.sizes[MEMBER]]
+    joined = xr.concat(filled, dim=MEMBER, join="exact").sortby(MEMBER)
+    k_hat, ess, evidence = table[:, kept]
+    return CellFits(
+        tuple(cells[number] for number in kept),
+        joined.assign_coords({MEMBER: np.arange(len(kept))}),
+        k_hat,
+        ess,
+        evidence,
+        tuple(engines[kept].tolist()),
+        dict(sorted(lost.items())),
+    )
+
+
+def _check_needed(lost: Mapping[int, Failure], needed: Collection[int], asked: int) -> None:
+    """Refuse to go on without the cells that everything else rests on."""
+    if len(lost) == asked > 1:
+        raise nothing_left([lost[place] for place in sorted(lost)])
+    if gone := sorted(place for place in lost if place in needed or asked == 1):
+        problem = "; ".join(lost[place].reason for place in gone)
+        raise ConvergenceError(problem, lost[gone[0]].remedy)
 
 
 def _members(
@@ -219,7 +268,7 @@ def mended(
     members: Mapping[str, Floats],
     found: BatchPosterior,
     names: Sequence[str],
-) -> tuple[xr.Dataset, Floats]:
+) -> tuple[xr.Dataset, Floats, dict[int, Failure]]:
     """Replace the members that the approximation does not fit by draws of NUTS.
 
     Parameters
@@ -236,36 +285,45 @@ def mended(
     Returns
     -------
     draws : xarray.Dataset
-        Of every member.
+        Of every member but those that are lost.
     ess : ndarray, shape (members,)
         Effective sample size of each: that of the weights; of chains the smallest bulk effective
         sample size, at most the number of draws that are kept.
-
-    Raises
-    ------
-    ConvergenceError
-        The chains of a member are not to be trusted.
+    lost : dict of int to Failure
+        Members whose chains are not to be trusted.
     """
     sizes = np.asarray(found.diagnostics["ess"].to_numpy(), dtype=np.float64).copy()
     bad = found.flagged.tolist()
     good = found.draws.sel({MEMBER: [m for m in found.draws[MEMBER].to_numpy() if m not in bad]})
     wanted = [str(name) for name in found.draws.data_vars if name not in {WEIGHT, POSITION}]
-    parts = [good] if good.sizes[MEMBER] else []
+    parts, lost = [good], {}
     length = found.draws.sizes[DRAW]
     for member in bad:
         own = compiled.changed({name: values[member] for name, values in members.items()})
-        tree = nuts.sample_parameters(own, REFIT.model_copy(update={"seed": member}))
-        checked = convergence(tree)
-        if checked.failures:
-            message = (
-                f"the priors '{names[member]}' were refitted by NUTS and their posterior is not to "
-                f"be trusted: {'; '.join(checked.failures)}. {checked.remedy}"
-            )
-            raise ConvergenceError(message)
+        tree = attempted(names[member], partial(_refitted, own, member, names[member]))
+        if isinstance(tree, Failure):
+            lost[member] = tree
+            continue
         chains = tree["posterior"].to_dataset()[wanted]
         parts.append(_equal(chains, member, length))
         sizes[member] = min(_bulk_size(chains), length)
-    return xr.concat(parts, dim=MEMBER, join="exact").sortby(MEMBER), sizes
+    filled = [part for part in parts if part.sizes[MEMBER]]
+    if not filled:
+        return good, sizes, lost
+    return xr.concat(filled, dim=MEMBER, join="exact").sortby(MEMBER), sizes, lost
+
+
+def _refitted(compiled: CompiledModel, member: int, name: str) -> xr.DataTree:
+    """Draw a member by NUTS; refuse chains that are not to be trusted."""
+    tree = nuts.sample_parameters(compiled, REFIT.model_copy(update={"seed": member}))
+    checked = convergence(tree)
+    if checked.failures:
+        problem = (
+            f"the priors '{name}' were refitted by NUTS and their posterior is not to be trusted: "
+            f"{'; '.join(checked.failures)}"
+        )
+        raise ConvergenceError(problem, checked.remedy)
+    return tree
 
 
 def _bulk_size(chains: xr.Dataset) -> float:

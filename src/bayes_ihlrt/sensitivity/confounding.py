@@ -145,6 +145,10 @@ def tipping_factor(effect: Effect) -> float | None:
     return float(np.exp(quantile)) if quantile < 0.0 else None
 
 
+SUMMARY: Final = ("e_value", "bias_prior", "tipping_factor", "grid")
+"""What is told of a confounder in ``result.json``."""
+
+
 def confounding(
     effect: Effect, *, grid: ConfounderGrid, prior: BiasPrior, seed: int
 ) -> tuple[CheckResult, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """What a sensitivity study returns, and decisions with room for "we cannot tell"."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import hypot, sqrt
@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from bayes_ihlrt.parts import Failure
 
 Floats = NDArray[np.float64]
 
@@ -134,6 +136,33 @@ def changed_answers(probabilities: Floats, errors: Floats, threshold: float) -> 
 type Row = Mapping[str, Any]
 
 
+def with_lost(rows: Sequence[Row], lost: Sequence[tuple[Row, Failure]]) -> tuple[Row, ...]:
+    """Add a row without numbers for every choice that could not be computed.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of the choices that could, at least one.
+    lost : sequence of (mapping, Failure)
+        What identifies each of the others, and why it could not.
+
+    Returns
+    -------
+    tuple of mapping
+        All of them with ``failed``, None or `reason` and `remedy`.
+
+    Examples
+    --------
+    >>> found = with_lost([{"prior": "flat", "mean": 0.1}], [({"prior": "wide"}, Failure("", "x"))])
+    >>> found[0]["failed"], found[1]["mean"], found[1]["failed"]["reason"]
+    (None, None, 'x')
+    """
+    nothing = dict.fromkeys(rows[0])
+    done = [{**row, "failed": None} for row in rows]
+    gone = [{**nothing, **about, "failed": found.to_dict()} for about, found in lost]
+    return (*done, *gone)
+
+
 @dataclass(frozen=True, eq=False)
 class CheckResult:
     """The outcome of one sensitivity study.
@@ -150,6 +179,9 @@ class CheckResult:
         What the study says, in plain words, most important first.
     stable : bool or None
         Whether the conclusion is the same throughout; None where the study cannot tell.
+    lost : tuple of Failure
+        Choices that could not be computed; each has a row without numbers, and is in no sentence
+        and in no number of the others.
     """
 
     name: str
@@ -157,6 +189,13 @@ class CheckResult:
     data: xr.Dataset
     sentences: tuple[str, ...]
     stable: bool | None = None
+    lost: tuple[Failure, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the study says: first which choices are missing, each with its reason."""
+        told = [f"NOT COMPUTED, {found.part}: {found}" for found in self.lost]
+        return (*told, *self.sentences)
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return the table as plain data."""

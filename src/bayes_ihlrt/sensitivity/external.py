@@ -26,7 +26,13 @@ from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import Dist, Identifiers
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
+from bayes_ihlrt.sensitivity.decisions import (
+    CheckResult,
+    Row,
+    changed_answers,
+    decide,
+    with_lost,
+)
 from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
 from bayes_ihlrt.spec.sensitivity import ExternalSpec
@@ -76,13 +82,14 @@ def borrow(
     )
     prepared = prepare(model, rows, reduce=False)
     cells = _cells(prepared, rows, external)
-    fits = fit_cells(prepared, cells, draws=spec.sensitivity.draws, seed=spec.sampler.seed)
+    size = spec.sensitivity.draws, spec.sampler.seed
+    fits = fit_cells(prepared, cells, draws=size[0], seed=size[1], needed=(0,))
     people = remaining(rows, Exclusion(EXTERNAL, outside=(-0.5, 0.5)))
     quantities = read_quantities(as_fit(prepared, people, fits.draws), wanted)
     data = summarise_quantities(quantities, fits.weights, fits.ess)
-    data = data.assign_coords(borrowing=(MEMBER, [cell.name for cell in cells]))
+    data = data.assign_coords(borrowing=(MEMBER, [cell.name for cell in fits.cells]))
     found: list[Row] = []
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate(fits.cells):
         for place, each in enumerate(quantities):
             here = data.isel({MEMBER: number, "quantity": place})
             numbers = {name: float(here[name]) for name in _NUMBERS}
@@ -93,7 +100,9 @@ def borrow(
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
     words = (*_sentences(found), *others.cohort.notes)
-    return CheckResult("external", tuple(found), data, words, stable)
+    lost = [({"borrowing": each.part}, each) for each in fits.lost.values()]
+    gone = tuple(fits.lost.values())
+    return CheckResult("external", with_lost(found, lost), data, words, stable, gone)
 
 
 def joined(own: PersonTime, others: PersonTime) -> PersonTime:

@@ -18,26 +18,27 @@ def sensitivity_figures(result: SensitivityResult) -> dict[str, xr.Dataset]:
     Returns
     -------
     dict of str to xarray.Dataset
-        ``prior_grid``, ``tipping_points``, ``confounding_contour`` and, where there is one,
-        ``specification_curve``.
+        ``prior_grid``, ``tipping_points``, ``confounding_contour`` and ``specification_curve``,
+        where the study could be done.
     """
     treatment = "" if result.spec.treatment is None else result.spec.treatment.name
     name = result.spec.name
-    found = {
-        "prior_grid": _titled(
-            _grid(result), f"{name}: hazard ratio of {treatment} by choice of priors", result
-        ),
-        "tipping_points": _titled(
-            result.checks["tipping"].data,
+    titles = {
+        "grid": ("prior_grid", f"{name}: hazard ratio of {treatment} by choice of priors"),
+        "tipping": (
+            "tipping_points",
             f"{name}: at which prior of {treatment} the answer changes",
-            result,
         ),
-        "confounding_contour": _titled(
-            result.checks["confounding"].data,
+        "confounding": (
+            "confounding_contour",
             f"{name}: unmeasured confounder and P(hazard ratio of {treatment} below 1)",
-            result,
         ),
     }
+    found = {}
+    for study, (figure, title) in titles.items():
+        if study in result.checks:
+            data = _grid(result) if study == "grid" else result.checks[study].data
+            found[figure] = _titled(data, title, result)
     structure = result.checks.get("structure")
     # Nothing to draw where no analysis could be estimated: the table says why of each.
     if structure is not None and np.isfinite(structure.data["median"].to_numpy()).any():

@@ -31,12 +31,19 @@ from pytensor.tensor import TensorVariable
 from bayes_ihlrt.batch.compiled import compile_graph
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.errors import ConvergenceError, Fault, RefusedError
 from bayes_ihlrt.model.graph import add_outcome, graph_coords
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import PATIENT, DesignKind, Engine
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.sensitivity.cells import mended
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
+from bayes_ihlrt.sensitivity.decisions import (
+    CheckResult,
+    Row,
+    changed_answers,
+    decide,
+    with_lost,
+)
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
     Wanted,
@@ -283,7 +290,9 @@ def latent_confounding(
     first = next(iter(priors.values()))
     tried = {"no confounder": no_confounder(first), **priors}
     model = build_latent(prepared, person_time, first)
-    draws, about, engines = _fit(model, list(tried.values()), list(tried), size=size)
+    draws, about, engines, lost = _fit(model, list(tried.values()), list(tried), size=size)
+    gone = [({"prior": failure.part}, failure) for failure in lost.values()]
+    tried = {name: tried[name] for place, name in enumerate(tried) if place not in lost}
     # Survival time would have to be averaged over the confounder too: only hazard ratios are read.
     fit = as_fit(prepared, person_time, draws)
     ratios = tuple(q for q in read_quantities(fit, wanted) if q.estimand == "log_hazard_ratio")
@@ -293,7 +302,8 @@ def latent_confounding(
     rows = _rows(tried, ratios, data, threshold=threshold, fitted=(about["k_hat"], engines))
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     stable = not changed_answers(chance, errors, threshold).any()
-    return CheckResult("latent", tuple(rows), data, _sentences(rows), stable)
+    words, failed = _sentences(rows), tuple(lost.values())
+    return CheckResult("latent", with_lost(rows, gone), data, words, stable, failed)
 
 
 def _fit(
@@ -302,18 +312,24 @@ def _fit(
     names: Sequence[str],
     *,
     size: tuple[int, int],
-) -> tuple[xr.Dataset, dict[str, Floats], list[str]]:
+) -> tuple[xr.Dataset, dict[str, Floats], list[str], dict[int, Failure]]:
     members = {BIAS: np.stack([prior.vector for prior in priors])}
     compiled = compile_graph(model)
     found = compiled.engine.posteriors(members, draws=size[0], seed=size[1])
     draws = found.draws.sortby(MEMBER)
     about = {name: found.diagnostics[name].to_numpy() for name in ("k_hat", "ess")}
+    lost: dict[int, Failure] = {}
     if len(found.flagged):
-        draws, about["ess"] = mended(compiled, members, found, names)
-    engines = [Engine.LAPLACE.value] * len(priors)
-    for member in found.flagged.tolist():
-        engines[member] = Engine.NUTS.value
-    return draws, about, engines
+        draws, about["ess"], lost = mended(compiled, members, found, names)
+    if 0 in lost:
+        # The others are compared with the model without a confounder.
+        raise ConvergenceError(lost[0].reason, lost[0].remedy)
+    engines = np.full(len(priors), Engine.LAPLACE.value, dtype=object)
+    engines[found.flagged] = Engine.NUTS.value
+    kept = [place for place in range(len(priors)) if place not in lost]
+    about = {name: values[kept] for name, values in about.items()}
+    draws = draws.assign_coords({MEMBER: np.arange(len(kept))})
+    return draws, about, engines[kept].tolist(), lost
 
 
 def _rows(

@@ -13,7 +13,7 @@ from bayes_ihlrt.priors import HazardRatioPrior, Prior
 from bayes_ihlrt.sensitivity.bias import BiasPrior
 from bayes_ihlrt.sensitivity.cells import CellFits, fit_cells, per_unit
 from bayes_ihlrt.sensitivity.confounding import ConfounderGrid, Effect
-from bayes_ihlrt.sensitivity.decisions import CheckResult
+from bayes_ihlrt.sensitivity.decisions import CheckResult, with_lost
 from bayes_ihlrt.sensitivity.latent import LatentPrior
 from bayes_ihlrt.sensitivity.prior_grid import (
     Alternatives,
@@ -141,7 +141,8 @@ def grid(study: Study) -> tuple[CellFits, CheckResult]:
     )
     named = named_priors(prepared, choice)
     cells = grid_cells(named, main_parameters(prepared.spec))
-    fits = fit_cells(prepared, cells, draws=own.draws, seed=spec.sampler.seed)
+    # Every other choice is compared with the stated one.
+    fits = fit_cells(prepared, cells, draws=own.draws, seed=spec.sampler.seed, needed=(0,))
     table = read_grid(
         prepared,
         study.checked.person_time,
@@ -149,7 +150,12 @@ def grid(study: Study) -> tuple[CellFits, CheckResult]:
         wanted=study.wanted,
         threshold=own.threshold,
     )
-    return fits, table
+    lost = [
+        ({"prior": cells[place].name, "priors": dict(cells[place].labels)}, failure)
+        for place, failure in fits.lost.items()
+    ]
+    rows, gone = with_lost(table.rows, lost), tuple(fits.lost.values())
+    return fits, replace(table, rows=rows, lost=gone)
 
 
 def measured_effect(study: Study, fits: CellFits) -> Effect:

@@ -18,7 +18,7 @@ doi 10.1007/978-3-319-23525-7_11.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -33,12 +33,13 @@ from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.importance import smooth
 from bayes_ihlrt.batch.result import POSITION
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, SpecificationError
 from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
+from bayes_ihlrt.parts import Failure, attempted, known
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, cell_priors, fit_cells
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, with_lost
 from bayes_ihlrt.sensitivity.priors import power_scaled
 from bayes_ihlrt.sensitivity.quantities import Quantity, Wanted, as_fit, read_quantities
 
@@ -109,6 +110,7 @@ def _entropy(p: Floats, middle: Floats) -> Floats:
     return np.asarray(p * np.log2(ratio))
 
 
+type Refit = tuple[tuple[Quantity, ...], Floats]
 POWERS: Final = (0.8, 1.25)
 LIKELIHOOD: Final = "likelihood"
 ALL_PRIORS: Final = "all priors"
@@ -201,7 +203,7 @@ def power_scale(
     wanted: Wanted,
     draws: int,
     seed: int,
-) -> tuple[tuple[Quantity, ...], Floats, tuple[Scaled, ...]]:
+) -> tuple[tuple[Quantity, ...], Floats, tuple[Scaled, ...], dict[str, Failure]]:
     """Scale every component up and down.
 
     Parameters
@@ -225,6 +227,8 @@ def power_scale(
         Their weights.
     scaled : tuple of Scaled
         In the order of the model, by power.
+    lost : dict of str to Failure
+        Components of which a power had to be refitted and has no posterior; not among `scaled`.
     """
     names = _variables(prepared)
     base = fit_cells(
@@ -238,16 +242,24 @@ def power_scale(
     bad = [number for number in range(len(cells)) if not k_hat[number] <= MAX_K_HAT]
     refitted = [list(cells.values())[number] for number in bad]
     refits = _refits(prepared, person_time, refitted, wanted=wanted, size=(draws, seed))
+    components = [component for component, _ in cells]
+    lost = {
+        components[number]: refit
+        for number, refit in zip(bad, refits, strict=True)
+        if isinstance(refit, Failure)
+    }
     found = []
     for number, (component, power) in enumerate(cells):
+        if component in lost:
+            continue
         if number in bad:
-            own, own_weights = refits[bad.index(number)]
+            own, own_weights = known(refits[bad.index(number)])
         else:
             own, own_weights = quantities, smoothed[number]
         found.append(
             Scaled(component, power, float(k_hat[number]), number in bad, own_weights, own)
         )
-    return quantities, weights, tuple(found)
+    return quantities, weights, tuple(found), lost
 
 
 def log_ratios(prepared: PreparedModel, positions: Floats, cells: Sequence[PriorCell]) -> Floats:
@@ -292,21 +304,28 @@ def _refits(
     *,
     wanted: Wanted,
     size: tuple[int, int],
-) -> list[tuple[tuple[Quantity, ...], Floats]]:
+) -> list[Refit | Failure]:
     if not cells:
         return []
     draws, seed = size
-    fits: CellFits = fit_cells(prepared, cells, draws=draws, seed=seed)
+    fitted = attempted(
+        "refits", lambda: fit_cells(prepared, cells, draws=draws, seed=seed, needed=())
+    )
+    if isinstance(fitted, Failure):
+        return [fitted] * len(cells)
+    fits: CellFits = fitted
     found = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
-    return [
+    done: list[Refit] = [
         (
             tuple(
                 Quantity(q.estimand, q.at, q.statement, q.values[[i]], q.holds[[i]]) for q in found
             ),
             fits.weights[i],
         )
-        for i in range(len(cells))
+        for i in range(len(fits.cells))
     ]
+    known = dict(zip(fits.places, done, strict=True))
+    return [known[place] if place in known else fits.lost[place] for place in range(len(cells))]
 
 
 def _variables(prepared: PreparedModel) -> tuple[str, ...]:
@@ -411,34 +430,53 @@ def power_scaling(
     CheckResult
         Rows by component and quantity, each with the largest Pareto k-hat of its weights.
     """
-    quantities, weights, scaled = power_scale(
+    quantities, weights, scaled, lost = power_scale(
         prepared, person_time, wanted=wanted, draws=draws, seed=seed
     )
+    if LIKELIHOOD in lost:
+        # What a prior's sensitivity means is told by that of the likelihood.
+        raise ConvergenceError(lost[LIKELIHOOD].reason, lost[LIKELIHOOD].remedy)
     table = sensitivities(quantities, weights, scaled)
-    components = list(table)
-    k_hat = {name: max(s.k_hat for s in scaled if s.component == name) for name in components}
-    refitted = {name: any(s.refitted for s in scaled if s.component == name) for name in components}
+    k_hat = {name: max(s.k_hat for s in scaled if s.component == name) for name in table}
+    refitted = {name: any(s.refitted for s in scaled if s.component == name) for name in table}
+    rows = _rows(table, k_hat, refitted, quantities)
+    data = _dataset(table, k_hat, refitted, labels=[each.label for each in quantities])
+    top = [name for name in table if name not in {LIKELIHOOD, ALL_PRIORS}]
+    sensitive = any((table[name] >= SENSITIVE).any() for name in table if name != LIKELIHOOD)
+    words = (*_sentences(data, top), *_left_out(unscaled(prepared)))
+    gone = [({"component": name}, replace(each, part=name)) for name, each in lost.items()]
+    return CheckResult(
+        name="power_scaling",
+        rows=with_lost(rows, gone),
+        data=data,
+        sentences=words,
+        stable=not sensitive,
+        lost=tuple(failure for _, failure in gone),
+    )
+
+
+def _rows(
+    table: Mapping[str, Floats],
+    k_hat: Mapping[str, float],
+    refitted: Mapping[str, bool],
+    quantities: Sequence[Quantity],
+) -> list[Row]:
     likelihood = table[LIKELIHOOD]
-    rows: list[Row] = [
+    return [
         {
             "component": name,
             "estimand": each.estimand,
             "at": each.at,
-            "sensitivity": float(table[name][place]),
+            "sensitivity": float(values[place]),
             "k_hat": k_hat[name],
             "refitted": refitted[name],
             "diagnosis": None
             if name == LIKELIHOOD
-            else diagnose(float(table[name][place]), float(likelihood[place])).value,
+            else diagnose(float(values[place]), float(likelihood[place])).value,
         }
-        for name in components
+        for name, values in table.items()
         for place, each in enumerate(quantities)
     ]
-    data = _dataset(table, k_hat, refitted, labels=[each.label for each in quantities])
-    top = [name for name in components if name not in {LIKELIHOOD, ALL_PRIORS}]
-    sensitive = any((table[name] >= SENSITIVE).any() for name in (*top, ALL_PRIORS))
-    words = (*_sentences(data, top), *_left_out(unscaled(prepared)))
-    return CheckResult("power_scaling", tuple(rows), data, words, not sensitive)
 
 
 def _left_out(lost: Mapping[float, Sequence[str]]) -> list[str]:

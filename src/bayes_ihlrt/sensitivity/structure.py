@@ -11,7 +11,7 @@ doi 10.1038/s41562-020-0912-z.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
@@ -21,9 +21,9 @@ import xarray as xr
 from bayes_ihlrt.analysis.check import CohortSource, check_analysis
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import ConvergenceError, InputError
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.sensitivity.cells import fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide, differ
@@ -218,14 +218,16 @@ def structure(spec: AnalysisSpec, data: CohortSource, prepared: PreparedModel) -
         Rows by analysis and quantity, each with the specification that reproduces it; data for the
         specification curve.
     """
-    done = [(variant, *_attempt(variant, data)) for variant in variants(spec)]
+    done: list[Done] = [(variant, _attempt(variant, data)) for variant in variants(spec)]
     if spec.sensitivity.structure.populations:
         done += _populations(spec, data, prepared)
-    rows = [row for variant, table, reason in done for row in _rows(variant, table, reason)]
+    rows = [row for variant, found in done for row in _rows(variant, found)]
     rows = _compared(rows, spec.sensitivity.threshold)
-    stable = not any(row["changed"] for row in rows)
-    curve = _curve([(variant, table) for variant, table, _ in done], spec)
-    return CheckResult("structure", tuple(rows), curve, _sentences(rows), stable)
+    known = any(row["changed"] is not None for row in rows)
+    stable = not any(row["changed"] for row in rows) if known else None
+    lost = tuple(found for _, found in done if isinstance(found, Failure))
+    curve = _curve(done, spec)
+    return CheckResult("structure", tuple(rows), curve, _sentences(rows), stable, lost)
 
 
 def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
@@ -247,7 +249,7 @@ def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
     choices = {**row["choices"]}
     if row["exclusion"] is None:
         variant = Variant(choices, spec)
-        return tuple(dict(r) for r in _rows(variant, *_attempt(variant, data)))
+        return tuple(dict(r) for r in _rows(variant, _attempt(variant, data)))
     variant = Variant(choices, spec, from_dict(row["exclusion"]))
     checked = check_analysis(spec, data)
     rows = checked.person_time
@@ -255,23 +257,21 @@ def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
     return tuple(dict(r) for r in _rows(*found))
 
 
-type Done = tuple[Variant, xr.Dataset | None, str | None]
+type Done = tuple[Variant, xr.Dataset | Failure]
 
 
-def _attempt(variant: Variant, data: CohortSource) -> tuple[xr.Dataset | None, str | None]:
+def _attempt(variant: Variant, data: CohortSource) -> xr.Dataset | Failure:
     """Fit one variant, or tell why it cannot be."""
     spec = variant.spec
     settings = SamplerSpec(
         draws=-(-spec.sensitivity.draws // _CHAINS), chains=_CHAINS, seed=spec.sampler.seed
     )
-    try:
+
+    def fitted() -> xr.Dataset:
         checked = check_analysis(spec, data)
-        fit = fit_shared(checked.spec.model, checked.person_time, settings)
-    except InputError as error:
-        return None, " ".join(str(fault) for fault in error.faults)
-    except ConvergenceError as error:
-        return None, f"{error}."
-    return _table(fit, spec), None
+        return _table(fit_shared(checked.spec.model, checked.person_time, settings), spec)
+
+    return attempted(variant.name, fitted)
 
 
 def _table(fit: FittedModel, spec: AnalysisSpec) -> xr.Dataset:
@@ -307,28 +307,39 @@ def _fit_populations(
     spec = found[0].spec
     left_out = [variant.exclusion for variant in found if variant.exclusion is not None]
     cells = [population_cell(prepared, rows, each) for each in left_out]
-    fits = fit_cells(prepared, cells, draws=spec.sensitivity.draws, seed=spec.sampler.seed)
-    done: list[Done] = []
-    for number, (variant, each) in enumerate(zip(found, left_out, strict=True)):
+    size = spec.sensitivity.draws, spec.sampler.seed
+    fits = attempted(
+        POPULATION, lambda: fit_cells(prepared, cells, draws=size[0], seed=size[1], needed=())
+    )
+    if isinstance(fits, Failure):
+        return [(variant, replace(fits, part=variant.name)) for variant in found]
+    done: list[Done] = [
+        (found[place], replace(failure, part=found[place].name))
+        for place, failure in fits.lost.items()
+    ]
+    for number, place in enumerate(fits.places):
+        variant, each = found[place], left_out[place]
         draws = fits.draws.isel({MEMBER: [number]})
         fit = as_fit(prepared, remaining(rows, each), draws)
         quantities = read_quantities(fit, _wanted(spec))
         sizes = fits.ess[[number]]
         table = summarise_quantities(quantities, fits.weights[[number]], sizes).isel({MEMBER: 0})
-        done.append((variant, table, None))
+        done.append((variant, table))
     return done
 
 
-def _rows(variant: Variant, table: xr.Dataset | None, reason: str | None) -> list[Row]:
+def _rows(variant: Variant, table: xr.Dataset | Failure) -> list[Row]:
     spec = variant.spec
+    failure = table if isinstance(table, Failure) else None
     common: dict[str, Any] = {
         "analysis": variant.name,
         "choices": dict(variant.choices),
         "specification": spec.to_toml(),
         "exclusion": None if variant.exclusion is None else variant.exclusion.to_dict(),
-        "reason": reason,
+        "reason": None if failure is None else str(failure),
+        "failed": None if failure is None else failure.to_dict(),
     }
-    if table is None:
+    if isinstance(table, Failure):
         nothing = dict.fromkeys((*_NUMBERS, "quantity", "statement", "decision"))
         return [{**common, **nothing}]
     rows: list[Row] = []
@@ -361,7 +372,7 @@ def _compared(rows: Sequence[Row], threshold: float) -> list[Row]:
     return found
 
 
-def _curve(done: Sequence[tuple[Variant, xr.Dataset | None]], spec: AnalysisSpec) -> xr.Dataset:
+def _curve(done: Sequence[Done], spec: AnalysisSpec) -> xr.Dataset:
     """Hazard ratios by analysis, and which choices each of them makes."""
     names = [variant.name for variant, _ in done]
     marks = list(
@@ -372,7 +383,7 @@ def _curve(done: Sequence[tuple[Variant, xr.Dataset | None]], spec: AnalysisSpec
     columns = {
         name: (
             "analysis",
-            [np.nan if t is None else float(np.exp(t[name].to_numpy()[0])) for _, t in done],
+            [_ratio(found, name) for _, found in done],
         )
         for name in ("q2.5", "median", "q97.5")
     }
@@ -387,6 +398,10 @@ def _curve(done: Sequence[tuple[Variant, xr.Dataset | None]], spec: AnalysisSpec
     )
 
 
+def _ratio(found: xr.Dataset | Failure, name: str) -> float:
+    return np.nan if isinstance(found, Failure) else float(np.exp(found[name].to_numpy()[0]))
+
+
 def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     found = []
     done = [row for row in rows if row["reason"] is None]
@@ -396,8 +411,12 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
         other = [row for row in here if row["changed"]]
         words = (
             f"P({here[0]['statement']}) lies between {min(chances):.2f} and {max(chances):.2f} "
-            f"over {len(here)} analyses: '{here[0]['decision']}' as stated, "
+            f"over {len(here)} analyses: "
         )
+        if here[0]["analysis"] != STATED:
+            found.append(f"{words}the stated one is missing, and none is compared with it.")
+            continue
+        words += f"'{here[0]['decision']}' as stated, "
         said = ", ".join(f"{row['analysis']} ('{row['decision']}')" for row in other)
         found.append(
             words
@@ -407,6 +426,4 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
                 else "and in all others, up to Monte Carlo error."
             )
         )
-    lost = [row for row in rows if row["reason"] is not None]
-    found += [f"Not estimated, {row['analysis']}: {row['reason']}" for row in lost]
     return tuple(found)

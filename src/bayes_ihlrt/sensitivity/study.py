@@ -1,7 +1,7 @@
 """The sensitivity study of an analysis: one data set, everything else in question."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import xarray as xr
@@ -10,10 +10,13 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_anal
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
 from bayes_ihlrt.sensitivity.audit import audit_grid
-from bayes_ihlrt.sensitivity.confounding import Effect, confounding
+from bayes_ihlrt.sensitivity.cells import CellFits
+from bayes_ihlrt.sensitivity.confounding import SUMMARY, Effect, confounding
 from bayes_ihlrt.sensitivity.decisions import CheckResult
 from bayes_ihlrt.sensitivity.external import borrow
 from bayes_ihlrt.sensitivity.latent import latent_confounding
@@ -54,11 +57,36 @@ class SensitivityResult:
         Studies by name, in the order of `TITLES`.
     confounding : dict
         The part of ``result.json`` of this name.
+    failed : mapping of str to Failure
+        Studies that could not be done at all.
     """
 
     checked: CheckedAnalysis
     checks: Mapping[str, CheckResult]
     confounding: dict[str, Any]
+    failed: Mapping[str, Failure] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Studies, and choices within studies, that could not be computed."""
+        lost = [
+            replace(each, part=f"{name}: {each.part}")
+            for name, check in self.checks.items()
+            for each in check.lost
+        ]
+        return (*self.failed.values(), *lost)
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What is missing, in a sentence or two; empty where nothing is."""
+        asked = len(self.checks) + len(self.failed)
+        named = [replace(each, part=TITLES[name]) for name, each in self.failed.items()]
+        told = missing(named, asked, "studies")
+        for name, check in self.checks.items():
+            if check.lost:
+                many = counted(len(check.lost), "choice is", "choices are")
+                told += (f"INCOMPLETE: of the study '{TITLES[name]}' {many} missing.",)
+        return told
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -73,7 +101,7 @@ class SensitivityResult:
     @property
     def summary(self) -> tuple[str, ...]:
         """What the conclusion depends on, in a few sentences."""
-        return verdict(self.checked.spec, self.checks)
+        return (*self.incomplete, *verdict(self.checked.spec, self.checks, self.failed))
 
     @property
     def tree(self) -> xr.DataTree:
@@ -110,6 +138,7 @@ class SensitivityResult:
             **parts,
             "confounding": {**self.confounding, "latent": latent, "negative_control": control},
             "audit": audit if audit is None else dict(audit),
+            "failed": listed(self.failures),
         }
 
 
@@ -140,8 +169,8 @@ def sensitivity_study(
         There is no treatment, or specification and data do not fit together.
     RefusedError
         The treatment effect is adjusted by a propensity, whose priors are not part of the study.
-    ConvergenceError
-        A posterior is not to be trusted.
+    BayesIhlrtError
+        No study could be done.
     """
     tell = stage or _silent
     _check_study(spec)
@@ -149,75 +178,113 @@ def sensitivity_study(
     spec = checked.spec
     tell("building the model")
     study = Study(checked, prepare(spec.model, checked.person_time))
+    done = _Done({}, {})
     tell("priors: a grid")
-    fits, table = grid(study)
-    checks = {"grid": table}
+    fits = done.also("grid", lambda: grid(study)[::-1])
     if spec.sensitivity.audit:
         tell("priors: corners of the grid by NUTS")
-        checks["audit"] = audit_grid(study, fits)
-    checks |= _about_priors(study, tell)
+        done.add("audit", lambda: audit_grid(study, known(fits)))
+    _about_priors(study, tell, done)
     tell("unmeasured confounding")
-    effect = measured_effect(study, fits)
-    checks["confounding"], about = confounding(
-        effect, grid=study.confounders, prior=study.bias, seed=spec.sampler.seed
-    )
-    checks |= _where_possible(study, effect, tell)
+    effect = fits if isinstance(fits, Failure) else _effect(study, fits)
+    about = done.also("confounding", lambda: _confounding(study, known(effect)))
+    _where_possible(study, effect, tell, done)
     tell("structure: other hazards, covariates, designs and populations")
-    checks["structure"] = structure(spec, checked.cohort, study.prepared)
-    ordered = {name: checks[name] for name in TITLES if name in checks}
-    return SensitivityResult(checked, ordered, about)
+    done.add("structure", lambda: structure(spec, checked.cohort, study.prepared))
+    if not done.checks:
+        raise nothing_left(list(done.failed.values()))
+    checks = {name: done.checks[name] for name in TITLES if name in done.checks}
+    failed = {name: done.failed[name] for name in TITLES if name in done.failed}
+    told = dict.fromkeys(SUMMARY) if isinstance(about, Failure) else about
+    return SensitivityResult(checked, checks, told, failed)
 
 
-def _about_priors(study: Study, tell: Stage) -> dict[str, CheckResult]:
+def _effect(study: Study, fits: CellFits) -> Effect | Failure:
+    return attempted("grid", lambda: measured_effect(study, fits))
+
+
+def _confounding(study: Study, effect: Effect) -> tuple[CheckResult, dict[str, Any]]:
+    seed = study.checked.spec.sampler.seed
+    return confounding(effect, grid=study.confounders, prior=study.bias, seed=seed)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Studies that are done, and those that could not be."""
+
+    checks: dict[str, CheckResult]
+    failed: dict[str, Failure]
+
+    def add(self, name: str, study: Callable[[], CheckResult]) -> None:
+        """Do a study, or keep why it cannot be done."""
+        found = attempted(name, study)
+        if isinstance(found, Failure):
+            self.failed[name] = found
+        else:
+            self.checks[name] = found
+
+    def also[T](self, name: str, study: Callable[[], tuple[CheckResult, T]]) -> T | Failure:
+        """Do a study that leaves something for others; return that."""
+        found = attempted(name, study)
+        if isinstance(found, Failure):
+            self.failed[name] = found
+            return found
+        self.checks[name] = found[0]
+        return found[1]
+
+
+def _about_priors(study: Study, tell: Stage, done: _Done) -> None:
     """Scale the priors, walk to the tipping points, and put published effects in their place."""
     prepared, rows = study.prepared, study.checked.person_time
     own, seed = study.checked.spec.sensitivity, study.checked.spec.sampler.seed
+    size: dict[str, int] = {"draws": own.draws, "seed": seed}
     tell("power-scaling priors and likelihood")
-    scaled = power_scaling(prepared, rows, wanted=study.wanted, draws=own.draws, seed=seed)
+    done.add("power_scaling", lambda: power_scaling(prepared, rows, wanted=study.wanted, **size))
     tell("tipping points")
-    tipped = tipping_points(
-        prepared,
-        rows,
-        wanted=study.main,
-        threshold=own.threshold,
-        draws=own.draws,
-        seed=seed,
+    done.add(
+        "tipping",
+        lambda: tipping_points(prepared, rows, wanted=study.main, threshold=own.threshold, **size),
     )
     tell("published effects as priors")
-    published = published_priors(
-        prepared,
-        rows,
-        study.selection,
-        wanted=study.main,
-        threshold=own.threshold,
-        size=(own.draws, seed),
-    )
-    return {"power_scaling": scaled, "tipping": tipped, "evidence": published}
-
-
-def _where_possible(study: Study, effect: Effect, tell: Stage) -> dict[str, CheckResult]:
-    """Run what needs a design that follows patients until treatment, or further data."""
-    checked, own, found = study.checked, study.checked.spec.sensitivity, {}
-    if checked.person_time.provenance.design is DesignKind.SPLIT:
-        tell("a latent confounder")
-        found["latent"] = latent_confounding(
-            study.prepared,
-            checked.person_time,
-            study.latent,
+    done.add(
+        "evidence",
+        lambda: published_priors(
+            prepared,
+            rows,
+            study.selection,
             wanted=study.main,
             threshold=own.threshold,
-            size=(own.draws, checked.spec.sampler.seed),
+            size=(own.draws, seed),
+        ),
+    )
+
+
+def _where_possible(study: Study, effect: Effect | Failure, tell: Stage, done: _Done) -> None:
+    """Run what needs a design that follows patients until treatment, or further data."""
+    checked, own = study.checked, study.checked.spec.sensitivity
+    if checked.person_time.provenance.design is DesignKind.SPLIT:
+        tell("a latent confounder")
+        done.add(
+            "latent",
+            lambda: latent_confounding(
+                study.prepared,
+                checked.person_time,
+                study.latent,
+                wanted=study.main,
+                threshold=own.threshold,
+                size=(own.draws, checked.spec.sampler.seed),
+            ),
         )
-    if own.negative_control is not None:
+    control, external = own.negative_control, own.external
+    if control is not None:
         tell("a negative control")
-        control = own.negative_control
-        found["negative_control"] = negative_control(
-            checked.spec, control, control.data, effect=effect
+        done.add(
+            "negative_control",
+            lambda: negative_control(checked.spec, control, control.data, effect=known(effect)),
         )
-    if own.external is not None:
+    if external is not None:
         tell("patients from elsewhere")
-        found["external"] = borrow(checked, own.external, own.external.data, wanted=study.main)
-    return found
+        done.add("external", lambda: borrow(checked, external, external.data, wanted=study.main))
 
 
 def _check_study(spec: AnalysisSpec) -> None:

@@ -23,6 +23,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import Dist
+from bayes_ihlrt.parts import Failure, nothing_left
 from bayes_ihlrt.priors import Prior, PriorScale
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Decision, Row
@@ -206,7 +207,7 @@ def tipping_points(
     stated = prepared.priors[treatment].prior
     _check_location(treatment, stated)
     coarse = {path: _steps(path) for path in Path}
-    tables = _walk(prepared, person_time, coarse, wanted=wanted, size=(draws, seed))
+    tables, lost = _walk(prepared, person_time, coarse, wanted=wanted, size=(draws, seed))
     rows: list[Row] = []
     for path in Path:
         rows += _rows(path, tables[path], stated, threshold)
@@ -216,6 +217,7 @@ def tipping_points(
     return CheckResult(
         name="tipping",
         rows=tuple(rows),
+        lost=lost,
         data=data.assign_attrs(
             threshold=threshold,
             stated_mean=float(stated.mu or 0.0),
@@ -259,8 +261,11 @@ def _walk(
     *,
     wanted: Wanted,
     size: tuple[int, int],
-) -> dict[Path, xr.Dataset]:
-    """Refit the model along the paths; one table a path over ``step, quantity``."""
+) -> tuple[dict[Path, xr.Dataset], tuple[Failure, ...]]:
+    """Refit the model along the paths; one table a path over ``step, quantity``.
+
+    A step without a posterior is NaN there.
+    """
     treatment = str(prepared.spec.treatment)
     stated = prepared.priors[treatment].prior
     cells = [
@@ -268,16 +273,19 @@ def _walk(
         for path, values in steps.items()
         for value in values
     ]
-    fits = fit_cells(prepared, cells, draws=size[0], seed=size[1])
+    fits = fit_cells(prepared, cells, draws=size[0], seed=size[1], needed=())
     quantities = read_quantities(as_fit(prepared, person_time, fits.draws), wanted)
     table = summarise_quantities(quantities, fits.weights, fits.ess)
-    table = table.assign(ess=(MEMBER, fits.ess))
+    table = table.assign(ess=(MEMBER, fits.ess)).assign_coords({MEMBER: fits.places})
+    table = table.reindex({MEMBER: np.arange(len(cells))})
     found, first = {}, 0
     for path, values in steps.items():
         part = table.isel({MEMBER: slice(first, first + len(values))})
         found[path] = part.drop_vars(MEMBER).rename({MEMBER: "step"}).assign(value=("step", values))
+        if int(part["ess"].notnull().sum()) < _NEAR:
+            raise nothing_left(list(fits.lost.values()))
         first += len(values)
-    return found
+    return found, tuple(fits.lost.values())
 
 
 def _levels(threshold: float) -> dict[Decision, float]:
@@ -285,7 +293,8 @@ def _levels(threshold: float) -> dict[Decision, float]:
 
 
 def _found(path: Path, table: xr.Dataset, place: int, level: float) -> tuple[Crossing, ...]:
-    part = table.isel(quantity=place)
+    known = np.flatnonzero(table["ess"].notnull().to_numpy())
+    part = table.isel(quantity=place, step=known)
     return crossings(
         part["value"].to_numpy(),
         part["probability"].to_numpy(),

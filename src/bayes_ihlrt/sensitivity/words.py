@@ -1,6 +1,6 @@
 """What a conclusion depends on, in a few sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,9 @@ from bayes_ihlrt.sensitivity.confounding import weakest
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Decision, differ
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
+_NO_ANSWER: Final = (
+    "The analysis as stated could not be computed: what its answer depends on is not known."
+)
 _ANSWER: Final = {
     Decision.YES.value: "yes",
     Decision.NO.value: "no",
@@ -17,7 +20,9 @@ _ANSWER: Final = {
 }
 
 
-def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str, ...]:
+def verdict(
+    spec: AnalysisSpec, checks: Mapping[str, CheckResult], failed: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return what the answer about the hazard ratio and about survival time depends on.
 
     Parameters
@@ -25,13 +30,32 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
     spec : AnalysisSpec
         The specification.
     checks : mapping of str to CheckResult
-        The studies; that of the priors is among them.
+        The studies.
+    failed : collection of str
+        Names of those that could not be done.
 
     Returns
     -------
     tuple of str
-        For each of the two questions the answer as stated, then what changes it and what does not.
+        For each of the two questions the answer as stated, then what changes it and what does not;
+        without the study of the priors there is no answer as stated.
     """
+    found = _answers(spec, checks) if "grid" in checks else [_NO_ANSWER]
+    found += _two_confounders(checks)
+    if not {"latent"} & {*checks, *failed} and spec.treatment is not None:
+        found.append(
+            f"A latent confounder was not modelled: design '{spec.treatment.design.value}' does "
+            "not follow every patient until treatment, which that model needs."
+        )
+    found.append("Changes within Monte Carlo error (two standard errors) are not counted.")
+    found.append(
+        "An answer that does not change under these alternatives can still be wrong for reasons "
+        "that none of them has."
+    )
+    return tuple(found)
+
+
+def _answers(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> list[str]:
     data = checks["grid"].data
     reference = None if spec.modifier is None else spec.modifier.reference
     first = "log_hazard_ratio" if reference is None else f"log_hazard_ratio at {reference:g}"
@@ -52,18 +76,7 @@ def verdict(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> tuple[str,
         if no:
             sentence += f" It does not depend on {_listed(no)}."
         found.append(sentence)
-    found += _two_confounders(checks)
-    if "latent" not in checks and spec.treatment is not None:
-        found.append(
-            f"A latent confounder was not modelled: design '{spec.treatment.design.value}' does "
-            "not follow every patient until treatment, which that model needs."
-        )
-    found.append("Changes within Monte Carlo error (two standard errors) are not counted.")
-    found.append(
-        "An answer that does not change under these alternatives can still be wrong for reasons "
-        "that none of them has."
-    )
-    return tuple(found)
+    return found
 
 
 def _prior(part: object) -> tuple[bool, str]:
@@ -126,7 +139,7 @@ def _structure(label: str, checks: Mapping[str, CheckResult]) -> list[tuple[bool
         return []
     rows = [row for row in checks["structure"].rows if row["quantity"] == label]
     done = [row for row in rows if row["decision"] is not None]
-    if not done:
+    if not any(row["changed"] is not None for row in done):
         return []
     other = [row for row in done if row["changed"]]
     if not other:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.batch.compiled import CompiledModel
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.rules import LookSpec, Rule
@@ -75,11 +77,14 @@ class PlanAudit:
         Fits that were to choose from: those of the plan that succeeded.
     left_out : tuple of str
         Rules about the future, whose probability is no posterior's: they are not compared.
+    lost : tuple of Failure
+        Fits that could not be done again.
     """
 
     fits: tuple[AuditedFit, ...]
     of: int
     left_out: tuple[str, ...]
+    lost: tuple[Failure, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and largest differences; differences are None without fits."""
@@ -170,14 +175,18 @@ def audit_plan(
     rng = np.random.default_rng([result.plan.seed, 77])
     # By cell: a plan may have more of them than stay compiled.
     picked = np.sort(rng.choice(int(ends[-1]), size=wanted, replace=False))
-    found = []
+    found: list[AuditedFit] = []
+    lost: list[Failure] = []
     for number, place in enumerate(picked.tolist()):
         cell = int(np.searchsorted(ends, place, side="right"))
         trial, stage = good[cell][place - ends[cell]].tolist()
-        found.append(_redo(result.cells[cell], trial, stage, seed=result.plan.seed + number))
+        seed, one = result.plan.seed + number, result.cells[cell]
+        what = f"audit of {one.design} / {one.scenario}, trial {trial}"
+        done = attempted(what, partial(_redo, one, trial, stage, seed=seed))
+        (lost if isinstance(done, Failure) else found).append(done)  # type: ignore[arg-type]
         if progress is not None:
             progress(number + 1, wanted)
-    return PlanAudit(tuple(found), int(ends[-1]), left_out(result))
+    return PlanAudit(tuple(found), int(ends[-1]), left_out(result), tuple(lost))
 
 
 def _redo(cell: Cell, trial: int, stage: int, *, seed: int) -> AuditedFit:

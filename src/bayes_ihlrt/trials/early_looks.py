@@ -9,6 +9,7 @@ sample of the trials of such a look, denser near the threshold, is analysed a se
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import ceil
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.trial import BEYOND, Approximation
@@ -113,7 +115,7 @@ def checked_looks(cell: Cell) -> list[int]:
 
 def corrected_looks(
     cells: Sequence[Cell], *, progress: Callable[[int, int], None] | None = None
-) -> tuple[CorrectedLook, ...]:
+) -> tuple[CorrectedLook | Failure, ...]:
     """Analyse a sample of the trials of checked looks again with importance-weighted draws.
 
     Parameters
@@ -125,13 +127,15 @@ def corrected_looks(
 
     Returns
     -------
-    tuple of CorrectedLook
-        One for each such look that some trial reaches without enrichment.
+    tuple of CorrectedLook or Failure
+        One for each such look that some trial reaches without enrichment, or why it could not be
+        analysed again.
     """
     wanted = [(cell, look) for cell in cells for look in checked_looks(cell)]
-    found = []
+    found: list[CorrectedLook | Failure] = []
     for number, (cell, look) in enumerate(wanted, 1):
-        one = _correct(cell, look)
+        what = f"check of {cell.design} / {cell.scenario}, look {look + 1}"
+        one = attempted(what, partial(_correct, cell, look))
         found += [] if one is None else [one]
         if progress is not None:
             progress(number, len(wanted))

@@ -46,6 +46,8 @@ def plan_figures(result: PlanResult) -> Figures:
         ),
     }
     for number, curve in enumerate(result.curves):
+        if not curve.found:
+            continue
         data = curve_data(curve.spec.values, curve.success, label=curve.label)
         found[f"curve_{number + 1}"] = (
             "trial_curves",
@@ -80,12 +82,13 @@ def success_data(result: PlanResult) -> xr.Dataset:
     """Return the share of successful trials with its interval, ``design, scenario``."""
     names = [scenario.name for scenario in result.plan.scenarios]
     designs = list(result.plan.designs)
-    cells = [[result.cell(design, name).found for name in names] for design in designs]
+    done = {(cell.design, cell.scenario): cell.found.success for cell in result.cells}
+    cells = [[done.get((design, name)) for name in names] for design in designs]
     effects = [scenario.effect.hr for scenario in result.plan.scenarios]
     single = all(len(hr) == 1 for hr in effects) and len({hr[0] for hr in effects}) == len(effects)
     known = all(scenario.control is not None for scenario in result.plan.scenarios)
     data = xr.Dataset(
-        _bands([[one.success for one in row] for row in cells], ("design", "scenario")),
+        _bands(cells, ("design", "scenario")),
         coords={"design": designs, "scenario": names},
     )
     if single and known and len(names) > 2:
@@ -118,10 +121,15 @@ def curve_data(x: Sequence[float], found: dict[str, list[Estimated]], *, label: 
 
 
 def _bands(
-    table: Sequence[Sequence[Estimated]], dims: tuple[str, str]
+    table: Sequence[Sequence[Estimated | None]], dims: tuple[str, str]
 ) -> dict[str, tuple[tuple[str, str], Floats]]:
     return {
-        name: (dims, np.array([[getattr(one, name) for one in row] for row in table]))
+        name: (
+            dims,
+            np.array(
+                [[np.nan if one is None else getattr(one, name) for one in row] for row in table]
+            ),
+        )
         for name in ("estimate", "low", "high")
     }
 

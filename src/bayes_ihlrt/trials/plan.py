@@ -3,12 +3,14 @@
 A curve is success over a number of the plan's own design: sample size, or who is enrolled.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.operating import (
@@ -33,11 +35,14 @@ class Curve:
         The axis in words.
     found : dict of str to tuple of OperatingCharacteristics
         Scenario to its values, one for each of ``spec.values``.
+    lost : dict of str to Failure
+        Scenarios of which a value could not be computed; they are not in `found`.
     """
 
     spec: CurveSpec
     label: str
     found: Mapping[str, tuple[OperatingCharacteristics, ...]]
+    lost: Mapping[str, Failure] = field(default_factory=dict)
 
     @property
     def success(self) -> dict[str, list[Estimated]]:
@@ -46,14 +51,16 @@ class Curve:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
+        rows = [
+            {"value": int(value) if value == int(value) else value, **one.to_dict()}
+            for row in self.found.values()
+            for value, one in zip(self.spec.values, row, strict=True)
+        ]
+        lost = [({"scenario": name}, failure) for name, failure in self.lost.items()]
         return {
             "over": self.spec.over.value,
             "label": self.label,
-            "results": [
-                {"value": int(value) if value == int(value) else value, **one.to_dict()}
-                for row in self.found.values()
-                for value, one in zip(self.spec.values, row, strict=True)
-            ],
+            "results": _with_lost(rows, lost),
         }
 
 
@@ -81,15 +88,38 @@ def run_curve(
     """
     base = next(iter(tasks.values())).design
     found: dict[str, list[OperatingCharacteristics]] = {scenario: [] for scenario in tasks}
+    lost: dict[str, Failure] = {}
     # What a design compiles serves all its scenarios.
     for value, design in zip(spec.values, spec.designs(base), strict=True):
         name = f"{spec.over.value} {value:g}"
         for scenario, task in tasks.items():
-            table = simulate(f"{name} / {scenario}", replace(task, design=design))
-            names = (name, scenario)
-            row = operating_characteristics(design, table, targets(design), names=names)
-            found[scenario].append(row)
-    return Curve(spec, spec.label(base), {name: tuple(row) for name, row in found.items()})
+            if scenario in lost:
+                continue
+            changed, what = replace(task, design=design), f"{name} / {scenario}"
+            row = attempted(what, partial(_simulated, changed, (name, scenario), simulate))
+            if isinstance(row, Failure):
+                lost[scenario] = row
+                continue
+            found[scenario].append(row[1])
+    kept = {name: tuple(row) for name, row in found.items() if name not in lost}
+    return Curve(spec, spec.label(base), kept, lost)
+
+
+def _simulated(
+    task: Task, names: tuple[str, str], simulate: Callable[[str, Task], Statistics]
+) -> tuple[Statistics, OperatingCharacteristics]:
+    """Simulate a design under a scenario, and count."""
+    table, design = simulate(" / ".join(names), task), task.design
+    return table, operating_characteristics(design, table, targets(design), names=names)
+
+
+def _with_lost(
+    rows: Sequence[Mapping[str, Any]], lost: Sequence[tuple[Mapping[str, Any], Failure]]
+) -> list[dict[str, Any]]:
+    """Add a row without numbers for what could not be computed; ``failed`` counts trials here."""
+    nothing: dict[str, Any] = dict.fromkeys(rows[0]) if rows else {}
+    done = [{**row, "not_computed": None} for row in rows]
+    return [*done, *({**nothing, **about, "not_computed": f.to_dict()} for about, f in lost)]
 
 
 type Stage = Callable[[str, int, int], None]
@@ -138,6 +168,8 @@ class PlanResult:
         Wall time of simulation and analysis, compilation included.
     simulated : int
         Trials simulated in that time; those read from an earlier run do not count.
+    lost : dict of tuple to Failure
+        Names of designs and scenarios that could not be computed; they are not among `cells`.
     """
 
     plan: TrialPlan
@@ -145,6 +177,17 @@ class PlanResult:
     curves: tuple[Curve, ...]
     seconds: float
     simulated: int
+    lost: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Designs under scenarios, and scenarios of curves, that could not be computed."""
+        along = [
+            replace(failure, part=f"curve over {curve.spec.over.value}: {failure.part}")
+            for curve in self.curves
+            for failure in curve.lost.values()
+        ]
+        return (*self.lost.values(), *along)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -181,7 +224,7 @@ class PlanResult:
 
 
 def plan_tasks(
-    plan: TrialPlan, design_priors: Mapping[str, DesignPrior] | None = None
+    plan: TrialPlan, design_priors: Mapping[str, DesignPrior | Failure] | None = None
 ) -> dict[tuple[str, str], Task]:
     """Return the tasks of a plan by names of design and scenario.
 
@@ -195,7 +238,7 @@ def plan_tasks(
     Returns
     -------
     dict of tuple to Task
-        Every design under every scenario.
+        Every design under every scenario, but for those whose posterior could not be computed.
 
     Raises
     ------
@@ -214,20 +257,20 @@ def plan_tasks(
     ]
     if faults:
         raise SpecificationError(plan.name, faults)
-    return {
-        (name, scenario.name): Task(
-            design, scenario, plan.seed, given[scenario.name] if scenario.posterior else None
-        )
-        for name, design in plan.designs.items()
-        for scenario in plan.scenarios
-    }
+    tasks = {}
+    for name, design in plan.designs.items():
+        for scenario in plan.scenarios:
+            prior = given[scenario.name] if scenario.posterior else None
+            if not isinstance(prior, Failure):
+                tasks[name, scenario.name] = Task(design, scenario, plan.seed, prior)
+    return tasks
 
 
 def run_plan(
     plan: TrialPlan,
     trials: int,
     *,
-    design_priors: Mapping[str, DesignPrior] | None = None,
+    design_priors: Mapping[str, DesignPrior | Failure] | None = None,
     pool: Pool | None = None,
     store: Store | None = None,
     stage: Stage | None = None,
@@ -241,7 +284,8 @@ def run_plan(
     trials : int
         Trials of each design, and of each value of a curve, under each scenario.
     design_priors : mapping of str to DesignPrior, optional
-        Draws for scenarios whose truth is a posterior, by the scenario's name.
+        Draws for scenarios whose truth is a posterior, by the scenario's name; or why there are
+        none, which is then what is told of the scenario.
     pool : Pool, optional
         Where trials run; this process by default.
     store : Store, optional
@@ -258,6 +302,8 @@ def run_plan(
     ------
     SpecificationError
         The plan cannot be run as it is.
+    BayesIhlrtError
+        Nothing of it could be computed.
 
     Examples
     --------
@@ -271,15 +317,25 @@ def run_plan(
     runner = _Runner(trials, pool or LocalPool(1), store, stage)
     began, cells = perf_counter(), []
     tasks = plan_tasks(plan, design_priors)
+    lost = {
+        (name, scenario): replace(failure, part=f"{name} / {scenario}")
+        for name in plan.designs
+        for scenario, failure in (design_priors or {}).items()
+        if isinstance(failure, Failure)
+    }
     for (name, scenario), task in tasks.items():
-        table = runner.run(f"{name} / {scenario}", task)
-        wanted = targets(task.design)
-        found = operating_characteristics(task.design, table, wanted, names=(name, scenario))
-        cells.append(Cell(name, scenario, task, table, wanted, found))
+        what = f"{name} / {scenario}"
+        done = attempted(what, partial(_simulated, task, (name, scenario), runner.run))
+        if isinstance(done, Failure):
+            lost[name, scenario] = done
+            continue
+        cells.append(Cell(name, scenario, task, done[0], targets(task.design), done[1]))
+    if not cells:
+        raise nothing_left(list(lost.values()))
     own = {scenario: task for (name, scenario), task in tasks.items() if name == plan.name}
-    curves = tuple(run_curve(spec, own, runner.run) for spec in plan.curves)
+    curves = tuple(run_curve(spec, own, runner.run) for spec in plan.curves if own)
     seconds = perf_counter() - began
-    return PlanResult(plan, tuple(cells), curves, seconds, runner.simulated)
+    return PlanResult(plan, tuple(cells), curves, seconds, runner.simulated, lost)
 
 
 @dataclass
@@ -330,15 +386,20 @@ def prior_sources(result: PlanResult) -> list[dict[str, Any]]:
 
 def plan_dict(result: PlanResult) -> dict[str, Any]:
     """Return the part of ``result.json`` that simulation makes."""
+    lost = [
+        ({"design": name, "scenario": scenario}, failure)
+        for (name, scenario), failure in result.lost.items()
+    ]
+    rows = [
+        {**cell.found.to_dict(), "endpoint": cell.task.design.endpoint.value}
+        for cell in result.cells
+    ]
     return {
         "schema": 1,
         "name": result.plan.name,
         "seed": result.plan.seed,
         "design_priors": prior_sources(result),
-        "results": [
-            {**cell.found.to_dict(), "endpoint": cell.task.design.endpoint.value}
-            for cell in result.cells
-        ],
+        "results": _with_lost(rows, lost),
         "curves": [curve.to_dict() for curve in result.curves],
         "seconds": result.seconds,
         "trials_per_second": result.simulated / result.seconds,

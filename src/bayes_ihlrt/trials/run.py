@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.estimands.population import changing_columns
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, Identifiers, ModifierTransform
+from bayes_ihlrt.parts import Failure, attempted, known, listed, missing
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import parse_formula
@@ -31,7 +33,7 @@ from bayes_ihlrt.trials.units import FOLDER, Store, open_pool
 Floats = NDArray[np.float64]
 
 
-def design_priors(plan: TrialPlan) -> dict[str, DesignPrior]:
+def design_priors(plan: TrialPlan) -> dict[str, DesignPrior | Failure]:
     """Fit the cohorts that a plan's scenarios name.
 
     Parameters
@@ -41,30 +43,37 @@ def design_priors(plan: TrialPlan) -> dict[str, DesignPrior]:
 
     Returns
     -------
-    dict of str to DesignPrior
-        By the scenario's name; a cohort that several scenarios name is fitted once.
+    dict of str to DesignPrior or Failure
+        By the scenario's name; a cohort that several scenarios name is fitted once. A posterior
+        that is not to be trusted is told as such, and the other scenarios are simulated.
 
     Raises
     ------
     RefusedError
         The posterior of an analysis cannot be the truth of a trial; see `check_design_prior`.
     """
-    fitted: dict[tuple[str, str, int], DesignPrior] = {}
-    found = {}
-    for scenario in plan.scenarios:
-        named = scenario.posterior
-        if named is None:
-            continue
-        key = (named.analysis, named.data, named.draws)
-        if key not in fitted:
-            fitted[key] = _fit(named, plan)
-        found[scenario.name] = fitted[key]
-    return found
+    wanted = {
+        scenario.name: (scenario.posterior.analysis, scenario.posterior.data, scenario.posterior)
+        for scenario in plan.scenarios
+        if scenario.posterior is not None
+    }
+    keys = {name: (*each[:2], each[2].draws) for name, each in wanted.items()}
+    # Faults of what was given are told before anything is computed.
+    checked = {keys[name]: (each[2], _checked(each[2], plan)) for name, each in wanted.items()}
+    fitted = {
+        key: attempted(f"posterior of {key[1]} by {key[0]}", partial(_fit, *each, plan))
+        for key, each in checked.items()
+    }
+    return {name: fitted[key] for name, key in keys.items()}
 
 
-def _fit(named: PosteriorSpec, plan: TrialPlan) -> DesignPrior:
+def _checked(named: PosteriorSpec, plan: TrialPlan) -> CheckedAnalysis:
     spec, cohort = read_inputs(named.analysis, named.data, identifiers=Identifiers.NOWHERE)
-    checked = check_design_prior(spec, cohort, plan)
+    return check_design_prior(spec, cohort, plan)
+
+
+def _fit(named: PosteriorSpec, checked: CheckedAnalysis, plan: TrialPlan) -> DesignPrior:
+    spec, cohort = checked.spec, checked.cohort
     settings = SamplerSpec(
         draws=-(-named.draws // 4), chains=4, seed=spec.sampler.seed, engine=Engine.LAPLACE
     )
@@ -241,11 +250,29 @@ class TrialPlanResult:
         Fits redone by NUTS.
     corrected : tuple of CorrectedLook
         Looks with few events or strict thresholds, where a sample of the fits was done again.
+    unchecked : tuple of Failure
+        Such looks where that was not possible.
     """
 
     result: PlanResult
     audit: PlanAudit
     corrected: tuple[CorrectedLook, ...] = ()
+    unchecked: tuple[Failure, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Parts that could not be computed: of the plan, of its audit, of its looks."""
+        return (*self.result.failures, *self.audit.lost, *self.unchecked)
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """What is missing, in a sentence or two; empty where nothing is."""
+        lost = list(self.result.lost.values())
+        told = missing(lost, len(lost) + len(self.result.cells), "designs under scenarios")
+        if further := self.failures[len(lost) :]:
+            names = ", ".join(f"'{found.part}'" for found in further)
+            told += (f"INCOMPLETE: not computed: {names}; why stands in `failed`.",)
+        return told
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
@@ -255,6 +282,7 @@ class TrialPlanResult:
             "audit": self.audit.to_dict(),
             "corrected_looks": [look.to_dict() for look in self.corrected],
             "versions": dict(versions),
+            "failed": listed(self.failures),
         }
 
 
@@ -312,11 +340,13 @@ def run_trial_plan(
         fits=audited,
         progress=lambda done, total: progress("audit by NUTS", done, total),
     )
-    corrected = corrected_looks(
+    looks = corrected_looks(
         result.cells,
         progress=lambda done, total: progress("looks with few events, checked", done, total),
     )
-    return TrialPlanResult(result, audit, corrected)
+    corrected = tuple(look for look in looks if isinstance(look, CorrectedLook))
+    unchecked = tuple(look for look in looks if isinstance(look, Failure))
+    return TrialPlanResult(result, audit, corrected, unchecked)
 
 
 def replay_planned(
@@ -368,7 +398,8 @@ def replay_planned(
     tell = stage or _silent
     if only[0].posterior is not None:
         tell("fitting the cohort of the design prior")
-    task = plan_tasks(chosen, design_priors(chosen))[name, scenario]
+    priors = {one: known(prior) for one, prior in design_priors(chosen).items()}
+    task = plan_tasks(chosen, priors)[name, scenario]
     tell("compiling and simulating the trial")
     return replay_trial(task, trial)
 
