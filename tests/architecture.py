@@ -20,7 +20,7 @@ PACKAGE = "bayes_ihlrt"
 FLOORS = (
     ("_lazy", "escaping", "limits", "names", "plain"),
     ("errors", "priors"),
-    ("clinical", "hazards", "synthetic"),
+    ("clinical", "hazards", "storage", "synthetic"),
     ("spec",),
     ("files",),
     ("cohort",),

@@ -8,6 +8,7 @@
     │   ├── SpecificationError  the analysis specification
     │   └── RefusedError      a request that would mislead
     ├── ConvergenceError      the posterior is not to be trusted (exit status 3)
+    ├── OutputError           standard output cannot be written (exit status 1)
     └── MissingExtraError     an optional dependency is not installed
 """
 
@@ -147,6 +148,27 @@ class ConvergenceError(BayesIhlrtError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{problem}. {remedy}" if remedy else problem)
+
+
+class OutputError(BayesIhlrtError):
+    """Standard output cannot be written: the disk is full, or its reader has left.
+
+    Parameters
+    ----------
+    reason : str
+        What the system says.
+    remark : str
+        What became of the work.
+
+    Examples
+    --------
+    >>> print(OutputError("broken pipe", "Results are in 'out'"))
+    standard output cannot be written (broken pipe). Results are in 'out'.
+    """
+
+    def __init__(self, reason: str, remark: str = "Nothing was written") -> None:
+        self.reason = reason
+        super().__init__(f"standard output cannot be written ({reason}). {remark}.")
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):

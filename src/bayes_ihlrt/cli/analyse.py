@@ -27,13 +27,14 @@ from bayes_ihlrt.cli.app import (
     say,
     told_plainly,
 )
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import Fault, InputError, OutputError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.analysis.fit import FitResult
     from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
@@ -74,11 +75,13 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and write its results."""
-    with told_plainly(numbered=not keep_identifiers):
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         _fit(
             partial(inputs.read, spec, data, seed, identifiers=inputs.where(keep=keep_identifiers)),
             out,
-            overwrite=overwrite,
             allow_nonconverged=allow_nonconverged,
             quiet=quiet,
             as_json=as_json,
@@ -98,11 +101,12 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Fit the packaged synthetic cohort."""
-    with told_plainly():
+    folder = out or Path("demo")
+    replace = overwrite or out is None
+    with told_plainly(), report_files.claimed_out(folder, overwrite=replace):
         _fit(
             partial(inputs.read, "primary", "ihlrt_synthetic", seed),
-            out or Path("demo"),
-            overwrite=overwrite or out is None,
+            folder,
             allow_nonconverged=False,
             quiet=quiet,
             as_json=as_json,
@@ -113,13 +117,10 @@ def _fit(
     source: "Callable[[], tuple[AnalysisSpec, Cohort]]",
     out: Path | None,
     *,
-    overwrite: bool,
     allow_nonconverged: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    if out is not None:
-        report_files.check_folder(out, overwrite=overwrite)
     read, cohort = source()
     checked = analysis_check.check_analysis(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
@@ -135,17 +136,28 @@ def _fit(
         )
         # The answer first: figures and files take as long again.
         stages.rest()
+        untold = _answer(result, quiet=quiet, as_json=as_json)
+        written: tuple[Path, ...] = ()
+        if out is not None:
+            stages.tell("drawing and writing")
+            written = report_writing.write_fit(result, out)
+    if untold is not None:
+        raise OutputError(untold.reason, f"Results are in {out}") if written else untold
+    if not quiet and not as_json:
+        report_terminal.print_written(console(), written)
+
+
+def _answer(result: "FitResult", *, quiet: bool, as_json: bool) -> OutputError | None:
+    """Print a result; where that fails, files can still be written."""
+    try:
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
             report_terminal.print_fit(console(), result)
         sys.stdout.flush()
-        written: tuple[Path, ...] = ()
-        if out is not None:
-            stages.tell("drawing and writing")
-            written = report_writing.write_fit(result, out)
-    if not quiet and not as_json:
-        report_terminal.print_written(console(), written)
+    except OutputError as error:
+        return error
+    return None
 
 
 @app.command()
@@ -193,9 +205,10 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and check the model: predictions, residuals, influence, other hazards."""
-    with told_plainly(numbered=not keep_identifiers):
-        if out is not None:
-            report_files.check_folder(out, overwrite=overwrite)
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
         entry = _entry(read, inputs.named_data(spec, data), observed_from, where)
@@ -204,10 +217,9 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
             warnings.simplefilter("ignore", propensity_model.SeparationWarning)
-            result = analysis_fit.run_checked(
-                checked, progress=stages.shows_progress, stage=stages.tell
-            )
-            diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
+            shown, tell = stages.shows_progress, stages.tell
+            result = analysis_fit.run_checked(checked, progress=shown, stage=tell)
+            diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
         if as_json:
             print_json(diagnosis.to_dict())

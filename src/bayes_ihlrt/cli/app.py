@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.cli.interrupts import INTERRUPTED
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
 from bayes_ihlrt.escaping import printable
 
@@ -184,7 +185,6 @@ AllowNonconverged = Annotated[
 
 _FAULT: Final = 1
 _NOT_CONVERGED: Final = 3
-INTERRUPTED: Final = 130
 _WIDTH: Final = 110
 _NUMBERED: Final = (
     "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
