@@ -162,7 +162,6 @@ def _place(folder: Path) -> None:
         names = [path.name for path in placing.iterdir() if path.name != _ORDER]
         for name in sorted(names, key=lambda name: (name == last, name)):
             (placing / name).rename(folder / name)
-        _sync(folder)
     # The result is whole: what cannot be removed now is removed by the next writer, or refused.
     shutil.rmtree(placing, ignore_errors=True)
     shutil.rmtree(folder / _OLD, ignore_errors=True)
