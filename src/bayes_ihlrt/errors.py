@@ -157,18 +157,15 @@ class OutputError(BayesIhlrtError):
     ----------
     reason : str
         What the system says.
-    remark : str
-        What became of the work.
 
     Examples
     --------
-    >>> print(OutputError("broken pipe", "Results are in 'out'"))
-    standard output cannot be written (broken pipe). Results are in 'out'.
+    >>> print(OutputError("broken pipe"))
+    standard output cannot be written (broken pipe)
     """
 
-    def __init__(self, reason: str, remark: str = "Nothing was written") -> None:
-        self.reason = reason
-        super().__init__(f"standard output cannot be written ({reason}). {remark}.")
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"standard output cannot be written ({reason})")
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):

@@ -142,7 +142,7 @@ def _fit(
             stages.tell("drawing and writing")
             written = report_writing.write_fit(result, out)
     if untold is not None:
-        raise OutputError(untold.reason, f"Results are in {out}") if written else untold
+        raise untold
     if not quiet and not as_json:
         report_terminal.print_written(console(), written)
 

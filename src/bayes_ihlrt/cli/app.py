@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.cli.interrupts import INTERRUPTED
-from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.cli.interrupts import INTERRUPTED, what_was_written
+from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError, OutputError
 from bayes_ihlrt.escaping import printable
 
 if TYPE_CHECKING:
@@ -205,13 +205,16 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
     except ConvergenceError as error:
         say(f"Error: {error}.\nNothing was written.", err=True)
         raise typer.Exit(_NOT_CONVERGED) from None
+    except OutputError as error:
+        say(f"Error: {error}. {what_was_written()}", err=True)
+        raise typer.Exit(_FAULT) from None
     except BayesIhlrtError as error:
         say(f"Error: {error}", err=True)
         if numbered and re.search(r"\bpatients? \d", str(error)):
             say(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was written.", err=True)
+        say(f"Interrupted. {what_was_written()}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -11,12 +11,11 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 from bayes_ihlrt.escaping import printable
-from bayes_ihlrt.storage.claims import abandon
+from bayes_ihlrt.storage.claims import abandon, placed
 
 if sys.platform != "win32":
     import termios
@@ -81,17 +80,19 @@ def _end(number: int, terminal: list[Any] | None) -> None:
         silent = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(silent, stream)
-        told = f"{words}. {_told(abandon(_PLACING))}\n".encode(errors="backslashreplace")
+        abandon(_PLACING)
+        told = f"{words}. {what_was_written()}\n".encode(errors="backslashreplace")
         _restore(terminal)
         os.write(errors, (_SHOW_CURSOR if os.isatty(errors) else b"") + told)
     finally:
         os._exit(status)
 
 
-def _told(placed: tuple[Path, ...]) -> str:
-    if not placed:
+def what_was_written() -> str:
+    """Return a sentence on what this process has put in place."""
+    if not placed():
         return "Nothing was written."
-    return f"Written before: {printable(', '.join(map(str, dict.fromkeys(placed))))}."
+    return f"Written before: {printable(', '.join(map(str, placed())))}."
 
 
 def _terminal() -> list[Any] | None:

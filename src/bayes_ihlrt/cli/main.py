@@ -11,9 +11,10 @@ import sys
 
 from bayes_ihlrt.cli import analyse, report, studies, trials
 from bayes_ihlrt.cli.app import app, say
-from bayes_ihlrt.cli.interrupts import INTERRUPTED, wait_if_ending, watch
+from bayes_ihlrt.cli.interrupts import INTERRUPTED, wait_if_ending, watch, what_was_written
 from bayes_ihlrt.cli.output import tell_of_output
-from bayes_ihlrt.errors import OutputError
+from bayes_ihlrt.cli.surroundings import prepare
+from bayes_ihlrt.errors import InputError, OutputError
 
 COMMANDS = (analyse, studies, trials, report)
 """Modules whose import puts their commands on the application."""
@@ -21,12 +22,16 @@ COMMANDS = (analyse, studies, trials, report)
 
 def main() -> None:
     """Run the command line."""
-    watch()
     tell_of_output()
+    watch()
     try:
+        prepare()
         _run()
-    except OutputError as error:
+    except InputError as error:
         say(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OutputError as error:
+        say(f"Error: {error}. {what_was_written()}", err=True)
         sys.exit(1)
     finally:
         wait_if_ending()

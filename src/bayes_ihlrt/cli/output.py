@@ -40,6 +40,12 @@ def _failed(error: OSError) -> OutputError:
 
 def tell_of_output() -> None:
     """Let standard output raise `errors.OutputError` from now on."""
+    for number, name in ((_STDOUT, "stdout"), (_STDOUT + 1, "stderr")):
+        # Closed by who called: nothing is wanted, and the number must not become that of a file.
+        if getattr(sys, name) is None:
+            silent = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silent, number)
+            setattr(sys, name, os.fdopen(number, "w"))
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, _Told):
         encoding, errors, buffered = stream.encoding, stream.errors, stream.line_buffering

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.interrupts import watch
+from bayes_ihlrt.cli.output import tell_of_output
 
 if TYPE_CHECKING:
     from bayes_ihlrt.cli import main as commands
@@ -13,5 +14,6 @@ else:
 
 def main() -> None:
     """Run the command line."""
+    tell_of_output()
     watch()
     commands.main()

@@ -268,18 +268,13 @@ def replace_file(file: Path, write: Callable[[Path], object], subject: str = "--
         _unmake(made)
 
 
-def abandon(patience: float) -> tuple[Path, ...]:
+def abandon(patience: float) -> None:
     """Remove all that this process has begun; nothing is put in place any more. The process ends.
 
     Parameters
     ----------
     patience : float
         Seconds that files on their way into place have to get there.
-
-    Returns
-    -------
-    tuple of Path
-        What this process has put in place.
     """
     if _PLACING.acquire(timeout=patience):
         for claim in tuple(_CLAIMS.values()):
@@ -290,7 +285,11 @@ def abandon(patience: float) -> tuple[Path, ...]:
         for file in tuple(_FILES):
             with suppress(OSError):
                 file.unlink()
-    return tuple(_PLACED)
+
+
+def placed() -> tuple[Path, ...]:
+    """Return what this process has put in place."""
+    return tuple(dict.fromkeys(_PLACED))
 
 
 def busy(subject: str, where: str, what: str) -> InputError:
