@@ -22,15 +22,9 @@ from pathlib import Path
 
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.storage.claims import abandon, claimed
+from validation.robust.faults import FAULTS
 from validation.robust.writers import NOTHING, WRITERS, Writer
 
-FAULTS = {
-    "killed": "the process is killed (SIGKILL)",
-    "interrupted": "Ctrl+C or SIGTERM at the command line",
-    "KeyboardInterrupt": "Ctrl+C in a program that uses the package",
-    "one error": "the operation fails (EIO)",
-    "full disk": "it and all that need room fail from then on (ENOSPC)",
-}
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
 _GROWS = {"os.mkdir", "open", "os.fsync"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

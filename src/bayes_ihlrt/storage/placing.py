@@ -135,7 +135,7 @@ def settle(folder: Path) -> None:
 def _order(folder: Path) -> tuple[list[str], str | None]:
     held = json.loads((folder / _ORDER).read_text("utf-8"))
     # A name, no path: nothing outside the folder is ever moved.
-    return [name for name in held["replaces"] if Path(name).name == name], held["last"]
+    return [name for name in held["replaces"] if Path(name).name == name != ".."], held["last"]
 
 
 def _put_aside(folder: Path) -> None:
