@@ -20,7 +20,7 @@ PACKAGE = "bayes_ihlrt"
 FLOORS = (
     ("_lazy", "escaping", "limits", "names", "plain"),
     ("errors", "priors"),
-    ("clinical", "hazards", "parts", "synthetic"),
+    ("clinical", "hazards", "parts", "storage", "synthetic"),
     ("spec",),
     ("files",),
     ("cohort",),

@@ -134,7 +134,7 @@ def look_at_the_page(line, folder):
                 assert page.status == 200
                 assert b"<html" in page.read()
             served.send_signal(signal.SIGINT)
-            assert served.wait(PATIENCE) == 0
+            assert served.wait(PATIENCE) == 130
         finally:
             served.kill()
 

@@ -8,6 +8,7 @@
     │   ├── SpecificationError  the analysis specification
     │   └── RefusedError      a request that would mislead
     ├── ConvergenceError      the posterior is not to be trusted (exit status 3)
+    ├── OutputError           standard output cannot be written (exit status 1)
     └── MissingExtraError     an optional dependency is not installed
 """
 
@@ -147,6 +148,24 @@ class ConvergenceError(BayesIhlrtError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{problem}. {remedy}" if remedy else problem)
+
+
+class OutputError(BayesIhlrtError):
+    """Standard output cannot be written: the disk is full, or its reader has left.
+
+    Parameters
+    ----------
+    reason : str
+        What the system says.
+
+    Examples
+    --------
+    >>> print(OutputError("broken pipe"))
+    standard output cannot be written (broken pipe)
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"standard output cannot be written ({reason})")
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):

@@ -29,7 +29,7 @@ from bayes_ihlrt.cli.app import (
     tell_incomplete,
     told_plainly,
 )
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import Fault, InputError, OutputError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
     from bayes_ihlrt.analysis.diagnose import Diagnosis
+    from bayes_ihlrt.analysis.fit import FitResult
     from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
@@ -84,11 +85,13 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and write its results."""
-    with told_plainly(numbered=not keep_identifiers):
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         _fit(
             partial(inputs.read, spec, data, seed, identifiers=inputs.where(keep=keep_identifiers)),
             out,
-            overwrite=overwrite,
             allow_nonconverged=allow_nonconverged,
             quiet=quiet,
             tables=tables,
@@ -110,11 +113,12 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Fit the packaged synthetic cohort."""
-    with told_plainly():
+    folder = out or Path("demo")
+    replace = overwrite or out is None
+    with told_plainly(), report_files.claimed_out(folder, overwrite=replace):
         _fit(
             partial(inputs.read, "primary", "ihlrt_synthetic", seed),
-            out or Path("demo"),
-            overwrite=overwrite or out is None,
+            folder,
             allow_nonconverged=False,
             quiet=quiet,
             tables=tables,
@@ -127,15 +131,12 @@ def _fit(
     source: "Callable[[], tuple[AnalysisSpec, Cohort]]",
     out: Path | None,
     *,
-    overwrite: bool,
     allow_nonconverged: bool,
     quiet: bool,
     tables: bool,
     as_json: bool,
     page: bool = False,
 ) -> None:
-    if out is not None:
-        report_files.check_folder(out, overwrite=overwrite)
     read, cohort = source()
     checked = analysis_check.check_analysis(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
@@ -151,26 +152,37 @@ def _fit(
         )
         # The answer first: figures and files take as long again.
         stages.rest()
+        untold = _answer(result, quiet=quiet, tables=tables, as_json=as_json)
+        written: tuple[Path, ...] = ()
+        if out is not None:
+            stages.tell("drawing and writing")
+            written = _written(result, out, page=page)
+    if untold is not None:
+        raise untold
+    if not quiet and not as_json:
+        report_terminal.print_written(console(), written, out, page=page)
+
+
+def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) -> OutputError | None:
+    """Print a result; where that fails, files can still be written."""
+    try:
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
             _tell(result, tables=tables)
         sys.stdout.flush()
-        written: tuple[Path, ...] = ()
-        if out is not None:
-            stages.tell("drawing and writing")
-            written = _written(result, out, page=page)
-    if not quiet and not as_json:
-        report_terminal.print_written(console(), written, out, page=page)
+    except OutputError as error:
+        return error
+    return None
 
 
-def _tell(result: "analysis_fit.FitResult", *, tables: bool) -> None:
+def _tell(result: "FitResult", *, tables: bool) -> None:
     report_terminal.print_summary(console(), report_narrative.fit_summary(result))
     if tables:
         report_terminal.print_fit(console(), result)
 
 
-def _written(result: "analysis_fit.FitResult", out: Path, *, page: bool) -> tuple[Path, ...]:
+def _written(result: "FitResult", out: Path, *, page: bool) -> tuple[Path, ...]:
     written = report_writing.write_fit(result, out)
     if not page:
         return written
@@ -224,9 +236,10 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and check the model: predictions, residuals, influence, other hazards."""
-    with told_plainly(numbered=not keep_identifiers):
-        if out is not None:
-            report_files.check_folder(out, overwrite=overwrite)
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
         checked = analysis_check.check_analysis(read, cohort)
@@ -235,9 +248,9 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             # The printed notes of `fit` say it.
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
             warnings.simplefilter("ignore", propensity_model.SeparationWarning)
-            shown = stages.shows_progress
-            result = analysis_fit.run_checked(checked, progress=shown, stage=stages.tell)
-            diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=stages.tell)
+            shown, tell = stages.shows_progress, stages.tell
+            result = analysis_fit.run_checked(checked, progress=shown, stage=tell)
+            diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
         _tell_diagnosis(diagnosis, written, quiet=quiet, tables=tables, as_json=as_json)
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError
+from bayes_ihlrt.cli.interrupts import INTERRUPTED, what_was_written
+from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError, OutputError
 from bayes_ihlrt.escaping import printable
 
 if TYPE_CHECKING:
@@ -187,7 +188,6 @@ AllowNonconverged = Annotated[
 
 _FAULT: Final = 1
 _NOT_CONVERGED: Final = 3
-INTERRUPTED: Final = 130
 _WIDTH: Final = 110
 _NUMBERED: Final = (
     "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
@@ -208,13 +208,16 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
     except ConvergenceError as error:
         say(f"Error: {error}.\nNothing was written.", err=True)
         raise typer.Exit(_NOT_CONVERGED) from None
+    except OutputError as error:
+        say(f"Error: {error}. {what_was_written()}", err=True)
+        raise typer.Exit(_FAULT) from None
     except BayesIhlrtError as error:
         say(f"Error: {error}", err=True)
         if numbered and re.search(r"\bpatients? \d", str(error)):
             say(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was written.", err=True)
+        say(f"Interrupted. {what_was_written()}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -54,9 +54,10 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Compare designs on one cohort, from ever against never treated upward."""
-    with told_plainly(numbered=not keep_identifiers):
-        if out is not None:
-            report_files.check_folder(out, overwrite=overwrite)
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
         with report_terminal.Stages(quiet=quiet) as stages:
@@ -87,9 +88,10 @@ def sensitivity(  # noqa: PLR0913 - one an option of the command line
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Tell what the conclusion depends on: priors, confounding, structure."""
-    with told_plainly(numbered=not keep_identifiers):
-        if out is not None:
-            report_files.check_folder(out, overwrite=overwrite)
+    with (
+        told_plainly(numbered=not keep_identifiers),
+        report_files.claimed_out(out, overwrite=overwrite),
+    ):
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
         with report_terminal.Stages(quiet=quiet) as stages:

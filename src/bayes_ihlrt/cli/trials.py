@@ -65,9 +65,10 @@ def plan(
         read = spec_read.load_plan(source)
         if seed is not None:
             read = read.model_copy(update={"seed": seed})
-        if out is not None:
-            report_plan_table.check_plan_folder(out, read)
-        with report_plan_table.TrialProgress(quiet=quiet) as progress:
+        with (
+            report_plan_table.claimed_plan(out, read),
+            report_plan_table.TrialProgress(quiet=quiet) as progress,
+        ):
             found = trials_run.run_trial_plan(
                 read,
                 trials,

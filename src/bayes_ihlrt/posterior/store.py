@@ -4,6 +4,8 @@ from pathlib import Path
 
 import xarray as xr
 
+from bayes_ihlrt.storage.placing import MARK
+
 
 def save(tree: xr.DataTree, path: Path) -> None:
     """Write a DataTree to one netCDF file, whole or not at all.
@@ -24,7 +26,7 @@ def save(tree: xr.DataTree, path: Path) -> None:
     ...     print([path.name for path in Path(folder).iterdir()])
     ['posterior.nc']
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(f"{MARK}-{path.name}")
     tree.to_netcdf(unfinished, engine="netcdf4")
     unfinished.replace(path)
 

@@ -5,22 +5,18 @@ Whether a folder may be written is checked before anything slow begins.
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.storage.claims import claimed, replaced
+from bayes_ihlrt.storage.placing import is_leftover
 
 MANIFEST: Final = "manifest.json"
 """Fingerprints of all files of a result."""
-
-KEPT: Final = ".unfinished"
-"""Ends the name of a folder with what could be written of a result, where writing failed."""
 
 REPORT: Final = "report.html"
 
@@ -51,7 +47,7 @@ def check_folder(out: Path, *, overwrite: bool) -> None:
     """
     if out.exists() and not out.is_dir():
         raise _fault(out, "it is a file", "Name a folder")
-    held = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    held = held_names(out)
     if held and not overwrite:
         found = ", ".join(sorted(held)[:5]) + (", ..." if len(held) > 5 else "")
         remedy = "Name another folder, or add --overwrite to replace earlier results"
@@ -62,6 +58,54 @@ def check_folder(out: Path, *, overwrite: bool) -> None:
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise _fault(out, f"'{existing}' cannot be written to", "Name another folder")
+
+
+def held_names(out: Path) -> set[str]:
+    """Return what a folder holds, without what a killed writer left.
+
+    Parameters
+    ----------
+    out : Path
+        The folder; it need not exist.
+
+    Returns
+    -------
+    set of str
+        Names.
+    """
+    found = (path.name for path in out.iterdir()) if out.is_dir() else ()
+    return {name for name in found if not is_leftover(name)}
+
+
+@contextmanager
+def claimed_out(out: Path | None, *, overwrite: bool) -> Iterator[None]:
+    """Be the only writer of a folder for results, from before the work until it is written.
+
+    Parameters
+    ----------
+    out : Path or None
+        The folder; None where nothing is written.
+    overwrite : bool
+        See `check_folder`.
+
+    Yields
+    ------
+    None
+        Nothing is in the folder that must not be replaced.
+
+    Raises
+    ------
+    InputError
+        See `check_folder`; or another command writes to it.
+    """
+    if out is None:
+        yield
+        return
+    check_folder(out, overwrite=overwrite)
+    with claimed(out):
+        # A run that was killed may have left a whole result, which is in its place now.
+        check_folder(out, overwrite=overwrite)
+        yield
 
 
 def _fault(out: Path, problem: str, remedy: str) -> InputError:
@@ -129,7 +173,7 @@ def _write_part(write: Callable[[Path], object], path: Path) -> None:
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """Give a folder beside the files to be, and move it into place when all is written.
+    """Give a folder to write to, and move its files into place when all are written.
 
     Where writing fails, what was written so far is kept in a folder ``<out>.unfinished``, and the
     exception names it.
@@ -147,43 +191,13 @@ def staged(out: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        The folder cannot be written.
+        Another command writes to the folder, or it cannot be written.
     """
-    try:
-        beside = out if out.is_dir() else out.parent
-        beside.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=beside))
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    try:
+    # What this result does not write would pass for its own.
+    former = RESULT_FILES | DERIVED_FILES
+    with replaced(out, former, last="result.json", keep=True) as stage:
         yield stage
-        _move(stage, out)
-    except OSError as error:
-        raise _unwritable(out, error, _keep(stage, out)) from error
-    except Exception as error:
-        error.add_note(_keep(stage, out))
-        raise
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _unwritable(out: Path, error: OSError, kept: str = "") -> InputError:
-    reason = (error.strerror or type(error).__name__).lower()
-    remedy = " ".join(filter(None, ["Name another folder.", kept])).removesuffix(".")
-    fault = Fault(f"folder {out}", f"it cannot be written ({reason})", remedy)
-    return InputError("--out", [fault])
-
-
-def _keep(stage: Path, out: Path) -> str:
-    """Put what was written where a user finds it, and say where."""
-    if not any(path.is_file() for path in stage.rglob("*")):
-        return "Nothing was written."
-    whole = out.absolute()
-    numbers = (f"-{number}" if number > 1 else "" for number in count(1))
-    names = (whole.with_name(f"{whole.name}{KEPT}{number}") for number in numbers)
-    kept = next(path for path in names if not path.exists())
-    stage.rename(kept)
-    return f"What could be written is kept in {kept}."
+        _seal(stage)
 
 
 def write_json(content: Mapping[str, Any], file: Path) -> None:
@@ -221,25 +235,9 @@ def checksum(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _move(stage: Path, out: Path) -> None:
+def _seal(stage: Path) -> None:
     files = sorted(path.relative_to(stage) for path in stage.rglob("*") if path.is_file())
     # A result may have been written into the stage of a larger one, and sealed there.
     files = [file for file in files if file != Path(MANIFEST)]
     sums = {file.as_posix(): checksum(stage / file) for file in files}
     write_json({"schema": 1, "sha256": sums}, stage / MANIFEST)
-    _clear(out)
-    for folder in {(out / file).parent for file in files}:
-        folder.mkdir(parents=True, exist_ok=True)
-    # result.json comes last: where it is, all is.
-    for file in sorted([*files, Path(MANIFEST)], key=lambda file: file.name == "result.json"):
-        (stage / file).replace(out / file)
-
-
-def _clear(out: Path) -> None:
-    """Remove an earlier result: what this one does not write would pass for its own."""
-    for name in sorted(RESULT_FILES | DERIVED_FILES):
-        old = out / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from bayes_ihlrt.report.sections import (
 )
 from bayes_ihlrt.report.slider import effect_view
 from bayes_ihlrt.report.table import Column, Record
+from bayes_ihlrt.storage.claims import replace_file
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,15 +59,7 @@ def write_report(results: Results, file: Path, *, overwrite: bool = False) -> Pa
         fault = Fault(f"file {file}", "it exists", "Name another file, or add --overwrite")
         raise InputError("report", [fault])
     page = report_page(results)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.unfinished")
-        unfinished.write_text(page, "utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        fault = Fault(f"file {file}", f"it cannot be written ({reason})", "Name another file")
-        raise InputError("report", [fault]) from error
+    replace_file(file, lambda path: path.write_text(page, "utf-8"), "report")
     return file
 
 

@@ -13,6 +13,8 @@ from bayes_ihlrt.report.outputs import Results
 from bayes_ihlrt.report.references import cited, numbered, pieces, references
 from bayes_ihlrt.report.sections import closing_sections, result_sections
 from bayes_ihlrt.report.table import Table
+from bayes_ihlrt.storage.claims import claimed, replaced
+from bayes_ihlrt.storage.placing import is_leftover
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -56,16 +58,16 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     }
     files = (*(f"tables/{table.name}.csv" for table in tables), *writers)
     _check_folder(out, writers, overwrite=overwrite)
-    try:
-        (out / "tables").mkdir(parents=True, exist_ok=True)
-        for table in tables:
-            write_csv(table, out / "tables" / f"{table.name}.csv", synthetic=results.synthetic)
-        for name, write in writers.items():
-            write(out / name)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        fault = Fault(f"folder {out}", f"it cannot be written ({reason})", "Name another folder")
-        raise InputError("export", [fault]) from error
+    with claimed(out, "export"):
+        _check_folder(out, writers, overwrite=overwrite)
+        # A table that is not written again would pass for one of this export.
+        with replaced(out, ["tables"], subject="export") as stage:
+            (stage / "tables").mkdir()
+            for table in tables:
+                file = stage / "tables" / f"{table.name}.csv"
+                write_csv(table, file, synthetic=results.synthetic)
+            for name, write in writers.items():
+                write(stage / name)
     return tuple(out / name for name in files)
 
 
@@ -112,7 +114,8 @@ def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None
     """Raise unless the folder is new, or holds an earlier export that may be replaced."""
     if out.exists() and not out.is_dir():
         raise InputError("export", [Fault(f"folder {out}", "it is a file", "Name a folder")])
-    held = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    files = (path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    held = {file.as_posix() for file in files if not is_leftover(file.parts[0])}
     if held and not overwrite:
         remedy = "Name another folder, or add --overwrite to replace an earlier export"
         raise InputError("export", [Fault(f"folder {out}", "it is not empty", remedy)])
@@ -120,9 +123,6 @@ def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None
     if foreign := sorted(held - tables - set(written)):
         problem = f"it holds files that are no exports: {', '.join(foreign[:5])}"
         raise InputError("export", [Fault(f"folder {out}", problem, "Name another folder")])
-    # A table that is not written again would pass for one of this export.
-    for name in tables:
-        (out / name).unlink()
 
 
 def _printable(table: Table) -> Table:

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.notes import NUMBERS
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
-from bayes_ihlrt.report.files import KEPT, MANIFEST, checksum
+from bayes_ihlrt.report.files import MANIFEST, checksum
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import load_plan, load_spec
+from bayes_ihlrt.storage.claims import finish
+from bayes_ihlrt.storage.placing import MARK, in_motion
 
 
 class Kind(StrEnum):
@@ -149,6 +151,7 @@ class Results:
 
 
 _AGAIN: Final = "Run the command again"
+_TRIES: Final = 5
 _TELLS: Final = {
     Kind.FIT: "parameters",
     Kind.LADDER: "rungs",
@@ -193,7 +196,7 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     outputs = []
     for place in places:
         try:
-            outputs.append(_read(place))
+            outputs.append(_read_whole(place))
         except InputError as error:
             faults += error.faults
     faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
@@ -237,13 +240,43 @@ def _places(folder: Path) -> list[Path]:
         found = "it is a file" if folder.exists() else "it does not exist"
         fault = Fault(f"folder {folder}", found, "Name the folder given to --out")
         raise InputError("report", [fault])
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and KEPT not in path.name)
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and MARK not in path.name)
+    for place in (folder, *inside):
+        finish(place, "report")
     places = [place for place in (folder, *inside) if (place / "result.json").is_file()]
     if not places:
         remedy = "Name the folder given to --out of `fit`, `ladder`, `sensitivity` or `plan`"
         fault = Fault(f"folder {folder}", "no result.json in it, nor in a folder in it", remedy)
         raise InputError("report", [fault])
     return places
+
+
+def _read_whole(place: Path) -> Output:
+    """Read one output; again where another command put the next one in its place meanwhile."""
+    for _ in range(_TRIES):
+        finish(place, "report")
+        before = _seal_of(place)
+        found: Output | InputError | FileNotFoundError
+        try:
+            found = _read(place)
+        except (InputError, FileNotFoundError) as error:
+            found = error
+        if _seal_of(place) != before or in_motion(place):
+            continue
+        if isinstance(found, Output):
+            return found
+        raise found
+    fault = Fault(f"folder {place}", "it changes while it is read", "Wait until it does not")
+    raise InputError("report", [fault])
+
+
+def _seal_of(place: Path) -> tuple[int, int] | None:
+    """Tell one manifest from the next."""
+    try:
+        about = (place / MANIFEST).stat()
+    except FileNotFoundError:
+        return None
+    return about.st_ino, about.st_mtime_ns
 
 
 def _read(place: Path) -> Output:

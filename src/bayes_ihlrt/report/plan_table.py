@@ -1,6 +1,7 @@
 """A trial plan, or one of its simulated trials, on the terminal and in a folder."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from bayes_ihlrt.report.files import (
     DERIVED_FILES,
     RESULT_FILES,
     Parts,
+    held_names,
     write_each,
     write_json,
     write_parts,
@@ -33,6 +35,7 @@ from bayes_ihlrt.report.table import PlainConsole
 from bayes_ihlrt.report.writing import DPI, write_summary
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
+from bayes_ihlrt.storage.claims import claimed, replace_file
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell, Curve, prior_sources
@@ -64,14 +67,43 @@ def check_plan_folder(out: Path, plan: TrialPlan) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError("--out", [Fault(f"folder {out}", "it is a file", "Name a folder")])
-    held = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    held -= {name for name in held if name.startswith(".unfinished-")}
+    held = held_names(out)
     if foreign := sorted(held - _OWN):
         problem = f"it holds files that are no results: {', '.join(foreign[:5])}"
         raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
     if "plan.toml" in held and (out / "plan.toml").read_text("utf-8") != plan.to_toml():
         problem = "it holds the result of another plan, or of this one before it was changed"
         raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
+
+
+@contextmanager
+def claimed_plan(out: Path | None, plan: TrialPlan) -> Iterator[None]:
+    """Be the only writer of a folder for a plan, from before the first trial.
+
+    Parameters
+    ----------
+    out : Path or None
+        The folder; None where nothing is written.
+    plan : TrialPlan
+        The plan that is to be run.
+
+    Yields
+    ------
+    None
+        What is in the folder is of this plan.
+
+    Raises
+    ------
+    InputError
+        See `check_plan_folder`; or another command writes to it.
+    """
+    if out is None:
+        yield
+        return
+    check_plan_folder(out, plan)
+    with claimed(out):
+        check_plan_folder(out, plan)
+        yield
 
 
 class TrialProgress:
@@ -365,8 +397,6 @@ def draw_replay(replay: Replay, out: Path) -> None:
     InputError
         The file cannot be written.
     """
-    try:
-        PLOTS["trial_replay"](replay_data(replay)).savefig(out, dpi=DPI)
-    except OSError as error:
-        problem = f"it cannot be written ({(error.strerror or type(error).__name__).lower()})"
-        raise InputError("--out", [Fault(str(out), problem, "Name another file")]) from error
+    form = out.suffix.removeprefix(".") or "png"
+    figure = PLOTS["trial_replay"](replay_data(replay))
+    replace_file(out, lambda file: figure.savefig(file, dpi=DPI, format=form))

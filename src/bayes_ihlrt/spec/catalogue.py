@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError, nearest
+from bayes_ihlrt.storage.claims import claimed, finish, replaced
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _PLACES: Final = (_PACKAGE / "models", _PACKAGE.parents[1] / "models")
@@ -63,6 +64,8 @@ def find_specification(source: str | Path) -> Path:
     path = Path(source)
     if path.is_file():
         return path
+    if path.is_dir():
+        finish(path, "the specification")
     if (path / _FILES[0]).is_file():
         return path / _FILES[0]
     if str(source) in packaged_specifications():
@@ -171,20 +174,21 @@ def write_new(folder: Path, texts: Mapping[str, str], *, overwrite: bool) -> tup
         One of the files is there already, or the folder cannot be written; nothing is written.
     """
     files = tuple(folder / name for name in texts)
+    _check_new(files, folder, overwrite=overwrite)
+    with claimed(folder, "init"):
+        _check_new(files, folder, overwrite=overwrite)
+        with replaced(folder, last=_FILES[0], subject="init") as stage:
+            for name, text in texts.items():
+                (stage / name).write_text(text, "utf-8")
+    return files
+
+
+def _check_new(files: tuple[Path, ...], folder: Path, *, overwrite: bool) -> None:
     there = [file.name for file in files if file.exists()]
     if there and not overwrite:
         problem = f"it already holds {', '.join(there)}"
         remedy = "Name another folder, or add --overwrite to replace them"
         raise InputError("init", [Fault(f"folder {folder}", problem, remedy)])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, text in zip(files, texts.values(), strict=True):
-            file.write_text(text, "utf-8")
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        fault = Fault(f"folder {folder}", f"it cannot be written ({reason})", "Name another folder")
-        raise InputError("init", [fault]) from error
-    return files
 
 
 def _seeded(text: str, seed: int) -> str:

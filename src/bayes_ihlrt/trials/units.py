@@ -4,7 +4,6 @@ They run here, on this machine's cores, or on a Dask cluster. Finished units are
 whole or not at all, and a later run finds them again and resumes there.
 """
 
-import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +24,7 @@ from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign
+from bayes_ihlrt.storage.claims import replace_file
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, engine_settings
 from bayes_ihlrt.trials.simulator import BLOCK, Simulator
 from bayes_ihlrt.trials.truth import DesignPrior, truth_source
@@ -217,13 +217,8 @@ class Store:
             Its statistics.
         """
         path = self.path(fingerprint, unit)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        with unfinished.open("wb") as file:
-            np.savez(file, **found)  # type: ignore[arg-type]  # stub takes names for options
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        # The stub takes names for options.
+        replace_file(path, lambda file: np.savez(file, **found))  # type: ignore[arg-type]
 
 
 type Progress = Callable[[int, int], None]

@@ -1,0 +1,180 @@
+"""Every command's way of writing, with tiny content, and what a reader sees of it.
+
+A writer takes a folder and a word, which all that it writes holds; its reader returns that word,
+``"nothing"``, or fails where it finds two.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.errors import InputError, SpecificationError
+from bayes_ihlrt.report.files import Parts, claimed_out, write_json, write_parts
+from bayes_ihlrt.report.outputs import read_results
+from bayes_ihlrt.spec.catalogue import find_specification, write_templates
+from bayes_ihlrt.spec.read import load_plan, load_spec
+from bayes_ihlrt.storage.claims import finish, replace_file
+
+# Slow to load, and not needed by the quick test.
+html = lazy_module("bayes_ihlrt.report.html")
+manuscript = lazy_module("bayes_ihlrt.report.manuscript")
+plan_table = lazy_module("bayes_ihlrt.report.plan_table")
+units = lazy_module("bayes_ihlrt.trials.units")
+SPEC = load_spec("primary")
+PLAN = load_plan("fixed_os")
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A command's way of writing, and its reader."""
+
+    name: str
+    write: Callable[[Path, str], object]
+    read: Callable[[Path], str]
+
+
+def _parts(
+    word: str, told: str, *, checks: bool = False, brief: bool = True, plan: bool = False
+) -> Parts:
+    name = (PLAN if plan else SPEC).name
+    text = (PLAN if plan else SPEC).to_toml()
+    parts = {
+        "result.json": lambda file: write_json(
+            {"schema": 1, "name": name, "word": word, told: {}, "curves": {}, "data": None}, file
+        ),
+        "posterior.nc": lambda file: file.write_text(word),
+        "plan.toml" if plan else "specification.toml": lambda file: file.write_text(text),
+        "figures": lambda folder: _figures(folder, word),
+    }
+    if brief:
+        parts["report.json"] = lambda file: write_json(
+            {"name": name, "table_one": word, "word": word}, file
+        )
+    if checks:
+        parts["checks.json"] = lambda file: write_json({"name": name, "word": word}, file)
+    if plan:
+        del parts["posterior.nc"]
+    return parts
+
+
+def _figures(folder: Path, word: str) -> None:
+    folder.mkdir()
+    for name in ("survival.png", "trace.png"):
+        with (folder / name).open("w") as file:
+            file.write(word)
+
+
+def _analysis(told: str, *, checks: bool = False, brief: bool = True) -> Callable[..., None]:
+    def write(out: Path, word: str) -> None:
+        with claimed_out(out, overwrite=True):
+            write_parts(_parts(word, told, checks=checks, brief=brief), out)
+
+    return write
+
+
+def _plan(out: Path, word: str) -> None:
+    with plan_table.claimed_plan(out, PLAN):
+        units.Store(out / units.FOLDER).write("0" * 8, 1, {"value": [1, 2, 3]})
+        write_parts(_parts(word, "results", brief=False, plan=True), out)
+
+
+def _result(out: Path) -> str:
+    try:
+        found = read_results(out).outputs[0]
+    except InputError as error:
+        told = str(error)
+        if "no result.json" in told or "does not exist" in told:
+            return NOTHING
+        raise
+    words = {found.result["word"], *(figure.read_text() for figure in found.figures)}
+    words |= {held["word"] for held in (found.brief, found.checks) if held}
+    for stored in out.glob("posterior.nc"):
+        words.add(stored.read_text())
+    assert len(found.figures) == 2, found.figures
+    return _one(words)
+
+
+def _one(words: set[str]) -> str:
+    (word,) = words
+    return word
+
+
+class _Document:
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def save(self, file: str) -> None:
+        Path(file).write_text(self.word)
+
+
+def _export(out: Path, word: str) -> None:
+    # The layout is not what is asked here; the writing is the package's own.
+    told = dict.fromkeys(("_bibtex", "_latex", "_markdown", "_latex_methods"), lambda *_: word)
+    told |= {"report_tables": lambda _: (), "methods_paragraph": lambda _: word}
+    told["_word"] = lambda *_: _Document(word)
+    with patch.multiple("bayes_ihlrt.report.manuscript", **told):
+        manuscript.write_exports(None, out / "exports", overwrite=True)
+
+
+def _exported(out: Path) -> str:
+    folder = out / "exports"
+    finish(folder, "export")
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    files = [path for path in files if not path.relative_to(folder).as_posix().startswith(".")]
+    if not files:
+        return NOTHING
+    assert len(files) == 5, files
+    return _one({path.read_text() for path in files})
+
+
+def _report(out: Path, word: str) -> None:
+    with patch("bayes_ihlrt.report.html.report_page", lambda _: word):
+        html.write_report(None, out / "report.html", overwrite=True)
+
+
+def _reported(out: Path) -> str:
+    file = out / "report.html"
+    return file.read_text() if file.exists() else NOTHING
+
+
+def _replay(out: Path, word: str) -> None:
+    replace_file(out / "trial.png", lambda file: file.write_text(word))
+
+
+def _replayed(out: Path) -> str:
+    file = out / "trial.png"
+    return file.read_text() if file.exists() else NOTHING
+
+
+_SEEDS = {"old": 1, "new": 2, "next": 3}
+
+
+def _init(out: Path, word: str) -> None:
+    write_templates(out, seed=_SEEDS[word], overwrite=True)
+
+
+def _initialised(out: Path) -> str:
+    try:
+        file = find_specification(out)
+    except SpecificationError:
+        return NOTHING
+    assert {"cohort_template.csv", "data_dictionary.md"} <= {path.name for path in out.iterdir()}
+    seed = int(re.search(r"seed = (\d+)", file.read_text())[1])
+    return next(word for word, known in _SEEDS.items() if known == seed)
+
+
+WRITERS = (
+    Writer("fit, demo", _analysis(told="parameters"), _result),
+    Writer("diagnose", _analysis(told="parameters", checks=True), _result),
+    Writer("ladder", _analysis(told="rungs"), _result),
+    Writer("sensitivity", _analysis(told="grid", brief=False), _result),
+    Writer("init", _init, _initialised),
+    Writer("replay-trial", _replay, _replayed),
+    Writer("report", _report, _reported),
+    Writer("export", _export, _exported),
+    Writer("plan", _plan, _result),
+)
