@@ -219,7 +219,7 @@ def fail_to_save(figure, path, **options):
 
 
 # Without figures, and without the manifest that seals a whole result.
-KEPT = {"result.json", "posterior.nc", "specification.toml", "report.json"}
+KEPT = {"result.json", "posterior.nc", "specification.toml", "report.json", "summary.txt"}
 
 
 def test_a_full_disk_loses_only_what_it_has_no_room_for(sampler, tmp_path, monkeypatch):

@@ -177,7 +177,7 @@ def test_analysis_without_treatment(sampler, tmp_path):
 def test_text_of_the_data_is_no_markup(first_results, tmp_path):
     result = result_of(first_results)
     brief = json.loads((first_results / "report.json").read_text())
-    brief["sentences"] = ["</script><script>alert(1)</script>"]
+    brief["summary"]["first"] = ["</script><script>alert(1)</script>"]
     text = (first_results / "specification.toml").read_text()
     write_output(tmp_path / "out", result, brief=brief, specification=text)
     page = report_page(read_results(tmp_path / "out"))
@@ -272,7 +272,8 @@ def test_a_new_result_takes_the_old_report_away(sampler, first_results, tmp_path
     assert run("report", out).exit_code == 0
     assert run("export", out).exit_code == 0
     arguments = ("primary", "--data", "ihlrt_synthetic", "--out", out, "--overwrite", "--quiet")
-    assert run("fit", *arguments).exit_code == 0
+    fitted = run("fit", *arguments)
+    assert fitted.exit_code == 0, (fitted.output, fitted.exception)
     assert not (out / "report.html").exists()
     assert not (out / "exports").exists()
     assert read_results(out).of(Kind.FIT) is not None

@@ -22,7 +22,7 @@ REPORT: Final = "report.html"
 
 RESULT_FILES: Final = frozenset(
     {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
-    | {"checks.json", MANIFEST}
+    | {"checks.json", "summary.txt", MANIFEST}
 )
 """What a command writes."""
 
