@@ -19,11 +19,10 @@ FIT = ("fit", "primary", "--data", "ihlrt_synthetic", "--out", "out")
 
 def start(arguments, folder, *, after, before=()):
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*before, *COMMAND, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **options,
     )
     if isinstance(after, float):
         time.sleep(after)
