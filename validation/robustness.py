@@ -25,7 +25,7 @@ from validation.robust.faults import FAULTS  # noqa: E402 - found by the line ab
 PAGE = ROOT / "docs" / "validation" / "robustness.md"
 INTRODUCTION = """# Faults injected, kills survived
 
-Written by `python validation/robustness.py` at commit `{commit}`.
+Written by `python validation/robustness.py`; each section names the commit that was tried.
 
 """
 KILLS = """## Folders and files
@@ -35,7 +35,7 @@ file system (open to write, rename, remove, mkdir, rmdir, fsync), one process a 
 folder and over an earlier result. After each try a reader has to see exactly the earlier or exactly
 the new result, the next writer has to succeed, and nothing unfinished may be left; an error has to
 be told as one fault, and a full disk has to leave the earlier result. `refused` counts the tries
-that break any of this.
+that break any of this. Tried at commit `{commit}`.
 
 {faults}
 
@@ -74,6 +74,7 @@ def kills(found: Mapping[str, Any]) -> str:
         table="\n".join(lines) + "\n",
         total=f"In all {tries:,} tries, {refused} refused.",
         second=found["two writers"],
+        commit=found["commit"],
     )
 
 
@@ -88,7 +89,7 @@ def main(wanted: list[str], folder: Path | None) -> None:
     if wanted:
         print("\n".join(told))
         return
-    page = INTRODUCTION.format(commit=_commit()) + "\n".join(told)
+    page = INTRODUCTION + "\n".join(told)
     PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
 
 
@@ -102,10 +103,11 @@ def _found(name: str, folder: Path | None) -> Mapping[str, Any]:
         done = subprocess.run(
             command, cwd=ROOT, env=asked, check=True, stdout=subprocess.PIPE, text=True
         )
+        found = {"commit": _commit(), **json.loads(done.stdout)}
         if kept is None:
-            return dict(json.loads(done.stdout))
+            return found
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(done.stdout, encoding="utf-8")
+        kept.write_text(json.dumps(found), encoding="utf-8")
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 

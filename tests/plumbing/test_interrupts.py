@@ -17,13 +17,12 @@ WORDS = {signal.SIGINT: "Interrupted. Nothing was written.", signal.SIGTERM: "Te
 FIT = ("fit", "primary", "--data", "ihlrt_synthetic", "--out", "out")
 
 
-def start(arguments, folder, *, after, **options):
+def start(arguments, folder, *, after, before=()):
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*before, *COMMAND, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **options,
     )
     if isinstance(after, float):
         time.sleep(after)
@@ -37,9 +36,9 @@ def start(arguments, folder, *, after, **options):
     return process, told
 
 
-def ended(arguments, folder, number, *, after, **options):
+def ended(arguments, folder, number, *, after, before=()):
     """Return what a command told, and how long it took to end."""
-    process, told = start(arguments, folder, after=after, **options)
+    process, told = start(arguments, folder, after=after, before=before)
     with process:
         process.send_signal(number)
         since = time.monotonic()
@@ -89,11 +88,9 @@ def test_other_commands_end_whenever(arguments, delay, number, tmp_path):
 
 @pytest.mark.slow
 def test_what_runs_in_the_background_of_a_script_ignores_ctrl_c(tmp_path):
-    def ignore():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
+    ignoring = ["bash", "-c", "trap '' INT; exec \"$@\"", "bash"]
     arguments = ("check", "primary", "--data", "ihlrt_synthetic")
-    status, told, _ = ended(arguments, tmp_path, signal.SIGINT, after=1.0, preexec_fn=ignore)
+    status, told, _ = ended(arguments, tmp_path, signal.SIGINT, after=1.0, before=ignoring)
     assert status == 0, told
 
 

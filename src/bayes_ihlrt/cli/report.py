@@ -1,5 +1,6 @@
 """`bayes-ihlrt report` and `bayes-ihlrt export`."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from bayes_ihlrt.cli.app import (
     say,
     told_plainly,
 )
+from bayes_ihlrt.storage.claims import claimed
 
 if TYPE_CHECKING:
     from bayes_ihlrt.report import html as report_html
@@ -55,7 +57,7 @@ def report(
 ) -> None:
     """Write what was found into one HTML file that needs no network."""
     with told_plainly():
-        with report_terminal.Stages(quiet=quiet) as stages:
+        with _held(folder, out), report_terminal.Stages(quiet=quiet) as stages:
             stages.tell("reading and laying out")
             results = report_outputs.read_results(folder, keep_identifiers=keep_identifiers)
             file = report_html.write_report(
@@ -87,13 +89,18 @@ def export(
 ) -> None:
     """Write the tables as CSV, Word and LaTeX, and the methods with their references."""
     with told_plainly():
-        with report_terminal.Stages(quiet=quiet) as stages:
+        with _held(folder, out), report_terminal.Stages(quiet=quiet) as stages:
             stages.tell("reading and writing")
             results = report_outputs.read_results(folder, keep_identifiers=keep_identifiers)
             files = report_manuscript.write_exports(
                 results, out or folder / "exports", overwrite=overwrite
             )
         _tell(files, quiet=quiet, as_json=as_json)
+
+
+def _held(folder: Path, out: Path | None) -> AbstractContextManager[None]:
+    """Let no result take the place of the one that is read while what is made of it joins it."""
+    return nullcontext() if out is not None or not folder.is_dir() else claimed(folder, "DIR")
 
 
 def _tell(files: "list[Path] | tuple[Path, ...]", *, quiet: bool, as_json: bool) -> None:
