@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from bayes_ihlrt.analysis.check import read_cohort
+from bayes_ihlrt.estimands import averaging
+from bayes_ihlrt.ladder.fit import fit_rung
+from bayes_ihlrt.ladder.rungs import plan_rungs
+from bayes_ihlrt.posterior import tree
+from bayes_ihlrt.spec.estimands import EstimandSpec
+from bayes_ihlrt.spec.read import load_spec
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "determinism.py"
-SAME = ("1", "2")
-"""Cores that a run may use."""
 
 
 def run(what, *, cores, programs):
@@ -33,9 +39,31 @@ def agree(what, folder):
     assert run(what, cores="2", programs=folder / "others") == first, "two cores, cold cache"
 
 
-def test_an_approximate_fit_is_the_same_again(tmp_path):
-    first = run("laplace", cores="1", programs=tmp_path / "programs")
-    assert run("laplace", cores="2", programs=tmp_path / "programs") == first
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_rung_is_the_same_on_any_number_of_threads(rung, monkeypatch, cores):
+    for module in (averaging, tree):
+        monkeypatch.setattr(module, "available_cores", lambda: cores)
+    found = rung()
+    assert found == rung()
+    monkeypatch.undo()
+    assert found == rung()
+
+
+@pytest.fixture(scope="module")
+def rung():
+    """Return what estimates a crude rung: an approximate posterior and months averaged over it."""
+    spec = load_spec("heart")
+    changes = {
+        "modifier": None,
+        "outcome": spec.outcome.model_copy(update={"formula": "transplant"}),
+        "priors": {name: spec.priors[name] for name in ("transplant", "baseline")},
+        "estimands": EstimandSpec(),
+        "ladder": spec.ladder.model_copy(update={"draws": 1000}),
+    }
+    spec = spec.model_copy(update=changes)
+    cohort = read_cohort(spec, "heart")
+    plan = next(plan for plan in plan_rungs(spec, cohort) if plan.rung == "split")
+    return lambda: fit_rung(spec, cohort, plan, horizon=24.0).to_dict()
 
 
 @pytest.mark.slow

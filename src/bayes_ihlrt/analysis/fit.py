@@ -183,8 +183,7 @@ class FitResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know, most important first."""
-        note = self.fit.convergence.note
-        quality = () if note is None else (f"{note}.",)
+        quality = tuple(f"{note}." for note in (self.fit.convergence.note,) if note is not None)
         baseline = baseline_notes(self.baseline)
         prior = () if self.prior_note is None else (self.prior_note,)
         told = (*not_computed(self.failures), *self.checked.notes)
@@ -195,14 +194,8 @@ class FitResult:
         if self.propensity is None:
             return (*label, *baseline, *quality, *rest)
         # Then what no interval shows.
-        return (
-            *label,
-            *self.propensity.warning,
-            *baseline,
-            *quality,
-            *self.propensity.notes,
-            *rest,
-        )
+        first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
+        return (*label, *first, *quality, *weighting, *rest)
 
     @cached_property
     def _standing_for(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 Exit status 0: done. 1: something is wrong with what was given, told in plain words. 2: usage.
 3: nothing that was asked for is to be trusted, and nothing was written; a study that lacks a part
-ends with 0 and says INCOMPLETE first. 130: interrupted, at once. Errors and progress go to standard
+ends with 0 and says INCOMPLETE first, so that a pipeline keeps what was computed and asks `failed`
+of result.json what is missing. 130: interrupted, at once. Errors and progress go to standard
 error, results to standard output.
 """
 
