@@ -170,6 +170,27 @@ def listed(failures: Iterable[Failure]) -> list[dict[str, str]]:
     return [{"part": found.part, **found.to_dict()} for found in failures]
 
 
+def not_computed(failures: Iterable[Failure]) -> tuple[str, ...]:
+    """Return a line for each part that could not be computed, with reason and remedy.
+
+    Parameters
+    ----------
+    failures : iterable of Failure
+        In the order of the study.
+
+    Returns
+    -------
+    tuple of str
+        To stand before everything else.
+
+    Examples
+    --------
+    >>> not_computed([Failure("propensity", "no mode was found")])
+    ('INCOMPLETE: not computed, propensity: no mode was found.',)
+    """
+    return tuple(f"INCOMPLETE: not computed, {found.part}: {found}" for found in failures)
+
+
 def missing(failures: Sequence[Failure], total: int, noun: str) -> tuple[str, ...]:
     """Return the first line of a result of which parts are missing.
 

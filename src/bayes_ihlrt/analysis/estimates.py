@@ -300,6 +300,10 @@ def _stacked(values: list[Floats]) -> xr.DataArray:
     return xr.DataArray(np.stack(values, axis=-1), dims=("chain", "draw", "row"))
 
 
+OPEN: Final = (PopulationKind.ATO, PopulationKind.ATM, PopulationKind.ENTROPY)
+"""Populations that are made of propensities."""
+
+
 def weigher(spec: AnalysisSpec, propensity: PropensityResult | None) -> Weigh:
     """Return what gives each patient of a fit a weight, by the population of the analysis.
 

@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.comparability import refuse_few
-from bayes_ihlrt.analysis.estimates import Estimate, estimate_all, weigher
+from bayes_ihlrt.analysis.estimates import OPEN, Estimate, estimate_all, weigher
 from bayes_ihlrt.analysis.flexible_baseline import (
     BaselineComparison,
     baseline_notes,
@@ -33,6 +33,7 @@ from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.posterior import fitted as sampling
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -145,6 +146,9 @@ class FitResult:
         The model with draws of its prior, for probabilities before the data.
     prior_note : str or None
         Where observed untreated survival lies outside what the priors expected.
+    failures : tuple of Failure
+        Parts beside the posterior that could not be computed: the description of a propensity that
+        adjusts nothing.
 
     Examples
     --------
@@ -169,6 +173,7 @@ class FitResult:
     baseline: BaselineComparison | None = None
     before: FittedModel | None = None
     prior_note: str | None = None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -178,11 +183,10 @@ class FitResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know, most important first."""
-        note = self.fit.convergence.note
-        quality = () if note is None else (f"{note}.",)
+        quality = tuple(f"{note}." for note in (self.fit.convergence.note,) if note is not None)
         baseline = baseline_notes(self.baseline)
         prior = () if self.prior_note is None else (self.prior_note,)
-        told = self.checked.notes
+        told = (*not_computed(self.failures), *self.checked.notes)
         # That a result is wrong by design, or of no patient, comes before anything read from it.
         label = tuple(note for note in told if note.startswith(FIRST))
         told = tuple(note for note in told if not note.startswith(FIRST))
@@ -269,6 +273,7 @@ class FitResult:
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),
             "notes": list(self.notes),
+            "failed": listed(self.failures),
         }
 
     def _diagnostics(self) -> dict[str, Any]:
@@ -311,11 +316,14 @@ class FittedAnalysis:
         The posterior.
     propensity : PropensityResult or None
         Weights, balance and overlap; None without ``[propensity]``.
+    failures : tuple of Failure
+        Parts beside the posterior that could not be computed.
     """
 
     checked: CheckedAnalysis
     fit: FittedModel
     propensity: PropensityResult | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 def run_fit(
@@ -474,7 +482,11 @@ def fit_checked(
     tree = sampling.sample(compiled, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
     fit = FittedModel(prepared, checked.person_time, tree, found)
-    return FittedAnalysis(checked, fit, _described(checked, tell=tell))
+    described = _described(checked, tell=tell)
+    # A population that is made of the propensities is lost with them, all else is not.
+    if isinstance(described, Failure) and checked.spec.population not in OPEN:
+        return FittedAnalysis(checked, fit, None, (described,))
+    return FittedAnalysis(checked, fit, known(described))
 
 
 def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitResult:
@@ -520,6 +532,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         baseline=baseline,
         before=fewer,
         prior_note=conflict,
+        failures=fitted.failures,
     )
 
 
@@ -569,14 +582,17 @@ def _as_fitted(checked: CheckedAnalysis, fit: FittedModel) -> CheckedAnalysis:
     return replace(checked, person_time=rows, notes=notes)
 
 
-def _described(checked: CheckedAnalysis, *, tell: Stage) -> PropensityResult | None:
+def _described(checked: CheckedAnalysis, *, tell: Stage) -> PropensityResult | Failure | None:
     """Describe a propensity that adjusts nothing."""
     spec, found = checked.spec, checked.propensity
     if found is None or spec.treatment is None:
         return None
     tell("describing balance")
-    analysis = prepare_adjusted(found.emulation, spec.model, found.spec)
-    return describe_propensity(analysis, checked.cohort, spec.treatment, spec=found.spec, ess=None)
+    about, given = (checked.cohort, spec.treatment), (found.emulation, spec.model, found.spec)
+    return attempted(
+        "propensity",
+        lambda: describe_propensity(prepare_adjusted(*given), *about, spec=given[2], ess=None),
+    )
 
 
 def _silent(_: str) -> None:

@@ -241,7 +241,7 @@ def starts_left_out(rows: PersonTime) -> list[str]:
 
 SYNTHETIC: Final = "SYNTHETIC DATA"
 IMMORTAL: Final = "IMMORTAL TIME"
-FIRST: Final = (IMMORTAL, SYNTHETIC)
+FIRST: Final = ("INCOMPLETE", IMMORTAL, SYNTHETIC)
 """How notes begin that come before everything that is read from the result."""
 CLOCKS: Final[Mapping[DesignKind, str]] = {
     DesignKind.LANDMARK: "the landmark",
