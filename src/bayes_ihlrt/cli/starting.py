@@ -10,8 +10,10 @@ from bayes_ihlrt.cli.app import say
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
 from bayes_ihlrt.cohort.recognise import Guess, Recognised, answered, recognise
 from bayes_ihlrt.cohort.role_names import OPEN
-from bayes_ihlrt.files.readers import read_everything
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.spec.catalogue import write_new
+from bayes_ihlrt.spec.data_file import FileForm
 
 _SHOWN = {
     "patient": "patient",
@@ -27,6 +29,13 @@ _SHOWN = {
 }
 _NEEDED = ("patient", "time", "event", "start")
 _COLUMNS = (*_NEEDED, "origin", "centre", "modifier")
+
+
+class _Every(frozenset[str]):
+    """Every name, none of which is known: a file is read once."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def start_from(
@@ -54,7 +63,7 @@ def start_from(
     told : str
         What was recognised, what is open, and the next step.
     """
-    table = read_everything(source)
+    table = read_file(source, Wanted(_Every()), form=FileForm())
     found = recognise(table)
     if ask:
         found = _asked(found)

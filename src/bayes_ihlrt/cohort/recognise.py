@@ -236,15 +236,14 @@ class _Roles:
         event, value = self._column("event"), self.found.guesses.get("event_value")
         if event is None or value is None or value.open:
             return
-        happened = [label == value.value for label in event.labels.tolist()]
-        ends = time.labels.tolist()
+        happened = event.labels == value.value
         for other in self.found.columns:
-            days = other.labels.tolist()
-            there = [day is not None for day in days]
-            if other.dates and other.name not in {time.name, *taken} and there == happened:
-                if any(day not in {None, end} for day, end in zip(days, ends, strict=True)):
-                    why = f"{other.name} is there exactly where the event is: {_ONE_END}"
-                    self.found.guesses["time"] = Guess(OPEN, why, (time.name, other.name))
+            if other.name in {time.name, *taken} or not other.dates:
+                continue
+            there = ~other.cells.missing
+            if (there == happened).all() and (other.labels != time.labels)[there].any():
+                why = f"{other.name} is there exactly where the event is: {_ONE_END}"
+                self.found.guesses["time"] = Guess(OPEN, why, (time.name, other.name))
                 return
 
     def _units(self, time: Column | None, start: Column | None) -> None:
@@ -268,7 +267,7 @@ class _Roles:
         if not dated:
             return None
         rows = len(next(iter(dated.values())).missing)
-        who = np.array([str(row) for row in range(rows)], dtype=object)
+        who = np.full(rows, "", dtype=object)
         faults = read_dates(dated, None, patient=who)[1]
         return OPEN if any("date_order" in fault.remedy for fault in faults) else None
 
@@ -287,9 +286,8 @@ _ONE_END: Final = (
 def _decided(
     columns: Sequence[Column], role: Role, fits: Callable[[Column], bool], what: str
 ) -> Guess:
-    fitting = [c for c in columns if fits(c)]
-    named = [c for c in fitting if c.may_be(role)]
-    return _chosen(named, fitting, role, what)
+    named = [c for c in columns if c.may_be(role) and fits(c)]
+    return _chosen(named, named, role, what)
 
 
 def _chosen(named: Sequence[Column], fitting: Sequence[Column], role: Role, what: str) -> Guess:
@@ -306,8 +304,8 @@ def _open(question: str, choices: Sequence[Column], what: str) -> Guess:
 
 
 def _patient(columns: Sequence[Column]) -> Guess:
-    able = [c for c in columns if c.complete and not c.dates and _may_identify(c)]
-    unique = [c for c in able if c.distinct == c.known]
+    able = [c for c in columns if c.complete and _may_identify(c)]
+    unique = [c for c in able if c.varied > min(50, c.known - 1) and c.distinct == c.known]
     texts = [c for c in unique if c.cells.kind is CellKind.TEXT and not c.numeric]
     named = [c for c in able if c.surely(PATIENT)]
     strong = [c for c in named if has(c.words, _STRONG_PATIENT)] or named
@@ -328,8 +326,10 @@ def _patient(columns: Sequence[Column]) -> Guess:
 
 
 def _may_identify(column: Column) -> bool:
+    if column.numeric and not column.whole:
+        return False
     timed = column.unit is not None or column.may_be(TIME) or column.may_be(UNIT_ONLY)
-    return not timed and (column.cells.kind is CellKind.TEXT or column.whole)
+    return not timed and not column.dates
 
 
 def _counts(column: Column) -> bool:
@@ -338,7 +338,7 @@ def _counts(column: Column) -> bool:
 
 
 def _origin(columns: Sequence[Column]) -> Guess:
-    nearly = [c for c in columns if c.dates and 10 * c.known >= 9 * len(c.labels)]
+    nearly = [c for c in columns if c.dates and 10 * c.known >= 9 * len(c.cells.missing)]
     named = [c for c in nearly if c.may_be(ORIGIN) and not c.may_be(START)] or [
         c for c in nearly if c.may_be(ORIGIN)
     ]
@@ -348,7 +348,7 @@ def _origin(columns: Sequence[Column]) -> Guess:
 
 def _time(columns: Sequence[Column]) -> Guess:
     """Dates of the end of follow-up, or durations; the better name comes first."""
-    numbers = [c for c in columns if c.numeric and c.distinct > min(3, c.known - 1)]
+    numbers = [c for c in columns if c.numeric and c.varied > min(3, c.known - 1)]
     spans = [c for c in numbers if c.may_be(TIME)]
     told = [c for c in spans if has(c.words, f"{SURVIVED}|{PROGRESSED}")]
     ends = [c for c in columns if c.dates and c.may_be(END)]
@@ -376,13 +376,8 @@ def _death_or_contact(ends: Sequence[Column], spans: Sequence[Column], guess: Gu
     full = [c for c in ends if c.complete and c.distinct > 1]
     partly = [c for c in ends if not c.complete]
     if len(full) == 1 and not spans and full[0].surely(END):
-        last = full[0].labels.tolist()
-        same = all(
-            day in {None, end}
-            for c in partly
-            for day, end in zip(c.labels.tolist(), last, strict=True)
-        )
-        if same:
+        last = full[0].labels
+        if not any((c.labels != last)[~c.cells.missing].any() for c in partly):
             return Guess(full[0].name, "by its name; dates of death are in it too")
     if partly:
         counts = ", ".join(f"{c.name} is known in {c.known} rows" for c in partly)
@@ -434,7 +429,7 @@ def _event(columns: Sequence[Column], time: Column | None) -> Guess:
 
 
 def _may_be_event(column: Column) -> bool:
-    return not column.dates and 2 <= column.distinct <= _LEVELS
+    return not column.dates and 2 <= column.varied <= _LEVELS
 
 
 def _may_be_centre(column: Column) -> bool:
@@ -503,9 +498,9 @@ def _covariates(columns: Sequence[Column], found: Recognised) -> None:
     asked_of = {name for guess in found.guesses.values() if guess.open for name in guess.choices}
     used = {*found.parts.values(), *(guess.value for guess in found.guesses.values()), *asked_of}
     for column in columns:
-        enough = 10 * column.known >= 8 * len(column.labels) and column.distinct > 1
+        enough = 10 * column.known >= 8 * len(column.cells.missing) and column.varied > 1
         usable = enough and not column.dates and column.name not in used
-        if usable and (column.numeric or column.distinct <= _LEVELS // 2):
+        if usable and (column.numeric or column.varied <= _LEVELS // 2):
             found.covariates[column.name] = "numbers" if column.numeric else "categories"
     asked = {*found.covariates, *found.parts.values()} | ({modifier.name} if modifier else set())
     found.limited = any(c.limited for c in columns if c.name in asked)

@@ -26,6 +26,8 @@ OPEN: Final = "?"
 
 _SEEN: Final = 400
 """Cells by which a column is told to hold dates."""
+_MANY: Final = 50
+"""So many values are no categories."""
 _UNITS: Final = {
     TimeUnit.DAYS: r"days?|d|tagen?|jours?|giorni|dias",
     TimeUnit.WEEKS: r"weeks?|wks?|wochen?|semaines?|settimane|semanas",
@@ -173,7 +175,7 @@ _CODING: Final = re.compile(
 """Units and codes in brackets."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """A column of the file, as far as roles are told by it.
 
@@ -204,17 +206,34 @@ class Column:
     @cached_property
     def known(self) -> int:
         """Number of cells that are not empty."""
-        return len(self.labels) - self.labels.tolist().count(None)
+        return int((~self.cells.missing).sum())
 
     @property
     def complete(self) -> bool:
         """Whether no cell is empty."""
-        return self.known == len(self.labels)
+        return self.known == len(self.cells.missing)
 
     @cached_property
     def distinct(self) -> int:
         """Number of values that differ."""
+        if self.cells.kind is CellKind.NUMBER:
+            return len(np.unique(self.cells.numbers[~self.cells.missing]))
         return len({*self.labels.tolist()} - {None})
+
+    @cached_property
+    def varied(self) -> int:
+        """Number of values that differ; where there are many, of some hundred cells."""
+        seen = len({*(self._some.text if len(self.cells.text) else self._some.numbers).tolist()})
+        return seen if seen > _MANY else self.distinct
+
+    @cached_property
+    def _some(self) -> Cells:
+        """Some hundred of the cells that are not empty, from all over the column."""
+        there = np.flatnonzero(~self.cells.missing)
+        if len(there) > _SEEN:
+            there = there[np.linspace(0, len(there) - 1, _SEEN).astype(np.intp)]
+        text = self.cells.text
+        return Cells(self.cells.kind, self.cells.numbers[there], text[there] if len(text) else text)
 
     @cached_property
     def levels(self) -> Counter[str]:
@@ -226,12 +245,7 @@ class Column:
     @cached_property
     def dates(self) -> bool:
         """Whether it holds calendar dates; some hundred cells tell."""
-        there = np.flatnonzero(~self.cells.missing)
-        if len(there) > _SEEN:
-            there = there[np.linspace(0, len(there) - 1, _SEEN).astype(np.intp)]
-        text = self.cells.text
-        kept = text[there] if len(text) else text
-        return looks_like_dates(Cells(self.cells.kind, self.cells.numbers[there], kept))
+        return looks_like_dates(self._some)
 
     @cached_property
     def limited(self) -> bool:
