@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, quoted
 from bayes_ihlrt.cohort.recognise import answered, recognise
-from bayes_ihlrt.cohort.role_names import OPEN
+from bayes_ihlrt.cohort.role_guesses import OPEN
 from bayes_ihlrt.files.table import Table
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
@@ -232,6 +232,8 @@ KINDS = {
     "dead": np.where(DIED, "dead", "alive").tolist(),
     "tot": np.where(DIED, "verstorben", "lebt").tolist(),
     "ja": np.where(DIED, "ja", "nein").tolist(),
+    "unknown": np.where(DIED, "dead", "?").tolist(),
+    "texts": [f"seen {i} times" for i in range(N)],
     "sites": [f"Klinik {'ABC'[i % 3]}" for i in range(N)],
     "organs": ["left", "right"] * (N // 2),
     "age": (50 + np.arange(N) % 30).tolist(),
@@ -289,6 +291,12 @@ CASES = [
     (without(SPAN, "Status") | {"Vitalstatus": "tot"}, {"event_value": "verstorben"}),
     (without(SPAN, "Status") | {"Liver-related death": "other 0/1"}, {"event": OPEN}),
     (SPAN | {"Death": "0/1"}, {"event": OPEN}),
+    (without(SPAN, "Status") | {"Status (1=verstorben, 0=lebt)": "0/1"}, {"event_value": "1"}),
+    (without(SPAN, "Status") | {"Status (0=dead, 1=alive)": "1/0"}, {"event_value": "0"}),
+    (without(SPAN, "Status") | {"Status": "unknown"}, {"event_value": OPEN}),
+    (SPAN | {"PFS (days)": "early"}, {"event_value": OPEN}),
+    (without(SPAN, "OS (days)") | {"Survival at 1 year": "early"}, {"time": OPEN}),
+    (without(SPAN, "Status") | {"Death at 1 year": "other 0/1"}, {"event": OPEN}),
     # The treatment.
     *((without(SPAN, "TACE (days)") | {name: kind}, {"start": OPEN}) for name, kind in (
         ("TACE sessions", "some counts"), ("Treatment duration (mo)", "some months"),
@@ -358,6 +366,123 @@ def test_a_role_is_decided_only_where_nothing_else_may_be_it(kinds, expected):
     guesses = recognise(exported(kinds)).guesses
     found = {key: guesses[key].value if key in guesses else None for key in expected}
     assert found == expected, {key: guess.why for key, guess in guesses.items()}
+
+
+TRUE = {
+    "patient": (["Pat", "Patient ID", "Patientennummer", "MRN", "USUBJID", "record_id"], "ids"),
+    "time": (["OS date", "Last contact", "Letzter Kontakt", "Date of last follow-up",
+              "Datum letzte Nachsorge", "Último contacto", "Date des dernières nouvelles"], "end"),
+    "origin": (["Start of therapy", "Therapiebeginn", "Baseline", "Einschlussdatum", "C1D1",
+                "Randomisation date", "Date of first dose"], "zero"),
+    "event": (["Status", "Vital status", "OS_status", "Tod", "Décès", "Exitus", "death"], "dead"),
+    "start": (["TACE date", "Datum TACE", "Date of 1st LRT", "SIRT am", "First HAIC",
+               "Ablation", "Strahlentherapie Beginn"], "treated"),
+}  # fmt: skip
+DECOYS = {
+    "Performance status": "other 0/1", "HBV status": "other 0/1", "Lost to follow-up": "other 0/1",
+    "Margin status": "dead", "Progression": "0/1", "event_free": "1/0", "Adverse event": "0/1",
+    "DOB": "birth", "Geburtsdatum": "birth", "Date of diagnosis": "before", "ED": "before",
+    "Symptom onset": "before", "Referral date": "before", "Staging CT": "before",
+    "Date of progression": "treated later", "Last dose date": "end, earlier",
+    "TACE sessions": "some counts", "Off treatment date": "treated later", "TACE end": "treated",
+    "Duration of TACE (weeks)": "some days", "Next imaging": "treated later",
+    "Local tumour volume": "some days", "Tumour site": "organs", "Age (years)": "age",
+    "Treatment duration (mo)": "some months", "Kommentar": "texts", "Lab no": "row",
+    "Prior TACE date": "treated", "Response": "organs", "Cause of death": "organs",
+    "Date of death": "of the dead", "Todesdatum": "of the dead", "PFS (months)": "early",
+    "Second TACE": "treated later", "Time on treatment (days)": "early",
+}  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), decoys=st.lists(st.sampled_from(sorted(DECOYS)), max_size=8, unique=True),
+       left_out=st.sets(st.sampled_from(sorted(TRUE)), max_size=3))  # fmt: skip
+def test_a_decoy_has_no_role(data, decoys, left_out):
+    """With some of the true columns or all; what is decided is true, the rest is asked."""
+    kept = [role for role in TRUE if role not in left_out]
+    names = {role: data.draw(st.sampled_from(TRUE[role][0]), label=role) for role in kept}
+    kinds = {name: TRUE[role][1] for role, name in names.items()} | {d: DECOYS[d] for d in decoys}
+    order = data.draw(st.permutations(sorted(kinds)))
+    found = recognise(exported({name: kinds[name] for name in order})).guesses
+    for role in TRUE:
+        decided = found[role].value if role in found else OPEN
+        event = found.get("event_value", found["event"])
+        # A time to progression may be meant where there is no other: with its own event only.
+        pair = (found["time"].value, found["event"].value) == ("PFS (months)", "Progression")
+        if role in {"time", "event"} and pair:
+            continue
+        if event.open and (role == "event" or decided.startswith("PFS")):
+            continue
+        # Any column in which every row has another value identifies the rows.
+        unique = role == "patient" and kinds.get(decided) in {"ids", "texts", "row"}
+        assert decided in {OPEN, names.get(role)} or unique, (role, found[role])
+    if not decoys and not left_out:
+        assert not [key for key, guess in found.items() if guess.open]
+    centre = found.get("centre")
+    assert centre is None
+
+
+def checked(tmp_path, kinds):
+    """Written and checked: the specification, and what `check` says."""
+    cells = {name: KINDS[kind] for name, kind in kinds.items()}
+    with (tmp_path / "f.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(cells)
+        writer.writerows(zip(*cells.values(), strict=True))
+    assert run("init", tmp_path / "study", "--from", tmp_path / "f.csv").exit_code == 0
+    spec = tomllib.loads((tmp_path / "study" / "specification.toml").read_text())
+    return spec, run("check", tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Age (years)": "age", "age": "sex", "Sex": "sex", "sex": "organs"},
+        {"NLR (day 0)": "nlr", "nlr": "sex", "nlr_2": "sex"},
+        {"AFP (ng/mL)": "days", "afp_high": "some counts", "tace": "other 0/1"},
+        {"AFP (ng/mL)": "age"},
+        {"Albumin (g/L)": "age", "Bilirubin (umol/L)": "age", "albi": "some counts"},
+        {"Klinik": "sites", "patient": "sex", "start": "age", "event": "age", "group": "sex"},
+    ],
+)
+def test_short_names_avoid_those_of_the_file(tmp_path, more):
+    spec, said = checked(tmp_path, SPAN | more)
+    assert said.exit_code == 0, said.output
+    made = [*spec["data"].get("aliases", {}), *spec["data"].get("derived", {})]
+    made.append(spec["treatment"]["name"])
+    assert len(set(made)) == len(made)
+    assert not set(made) & {*SPAN, *more}
+
+
+@pytest.mark.parametrize("start", ["TACE (months)", "TACE (days)"])
+def test_every_column_of_times_has_its_unit(tmp_path, start):
+    kind = "some months" if "months" in start else "some days"
+    spec, said = checked(tmp_path, without(SPAN, "TACE (days)") | {start: kind})
+    assert said.exit_code == 0, said.output
+    assert spec["data"].get("units", {}) == ({start: "months"} if "months" in start else {})
+
+
+def test_no_column_and_no_value_called_open_is_proposed():
+    table = columns(**{OPEN: KINDS["ids"], "Status": ["?", "x"] * (N // 2)})
+    found = recognise(table)
+    for key, guess in found.guesses.items():
+        assert OPEN not in guess.choices, key
+    assert found.guesses["patient"].open
+
+
+def test_a_file_in_which_nothing_is_recognised_is_told(tmp_path):
+    (tmp_path / "f.csv").write_text("a,b\n1.5,x\n2.5,x\n3.5,x\n")
+    said = run("init", tmp_path / "study", "--from", tmp_path / "f.csv").output
+    assert "Nothing in the file looks like: patient, " in said
+    assert "Its columns are read as: a, b." in said
+
+
+@pytest.mark.parametrize("name", ["ECOG (last visit)", "Age at death", "CRP week 12", "ECOG_2"])
+def test_what_is_known_later_is_not_proposed(name):
+    text = first_specification(
+        recognise(exported(SPAN | {name: "sex"})), name="x", file="f", seed=None
+    )
+    assert tomllib.loads(text)["outcome"]["formula"] == "tace"
 
 
 CELLS = st.one_of(

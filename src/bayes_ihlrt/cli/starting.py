@@ -8,8 +8,8 @@ import typer
 
 from bayes_ihlrt.cli.app import say
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
-from bayes_ihlrt.cohort.recognise import Guess, Recognised, answered, recognise
-from bayes_ihlrt.cohort.role_names import OPEN
+from bayes_ihlrt.cohort.recognise import Recognised, answered, recognise
+from bayes_ihlrt.cohort.role_guesses import OPEN, Guess
 from bayes_ihlrt.files.delimited import Wanted
 from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.spec.catalogue import write_new

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-from bayes_ihlrt.cohort.recognise import Guess, Recognised
-from bayes_ihlrt.cohort.role_names import LATER, OPEN
+from bayes_ihlrt.clinical.column_names import LATER
+from bayes_ihlrt.cohort.recognise import Recognised
+from bayes_ihlrt.cohort.role_guesses import OPEN, Column, Guess
 
 _EVENTS_A_TERM: Final = 10
 _BASELINE: Final = (
@@ -214,7 +215,7 @@ class _Writer:
         columns = {column.name: column for column in self.found.columns}
         for name in self.found.covariates:
             words = columns[name].words
-            afp = bool(_AFP.search(name)) and columns[name].at_onset("afp")
+            afp = bool(_AFP.search(name)) and _either_side(columns[name])
             short = "afp_high" if afp else short_name(name)
             short = _ALSO_CALLED.get(short, short)
             onset = afp or short in _ALSO_CALLED.values()
@@ -235,6 +236,12 @@ class _Writer:
 
     def _derives(self, column: str) -> bool:
         return any(quoted(column)[1:-1] in line for line in self.derived)
+
+
+def _either_side(afp: Column) -> bool:
+    """Whether AFP is known at time zero, and some have 400 and some have not."""
+    numbers = afp.cells.numbers
+    return afp.at_onset("afp") and bool((numbers >= 400.0).any() and (numbers < 400.0).any())
 
 
 def _numbered(short: str) -> Iterator[str]:

@@ -5,24 +5,16 @@ no second column may be meant. All else is a question. A guess is never used in 
 `init --from` writes each with its reason, and asks what it could not decide.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from bayes_ihlrt.clinical.units import Quantity, units_of
-from bayes_ihlrt.cohort.dates import read_dates
-from bayes_ihlrt.cohort.derived import unit_in_name
-from bayes_ihlrt.cohort.role_names import (
+from bayes_ihlrt.clinical.column_names import (
     CENTRE,
-    DIES,
     END,
-    EVENT,
-    INVERTED,
     LATER,
-    OPEN,
     ORIGIN,
     PATIENT,
     PROGRESSED,
@@ -30,10 +22,22 @@ from bayes_ihlrt.cohort.role_names import (
     SURVIVED,
     TIME,
     UNIT_ONLY,
-    Column,
     Role,
-    columns_of,
     has,
+)
+from bayes_ihlrt.clinical.units import Quantity, units_of
+from bayes_ihlrt.cohort.dates import read_dates
+from bayes_ihlrt.cohort.derived import unit_in_name
+from bayes_ihlrt.cohort.role_guesses import (
+    OPEN,
+    Column,
+    Guess,
+    chosen,
+    columns_of,
+    event_column,
+    event_value,
+    left_open,
+    levels_of,
 )
 from bayes_ihlrt.files.cells import CellKind
 from bayes_ihlrt.files.table import Table
@@ -43,47 +47,6 @@ _LEVELS: Final = 12
 _STRONG_PATIENT: Final = (
     r"pat|patient\w*|subj|subject|subjid|usubjid|mrn|pid|paziente|paciente|proband\w*|kennung"
 )
-_DEAD: Final = re.compile(
-    r"dead|died|deaths?|deceased|exitus( letalis)?|verstorbene?r?|tot|gestorben|tod(esfall)?"
-    r"|d[e\u00e9]c[e\u00e9]d[e\u00e9]e?|d[e\u00e9]c[e\u00e8]s|mort[eoa]?|decedut[oa]|decesso"
-    r"|muert[oa]|muerte|fallecid[oa]|event|ereignis|[e\u00e9]v[e\u00e9]nement|evento",
-    re.IGNORECASE,
-)
-_PROGRESS: Final = re.compile(
-    r"progress\w*|progres\w*|pd|relapsed?|recurrence|recurred|rezidiv", re.I
-)
-_DEATHLIKE: Final = re.compile(
-    r"\b(dead|died|death|deceas|exit|verst|tot|gest|tod|d[e\u00e9]c|mort|muer|fallec|event|ereig"
-    r"|[e\u00e9]v[e\u00e9]n|doo?d|doc)",
-    re.IGNORECASE,
-)
-_NOT: Final = re.compile(r"(no|not|kein|keine|nicht|non|pas|sin|without|ohne)\b", re.IGNORECASE)
-_YES: Final = re.compile(r"yes|y|ja|j|oui|o|si|s\u00ed|s|true|wahr|vrai|1", re.IGNORECASE)
-_NO: Final = re.compile(r"no|n|nein|non|false|falsch|faux|0", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What a role may be.
-
-    Parameters
-    ----------
-    value : str
-        A column's name, a value or a unit; `OPEN` where it could not be decided.
-    why : str
-        The reason, or the question.
-    choices : tuple of str
-        What else it may be.
-    """
-
-    value: str
-    why: str
-    choices: tuple[str, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        """Whether it is to be decided."""
-        return self.value == OPEN
 
 
 @dataclass
@@ -187,11 +150,13 @@ class _Roles:
         patient = self._take("patient", _patient(self.left))
         origin = self._take("origin", _origin(self.left))
         time = self._take("time", _time(self.left))
-        event = self._take("event", _event(self.left, time))
+        event = self._take("event", event_column(self.left, time))
         start = self._take("start", _start(self.left))
         if event is not None:
-            self._take("event_value", _event_value(event, time))
-            found.events = event.levels[guesses["event_value"].value]
+            ends = guesses["time"].choices if time is None else (time.name,)
+            words = " ".join(c.words for c in found.columns if c.name in ends)
+            self._take("event_value", event_value(event, words, sure=time is not None))
+            found.events = levels_of(event)[guesses["event_value"].value]
         if time is not None and time.dates and "time" not in found.answers:
             self._doubt_end(time, {c.name for c in (patient, origin, start) if c is not None})
             time = self._column("time")
@@ -287,20 +252,7 @@ def _decided(
     columns: Sequence[Column], role: Role, fits: Callable[[Column], bool], what: str
 ) -> Guess:
     named = [c for c in columns if c.may_be(role) and fits(c)]
-    return _chosen(named, named, role, what)
-
-
-def _chosen(named: Sequence[Column], fitting: Sequence[Column], role: Role, what: str) -> Guess:
-    """The one column that is named for a role, if nothing of it is in doubt."""
-    if len(named) == 1 and named[0] in fitting and named[0].surely(role):
-        return Guess(named[0].name, f"by its name, {what}")
-    return _open(f"Which column {what}?", [c for c in named if c in fitting] or fitting, what)
-
-
-def _open(question: str, choices: Sequence[Column], what: str) -> Guess:
-    if not choices:
-        question = f"No column of the file {what}, by its name and cells. Which one does?"
-    return Guess(OPEN, question, tuple(c.name for c in choices))
+    return chosen(named, named, role, what)
 
 
 def _patient(columns: Sequence[Column]) -> Guess:
@@ -321,20 +273,26 @@ def _patient(columns: Sequence[Column]) -> Guess:
     numbered = [c for c in unique if not texts and not named and _counts(c)]
     if len(numbered) == 1:
         return Guess(numbered[0].name, "it counts the rows")
-    choices = [*strong, *(c for c in others if c not in strong)] or unique or able
-    return _open("Which column identifies the patient?", choices, "identifies the patient")
+    choices = [*strong, *(c for c in others if c not in strong)] or unique
+    choices = choices or [c for c in able if c.varied > 1]
+    return left_open("Which column identifies the patient?", choices, "identifies the patient")
 
 
 def _may_identify(column: Column) -> bool:
-    if column.numeric and not column.whole:
+    if column.numeric and not _whole(column):
         return False
     timed = column.unit is not None or column.may_be(TIME) or column.may_be(UNIT_ONLY)
     return not timed and not column.dates
 
 
+def _whole(column: Column) -> bool:
+    numbers = column.cells.numbers
+    return column.numeric and bool((numbers == np.round(numbers)).all())
+
+
 def _counts(column: Column) -> bool:
     numbers = column.cells.numbers
-    return column.whole and bool((np.diff(numbers) == 1.0).all()) and numbers[0] in {0.0, 1.0}
+    return _whole(column) and bool((np.diff(numbers) == 1.0).all()) and numbers[0] in {0.0, 1.0}
 
 
 def _origin(columns: Sequence[Column]) -> Guess:
@@ -343,7 +301,7 @@ def _origin(columns: Sequence[Column]) -> Guess:
         c for c in nearly if c.may_be(ORIGIN)
     ]
     full = [c for c in nearly if c.complete]
-    return _chosen(named, full, ORIGIN, "has the date from which time is counted")
+    return chosen(named, full, ORIGIN, "has the date from which time is counted")
 
 
 def _time(columns: Sequence[Column]) -> Guess:
@@ -362,8 +320,8 @@ def _time(columns: Sequence[Column]) -> Guess:
     fitting = [c for c in fitting if c.dates or bool((c.cells.numbers >= 0.0).all())]
     if not [c for c in named if c in fitting]:
         likely = [c for c in fitting if c.dates or not has(c.words, "age|alter|edad|eta")]
-        return _open("Which column is the time to event or last contact?", likely, _IS_TIME)
-    guess = _chosen(named, fitting, role, _IS_TIME)
+        return left_open("Which column is the time to event or last contact?", likely, _IS_TIME)
+    guess = chosen(named, fitting, role, _IS_TIME)
     if guess.open and ends:
         return _death_or_contact(ends, spans, guess)
     return guess
@@ -403,67 +361,8 @@ def _unit(time: Column | None, start: Column | None) -> Guess:
     return Guess(OPEN, question, _ALL_UNITS)
 
 
-def _event(columns: Sequence[Column], time: Column | None) -> Guess:
-    of_survival = time is not None and not has(time.words, PROGRESSED)
-    fitting = [c for c in columns if _may_be_event(c)]
-    named = [c for c in fitting if c.may_be(EVENT)]
-    survival = [c for c in named if not has(c.words, PROGRESSED)]
-    if time is not None and of_survival and (time.dates or has(time.words, SURVIVED)):
-        named = survival
-    plain = [c for c in named if not c.may_be(INVERTED)]
-    if len(plain) == 1 and plain[0].may_be(DIES):
-        named = plain
-    guess = _chosen(named, [c for c in fitting if c.complete], EVENT, "tells how follow-up ended")
-    if guess.open:
-        return guess
-    (column,) = named
-    progressed = has(column.words, PROGRESSED)
-    dies = column.may_be(DIES) and not has(column.words, r"event|ereignis|evenement|evento")
-    if (progressed and (time is None or of_survival)) or (
-        time is not None and not of_survival and (dies or has(column.words, "os"))
-    ):
-        subject = "the time" if time is None else time.name
-        question = f"Is {column.name} the event of {subject}? Which column tells the event?"
-        return Guess(OPEN, question, tuple(c.name for c in fitting))
-    return guess
-
-
-def _may_be_event(column: Column) -> bool:
-    return not column.dates and 2 <= column.varied <= _LEVELS
-
-
 def _may_be_centre(column: Column) -> bool:
     return not column.dates and 2 <= column.distinct <= max(2, column.known // 2)
-
-
-def _event_value(column: Column, time: Column | None) -> Guess:
-    """The value that means the event: by its own word, or by the name of the column."""
-    levels = [value for value in column.levels if value != OPEN]
-    told = ", ".join(f"{value} ({count})" for value, count in column.levels.most_common())
-    question = f"Which value of {column.name} means the event?"
-    if column.may_be(INVERTED):
-        question += " Its name speaks of censoring or of no event"
-        return Guess(OPEN, f"{question} ({told})", tuple(levels))
-    of_progress = time is not None and has(time.words, PROGRESSED)
-    named = column.may_be(DIES) or (of_progress and has(column.words, PROGRESSED))
-    if named and len(levels) == 2:
-        yes = [value for value in levels if _YES.fullmatch(value)]
-        no = [value for value in levels if _NO.fullmatch(value)]
-        if len(yes) == len(no) == 1:
-            return Guess(yes[0], f"of {told}")
-    like = [v for v in levels if _DEATHLIKE.search(v) and not _NOT.match(v)]
-    progress = [v for v in levels if _PROGRESS.search(v) and not _NOT.match(v)]
-    words = [v for v in like if _DEAD.fullmatch(v)]
-    if of_progress:
-        words += [v for v in progress if _PROGRESS.fullmatch(v)]
-        words = [] if words and all(_ONLY_DEATH.fullmatch(v) for v in words) else words
-        like += progress
-    if len(words) == len(like) == 1:
-        return Guess(words[0], f"of {told}")
-    return Guess(OPEN, f"{question} ({told})", tuple(levels))
-
-
-_ONLY_DEATH: Final = re.compile(r"(?!event|ereig|.v.n|evento).*", re.IGNORECASE)
 
 
 def _start(columns: Sequence[Column]) -> Guess:
@@ -474,11 +373,11 @@ def _start(columns: Sequence[Column]) -> Guess:
     partly = [c for c in typed if not c.complete]
     sure = [c for c in partly if c.dates or c.unit is not None or has(c.words, _WHEN)]
     what = "has the start of the treatment (empty = never)"
-    guess = _chosen(named, sure, START, what)
+    guess = chosen(named, sure, START, what)
     if not guess.open:
         many = f"{named[0].known} of {len(named[0].labels)} rows have one"
         return Guess(guess.value, f"by its name; {many}")
-    return _open(guess.why, [c for c in named if c in partly] or named or partly, what)
+    return left_open(guess.why, [c for c in named if c in partly] or named or partly, what)
 
 
 _WHEN: Final = r"start\w*|begin\w*|beginn|day|tag|date|time|zeit"

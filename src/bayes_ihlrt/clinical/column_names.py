@@ -1,4 +1,4 @@
-"""Columns of an unknown file, and what their names say: words of each role in five languages.
+"""What the names of columns say: words of each role in a cohort, in five languages.
 
 A name decides a role only if every word of it is understood: one of the role's own words, and for
 the rest words that change nothing ("date of", a unit). "TACE sessions" is about TACE and no date
@@ -7,27 +7,12 @@ of it; "Performance status" is no status of a patient's life.
 
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bayes_ihlrt.cohort.dates import looks_like_dates
-from bayes_ihlrt.cohort.given import limit_of
-from bayes_ihlrt.files.cells import CellKind, Cells, read_cells, read_labels
-from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import TimeUnit
 
-OPEN: Final = "?"
-"""Stands in a specification for what is still to be decided."""
-
-_SEEN: Final = 400
-"""Cells by which a column is told to hold dates."""
-_MANY: Final = 50
-"""So many values are no categories."""
 _UNITS: Final = {
     TimeUnit.DAYS: r"days?|d|tagen?|jours?|giorni|dias",
     TimeUnit.WEEKS: r"weeks?|wks?|wochen?|semaines?|settimane|semanas",
@@ -43,11 +28,13 @@ _FILLING: Final = (
     r"date|datum|dt|data|fecha|jour|giorno|dia|day|tag|the|of|in|on|at|am|a|de|del|della|di|du|la"
     r"|le|il|el|des|der|die|das|dem|l|d|von|vom|zum|zur|to|bis|until|since|seit|from|ab|first"
     r"|erst\w*|premiere?|prim[oa]|primer[oa]?|0|1|baseline|bl|time|zeit|zeitpunkt|mm|yyyy|dd|jj|tt"
-    r"|jjjj|is|was"
+    r"|jjjj|is|was|st"
 )
 _BEGIN: Final = r"start\w*|begin\w*|beginn|debut|inizio|inicio|initiation"
+_COUNTED: Final = r"\d+ (days?|weeks?|months?|years?|tagen?|wochen?|monaten?|jahren?)"
+"""A point in time: "survival at 1 year" is no time to an event."""
 _TREATMENT: Final = (
-    r"ihlrt|tace|deb|ctace|haic?|tare|sirt|rfa|mwa|pei|ablat\w*|\w*emboli\w*|embol\w*|ebrt|sbrt"
+    r"ihlrt|trt|tace|deb|ctace|haic?|tare|sirt|rfa|mwa|pei|ablat\w*|\w*emboli\w*|embol\w*|ebrt|sbrt"
     r"|radiotherap\w*|strahlentherapie|bestrahlung\w*|radiation|local|lokal\w*|locoregional\w*|lrt"
     r"|transplant\w*|tx|ltx|lt|olt|surgery|surgical|operation\w*|op|resect\w*|resektion\w*|reseccion"
     r"|hepatectom\w*|hepatektomie|intervention\w*|eingriff|switch|wait|crossover|chirurgi\w*"
@@ -93,14 +80,14 @@ CENTRE: Final = Role(
 )
 ORIGIN: Final = Role(
     rf"baseline|index|origin|enrol\w*|inclusion|einschluss|random\w*|c 1 d 1|t 0|accept\w*"
-    rf"|time zero|day 0|{_BEGIN}",
+    rf"|time zero|day 0|first (dose|infusion|cycle)|{_BEGIN}",
     rf"{_FILLING}|{_BEGIN}|therap\w*|terapia|systemic\w*|systemisch\w*|sistemic[oa]|treatment"
     r"|behandlung\w*|studien?|study|atezo\w*|bev\w*|sorafenib|lenvatinib|durva\w*|treme\w*|nivo\w*"
     r"|ipi\w*|pembro\w*|immun\w*|ici|tki|chemo\w*|dose|line|linie|traitement|tratamiento"
     r"|trattamento|visit|follow|up|observation|beobachtung\w*|zero",
     r"birth|dob|geb\w*|naissance|nascita|nacimiento|diagnos\w*|last|letzt\w*|end|ende|stop|off"
     r"|discont\w*|progress\w*|contact|symptom\w*|referral|second|2|3|later|post|relapse|nd|zweit\w*"
-    rf"|rezidiv\w*|biopsy|{_DEATH}",
+    rf"|rezidiv\w*|biopsy|ct|mri?|mrt|imaging|scan|bildgebung|lab|labor|{_DEATH}",
 )
 END: Final = Role(
     rf"last|letzt\w*|contact|kontakt|follow ups?|followup|fu|{_DEATH}|censor\w*|zensi\w*|exit|os"
@@ -129,7 +116,7 @@ TIME: Final = Role(
     rf"|last|contact|event|death|or|survival|up|{_BEGIN}",
     r"age|alter|edad|eta|therap\w*|diagnos\w*|response|remission|stay|hospital\w*|lead|status"
     r"|expected|predicted|doubling|prothrombin\w*|thrombin|clotting|bleeding|smok\w*|symptom\w*"
-    rf"|isch\w*|follow up visits?|number|anzahl|cycles?|{_TREATMENT}",
+    rf"|isch\w*|list|{_COUNTED}|follow up visits?|number|anzahl|cycles?|{_TREATMENT}",
 )
 UNIT_ONLY: Final = Role(_UNIT, rf"{_FILLING}|{_UNIT}", TIME.never)
 EVENT: Final = Role(
@@ -156,8 +143,8 @@ START: Final = Role(
     r"sessions?|sitzung\w*|number|no|nr|anzahl|num|n|count|cycles?|zyklen|zyklus|duration|dauer"
     r"|volumen?|discontin\w*|off|end\w*|ende|stop\w*|last|letzt\w*|birth|geb\w*|response|diagnos\w*"
     r"|follow|fu|random\w*|inclusion|systemi\w*|dose|dosis|planned|geplant\w*|refus\w*|reason|grund"
-    r"|type|art|site|tumou?r|prior|previous|before|radiology|bildgebung|ct|mri|recovery|listing"
-    rf"|complication\w*|listed|consent|board|decision|referral|contact|kontakt|{PROGRESSED}"
+    r"|type|art|site|tumou?r|prior|previous|before|radiology|bildgebung|ct|mri|recovery|list|listing"
+    rf"|{_COUNTED}|complication\w*|listed|consent|board|decision|referral|contact|kontakt|{PROGRESSED}"
     rf"|{_DEATH}",
 )
 _AT_ONSET: Final = r"baseline|bl|at|day|0|c 1 d 1|pre|start|initial|ratio|value|bei|beginn|the|of"
@@ -173,104 +160,51 @@ _CODING: Final = re.compile(
     r"[(\[]([^()\[\]]*[/%^][^()\[\]]*|[\d\s,;:=-]+|years?|jahre)[)\]]", re.IGNORECASE
 )
 """Units and codes in brackets."""
+DEAD_WORD: Final = re.compile(
+    r"dead|died|deaths?|deceased|exitus( letalis)?|verstorbene?r?|tot|gestorben|tod(esfall)?"
+    r"|d[e\u00e9]c[e\u00e9]d[e\u00e9]e?|d[e\u00e9]c[e\u00e8]s|mort[eoa]?|decedut[oa]|decesso"
+    r"|muert[oa]|muerte|fallecid[oa]|event|ereignis|[e\u00e9]v[e\u00e9]nement|evento",
+    re.IGNORECASE,
+)
+PROGRESS_WORD: Final = re.compile(
+    r"progress\w*|progres\w*|pd|relapsed?|recurrence|recurred|rezidiv", re.I
+)
+DEATHLIKE: Final = re.compile(
+    r"\b(dead|died|death|deceas|exit|verst|tot|gest|tod|d[e\u00e9]c|mort|muer|fallec|event|ereig"
+    r"|[e\u00e9]v[e\u00e9]n|doo?d|doc)",
+    re.IGNORECASE,
+)
+UNKNOWN_WORD: Final = re.compile(
+    r"\?+|unknown|not known|unbekannt|inconnu|desconocido|n\.?[abdk]\.?|k\.?\s?a\.?|missing", re.I
+)
+CODED_NAME: Final = re.compile(r"(\w+)\s*[=:]\s*([^\W\d]+)")
+NOT_WORD: Final = re.compile(r"(no|not|kein|keine|nicht|non|pas|sin|without|ohne)\b", re.IGNORECASE)
+YES_WORD: Final = re.compile(r"yes|y|ja|j|oui|o|si|s\u00ed|s|true|wahr|vrai|1", re.IGNORECASE)
+NO_WORD: Final = re.compile(r"no|n|nein|non|false|falsch|faux|0", re.IGNORECASE)
+ONLY_DEATH: Final = re.compile(r"(?!event|ereig|.v.n|evento).*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
-    """A column of the file, as far as roles are told by it.
+class ColumnName:
+    """A column, as far as its name tells what it is.
 
     Parameters
     ----------
     name : str
         Its name.
-    cells : Cells
-        Its cells.
-    raw : array-like
-        The column as it was given.
+
+    Examples
+    --------
+    >>> ColumnName("TACE-Datum").surely(START), ColumnName("TACE sessions").surely(START)
+    (True, False)
     """
 
     name: str
-    cells: Cells
-    raw: Any
 
     @cached_property
     def words(self) -> str:
         """The name in small letters without accents, parted at blanks, digits and known ends."""
         return _words(self.name)
-
-    @cached_property
-    def labels(self) -> NDArray[np.object_]:
-        """Its cells as text; None where missing."""
-        return read_labels(self.raw)
-
-    @cached_property
-    def known(self) -> int:
-        """Number of cells that are not empty."""
-        return int((~self.cells.missing).sum())
-
-    @property
-    def complete(self) -> bool:
-        """Whether no cell is empty."""
-        return self.known == len(self.cells.missing)
-
-    @cached_property
-    def distinct(self) -> int:
-        """Number of values that differ."""
-        if self.cells.kind is CellKind.NUMBER:
-            return len(np.unique(self.cells.numbers[~self.cells.missing]))
-        return len({*self.labels.tolist()} - {None})
-
-    @cached_property
-    def varied(self) -> int:
-        """Number of values that differ; where there are many, of some hundred cells."""
-        seen = len({*(self._some.text if len(self.cells.text) else self._some.numbers).tolist()})
-        return seen if seen > _MANY else self.distinct
-
-    @cached_property
-    def _some(self) -> Cells:
-        """Some hundred of the cells that are not empty, from all over the column."""
-        there = np.flatnonzero(~self.cells.missing)
-        if len(there) > _SEEN:
-            there = there[np.linspace(0, len(there) - 1, _SEEN).astype(np.intp)]
-        text = self.cells.text
-        return Cells(self.cells.kind, self.cells.numbers[there], text[there] if len(text) else text)
-
-    @cached_property
-    def levels(self) -> Counter[str]:
-        """How often each value occurs."""
-        counts = Counter(self.labels.tolist())
-        del counts[None]
-        return counts
-
-    @cached_property
-    def dates(self) -> bool:
-        """Whether it holds calendar dates; some hundred cells tell."""
-        return looks_like_dates(self._some)
-
-    @cached_property
-    def limited(self) -> bool:
-        """Whether some cells lie beyond a limit of detection."""
-        return self._limits > 0
-
-    @cached_property
-    def _limits(self) -> int:
-        if self.cells.kind is not CellKind.TEXT:
-            return 0
-        signs = ("<", ">", "\u2264", "\u2265")
-        texts = (text for text in self.cells.text.tolist() if text and text.startswith(signs))
-        return sum(limit_of(text) is not None for text in texts)
-
-    @cached_property
-    def numeric(self) -> bool:
-        """Whether it holds numbers, some perhaps beyond a limit of detection."""
-        enough = int(np.isfinite(self.cells.numbers).sum()) + self._limits
-        return bool(self.known) and 10 * enough >= 9 * self.known and not self.dates
-
-    @cached_property
-    def whole(self) -> bool:
-        """Whether it holds whole numbers."""
-        numbers = self.cells.numbers
-        return self.numeric and bool((numbers == np.round(numbers)).all())
 
     @cached_property
     def unit(self) -> TimeUnit | None:
@@ -328,25 +262,3 @@ def has(words: str, pattern: str) -> bool:
     (True, False)
     """
     return re.search(rf"\b({pattern})\b", words) is not None
-
-
-def columns_of(table: Table) -> list[Column]:
-    """Return the columns of a table that hold anything, each name once.
-
-    Parameters
-    ----------
-    table : Table
-        All columns of a file.
-
-    Returns
-    -------
-    list of Column
-        In the order of the file; none is called "?", which means open.
-    """
-    found = []
-    for name in table.names:
-        if name in table.columns and name.strip() not in {"", OPEN}:
-            column = Column(name, read_cells(table.columns[name]), table.columns[name])
-            if not column.cells.missing.all():
-                found.append(column)
-    return found
