@@ -1,16 +1,19 @@
 """`bayes-ihlrt init --from`: a specification from a data file; questions at a terminal only."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from bayes_ihlrt.cli.app import say
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
-from bayes_ihlrt.cohort.recognise import Guess, Recognised, answered, recognise
-from bayes_ihlrt.files.readers import read_everything
-from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.cohort.recognise import Recognised, answered, recognise
+from bayes_ihlrt.cohort.role_guesses import OPEN, Guess
+from bayes_ihlrt.files.delimited import Wanted
+from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.spec.catalogue import write_new
+from bayes_ihlrt.spec.data_file import FileForm
 
 _SHOWN = {
     "patient": "patient",
@@ -19,10 +22,20 @@ _SHOWN = {
     "event": "event",
     "event_value": "its value",
     "start": "treatment starts",
+    "start_unit": "their unit",
     "centre": "centre",
     "modifier": "effect modifier",
     "time_unit": "unit of time",
 }
+_NEEDED = ("patient", "time", "event", "start")
+_COLUMNS = (*_NEEDED, "origin", "centre", "modifier")
+
+
+class _Every(frozenset[str]):
+    """Every name, none of which is known: a file is read once."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def start_from(
@@ -50,10 +63,10 @@ def start_from(
     told : str
         What was recognised, what is open, and the next step.
     """
-    table = read_everything(source)
+    table = read_file(source, Wanted(_Every()), form=FileForm())
     found = recognise(table)
     if ask:
-        found = _asked(found, table)
+        found = _asked(found)
     file = Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
     name = short_name(source.name.partition(".")[0]).replace("_", "-")
     text = first_specification(found, name=name, file=file, seed=seed)
@@ -82,34 +95,47 @@ def next_step(files: tuple[Path, ...]) -> str:
     )
 
 
-def _asked(found: Recognised, table: Table) -> Recognised:
+def _asked(found: Recognised) -> Recognised:
     while questions := open_questions(found):
         key, guess = next(iter(questions.items()))
-        found = answered(found, table, key, _answer(guess))
+        of_file = found.names if key in _COLUMNS else ()
+        found = answered(found, key, _answer(guess, of_file))
     return found
 
 
-def _answer(guess: Guess) -> str:
+def _answer(guess: Guess, of_file: Sequence[str]) -> str:
     say(guess.why)
     for number, choice in enumerate(guess.choices, 1):
         say(f"  {number}  {choice}")
-    if not guess.choices:
-        return str(typer.prompt("Name"))
     while True:
-        given = str(typer.prompt("Number or name")).strip()
-        if given in guess.choices:
+        given = str(typer.prompt("Number or name" if guess.choices else "Name")).strip()
+        if given in guess.choices or (given in of_file and given != OPEN):
             return given
         if given.isascii() and given.isdigit() and 1 <= int(given) <= len(guess.choices):
             return guess.choices[int(given) - 1]
-        say(f"Give a number from 1 to {len(guess.choices)}.")
+        asked = f"a number from 1 to {len(guess.choices)}" if guess.choices else ""
+        names = "the name of a column of the file" if of_file else ""
+        say(f"Give {' or '.join(filter(None, (asked, names)))}.")
 
 
 def _told(found: Recognised) -> list[str]:
     width = max(map(len, _SHOWN.values()))
     guesses = {key: found.guesses[key] for key in _SHOWN if key in found.guesses}
-    return [
+    lines = [
         f"  {_SHOWN[key]:{width}}  {guess.value}  ({guess.why})" for key, guess in guesses.items()
     ]
+    missing = [_SHOWN[k] for k in _NEEDED if found.guesses[k].open and not found.guesses[k].choices]
+    if missing:
+        listed = ", ".join(found.names[:12]) + (" and others" if len(found.names) > 12 else "")
+        lines += [
+            "",
+            f"Nothing in the file looks like: {', '.join(missing)}.",
+            f"Its columns are read as: {listed}.",
+            "If these are no names of columns, give the line that has them: [data] header_line. "
+            "One row a patient is needed, with an identifier, the end of follow-up, whether the "
+            "event happened, and the start of treatment (empty: never).",
+        ]
+    return lines
 
 
 def _next(found: Recognised, folder: Path) -> list[str]:

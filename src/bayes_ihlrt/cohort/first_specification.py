@@ -1,9 +1,13 @@
 """The specification that `init --from` writes: each guess with its reason, and what is open."""
 
 import re
+from collections.abc import Iterator
+from itertools import count
 from typing import Final
 
-from bayes_ihlrt.cohort.recognise import OPEN, Guess, Recognised
+from bayes_ihlrt.clinical.column_names import LATER
+from bayes_ihlrt.cohort.recognise import Recognised
+from bayes_ihlrt.cohort.role_guesses import OPEN, Column, Guess
 
 _EVENTS_A_TERM: Final = 10
 _BASELINE: Final = (
@@ -11,11 +15,13 @@ _BASELINE: Final = (
     *("sex", "gender", "female", "male", "etiology", "aetiology", "cirrhosis"),
 )
 """Covariates that are known at time zero by their names, the first to be proposed first."""
+_ALSO_CALLED: Final = {"alter": "age", "edad": "age", "geschlecht": "sex", "sexe": "sex"}
 _AFP: Final = re.compile(r"\bafp\b.*[(\[]\s*(ng/ml|[u\xb5\u03bc]g/l)\s*[)\]]", re.IGNORECASE)
 _NOT_A_NAME: Final = frozenset(
     {
         *("date", "datum", "start", "begin", "of", "first", "time", "the", "at", "to", "no", "nr"),
-        *("months", "month", "days", "day", "weeks", "years"),
+        *("months", "month", "days", "day", "weeks", "years", "am", "der", "des", "von"),
+        *("beginn", "erste", "monate", "tage", "zeit", "mo", "since", "from", "baseline"),
     }
 )
 
@@ -93,6 +99,15 @@ class _Writer:
         self.aliases: dict[str, str] = {}
         self.derived: list[str] = []
         self.terms: list[str] = []
+        self.modifier = "nlr"
+        self.taken = set(found.names)
+        """Names that no short name may have."""
+
+    def _fresh(self, short: str) -> str:
+        """A short name that neither the file nor the formula has yet."""
+        name = next(n for n in _numbered(short) if n not in self.taken)
+        self.taken.add(name)
+        return name
 
     def lines(self, name: str, file: str, seed: int | None) -> list[str]:
         open_ = [key for key, guess in self.found.guesses.items() if guess.open]
@@ -101,6 +116,7 @@ class _Writer:
             head.append('# Lines with "?" are open: nothing can be fitted before they are decided.')
         start = self.found.guesses["start"]
         treatment = "treated" if start.open else treatment_name(start.value)
+        treatment = treatment if treatment == start.value else self._fresh(treatment)
         self.terms = self._terms(treatment)
         lines = [*head, "schema = 2", f"name = {quoted(name)}", "", "[data]"]
         lines += [f"file = {quoted(file)}", *self._data()]
@@ -113,7 +129,8 @@ class _Writer:
         lines += self._role("start", "start")
         lines += ["# Time before the first treatment counts as untreated.", 'design = "split"']
         if "modifier" in self.found.guesses:
-            lines += ["", "[modifier]", 'name = "nlr"', 'column = "nlr"']
+            modifier = quoted(self.modifier)
+            lines += ["", "[modifier]", f"name = {modifier}", f"column = {modifier}"]
             lines += ["# The effect of treatment per doubling, read at the reference."]
             lines += ['transform = "log2"', "reference = 3.0"]
         lines += ["", "[outcome]", *self._unused(), f"formula = {quoted(' + '.join(self.terms))}"]
@@ -147,8 +164,13 @@ class _Writer:
             pair = f"column = {quoted(event.value)}, value = {quoted(value.value)}"
             lines.append(f"event = {{ {pair} }}")
         lines += self._role("centre", "centre")
-        if not (guesses["time_unit"].value == "months" and "origin" in guesses):
+        dated = guesses["time_unit"].why.startswith("dates")
+        if not dated:
             lines += self._role("time_unit", "time_unit")
+        unit, start = guesses.get("start_unit"), guesses["start"]
+        if unit is not None:
+            pair = f"{quoted(start.value)} = {quoted(unit.value)}"
+            lines += [*_reason(unit), f"units = {{ {pair} }}"]
         if self.found.limited:
             lines.append(
                 "# For values below the limit of detection: half of it, limit, limit/sqrt2."
@@ -162,33 +184,45 @@ class _Writer:
     def _terms(self, treatment: str) -> list[str]:
         terms = [treatment]
         if "modifier" in self.found.guesses:
-            terms = [f"{treatment} * nlr"]
-            self._alias("nlr", self.found.guesses["modifier"].value)
+            self.modifier = self._alias("nlr", self.found.guesses["modifier"].value)
+            terms = [f"{treatment} * {self.modifier}"]
         room = max(1, self.found.events // _EVENTS_A_TERM) - (
             3 if len(terms[0]) > len(treatment) else 1
         )
         for short, column in self._proposed()[: max(room, 0)]:
-            terms.append(short)
-            if short == "albi" and column is None:
+            if column is None:
                 parts = (f"{part} = {quoted(name)}" for part, name in self.found.parts.items())
-                self.derived.append(f"albi = {{ {', '.join(parts)} }}")
-            elif short == "afp_high" and column is not None:
-                self.derived.append(f"afp_high = {quoted(f'{column} >= 400')}")
-            elif column is not None:
-                self._alias(short, column)
+                terms.append(self._fresh(short))
+                self.derived.append(f"{terms[-1]} = {{ {', '.join(parts)} }}")
+            elif short == "afp_high" and _AFP.search(column):
+                terms.append(self._fresh(short))
+                self.derived.append(f"{terms[-1]} = {quoted(f'{column} >= 400')}")
+            else:
+                terms.append(self._alias(short, column))
         return terms
 
-    def _alias(self, short: str, column: str) -> None:
-        if short != column:
-            self.aliases[short] = column
+    def _alias(self, short: str, column: str) -> str:
+        """The name of a column in the formula."""
+        if short == column:
+            return short
+        name = self._fresh(short)
+        self.aliases[name] = column
+        return name
 
     def _proposed(self) -> list[tuple[str, str | None]]:
-        """Covariates known at time zero, by their names in the formula."""
-        named: dict[str, str | None] = {"albi": None} if self.found.parts else {}
-        for column in self.found.covariates:
-            short = "afp_high" if _AFP.search(column) else short_name(column)
-            named.setdefault(short, column)
-        return [(short, named[short]) for short in _BASELINE if short in named]
+        """Covariates known at time zero, by their names in the formula; none that two may be."""
+        named: dict[str, list[str | None]] = {"albi": [None]} if self.found.parts else {}
+        columns = {column.name: column for column in self.found.columns}
+        for name in self.found.covariates:
+            words = columns[name].words
+            afp = bool(_AFP.search(name)) and _either_side(columns[name])
+            short = "afp_high" if afp else short_name(name)
+            short = _ALSO_CALLED.get(short, short)
+            onset = afp or short in _ALSO_CALLED.values()
+            onset = onset or columns[name].at_onset(short_name(name).replace("_", " "))
+            if onset and not LATER.search(words):
+                named.setdefault(short, []).append(name)
+        return [(s, named[s][0]) for s in _BASELINE if len(named.get(s, ())) == 1]
 
     def _unused(self) -> list[str]:
         used = {*self.aliases.values(), *(c for c in self.found.covariates if self._derives(c))}
@@ -202,6 +236,17 @@ class _Writer:
 
     def _derives(self, column: str) -> bool:
         return any(quoted(column)[1:-1] in line for line in self.derived)
+
+
+def _either_side(afp: Column) -> bool:
+    """Whether AFP is known at time zero, and some have 400 and some have not."""
+    numbers = afp.cells.numbers
+    return afp.at_onset("afp") and bool((numbers >= 400.0).any() and (numbers < 400.0).any())
+
+
+def _numbered(short: str) -> Iterator[str]:
+    yield short
+    yield from (f"{short}_{number}" for number in count(2))
 
 
 def _reason(guess: Guess) -> list[str]:

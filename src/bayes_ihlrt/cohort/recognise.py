@@ -1,140 +1,52 @@
 """What the columns of an unknown file may be: a guess for each role, its reason, and what is open.
 
-Names decide first, in English and German, then what the cells hold. A guess is never used in
-silence: `init --from` writes each with its reason, and asks what it could not decide.
+A role is decided only where one column's name means it, every word of the name is understood, and
+no second column may be meant. All else is a question. A guess is never used in silence:
+`init --from` writes each with its reason, and asks what it could not decide.
 """
 
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bayes_ihlrt.clinical.column_names import (
+    CENTRE,
+    END,
+    LATER,
+    ORIGIN,
+    PATIENT,
+    PROGRESSED,
+    START,
+    SURVIVED,
+    TIME,
+    UNIT_ONLY,
+    Role,
+    has,
+)
 from bayes_ihlrt.clinical.units import Quantity, units_of
-from bayes_ihlrt.cohort.dates import looks_like_dates, read_dates
+from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.derived import unit_in_name
-from bayes_ihlrt.cohort.given import limit_of
-from bayes_ihlrt.files.cells import CellKind, Cells, absent, read_cells, read_labels
+from bayes_ihlrt.cohort.role_guesses import (
+    OPEN,
+    Column,
+    Guess,
+    chosen,
+    columns_of,
+    event_column,
+    event_value,
+    left_open,
+    levels_of,
+)
+from bayes_ihlrt.files.cells import CellKind
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import TimeUnit
 
-OPEN: Final = "?"
-"""Stands in a specification for what is still to be decided."""
-
 _LEVELS: Final = 12
-_NAMES: Final = {
-    "patient": r"pat|patient|subj|usubjid|record ?id|case|mrn|study ?id|id|nr|nummer",
-    "centre": r"cent(re|er)|site|hospital|clinic|institution|zentrum|klinik",
-    "origin": r"(start|begin|date|datum|day) .*(therap\w*|treatment|systemic|study|atezo\w*|c1d1)"
-    r"|(therap\w*|systemic|study|treatment|c1d1).*(start|begin|date)|baseline|index|origin|random"
-    r"|inclusion|enrol|time ?zero|day ?0|therapiebeginn|beginn|accept",
-    "end": r"last|contact|follow ?up|fu|death|died|end|censor|letzter|kontakt|exit",
-    "time": r"time|os|pfs|fu|follow ?up|futime|survival|surv|duration|tte|aval|months?|days?|weeks?"
-    r"|years?",
-    "event": r"status|event|death|dead|died|vital|outcome|cnsr|censor(ed|ing)?|alive|fustat|exitus"
-    r"|state",
-    "start": r"ihlrt|tace|haic?|tare|sirt|rfa|mwa|ablat\w*|embol\w*|ebrt|sbrt|radio\w*|local|lrt"
-    r"|transplant\w*|tx|surgery|operation|resect\w*|treat(ment|ed)?|intervention|wait|switch",
-    "not start": r"progress\w*|pd|relapse|recur\w*|death|died|last|contact|birth|geburt|response"
-    r"|diagnos\w*|end|stop|follow|fu|random\w*|inclusion",
-}
-_DEAD: Final = re.compile(
-    r"dead|died|death|deceased|exitus|verstorben|tot|gestorben|event|yes|ja|progress\w*", re.I
+_STRONG_PATIENT: Final = (
+    r"pat|patient\w*|subj|subject|subjid|usubjid|mrn|pid|paziente|paciente|proband\w*|kennung"
 )
-_INVERTED: Final = re.compile(r"cnsr|censor\w*|alive", re.I)
-_UNITS: Final = {
-    TimeUnit.DAYS: r"days?|d|tage",
-    TimeUnit.WEEKS: r"weeks?|wks?|wochen",
-    TimeUnit.MONTHS: r"months?|mos?|mon|monate",
-    TimeUnit.YEARS: r"years?|yrs?|y|jahre",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the file, as far as roles are told by it.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    cells : Cells
-        Its cells.
-    labels : ndarray of str, shape (rows,)
-        Its cells as text; None where missing.
-    dates : bool
-        Whether it holds calendar dates.
-    """
-
-    name: str
-    cells: Cells
-    labels: NDArray[np.object_]
-    dates: bool
-
-    @property
-    def words(self) -> str:
-        """The name in small letters, with blanks for everything else."""
-        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name)
-        return " ".join(re.findall(r"[^\W_]+", spaced.casefold()))
-
-    @property
-    def known(self) -> int:
-        """Number of cells that are not empty."""
-        return int((~absent(self.labels)).sum())
-
-    @property
-    def complete(self) -> bool:
-        """Whether no cell is empty."""
-        return self.known == len(self.labels)
-
-    @property
-    def levels(self) -> Counter[str]:
-        """How often each value occurs."""
-        return Counter(value for value in self.labels.tolist() if value is not None)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether it holds numbers, some perhaps beyond a limit of detection."""
-        if self.dates or not self.known:
-            return False
-        limits = sum(limit_of(text) is not None for text in self.cells.text.tolist())
-        return 10 * (int(np.isfinite(self.cells.numbers).sum()) + limits) >= 9 * self.known
-
-    @property
-    def limited(self) -> bool:
-        """Whether some cells lie beyond a limit of detection."""
-        return any(limit_of(text) is not None for text in self.cells.text.tolist())
-
-    def called(self, role: str) -> bool:
-        """Whether the name is one of those of a role."""
-        return re.search(rf"\b({_NAMES[role]})\b", self.words) is not None
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What a role may be.
-
-    Parameters
-    ----------
-    value : str
-        A column's name, a value or a unit; `OPEN` where it could not be decided.
-    why : str
-        The reason, or the question.
-    choices : tuple of str
-        What else it may be.
-    """
-
-    value: str
-    why: str
-    choices: tuple[str, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        """Whether it is to be decided."""
-        return self.value == OPEN
 
 
 @dataclass
@@ -144,7 +56,8 @@ class Recognised:
     Parameters
     ----------
     guesses : dict of str to Guess
-        By key: patient, origin, time, time_unit, event, event_value, start, centre, modifier.
+        By key: patient, origin, time, time_unit, event, event_value, start, start_unit, centre,
+        modifier.
     covariates : dict of str to str
         Columns that may predict the outcome, with why they are proposed.
     parts : dict of str to str
@@ -157,6 +70,12 @@ class Recognised:
         Order of day and month, where it has to be stated: `OPEN`.
     events : int
         Number of events, as far as they are known.
+    names : tuple of str
+        Every column of the file.
+    columns : list of Column
+        Those that hold anything.
+    answers : dict of str to str
+        What somebody answered, by key.
     """
 
     guesses: dict[str, Guess] = field(default_factory=dict)
@@ -166,30 +85,9 @@ class Recognised:
     missing: bool = False
     order: str | None = None
     events: int = 0
-
-
-def columns_of(table: Table) -> list[Column]:
-    """Return the columns of a table that hold anything, each name once.
-
-    Parameters
-    ----------
-    table : Table
-        All columns of a file.
-
-    Returns
-    -------
-    list of Column
-        In the order of the file.
-    """
-    found = []
-    for name in table.names:
-        if name in table.columns:
-            cells = read_cells(table.columns[name])
-            labels = read_labels(table.columns[name])
-            column = Column(name, cells, labels, looks_like_dates(cells))
-            if column.known:
-                found.append(column)
-    return found
+    names: tuple[str, ...] = ()
+    columns: list[Column] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def recognise(table: Table) -> Recognised:
@@ -213,52 +111,16 @@ def recognise(table: Table) -> Recognised:
     >>> found["time"].value, found["time_unit"].value, found["event_value"].value
     ('OS (days)', 'days', 'dead')
     """
-    columns = columns_of(table)
-    found = Recognised()
-    left = list(columns)
-
-    def take(key: str, guess: Guess) -> Column | None:
-        found.guesses[key] = guess
-        column = next((each for each in left if each.name == guess.value), None)
-        if column is not None:
-            left.remove(column)
-        return column
-
-    take("patient", _patient(left))
-    dated = [column for column in left if column.dates]
-    if dated:
-        found.order = _order(dated)
-        take("origin", _origin(dated))
-    take("event", _named(left, "event", _may_be_event, "tells how follow-up ended"))
-    event = next((c for c in columns if c.name == found.guesses["event"].value), None)
-    if event is not None:
-        found.guesses["event_value"] = _event_value(event)
-        found.events = event.levels[found.guesses["event_value"].value]
-    ends = [c for c in left if c.dates] if dated else [c for c in left if _may_be_time(c)]
-    time = take(
-        "time",
-        _end(ends)
-        if dated
-        else _named(left, "time", _may_be_time, "is the time to event or last contact"),
-    )
-    found.guesses["time_unit"] = _unit(time, dated=bool(dated))
-    take("start", _start(left, dated=bool(dated)))
-    centre = _named(left, "centre", _may_be_centre, "tells where patients were treated")
-    if not centre.open:
-        take("centre", centre)
-    _covariates(left, found)
-    return found
+    return _Roles(columns_of(table), table.names, {}).recognised()
 
 
-def answered(found: Recognised, table: Table, key: str, value: str) -> Recognised:
+def answered(found: Recognised, key: str, value: str) -> Recognised:
     """Return what is recognised once a question is answered.
 
     Parameters
     ----------
     found : Recognised
         What the columns may be.
-    table : Table
-        All columns of the file.
     key : str
         A role, or ``date_order``.
     value : str
@@ -267,35 +129,160 @@ def answered(found: Recognised, table: Table, key: str, value: str) -> Recognise
     Returns
     -------
     Recognised
-        With what follows from the answer: values of an event, the unit of a time.
+        With what follows from all answers: values of an event, units of times.
     """
-    if key == "date_order":
-        return replace(found, order=value)
-    guesses = {**found.guesses, key: Guess(value, "as answered")}
-    columns = {column.name: column for column in columns_of(table)}
-    events = found.events
-    if key == "event" and value in columns:
-        guesses["event_value"] = _event_value(columns[value])
-    if key == "time" and value in columns:
-        dated = "origin" in guesses
-        guesses["time_unit"] = _unit(columns[value], dated=dated)
-    event = columns.get(guesses["event"].value)
-    if event is not None and "event_value" in guesses:
-        events = event.levels[guesses["event_value"].value]
-    covariates = {name: kind for name, kind in found.covariates.items() if name != value}
-    return replace(found, guesses=guesses, events=events, covariates=covariates)
+    return _Roles(found.columns, found.names, {**found.answers, key: value}).recognised()
+
+
+class _Roles:
+    """Goes through the roles; a column that has one is not asked for another."""
+
+    def __init__(
+        self, columns: list[Column], names: tuple[str, ...], answers: Mapping[str, str]
+    ) -> None:
+        self.found = Recognised(names=names, columns=columns, answers=dict(answers))
+        self.left = list(columns)
+        for key in ("patient", "time", "origin", "event", "start", "centre"):
+            self._remove(answers.get(key, OPEN))
+
+    def recognised(self) -> Recognised:
+        found, guesses = self.found, self.found.guesses
+        patient = self._take("patient", _patient(self.left))
+        origin = self._take("origin", _origin(self.left))
+        time = self._take("time", _time(self.left))
+        event = self._take("event", event_column(self.left, time))
+        start = self._take("start", _start(self.left))
+        if event is not None:
+            ends = guesses["time"].choices if time is None else (time.name,)
+            words = " ".join(c.words for c in found.columns if c.name in ends)
+            self._take("event_value", event_value(event, words, sure=time is not None))
+            found.events = levels_of(event)[guesses["event_value"].value]
+        if time is not None and time.dates and "time" not in found.answers:
+            self._doubt_end(time, {c.name for c in (patient, origin, start) if c is not None})
+            time = self._column("time")
+        dated = any(self._dated(key) for key in ("time", "start"))
+        if not dated:
+            del guesses["origin"]
+            self.left += [] if origin is None else [origin]
+        elif origin is not None and time is not None and not time.dates:
+            why = f"{guesses['origin'].why}; {time.name} has to be counted from this date too"
+            guesses["origin"] = Guess(origin.name, why)
+        self._units(time, start)
+        centre = _decided(self.left, CENTRE, _may_be_centre, "tells where patients were treated")
+        if not centre.open or "centre" in found.answers:
+            self._take("centre", centre)
+        found.order = self.found.answers.get("date_order", self._order())
+        _covariates(self.left, found)
+        found.guesses = {key: guesses[key] for key in _KEYS if key in guesses}
+        return found
+
+    def _take(self, key: str, guess: Guess) -> Column | None:
+        if key in self.found.answers:
+            guess = Guess(self.found.answers[key], "as answered")
+        self.found.guesses[key] = guess
+        self._remove(guess.value)
+        return self._column(key)
+
+    def _remove(self, name: str) -> None:
+        self.left = [column for column in self.left if column.name != name]
+
+    def _column(self, key: str) -> Column | None:
+        name = self.found.guesses[key].value
+        return next((column for column in self.found.columns if column.name == name), None)
+
+    def _dated(self, key: str) -> bool:
+        """Whether a role is one of dates, or may be."""
+        guess = self.found.guesses[key]
+        names = guess.choices if guess.open else (guess.value,)
+        return any(c.dates for c in self.found.columns if c.name in names)
+
+    def _doubt_end(self, time: Column, taken: set[str]) -> None:
+        """Ask where another date is there exactly for whoever had the event."""
+        event, value = self._column("event"), self.found.guesses.get("event_value")
+        if event is None or value is None or value.open:
+            return
+        happened = event.labels == value.value
+        for other in self.found.columns:
+            if other.name in {time.name, *taken} or not other.dates:
+                continue
+            there = ~other.cells.missing
+            if (there == happened).all() and (other.labels != time.labels)[there].any():
+                why = f"{other.name} is there exactly where the event is: {_ONE_END}"
+                self.found.guesses["time"] = Guess(OPEN, why, (time.name, other.name))
+                return
+
+    def _units(self, time: Column | None, start: Column | None) -> None:
+        guesses = self.found.guesses
+        self._take("time_unit", _unit(time, start))
+        if start is None or start.dates or (time is None and start.unit is None):
+            return
+        unit = guesses["time_unit"]
+        asked_both = time is not None and not time.dates and time.unit is None
+        if start.unit is not None and start.unit.value != unit.value:
+            self._take("start_unit", Guess(start.unit.value, "by the name of its column"))
+        elif start.unit is None and not asked_both:
+            question = f"In which unit is {start.name}? Its median is {_median(start)}"
+            self._take("start_unit", Guess(OPEN, question, _ALL_UNITS))
+
+    def _order(self) -> str | None:
+        """Whether the order of day and month has to be stated for the dates that are read."""
+        names = {self.found.guesses[key].value for key in ("time", "origin", "start")
+                 if key in self.found.guesses}  # fmt: skip
+        dated = {c.name: c.cells for c in self.found.columns if c.name in names and c.dates}
+        if not dated:
+            return None
+        rows = len(next(iter(dated.values())).missing)
+        who = np.full(rows, "", dtype=object)
+        faults = read_dates(dated, None, patient=who)[1]
+        return OPEN if any("date_order" in fault.remedy for fault in faults) else None
+
+
+_KEYS: Final = (
+    *("patient", "origin", "time", "time_unit", "event", "event_value", "start", "start_unit"),
+    *("centre", "modifier"),
+)
+_ALL_UNITS: Final = tuple(unit.value for unit in TimeUnit)
+_ONE_END: Final = (
+    "follow-up needs one column with the date of death where there is one, and else of last "
+    "contact. Which column has it?"
+)
+
+
+def _decided(
+    columns: Sequence[Column], role: Role, fits: Callable[[Column], bool], what: str
+) -> Guess:
+    named = [c for c in columns if c.may_be(role) and fits(c)]
+    return chosen(named, named, role, what)
 
 
 def _patient(columns: Sequence[Column]) -> Guess:
-    unique = [c for c in columns if c.complete and len(c.levels) == c.known and not c.dates]
-    whole = [c for c in unique if c.cells.kind is CellKind.TEXT or _whole(c)]
-    for column in [c for c in whole if c.called("patient")] + whole[:1]:
-        return Guess(column.name, "every row has another value", ())
-    named = [c for c in columns if c.complete and c.called("patient")]
-    if named:
-        return Guess(named[0].name, "by its name; several rows have one value", ())
-    choices = tuple(c.name for c in columns if c.complete and not c.dates)
-    return Guess(OPEN, "Which column identifies the patient?", choices)
+    able = [c for c in columns if c.complete and _may_identify(c)]
+    unique = [c for c in able if c.varied > min(50, c.known - 1) and c.distinct == c.known]
+    texts = [c for c in unique if c.cells.kind is CellKind.TEXT and not c.numeric]
+    named = [c for c in able if c.surely(PATIENT)]
+    strong = [c for c in named if has(c.words, _STRONG_PATIENT)] or named
+    best = [c for c in strong if c in unique] or strong
+    sure = len(best) == 1 and (best[0] in texts or not [c for c in texts if c not in best])
+    if sure and best[0] in unique and (has(best[0].words, _STRONG_PATIENT) or texts in ([], best)):
+        return Guess(best[0].name, "by its name, and every row has another value")
+    others = [c for c in unique if c.may_be(PATIENT) or c in texts]
+    if sure and best[0] not in unique and not others:
+        return Guess(best[0].name, "by its name; several rows have one value")
+    if not named and len(texts) == 1:
+        return Guess(texts[0].name, "the only text of which every row has another")
+    numbered = [c for c in unique if not texts and not named and _counts(c)]
+    if len(numbered) == 1:
+        return Guess(numbered[0].name, "it counts the rows")
+    choices = [*strong, *(c for c in others if c not in strong)] or unique
+    choices = choices or [c for c in able if c.varied > 1]
+    return left_open("Which column identifies the patient?", choices, "identifies the patient")
+
+
+def _may_identify(column: Column) -> bool:
+    if column.numeric and not _whole(column):
+        return False
+    timed = column.unit is not None or column.may_be(TIME) or column.may_be(UNIT_ONLY)
+    return not timed and not column.dates
 
 
 def _whole(column: Column) -> bool:
@@ -303,110 +290,103 @@ def _whole(column: Column) -> bool:
     return column.numeric and bool((numbers == np.round(numbers)).all())
 
 
-def _named(
-    columns: Sequence[Column], role: str, fits: Callable[[Column], bool], what: str
-) -> Guess:
-    fitting = [c for c in columns if fits(c)]
-    named = [c for c in fitting if c.called(role)]
-    choices = tuple(c.name for c in named or fitting)
-    if len(named) == 1:
-        return Guess(named[0].name, f"by its name, {what}")
-    return Guess(
-        OPEN, f"Which column {what if what.startswith('tells') else f'is {what}'}?", choices
-    )
-
-
-def _may_be_event(column: Column) -> bool:
-    return not column.dates and column.known > 0 and 2 <= len(column.levels) <= _LEVELS
-
-
-def _may_be_centre(column: Column) -> bool:
-    return not column.dates and 2 <= len(column.levels) <= max(2, column.known // 2)
-
-
-def _may_be_time(column: Column) -> bool:
+def _counts(column: Column) -> bool:
     numbers = column.cells.numbers
-    positive = column.numeric and column.complete and bool((numbers >= 0.0).all())
-    return positive and len(column.levels) > min(_LEVELS // 4, column.known - 1)
-
-
-def _days(columns: Sequence[Column]) -> dict[str, NDArray[np.float64]]:
-    who = np.array([str(row) for row in range(len(columns[0].labels))], dtype=object)
-    return read_dates({c.name: c.cells for c in columns}, None, patient=who)[0]
-
-
-def _order(columns: Sequence[Column]) -> str | None:
-    who = np.array([str(row) for row in range(len(columns[0].labels))], dtype=object)
-    faults = read_dates({c.name: c.cells for c in columns}, None, patient=who)[1]
-    return OPEN if any("date_order" in fault.remedy for fault in faults) else None
+    return _whole(column) and bool((np.diff(numbers) == 1.0).all()) and numbers[0] in {0.0, 1.0}
 
 
 def _origin(columns: Sequence[Column]) -> Guess:
-    days = _days(columns)
-    full = [c for c in columns if c.complete]
-    earliest = np.fmin.reduce([days[c.name] for c in columns])
-    first = [c for c in full if np.mean(days[c.name] == earliest) >= 0.9]
-    named = [c for c in full if c.called("origin") and not c.called("end")]
-    both = [c for c in named if c in first]
-    choices = tuple(c.name for c in named or full)
-    if len(both) == 1:
-        return Guess(both[0].name, "by its name, and the earliest date of nearly every row")
-    if len(named) == 1 or (not named and len(first) == 1):
-        return Guess((named or first)[0].name, "by its name" if named else "the earliest date")
-    return Guess(OPEN, "Which column has the date from which time is counted?", choices)
+    nearly = [c for c in columns if c.dates and 10 * c.known >= 9 * len(c.cells.missing)]
+    named = [c for c in nearly if c.may_be(ORIGIN) and not c.may_be(START)] or [
+        c for c in nearly if c.may_be(ORIGIN)
+    ]
+    full = [c for c in nearly if c.complete]
+    return chosen(named, full, ORIGIN, "has the date from which time is counted")
 
 
-def _end(columns: Sequence[Column]) -> Guess:
-    full = [c for c in columns if c.complete]
-    named = [c for c in full if c.called("end")]
-    choices = tuple(c.name for c in named or full or columns)
-    if len(named) == 1:
-        return Guess(named[0].name, "by its name, and every patient has one")
-    if len(full) == 1:
-        return Guess(full[0].name, "the only other date that every patient has")
-    return Guess(OPEN, "Which column has the date of death or last contact?", choices)
+def _time(columns: Sequence[Column]) -> Guess:
+    """Dates of the end of follow-up, or durations; the better name comes first."""
+    numbers = [c for c in columns if c.numeric and c.varied > min(3, c.known - 1)]
+    spans = [c for c in numbers if c.may_be(TIME)]
+    told = [c for c in spans if has(c.words, f"{SURVIVED}|{PROGRESSED}")]
+    ends = [c for c in columns if c.dates and c.may_be(END)]
+    if ends:
+        named, role = [*ends, *spans], END
+    else:
+        named = told or spans
+        role = TIME if named else UNIT_ONLY
+        named = named or [c for c in numbers if c.surely(UNIT_ONLY)]
+    fitting = [c for c in columns if c.complete and (c.dates or c in numbers)]
+    fitting = [c for c in fitting if c.dates or bool((c.cells.numbers >= 0.0).all())]
+    if not [c for c in named if c in fitting]:
+        likely = [c for c in fitting if c.dates or not has(c.words, "age|alter|edad|eta")]
+        return left_open("Which column is the time to event or last contact?", likely, _IS_TIME)
+    guess = chosen(named, fitting, role, _IS_TIME)
+    if guess.open and ends:
+        return _death_or_contact(ends, spans, guess)
+    return guess
 
 
-def _unit(time: Column | None, *, dated: bool) -> Guess:
-    if dated or time is None:
+_IS_TIME: Final = "has the end of follow-up: event or last contact"
+
+
+def _death_or_contact(ends: Sequence[Column], spans: Sequence[Column], guess: Guess) -> Guess:
+    full = [c for c in ends if c.complete and c.distinct > 1]
+    partly = [c for c in ends if not c.complete]
+    if len(full) == 1 and not spans and full[0].surely(END):
+        last = full[0].labels
+        if not any((c.labels != last)[~c.cells.missing].any() for c in partly):
+            return Guess(full[0].name, "by its name; dates of death are in it too")
+    if partly:
+        counts = ", ".join(f"{c.name} is known in {c.known} rows" for c in partly)
+        return Guess(OPEN, f"{counts}: {_ONE_END}", guess.choices)
+    return guess
+
+
+def _median(column: Column) -> str:
+    return f"{np.nanmedian(column.cells.numbers):g}"
+
+
+def _unit(time: Column | None, start: Column | None) -> Guess:
+    if time is None:
+        return Guess(OPEN, "In which unit is time? (months where it is a date)", _ALL_UNITS)
+    if time.dates:
         return Guess(TimeUnit.MONTHS.value, "dates are turned into it")
-    for unit, pattern in _UNITS.items():
-        if re.search(rf"\b({pattern})\b", time.words):
-            return Guess(unit.value, "by the name of the column")
-    question = f"In which unit is {time.name}? Its median is {np.median(time.cells.numbers):g}"
-    return Guess(OPEN, question, tuple(unit.value for unit in TimeUnit))
+    if time.unit is not None:
+        return Guess(time.unit.value, "by the name of the column")
+    asked = time.name
+    if start is not None and not start.dates and start.unit is None:
+        asked = f"{time.name}, and {start.name} with it"
+    question = f"In which unit is {asked}? Its median is {_median(time)}"
+    return Guess(OPEN, question, _ALL_UNITS)
 
 
-def _event_value(column: Column) -> Guess:
-    levels = column.levels
-    choices = tuple(levels)
-    told = ", ".join(f"{value} ({count})" for value, count in levels.most_common())
-    if _INVERTED.search(column.words):
-        question = f"Which value of {column.name} means the event? Its name speaks of censoring"
-        return Guess(OPEN, f"{question} ({told})", choices)
-    if set(levels) == {"0", "1"}:
-        return Guess("1", f"1 of 0 and 1 ({told})")
-    dead = [value for value in levels if _DEAD.fullmatch(value)]
-    if len(dead) == 1:
-        return Guess(dead[0], f"of {told}")
-    return Guess(OPEN, f"Which value of {column.name} means the event? ({told})", choices)
+def _may_be_centre(column: Column) -> bool:
+    return not column.dates and 2 <= column.distinct <= max(2, column.known // 2)
 
 
-def _start(columns: Sequence[Column], *, dated: bool) -> Guess:
-    of_kind = [c for c in columns if (c.dates if dated else c.numeric)]
-    partly = [c for c in of_kind if not c.complete]
-    named = [c for c in partly if c.called("start") and not c.called("not start")]
-    choices = tuple(c.name for c in named or partly or of_kind)
-    if len(named) == 1:
+def _start(columns: Sequence[Column]) -> Guess:
+    typed = [c for c in columns if c.dates or (c.numeric and not (c.complete and c.unit is None))]
+    named = [c for c in typed if c.may_be(START) and not (c.complete and c.may_be(ORIGIN))]
+    if any(c.dates for c in named):
+        named = [c for c in named if c.dates or c.unit is not None]
+    partly = [c for c in typed if not c.complete]
+    sure = [c for c in partly if c.dates or c.unit is not None or has(c.words, _WHEN)]
+    what = "has the start of the treatment (empty = never)"
+    guess = chosen(named, sure, START, what)
+    if not guess.open:
         many = f"{named[0].known} of {len(named[0].labels)} rows have one"
-        return Guess(named[0].name, f"by its name; {many}")
-    return Guess(OPEN, "Which column has the start of the treatment (empty = never)?", choices)
+        return Guess(guess.value, f"by its name; {many}")
+    return left_open(guess.why, [c for c in named if c in partly] or named or partly, what)
+
+
+_WHEN: Final = r"start\w*|begin\w*|beginn|day|tag|date|time|zeit"
 
 
 def _covariates(columns: Sequence[Column], found: Recognised) -> None:
     by_quantity = {quantity: _quantity(columns, quantity) for quantity in Quantity}
     modifier = by_quantity[Quantity.NLR]
-    if modifier is not None:
+    if modifier is not None and not (modifier.cells.numbers <= 0.0).any():
         found.guesses["modifier"] = Guess(modifier.name, "the neutrophil-to-lymphocyte ratio")
     for part in (Quantity.ALBUMIN, Quantity.BILIRUBIN):
         column = by_quantity[part]
@@ -414,12 +394,12 @@ def _covariates(columns: Sequence[Column], found: Recognised) -> None:
             found.parts[part.value] = column.name
     if len(found.parts) < 2 or by_quantity[Quantity.ALBI] is not None:
         found.parts.clear()
-    used = {*found.parts.values(), *(guess.value for guess in found.guesses.values())}
+    asked_of = {name for guess in found.guesses.values() if guess.open for name in guess.choices}
+    used = {*found.parts.values(), *(guess.value for guess in found.guesses.values()), *asked_of}
     for column in columns:
-        enough = 10 * column.known >= 8 * len(column.labels) and len(column.levels) > 1
-        category = 2 <= len(column.levels) <= _LEVELS // 2
-        usable = column.numeric or category
-        if column.name not in used and not column.dates and enough and usable:
+        enough = 10 * column.known >= 8 * len(column.cells.missing) and column.varied > 1
+        usable = enough and not column.dates and column.name not in used
+        if usable and (column.numeric or column.varied <= _LEVELS // 2):
             found.covariates[column.name] = "numbers" if column.numeric else "categories"
     asked = {*found.covariates, *found.parts.values()} | ({modifier.name} if modifier else set())
     found.limited = any(c.limited for c in columns if c.name in asked)
@@ -427,6 +407,8 @@ def _covariates(columns: Sequence[Column], found: Recognised) -> None:
 
 
 def _quantity(columns: Sequence[Column], quantity: Quantity) -> Column | None:
+    """The one column of a quantity, known at time zero by its name."""
     name = quantity.value.replace("_", " ")
-    found = [c for c in columns if c.numeric and re.search(rf"\b{name}\b", c.words)]
-    return found[0] if len(found) == 1 and units_of(quantity) else None
+    found = [c for c in columns if has(c.words, name) and not LATER.search(c.words) and c.numeric]
+    sure = len(found) == 1 and units_of(quantity) and found[0].at_onset(name)
+    return found[0] if sure else None
