@@ -20,6 +20,7 @@ FILES = {
     "specification.toml",
     "report.json",
     "manifest.json",
+    "summary.txt",
     "figures/survival.png",
     "figures/hazard_ratio.png",
     "figures/gain.png",
@@ -152,15 +153,38 @@ def test_tables_and_sentences(sampler, tmp_path):
     result = fit("--out", tmp_path / "out")
     text = result.stdout
     assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
-    assert (
-        "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events, 1,524 person-months" in text
-    )
-    assert "These data do not settle whether ihlrt lowers the hazard at nlr 3" in text
+    assert "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events; 9 of them under" in text
+    assert "Does ihlrt help? These data do not settle it." in text
+    assert "event-free months within 24 (95 %" in text
+    assert "Does that depend on nlr?" in text
     assert "Adjusted for nlr, albi, afp_high, centre." in text
     assert "Convergence passed" in text
-    assert "Leave-one-patient-out cross-validation" in text
-    assert "result.json" in text
+    assert "Leave-one-patient-out" not in text
+    assert f"Written: {len(FILES)} files in" in text
+    assert len(text.splitlines()) < 32
     assert "\x1b[" not in text
+
+
+def test_every_table_on_request(sampler):
+    text = fit("--tables").stdout
+    assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
+    for part in (
+        "Does ihlrt help?",
+        "Parameters (coefficients are log hazard ratios",
+        "Survival, averaged over the cohort",
+        "Leave-one-patient-out cross-validation",
+        "Nothing was written: name a folder with --out.",
+    ):
+        assert part in text, part
+
+
+def test_it_is_shown_again(first_results, tmp_path):
+    out = copytree(first_results, tmp_path / "out")
+    shown = CliRunner().invoke(app, ["show", str(out)])
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.strip() == (first_results / "summary.txt").read_text().strip()
+    (out / "summary.txt").unlink()
+    assert CliRunner().invoke(app, ["show", str(out)]).exit_code == 1
 
 
 def test_the_tree_knows_where_it_comes_from(first_results):
@@ -290,7 +314,7 @@ def test_the_demo_needs_no_argument_and_may_be_run_again(sampler, tmp_path, monk
     for _ in range(2):
         result = CliRunner().invoke(app, ["demo", "--quiet"])
         assert result.exit_code == 0, result.output
-    assert files_in(tmp_path / "demo") == FILES
+    assert files_in(tmp_path / "demo") == {*FILES, "report.html"}
     (tmp_path / "demo" / "notes.txt").write_text("precious")
     assert CliRunner().invoke(app, ["demo", "--quiet"]).exit_code == 1
     assert (tmp_path / "demo" / "notes.txt").read_text() == "precious"
@@ -331,7 +355,8 @@ def test_a_model_without_treatment(sampler, tmp_path):
     out = tmp_path / "out"
     result = fit("--out", out, spec="hepatocellular", data="hepatocellular")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.startswith("126 patients of 227 left out: tissue_nlr is missing.\n")
+    assert result.stdout.startswith("hepatocellular-tissue-nlr: 101 patients, 45 events.\n")
+    assert "126 patients of 227 left out: tissue_nlr is missing." in result.stdout
     assert "There is no treatment in this analysis" in result.stdout
     assert files_in(out) == FILES - {"figures/hazard_ratio.png", "figures/gain.png"}
     found = json.loads((out / "result.json").read_text())
@@ -366,7 +391,7 @@ def test_infinite_medians_are_null(sampler, monkeypatch):
         r for r in without_nan(result.stdout)["estimands"] if r["estimand"] == "median_survival"
     ]
     assert all(row["mean"] is None and row["q97.5"] is None for row in rows)
-    text = fit(spec="heart", data="heart").stdout
+    text = fit("--tables", spec="heart", data="heart").stdout
     assert "not reached" in text
 
 

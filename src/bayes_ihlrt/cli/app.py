@@ -203,6 +203,7 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
     numbered : bool
         Whether patients of a data file are numbers in what is told.
     """
+    begin()
     try:
         yield
     except ConvergenceError as error:

@@ -292,6 +292,11 @@ def placed() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(_PLACED))
 
 
+def begin() -> None:
+    """Forget what was put in place before: a command tells what it has written itself."""
+    _PLACED.clear()
+
+
 def busy(subject: str, where: str, what: str) -> InputError:
     """Return the fault of a second writer."""
     remedy = f"Wait until that has ended, or name another {what}"
