@@ -18,6 +18,7 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.interrupts import INTERRUPTED, what_was_written
 from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError, OutputError
 from bayes_ihlrt.escaping import printable
+from bayes_ihlrt.storage.claims import begin
 
 if TYPE_CHECKING:
     from rich.console import Console
