@@ -110,10 +110,11 @@ PROGRESSED: Final = (
     r"|rueckfall|ruckfall"
 )
 _TIMES: Final = r"time|zeit|duration|dauer|temps|tempo|tiempo"
+TO_DEATH: Final = rf"(to|until|bis|bis zum|zum|a|al|au|jusqu) ({_DEATH}|event)"
 TIME: Final = Role(
-    rf"{SURVIVED}|{PROGRESSED}|{_TIMES}",
+    rf"{SURVIVED}|{PROGRESSED}|{TO_DEATH}|{_TIMES}",
     rf"{_FILLING}|{_UNIT}|{_TIMES}|c 1 d 1|overall|gesamt\w*|total|length|free|freies?"
-    rf"|last|contact|event|death|or|survival|up|{_BEGIN}",
+    rf"|last|contact|event|{_DEATH}|or|oder|survival|up|letzt\w*|kontakt|{_BEGIN}",
     r"age|alter|edad|eta|therap\w*|diagnos\w*|response|remission|stay|hospital\w*|lead|status"
     r"|expected|predicted|doubling|prothrombin\w*|thrombin|clotting|bleeding|smok\w*|symptom\w*"
     rf"|isch\w*|list|{_COUNTED}|follow up visits?|number|anzahl|cycles?|{_TREATMENT}",

@@ -164,6 +164,9 @@ class _Writer:
             pair = f"column = {quoted(event.value)}, value = {quoted(value.value)}"
             lines.append(f"event = {{ {pair} }}")
         lines += self._role("centre", "centre")
+        if self.found.centres:
+            listed = ", ".join(self.found.centres)
+            lines.append(_comment(f"No centre: is it {listed}? Then add centre, and a group."))
         dated = guesses["time_unit"].why.startswith("dates")
         if not dated:
             lines += self._role("time_unit", "time_unit")

@@ -21,6 +21,7 @@ from bayes_ihlrt.clinical.column_names import (
     START,
     SURVIVED,
     TIME,
+    TO_DEATH,
     UNIT_ONLY,
     Role,
     has,
@@ -76,6 +77,8 @@ class Recognised:
         Those that hold anything.
     answers : dict of str to str
         What somebody answered, by key.
+    centres : tuple of str
+        What may be the centre, where that is not decided.
     """
 
     guesses: dict[str, Guess] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Recognised:
     names: tuple[str, ...] = ()
     columns: list[Column] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    centres: tuple[str, ...] = ()
 
 
 def recognise(table: Table) -> Recognised:
@@ -171,6 +175,10 @@ class _Roles:
         centre = _decided(self.left, CENTRE, _may_be_centre, "tells where patients were treated")
         if not centre.open or "centre" in found.answers:
             self._take("centre", centre)
+        else:
+            found.centres = tuple(
+                c.name for c in self.left if c.may_be(CENTRE) and _may_be_centre(c)
+            )
         found.order = self.found.answers.get("date_order", self._order())
         _covariates(self.left, found)
         found.guesses = {key: guesses[key] for key in _KEYS if key in guesses}
@@ -308,7 +316,8 @@ def _time(columns: Sequence[Column]) -> Guess:
     """Dates of the end of follow-up, or durations; the better name comes first."""
     numbers = [c for c in columns if c.numeric and c.varied > min(3, c.known - 1)]
     spans = [c for c in numbers if c.may_be(TIME)]
-    told = [c for c in spans if has(c.words, f"{SURVIVED}|{PROGRESSED}")]
+    told = [c for c in spans if has(c.words, f"{SURVIVED}|{TO_DEATH}")]
+    told += [c for c in spans if told and c not in told and has(c.words, PROGRESSED)]
     ends = [c for c in columns if c.dates and c.may_be(END)]
     if ends:
         named, role = [*ends, *spans], END
