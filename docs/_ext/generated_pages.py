@@ -129,8 +129,8 @@ def command_page() -> str:
         lines += [f"## `{title}`", "", "```text", text.strip(), "```", ""]
     lines += [
         "Exit status: 0 done, 1 a fault in the input (told in words), 2 wrong usage,",
-        "3 nothing is to be trusted and nothing was written. A study that lacks a part ends with 0 and",
-        "begins with `INCOMPLETE`.",
+        "3 nothing is to be trusted and nothing was written. A study that lacks a part ends with 0",
+        "and begins with `INCOMPLETE`.",
         "",
     ]
     return "\n".join(lines)

@@ -10,10 +10,8 @@ from bayes_ihlrt.cli.app import say
 from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
 from bayes_ihlrt.cohort.recognise import Recognised, answered, recognise
 from bayes_ihlrt.cohort.role_guesses import OPEN, Guess
-from bayes_ihlrt.files.delimited import Wanted
-from bayes_ihlrt.files.readers import read_file
+from bayes_ihlrt.files.readers import read_everything
 from bayes_ihlrt.spec.catalogue import write_new
-from bayes_ihlrt.spec.data_file import FileForm
 
 _SHOWN = {
     "patient": "patient",
@@ -29,13 +27,6 @@ _SHOWN = {
 }
 _NEEDED = ("patient", "time", "event", "start")
 _COLUMNS = (*_NEEDED, "origin", "centre", "modifier")
-
-
-class _Every(frozenset[str]):
-    """Every name, none of which is known: a file is read once."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
 
 
 def start_from(
@@ -63,7 +54,7 @@ def start_from(
     told : str
         What was recognised, what is open, and the next step.
     """
-    table = read_file(source, Wanted(_Every()), form=FileForm())
+    table = read_everything(source)
     found = recognise(table)
     if ask:
         found = _asked(found)

@@ -67,9 +67,11 @@ def print_ladder(
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
         console.print()
     for rung in result.rungs:
-        if tables or rung.reason is not None or rung.told:
+        if tables:
             _print_rung(console, rung, result.horizon)
-            console.print()
+        else:
+            _print_warnings(console, rung)
+    console.print()
     told = ladder_sentences(result)[len(ladder_incomplete(result)) :]
     for sentence in (*result.notes, *told):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
@@ -81,6 +83,15 @@ def print_ladder(
         "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
     )
     console.print(Text(written_to))
+
+
+def _print_warnings(console: Console, rung: Rung) -> None:
+    """Print what has to be known of a rung before it is read."""
+    label = rung_label(rung)
+    if rung.reason is not None:
+        console.print(Text(f"{label}: not estimated: {rung.reason}", style="bold"))
+    for warning in rung.told:
+        console.print(Text(f"{label}: {warning}", style="bold"))
 
 
 def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
