@@ -163,7 +163,7 @@ def read_dates(
     >>> days, faults, notes = read_dates(
     ...     {"start": read_cells(["25/03/2021", "04/03/2021"])}, None, patient=who)
     >>> float(days["start"][0] - days["start"][1]), notes
-    (21.0, ['dates are read as day-month-year: 25/03/2021 (start) allows no other order'])
+    (21.0, ['dates are read as day-month-year: a date of start allows no other order'])
     """
     parsed = {name: _parsed(found) for name, found in columns.items()}
     orders, faults, notes = _orders(parsed, columns, order)
@@ -253,8 +253,9 @@ def _orders(
     for dots, proof in proofs.items():
         doubtful = any(each.ambiguous.any() for each in parsed.values() if each.dotted is dots)
         if len(proof) == 1 and doubtful:
-            ((order, (name, cell)),) = proof.items()
-            notes.append(f"dates are read as {order}: {cell} ({name}) allows no other order")
+            # Without the cell: results tell notes, and a date is a patient's.
+            ((order, (name, _)),) = proof.items()
+            notes.append(f"dates are read as {order}: a date of {name} allows no other order")
         elif not proof and dots and doubtful:
             notes.append("dates with points are read as day.month.year")
     return orders, faults, notes
