@@ -31,12 +31,25 @@ def run(what, *, cores, programs):
     return json.loads(done.stdout)
 
 
+def same(left, right):
+    """Tell whether two results are equal but for the last digits of their numbers."""
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float) and isinstance(right, float):
+        return left == pytest.approx(right, rel=1e-9, nan_ok=True)
+    return left == right
+
+
 def agree(what, folder):
     """Compare one core and two, with programs compiled anew and read back."""
     first = run(what, cores="1", programs=folder / "programs")
     assert run(what, cores="1", programs=folder / "programs") == first, "warm cache"
-    assert run(what, cores="2", programs=folder / "programs") == first, "two cores"
-    assert run(what, cores="2", programs=folder / "others") == first, "two cores, cold cache"
+    warm = run(what, cores="2", programs=folder / "programs")
+    # Sums of large tables are divided among cores: the last digit of a check depends on them.
+    assert same(warm, first) if what == "diagnose" else warm == first, "two cores"
+    assert run(what, cores="2", programs=folder / "others") == warm, "two cores, cold cache"
 
 
 @pytest.mark.parametrize("cores", [1, 2])
