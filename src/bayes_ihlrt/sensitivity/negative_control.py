@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CohortSource, check_analysis, read_cohort
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis, read_cohort
 from bayes_ihlrt.batch.importance import resample
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Identifiers
@@ -27,6 +27,35 @@ from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.sensitivity import NegativeControlSpec
 
 _NO_EFFECT: Final = EQUIVALENCE
+
+
+def checked_control(
+    spec: AnalysisSpec, control: NegativeControlSpec, source: CohortSource
+) -> CheckedAnalysis:
+    """Check the data of a negative control, before anything is fitted.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    control : NegativeControlSpec
+        Its outcome.
+    source : str, Path, Cohort, DataFrame or mapping
+        Its data.
+
+    Returns
+    -------
+    CheckedAnalysis
+        Patients are called by numbers.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data.
+    """
+    columns = {"time": control.time, "event": control.event}
+    changed = spec.model_copy(update={"data": spec.data.model_copy(update=columns)})
+    return check_analysis(changed, read_cohort(changed, source, identifiers=Identifiers.NOWHERE))
 
 
 def negative_control(
@@ -60,10 +89,7 @@ def negative_control(
     ConvergenceError
         Its posterior is not to be trusted.
     """
-    columns = {"time": control.time, "event": control.event}
-    changed = spec.model_copy(update={"data": spec.data.model_copy(update=columns)})
-    cohort = read_cohort(changed, source, identifiers=Identifiers.NOWHERE)
-    checked = check_analysis(changed, cohort)
+    checked = checked_control(spec, control, source)
     prepared = prepare(checked.spec.model, checked.person_time)
     cell = PriorCell("control", {str(prepared.spec.treatment): flat_prior()})
     size = len(effect.draws)

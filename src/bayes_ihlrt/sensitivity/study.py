@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis, read_cohort
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
-from bayes_ihlrt.names import Adjustment, DesignKind
+from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
 from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.cells import CellFits
@@ -20,7 +20,7 @@ from bayes_ihlrt.sensitivity.confounding import SUMMARY, Effect, confounding
 from bayes_ihlrt.sensitivity.decisions import CheckResult
 from bayes_ihlrt.sensitivity.external import borrow
 from bayes_ihlrt.sensitivity.latent import latent_confounding
-from bayes_ihlrt.sensitivity.negative_control import negative_control
+from bayes_ihlrt.sensitivity.negative_control import checked_control, negative_control
 from bayes_ihlrt.sensitivity.parts import Study, grid, measured_effect
 from bayes_ihlrt.sensitivity.power import power_scaling
 from bayes_ihlrt.sensitivity.published import published_priors
@@ -176,6 +176,7 @@ def sensitivity_study(
     _check_study(spec)
     checked = check_analysis(spec, data)
     spec = checked.spec
+    _check_further(spec)
     tell("building the model")
     study = Study(checked, prepare(spec.model, checked.person_time))
     done = _Done({}, {})
@@ -285,6 +286,15 @@ def _where_possible(study: Study, effect: Effect | Failure, tell: Stage, done: _
     if external is not None:
         tell("patients from elsewhere")
         done.add("external", lambda: borrow(checked, external, external.data, wanted=study.main))
+
+
+def _check_further(spec: AnalysisSpec) -> None:
+    """Read further data first: a wrong name is told before minutes of fitting."""
+    control, external = spec.sensitivity.negative_control, spec.sensitivity.external
+    if control is not None:
+        checked_control(spec, control, control.data)
+    if external is not None:
+        read_cohort(spec, external.data, identifiers=Identifiers.NOWHERE)
 
 
 def _check_study(spec: AnalysisSpec) -> None:
