@@ -34,15 +34,15 @@ def demo_run(tmp_path_factory):
     from bayes_ihlrt.analysis import fit as analysis_fit
     from bayes_ihlrt.cli.main import app
 
-    results, run_fit = [], analysis_fit.run_fit
+    results, run_checked = [], analysis_fit.run_checked
 
     def recording(*arguments, **options):
-        results.append(run_fit(*arguments, **options))
+        results.append(run_checked(*arguments, **options))
         return results[-1]
 
     out = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis_fit, "run_fit", recording)
+        patch.setattr(analysis_fit, "run_checked", recording)
         printed = CliRunner().invoke(app, ["demo", "--out", str(out)])
     if printed.exception is not None and not isinstance(printed.exception, SystemExit):
         raise printed.exception

@@ -7,8 +7,9 @@ import json
 import os
 import sys
 
-COMMAND, CORES = sys.argv[1], int(sys.argv[2])
-if hasattr(os, "sched_setaffinity"):
+RUN = __name__ == "__main__"
+COMMAND, CORES = (sys.argv[1], int(sys.argv[2])) if RUN else ("", 0)
+if RUN and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
 
 import numpy as np  # noqa: E402 - after the cores are set

@@ -178,6 +178,7 @@ def compare(document: dict[str, Any], seed: int, n: int) -> CheckedAnalysis | No
     return None if isinstance(checked, tuple) else checked
 
 
+@pytest.mark.filterwarnings("ignore:PS separation")
 @settings(
     max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -189,6 +190,7 @@ def test_check_refuses_what_the_preparation_of_fit_refuses(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:PS separation")
 @settings(
     max_examples=1500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )

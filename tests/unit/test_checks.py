@@ -252,6 +252,7 @@ def test_a_verdict_as_plain_data():
         "verdict": "flag",
         "reason": "Why.",
         "numbers": {"p": 0.001, "worst": "x", "power": None, "df": 2},
+        "failed": None,
     }
 
 

@@ -11,7 +11,7 @@ from bayes_ihlrt.analysis.estimates import Estimate, _compared
 from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.report.terminal import _cells
-from bayes_ihlrt.report.words import _adjustment, _survival_time, summary_sentences
+from bayes_ihlrt.report.words import adjustment_sentence, summary_sentences, survival_time
 from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import load_spec
@@ -100,7 +100,7 @@ def made(found=None, *, converged=True, design=DesignKind.SPLIT):
     ],
 )
 def test_survival_time_claims_what_is_settled(found, told):
-    assert _survival_time(made(found)) == [told]
+    assert survival_time(made(found)) == [told]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_only_a_warning_where_the_effect_cannot_be_read(result, told):
 def test_how_a_propensity_was_used(adjust, told):
     spec = load_spec("primary")
     chances = SimpleNamespace(spec=PropensitySpec(formula="albi", adjust=adjust), ess=None)
-    assert _adjustment(SimpleNamespace(spec=spec, propensity=chances)).startswith(told)
+    assert adjustment_sentence(SimpleNamespace(spec=spec, propensity=chances)).startswith(told)
 
 
 def test_treatment_before_anybody_was_treated_is_told():

@@ -141,7 +141,7 @@ def table_one(
     --------
     >>> from bayes_ihlrt.cohort.load import Cohort
     >>> from bayes_ihlrt.spec.data import DataSpec
-    from bayes_ihlrt.spec.treatment import TreatmentSpec
+    >>> from bayes_ihlrt.spec.treatment import TreatmentSpec
     >>> frame = {"id": [1, 2, 3, 4], "months": [9, 9, 9, 9], "death": [1, 1, 0, 0],
     ...          "start": [2, 3, None, None], "age": [70, 74, 60, 64]}
     >>> spec = DataSpec(patient="id", time="months", event="death")

@@ -129,7 +129,7 @@ def score_words(part: str) -> tuple[str, ...]:
     >>> score_words("ascites")[0]
     'none'
     """
-    return tuple(_WORDS.get(part, ()))
+    return tuple(str(word) for word in _WORDS.get(part, ()))
 
 
 def scores_known() -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def weight_sums(
     Examples
     --------
     >>> from bayes_ihlrt.spec.data import DataSpec
-    from bayes_ihlrt.spec.treatment import TreatmentSpec
+    >>> from bayes_ihlrt.spec.treatment import TreatmentSpec
     >>> from bayes_ihlrt.designs.build import emulate
     >>> treatment = TreatmentSpec(
     ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)

@@ -342,7 +342,7 @@ def row_weights(
     --------
     >>> from bayes_ihlrt.cohort.load import Cohort
     >>> from bayes_ihlrt.spec.data import DataSpec
-    from bayes_ihlrt.spec.treatment import TreatmentSpec
+    >>> from bayes_ihlrt.spec.treatment import TreatmentSpec
     >>> from bayes_ihlrt.designs.build import emulate
     >>> treatment = TreatmentSpec(
     ...     name="ihlrt", start="ihlrt_months", design="landmark", landmark=3.0)

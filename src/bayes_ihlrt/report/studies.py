@@ -277,6 +277,10 @@ def print_sensitivity(
         for sentence in check.said:
             console.print(Text(f"- {sentence}"))
         console.print()
+    for name, failure in result.failed.items():
+        console.print(Text(TITLES[name], style="bold"))
+        console.print(Text(f"- NOT COMPUTED: {failure}"))
+        console.print()
     if written is None:
         return
     files = [str(path) for path in written]
