@@ -102,7 +102,7 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         console.print()
         console.print(Text(part["title"], style="bold"))
         for sentence in part["told"]:
-            console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+            console.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
     console.print()
 
 
