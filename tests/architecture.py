@@ -24,7 +24,7 @@ FLOORS = (
     ("spec",),
     ("files",),
     ("cohort",),
-    ("designs",),
+    ("designs", "proposal"),
     ("model",),
     ("propensity",),
     ("batch",),
@@ -33,6 +33,8 @@ FLOORS = (
     ("checks", "multistate"),
     ("analysis",),
     ("ladder", "sensitivity", "trials"),
+    ("results",),
+    ("methods",),
     ("explorer", "report"),
     ("cli",),
 )

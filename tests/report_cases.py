@@ -8,7 +8,7 @@ from shutil import copytree
 import numpy as np
 
 import trial_cases
-from bayes_ihlrt.report.files import staged, write_json
+from bayes_ihlrt.results.files import staged, write_json
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.trials.audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.operating import operating_characteristics

@@ -10,8 +10,8 @@ from bayes_ihlrt.analysis import flexible_baseline
 from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.report.html import report_page
-from bayes_ihlrt.report.outputs import read_results
 from bayes_ihlrt.report.writing import write_fit
+from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 

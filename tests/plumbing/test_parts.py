@@ -14,7 +14,7 @@ from bayes_ihlrt.ladder.figure import ladder_sentences
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.parts import Failure, attempted, missing, nothing_left
 from bayes_ihlrt.report.html import report_page
-from bayes_ihlrt.report.outputs import read_results
+from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.read import load_spec
 

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.methods.paragraph import methods_paragraph
+from bayes_ihlrt.methods.references import cited
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
-from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.outputs import Kind, read_results
-from bayes_ihlrt.report.references import cited
+from bayes_ihlrt.results.outputs import Kind, read_results
 from report_cases import write_everything, write_output
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bayes_ihlrt.report.html import write_report
-from bayes_ihlrt.report.outputs import read_results
+from bayes_ihlrt.results.outputs import read_results
 from browsing import SIZES, Visit, chromium, needs_axe, needs_chromium
 from report_cases import write_everything
 

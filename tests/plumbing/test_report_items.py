@@ -9,15 +9,15 @@ import pytest
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.checks.result import Status as Found
 from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.methods.checklists import ALWAYS, checklists
+from bayes_ihlrt.methods.paragraph import methods_paragraph
+from bayes_ihlrt.methods.references import cited
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.report.checklists import ALWAYS, checklists
-from bayes_ihlrt.report.files import staged, write_json
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page
-from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.outputs import Kind, read_results
 from bayes_ihlrt.report.plan import plan_summary, truth_words
-from bayes_ihlrt.report.references import cited
+from bayes_ihlrt.results.files import staged, write_json
+from bayes_ihlrt.results.outputs import Kind, read_results
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.parameters import term_priors
 from bayes_ihlrt.spec.plan import CurveSpec

@@ -16,8 +16,8 @@ from bayes_ihlrt.errors import ConvergenceError, DataError, Fault
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.report.html import report_page
-from bayes_ihlrt.report.outputs import read_results
 from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
+from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.sensitivity import cells, external, structure, study
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.parts import Study, grid

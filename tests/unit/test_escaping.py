@@ -18,12 +18,12 @@ from rich.text import Text
 from bayes_ihlrt.cli.app import say, told_plainly
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
+from bayes_ihlrt.methods.references import cited, pieces, unmarked
 from bayes_ihlrt.plots.frame import framed_figure
 from bayes_ihlrt.report import html
 from bayes_ihlrt.report import manuscript as exports
-from bayes_ihlrt.report.references import cited, pieces, unmarked
-from bayes_ihlrt.report.table import Column, PlainConsole, Table, text
 from bayes_ihlrt.report.terminal import parameter_panel
+from bayes_ihlrt.results.table import Column, PlainConsole, Table, text
 
 ATTACKS = [
     "\x1b]0;PWNED\x07\x1b[31m",

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
-from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, quoted
-from bayes_ihlrt.cohort.recognise import answered, recognise
-from bayes_ihlrt.cohort.role_guesses import OPEN
 from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.proposal.first_specification import first_specification, open_questions, quoted
+from bayes_ihlrt.proposal.recognise import answered, recognise
+from bayes_ihlrt.proposal.role_guesses import OPEN
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
 RNG = np.random.default_rng(20261129)

@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.errors import InputError, SpecificationError
-from bayes_ihlrt.report.files import Parts, claimed_out, write_json, write_parts
-from bayes_ihlrt.report.outputs import read_results
+from bayes_ihlrt.results.files import Parts, claimed_out, write_json, write_parts
+from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.catalogue import find_specification, write_templates
 from bayes_ihlrt.spec.read import load_plan, load_spec
 from bayes_ihlrt.storage.claims import finish, replace_file

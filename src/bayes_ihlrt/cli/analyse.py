@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from bayes_ihlrt.propensity import model as propensity_model
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
-    from bayes_ihlrt.report import files as report_files
     from bayes_ihlrt.report import html as report_html
     from bayes_ihlrt.report import narrative as report_narrative
-    from bayes_ihlrt.report import outputs as report_outputs
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
+    from bayes_ihlrt.results import files as report_files
+    from bayes_ihlrt.results import outputs as report_outputs
     from bayes_ihlrt.spec import catalogue as spec_catalogue
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
@@ -60,10 +60,10 @@ else:
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
-    report_files = lazy_module("bayes_ihlrt.report.files")
+    report_files = lazy_module("bayes_ihlrt.results.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
     report_html = lazy_module("bayes_ihlrt.report.html")
-    report_outputs = lazy_module("bayes_ihlrt.report.outputs")
+    report_outputs = lazy_module("bayes_ihlrt.results.outputs")
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")

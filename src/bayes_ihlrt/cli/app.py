@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis import fit as analysis_fit
     from bayes_ihlrt.batch import program_cache
     from bayes_ihlrt.cohort import datasets as cohort_datasets
-    from bayes_ihlrt.report import table as report_table
+    from bayes_ihlrt.results import table as report_table
     from bayes_ihlrt.spec import catalogue as spec_catalogue
 else:
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
     cohort_datasets = lazy_module("bayes_ihlrt.cohort.datasets")
     program_cache = lazy_module("bayes_ihlrt.batch.program_cache")
     plain = lazy_module("bayes_ihlrt.plain")
-    report_table = lazy_module("bayes_ihlrt.report.table")
+    report_table = lazy_module("bayes_ihlrt.results.table")
     spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
 
 

@@ -23,12 +23,12 @@ from bayes_ihlrt.storage.claims import claimed
 if TYPE_CHECKING:
     from bayes_ihlrt.report import html as report_html
     from bayes_ihlrt.report import manuscript as report_manuscript
-    from bayes_ihlrt.report import outputs as report_outputs
     from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.results import outputs as report_outputs
 else:
     report_html = lazy_module("bayes_ihlrt.report.html")
     report_manuscript = lazy_module("bayes_ihlrt.report.manuscript")
-    report_outputs = lazy_module("bayes_ihlrt.report.outputs")
+    report_outputs = lazy_module("bayes_ihlrt.results.outputs")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
 
 

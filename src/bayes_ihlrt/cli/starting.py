@@ -7,10 +7,10 @@ from pathlib import Path
 import typer
 
 from bayes_ihlrt.cli.app import say
-from bayes_ihlrt.cohort.first_specification import first_specification, open_questions, short_name
-from bayes_ihlrt.cohort.recognise import Recognised, answered, recognise
-from bayes_ihlrt.cohort.role_guesses import OPEN, Guess
 from bayes_ihlrt.files.readers import read_everything
+from bayes_ihlrt.proposal.first_specification import first_specification, open_questions, short_name
+from bayes_ihlrt.proposal.recognise import Recognised, answered, recognise
+from bayes_ihlrt.proposal.role_guesses import OPEN, Guess
 from bayes_ihlrt.spec.catalogue import write_new
 
 _SHOWN = {

@@ -25,15 +25,15 @@ from bayes_ihlrt.cli.app import (
 if TYPE_CHECKING:
     from bayes_ihlrt.ladder import figure as ladder_figure
     from bayes_ihlrt.ladder import run as ladder_run
-    from bayes_ihlrt.report import files as report_files
     from bayes_ihlrt.report import ladder as report_ladder
     from bayes_ihlrt.report import studies as report_studies
     from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.sensitivity import study as sensitivity_study
 else:
     ladder_figure = lazy_module("bayes_ihlrt.ladder.figure")
     ladder_run = lazy_module("bayes_ihlrt.ladder.run")
-    report_files = lazy_module("bayes_ihlrt.report.files")
+    report_files = lazy_module("bayes_ihlrt.results.files")
     report_ladder = lazy_module("bayes_ihlrt.report.ladder")
     report_studies = lazy_module("bayes_ihlrt.report.studies")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")

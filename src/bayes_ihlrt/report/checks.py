@@ -12,10 +12,10 @@ from rich.text import Text
 from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.checks.result import Status
-from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.narrative import fit_summary
 from bayes_ihlrt.report.terminal import print_fit, print_summary
 from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
+from bayes_ihlrt.results.files import Parts, write_json, write_parts
 
 _STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 

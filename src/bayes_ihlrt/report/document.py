@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bayes_ihlrt.report.table import Table
+from bayes_ihlrt.results.table import Table
 
 _ALT: Final = {
     "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "

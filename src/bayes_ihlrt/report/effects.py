@@ -17,7 +17,7 @@ from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison
 from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.propensity import PropensityResult
 from bayes_ihlrt.propensity.balance import BALANCED, EVERYBODY
-from bayes_ihlrt.report.table import (
+from bayes_ihlrt.results.table import (
     Column,
     Record,
     Table,

@@ -13,8 +13,8 @@ from bayes_ihlrt.report.effects import (
     interaction_tables,
     needed_table,
 )
-from bayes_ihlrt.report.outputs import Output
-from bayes_ihlrt.report.table import (
+from bayes_ihlrt.results.outputs import Output
+from bayes_ihlrt.results.table import (
     Column,
     Record,
     Table,

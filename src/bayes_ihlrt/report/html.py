@@ -8,13 +8,12 @@ from markupsafe import Markup, escape
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.escaping import printable
+from bayes_ihlrt.methods.checklists import Checklist, checklists, judge
+from bayes_ihlrt.methods.paragraph import methods_paragraph
+from bayes_ihlrt.methods.references import cited, pieces, references
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plain import json_text
-from bayes_ihlrt.report.checklists import Checklist, checklists, judge
 from bayes_ihlrt.report.document import Section, anchors
-from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.outputs import Kind, Results
-from bayes_ihlrt.report.references import cited, pieces, references
 from bayes_ihlrt.report.sections import (
     answer,
     closing_sections,
@@ -23,7 +22,8 @@ from bayes_ihlrt.report.sections import (
     summary_section,
 )
 from bayes_ihlrt.report.slider import effect_view
-from bayes_ihlrt.report.table import Column, Record
+from bayes_ihlrt.results.outputs import Kind, Results
+from bayes_ihlrt.results.table import Column, Record
 from bayes_ihlrt.storage.claims import replace_file
 
 if TYPE_CHECKING:

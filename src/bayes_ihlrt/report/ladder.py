@@ -22,11 +22,11 @@ from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
-from bayes_ihlrt.report.files import Parts, write_json, write_parts
 from bayes_ihlrt.report.narrative import brief_ladder
-from bayes_ihlrt.report.outputs import Output
-from bayes_ihlrt.report.table import Column, Record, Table, count, estimate, text
 from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.outputs import Output
+from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, text
 
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
 

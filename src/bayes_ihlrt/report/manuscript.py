@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
-from bayes_ihlrt.report.methods import methods_paragraph
-from bayes_ihlrt.report.outputs import Results
-from bayes_ihlrt.report.references import cited, numbered, pieces, references
+from bayes_ihlrt.methods.paragraph import methods_paragraph
+from bayes_ihlrt.methods.references import cited, numbered, pieces, references
 from bayes_ihlrt.report.sections import closing_sections, result_sections
-from bayes_ihlrt.report.table import Table
+from bayes_ihlrt.results.outputs import Results
+from bayes_ihlrt.results.table import Table
 from bayes_ihlrt.storage.claims import claimed, replaced
 from bayes_ihlrt.storage.placing import is_leftover
 

@@ -17,7 +17,6 @@ from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.fit import brief_characteristics
-from bayes_ihlrt.report.table import SETTLED, chance_words, number
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
@@ -30,6 +29,7 @@ from bayes_ihlrt.report.words import (
     summary_sentences,
     survival_time,
 )
+from bayes_ihlrt.results.table import SETTLED, chance_words, number
 
 
 def brief_fit(result: FitResult) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
-from bayes_ihlrt.report.outputs import Output, computed
 from bayes_ihlrt.report.studies import plan_tables
-from bayes_ihlrt.report.table import Table, count, estimate, figure, missing_tables, text
+from bayes_ihlrt.results.outputs import Output, computed
+from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
 from bayes_ihlrt.spec.model import ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -203,29 +203,6 @@ def _lost(look: Mapping[str, Any]) -> str:
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
-def is_drawn(scenario: ScenarioSpec) -> bool:
-    """Return whether the truth differs from trial to trial, so that success is assurance.
-
-    Parameters
-    ----------
-    scenario : ScenarioSpec
-        A scenario of a plan.
-
-    Returns
-    -------
-    bool
-        Whether it is a posterior, or has a standard deviation over trials.
-
-    Examples
-    --------
-    >>> truth = {"name": "unsure", "control": {"median": 19.2}, "effect": {"log_hr_sd": 0.2}}
-    >>> is_drawn(ScenarioSpec.model_validate(truth))
-    True
-    """
-    effect = scenario.effect
-    return scenario.posterior is not None or effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0
-
-
 def plan_sections(output: Output) -> list[Section]:
     """Return the sections of a plan.
 
@@ -397,7 +374,7 @@ def _control(control: ControlSpec) -> str:
 
 
 def _meaning(scenario: ScenarioSpec) -> str:
-    if is_drawn(scenario):
+    if scenario.is_drawn:
         return "assurance"
     return "type I error" if scenario.is_null else "power"
 
@@ -433,7 +410,7 @@ def _priors(plan: TrialPlan) -> Table:
 
 def _assurance(output: Output) -> list[Table]:
     """Success averaged over a design prior, where a scenario has one."""
-    drawn = {scenario.name for scenario in output.plan.scenarios if is_drawn(scenario)}
+    drawn = {scenario.name for scenario in output.plan.scenarios if scenario.is_drawn}
     records = tuple(
         {
             "design": row["design"],

@@ -17,7 +17,13 @@ from rich.text import Text
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.priors import Z_975
-from bayes_ihlrt.report.files import (
+from bayes_ihlrt.report.plan import (
+    bias_sentences,
+    corrected_sentences,
+    followed_sentences,
+)
+from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     RESULT_FILES,
     Parts,
@@ -26,13 +32,7 @@ from bayes_ihlrt.report.files import (
     write_json,
     write_parts,
 )
-from bayes_ihlrt.report.plan import (
-    bias_sentences,
-    corrected_sentences,
-    followed_sentences,
-)
-from bayes_ihlrt.report.table import PlainConsole
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.results.table import PlainConsole
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed, replace_file

@@ -13,10 +13,10 @@ from bayes_ihlrt.report.fit import (
     propensity_tables,
 )
 from bayes_ihlrt.report.ladder import ladder_tables
-from bayes_ihlrt.report.outputs import Kind, Output, Results
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import sensitivity_tables
-from bayes_ihlrt.report.table import (
+from bayes_ihlrt.results.outputs import Kind, Output, Results
+from bayes_ihlrt.results.table import (
     Column,
     Table,
     missing_tables,

@@ -11,8 +11,8 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.figures import round_times
 from bayes_ihlrt.analysis.prior_words import beside_prior
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.report.outputs import Output
-from bayes_ihlrt.report.table import interval, number
+from bayes_ihlrt.results.outputs import Output
+from bayes_ihlrt.results.table import interval, number
 
 WIDTH: Final = 480
 HEIGHT: Final = 320

@@ -10,9 +10,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
-from bayes_ihlrt.report.files import Parts, write_json, write_parts
-from bayes_ihlrt.report.outputs import Output, computed
-from bayes_ihlrt.report.table import (
+from bayes_ihlrt.report.writing import write_figures, write_summary
+from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.outputs import Output, computed
+from bayes_ihlrt.results.table import (
     Column,
     Record,
     Table,
@@ -22,7 +23,6 @@ from bayes_ihlrt.report.table import (
     significant,
     text,
 )
-from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.sensitivity.decisions import Row
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult

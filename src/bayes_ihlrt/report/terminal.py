@@ -24,7 +24,6 @@ from bayes_ihlrt.report.effects import (
     crossing_sentence,
     interaction_panel,
 )
-from bayes_ihlrt.report.table import PlainConsole, interval, number, own_values
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -32,6 +31,7 @@ from bayes_ihlrt.report.words import (
     says_something,
     summary_sentences,
 )
+from bayes_ihlrt.results.table import PlainConsole, interval, number, own_values
 
 _SHOWN: Final = {
     "survival": ("Survival at month {:g}", 2),

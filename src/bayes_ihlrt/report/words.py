@@ -16,7 +16,7 @@ from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.report.effects import flexible_sentences
-from bayes_ihlrt.report.table import SETTLED, chance_words, interval, number
+from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number
 
 
 def dependence_sentences(result: FitResult) -> list[str]:

@@ -13,9 +13,9 @@ from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
-from bayes_ihlrt.report.files import write_each, write_json, write_parts
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
+from bayes_ihlrt.results.files import write_each, write_json, write_parts
 
 DPI: Final = 150
 
@@ -31,7 +31,7 @@ def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
     Returns
     -------
     dict of str to callable
-        See `report.files.write_parts`.
+        See `results.files.write_parts`.
     """
     return {
         "result.json": lambda file: write_json(result.to_dict(), file),
@@ -92,7 +92,7 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
         A fitted analysis.
     out : Path
         Folder; made if it is not there. Files of an earlier result are replaced: see
-        `report.files.check_folder`.
+        `results.files.check_folder`.
 
     Returns
     -------

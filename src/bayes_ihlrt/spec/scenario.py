@@ -164,3 +164,9 @@ class ScenarioSpec(Frozen):
         effect = self.effect
         flat = effect.interaction_hr == 1.0 and not (effect.log_hr_sd or effect.interaction_sd)
         return self.posterior is None and flat and set(effect.hr) == {1.0}
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the truth differs from trial to trial, so that success is assurance."""
+        effect = self.effect
+        return self.posterior is not None or effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0

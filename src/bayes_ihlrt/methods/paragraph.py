@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
-from bayes_ihlrt.report.methods_model import (
+from bayes_ihlrt.methods.model import (
     CLONE_WEIGHTS,
     UNCERTAINTY,
     WEIGHTS,
@@ -18,8 +17,9 @@ from bayes_ihlrt.report.methods_model import (
     hazard_words,
     modifier_words,
 )
-from bayes_ihlrt.report.methods_plan import plan_methods
-from bayes_ihlrt.report.outputs import Kind, Output, Results
+from bayes_ihlrt.methods.plan import plan_methods
+from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 _CLONES: Final = DesignKind.CLONE_CENSOR_WEIGHT.value

@@ -6,8 +6,8 @@ from itertools import count
 from typing import Final
 
 from bayes_ihlrt.clinical.column_names import LATER
-from bayes_ihlrt.cohort.recognise import Recognised
-from bayes_ihlrt.cohort.role_guesses import OPEN, Column, Guess
+from bayes_ihlrt.proposal.recognise import Recognised
+from bayes_ihlrt.proposal.role_guesses import OPEN, Column, Guess
 
 _EVENTS_A_TERM: Final = 10
 _BASELINE: Final = (

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.report.methods_model import hazard_words, modifier_words
-from bayes_ihlrt.report.outputs import Output, computed
-from bayes_ihlrt.report.plan import is_drawn
-from bayes_ihlrt.report.references import unmarked
+from bayes_ihlrt.methods.model import hazard_words, modifier_words
+from bayes_ihlrt.methods.references import unmarked
+from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
@@ -73,7 +72,7 @@ def _curves(plan: TrialPlan) -> list[str]:
 
 
 def _truths(output: Output, plan: TrialPlan) -> list[str]:
-    drawn = [scenario.name for scenario in plan.scenarios if is_drawn(scenario)]
+    drawn = [scenario.name for scenario in plan.scenarios if scenario.is_drawn]
     if not drawn:
         return []
     names = " and ".join(f"'{unmarked(name)}'" for name in drawn)

@@ -13,7 +13,7 @@ from bayes_ihlrt.names import (
     PropensityUncertainty,
     Smoothing,
 )
-from bayes_ihlrt.report.outputs import Output
+from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.spec.model import HazardSpec, ModifierSpec
 
 _SCORED: Final = {

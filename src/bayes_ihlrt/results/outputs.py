@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.notes import NUMBERS
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
-from bayes_ihlrt.report.files import MANIFEST, checksum
+from bayes_ihlrt.results.files import MANIFEST, checksum
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import load_plan, load_spec

@@ -29,7 +29,10 @@ from bayes_ihlrt.clinical.column_names import (
 from bayes_ihlrt.clinical.units import Quantity, units_of
 from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.derived import unit_in_name
-from bayes_ihlrt.cohort.role_guesses import (
+from bayes_ihlrt.files.cells import CellKind
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.proposal.role_guesses import (
     OPEN,
     Column,
     Guess,
@@ -40,9 +43,6 @@ from bayes_ihlrt.cohort.role_guesses import (
     left_open,
     levels_of,
 )
-from bayes_ihlrt.files.cells import CellKind
-from bayes_ihlrt.files.table import Table
-from bayes_ihlrt.names import TimeUnit
 
 _LEVELS: Final = 12
 _STRONG_PATIENT: Final = (

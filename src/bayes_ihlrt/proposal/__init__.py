@@ -1,0 +1,1 @@
+"""A first specification proposed from a file: roles recognised, each guess explained. No fitting."""
