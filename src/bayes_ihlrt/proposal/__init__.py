@@ -1,1 +1,1 @@
-"""A first specification proposed from a file: roles recognised, each guess explained. No fitting."""
+"""A first specification proposed from a file: roles recognised, guesses explained. No fits."""
