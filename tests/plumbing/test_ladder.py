@@ -120,6 +120,7 @@ def fake_rung(spec, cohort, plan, *, horizon):
         warnings.warn("PS separation: afp_high tells", SeparationWarning, stacklevel=1)
     draws = np.random.default_rng(1).normal(-0.5, 0.3, (1, 100))
     summary = {"mean": -0.5, "sd": 0.3, "median": -0.5, "q2.5": -1.1, "q97.5": 0.1}
+    summary["prob_below_0"] = 0.95
     return Rung(
         plan,
         log_hr=summary,

@@ -17,6 +17,7 @@ from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.analysis.modifier import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes, data_summary, numbered
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
@@ -68,16 +69,19 @@ def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
     """
     if spec.scales is not None:
         return spec
-    return spec.model_copy(update={"scales": cohort_scales(cohort)})
+    treatment = None if spec.treatment is None else spec.treatment.name
+    return spec.model_copy(update={"scales": cohort_scales(cohort, treatment)})
 
 
-def cohort_scales(cohort: Cohort) -> PriorScales:
+def cohort_scales(cohort: Cohort, treatment: str | None = None) -> PriorScales:
     """Return the longest follow-up of a cohort, rounded, and its covariates at time zero.
 
     Parameters
     ----------
     cohort : Cohort
         The patients.
+    treatment : str, optional
+        Name of the treatment.
 
     Returns
     -------
@@ -89,7 +93,16 @@ def cohort_scales(cohort: Cohort) -> PriorScales:
     if cohort.visits is not None:
         found = _first_visits(cohort) | found
     longest = float(cohort.columns["stop"].max())
-    return PriorScales(rounded_months(longest), found)
+    return PriorScales(rounded_months(longest), found, _first_treated(cohort, treatment))
+
+
+def _first_treated(cohort: Cohort, treatment: str | None) -> float | None:
+    """Return the earliest month at which a patient under observation was treated."""
+    known = follow_up(cohort.columns, treatment)
+    treated = known.treated_from < known.end - SAME_TIME
+    if not treated.any():
+        return None
+    return float(np.maximum(known.treated_from, known.entry)[treated].min())
 
 
 def _first_visits(cohort: Cohort) -> dict[str, NDArray[np.generic]]:

@@ -466,11 +466,12 @@ def _treated_before(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
         return []
     treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
     first = float(rows.columns["start"][treated].astype(np.float64).min(initial=np.inf))
-    if not spec.estimands.treat_from < first < np.inf:
+    if not spec.treat_from < first < np.inf:
         return []
     return [
-        f"Treatment from month {spec.estimands.treat_from:g} is outside the data: nobody was "
-        f"treated before month {first:.3g}; the treated curve before then is extrapolated."
+        f"Treatment from month {spec.treat_from:g} is outside the data: nobody was "
+        f"treated before month {first:.3g}; the treated curve before then is extrapolated. Without "
+        "`treat_from` treatment begins there."
     ]
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
+    from bayes_ihlrt.report import answers as report_answers
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import html as report_html
@@ -59,6 +60,7 @@ else:
     starting = lazy_module("bayes_ihlrt.cli.starting")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
+    report_answers = lazy_module("bayes_ihlrt.report.answers")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.results.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
@@ -160,7 +162,7 @@ def _fit(
     if untold is not None:
         raise untold
     if not quiet and not as_json:
-        report_terminal.print_written(console(), written, out, page=page)
+        report_terminal.print_written(console(tables=False), written, out, page=page, tables=tables)
 
 
 def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) -> OutputError | None:
@@ -177,7 +179,7 @@ def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) ->
 
 
 def _tell(result: "FitResult", *, tables: bool) -> None:
-    report_terminal.print_summary(console(), report_narrative.fit_summary(result))
+    report_terminal.print_summary(console(tables=False), report_narrative.fit_summary(result))
     if tables:
         report_terminal.print_fit(console(), result)
 
@@ -252,12 +254,13 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             result = analysis_fit.run_checked(checked, progress=shown, stage=tell)
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
-        _tell_diagnosis(diagnosis, written, quiet=quiet, tables=tables, as_json=as_json)
+        _tell_diagnosis(diagnosis, written, out, quiet=quiet, tables=tables, as_json=as_json)
 
 
 def _tell_diagnosis(
     diagnosis: "Diagnosis",
     written: tuple[Path, ...],
+    out: Path | None,
     *,
     quiet: bool,
     tables: bool,
@@ -267,7 +270,11 @@ def _tell_diagnosis(
     if as_json:
         print_json(diagnosis.to_dict())
     elif not quiet:
-        report_checks.print_diagnosis(console(), diagnosis, written=written, tables=tables)
+        answer = report_answers.diagnosis_answer(diagnosis)
+        report_terminal.print_summary(console(tables=False), answer)
+        if tables:
+            report_checks.print_diagnosis(console(), diagnosis)
+        report_terminal.print_written(console(tables=False), written, out, tables=tables)
 
 
 def _entry(

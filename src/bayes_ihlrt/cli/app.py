@@ -243,10 +243,19 @@ def tell_incomplete(lines: Iterable[str], *, silent: bool) -> None:
             say(line, err=True)
 
 
-def console() -> "Console":
-    """Return a console on standard output, wide enough for every table."""
+def console(*, tables: bool = True) -> "Console":
+    """Return a console on standard output, wide enough for every table.
+
+    Parameters
+    ----------
+    tables : bool
+        Whether wide ones are printed; sentences keep to the width of a terminal.
+    """
     found = report_table.PlainConsole()
-    found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
+    if not found.is_terminal:
+        found.width = _WIDTH
+    elif tables:
+        found.width = max(found.width, _WIDTH)
     return found
 
 

@@ -11,6 +11,7 @@ from bayes_ihlrt.cli.app import (
     Out,
     Quiet,
     Seed,
+    Tables,
     app,
     console,
     print_json,
@@ -58,6 +59,7 @@ def plan(
     ] = None,
     seed: Seed = None,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
 ) -> None:
     """Simulate a randomised trial; given again, a killed run goes on where it was."""
@@ -82,7 +84,11 @@ def plan(
         if as_json:
             print_json(found.to_dict())
         elif not quiet:
-            report_plan_table.print_plan(console(), found, written=written)
+            answer = report_plan_table.plan_answer(found)
+            report_terminal.print_summary(console(tables=False), answer)
+            if tables:
+                report_plan_table.print_plan(console(), found)
+            report_terminal.print_written(console(tables=False), written, out, tables=tables)
 
 
 @app.command("replay-trial")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.notes import left_out, starts_left_out, without_events
 from bayes_ihlrt.analysis.propensity import patient_weights
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.estimands.contrasts import summarise
+from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population, treated_weights
@@ -133,6 +133,11 @@ class Rung:
     def estimated(self) -> bool:
         """Whether there is an estimate; `reason` says why not."""
         return self.log_hr is not None
+
+    @property
+    def chance(self) -> float | None:
+        """Probability of a hazard ratio below 1; None where there is no estimate."""
+        return None if self.log_hr is None else self.log_hr["prob_below_0"]
 
     @property
     def reason(self) -> str | None:
@@ -271,7 +276,12 @@ def hazard_ratios_at(
 
 
 def months_gained(
-    fit: FittedModel, horizon: float, weights: Floats | None, modifier_at: float | None = None
+    fit: FittedModel,
+    horizon: float,
+    weights: Floats | None,
+    *,
+    treat_from: float = 0.0,
+    modifier_at: float | None = None,
 ) -> Summary:
     """Return restricted mean time treated less untreated.
 
@@ -283,6 +293,8 @@ def months_gained(
         Months.
     weights : ndarray, shape (patients,), or None
         What each patient weighs; None for equal weights.
+    treat_from : float
+        Month from which the treated strategy treats.
     modifier_at : float, optional
         Set everybody's modifier to this value.
 
@@ -291,7 +303,7 @@ def months_gained(
     dict of str to float
         Months.
     """
-    always = treated_from(0.0)
+    always = treated_from(treat_from)
     patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
     months = rmst(fit, horizon, [always, NEVER], population=patients)
     gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
@@ -309,9 +321,10 @@ def summary_of(draws: xr.DataArray) -> Summary:
     Returns
     -------
     dict of str to float
-        ``mean, sd, median, q2.5, q97.5``.
+        ``mean, sd, median, q2.5, q97.5``, and ``prob_below_0``: the share of draws below zero.
     """
-    return {str(name): float(value) for name, value in summarise(draws).items()}
+    found = {str(name): float(value) for name, value in summarise(draws).items()}
+    return {**found, "prob_below_0": float(probability(draws < 0.0))}
 
 
 def target_weights(found: WeightedFit, chance: Floats) -> Floats | None:

@@ -305,7 +305,7 @@ def _scenarios(output: Output) -> Table:
         {
             "scenario": scenario.name,
             "truth": truth_words(scenario, output.plan.design.modifier),
-            "success": _meaning(scenario),
+            "success": success_means(scenario),
         }
         for scenario in output.plan.scenarios
     ]
@@ -373,7 +373,26 @@ def _control(control: ControlSpec) -> str:
     return f"hazards under control {hazards} per month, cut at {cuts} months"
 
 
-def _meaning(scenario: ScenarioSpec) -> str:
+def success_means(scenario: ScenarioSpec) -> str:
+    """Return what the share of successful trials is called under a truth.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        A scenario of a plan.
+
+    Returns
+    -------
+    str
+        "type I error" where nothing works, "power" where the truth is fixed, "assurance" where it
+        is drawn.
+
+    Examples
+    --------
+    >>> truth = {"name": "null", "control": {"median": 19.2}, "effect": {"hr": [1.0]}}
+    >>> success_means(ScenarioSpec.model_validate(truth))
+    'type I error'
+    """
     if scenario.is_drawn:
         return "assurance"
     return "type I error" if scenario.is_null else "power"

@@ -39,6 +39,8 @@ _SHOWN: Final = {
     "median_survival": ("Median survival, months", 1),
 }
 _TEXT_WIDTH: Final = 110
+_INDENT: Final = 2
+_NARROW: Final = 20
 _UNDEFINED: Final = "not defined"
 _NOT_MCMC: Final = "-"
 
@@ -94,20 +96,41 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console : rich.console.Console
         Where to.
     summary : mapping
-        Of `report.narrative.fit_summary`.
+        Of `report.narrative.fit_summary` or `report.answers`.
     """
     for line in summary["first"]:
         console.print(Text(line, style="bold"))
     for part in summary["parts"]:
         console.print()
         console.print(Text(part["title"], style="bold"))
+        if "table" in part:
+            console.print(Padding(_small_table(part["table"]), (0, 0, 0, 2), expand=False))
         for sentence in part["told"]:
-            console.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
+            for line in Text(sentence).wrap(console, max(console.width - _INDENT, _NARROW)):
+                console.print(Text(" " * _INDENT) + line, soft_wrap=True)
     console.print()
 
 
+def _small_table(content: Mapping[str, Any]) -> Table:
+    """A few rows; names are broken before numbers are."""
+    table = Table(box=None, pad_edge=False)
+    first, *others = content["head"]
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in content["rows"]:
+        label, *cells = row
+        table.add_row(label, *(Text(cell, no_wrap=True) for cell in cells))
+    return table
+
+
 def print_written(
-    console: Console, written: Sequence[Path], out: Path | None, *, page: bool = False
+    console: Console,
+    written: Sequence[Path],
+    out: Path | None,
+    *,
+    page: bool = False,
+    tables: bool = False,
 ) -> None:
     """Print where the files of a result are, and what comes next.
 
@@ -121,6 +144,8 @@ def print_written(
         Their folder.
     page : bool
         Whether the report is among them.
+    tables : bool
+        Whether every number was printed already.
     """
     if out is None:
         console.print(Text("Nothing was written: name a folder with --out."))
@@ -129,7 +154,8 @@ def print_written(
     next_ = (
         f"open {out / 'report.html'}" if page else f"`bayes-ihlrt report {out}` makes a page of it"
     )
-    console.print(Text(f"Next: {next_}; `--tables` prints every number."))
+    rest = "" if tables else "; `--tables` prints every number"
+    console.print(Text(f"Next: {next_}{rest}."))
 
 
 def as_text(tell: Callable[[Console], None]) -> str:

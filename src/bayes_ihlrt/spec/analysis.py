@@ -30,6 +30,7 @@ from bayes_ihlrt.spec.estimands import (
     PopulationKind,
     estimand_faults,
     stated_population,
+    treated_month,
 )
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
@@ -300,6 +301,13 @@ class AnalysisSpec(BaseModel):
     def population(self) -> PopulationKind:
         """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
         return stated_population(self.estimands, self.weighted_to)
+
+    @property
+    def treat_from(self) -> float:
+        """Month from which the treated strategy treats; as stated, or as the cohort tells."""
+        design = DesignKind.FIXED if self.treatment is None else self.treatment.design
+        first = None if self.scales is None else self.scales.first_treated
+        return treated_month(self.estimands, design, first)
 
     @property
     def covariates(self) -> tuple[str, ...]:
