@@ -17,7 +17,7 @@ from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.analysis.modifier import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes, data_summary, numbered
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
-from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
+from bayes_ihlrt.cohort.starts import first_treated
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
@@ -93,16 +93,7 @@ def cohort_scales(cohort: Cohort, treatment: str | None = None) -> PriorScales:
     if cohort.visits is not None:
         found = _first_visits(cohort) | found
     longest = float(cohort.columns["stop"].max())
-    return PriorScales(rounded_months(longest), found, _first_treated(cohort, treatment))
-
-
-def _first_treated(cohort: Cohort, treatment: str | None) -> float | None:
-    """Return the earliest month at which a patient under observation was treated."""
-    known = follow_up(cohort.columns, treatment)
-    treated = known.treated_from < known.end - SAME_TIME
-    if not treated.any():
-        return None
-    return float(np.maximum(known.treated_from, known.entry)[treated].min())
+    return PriorScales(rounded_months(longest), found, first_treated(cohort.columns, treatment))
 
 
 def _first_visits(cohort: Cohort) -> dict[str, NDArray[np.generic]]:

@@ -26,6 +26,7 @@ from bayes_ihlrt.cli.app import (
     console,
     print_json,
     say,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -270,11 +271,8 @@ def _tell_diagnosis(
     if as_json:
         print_json(diagnosis.to_dict())
     elif not quiet:
-        answer = report_answers.diagnosis_answer(diagnosis)
-        report_terminal.print_summary(console(tables=False), answer)
-        if tables:
-            report_checks.print_diagnosis(console(), diagnosis)
-        report_terminal.print_written(console(tables=False), written, out, tables=tables)
+        every = partial(report_checks.print_diagnosis, diagnosis=diagnosis) if tables else None
+        tell_answer(report_answers.diagnosis_answer(diagnosis), every, written, out)
 
 
 def _entry(

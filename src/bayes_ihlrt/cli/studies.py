@@ -1,5 +1,6 @@
 """`bayes-ihlrt ladder` and `sensitivity`: one cohort under other designs and other assumptions."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from bayes_ihlrt.cli.app import (
     Spec,
     Tables,
     app,
-    console,
     print_json,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -73,11 +74,8 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            answer = report_answers.ladder_answer(result)
-            report_terminal.print_summary(console(tables=False), answer)
-            if tables:
-                report_ladder.print_ladder(console(), result)
-            report_terminal.print_written(console(tables=False), written, out, tables=tables)
+            every = partial(report_ladder.print_ladder, result=result) if tables else None
+            tell_answer(report_answers.ladder_answer(result), every, written, out)
 
 
 @app.command()
@@ -107,8 +105,5 @@ def sensitivity(  # noqa: PLR0913 - one an option of the command line
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            answer = report_answers.sensitivity_answer(result)
-            report_terminal.print_summary(console(tables=False), answer)
-            if tables:
-                report_studies.print_sensitivity(console(), result)
-            report_terminal.print_written(console(tables=False), written, out, tables=tables)
+            every = partial(report_studies.print_sensitivity, result=result) if tables else None
+            tell_answer(report_answers.sensitivity_answer(result), every, written, out)

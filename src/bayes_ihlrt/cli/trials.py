@@ -1,5 +1,6 @@
 """`bayes-ihlrt plan`, `replay-trial` and `explore`: randomised trials, simulated."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -16,6 +17,7 @@ from bayes_ihlrt.cli.app import (
     console,
     print_json,
     say,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -44,7 +46,7 @@ _AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 - one an option of the command line
     source: Plan,
     *,
     trials: Annotated[int, typer.Option("--trials", min=2, help=_TRIALS)] = 10_000,
@@ -69,26 +71,18 @@ def plan(
             read = read.model_copy(update={"seed": seed})
         with (
             report_plan_table.claimed_plan(out, read),
-            report_plan_table.TrialProgress(quiet=quiet) as progress,
+            report_terminal.TrialProgress(quiet=quiet) as progress,
         ):
             found = trials_run.run_trial_plan(
-                read,
-                trials,
-                out=out,
-                scheduler=scheduler,
-                audited=audited,
-                progress=progress,
+                read, trials, out=out, scheduler=scheduler, audited=audited, progress=progress
             )
             written = report_plan_table.write_plan(found, out) if out is not None else ()
         tell_incomplete(found.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(found.to_dict())
         elif not quiet:
-            answer = report_plan_table.plan_answer(found)
-            report_terminal.print_summary(console(tables=False), answer)
-            if tables:
-                report_plan_table.print_plan(console(), found)
-            report_terminal.print_written(console(tables=False), written, out, tables=tables)
+            every = partial(report_plan_table.print_plan, found=found) if tables else None
+            tell_answer(report_plan_table.plan_answer(found), every, written, out)
 
 
 @app.command("replay-trial")

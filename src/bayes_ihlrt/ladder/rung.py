@@ -166,21 +166,12 @@ class Rung:
         return [*left_out(dropped, total=total), *starts_left_out(self.person_time)]
 
     @property
-    def _starts_left_out(self) -> list[str]:
-        return [] if self.person_time is None else starts_left_out(self.person_time)
-
-    @property
     def without_events(self) -> list[str]:
         """What follows where nobody had the event in an arm, in sentences."""
         if self.person_time is None:
             return []
         name, weighted = self.plan.treatment.name, self.ess is not None
         return without_events(self.person_time, name, weighted=weighted)
-
-    @property
-    def smallest(self) -> Stratum:
-        """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
-        return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rung's part of ``result.json``: what is not defined is None, never absent."""

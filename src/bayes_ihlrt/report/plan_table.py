@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +32,6 @@ from bayes_ihlrt.results.files import (
     write_json,
     write_parts,
 )
-from bayes_ihlrt.results.table import PlainConsole
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed, replace_file
@@ -106,50 +103,6 @@ def claimed_plan(out: Path | None, plan: TrialPlan) -> Iterator[None]:
     with claimed(out):
         check_plan_folder(out, plan)
         yield
-
-
-class TrialProgress:
-    """Progress of a plan on standard error: a bar on a terminal, lines elsewhere.
-
-    Parameters
-    ----------
-    quiet : bool
-        Say nothing.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = PlainConsole(stderr=True, quiet=quiet)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=quiet or not self._console.is_terminal,
-        )
-        self._what: str | None = None
-        self._task = self._bar.add_task("", total=1, visible=False)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Tell that `done` of `total` are done."""
-        if what != self._what:
-            self._what = what
-            if not self._console.is_terminal:
-                self._console.print(f"{what} ...")
-            self._task = self._bar.add_task(what, total=total)
-        self._bar.update(self._task, completed=done, total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
 
 def print_plan(console: Console, found: TrialPlanResult) -> None:

@@ -1,4 +1,4 @@
-"""A fitted analysis on the terminal, and the stage of a long command on standard error."""
+"""A fitted analysis on the terminal, and the progress of a long command on standard error."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -373,3 +374,47 @@ class Stages:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+class TrialProgress:
+    """Progress of a plan on standard error: a bar on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = PlainConsole(stderr=True, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._what: str | None = None
+        self._task = self._bar.add_task("", total=1, visible=False)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Tell that `done` of `total` are done."""
+        if what != self._what:
+            self._what = what
+            if not self._console.is_terminal:
+                self._console.print(f"{what} ...")
+            self._task = self._bar.add_task(what, total=total)
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
