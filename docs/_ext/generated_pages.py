@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from specification_pages import plan_page, sensitivity_page, specification_page
 from sphinx.application import Sphinx
 
 import bayes_ihlrt
@@ -136,96 +136,14 @@ def command_page() -> str:
     return "\n".join(lines)
 
 
-def specification_page() -> str:
-    """Return the tables of a specification file from its JSON schema."""
-    schema = bayes_ihlrt.json_schema()
-    lines = [
-        "# The specification file",
-        "",
-        "An analysis is one TOML file. Unknown keys, wrong types and contradictions are all",
-        "told at once, with the nearest valid name. Times are in months unless said otherwise.",
-        "",
-    ]
-    lines += _table("Top level", schema, schema)
-    for name, field in schema["properties"].items():
-        table = _resolved(field, schema)
-        if "properties" in table:
-            lines += _table(f"[{name}]", table, schema)
-            for inner, value in table["properties"].items():
-                nested = _resolved(value, schema)
-                if "properties" in nested:
-                    lines += _table(f"[{name}.{inner}]", nested, schema)
-    return "\n".join(lines)
-
-
-def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow the first reference of a field."""
-    for part in (field, *field.get("anyOf", []), *field.get("allOf", [])):
-        if "$ref" in part:
-            return schema["$defs"][part["$ref"].rpartition("/")[2]]
-    return field
-
-
-def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    lines = [f"## `{title}`" if title.startswith("[") else f"## {title}", ""]
-    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
-    documented = _documented(table)
-    for key, field in table["properties"].items():
-        meaning = field.get("description") or documented.get(key, "")
-        required = key in table.get("required", [])
-        default = "required" if required else _default(field)
-        cells = (f"`{key}`", _value(field, schema), default, meaning)
-        shown = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
-        lines.append("| " + " | ".join(shown) + " |")
-    return [*lines, ""]
-
-
-def _documented(table: Mapping[str, Any]) -> dict[str, str]:
-    """Read the Parameters section of a class whose fields are described in its docstring."""
-    found: dict[str, str] = {}
-    _, _, section = table.get("description", "").partition("Parameters\n----------\n")
-    key = ""
-    for line in section.split("\n\n")[0].splitlines():
-        if line.startswith(" "):
-            found[key] = f"{found[key]} {line.strip()}".strip()
-        else:
-            key = line.partition(" :")[0]
-            found[key] = ""
-    return found
-
-
-def _default(field: Mapping[str, Any]) -> str:
-    value = field.get("default")
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, dict):
-        return "see its table"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _value(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    named = _resolved(field, schema)
-    if "enum" in named:
-        return ", ".join(f"`{value}`" for value in named["enum"])
-    if "properties" in named:
-        return "table"
-    return " or ".join(sorted(_kinds(field)))
-
-
-def _kinds(field: Mapping[str, Any]) -> set[str]:
-    """Return the types that a field may have, in words."""
-    words = {"array": "list", "object": "table", "string": "text", "boolean": "true or false"}
-    kind = field.get("type")
-    own = {words.get(kind, kind)} - {None, "null"}
-    return own.union(*(_kinds(part) for part in field.get("anyOf", [])))
-
-
 def write(docs: Path) -> None:
     """Write the generated pages under the source folder; one that is the same stays untouched."""
     texts = {
         **reference_pages(),
         "command_line.md": command_page(),
         "specification.md": specification_page(),
+        "plan_file.md": plan_page(),
+        "sensitivity_study.md": sensitivity_page(),
     }
     pages = {name: f"{text}\n".encode() for name, text in texts.items()}
     notebooks = (docs.parent / "notebooks").glob("*.ipynb")

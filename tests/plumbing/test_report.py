@@ -19,6 +19,7 @@ from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
+from bayes_ihlrt.results.files import staged, write_json
 from bayes_ihlrt.results.outputs import Kind, read_results
 from report_cases import write_everything, write_output
 
@@ -227,9 +228,27 @@ def test_same_analysis_on_other_data_is_refused(changed):
 
 
 def test_two_outputs_of_one_command_are_refused(changed):
-    copytree(changed / "fit", changed / "again")
+    copytree(changed / "ladder", changed / "again")
     (told,) = faults_of(changed)
-    assert "a second output of `fit`" in told
+    assert "a second output of `ladder`" in told
+
+
+def test_a_fit_beside_the_checks_of_the_same_fit_is_told_once(changed):
+    again = Path(copytree(changed / "fit", changed / "again"))
+    with staged(again) as stage:
+        copytree(changed / "fit", stage, dirs_exist_ok=True)
+        (stage / "manifest.json").unlink()
+        checks = {"name": result_of(changed / "fit")["name"], "flagged": [], "verdicts": []}
+        write_json({"failed": [], **checks}, stage / "checks.json")
+    found = read_results(changed)
+    assert [output.kind for output in found.outputs] == list(Kind)
+    assert found.first.folder == again, "the checks are told"
+    manifest = json.loads((again / "manifest.json").read_text())
+    other = (again / "specification.toml").read_text().replace("seed = 20260101", "seed = 7")
+    (again / "specification.toml").write_text(other)
+    manifest["sha256"]["specification.toml"] = sha256(other.encode()).hexdigest()
+    (again / "manifest.json").write_text(json.dumps(manifest))
+    assert "a second output of `fit`" in faults_of(changed)[0], "another run is no checked one"
 
 
 def test_a_plan_whose_early_looks_were_normal_approximations_is_refused(changed):

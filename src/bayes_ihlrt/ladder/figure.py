@@ -10,7 +10,7 @@ from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.run import LadderResult
-from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
 from bayes_ihlrt.ladder.rungs import CRUDE, G_FORMULA
 from bayes_ihlrt.ladder.words import months_sentences, response_sentence, unlike_fit
 from bayes_ihlrt.names import DesignKind
@@ -274,7 +274,8 @@ def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
 
 def _answers(rungs: list[Rung]) -> str:
     """How many rungs give which answer."""
-    given = Counter(decide(rung.chance) for rung in rungs if rung.chance is not None)
+    chances = map(chance_of_benefit, rungs)
+    given = Counter(decide(chance) for chance in chances if chance is not None)
     if len(given) == 1:
         (only,) = given
         return f"{only.words} by {'all' if len(rungs) > 1 else 'it'}"

@@ -135,11 +135,6 @@ class Rung:
         return self.log_hr is not None
 
     @property
-    def chance(self) -> float | None:
-        """Probability of a hazard ratio below 1; None where there is no estimate."""
-        return None if self.log_hr is None else self.log_hr["prob_below_0"]
-
-    @property
     def reason(self) -> str | None:
         """Why it could not be estimated and what to do, in sentences; None where it was."""
         return None if self.failure is None else str(self.failure)
@@ -173,6 +168,11 @@ class Rung:
         name, weighted = self.plan.treatment.name, self.ess is not None
         return without_events(self.person_time, name, weighted=weighted)
 
+    @property
+    def smallest(self) -> Stratum:
+        """Stratum with the fewest patients in one arm; of a rung with `positivity`."""
+        return min(self.positivity, key=lambda found: min(found.treated, found.untreated))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the rung's part of ``result.json``: what is not defined is None, never absent."""
         treated, control = self.ess or (None, None)
@@ -201,6 +201,22 @@ class Rung:
             "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "warnings": list(self.told),
         }
+
+
+def chance_of_benefit(rung: Rung) -> float | None:
+    """Return the probability that a rung's hazard ratio is below 1.
+
+    Parameters
+    ----------
+    rung : Rung
+        A rung of the ladder.
+
+    Returns
+    -------
+    float or None
+        None where there is no estimate.
+    """
+    return None if rung.log_hr is None else rung.log_hr["prob_below_0"]
 
 
 def _listed(at: Mapping[float, Summary]) -> list[dict[str, float]]:

@@ -20,7 +20,7 @@ from bayes_ihlrt.ladder.figure import (
     sound_rungs,
 )
 from bayes_ihlrt.ladder.run import LadderResult
-from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
 from bayes_ihlrt.report.narrative import fit_summary, rests_on
 from bayes_ihlrt.results.table import chance_words
 from bayes_ihlrt.sensitivity.study import SensitivityResult
@@ -73,7 +73,8 @@ def ladder_answer(result: LadderResult) -> Answer:
 
 def _by_rungs(rungs: Sequence[Rung]) -> str:
     """What the rungs say together, in a few words."""
-    chances = [rung.chance for rung in rungs if rung.chance is not None]
+    known = map(chance_of_benefit, rungs)
+    chances = [chance for chance in known if chance is not None]
     if not chances:
         return "No rung can tell."
     found = {decide(chance) for chance in chances}
@@ -111,7 +112,8 @@ def _ratio(log_hr: Mapping[str, float] | None) -> str:
 
 
 def _chance(rung: Rung) -> str:
-    return "" if rung.chance is None else chance_words(rung.chance)
+    chance = chance_of_benefit(rung)
+    return "" if chance is None else chance_words(chance)
 
 
 def _by_modifier(result: LadderResult, rung: Rung) -> Answer | None:

@@ -72,7 +72,7 @@ def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
     for warning in rung.told:
         console.print(Text(warning, style="bold"))
     if rung.warnings and rung.positivity:
-        cell = min(rung.positivity, key=lambda found: min(found.treated, found.untreated))
+        cell = rung.smallest
         console.print(
             Text(
                 f"  Fewest patients: {cell.stratum}, {cell.treated} treated and {cell.untreated} "

@@ -175,7 +175,8 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     Parameters
     ----------
     folder : Path
-        With a ``result.json``, or with folders that have one.
+        With a ``result.json``, or with folders that have one. A fit beside the checks of the
+        same fit (specification, data, seed) is told once, by the folder of `diagnose`.
     keep_identifiers : bool
         Whether what is made of them may hold identifiers of patients.
 
@@ -199,6 +200,7 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
             outputs.append(_read_whole(place))
         except InputError as error:
             faults += error.faults
+    outputs = _without_diagnosed(outputs)
     faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
     if not keep_identifiers:
         faults += _identified(outputs)
@@ -385,6 +387,22 @@ def _check_names(output: Output) -> None:
     ]
     if faults:
         raise InputError("report", faults)
+
+
+def _without_diagnosed(outputs: Sequence[Output]) -> list[Output]:
+    """Leave out a fit beside the checks of the same fit, whose folder holds the fit too."""
+    diagnosed = [_run_of(output) for output in outputs if output.checks]
+    return [
+        output
+        for output in outputs
+        if output.kind is not Kind.FIT or output.checks or _run_of(output) not in diagnosed
+    ]
+
+
+def _run_of(output: Output) -> tuple[object, ...]:
+    """What was run on which data with which seed."""
+    fingerprint = None if output.data is None else output.data.get("fingerprint")
+    return output.specification, output.result.get("seed"), fingerprint
 
 
 def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
