@@ -8,11 +8,14 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from specification_pages import plan_page, sensitivity_page, specification_page
-from sphinx.application import Sphinx
 
 import bayes_ihlrt
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 PARTS = {
     "analysis": "Analyses: from a specification to a result",
@@ -37,9 +40,12 @@ PARTS = {
     "errors": "Errors",
     "names": "Vocabulary",
 }
-ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands")
+ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands", "sensitivity", "trials")
 """Rooms all of whose names have a page, beside what `bayes_ihlrt` offers."""
-FILES = ("cohort.datasets",)
+FILES = (
+    *("cohort.datasets", "model.arrays", "model.likelihood", "model.priors", "spec.parameters"),
+)
+"""Files elsewhere all of whose names have one: those of `model` are for new hazards."""
 
 
 def public_names() -> dict[str, list[str]]:
@@ -163,7 +169,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write_bytes(content)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Write the pages before autosummary looks for its directives."""
     os.environ.setdefault("MPLBACKEND", "agg")
     write(Path(app.srcdir))

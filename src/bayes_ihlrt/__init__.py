@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
     from bayes_ihlrt.estimands.proportions import compare_proportions as compare_proportions
     from bayes_ihlrt.ladder.figure import ladder_data as ladder_data
+    from bayes_ihlrt.ladder.figure import ladder_sentences as ladder_sentences
     from bayes_ihlrt.ladder.run import LadderResult as LadderResult
     from bayes_ihlrt.ladder.run import bias_ladder as bias_ladder
     from bayes_ihlrt.model.graph import build_model as build_model
@@ -91,6 +92,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
     from bayes_ihlrt.priors import MedianSurvivalPrior as MedianSurvivalPrior
     from bayes_ihlrt.priors import Prior as Prior
+    from bayes_ihlrt.report.effects import needed_words as needed_words
+    from bayes_ihlrt.report.words import summary_sentences as summary_sentences
+    from bayes_ihlrt.sensitivity.study import SensitivityResult as SensitivityResult
+    from bayes_ihlrt.sensitivity.study import sensitivity_study as sensitivity_study
     from bayes_ihlrt.spec.analysis import AnalysisSpec as AnalysisSpec
     from bayes_ihlrt.spec.analysis import json_schema as json_schema
     from bayes_ihlrt.spec.data import DataSpec as DataSpec
@@ -148,6 +153,11 @@ else:
         "LadderResult": "bayes_ihlrt.ladder.run",
         "bias_ladder": "bayes_ihlrt.ladder.run",
         "ladder_data": "bayes_ihlrt.ladder.figure",
+        "ladder_sentences": "bayes_ihlrt.ladder.figure",
+        "needed_words": "bayes_ihlrt.report.effects",
+        "summary_sentences": "bayes_ihlrt.report.words",
+        "SensitivityResult": "bayes_ihlrt.sensitivity.study",
+        "sensitivity_study": "bayes_ihlrt.sensitivity.study",
         "load_spec": "bayes_ihlrt.spec.read",
         "parse_spec": "bayes_ihlrt.spec.read",
         "FitResult": "bayes_ihlrt.analysis.fit",

@@ -63,7 +63,7 @@ def test_survival_quantities_hang_together(found):
         for horizon in (12.0, 24.0):
             never, treated, difference = (
                 rows["survival", horizon, at, name]["mean"]
-                for name in ("never", "from month 0", "from month 0 - never")
+                for name in ("never", "from month 1.9", "from month 1.9 - never")
             )
             assert difference == pytest.approx(treated - never, abs=1e-12)
             area = rows["rmst", horizon, at, "never"]["mean"]

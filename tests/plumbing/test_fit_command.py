@@ -104,8 +104,8 @@ def test_estimands_cover_strategies_contrasts_and_modifier_values(first_results)
         for at in (None, 2.0, 3.0, 5.0):
             here = [row for row in rows if row["estimand"] == estimand and row["at"] == at]
             assert [row["horizon"] for row in here] == [h for h in horizons for _ in range(3)]
-            assert [row["strategy"] for row in here[:3]] == ["never", "from month 0", None]
-            assert here[2]["contrast"] == "from month 0 - never"
+            assert [row["strategy"] for row in here[:3]] == ["never", "from month 1.9", None]
+            assert here[2]["contrast"] == "from month 1.9 - never"
 
 
 def test_benefit_points_the_right_way(sampler):
@@ -153,8 +153,10 @@ def test_tables_and_sentences(sampler, tmp_path):
     result = fit("--out", tmp_path / "out")
     text = result.stdout
     assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
-    assert "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events; 9 of them under" in text
-    assert "Does ihlrt help? These data do not settle it." in text
+    assert "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events; 9 of them after" in text
+    assert "Does ihlrt help? These data do not settle it (probability 0." in text
+    assert text.count("'Probably' means a probability of 0.95 or more") == 1
+    assert "treated from month 1.9 (the earliest start seen)" in " ".join(text.split())
     assert "event-free months within 24 (95 %" in text
     assert "Does that depend on nlr?" in text
     assert "Adjusted for nlr, albi, afp_high, centre." in text

@@ -178,6 +178,13 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     -------
     tuple of str
         What is missing; the naive contrast and immortal time; what is left; what cannot be told.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> any("immortal time removed" in sentence for sentence in ladder_sentences(ladder))
+    True
     """
     naive, rest = result.rungs[0], [rung for rung in result.rungs[1:] if rung.estimated]
     immortal = result.naive_rows.provenance.immortal_months

@@ -23,7 +23,7 @@ from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
 from bayes_ihlrt.report.narrative import fit_summary, rests_on
 from bayes_ihlrt.results.table import chance_words
-from bayes_ihlrt.sensitivity.study import SensitivityResult
+from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
 from bayes_ihlrt.sensitivity.words import about_answers
 from bayes_ihlrt.verdicts import Decision, decide
 
@@ -196,7 +196,7 @@ def sensitivity_answer(result: SensitivityResult) -> Answer:
     ]
     if depends := _interaction(result):
         parts.append(depends)
-    careful += [f"NOT COMPUTED, {failure.part}: {failure}" for failure in result.failed.values()]
+    careful += [f"NOT COMPUTED, {TITLES[name]}: {found}" for name, found in result.failed.items()]
     return {
         "first": [
             *([SYNTHETIC] if result.synthetic else []),

@@ -210,7 +210,8 @@ def _careful(found: TrialPlanResult) -> list[str]:
     sentences = plan_sentences(found)
     rows = [cell.found.to_dict() for cell in found.result.cells]
     detail = {*bias_sentences(rows, ()), *followed_sentences(rows), sentences[0]}
-    return [
+    lost = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
+    return lost + [
         sentence
         for sentence in sentences
         if sentence not in detail and not (sentence.startswith("  ") and "DIFFER" not in sentence)

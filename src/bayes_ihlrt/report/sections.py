@@ -14,7 +14,7 @@ from bayes_ihlrt.report.fit import (
 )
 from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
-from bayes_ihlrt.report.studies import sensitivity_tables
+from bayes_ihlrt.report.studies import answer_tables, sensitivity_tables
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.results.table import (
     Column,
@@ -229,14 +229,16 @@ def _with_missing(
 
 def _sensitivity(output: Output) -> list[Section]:
     tables, figures = sensitivity_tables(output), output.figures
-    first = [table for table in tables if table.name in _ANSWERS]
+    answered = answer_tables(output, "sensitivity-answer", "The answer under other priors")
+    # Outputs of before an answer was kept open with every prior.
+    first = [t for t in tables if t.name in (_ANSWERS - {"grid"} if answered else _ANSWERS)]
     shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
     return [
         Section(
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=(*missing_tables(output.kind.value, output.result), *first),
+            tables=(*missing_tables(output.kind.value, output.result), *answered, *first),
             figures=embedded(shown),
         ),
         Section(

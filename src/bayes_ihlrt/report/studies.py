@@ -56,6 +56,31 @@ _LABELS: Final = {
 _ANSWERED: Final = frozenset({"grid", "structure"})
 
 
+def answer_tables(output: Output, name: str, title: str) -> tuple[Table, ...]:
+    """Return the small table of an output's answer.
+
+    Parameters
+    ----------
+    output : Output
+        What a command wrote.
+    name, title : str
+        Of the table.
+
+    Returns
+    -------
+    tuple of Table
+        One; none of versions that kept no answer.
+    """
+    parts = output.brief["summary"]["parts"] if "summary" in output.brief else ()
+    for part in parts:
+        if "table" in part:
+            head, rows = part["table"]["head"], part["table"]["rows"]
+            columns = tuple(text(label, str(place)) for place, label in enumerate(head))
+            records = ({str(place): cell for place, cell in enumerate(row)} for row in rows)
+            return (Table(name, title, columns, tuple(records)),)
+    return ()
+
+
 def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     """Return the tables of a sensitivity analysis.
 

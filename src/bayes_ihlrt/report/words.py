@@ -150,6 +150,11 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     tuple of str
         Effect at the reference, effect on survival time, dependence on the modifier, and what was
         adjusted for. Only a warning where the draws did not converge or the design is biased.
+
+    Examples
+    --------
+    >>> any("event-free" in sentence for sentence in summary_sentences(result))
+    True
     """
     if not result.converged:
         return ("The draws did NOT converge: nothing is said of the effect.",)

@@ -251,8 +251,8 @@ def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
     if row["exclusion"] is None:
         variant = Variant(choices, spec)
         return tuple(dict(r) for r in _rows(variant, _attempt(variant, data)))
-    variant = Variant(choices, spec, from_dict(row["exclusion"]))
     checked = check_analysis(spec, data)
+    variant = Variant(choices, checked.spec, from_dict(row["exclusion"]))
     rows = checked.person_time
     (found,) = _fit_populations([variant], prepare(checked.spec.model, rows), rows)
     return tuple(dict(r) for r in _rows(*found))
@@ -270,7 +270,7 @@ def _attempt(variant: Variant, data: CohortSource) -> xr.Dataset | Failure:
 
     def fitted() -> xr.Dataset:
         checked = check_analysis(spec, data)
-        return _table(fit_shared(checked.spec.model, checked.person_time, settings), spec)
+        return _table(fit_shared(checked.spec.model, checked.person_time, settings), checked.spec)
 
     return attempted(variant.name, fitted)
 

@@ -59,6 +59,13 @@ class SensitivityResult:
         The part of ``result.json`` of this name.
     failed : mapping of str to Failure
         Studies that could not be done at all.
+
+    Examples
+    --------
+    What is missing of studies none of which failed, whatever was checked:
+
+    >>> SensitivityResult(checked=None, checks={}, confounding={}).failures
+    ()
     """
 
     checked: CheckedAnalysis
@@ -171,6 +178,15 @@ def sensitivity_study(
         The treatment effect is adjusted by a propensity, whose priors are not part of the study.
     BayesIhlrtError
         No study could be done.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.spec.read import load_spec
+    >>> try:
+    ...     sensitivity_study(load_spec("hepatocellular"), "hepatocellular")
+    ... except SpecificationError as error:
+    ...     print(error.faults[0].problem)
+    there is none
     """
     tell = stage or _silent
     _check_study(spec)
