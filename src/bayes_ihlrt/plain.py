@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from operator import attrgetter
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -174,3 +175,37 @@ _WRITTEN: Final[tuple[tuple[Any, Callable[[Any], bool | int | float | str]], ...
     ((dt.date, dt.time), lambda moment: moment.isoformat()),
 )
 """Types of single values, and how each is written; the first that fits."""
+
+
+def short_repr[T](*said: str) -> Callable[[type[T]], type[T]]:
+    """Give a class of results a `repr` of a line or two; their numbers are told by other means.
+
+    Parameters
+    ----------
+    *said : str
+        Attributes that are shown, dotted where they belong to another.
+
+    Returns
+    -------
+    callable
+        Decorates a class.
+
+    Examples
+    --------
+    >>> @short_repr("real")
+    ... class Whole(int):
+    ...     pass
+    >>> Whole(7)
+    Whole(real=7)
+    """
+    read = {path.rpartition(".")[2]: attrgetter(path) for path in said}
+
+    def shown(self: T) -> str:
+        parts = (f"{name}={value(self)!r}" for name, value in read.items())
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def decorated(cls: type[T]) -> type[T]:
+        cls.__repr__ = shown  # type: ignore[assignment, method-assign]
+        return cls
+
+    return decorated

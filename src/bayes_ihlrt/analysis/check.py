@@ -5,7 +5,7 @@ What default priors are measured by is taken from the cohort once, and held in t
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -321,13 +321,13 @@ class CheckedAnalysis:
     """
 
     spec: AnalysisSpec
-    cohort: Cohort
+    cohort: Cohort = field(repr=False)
     person_time: PersonTime
-    priors: Mapping[str, ResolvedPrior]
+    priors: Mapping[str, ResolvedPrior] = field(repr=False)
     n_parameters: int
-    notes: tuple[str, ...]
-    prepared: "PreparedModel"
-    propensity: CheckedPropensity | None = None
+    notes: tuple[str, ...] = field(repr=False)
+    prepared: "PreparedModel" = field(repr=False)
+    propensity: CheckedPropensity | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: counts, terms, priors, notes."""

@@ -19,6 +19,7 @@ from bayes_ihlrt.estimands.population import sample_population, treated_weights
 from bayes_ihlrt.ladder.rungs import RungPlan
 from bayes_ihlrt.names import STRATEGY, EstimandTarget
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -65,6 +66,7 @@ class ResponsePaths:
     log_hr_response: Summary | None
 
 
+@short_repr("plan.rung", "plan.adjustment", "estimated")
 @dataclass(frozen=True, eq=False)
 class Rung:
     """One rung of the ladder; where it could not be estimated, `reason` says why.

@@ -152,9 +152,11 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     for cell in own:
         shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
     told = "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
-    parts = [{"title": f"Would it find what is there? {told.capitalize()}.", "table": table}]
+    parts = [
+        {"title": f"Would it find what is there? {told[0].upper()}{told[1:]}.", "table": table}
+    ]
     parts[0]["told"] = [f"That is of '{own[0].design}'; intervals are of Monte Carlo error."]
-    depends = [words for cell in own if (words := _at_values(cell))]
+    depends = [f"{cell.scenario}: {words}" for cell in own if (words := _at_values(cell))]
     if depends and own[0].task.design.modifier is not None:
         title = f"Does that depend on {own[0].task.design.modifier.name}?"
         parts.append({"title": title, "told": depends})

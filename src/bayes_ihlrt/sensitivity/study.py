@@ -14,6 +14,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.cells import CellFits
 from bayes_ihlrt.sensitivity.confounding import SUMMARY, Effect, confounding
@@ -45,6 +46,7 @@ TITLES: Final[Mapping[str, str]] = {
 """What each study is called, in the order in which they are told."""
 
 
+@short_repr("checked", "incomplete")
 @dataclass(frozen=True, eq=False)
 class SensitivityResult:
     """What the conclusion of an analysis depends on.

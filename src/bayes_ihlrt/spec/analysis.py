@@ -302,6 +302,10 @@ class AnalysisSpec(BaseModel):
         """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
         return stated_population(self.estimands, self.weighted_to)
 
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Say the name alone in a `repr`; `to_toml` says everything."""
+        return [("name", self.name)]
+
     @property
     def treat_from(self) -> float:
         """Month from which the treated strategy treats; as stated, or as the cohort tells."""
