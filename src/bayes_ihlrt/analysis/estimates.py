@@ -26,7 +26,9 @@ from bayes_ihlrt.estimands.curves import (
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import (
+    Population,
     bootstrap_weights,
+    populations_at,
     time_zero_weights,
     treated_weights,
     undefined_survival,
@@ -244,12 +246,14 @@ def _standardised(
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
     curves = survival(fit, horizons, compared, population=patients)
-    draws = {("survival", h): curves.sel({TIME: h}, drop=True) for h in horizons}
-    draws |= {("rmst", h): rmst(fit, h, compared, population=patients) for h in horizons}
-    asked: dict[tuple[str, float | None], xr.DataArray] = {**draws}
+    draws: dict[tuple[str, float | None], xr.DataArray] = {}
+    for h in horizons:
+        draws["survival", h] = curves.sel({TIME: h}, drop=True)
+    for h in horizons:
+        draws["rmst", h] = rmst(fit, h, compared, population=patients)
     for name, share in _shares(spec).items():
-        asked[name, None] = survival_quantile(fit, share, compared, population=patients)
-    return _told(asked, start=compared[-1].start, at=at)
+        draws[name, None] = survival_quantile(fit, share, compared, population=patients)
+    return _told(draws, start=compared[-1].start, at=at)
 
 
 def _undefined(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[_Row]:
