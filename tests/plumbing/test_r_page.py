@@ -13,8 +13,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "r_users.md").read_text("
 
 
 @pytest.fixture(scope="module")
-def tree(first_results):
-    return load(Path(first_results) / "posterior.nc")
+def tree(demo_run):
+    return load(demo_run.out / "posterior.nc")
 
 
 def test_what_the_page_reads_is_in_the_file(tree):

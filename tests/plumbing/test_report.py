@@ -251,6 +251,32 @@ def test_a_fit_beside_the_checks_of_the_same_fit_is_told_once(changed):
     assert "a second output of `fit`" in faults_of(changed)[0], "another run is no checked one"
 
 
+def answered(folder, of, title):
+    """Write an output again, with the answer that its command keeps."""
+    result = result_of(folder)
+    (file,) = (path for path in folder.iterdir() if path.suffix == ".toml")
+    text, table = file.read_text(), {"head": ["choice", "months"], "rows": [["stated", "+1.9"]]}
+    part = {"title": title, "told": ["Said."], "table": table}
+    summary = {"first": [], "number": None, "parts": [part]}
+    brief = {"schema": 1, "of": of, "name": result["name"], "summary": summary}
+    rmtree(folder)
+    write_output(folder, result, brief=brief, specification=text, name=file.name)
+
+
+def test_sections_of_sensitivity_and_plan_open_with_their_answers(changed):
+    answered(changed / "sensitivity", "sensitivity", "Does ihlrt help?")
+    answered(changed / "plan", "plan", "Would it find what is there? Power 71.0%.")
+    body = report_content(read_results(changed))["body"]
+    by_anchor = {section.anchor: section for section in body}
+    first, folded = by_anchor["sensitivity"], by_anchor["sensitivity-details"]
+    assert [table.name for table in first.tables] == ["sensitivity-answer", "structure"]
+    assert first.tables[0].rows == (("stated", "+1.9"),)
+    assert "grid" in [table.name for table in folded.tables]
+    plan = by_anchor["plan"]
+    assert plan.sentences[0] == "Would it find what is there? Power 71.0%."
+    assert plan.tables[0].name == "plan-answer"
+
+
 def test_a_plan_whose_early_looks_were_normal_approximations_is_refused(changed):
     file = changed / "plan" / "result.json"
     result = json.loads(file.read_text())
