@@ -251,6 +251,13 @@ class FitResult:
         }
         return tree
 
+    @property
+    def _labels(self) -> dict[str, str]:
+        """What columns and parameters are called before people, where that is not their name."""
+        labels = self.spec.labels
+        told = {name: labels.term(name) for name in self.parameters}
+        return labels.texts | {name: text for name, text in told.items() if text != name}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``: what is not defined is None, never absent."""
         return {
@@ -264,6 +271,7 @@ class FitResult:
                 "immortal_months": self.checked.person_time.provenance.immortal_months,
             },
             "priors": prior_sentence(self.spec, self.checked.priors),
+            "labels": self._labels,
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),

@@ -434,7 +434,7 @@ def _modifier_after_treatment(spec: AnalysisSpec, rows: PersonTime) -> list[str]
     count, of = len(np.unique(history[1:][moved])), len(np.unique(history[treated]))
     if not count:
         return []
-    name = spec.modifier.name
+    name = spec.labels.of(spec.modifier.name)
     return [
         f"{name.upper()} CHANGES AFTER TREATMENT STARTS in {count} of {of} treated patients: "
         f"hazard ratios by {name} go by its present value, which treatment may have moved. They "
@@ -488,7 +488,7 @@ def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
         else "is extrapolated by the model"
     )
     return [
-        f"{spec.modifier.name} {' and '.join(outside)} lies outside the values of the cohort "
+        f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values of the cohort "
         f"({low:g} to {high:g}): what is said of it {source}."
     ]
 
@@ -498,7 +498,7 @@ def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     modifier, treatment = spec.modifier, spec.treatment
     if modifier is None or treatment is None or linear_in_modifier(spec.model):
         return []
-    own = {modifier.name, modifier.column}
+    own, labels = {modifier.name, modifier.column}, spec.labels
     bent = [
         factor
         for term in spec.outcome.parsed.terms
@@ -511,8 +511,9 @@ def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     where = f"not the effect at the reference, {modifier.reference:g}"
     if all(begins_at_zero(factor, modifier.name) for factor in bent):
         lowest = float(rows.columns[modifier.column].astype(np.float64).min())
-        where = f"the effect at the lowest {modifier.name} of the cohort, {lowest:g}, {where}"
+        where = f"the effect at the lowest {labels.of(modifier.name)} of the cohort, {lowest:g}, {where}"
     return [
-        f"With {' and '.join(dict.fromkeys(bent))} the coefficient {treatment.name}, and so its "
+        f"With {' and '.join(map(labels.term, dict.fromkeys(bent)))} the coefficient "
+        f"{labels.of(treatment.name)}, and so its "
         f"prior, is {where}."
     ]

@@ -92,7 +92,8 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
     """
     rungs = result.rungs
     used = [rung.person_time for rung in rungs]
-    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    labels, own = result.spec.labels, result.spec.treatment
+    treatment = "treatment" if own is None else labels.of(own.name)
     months = [
         [np.nan] * 3
         if rung.rmst_difference is None

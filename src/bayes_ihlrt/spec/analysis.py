@@ -22,7 +22,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from bayes_ihlrt.errors import Fault
-from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.labels import Labels, labels_of
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, TimeUnit
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import (
@@ -287,7 +288,23 @@ class AnalysisSpec(BaseModel):
             priors=self.priors,
             prior_base=self.prior_base,
             scales=self.scales,
+            labels=self.labels,
         )
+
+    @property
+    def labels(self) -> Labels:
+        """What columns, treatment and modifier are called before people."""
+        data, modifier = self.data, self.modifier
+        pairs = [*data.aliases.items()]
+        pairs += [] if modifier is None else [(modifier.name, modifier.column)]
+        pairs += [] if data.centre is None else [("centre", data.centre)]
+
+        def same(name: str) -> list[str]:
+            near = [short for short, column in pairs if column == name]
+            return [*near, *(short for short, column in pairs if column in near)]
+
+        units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
+        return labels_of(data.labels, units=units, same=same)
 
     @property
     def weighted_to(self) -> EstimandTarget | None:
