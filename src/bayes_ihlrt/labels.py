@@ -5,7 +5,7 @@ label that `[data] labels` gives it, and by its name where there is none.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -40,15 +40,56 @@ def _for_people(text: str) -> str:
     return bare
 
 
-def _code(value: Any) -> Any:
-    """Levels are compared as text: 2, 2.0 and "2" are one level."""
+def is_label(text: str) -> bool:
+    """Return whether a text may stand as a label.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a header of a file.
+
+    Returns
+    -------
+    bool
+        Whether it is one line of letters that are seen, and not too long.
+
+    Examples
+    --------
+    >>> is_label("Albumin (g/L)"), is_label("two" + chr(10) + "lines"), is_label("x" * 200)
+    (True, False, False)
+    """
+    try:
+        _for_people(text)
+    except ValueError:
+        return False
+    return True
+
+
+def level_code(value: Any) -> Any:
+    """Return a level as it is compared: by its text, so that 2, 2.0 and "2" are one level.
+
+    Parameters
+    ----------
+    value : object
+        A level.
+
+    Returns
+    -------
+    object
+        Text for numbers and text.
+
+    Examples
+    --------
+    >>> level_code(2.0), level_code(" II ")
+    ('2', 'II')
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:.15g}"
-    return value.strip() if isinstance(value, str) else value
+    return value.strip().removesuffix(".0") if isinstance(value, str) else value
 
 
 LabelText = Annotated[str, AfterValidator(_for_people)]
-Level = Annotated[str, BeforeValidator(_code)]
+Level = Annotated[str, BeforeValidator(level_code)]
 
 
 class Label(BaseModel):
@@ -123,6 +164,8 @@ Labelled = Annotated[Label, BeforeValidator(_as_table, json_schema_input_type=st
 _NAME: Final = re.compile(r"[^\W\d]\w*(?!\w*\s*[(=])")
 _LEVEL: Final = re.compile(r"(?:C\()?([^\W\d]\w*)\)?\[(?:T\.)?(.*)\]", re.DOTALL)
 _EFFECT: Final = re.compile(r"([^\W\d]\w*)_effect(?:\[(.*)\])?", re.DOTALL)
+_SLOPE: Final = re.compile(r"([^\W\d]\w*)_effect:(.+)\[(.*)\]", re.DOTALL)
+"""Effect of a group on the effect of a covariate, in one level of the group."""
 _OUTSIDE: Final = re.compile(r":(?![^\[(]*[\])])")
 """A colon that joins factors, and is none of a level or of an expression."""
 
@@ -221,7 +264,7 @@ class Labels(BaseModel):
         return f"{self.of(name)}: {self.level(name, level)}"
 
     def characteristic(self, name: str) -> str:
-        """Return what a row of a table of patients is called: a covariate with its unit, or a level.
+        """Return what a row of a table of patients is called: with its unit, or a level.
 
         Parameters
         ----------
@@ -248,6 +291,10 @@ class Labels(BaseModel):
         str
             With labels in the place of names; unchanged where nothing in it has a label.
         """
+        slope = _SLOPE.fullmatch(as_written(name))
+        if slope is not None and self._known(slope[1]):
+            of = self._factor(f"{slope[1]}_effect")
+            return f"{of} \u00d7 {self.term(slope[2])}: {self.level(slope[1], slope[3])}"
         parts = _OUTSIDE.split(as_written(name))
         told = [self._factor(part) for part in parts]
         return name if told == parts else " \u00d7 ".join(told)
@@ -299,6 +346,30 @@ class Labels(BaseModel):
 
     def _known(self, name: str) -> bool:
         return name in self.texts or name in self.levels
+
+
+def called(labels: Labels, parameters: Iterable[str]) -> dict[str, str]:
+    """Return what columns and parameters are called, where that is not their name.
+
+    Parameters
+    ----------
+    labels : Labels
+        Of an analysis.
+    parameters : iterable of str
+        Names in results.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+
+    Examples
+    --------
+    >>> called(Labels(texts={"nlr": "NLR"}), ["log_rate", "sd_nlr"])
+    {'nlr': 'NLR', 'sd_nlr': 'SD of NLR'}
+    """
+    told = {name: labels.term(name) for name in parameters}
+    return labels.texts | {name: text for name, text in told.items() if text != name}
 
 
 def labels_of(

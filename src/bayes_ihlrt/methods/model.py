@@ -178,8 +178,8 @@ def modifier_words(modifier: ModifierSpec, called: str | None = None) -> str:
     'as its difference from 3'
     """
     return {
-        ModifierTransform.LOG2: f"as log2({called or modifier.name} / {modifier.reference:g}), so that a "
-        "coefficient is per doubling",
+        ModifierTransform.LOG2: f"as log2({called or modifier.name} / {modifier.reference:g}), so "
+        "that a coefficient is per doubling",
         ModifierTransform.IDENTITY: f"as its difference from {modifier.reference:g}",
         ModifierTransform.STANDARDISE: f"as its difference from {modifier.reference:g} in standard "
         "deviations",

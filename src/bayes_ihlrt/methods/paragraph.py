@@ -225,8 +225,8 @@ def _design(spec: AnalysisSpec) -> list[str]:
 
 def _model(spec: AnalysisSpec) -> str:
     labels = spec.labels
-    told = f"Time to {labels.of(spec.data.event_column)} (months) was modelled by a Bayesian proportional "
-    told += f"hazards model with {hazard_words(spec.outcome.hazard)}"
+    told = f"Time to {labels.of(spec.data.event_column)} (months) was modelled by a Bayesian "
+    told += f"proportional hazards model with {hazard_words(spec.outcome.hazard)}"
     told += (
         f" and the linear predictor {labels.formula(spec.outcome.formula) or 'of no covariates'}"
     )

@@ -7,13 +7,13 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.fit import FitResult, draws_name
 from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
     NEEDED,
     baseline_table,
     interaction_tables,
     needed_table,
 )
-from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (
@@ -89,7 +89,12 @@ def detail_tables(output: Output) -> tuple[Table, ...]:
     """
     drawn = draws_name(output.result["diagnostics"]["engine"])
     name = modifier_label(output.spec)
-    told = interaction_tables(output.result.get("interaction") or {}, name, drawn)
+    found = dict(output.result.get("interaction") or {})
+    if found:
+        lowest = found["additive"]["reference"]
+        lowest = {output.spec.labels.of(exposure): level for exposure, level in lowest.items()}
+        found["additive"] = {**found["additive"], "reference": lowest}
+    told = interaction_tables(found, name, drawn)
     return (*told, _parameters(output))
 
 
@@ -113,9 +118,10 @@ def reference_note(labels: Labels, found: Mapping[str, str]) -> str:
     >>> reference_note(Labels(), {"stage": "I"})
     ' Reference level of stage: I.'
     """
+    bare = {name.removeprefix("C(").removesuffix(")"): level for name, level in found.items()}
     return "".join(
         f" Reference level of {labels.of(name)}: {labels.level(name, level)}."
-        for name, level in found.items()
+        for name, level in bare.items()
     )
 
 
@@ -289,8 +295,7 @@ def _parameters(output: Output) -> Table:
         }
         records.append(
             {
-                "parameter": name,
-                "label": labels.term(name),
+                "parameter": labels.term(name),
                 "unit": units.get(name, ""),
                 **summary,
                 **ratio,
@@ -298,7 +303,7 @@ def _parameters(output: Output) -> Table:
             }
         )
     columns = (
-        Column("Parameter", _with_unit, "label", numeric=False),
+        Column("Parameter", _with_unit, "parameter", numeric=False),
         figure("Mean", "mean", 2),
         figure("SD", "sd", 2),
         estimate(f"Median ({_INTERVAL})", 2),
@@ -315,8 +320,7 @@ def _parameters(output: Output) -> Table:
     )
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
     note += reference_note(labels, output.brief.get("references") or {})
-    title = "Parameters"
-    return Table("parameters", title, columns, tuple(records), note, interactive=True)
+    return Table("parameters", "Parameters", columns, tuple(records), note, interactive=True)
 
 
 def _quantity(record: Record) -> str:
@@ -324,7 +328,8 @@ def _quantity(record: Record) -> str:
 
 
 def _with_unit(record: Record) -> str:
-    return f"{record['label']} ({record['unit']})" if record["unit"] else record["label"]
+    name, unit = record["parameter"], record["unit"]
+    return f"{name} ({unit})" if unit else str(name)
 
 
 def _value(value: float | None, missing: str) -> str:

@@ -45,8 +45,9 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
     -------
     dict
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
-        source; ``units`` of the coefficients, ``references`` of categories; ``treated`` and ``untreated`` person-time; the
-        ``curves`` of `modifier_curves`; ``table_one`` of `brief_characteristics`.
+        source; ``units`` of the coefficients, ``references`` of categories; ``treated`` and
+        ``untreated`` person-time; the ``curves`` of `modifier_curves`; ``table_one`` of
+        `brief_characteristics`.
     """
     called = result.spec.labels.term
     priors = {called(k): v for k, v in result.checked.priors.items()}

@@ -241,8 +241,8 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
     if ends[0] < ends[1]:
         contrast = _gain(fit, wanted, ends[1]) - _gain(fit, wanted, ends[0])
         words = (
-            f"gain at {spec.labels.of(spec.modifier.name)} {ends[1]:g} exceeds that at {ends[0]:g} by more than "
-            f"{wanted.interaction_margin:g} month(s)"
+            f"gain at {spec.labels.of(spec.modifier.name)} {ends[1]:g} exceeds that at {ends[0]:g} "
+            f"by more than {wanted.interaction_margin:g} month(s)"
         )
         holds = contrast > wanted.interaction_margin
         found.append(Quantity("rmst_interaction", None, words, contrast, holds))

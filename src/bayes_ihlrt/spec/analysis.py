@@ -145,6 +145,31 @@ def covariates(
     return tuple(dict.fromkeys(columns))
 
 
+def file_data(
+    data: DataSpec, treatment: TreatmentSpec | None, modifier: ModifierSpec | None
+) -> DataSpec:
+    """Return what is said of the columns of the file.
+
+    Parameters
+    ----------
+    data : DataSpec
+        The table.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    DataSpec
+        Without labels of treatment, modifier and centre, where these are names of the analysis.
+    """
+    own = {found.name for found in (treatment, modifier) if found is not None}
+    own |= set() if data.centre is None else {"centre"}
+    labels = {name: label for name, label in data.labels.items() if name not in own}
+    return data.model_copy(update={"labels": labels})
+
+
 def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
     """Return the columns that a cohort must carry for a propensity model.
 

@@ -239,6 +239,6 @@ class DataSpec(BaseModel):
         both = [name for name, label in self.labels.items() if label.unit and name in self.units]
         if both:
             raise ValueError(
-                f"`units` and `labels` both tell the unit of {', '.join(both)}; keep that of `units`"
+                f"`units` and `labels` both tell the unit of {', '.join(both)}: keep one of them"
             )
         return self
