@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from bayes_ihlrt.clinical.column_names import LATER
@@ -119,8 +119,8 @@ class _Writer:
     def _fresh(self, short: str, column: str = "") -> str:
         """A short name that neither the file nor the formula has yet, else one with the unit."""
         longer = _one_word(column)
-        names = (short, *([longer] if longer.startswith(short) else []), *_numbered(short))
-        name = next(n for n in names if n not in self.taken)
+        names = (short, longer) if longer.startswith(short) else (short,)
+        name = next(n for n in chain(names, _numbered(short)) if n not in self.taken)
         self.taken.add(name)
         return name
 
