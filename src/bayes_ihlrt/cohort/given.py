@@ -268,6 +268,8 @@ def coded_cells(found: Cells, codes: tuple[str, ...]) -> NDArray[np.bool_]:
     >>> coded_cells(read_cells(["1900-01-01 00:00:00"]), ("1900-01-01",)).tolist()
     [True]
     """
+    if not codes:
+        return np.zeros(len(found.numbers), dtype=bool)
     if found.kind is CellKind.NUMBER:
         numbers = [float(code) for code in codes if is_number(code)]
         coded: NDArray[np.bool_] = np.isin(found.numbers, numbers)
