@@ -146,7 +146,7 @@ class Given:
         values = (
             [f"{value:.15g}" for value in found.numbers[coded]]
             if found.kind is CellKind.NUMBER
-            else [_as_code(cell, codes) for cell in found.text[coded].tolist()]
+            else [str(_as_code(cell, codes)) for cell in found.text[coded].tolist()]
         )
         source = self.source(name)
         self.recoded.update((source, meaning, value) for value in values)
