@@ -205,7 +205,7 @@ def short_repr[T](*said: str) -> Callable[[type[T]], type[T]]:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def decorated(cls: type[T]) -> type[T]:
-        cls.__repr__ = shown  # type: ignore[assignment, method-assign]
+        cls.__repr__ = shown  # type: ignore[method-assign]
         return cls
 
     return decorated

@@ -82,15 +82,17 @@ def follow_up(columns: Mapping[str, NDArray[Any]], treatment: str | None = None)
     return FollowUp(code, columns["patient"][first].astype(object), entry, end, treated)
 
 
-def first_treated(columns: Mapping[str, NDArray[Any]], treatment: str | None) -> float | None:
+def first_treated(
+    columns: Mapping[str, NDArray[Any]], treatment: TreatmentSpec | None
+) -> float | None:
     """Return the earliest month at which a patient under observation was treated.
 
     Parameters
     ----------
     columns : mapping of str to ndarray, shape (rows,)
         Columns of a `Cohort`.
-    treatment : str or None
-        Name of the treatment.
+    treatment : TreatmentSpec or None
+        The treatment.
 
     Returns
     -------
@@ -101,10 +103,10 @@ def first_treated(columns: Mapping[str, NDArray[Any]], treatment: str | None) ->
     --------
     >>> columns = {"patient": np.array(["a", "b"]), "start": np.zeros(2),
     ...            "stop": np.array([9.0, 4.0]), "treatment_start": np.array([2.0, np.inf])}
-    >>> first_treated(columns, "ihlrt")
+    >>> first_treated(columns, TreatmentSpec(name="ihlrt", start="ihlrt_months"))
     2.0
     """
-    known = follow_up(columns, treatment)
+    known = follow_up(columns, None if treatment is None else treatment.name)
     treated = known.treated_from < known.end - SAME_TIME
     if not treated.any():
         return None

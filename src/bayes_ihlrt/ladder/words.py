@@ -156,7 +156,7 @@ def unlike_fit(spec: AnalysisSpec, rungs: Sequence[Rung]) -> list[str]:
         kept = [set(r.plan.adjusted_for) for r in rungs if r.plan.adjustment == adjustment]
         gone = sorted(held.intersection(_names(spec)) - set().union(*kept)) if kept else []
         if gone:
-            told.append(f"{words} rungs leave out {', '.join(gone)}")
+            told.append(f"{words} rungs leave out {', '.join(map(spec.labels.of, gone))}")
     if spec.treatment is not None and rungs:
         designs = {rung.plan.treatment.design for rung in rungs} - {spec.treatment.design}
         if designs:

@@ -22,14 +22,32 @@ from bayes_ihlrt.ladder.figure import (
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
 from bayes_ihlrt.report.narrative import fit_summary, rests_on
+from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.table import chance_words
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
 from bayes_ihlrt.sensitivity.words import about_answers
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.verdicts import Decision, decide
 
 type Answer = dict[str, Any]
 SYNTHETIC: Final = "SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows \
 for care."
+
+
+def treatment_label(spec: AnalysisSpec) -> str:
+    """Return what the treatment is called; "treatment" without one.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    str
+        Its label, else its name.
+    """
+    return "treatment" if spec.treatment is None else spec.labels.of(spec.treatment.name)
 
 
 def ladder_answer(result: LadderResult) -> Answer:
@@ -46,7 +64,7 @@ def ladder_answer(result: LadderResult) -> Answer:
         See `report.narrative.fit_summary`.
     """
     sound, missing = sound_rungs(result), ladder_incomplete(result)
-    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    treatment = treatment_label(result.spec)
     told = ladder_sentences(result)[len(missing) :]
     careful = [*_warnings(result.rungs), *told[1:], *result.notes]
     parts: list[Answer] = [
@@ -124,10 +142,10 @@ def _by_modifier(result: LadderResult, rung: Rung) -> Answer | None:
         f"{_ratio(found)} at {value:g}" for value, found in sorted(rung.log_hr_at.items())
     )
     return {
-        "title": f"Does that depend on {modifier.name}?",
+        "title": f"Does that depend on {modifier_label(result.spec)}?",
         "told": [
-            f"Hazard ratio by {modifier.name}, '{rung_label(rung)}': {ratios}. `fit` tells whether "
-            "that is settled."
+            f"Hazard ratio by {modifier_label(result.spec)}, '{rung_label(rung)}': {ratios}. `fit` "
+            "tells whether that is settled."
         ],
     }
 
@@ -183,7 +201,7 @@ def sensitivity_answer(result: SensitivityResult) -> Answer:
     dict
         See `report.narrative.fit_summary`.
     """
-    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    treatment = treatment_label(result.spec)
     told = list(result.summary[len(result.incomplete) :])
     answers, careful = told[: about_answers(result.checks)], told[about_answers(result.checks) :]
     table = _prior_table(result) if "grid" in result.checks else None
@@ -235,7 +253,11 @@ def _prior_table(result: SensitivityResult) -> Answer:
         )
     horizon = max(spec.estimands.horizons)
     head = [
-        *(f"prior of {treatment}", f"months gained of {horizon:g} (95 %)", f"P({gain})"),
+        *(
+            f"prior of {treatment_label(spec)}",
+            f"months gained of {horizon:g} (95 %)",
+            f"P({gain})",
+        ),
         *("hazard ratio (95 %)", "P(HR < 1)"),
     ]
     return {"head": head, "rows": rows}
@@ -257,7 +279,7 @@ def _interaction(result: SensitivityResult) -> Answer | None:
     )
     spread = f"{chance_words(float(chance.min()))} to {chance_words(float(chance.max()))}"
     return {
-        "title": f"Does that depend on {modifier.name}?",
+        "title": f"Does that depend on {modifier_label(result.spec)}?",
         "told": [
             f"{str(here['statement'].item()).capitalize()}? {answer.capitalize()} (probability "
             f"{chance_words(stated)}; {spread}), {rest}."
