@@ -23,7 +23,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.predictor import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, Identifiers
-from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
 from bayes_ihlrt.spec.estimands import PopulationKind
 
 NUMBERS, IDENTIFIERS = "numbers", "identifiers"
@@ -412,7 +412,7 @@ def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[
 
 def _two_populations(spec: AnalysisSpec) -> list[str]:
     """Tell where weights stand for others than those who are averaged over."""
-    stated, weighted = spec.estimands.population, spec.weighted_to
+    stated, weighted = spec.estimands.population, weighted_to(spec.propensity)
     everybody = {PopulationKind.SAMPLE, PopulationKind.BOOTSTRAP}
     if stated is None or weighted is None or stated.value == weighted.value:
         return []

@@ -171,6 +171,29 @@ def file_data(
     return data.model_copy(update={"labels": labels})
 
 
+def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
+    """Return whom the weights of a propensity stand for.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The propensity.
+
+    Returns
+    -------
+    EstimandTarget or None
+        None where nothing is weighted.
+
+    Examples
+    --------
+    >>> weighted_to(PropensitySpec(formula="albi", estimand="att")).value
+    'att'
+    """
+    if propensity is None or propensity.adjust is not Adjustment.WEIGHTS:
+        return None
+    return propensity.estimand
+
+
 def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
     """Return the columns that a cohort must carry for a propensity model.
 
@@ -333,16 +356,9 @@ class AnalysisSpec(BaseModel):
         return labels_of(data.labels, units=units, same=same)
 
     @property
-    def weighted_to(self) -> EstimandTarget | None:
-        """Whom the weights of the propensity stand for; None where nothing is weighted."""
-        if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
-            return None
-        return self.propensity.estimand
-
-    @property
     def population(self) -> PopulationKind:
         """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
-        return stated_population(self.estimands, self.weighted_to)
+        return stated_population(self.estimands, weighted_to(self.propensity))
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         """Say the name alone in a `repr`; `to_toml` says everything."""
