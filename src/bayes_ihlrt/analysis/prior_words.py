@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from bayes_ihlrt.analysis.prior_worth import Worth
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Z_975, PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -13,7 +14,11 @@ _FLAT: Final = 5.0
 """Sd of a log hazard ratio from which a prior is all but flat: hazard ratios beyond 10,000."""
 
 
-def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> str:
+def prior_sentence(
+    spec: AnalysisSpec,
+    priors: Mapping[str, ResolvedPrior],
+    worths: Mapping[str, Worth] | None = None,
+) -> str:
     """Return one line on the priors of treatment, interaction and baseline.
 
     Parameters
@@ -22,6 +27,8 @@ def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> s
         The analysis.
     priors : mapping of str to ResolvedPrior
         Prior of each term and parameter, as it is stated.
+    worths : mapping of str to Worth, optional
+        Events that priors are worth, by term.
 
     Returns
     -------
@@ -37,6 +44,8 @@ def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> s
     ):
         if name is not None and name in priors:
             told = _ratio(priors[name].prior)
+            if worths is not None and name in worths:
+                told += f", worth {worths[name].words}"
             parts.append(f"{words} {told} [{priors[name].source}]")
     level = priors[ANCHOR[spec.outcome.hazard.family]]
     parts.append(f"{_baseline(level.prior)} [{level.source}]")

@@ -17,6 +17,10 @@ _FOLDER: Final = Path(__file__).parent / "prior_sets"
 _ROLES: Final = ("treatment", "modifier", "interaction", "baseline", "group_sd")
 BASE: Final = "base"
 """Key of ``[priors]`` that names a set."""
+JUSTIFICATION: Final = "justification"
+"""Key of ``[priors]`` with the words that say what informative priors rest on."""
+MOST_WORDS: Final = 2000
+"""Characters of a justification."""
 
 
 class SetEntry(BaseModel):
@@ -172,6 +176,26 @@ def with_base(given: Any, *, named: bool = True) -> Any:
         raise ValueError("; ".join(str(fault) for fault in error.faults)) from error
     found = {**given, "priors": {**held, **priors}}
     return found | {"prior_base": name} if named else found
+
+
+def with_justification(given: Any) -> Any:
+    """Take the justification out of the priors, among which it stands in a file.
+
+    Parameters
+    ----------
+    given : object
+        What a specification is made from.
+
+    Returns
+    -------
+    object
+        With ``prior_justification`` beside ``priors``; the same object where there is none.
+    """
+    priors = given.get("priors") if isinstance(given, Mapping) else None
+    if not isinstance(priors, Mapping) or not isinstance(priors.get(JUSTIFICATION), str):
+        return given
+    rest = {name: prior for name, prior in priors.items() if name != JUSTIFICATION}
+    return {**given, "priors": rest, "prior_justification": priors[JUSTIFICATION]}
 
 
 def base_priors(name: str, tables: Mapping[str, Any]) -> dict[str, AnyPrior]:
