@@ -51,6 +51,8 @@ else:
     prepared = lazy_module("bayes_ihlrt.model.prepared")
     stats = lazy_module("scipy.stats")
 
+EQUAL_ARMS: Final = 0.5
+"""Share under treatment in a trial of two equal arms, in which 4 / sd^2 events tell as much."""
 INFORMATIVE: Final = 0.25
 """Share of the cohort's events beyond which a prior is informative: a fifth of what is known then
 comes from it."""
@@ -74,7 +76,7 @@ _BELOW_ONE: Final[Mapping[Dist, Callable[..., float]]] = {
 }
 
 
-def prior_events(prior: Prior, *, share: float = 0.5, sd: float = 1.0) -> float:
+def prior_events(prior: Prior, *, share: float = EQUAL_ARMS, sd: float = 1.0) -> float:
     """Return the events that a prior of a log hazard ratio is worth.
 
     E[-d2 log p / dx2] / v with v = share (1 - share) sd^2, the information of one event.
@@ -226,13 +228,16 @@ class _Coefficient:
     default_worth: float
 
 
-def _coefficients(spec: AnalysisSpec, cohort: Cohort) -> dict[str, _Coefficient]:
+def _coefficients(
+    spec: AnalysisSpec, cohort: Cohort, share: float | None = None
+) -> dict[str, _Coefficient]:
     """Every coefficient; terms for coefficients where time zero does not hold all columns."""
     model = _with_switches(spec, cohort)
     found = prepared.patient_columns(model)
     known = found or {name: (name, float("nan")) for name in model.outcome.parsed.term_names}
     terms = {name: term for name, (term, _) in known.items()}
-    share, treatment = treated_share(spec, cohort), model.treatment
+    share = treated_share(spec, cohort) if share is None else share
+    treatment = model.treatment
     bare = model.model_copy(update={"priors": {}, "prior_base": None})
     own, default = stated_priors(_of(model, terms), terms), stated_priors(bare, terms)
 
@@ -279,7 +284,9 @@ def _with_switches(spec: AnalysisSpec, cohort: Cohort) -> ModelSpec:
     return spec.model.model_copy(update={"scales": held})
 
 
-def prior_worths(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Worth]:
+def prior_worths(
+    spec: AnalysisSpec, cohort: Cohort, *, share: float | None = None
+) -> dict[str, Worth]:
     """Return the events that the prior of each log hazard ratio is worth.
 
     Parameters
@@ -288,6 +295,8 @@ def prior_worths(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Worth]:
         With the scales of the cohort.
     cohort : Cohort
         The patients.
+    share : float, optional
+        Share of the follow-up under treatment; that of the cohort by default.
 
     Returns
     -------
@@ -296,7 +305,7 @@ def prior_worths(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Worth]:
         known at time zero and whose prior is per unit.
     """
     found: dict[str, list[float]] = {}
-    for each in _coefficients(spec, cohort).values():
+    for each in _coefficients(spec, cohort, share).values():
         if isfinite(each.worth):
             found.setdefault(each.term, []).append(each.worth)
     return {term: Worth(min(values), max(values)) for term, values in found.items()}

@@ -50,7 +50,9 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     tables = report_tables(results)
     methods = methods_paragraph(results)
     writers: dict[str, Callable[[Path], object]] = {
-        "tables.docx": lambda file: _word(results, tables, methods).save(str(file)),
+        "tables.docx": lambda file: word_document(
+            results.first.result["name"], tables, methods, synthetic=results.synthetic
+        ).save(str(file)),
         "tables.tex": lambda file: file.write_text(_latex(results, tables), "utf-8"),
         "methods.md": lambda file: file.write_text(_markdown(results, methods), "utf-8"),
         "methods.tex": lambda file: file.write_text(_latex_methods(results, methods), "utf-8"),
@@ -136,7 +138,34 @@ def _printable(table: Table) -> Table:
     return replace(table, records=table.records[:_MOST_ROWS], note=note)
 
 
-def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
+def word_document(
+    name: str,
+    tables: Iterable[Table],
+    methods: Iterable[str],
+    *,
+    synthetic: bool,
+    keys: tuple[str, ...] | None = None,
+) -> "Document":
+    """Return tables, methods and their references as a document of Word.
+
+    Parameters
+    ----------
+    name : str
+        Heads the document.
+    tables : iterable of Table
+        In this order, numbered.
+    methods : iterable of str
+        Paragraphs with marks for what they cite.
+    synthetic : bool
+        Say that the data were simulated.
+    keys : tuple of str, optional
+        What tables and methods cite, in the order of the list; what the methods do by default.
+
+    Returns
+    -------
+    docx.document.Document
+        On pages that lie across.
+    """
     from docx import api
     from docx.enum.section import WD_ORIENT
     from docx.shared import Pt
@@ -146,13 +175,13 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     page = document.sections[0]
     page.orientation = WD_ORIENT.LANDSCAPE
     page.page_width, page.page_height = page.page_height, page.page_width
-    document.add_heading(printable(results.first.result["name"]), level=1)
-    if results.synthetic:
+    document.add_heading(printable(name), level=1)
+    if synthetic:
         document.add_paragraph().add_run(_SYNTHETIC).bold = True
     for number, table in enumerate(tables, start=1):
         _word_table(document, _printable(table), number)
     paragraphs = tuple(methods)
-    keys = cited(paragraphs)
+    keys = cited(paragraphs) if keys is None else keys
     document.add_heading("Methods", level=2)
     for paragraph in paragraphs:
         document.add_paragraph(printable(numbered(paragraph, keys)))
