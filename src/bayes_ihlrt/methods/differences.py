@@ -45,6 +45,7 @@ LABELS: Final[Mapping[str, str]] = {
     "outcome.group": "Hierarchical effects",
     "outcome.parametrisation": "Geometry in which hierarchical effects are sampled",
     "outcome.reference": "Reference levels of categories",
+    "outcome.hazard": "Baseline hazard",
     "hazard.family": "Shape of the baseline hazard",
     "hazard.cuts": "Months at which the baseline hazard may change",
     "hazard.smoothing": "What ties intervals of the baseline hazard together",

@@ -408,7 +408,7 @@ def _end(facts: _Facts) -> Component:
         holds += f" Month {_months(beyond)} lies beyond follow-up and is extrapolated."
     return Component(
         "End of follow-up",
-        f"The event, loss to follow-up or the end of the study; read at months {_months(horizons)}.",
+        f"The event, loss to follow-up or the end of study; read at months {_months(horizons)}.",
         f"{facts.checked.cohort.months:,.0f} person-months in all, the longest {longest:.3g} "
         f"months.{leaves.get(facts.design, '')}",
         holds,
@@ -457,7 +457,7 @@ def _plan(facts: _Facts) -> Component:
     here.append(f"Computed by {spec.sampler.plan}, seed {spec.sampler.seed}.")
     return Component(
         "Analysis plan",
-        "The same model in patients as assigned, without what treatment was decided on in practice.",
+        "The same model in patients as assigned, without what decided treatment in practice.",
         " ".join(here),
         "The hazard has the stated shape, and treatment multiplies it by what the linear "
         "predictor says (`bayes-ihlrt diagnose` checks both). What the priors say holds before "

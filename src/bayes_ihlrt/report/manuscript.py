@@ -50,9 +50,7 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     tables = report_tables(results)
     methods = methods_paragraph(results)
     writers: dict[str, Callable[[Path], object]] = {
-        "tables.docx": lambda file: word_document(
-            results.first.result["name"], tables, methods, synthetic=results.synthetic
-        ).save(str(file)),
+        "tables.docx": lambda file: _word(results, tables, methods).save(str(file)),
         "tables.tex": lambda file: file.write_text(_latex(results, tables), "utf-8"),
         "methods.md": lambda file: file.write_text(_markdown(results, methods), "utf-8"),
         "methods.tex": lambda file: file.write_text(_latex_methods(results, methods), "utf-8"),
@@ -136,6 +134,11 @@ def _printable(table: Table) -> Table:
         f"{table.note}"
     ).strip()
     return replace(table, records=table.records[:_MOST_ROWS], note=note)
+
+
+def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
+    name = results.first.result["name"]
+    return word_document(name, tables, methods, synthetic=results.synthetic)
 
 
 def word_document(
