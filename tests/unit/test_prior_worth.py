@@ -11,7 +11,6 @@ from bayes_ihlrt.analysis.check import check_analysis, read_cohort, read_inputs
 from bayes_ihlrt.analysis.prior_worth import (
     EQUAL_ARMS,
     justification_faults,
-    prior_events,
     prior_worths,
     treated_share,
     with_scales,
@@ -19,6 +18,7 @@ from bayes_ihlrt.analysis.prior_worth import (
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.sensitivity.reverse_bayes import prior_events
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.catalogue import packaged_specifications
 from bayes_ihlrt.spec.read import load_spec, parse_spec
@@ -64,10 +64,12 @@ def faults(**priors):
 def test_two_equal_arms_of_4_over_variance_events_are_worth_a_normal_prior():
     """1 / var of a log hazard ratio by the variance of two rates: 1 / d1 + 1 / d0."""
     for share, sigma in ((0.5, 0.4), (0.2, 0.4), (0.5, 1.3)):
-        events = prior_events(Prior.model_validate(normal(sigma)), share=share)
+        events = prior_worths(*bound({"trt": normal(sigma)}), share=share)["trt"].low
         variance = 1.0 / (events * share) + 1.0 / (events * (1.0 - share))
         assert variance == pytest.approx(sigma**2)
-    assert prior_events(Prior.model_validate(normal(0.4))) == pytest.approx(4.0 / 0.4**2)
+    equal = prior_worths(*bound({"trt": normal(0.4)}), share=EQUAL_ARMS)["trt"].low
+    assert equal == pytest.approx(prior_events(Prior.model_validate(normal(0.4))))
+    assert equal == pytest.approx(4.0 / 0.4**2)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -272,7 +273,7 @@ class CheckedAnalysis:
     prepared: "PreparedModel"
     propensity: CheckedPropensity | None = None
 
-    @property
+    @cached_property
     def worths(self) -> Mapping[str, Worth]:
         """Events of this cohort that the prior of each log hazard ratio is worth, by term."""
         return prior_worths(self.spec, self.cohort)

@@ -263,7 +263,7 @@ class FitResult:
                 "name": self.checked.person_time.provenance.design.value,
                 "immortal_months": self.checked.person_time.provenance.immortal_months,
             },
-            "priors": prior_sentence(self.spec, self.checked.priors),
+            "priors": prior_sentence(self.spec, self.checked.priors, self.checked.worths),
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),

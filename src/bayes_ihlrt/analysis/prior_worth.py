@@ -76,39 +76,6 @@ _BELOW_ONE: Final[Mapping[Dist, Callable[..., float]]] = {
 }
 
 
-def prior_events(prior: Prior, *, share: float = EQUAL_ARMS, sd: float = 1.0) -> float:
-    """Return the events that a prior of a log hazard ratio is worth.
-
-    E[-d2 log p / dx2] / v with v = share (1 - share) sd^2, the information of one event.
-
-    Parameters
-    ----------
-    prior : Prior
-        Of a coefficient, per unit of its covariate (`Prior.rescaled`).
-    share : float
-        Share of the follow-up under treatment; one half for two arms of equal size.
-    sd : float
-        For a product of treatment and a covariate, that covariate's standard deviation.
-
-    Returns
-    -------
-    float
-        Events; NaN where the prior is of no log hazard ratio, or nobody or everybody is treated.
-
-    Examples
-    --------
-    >>> prior_events(Prior(dist="Normal", mu=0.0, sigma=0.5))
-    16.0
-    >>> round(prior_events(Prior(dist="Normal", mu=0.0, sigma=0.5), share=0.2), 6)
-    25.0
-    """
-    return _per_event(prior, share * (1.0 - share) * sd**2)
-
-
-def _per_event(prior: Prior, variance: float) -> float:
-    return prior.information / variance if variance > 0.0 else float("nan")
-
-
 def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
     """Hold a cohort's scales in a specification, unless it holds some already.
 
@@ -261,6 +228,10 @@ def _coefficients(
         )
         for name in terms
     }
+
+
+def _per_event(prior: Prior, variance: float) -> float:
+    return prior.information / variance if variance > 0.0 else float("nan")
 
 
 def _of(model: ModelSpec, terms: Mapping[str, str]) -> ModelSpec:

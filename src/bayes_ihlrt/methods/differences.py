@@ -13,7 +13,12 @@ from pydantic import BaseModel
 
 from bayes_ihlrt.analysis.prior_words import prior_words, ratio_words
 from bayes_ihlrt.names import DesignKind, EstimandTarget, ModifierTransform
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import (
+    AdjacentHazardPrior,
+    HazardRatioPrior,
+    MedianSurvivalPrior,
+    Prior,
+)
 from bayes_ihlrt.results.table import Table, text
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind
@@ -78,6 +83,8 @@ _DESIGNS: Final = {
 _EVERYBODY: Final = "everybody"
 _TOLD_ELSEWHERE: Final = frozenset({("estimands", "population"), ("data", "file")})
 """Whom averages are over follows from two tables, and is told once; a path is no analysis."""
+STATEMENTS: Final = (Prior, HazardRatioPrior, MedianSurvivalPrior, AdjacentHazardPrior)
+"""Ways to state a prior, each told as a whole."""
 _SHORTEST: Final = ("; ", ": ", ", ", " (", ". ")
 """Where the description of a key goes on to say more than what it is."""
 
@@ -186,7 +193,8 @@ def _between(here: Any, there: Any, table: str) -> Iterator[_Row]:
         one, two = getattr(here, name), getattr(there, name)
         if one == two or (table, name) in _TOLD_ELSEWHERE:
             continue
-        if isinstance(one, BaseModel) and type(one) is type(two):
+        whole = isinstance(one, STATEMENTS) or type(one) is not type(two)
+        if isinstance(one, BaseModel) and not whole:
             yield from _between(one, two, name)
         else:
             yield _label(type(here), table, name), _said(one, name), _said(two, name)
@@ -261,7 +269,7 @@ _TELLERS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any, str], str]],
     (EstimandTarget, _target),
     (ModifierTransform, lambda value, _: str(value.per)),
     (Enum, lambda value, _: str(value.value)),
-    (Prior, lambda value, _: prior_words(value)),
+    (STATEMENTS, lambda value, _: prior_words(value.to_prior())),
     ((tuple, list), lambda value, table: ", ".join(_said(each, table) for each in value)),
     (
         dict,
