@@ -27,7 +27,7 @@ FILES = {
 }
 BY_DESIGN = {
     "split": ("primary", {}),
-    "landmark": ("primary", {"design": "landmark", "landmark": 3.0}),
+    "landmark": ("primary", {"design": "landmark", "landmark": 6.0}),
     "sequential": ("ladder", {}),
     "clone-censor-weight": (
         "ladder",
@@ -83,7 +83,7 @@ def test_components_stand_in_the_order_of_the_target_trial(planned):
 
 STRATEGIES = {
     "split": "(1) Start ihlrt in month 0. (2) Never start ihlrt.",
-    "landmark": "(1) ihlrt by month 3. (2) No ihlrt by then, whatever comes later.",
+    "landmark": "(1) ihlrt by month 6. (2) No ihlrt by then, whatever comes later.",
     "sequential": "(1) Start ihlrt at the decision. (2) Do not start it then nor later.",
     "clone-censor-weight": "(1) Start ihlrt within 6 months of time zero. (2) Never start ihlrt.",
     "ever-never": "None: no trial can assign patients to ihlrt that they will have lived to "
@@ -147,7 +147,7 @@ def test_patients_left_out_are_counted_and_not_named():
 
 def test_why_patients_do_not_reach_a_landmark_is_not_told():
     here = parts(of(analysis("landmark")))["Eligibility"].here
-    assert here.endswith("more were not at risk and eligible at month 3 after time zero.")
+    assert here.endswith("more were not at risk and eligible at month 6 after time zero.")
 
 
 def test_what_lies_beyond_the_data_is_told(planned):
@@ -282,7 +282,7 @@ def test_differences_are_told_in_words():
     assert told == [
         "Treatment strategies, how starts of treatment are read: treated from the start of "
         "treatment on, untreated before here; by the treatment at a landmark in the other.",
-        "Treatment strategies, landmark in months after time zero: none here; 3 in the other.",
+        "Treatment strategies, landmark in months after time zero: none here; 6 in the other.",
     ]
     priors = differences(load_spec("primary"), load_spec("ladder"))[-2]
     assert priors.sentence == (
