@@ -60,7 +60,7 @@ class _Facts:
 
     @property
     def name(self) -> str:
-        return self.treatment.name
+        return self.called(self.treatment.name)
 
     @property
     def design(self) -> DesignKind:
@@ -90,7 +90,11 @@ class _Facts:
         groups = [term.group for term in spec.outcome.groups]
         if spec.propensity is not None and spec.propensity.adjust is not Adjustment.NONE:
             read += decided_on(spec.propensity, spec.modifier)
-        return unmarked(_listed(dict.fromkeys([*read, *groups])))
+        return _listed(self.called(name) for name in dict.fromkeys([*read, *groups]))
+
+    def called(self, name: str) -> str:
+        """What a column is called before people."""
+        return unmarked(self.spec.labels.of(name))
 
 
 def components_of(checked: CheckedAnalysis, treatment: TreatmentSpec) -> tuple[Component, ...]:
@@ -219,13 +223,13 @@ def _assignment(facts: _Facts) -> Component:
     read = covariates(spec.treatment, spec.modifier, spec.outcome)
     changing = () if spec.visits is None else spec.visits.updated
     known = [
-        f"{unmarked(column)} (as last known)" if column in changing else unmarked(column)
+        facts.called(column) + (" (as last known)" if column in changing else "")
         for column in dict.fromkeys([*read, *(term.group for term in spec.outcome.groups)])
     ]
     here.append(f"The outcome model adjusts for {_listed(known)}.")
     propensity = spec.propensity
     if propensity is not None:
-        on = unmarked(propensity.formula or "a constant")
+        on = unmarked(spec.labels.formula(propensity.formula) or "a constant")
         clones = facts.design is DesignKind.CLONE_CENSOR_WEIGHT
         use = {
             Adjustment.WEIGHTS: CLONE_WEIGHTS if clones else WEIGHTS[propensity.estimand],
@@ -280,7 +284,8 @@ def _outcome(facts: _Facts) -> Component:
         told += f" ({_listed(unmarked(str(code)) for code in event.codes)})"
     return Component(
         "Outcome",
-        f"Time to the first {column}, looked for alike under both strategies.",
+        f"Time to the first {facts.called(facts.spec.data.event_column)}, looked for alike under "
+        "both strategies.",
         f"{told}: {counted(events, 'event', 'events')} in all.",
         "Events are found and dated as well under one strategy as under the other. Another event "
         "that rules this one out counts as censoring.",
@@ -323,7 +328,10 @@ def _contrast(facts: _Facts) -> Component:
     here = [f"The same, averaged over {spec.population.words}."]
     if spec.modifier is not None and spec.estimands.at:
         values = _months(spec.estimands.at)
-        here.append(f"Also with {spec.modifier.name} set to {values}, on which nobody intervenes.")
+        here.append(
+            f"Also with {facts.called(spec.modifier.name)} set to {values}, on which nobody "
+            "intervenes."
+        )
     return Component(
         "Causal contrast (estimand)",
         f"The effect {effect}: event-free months within {horizons} and survival at these months, "
@@ -338,9 +346,11 @@ def _plan(facts: _Facts) -> Component:
     spec, checked = facts.spec, facts.checked
     worths = prior_worths(spec, checked.cohort, share=EQUAL_ARMS)
     model = f"Bayesian proportional hazards with {hazard_words(spec.outcome.hazard)} and the "
-    model += f"linear predictor {unmarked(spec.outcome.formula or 'of no covariates')}"
+    formula = spec.labels.formula(spec.outcome.formula)
+    model += f"linear predictor {unmarked(formula or 'of no covariates')}"
     if spec.modifier is not None:
-        model += f"; {spec.modifier.name} enters {modifier_words(spec.modifier)}"
+        called = facts.called(spec.modifier.name)
+        model += f"; {called} enters {modifier_words(spec.modifier, called)}"
     here = [f"{model}.", unmarked(prior_sentence(spec, checked.priors, worths))]
     if worths:
         here.append("Events are those of a trial with two arms of equal size.")

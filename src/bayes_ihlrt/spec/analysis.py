@@ -14,7 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -23,7 +22,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from bayes_ihlrt.errors import Fault
-from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.labels import Labels, labels_of
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, TimeUnit
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import (
@@ -38,10 +38,10 @@ from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeS
 from bayes_ihlrt.spec.prior_sets import (
     BASE,
     JUSTIFICATION,
-    MOST_WORDS,
-    prior_set_names,
+    Justification,
     with_base,
     with_justification,
+    words_schema,
 )
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
@@ -152,6 +152,31 @@ def covariates(
     return tuple(dict.fromkeys(columns))
 
 
+def file_data(
+    data: DataSpec, treatment: TreatmentSpec | None, modifier: ModifierSpec | None
+) -> DataSpec:
+    """Return what is said of the columns of the file.
+
+    Parameters
+    ----------
+    data : DataSpec
+        The table.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    DataSpec
+        Without labels of treatment, modifier and centre, where these are names of the analysis.
+    """
+    own = {found.name for found in (treatment, modifier) if found is not None}
+    own |= set() if data.centre is None else {"centre"}
+    labels = {name: label for name, label in data.labels.items() if name not in own}
+    return data.model_copy(update={"labels": labels})
+
+
 def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
     """Return the columns that a cohort must carry for a propensity model.
 
@@ -176,11 +201,6 @@ def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None)
     if modifier is not None:
         names = [modifier.column if name == modifier.name else name for name in names]
     return tuple(dict.fromkeys(names))
-
-
-Justification = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_WORDS)
-]
 
 
 class AnalysisSpec(BaseModel):
@@ -307,7 +327,23 @@ class AnalysisSpec(BaseModel):
             priors=self.priors,
             prior_base=self.prior_base,
             scales=self.scales,
+            labels=self.labels,
         )
+
+    @property
+    def labels(self) -> Labels:
+        """What columns, treatment and modifier are called before people."""
+        data, modifier = self.data, self.modifier
+        pairs = [*data.aliases.items()]
+        pairs += [] if modifier is None else [(modifier.name, modifier.column)]
+        pairs += [] if data.centre is None else [("centre", data.centre)]
+
+        def same(name: str) -> list[str]:
+            near = [short for short, column in pairs if column == name]
+            return [*near, *(short for short, column in pairs if column in near)]
+
+        units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
+        return labels_of(data.labels, units=units, same=same)
 
     @property
     def weighted_to(self) -> EstimandTarget | None:
@@ -447,16 +483,7 @@ def json_schema() -> dict[str, Any]:
     ['data', 'name', 'outcome']
     """
     schema = AnalysisSpec.model_json_schema(by_alias=True)
-    about = "Packaged set of priors that the other lines override."
-    schema["properties"]["priors"]["properties"] = {
-        BASE: {"description": about, "enum": list(prior_set_names()), "type": "string"},
-        JUSTIFICATION: {
-            "description": "What informative priors rest on, in words.",
-            "maxLength": MOST_WORDS,
-            "minLength": 1,
-            "type": "string",
-        },
-    }
+    schema["properties"]["priors"]["properties"] = words_schema()
     return schema
 
 
