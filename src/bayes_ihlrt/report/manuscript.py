@@ -137,6 +137,38 @@ def _printable(table: Table) -> Table:
 
 
 def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
+    name = results.first.result["name"]
+    return word_document(name, tables, methods, synthetic=results.synthetic)
+
+
+def word_document(
+    name: str,
+    tables: Iterable[Table],
+    methods: Iterable[str],
+    *,
+    synthetic: bool,
+    keys: tuple[str, ...] | None = None,
+) -> "Document":
+    """Return tables, methods and their references as a document of Word.
+
+    Parameters
+    ----------
+    name : str
+        Heads the document.
+    tables : iterable of Table
+        In this order, numbered.
+    methods : iterable of str
+        Paragraphs with marks for what they cite.
+    synthetic : bool
+        Say that the data were simulated.
+    keys : tuple of str, optional
+        What tables and methods cite, in the order of the list; what the methods do by default.
+
+    Returns
+    -------
+    docx.document.Document
+        On pages that lie across.
+    """
     from docx import api
     from docx.enum.section import WD_ORIENT
     from docx.shared import Pt
@@ -146,13 +178,13 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     page = document.sections[0]
     page.orientation = WD_ORIENT.LANDSCAPE
     page.page_width, page.page_height = page.page_height, page.page_width
-    document.add_heading(printable(results.first.result["name"]), level=1)
-    if results.synthetic:
+    document.add_heading(printable(name), level=1)
+    if synthetic:
         document.add_paragraph().add_run(_SYNTHETIC).bold = True
     for number, table in enumerate(tables, start=1):
         _word_table(document, _printable(table), number)
     paragraphs = tuple(methods)
-    keys = cited(paragraphs)
+    keys = cited(paragraphs) if keys is None else keys
     document.add_heading("Methods", level=2)
     for paragraph in paragraphs:
         document.add_paragraph(printable(numbered(paragraph, keys)))
