@@ -215,7 +215,8 @@ class Proposal(NamedTuple):
         """Laplace approximation of the log normalising constants, shape (members,)."""
         if not self.knots.shape[1]:
             return self.centre.log_marginal
-        return _log_evidence(self.knots, self.along, self.centre)
+        found: jax.Array = _log_evidence(self.knots, self.along, self.centre)
+        return found
 
 
 type Look = Callable[[jax.Array, jax.Array], Conditional]
@@ -308,13 +309,15 @@ def approximate(look: Look, coordinates: Coordinates, start: jax.Array) -> Propo
     axes = range(len(coordinates.scales))
     knots, middle, begin = _begun(coordinates.first_knots, start, others=coordinates.others)
     if not axes:
-        return _without_scales(look(middle[:, None], begin))
+        alone: Proposal = _without_scales(look(middle[:, None], begin))
+        return alone
     # One scale needs one look; several are looked at again with the others in a better place.
     for axis in list(axes) * (1 if len(axes) == 1 else 2):
         seen = look(*_along(middle, coordinates.first_knots, begin, axis=axis))
         knots, middle, begin = _moved(coordinates.first_knots, seen, knots, middle, axis=axis)
     looks = [look(*_along(middle, knots, begin, axis=axis)) for axis in axes]
-    return _joined(knots, looks)
+    found: Proposal = _joined(knots, looks)
+    return found
 
 
 # What lies between two looks is compiled as a whole: one operation after the other, each takes as
