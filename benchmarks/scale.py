@@ -1,10 +1,10 @@
-"""Time and memory of whole commands on large synthetic inputs, over three sizes each.
+"""Time and memory of whole commands on large synthetic inputs, at three sizes each.
 
-    python benchmarks/scale.py [--cases wide rows ...] [--parts 4 2 1] [--page docs/validation/scale.md]
+    python benchmarks/scale.py [CASE ...] [--parts 4 2 1] [--kept scale.json] [--page]
 
-Each command is a process of its own on a file of its own, with programs compiled before (the
-smallest size runs once unmeasured). `--parts 4 2 1` takes a quarter, a half and all of a case.
-Every number of the page comes from one run of this script; the data are synthetic.
+Each command is a process of its own on a file of its own, from its start to its written results,
+compilation included. What was measured is kept, so that cases can be measured one by one; `--page`
+writes `docs/validation/scale.md` from it. The data are synthetic.
 """
 
 import argparse
@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
+from math import log2
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,12 @@ import pyarrow as pa
 from pyarrow import csv
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = [sys.executable, "-m", "bayes_ihlrt.cli.start"]
+COMMAND = [sys.executable, "-c", "from bayes_ihlrt.cli.start import main; main()"]
+PAGE = ROOT / "docs" / "validation" / "scale.md"
+MEMORY = 16.0
+"""Gigabytes at which a command is ended."""
+PATIENCE = 1_800.0
+"""Seconds after which it is."""
 SAMPLER = """[sampler]
 engine = "laplace"
 draws = 1000
@@ -34,7 +39,9 @@ horizons = [24.0]
 """
 
 
-def survival(rate: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def survival(
+    rate: np.ndarray, start: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Return synthetic follow-up: exponential, hazard ratio 0.74 from the start of treatment on."""
     target = rng.exponential(size=rate.size)
     untreated = target / rate
@@ -94,7 +101,6 @@ def rows(folder: Path, n: int) -> None:
     found = survival(np.full(patients, 0.035), rng.exponential(30.0, patients), rng)
     months, start = found["os_months"], found["ihlrt_months"]
     cuts = np.sort(rng.uniform(0.0, months[:, None], (patients, 9)), axis=1)
-    cuts = np.where(np.isnan(start)[:, None], cuts, cuts)
     treated_row = ~np.isnan(start)
     cuts[treated_row, 0] = start[treated_row]
     edges = np.column_stack([np.zeros(patients), np.sort(cuts, axis=1), months])
@@ -151,5 +157,170 @@ hazard = {{ family = "piecewise", cuts = [3.0, 6.0, 12.0, 24.0] }}
 
 
 def trials(folder: Path, n: int) -> None:
-    """Trials of the packaged plan `fixed_os`."""
-    (folder / "trials").write_text(str(n), "utf-8")
+    """Trials of the packaged plan `fixed_os` need no file."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: an input of some size, and the commands that read it."""
+
+    size: int
+    unit: str
+    what: str
+    write: Callable[[Path, int], None]
+    commands: tuple[str, ...]
+
+
+COHORT = ("check", "fit")
+CASES = {
+    "wide": Case(
+        200_000,
+        "patients",
+        "50 covariates and 1,000 centres, Weibull",
+        wide,
+        COHORT,
+    ),
+    "rows": Case(
+        1_000_000,
+        "start-stop rows",
+        "ten a patient, two covariates, Weibull",
+        rows,
+        COHORT,
+    ),
+    "piecewise": Case(
+        1_000_000,
+        "patients",
+        "two categorical covariates and 50 centres, piecewise hazard",
+        piecewise,
+        COHORT,
+    ),
+    "trials": Case(
+        100_000,
+        "trials",
+        "of each of two designs under each scenario of `fixed_os`, none audited",
+        trials,
+        ("plan",),
+    ),
+}
+
+
+def words(command: str, n: int) -> list[str]:
+    """Return a command as it is typed in the folder of its input."""
+    if command == "plan":
+        return ["plan", "fixed_os", "--trials", str(n), "--audit", "0", "--out", "out", "--quiet"]
+    out = ["--out", "out", "--quiet"] if command == "fit" else []
+    return [command, "specification.toml", "--data", "cohort.csv", *out]
+
+
+def resident(process: int) -> float:
+    """Return the gigabytes that a process holds in memory."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text("utf-8")
+    except FileNotFoundError:
+        return 0.0
+    found = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+    return float(found[0]) / 2**20 if found else 0.0
+
+
+def measured(command: list[str], folder: Path) -> dict[str, float | str]:
+    """Run one process to its end, or to a limit, and return what it took."""
+    began, load, ended = time.perf_counter(), [os.getloadavg()[0]], ""
+    with (folder / "log").open("w") as told:
+        run = subprocess.Popen([*COMMAND, *command], cwd=folder, stdout=told, stderr=told)
+    done, status, usage = 0, 0, None
+    while not done:
+        done, status, usage = os.wait4(run.pid, os.WNOHANG)
+        time.sleep(0.1)
+        load.append(os.getloadavg()[0])
+        if not ended and resident(run.pid) > MEMORY:
+            ended = f"more than {MEMORY:.0f} GB"
+        elif not ended and time.perf_counter() - began > PATIENCE:
+            ended = f"more than {PATIENCE / 60.0:.0f} minutes"
+        if ended and not done:
+            run.kill()
+    if not ended and os.waitstatus_to_exitcode(status) != 0:
+        sys.exit((folder / "log").read_text("utf-8"))
+    return {
+        "ended": ended,
+        "seconds": time.perf_counter() - began,
+        "processor": usage.ru_utime + usage.ru_stime,
+        "gigabytes": usage.ru_maxrss / 2**20,
+        "load": float(np.mean(load)),
+    }
+
+
+def measure(names: list[str], parts: list[int], kept: Path) -> None:
+    """Measure cases from small to large, and keep each row as soon as it is known."""
+    for name in names:
+        case = CASES[name]
+        for part in sorted(parts, reverse=True):
+            n = case.size // part
+            with tempfile.TemporaryDirectory() as folder:
+                case.write(Path(folder), n)
+                for command in case.commands:
+                    row = measured(words(command, n), Path(folder))
+                    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+                    found[f"{name} {command} {n}"] = row
+                    kept.write_text(json.dumps(found, indent=1), "utf-8")
+                    print(f"{name} {command} {n}: {row}", flush=True)
+
+
+HEAD = f"""# Scale
+
+Written by `python benchmarks/scale.py --page`. Each row is one process on two cores, from its start
+to its written results, loading and compilation included; data are synthetic, the engine is Laplace
+with 4,000 draws, `fit` writes its figures too. *Processor* is the time of both cores together, and
+says most: other work ran on the machine, as the mean load shows (2 is both cores busy, this process
+included). *Growth* is the power of the size with which processor time and memory grow from the row
+before (1 is in proportion). A command is ended at {MEMORY:.0f} GB or {PATIENCE / 60:.0f} minutes.
+
+| command | size | wall | processor | peak memory | growth of time, memory | load |
+|---|---:|---:|---:|---:|---:|---:|
+"""
+
+
+def growth(before: tuple[int, dict] | None, n: int, row: dict) -> str:
+    """Return with which power of the size time and memory grow from the row before."""
+    if before is None or row["ended"] or before[1]["ended"]:
+        return "-"
+    size, other = before
+    powers = [log2(row[key] / other[key]) / log2(n / size) for key in ("processor", "gigabytes")]
+    return ", ".join(f"{power:.2f}" for power in powers)
+
+
+def table(kept: dict[str, dict]) -> str:
+    """Return the rows that were measured, case by case."""
+    lines = []
+    for name, case in CASES.items():
+        for command in case.commands:
+            before = None
+            sizes = sorted(int(k.split()[2]) for k in kept if k.startswith(f"{name} {command} "))
+            for n in sizes:
+                row = kept[f"{name} {command} {n}"]
+                told = f"`{command}`: {case.unit}, {case.what}" if before is None else ""
+                wall = row["ended"] or f"{row['seconds']:.0f} s"
+                memory = f"{row['gigabytes']:.1f} GB"
+                cells = [told, f"{n:,}", wall, f"{row['processor']:.0f} s", memory]
+                cells += [growth(before, n, row), f"{row['load']:.1f}"]
+                lines.append(f"| {' | '.join(cells)} |")
+                before = (n, row)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure the cases that are named, or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--parts", type=int, nargs="+", default=[4, 2, 1])
+    parser.add_argument("--kept", type=Path, default=Path("scale.json"))
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    if unknown := set(options.cases) - CASES.keys():
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    measure(options.cases, options.parts, options.kept)
+    if options.page:
+        PAGE.write_text(HEAD + table(json.loads(options.kept.read_text("utf-8"))), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
