@@ -1,6 +1,6 @@
 """Time and memory of whole commands on large synthetic inputs, at three sizes each.
 
-    python benchmarks/scale.py [CASE ...] [--parts 4 2 1] [--kept scale.json] [--page]
+    python benchmarks/scale.py [CASE ...] [--parts 4 2 1] [--commands fit] [--kept FILE] [--page]
 
 Each command is a process of its own on a file of its own, from its start to its written results,
 compilation included. What was measured is kept, so that cases can be measured one by one; `--page`
@@ -25,6 +25,7 @@ from pyarrow import csv
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-c", "from bayes_ihlrt.cli.start import main; main()"]
+NOT_TRUSTED = 3
 PAGE = ROOT / "docs" / "validation" / "scale.md"
 MEMORY = 16.0
 """Gigabytes at which a command is ended."""
@@ -152,7 +153,7 @@ treatment = {{ name = "ihlrt", start = "ihlrt_months" }}
 formula = "ihlrt * nlr_high + albi_grade"
 group = "(1 | centre)"
 hazard = {{ family = "piecewise", cuts = [3.0, 6.0, 12.0, 24.0] }}
-{SAMPLER}""",
+{SAMPLER.replace("laplace", "nuts")}""",
     )
 
 
@@ -172,6 +173,7 @@ class Case:
 
 
 COHORT = ("check", "fit")
+EVERY = [*COHORT, "plan"]
 CASES = {
     "wide": Case(
         200_000,
@@ -238,7 +240,10 @@ def measured(command: list[str], folder: Path) -> dict[str, float | str]:
             ended = f"more than {PATIENCE / 60.0:.0f} minutes"
         if ended and not done:
             run.kill()
-    if not ended and os.waitstatus_to_exitcode(status) != 0:
+    code = os.waitstatus_to_exitcode(status)
+    if code == NOT_TRUSTED:
+        ended = "refused: posterior not to be trusted"
+    elif not ended and code != 0:
         sys.exit((folder / "log").read_text("utf-8"))
     return {
         "ended": ended,
@@ -249,7 +254,7 @@ def measured(command: list[str], folder: Path) -> dict[str, float | str]:
     }
 
 
-def measure(names: list[str], parts: list[int], kept: Path) -> None:
+def measure(names: list[str], parts: list[int], commands: list[str], kept: Path) -> None:
     """Measure cases from small to large, and keep each row as soon as it is known."""
     for name in names:
         case = CASES[name]
@@ -257,7 +262,7 @@ def measure(names: list[str], parts: list[int], kept: Path) -> None:
             n = case.size // part
             with tempfile.TemporaryDirectory() as folder:
                 case.write(Path(folder), n)
-                for command in case.commands:
+                for command in [one for one in case.commands if one in commands]:
                     row = measured(words(command, n), Path(folder))
                     found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
                     found[f"{name} {command} {n}"] = row
@@ -312,12 +317,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
     parser.add_argument("--parts", type=int, nargs="+", default=[4, 2, 1])
+    parser.add_argument("--commands", nargs="+", choices=EVERY, default=EVERY)
     parser.add_argument("--kept", type=Path, default=Path("scale.json"))
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
     if unknown := set(options.cases) - CASES.keys():
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
-    measure(options.cases, options.parts, options.kept)
+    measure(options.cases, options.parts, options.commands, options.kept)
     if options.page:
         PAGE.write_text(HEAD + table(json.loads(options.kept.read_text("utf-8"))), "utf-8")
 
