@@ -138,7 +138,8 @@ def _curvature(slope: _Slope, position: jax.Array) -> tuple[jax.Array, jax.Array
     not have: beyond `_AT_ONCE` parameters columns are computed in blocks of as many.
     """
     if position.shape[0] <= _AT_ONCE:
-        return jax.jacfwd(slope, has_aux=True)(position)
+        hessian, gradient = jax.jacfwd(slope, has_aux=True)(position)
+        return hessian, gradient
     _, along, gradient = jax.linearize(slope, position, has_aux=True)
     columns = jax.lax.map(along, jnp.eye(position.shape[0]), batch_size=_AT_ONCE)
     return columns.T, gradient
