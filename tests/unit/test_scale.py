@@ -34,3 +34,8 @@ def test_a_command_that_was_ended_is_told():
     assert first.startswith("| `fit`: start-stop rows, ten a patient")
     assert "| 100 | 10 s | 4 s | 1.0 GB | - | 3.0 |" in first
     assert "| 200 | more than 16 GB |" in second
+    told = scale.unreached(kept)
+    assert "`fit` of 1,000,000 start-stop rows" in told
+    assert "the largest that ended is 100\n" in told
+    assert "`check` of 200,000 patients" in told
+    assert told.count("no size ended") == 6
