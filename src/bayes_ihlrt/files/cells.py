@@ -184,9 +184,9 @@ def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:
     >>> number_labels(np.array(["b", "a", "b"], dtype=object)).tolist()
     [0, 1, 0]
     """
-    given = labels.tolist()
-    number = {label: place for place, label in enumerate(dict.fromkeys(given))}
-    return np.fromiter(map(number.__getitem__, given), dtype=np.intp, count=len(given))
+    each = labels.tolist()
+    number = {label: code for code, label in enumerate(dict.fromkeys(each))}
+    return np.fromiter(map(number.__getitem__, each), dtype=np.intp, count=len(each))
 
 
 def sorting_rows(*keys: NDArray[Any]) -> NDArray[np.intp]:
