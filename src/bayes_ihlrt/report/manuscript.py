@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited, numbered, pieces, references
@@ -46,7 +47,11 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     ------
     InputError
         The folder is not empty, or cannot be written.
+    MissingExtraError
+        The extra ``word`` is not installed.
     """
+    if find_spec("docx") is None:
+        raise MissingExtraError("word", "export (tables.docx)")
     tables = report_tables(results)
     methods = methods_paragraph(results)
     writers: dict[str, Callable[[Path], object]] = {
