@@ -14,6 +14,8 @@ from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
 FILES = {
     "result.json",
     "posterior.nc",
