@@ -1,4 +1,30 @@
-"""Where `bayes-ihlrt` begins: signals are looked after before the commands are loaded."""
+"""Where `bayes-ihlrt` begins: signals are looked after before anything else is loaded.
+
+Loading this module is the first step of a command; nothing else loads it.
+"""
+
+# ruff: noqa: E402 - loading the rest takes as long as an impatient user
+
+import os
+import signal
+from types import FrameType
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once, while there is nothing yet that could have been written."""
+    del frame
+    word = b"Interrupted" if number == signal.SIGINT else b"Terminated"
+    os.write(2, word + b". Nothing was written.\n")
+    os._exit(128 + number)
+
+
+for _number, _before in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGTERM, signal.SIG_DFL),
+):
+    # What runs in the background of a script is told to ignore Ctrl+C, and does.
+    if signal.getsignal(_number) is _before:
+        signal.signal(_number, _end)
 
 from typing import TYPE_CHECKING
 
