@@ -11,6 +11,7 @@ import random
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,6 @@ from pyarrow import csv as pacsv
 from pyarrow import parquet
 
 from bayes_ihlrt.cohort.datasets import csv_path
-
 from bayes_ihlrt.spec.catalogue import (
     find_plan,
     find_specification,
@@ -60,6 +60,9 @@ class Input:
     plan: bool = False
 
 
+_MANY = 1 << 22
+"""Repetitions of a few bytes that are small when packed."""
+
 Made = Callable[[random.Random], Input]
 
 
@@ -93,28 +96,30 @@ def _change(rng: random.Random, content: Any, other: Any) -> None:
     part = content
     for key in above:
         part = part[key]
-    match rng.randrange(11):
-        case 0:
-            del part[last]
-        case 7 | 8 if isinstance(part[last], int | float):
-            part[last] = type(part[last])(part[last] * rng.choice((-1, 0, 2, 10, 1000, 0.1, 1e-9)))
-        case 7 | 8 | 9 if last in _values(other):
-            part[last] = copy.deepcopy(rng.choice(_values(other)[last]))
-        case 1 | 2:
-            part[last] = value(rng)
-        case 3:
-            part[last] = copy.deepcopy(_at(content, rng.choice(places)))
-        case 4:
-            wanted = _places(other)
-            part[last] = copy.deepcopy(_at(other, rng.choice(wanted)))
-        case 5 if isinstance(part, dict):
-            part[text(rng)] = part.pop(last)
-        case 6 if isinstance(part, list):
-            part *= rng.choice((0, 2, 60))
-        case _ if isinstance(part, dict):
-            part[text(rng)] = value(rng)
-        case _:
-            part.insert(0, value(rng))
+    known = _values(other).get(last, ())
+    if rng.random() < 0.35:
+        _put_or_drop(rng, part, last)
+    elif isinstance(part[last], int | float) and rng.random() < 0.35:
+        part[last] = type(part[last])(part[last] * rng.choice((-1, 0, 2, 10, 1000, 0.1, 1e-9)))
+    elif known and rng.random() < 0.5:
+        part[last] = copy.deepcopy(rng.choice(known))
+    elif rng.random() < 0.5:
+        part[last] = value(rng)
+    else:
+        donor = rng.choice((content, other))
+        part[last] = copy.deepcopy(_at(donor, rng.choice(_places(donor))))
+
+
+def _put_or_drop(rng: random.Random, part: Any, last: Any) -> None:
+    kind = rng.randrange(4)
+    if kind == 0:
+        del part[last]
+    elif isinstance(part, list):
+        part[:] = part * rng.choice((0, 2, 60)) if kind == 1 else [value(rng), *part]
+    elif kind == 1:
+        part[text(rng)] = part.pop(last)
+    else:
+        part[text(rng)] = value(rng)
 
 
 def _values(content: Any) -> dict[Any, list[Any]]:
@@ -157,13 +162,31 @@ def _plan_bytes(rng: random.Random) -> Input:
     return Input(changed(rng, _any(rng, plan=True)), plan=True)
 
 
-_COLUMNS = (*("age", "surgery", "year", "transplant") * 4, "stop", "id", "event", "ag\u0435", "x" * 50)
+_COLUMNS = (
+    *("age", "surgery", "year", "transplant") * 4,
+    "stop",
+    "id",
+    "event",
+    "ag\u0435",
+    "x" * 50,
+)
 _FUNCTIONS = (
     *("log", "exp", "log2", "log10", "bs", "cr", "cc", "poly", "scale", "center", "C") * 4,
     *("sin", "I", "Q", "eval", "lag", "hashed"),
 )
 _OPTIONS = (
-    *("df=3", "df=4", "df=30", "df=0", "df=-1", "3", "degree=2", "degree=10", "knots=[1, 2]", "raw=True"),
+    *(
+        "df=3",
+        "df=4",
+        "df=30",
+        "df=0",
+        "df=-1",
+        "3",
+        "degree=2",
+        "degree=10",
+        "knots=[1, 2]",
+        "raw=True",
+    ),
     *("knots=[0.0, 1e308]", "lower_bound=-1e300", "upper_bound=1e300", "ddof=1", "scale=False"),
     *("knots=[2, 1]", "knots=[1, 1, 1]", "include_intercept=True", "center=False", "degree=0"),
 )
@@ -228,7 +251,13 @@ def _cells_changed(rng: random.Random, rows: list[list[str]]) -> None:
 def _column_changed(rng: random.Random, rows: list[list[str]]) -> None:
     column = rng.randrange(len(rows[0]))
     fixed = text(rng)
-    fill = rng.choice((lambda: fixed, lambda: text(rng), lambda: str(rng.gauss(0, 10.0 ** rng.randrange(-9, 200)))))
+    fill = rng.choice(
+        (
+            lambda: fixed,
+            lambda: text(rng),
+            lambda: str(rng.gauss(0, 10.0 ** rng.randrange(-9, 200))),
+        )
+    )
     for row in rows[1:]:
         if column < len(row):
             row[column] = fill()
@@ -237,7 +266,9 @@ def _column_changed(rng: random.Random, rows: list[list[str]]) -> None:
 def _columns_more(rng: random.Random, rows: list[list[str]]) -> None:
     names = [rng.choice((text(rng), rng.choice(rows[0]))) for _ in range(rng.choice((1, 3, 3_000)))]
     for number, row in enumerate(rows[:50]):
-        row += names if number == 0 else [text(rng)[:40] for _ in names[:20]] + [""] * len(names[20:])
+        row += (
+            names if number == 0 else [text(rng)[:40] for _ in names[:20]] + [""] * len(names[20:])
+        )
     del rows[50:]
 
 
@@ -304,7 +335,9 @@ def _workbook(rng: random.Random, rows: list[list[str]]) -> bytes:
     sheet = book.create_sheet(rng.choice(("data", "Sheet", "a" * 31)))
     for row in rows[:80]:
         kept = [cell[:300] for cell in row[:60]]
-        sheet.append([openpyxl.cell.cell.ILLEGAL_CHARACTERS_RE.sub("", _clean(one)) for one in kept])
+        sheet.append(
+            [openpyxl.cell.cell.ILLEGAL_CHARACTERS_RE.sub("", _clean(one)) for one in kept]
+        )
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -317,7 +350,10 @@ def _clean(told: str) -> str:
 def _zip_changed(rng: random.Random, raw: bytes) -> bytes:
     """Change one file of a zip archive, or add what unpacks to very much."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(raw)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         names = old.namelist()
         hit = rng.choice(names)
         for name in names:
@@ -325,7 +361,7 @@ def _zip_changed(rng: random.Random, raw: bytes) -> bytes:
             if name == hit:
                 content = changed(rng, content) if rng.random() < 0.8 else b""
                 if rng.random() < 0.05:
-                    content = b"<row>" * (1 << 26)
+                    content = b"<row>" * _MANY
             if not (name == hit and rng.random() < 0.1):
                 new.writestr(name, content)
     return out.getvalue()
@@ -370,6 +406,17 @@ def _statistics(kind: str) -> bytes:
         return path.read_bytes()
 
 
+@cache
+def _bomb() -> bytes:
+    """Return half a megabyte that unpack to half a gigabyte."""
+    packing = zlib.compressobj(wbits=31)
+    parts = [
+        packing.compress(b"id,age\n"),
+        *(packing.compress(b"1,2\n" * _MANY) for _ in range(32)),
+    ]
+    return b"".join([*parts, packing.flush()])
+
+
 def _archive(rng: random.Random) -> Input:
     name, data = _pair(rng)
     packed: bytes
@@ -388,7 +435,7 @@ def _archive(rng: random.Random) -> Input:
         case _:
             name, packed = "heart", _statistics(rng.choice(("dta", "sav", "xpt")))
     if rng.random() < 0.01:
-        packed = gzip.compress(b"id,age\n" + b"1,2\n" * (1 << 27), 9)
+        packed = _bomb()
     return Input(name, changed(rng, packed) if rng.random() < 0.7 else packed)
 
 
@@ -414,5 +461,3 @@ KINDS: Mapping[str, Made] = {
 def made(kind: str, seed: int, number: int) -> Input:
     """Return one input of a kind."""
     return KINDS[kind](random.Random(f"{kind} {seed} {number}"))
-
-

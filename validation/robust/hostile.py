@@ -6,8 +6,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 NUMBERS = (
-    *("0", "-1", "1e999", "-1e308", "1e-320", "nan", "inf", "-inf", "+1.", "0x10", "1_000", "9" * 19),
-    *("9" * 30, "9" * 400, "1" + "0" * 5000, "1.234.567", "1,5", "1.5e", "--1", "0.1" * 3, "1e", "\u0661"),
+    *(
+        "0",
+        "-1",
+        "1e999",
+        "-1e308",
+        "1e-320",
+        "nan",
+        "inf",
+        "-inf",
+        "+1.",
+        "0x10",
+        "1_000",
+        "9" * 19,
+    ),
+    *(
+        "9" * 30,
+        "9" * 400,
+        "1" + "0" * 5000,
+        "1.234.567",
+        "1,5",
+        "1.5e",
+        "--1",
+        "0.1" * 3,
+        "1e",
+        "\u0661",
+    ),
 )
 DATES = (
     *("2020-02-30", "0000-01-01", "9999-12-31", "10000-01-01", "31.12.1899", "2020-01-01T25:00"),
@@ -15,9 +39,50 @@ DATES = (
 )
 TEXTS = (
     *("", " ", "\t", "\ufeff", "\u202e", "\u200b", "\ud800", "\U0001f9ec", "\x1b[31m", "\r"),
-    *("\u0430ge", "\uff21", "e\u0301", "None", "NA", "null", "true", "'", '"', '""', "`", "\\", "#"),
-    *("=1+1", "{", "}", "[", "]", "$(id)", "{{x}}", "%s", "../..", "a" * 300, "\u2028", "|", ";", ","),
-    *("<script>", "\x85", "\x1a", "\x0c", "__class__", "id", "patient", "start", "event", "\n", "\r\n"),
+    *(
+        "\u0430ge",
+        "\uff21",
+        "e\u0301",
+        "None",
+        "NA",
+        "null",
+        "true",
+        "'",
+        '"',
+        '""',
+        "`",
+        "\\",
+        "#",
+    ),
+    *(
+        "=1+1",
+        "{",
+        "}",
+        "[",
+        "]",
+        "$(id)",
+        "{{x}}",
+        "%s",
+        "../..",
+        "a" * 300,
+        "\u2028",
+        "|",
+        ";",
+        ",",
+    ),
+    *(
+        "<script>",
+        "\x85",
+        "\x1a",
+        "\x0c",
+        "__class__",
+        "id",
+        "patient",
+        "start",
+        "event",
+        "\n",
+        "\r\n",
+    ),
 )
 LONG = ("x" * 70_000, "9" * 70_000, "\u00e9" * 70_000)
 
@@ -103,7 +168,9 @@ def _inserted(rng: random.Random, raw: bytes) -> bytes:
         (
             text(rng).encode("utf-8", "replace"),
             text(rng).encode("utf-8", "replace"),
-            rng.choice((rng.randbytes(4), rng.randbytes(40), b"\0", b"\xef\xbb\xbf", b"\xed\xa0\x80")),
+            rng.choice(
+                (rng.randbytes(4), rng.randbytes(40), b"\0", b"\xef\xbb\xbf", b"\xed\xa0\x80")
+            ),
             b"\n" * rng.choice((1, 1_000)),
             bytes(rng.choice(_LETTERS) for _ in range(3)),
         )
@@ -121,7 +188,8 @@ def _moved(rng: random.Random, raw: bytes) -> bytes:
 def _encoded(rng: random.Random, raw: bytes) -> bytes:
     told = raw.decode("utf-8", "replace")
     return told.encode(
-        rng.choice(("utf-16", "utf-16-le", "utf-32", "cp1252", "utf-7", "utf-8-sig", "cp037")), "replace"
+        rng.choice(("utf-16", "utf-16-le", "utf-32", "cp1252", "utf-7", "utf-8-sig", "cp037")),
+        "replace",
     )
 
 

@@ -1,7 +1,7 @@
 """Read and check generated inputs, and look at what comes of each.
 
 python -m validation.robust.inputs [--each N] [--seed S] [--kind KIND]      # as JSON
-python -m validation.robust.inputs --kind KIND --seed S --only N            # one, with its traceback
+python -m validation.robust.inputs --kind KIND --seed S --only N    # one, with its traceback
 
 An input has to end in a result or in an error of the package, within ten seconds, within memory
 that is limited, and with no warning but the package's own. Each kind is read in a process of its
@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 from bayes_ihlrt.analysis.check import check_analysis, read_inputs
-from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.errors import BayesIhlrtError
 from bayes_ihlrt.files.readers import read_everything
 from bayes_ihlrt.names import Identifiers
@@ -37,7 +36,6 @@ from bayes_ihlrt.proposal.first_specification import first_specification, open_q
 from bayes_ihlrt.proposal.recognise import recognise
 from bayes_ihlrt.report.check_table import print_check
 from bayes_ihlrt.results.table import PlainConsole
-from bayes_ihlrt.spec.catalogue import packaged_specifications
 from bayes_ihlrt.spec.read import load_plan
 from validation.robust.generated import DATA, KINDS, Input, made
 
@@ -157,7 +155,9 @@ def work(kind: str, seed: int, numbers: range) -> None:
 
 def _short(error: Exception) -> str:
     where = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "bayes_ihlrt" in frame.filename
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "bayes_ihlrt" in frame.filename
     ]
     place = f"{Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
     return f"{type(error).__name__} at {place}: {ascii(str(error))[:300]}"
@@ -207,7 +207,15 @@ def _add(row: Row, found: list[Any]) -> int:
 
 
 def _lines(kind: str, seed: int, numbers: range) -> Iterator[list[Any]]:
-    command = [sys.executable, "-m", "validation.robust.inputs", "--kind", kind, "--seed", str(seed)]
+    command = [
+        sys.executable,
+        "-m",
+        "validation.robust.inputs",
+        "--kind",
+        kind,
+        "--seed",
+        str(seed),
+    ]
     command += ["--work", str(numbers.start), str(numbers.stop)]
     with tempfile.TemporaryFile("w+") as errors, _running(command, errors) as process:
         assert process.stdout is not None
@@ -229,7 +237,16 @@ def _running(command: list[str], errors: Any) -> Iterator[subprocess.Popen[str]]
 
 def main(each: int, seed: int, kinds: list[str]) -> None:
     """Print rows as JSON."""
-    rows = [asdict(tried(kind, seed, each)) for kind in kinds]
+    rows = []
+    for kind in kinds:
+        row = tried(kind, seed, each)
+        rows.append(asdict(row))
+        print(
+            f"{kind}: {row.tried} tried, {len(row.faults)} faults",
+            *row.faults,
+            file=sys.stderr,
+            sep="\n",
+        )
     print(json.dumps({"rows": rows, "seed": seed}))
 
 

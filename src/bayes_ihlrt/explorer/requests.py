@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError
-from bayes_ihlrt.explorer.session import NO_EFFECT, Question
+from bayes_ihlrt.explorer.session import NO_EFFECT, LeftError, Question
+from bayes_ihlrt.spec.faults import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ def _question(body: Any) -> Question:
         faults.append(Fault("looks", "it must be a list of true and false", "One for each look"))
     if not (at is None or at == NO_EFFECT or (_is_number(at) and at > 0.0)):
         remedy = f"Give a hazard ratio, '{NO_EFFECT}' or nothing"
-        faults.append(Fault("at", f"{at!r} is no truth", remedy))
+        faults.append(Fault("at", f"{shown(at)} is no truth", remedy))
     if faults or not (isinstance(scenario, str) and values is not None and looks is not None):
         raise InputError("request", faults)
     return Question(scenario, values, looks, at if at is None or at == NO_EFFECT else float(at))
@@ -155,8 +156,7 @@ class Turns:
     ) -> dict[str, Any] | None:
         from starlette.concurrency import run_in_threadpool
 
-        left = await request.is_disconnected()
-        if left:
+        if await request.is_disconnected():
             return None
         gone = asyncio.create_task(_gone(request))
         try:
@@ -165,10 +165,6 @@ class Turns:
             return None
         finally:
             gone.cancel()
-
-
-class LeftError(Exception):
-    """Nobody waits for the answer any more."""
 
 
 async def _gone(request: "Request") -> None:

@@ -18,7 +18,7 @@ from bayes_ihlrt.files.decimals import COMMA, MARK_WORDS, with_point
 from bayes_ihlrt.files.delimited import Wanted, read_tidy
 from bayes_ihlrt.files.messages import LISTED, counted, enumerated, shown
 from bayes_ihlrt.files.rows import SEARCHED, Row, filled, find_header, matches, tidied
-from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.files.table import Table, check_readable
 from bayes_ihlrt.spec.data_file import FileForm
 
 _EXTRA: Final = "files"
@@ -58,7 +58,7 @@ def read_parquet(raw: bytes, wanted: Wanted, *, subject: str) -> Table:
     Raises
     ------
     DataError
-        The file is damaged.
+        The file is damaged, or cells hold more than a value.
     """
     from pyarrow import parquet
 
@@ -70,7 +70,9 @@ def read_parquet(raw: bytes, wanted: Wanted, *, subject: str) -> Table:
     except (pa.ArrowException, OSError) as error:
         fault = Fault("the file", f"it is a damaged Parquet file ({error})", "Write it again")
         raise DataError(subject, [fault]) from error
-    return Table(subject, names, {name: found.column(name) for name in there}, found.num_rows)
+    columns = {name: found.column(name) for name in there}
+    check_readable(columns, subject)
+    return Table(subject, names, columns, found.num_rows)
 
 
 def read_statistics(

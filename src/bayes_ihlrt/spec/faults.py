@@ -113,7 +113,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         text = f"'{value}'"
     elif isinstance(value, bool | list):
-        text = json.dumps(value)
+        # Dates have no form in JSON, and none of their own in TOML that is longer.
+        text = json.dumps(value, default=str)
     else:
         text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
