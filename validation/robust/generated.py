@@ -265,11 +265,11 @@ def _column_changed(rng: random.Random, rows: list[list[str]]) -> None:
 
 def _columns_more(rng: random.Random, rows: list[list[str]]) -> None:
     names = [rng.choice((text(rng), rng.choice(rows[0]))) for _ in range(rng.choice((1, 3, 3_000)))]
-    for number, row in enumerate(rows[:50]):
-        row += (
-            names if number == 0 else [text(rng)[:40] for _ in names[:20]] + [""] * len(names[20:])
-        )
     del rows[50:]
+    width = len(names)
+    for number in range(len(rows)):
+        cells = [text(rng)[:40] for _ in names[:20]] + [""] * max(0, width - 20)
+        rows[number] = rows[number] + (names if number == 0 else cells)
 
 
 def _shape_changed(rng: random.Random, rows: list[list[str]]) -> None:

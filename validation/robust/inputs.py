@@ -241,12 +241,8 @@ def main(each: int, seed: int, kinds: list[str]) -> None:
     for kind in kinds:
         row = tried(kind, seed, each)
         rows.append(asdict(row))
-        print(
-            f"{kind}: {row.tried} tried, {len(row.faults)} faults",
-            *row.faults,
-            file=sys.stderr,
-            sep="\n",
-        )
+        told = f"{kind}: {row.tried} tried, {len(row.faults)} faults"
+        print(told, *row.faults, file=sys.stderr, sep="\n", flush=True)
     print(json.dumps({"rows": rows, "seed": seed}))
 
 
