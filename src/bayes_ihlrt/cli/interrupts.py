@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ _ENDINGS: Final = {
 _FLUSHING: Final = 0.3
 _PLACING: Final = 1.0
 """Seconds that output and files on their way have to get where they belong."""
+_LISTED: Final = 6
+"""Files of a folder that are named one by one."""
 _SHOW_CURSOR: Final = b"\r\x1b[2K\x1b[?25h"
 _ending = threading.Event()
 _watching = threading.Event()
@@ -92,7 +95,15 @@ def what_was_written() -> str:
     """Return a sentence on what this process has put in place."""
     if not placed():
         return "Nothing was written."
-    return f"Written before: {printable(', '.join(map(str, placed())))}."
+    folders: dict[Path, list[Path]] = {}
+    for path in placed():
+        folders.setdefault(path.parent, []).append(path)
+    told = [
+        str(path)
+        for folder, paths in folders.items()
+        for path in (paths if len(paths) <= _LISTED else [f"{len(paths):,} files in {folder}"])
+    ]
+    return f"Written before: {printable(', '.join(told))}."
 
 
 def _terminal() -> list[Any] | None:

@@ -32,6 +32,7 @@ from bayes_ihlrt.cohort.time_rules import (
 )
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (
+    LARGEST,
     CellKind,
     Cells,
     absent,
@@ -161,6 +162,8 @@ class _Reader:
         infinite = np.isneginf(numbers) if role is Role.TREATMENT_START else np.isinf(numbers)
         self._note_infinite(role, column, numbers, infinite=infinite)
         numbers[infinite] = np.nan
+        if role is Role.COVARIATE:
+            self._note_huge(column, numbers)
         return numbers
 
     def centre(self, column: str | None, columns: Mapping[str, object]) -> Labels | None:
@@ -220,6 +223,17 @@ class _Reader:
                 f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} infinite: {found}"
             )
             self.faults.append(Fault(f"column {column}", problem, remedy))
+
+    def _note_huge(self, column: str, numbers: Floats) -> None:
+        rows = np.flatnonzero(np.abs(numbers) >= LARGEST)
+        if len(rows):
+            found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
+            problem = (
+                f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} too large: {found}"
+            )
+            remedy = f"Allowed: numbers below {LARGEST:g}; leave a cell empty if it is not known"
+            self.faults.append(Fault(f"column {column}", problem, remedy))
+            numbers[rows] = np.nan
 
     def _note_unreadable(self, role: Role, column: str, found: Cells) -> None:
         rows = np.flatnonzero(found.unreadable)
