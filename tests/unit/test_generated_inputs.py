@@ -3,9 +3,12 @@
 A few of each kind here, thousands by `python -m validation.robust.inputs`.
 """
 
+import io
 import random
 import time
+import zipfile
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,10 +20,11 @@ from validation.robust.inputs import SECONDS, tried, try_input
 
 from bayes_ihlrt.analysis.check import read_inputs
 from bayes_ihlrt.cohort.datasets import csv_path
-from bayes_ihlrt.errors import DataError, InputError, SpecificationError
+from bayes_ihlrt.errors import DataError, InputError, SpecificationError, nearest
 from bayes_ihlrt.files import readers
 from bayes_ihlrt.files.readers import read_everything
 from bayes_ihlrt.spec import read
+from bayes_ihlrt.spec.formula import parse_formula
 from bayes_ihlrt.spec.read import document, load_spec
 
 PACKED = "workbooks, Parquet, SAS, Stata, SPSS, gzip"
@@ -167,3 +171,57 @@ def test_numbers_too_large_are_told_with_their_limit(huge, tmp_path):
     assert fault.where == "column age"
     assert "is too large" in fault.problem
     assert "below 1e+15" in fault.remedy
+
+
+def test_of_thousands_of_names_some_are_listed():
+    told = nearest("evnt", [*(f"marker {number}" for number in range(3_000)), "event", "x" * 900])
+    assert told.startswith("Did you mean 'event'? Allowed: event, marker 0, ")
+    assert told.endswith(" and 2,902 more")
+    assert (
+        nearest("y" * 900, ["y" * 901]) == f"Did you mean '{'y' * 77}...'? Allowed: {'y' * 77}..."
+    )
+
+
+def test_a_number_that_runs_into_a_name_is_no_formula(recwarn):
+    with pytest.raises(SpecificationError, match="cannot read"):
+        parse_formula("ihlrt + 2or3")
+    assert not recwarn.list
+
+
+def packed(**parts):
+    """Return a workbook of one cell with other parts."""
+    raw, out = io.BytesIO(), io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active["A1"] = "id"
+    book.save(raw)
+    with zipfile.ZipFile(raw) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = parts.get(name.partition("/")[2].partition(".")[0])
+            new.writestr(name, old.read(name) if part is None else part(old.read(name)))
+    return out.getvalue()
+
+
+BROKEN = {
+    "an attribute that there is not": packed(styles=lambda raw: raw.replace(b"rgb=", b"rgbb=")),
+    "an element that there is not": packed(workbook=lambda raw: raw.replace(b"sheetId", b"sheet")),
+    "no text": packed(workbook=lambda raw: b"\xff\xfe<"),
+    "a part of twenty megabytes": packed(styles=lambda raw: b"<row>" * (1 << 22)),
+}
+
+
+@pytest.mark.parametrize("raw", BROKEN.values(), ids=BROKEN)
+def test_damaged_workbooks_are_told(raw, tmp_path):
+    file = tmp_path / "book.xlsx"
+    file.write_bytes(raw)
+    with pytest.raises(DataError, match=r"damaged workbook|unpacks to 20,971,520 bytes"):
+        read_everything(file)
+
+
+def test_a_workbook_whose_bytes_are_changed_is_told(tmp_path):
+    raw = bytearray(packed())
+    place = raw.index(b"xl/worksheets/sheet1.xml") + 30
+    raw[place : place + 40] = bytes(40)
+    file = tmp_path / "book.xlsx"
+    file.write_bytes(raw)
+    with pytest.raises(DataError, match="damaged workbook"):
+        read_everything(file)
