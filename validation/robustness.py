@@ -91,19 +91,17 @@ process has before, with no warning but the package's own and no message above 2
 In all {tried:,} inputs, {refused} refused.{mended}
 
 """
-MENDED = """
-
-Found by earlier runs and mended: dates in lists of a specification, names of 70,000 letters (the
-search for keys nested too deeply took minutes), lists in cells of Parquet, sixty blank lines above
-a table, files that do not fit into memory, cells of 1e102, names listed by the thousand, a number
-that runs into a name in a formula."""
+AGAIN = """ These were tried again at commit `{mended}`, after mending: {again}
+refused. They were a cell of 1e102 (an overflow), names listed by the thousand (a message of two
+million letters), a number that runs into a name in a formula (a warning of Python), errors of zlib
+and openpyxl at changed bytes, and a part of a workbook that took ten seconds."""
 SIGNALS = """## Ctrl+C and SIGTERM
 
 Each command is sent a signal at many moments, from the first hundredth of a second on; one process
 a try. It has to end within two seconds with status 130 or 143, in one sentence without a traceback,
 and to leave everything that it writes or nothing (a plan keeps whole blocks of trials, from which
 it goes on). `finished` counts commands that had ended before, `by Python` processes in which no
-line of the package had run yet: Python tells Ctrl+C in words of its own while it starts, some 20 ms.
+line of the package had run yet: while it starts, some 20 ms, Python tells Ctrl+C in its own words.
 `refused` counts tries that break any of this. Tried at commit `{commit}`.
 
 {table}
@@ -134,10 +132,18 @@ def inputs(found: Mapping[str, Any]) -> str:
         table="\n".join(lines) + "\n",
         tried=sum(row["tried"] for row in found["rows"]),
         refused=sum(len(row["faults"]) for row in found["rows"]),
-        mended=MENDED,
+        mended=_again(found),
         seed=found["seed"],
         commit=found["commit"],
     )
+
+
+def _again(found: Mapping[str, Any]) -> str:
+    """Tell what came of inputs that were refused and mended."""
+    if "mended" not in found:
+        return ""
+    refused = sum(len(row["again"]) for row in found["rows"])
+    return AGAIN.format(mended=found["mended"], again=refused)
 
 
 def signals(found: Mapping[str, Any]) -> str:

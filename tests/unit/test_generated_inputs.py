@@ -7,6 +7,7 @@ import io
 import random
 import time
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pyarrow as pa
@@ -20,13 +21,17 @@ from validation.robust.inputs import SECONDS, tried, try_input
 
 from bayes_ihlrt.analysis.check import read_inputs
 from bayes_ihlrt.cohort.datasets import csv_path
+from bayes_ihlrt.cohort.time_rules import LONGEST_MONTHS
 from bayes_ihlrt.errors import DataError, InputError, SpecificationError, nearest
-from bayes_ihlrt.files import readers
+from bayes_ihlrt.explorer import requests
+from bayes_ihlrt.files import cells, foreign, readers
 from bayes_ihlrt.files.readers import read_everything
-from bayes_ihlrt.spec import read
+from bayes_ihlrt.files.rows import SEARCHED
+from bayes_ihlrt.spec import formula_reader, read
 from bayes_ihlrt.spec.formula import parse_formula
 from bayes_ihlrt.spec.read import document, load_spec
 
+ROOT = Path(__file__).parents[2]
 PACKED = "workbooks, Parquet, SAS, Stata, SPSS, gzip"
 QUICK = {name: make for name, make in KINDS.items() if name != PACKED}
 
@@ -66,7 +71,7 @@ def test_what_is_no_error_of_the_package_is_a_finding(error, monkeypatch, tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_inputs_end_in_words_time_and_memory(kind):
-    row = tried(kind, 6, 300)
+    row = tried(kind, 6, range(300))
     assert (row.tried, row.faults) == (300, [])
 
 
@@ -161,8 +166,8 @@ def test_what_does_not_fit_into_memory_is_told(packed, monkeypatch, tmp_path):
 def test_numbers_too_large_are_told_with_their_limit(huge, tmp_path):
     rows = csv_path("heart").read_text("utf-8").splitlines()
     place = rows[0].split(",").index("age")
-    cells = rows[1].split(",")
-    changed = ",".join([*cells[:place], huge, *cells[place + 1 :]])
+    first = rows[1].split(",")
+    changed = ",".join([*first[:place], huge, *first[place + 1 :]])
     file = tmp_path / "huge.csv"
     file.write_text("\n".join([rows[0], changed, *rows[2:]]), "utf-8")
     with pytest.raises(DataError) as caught:
@@ -225,3 +230,27 @@ def test_a_workbook_whose_bytes_are_changed_is_told(tmp_path):
     file.write_bytes(raw)
     with pytest.raises(DataError, match="damaged workbook"):
         read_everything(file)
+
+
+def test_the_page_of_limits_tells_those_that_hold():
+    limits = {
+        "| a specification or plan (TOML) | characters": f"{read.LONGEST:,}",
+        "| | lists, tables and keys within each other": f"{read.DEEPEST}",
+        "| | whole numbers": f"below 2^{read.LARGEST.bit_length() - 1}",
+        "| a formula | characters": f"{formula_reader.LONGEST:,}",
+        "| | terms, once products are written out": f"{formula_reader.MOST_TERMS}",
+        "| | brackets and calls within each other": f"{formula_reader.DEEPEST}",
+        "| | numbers": f"up to {formula_reader.LARGEST:g}",
+        "| a data file | measurements": f"below {cells.LARGEST:g}",
+        "| | what an archive (gzip) unpacks to": f"{readers.LARGEST >> 30} GiB",
+        "| | a part of a workbook that describes it": f"{foreign.LARGEST_PART >> 20} MiB",
+        "| | rows above the column names": f"{SEARCHED}",
+        "| | follow-up, months": f"{LONGEST_MONTHS:,.0f}",
+        "| the explorer | a request": (
+            f"{requests.LARGEST >> 10} KiB, within {requests.SECONDS:g} seconds"
+        ),
+        "| | questions that wait for their turn": f"{requests.MOST_WAITING}",
+    }
+    page = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")][2:]
+    assert rows == [f"{what} | {limit} |" for what, limit in limits.items()]

@@ -1,6 +1,8 @@
 """Read and check generated inputs, and look at what comes of each.
 
 python -m validation.robust.inputs [--each N] [--seed S] [--kind KIND]      # as JSON
+python -m validation.robust.inputs --check ...      # with status 1 where an input is refused
+python -m validation.robust.inputs --again FILE     # those that an earlier run refused
 python -m validation.robust.inputs --kind KIND --seed S --only N    # one, with its traceback
 
 An input has to end in a result or in an error of the package, within ten seconds, within memory
@@ -20,8 +22,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,14 +38,13 @@ from bayes_ihlrt.proposal.recognise import recognise
 from bayes_ihlrt.report.check_table import print_check
 from bayes_ihlrt.results.table import PlainConsole
 from bayes_ihlrt.spec.read import load_plan
-from validation.robust.generated import DATA, KINDS, Input, made
+from validation.robust.generated import KINDS, Input, made
 
 SECONDS = 10.0
 MEMORY = 1 << 30
 """Bytes that reading may take beyond what the process has before."""
 LONGEST = 200_000
 """Characters that a message may have."""
-_SHOWN = 20
 
 
 def _told(error: BaseException) -> str:
@@ -122,16 +122,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
 
 
-def _warm(folder: Path) -> None:
-    for name, data in DATA.items():
-        try_input(Input(name, data), folder)
-    # What reads each kind of file is loaded before memory is limited.
-    for kind in KINDS:
-        for number in range(3):
-            try_input(made(kind, -1, number), folder)
-
-
-def work(kind: str, seed: int, numbers: range) -> None:
+def work(kind: str, seed: int, numbers: Sequence[int]) -> None:
     """Try inputs one after the other, and print a line of JSON for each."""
     say = os.fdopen(os.dup(1), "w", buffering=1)
     with tempfile.TemporaryDirectory() as name:
@@ -174,27 +165,49 @@ class Row:
     slowest: float = 0.0
     megabytes: float = 0.0
     faults: list[str] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
 
 
-def tried(kind: str, seed: int, count: int) -> Row:
-    """Try a number of inputs of one kind."""
-    row, number = Row(kind), 0
-    while number < count:
-        for found in _lines(kind, seed, range(number, count)):
-            number = _add(row, found) + 1
-        if number < count and (row.tried == number):
+def tried(kind: str, seed: int, numbers: Sequence[int]) -> Row:
+    """Try inputs of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        One of `generated.KINDS`.
+    seed : int
+        Seed of all of them.
+    numbers : sequence of int
+        Their numbers.
+
+    Returns
+    -------
+    Row
+        What came of them.
+    """
+    row, left = Row(kind), list(numbers)
+    while left:
+        how: list[str] = []
+        for found in _lines(kind, seed, tuple(left), how):
+            _add(row, found)
+            left.remove(found[0])
+        if left:
             # The process ended within this input.
             row.tried += 1
-            row.faults.append(f"{number}: the process ended ({_LAST['how']})")
-            number += 1
+            row.faults.append(f"{left.pop(0)}: the process ended ({how[0]})")
     return row
 
 
-_LAST: dict[str, str] = {}
+def again(earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Try the inputs again that an earlier run refused."""
+    rows = []
+    for row in earlier["rows"]:
+        numbers = [int(fault.partition(":")[0]) for fault in row["faults"]]
+        rows.append({**row, "again": tried(row["kind"], earlier["seed"], numbers).faults})
+        print(row["kind"], len(numbers), *rows[-1]["again"], file=sys.stderr, sep="\n", flush=True)
+    return {**earlier, "rows": rows}
 
 
-def _add(row: Row, found: list[Any]) -> int:
+def _add(row: Row, found: list[Any]) -> None:
     number, told, fault, took, peak = found
     row.tried += 1
     row.results += told == "result"
@@ -203,27 +216,18 @@ def _add(row: Row, found: list[Any]) -> int:
     row.megabytes = max(row.megabytes, peak / 1024)
     if fault:
         row.faults.append(f"{number}: {fault}")
-    return int(number)
 
 
-def _lines(kind: str, seed: int, numbers: range) -> Iterator[list[Any]]:
-    command = [
-        sys.executable,
-        "-m",
-        "validation.robust.inputs",
-        "--kind",
-        kind,
-        "--seed",
-        str(seed),
-    ]
-    command += ["--work", str(numbers.start), str(numbers.stop)]
+def _lines(kind: str, seed: int, numbers: Sequence[int], how: list[str]) -> Iterator[list[Any]]:
+    command = [sys.executable, "-m", "validation.robust.inputs"]
+    command += ["--kind", kind, "--seed", str(seed), "--work", *map(str, numbers)]
     with tempfile.TemporaryFile("w+") as errors, _running(command, errors) as process:
         assert process.stdout is not None
         for line in process.stdout:
             yield json.loads(line)
         status = process.wait()
         errors.seek(0)
-        _LAST["how"] = f"status {status}: {' '.join(errors.read().split())[:1500]}"
+        how.append(f"status {status}: {' '.join(errors.read().split())[:1500]}")
 
 
 @contextmanager
@@ -235,29 +239,36 @@ def _running(command: list[str], errors: Any) -> Iterator[subprocess.Popen[str]]
             process.kill()
 
 
-def main(each: int, seed: int, kinds: list[str]) -> None:
-    """Print rows as JSON."""
+def main(each: int, seed: int, kinds: list[str]) -> list[Row]:
+    """Print rows as JSON, and what is refused as it is found."""
     rows = []
     for kind in kinds:
-        row = tried(kind, seed, each)
-        rows.append(asdict(row))
+        row = tried(kind, seed, range(each))
+        rows.append(row)
         told = f"{kind}: {row.tried} tried, {len(row.faults)} faults"
         print(told, *row.faults, file=sys.stderr, sep="\n", flush=True)
-    print(json.dumps({"rows": rows, "seed": seed}))
+    print(json.dumps({"rows": [asdict(row) for row in rows], "seed": seed}))
+    return rows
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--each", type=int, default=3_000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each", type=int, default=2_250)
+    parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--kind", choices=KINDS)
-    parser.add_argument("--work", type=int, nargs=2)
+    parser.add_argument("--work", type=int, nargs="+")
     parser.add_argument("--only", type=int)
+    parser.add_argument("--again", type=Path)
+    parser.add_argument("--check", action="store_true")
     asked = parser.parse_args()
     if asked.only is not None:
         with tempfile.TemporaryDirectory() as name:
             print(try_input(made(asked.kind, asked.seed, asked.only), Path(name)))
     elif asked.work:
-        work(asked.kind, asked.seed, range(*asked.work))
+        work(asked.kind, asked.seed, asked.work)
+    elif asked.again:
+        print(json.dumps(again(json.loads(asked.again.read_text("utf-8")))))
     else:
-        main(asked.each, asked.seed, [asked.kind] if asked.kind else list(KINDS))
+        rows = main(asked.each, asked.seed, [asked.kind] if asked.kind else list(KINDS))
+        if asked.check and any(row.faults for row in rows):
+            sys.exit(1)
