@@ -83,9 +83,9 @@ INPUTS = """## Inputs
 Packaged specifications, plans and cohorts with places, cells or bytes changed, formulas by a
 grammar, and files of other programs with their bytes changed, all made by a seed ({seed}) and a
 number. Each is read and checked (`check`, `init --from`; a plan is read). It has to end in a result
-or in an error of the package in words, within ten seconds, within 1 GiB of memory beyond what the
-process has before, with no warning but the package's own and no message above 200,000 characters;
-`refused` counts those that do not. Tried at commit `{commit}`.
+or in an error of the package in words, within ten seconds of one core, within 1 GiB of memory
+beyond what the process has before, with no warning but the package's own and no message above
+200,000 characters; `refused` counts those that do not. Tried at commit `{commit}`.
 
 {table}
 In all {tried:,} inputs, {refused} refused.{mended}
@@ -94,7 +94,8 @@ In all {tried:,} inputs, {refused} refused.{mended}
 AGAIN = """ These were tried again at commit `{mended}`, after mending: {again}
 refused. They were a cell of 1e102 (an overflow), names listed by the thousand (a message of two
 million letters), a number that runs into a name in a formula (a warning of Python), errors of zlib
-and openpyxl at changed bytes, and a part of a workbook that took ten seconds."""
+and openpyxl at changed bytes, and two workbooks and a table that took ten seconds of a busy machine
+(by the clock, as time was counted then)."""
 SIGNALS = """## Ctrl+C and SIGTERM
 
 Each command is sent a signal at many moments, from the first hundredth of a second on; one process

@@ -9,6 +9,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pytest
@@ -24,7 +25,7 @@ from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.cohort.time_rules import LONGEST_MONTHS
 from bayes_ihlrt.errors import DataError, InputError, SpecificationError, nearest
 from bayes_ihlrt.explorer import requests
-from bayes_ihlrt.files import cells, foreign, readers
+from bayes_ihlrt.files import cells, foreign, messages, readers
 from bayes_ihlrt.files.readers import read_everything
 from bayes_ihlrt.files.rows import SEARCHED
 from bayes_ihlrt.spec import formula_reader, read
@@ -185,6 +186,11 @@ def test_of_thousands_of_names_some_are_listed():
     assert (
         nearest("y" * 900, ["y" * 901]) == f"Did you mean '{'y' * 77}...'? Allowed: {'y' * 77}..."
     )
+
+
+def test_long_cells_are_shortened():
+    told = messages.cells(["'" + "x" * 70_000 + "'", "'y'"], np.array(["p" * 900, "P2"], object))
+    assert told == f"'{'x' * 96}... (patient {'p' * 47}...), 'y' (patient P2)"
 
 
 def test_a_number_that_runs_into_a_name_is_no_formula(recwarn):

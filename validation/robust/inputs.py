@@ -5,9 +5,9 @@ python -m validation.robust.inputs --check ...      # with status 1 where an inp
 python -m validation.robust.inputs --again FILE     # those that an earlier run refused
 python -m validation.robust.inputs --kind KIND --seed S --only N    # one, with its traceback
 
-An input has to end in a result or in an error of the package, within ten seconds, within memory
-that is limited, and with no warning but the package's own. Each kind is read in a process of its
-own, which a watch ends where an input hangs; the next input is then tried in a new one.
+An input has to end in a result or in an error of the package, within ten seconds of one core, in
+memory that is limited, and with no warning but the package's own. Each kind is read in a process of
+its own, which a watch ends where an input hangs; the next input is then tried in a new one.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,9 @@ from bayes_ihlrt.spec.read import load_plan
 from validation.robust.generated import KINDS, Input, made
 
 SECONDS = 10.0
+"""Time of one core that an input may take."""
+_ASLEEP = 120.0
+"""Seconds after which an input is ended that takes no time of a core."""
 MEMORY = 1 << 30
 """Bytes that reading may take beyond what the process has before."""
 LONGEST = 200_000
@@ -129,17 +133,21 @@ def work(kind: str, seed: int, numbers: Sequence[int]) -> None:
         folder = Path(name)
         try_input(Input("heart", "heart"), folder)
         _limit_memory()
+        # Tells where it is, and ends.
+        faulthandler.register(signal.SIGPROF, chain=True)
         for number in numbers:
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            # By the time of the processor: others may use it as well.
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            faulthandler.dump_traceback_later(_ASLEEP, exit=True)
             given = made(kind, seed, number)
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
-            began, fault = time.monotonic(), ""
+            began, fault = time.process_time(), ""
             try:
                 told = try_input(given, folder)
             except Exception as error:  # noqa: BLE001 - whatever else is raised is the finding
                 told, fault = "", _short(error)
-            took = time.monotonic() - began
+            took = time.process_time() - began
             faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_PROF, 0.0)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             say.write(json.dumps([number, told[:400], fault, took, peak]) + "\n")
 
