@@ -102,7 +102,8 @@ Each command is sent a signal at many moments, from the first hundredth of a sec
 a try. It has to end within two seconds with status 130 or 143, in one sentence without a traceback,
 and to leave everything that it writes or nothing (a plan keeps whole blocks of trials, from which
 it goes on). `finished` counts commands that had ended before, `by Python` processes in which no
-line of the package had run yet: while it starts, some 20 ms, Python tells Ctrl+C in its own words.
+line of the package had run yet, or the last had: while Python starts, some 20 ms on an idle machine
+and ten times that on this busy one, it tells Ctrl+C in its own words.
 `refused` counts tries that break any of this. Tried at commit `{commit}`.
 
 {table}

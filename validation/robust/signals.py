@@ -1,6 +1,6 @@
 """Send Ctrl+C and SIGTERM to commands at many moments, and look at how they end.
 
-python -m validation.robust.signals [--quick]      # as JSON
+python -m validation.robust.signals [--quick] [--result DIR]      # as JSON
 
 Each try is a real process. It has to end within two seconds with the status of the signal, in a
 sentence and without a traceback, and to leave everything that it writes or nothing.
@@ -38,6 +38,8 @@ ENDLESS = frozenset({"ladder", "plan", "explore"})
 KEPT = "trials"
 """Folder of finished trials, from which a plan that was ended goes on."""
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_STARTED = 0.5
+"""Seconds after which Python has started on a busy machine as well."""
 _PACKAGE = f"{os.sep}bayes_ihlrt{os.sep}"
 WORDS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
 
@@ -53,8 +55,8 @@ class Row:
     tried : int
         Signals sent.
     python : int
-        Processes that ended before the first line of the package ran: by the system, or by Python,
-        which tells Ctrl+C in a traceback of its own.
+        Processes that ended before the first line of the package ran, or after the last: by the
+        system, or by Python, which tells Ctrl+C in a traceback of its own.
     finished : int
         Commands that had done their work before.
     slowest : float
@@ -110,7 +112,7 @@ def send(
         faults.append(f"{took:.1f} seconds")
     if found and found != whole:
         faults.append(f"left {sorted(found)[:4]}")
-    if not own and moment > EARLY[-1]:
+    if not own and moment > _STARTED and process.returncode != -number:
         faults.append(f"not told: {told[-200:]!r}")
     if faults:
         row.refused.append(f"after {moment:g} s: {', '.join(faults)}")
@@ -123,12 +125,12 @@ def _whole(arguments: Sequence[str]) -> frozenset[str]:
         return left(Path(name))
 
 
-def main(*, quick: bool) -> None:
+def main(*, quick: bool, result: Path | None) -> None:
     """Print rows as JSON."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
-        demo = str(Path(name) / "demo")
-        if not quick:
+        demo = str(result or Path(name) / "demo")
+        if not quick and result is None:
             made = [*COMMAND, "demo", "--out", demo, "--quiet"]
             subprocess.run(made, check=True, capture_output=True)
         for command in ("check", "init") if quick else COMMANDS:
@@ -147,4 +149,6 @@ def main(*, quick: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    main(quick=parser.parse_args().quick)
+    parser.add_argument("--result", type=Path, help="Folder of a fit, instead of a new demo.")
+    asked = parser.parse_args()
+    main(quick=asked.quick, result=asked.result)

@@ -5,7 +5,8 @@ Loading this module is the first step of a command; nothing else loads it.
 
 # ruff: noqa: E402 - loading the rest takes as long as an impatient user
 
-import _signal  # `signal` itself loads enumerations, which takes longer than all of this
+# `signal` itself loads enumerations, which takes longer than all of this.
+import _signal  # type: ignore[import-not-found]
 import os
 
 TYPE_CHECKING = False
