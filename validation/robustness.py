@@ -101,9 +101,9 @@ SIGNALS = """## Ctrl+C and SIGTERM
 Each command is sent a signal at many moments, from the first hundredth of a second on; one process
 a try. It has to end within two seconds with status 130 or 143, in one sentence without a traceback,
 and to leave everything that it writes or nothing (a plan keeps whole blocks of trials, from which
-it goes on). `finished` counts commands that had ended before, `by Python` processes in which no
-line of the package had run yet, or the last had: while Python starts, some 20 ms on an idle machine
-and ten times that on this busy one, it tells Ctrl+C in its own words.
+it goes on). `finished` counts commands that had ended before, `before` processes in which the
+package did not look after signals yet, or no longer: Python needs some 20 ms to start on an idle
+machine, and ten times that on this busy one, and tells Ctrl+C in a traceback until then.
 `refused` counts tries that break any of this. Tried at commit `{commit}`.
 
 {table}
@@ -151,11 +151,11 @@ def _again(found: Mapping[str, Any]) -> str:
 def signals(found: Mapping[str, Any]) -> str:
     """Tell how commands ended at signals."""
     lines = [
-        "| command | signal | sent after | tried | finished | by Python | slowest, s | refused |",
+        "| command | signal | sent after | tried | finished | before | slowest, s | refused |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in found["rows"]:
-        counts = f"{row['tried']} | {row['finished']} | {row['python']} | {row['slowest']:.2f}"
+        counts = f"{row['tried']} | {row['finished']} | {row['before']} | {row['slowest']:.2f}"
         lines.append(
             f"| `{row['command']}` | {row['signal']} | {row['when']} | {counts} | "
             f"{len(row['refused'])} |"

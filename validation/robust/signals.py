@@ -8,7 +8,7 @@ sentence and without a traceback, and to leave everything that it writes or noth
 
 import argparse
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +40,8 @@ KEPT = "trials"
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 _STARTED = 0.5
 """Seconds after which Python has started on a busy machine as well."""
-_PACKAGE = f"{os.sep}bayes_ihlrt{os.sep}"
+_OWN = re.compile(r"/bayes_ihlrt/(?!__init__\.py|_lazy\.py|cli/__init__\.py)")
+"""A file of the package that is not loaded before signals are looked after."""
 WORDS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
 
 
@@ -54,9 +55,9 @@ class Row:
         What was tried.
     tried : int
         Signals sent.
-    python : int
-        Processes that ended before the first line of the package ran, or after the last: by the
-        system, or by Python, which tells Ctrl+C in a traceback of its own.
+    before : int
+        Processes in which the package did not look after signals yet, or no longer: ended by the
+        system, or by Python, which tells Ctrl+C in a traceback.
     finished : int
         Commands that had done their work before.
     slowest : float
@@ -69,7 +70,7 @@ class Row:
     signal: str
     when: str
     tried: int = 0
-    python: int = 0
+    before: int = 0
     finished: int = 0
     slowest: float = 0.0
     refused: list[str] = field(default_factory=list)
@@ -101,8 +102,8 @@ def send(
         row.finished += 1
         return
     row.slowest = max(row.slowest, took)
-    own = WORDS[number] in told or _PACKAGE in told
-    row.python += not own
+    own = WORDS[number] in told or bool(_OWN.search(told))
+    row.before += not own
     faults = []
     if own and process.returncode != STATUS[number]:
         faults.append(f"status {process.returncode}")
