@@ -160,10 +160,10 @@ class _Reader:
             self._note_missing(role, column, found.missing)
         self._note_unreadable(role, column, found)
         infinite = np.isneginf(numbers) if role is Role.TREATMENT_START else np.isinf(numbers)
+        if role is Role.COVARIATE:
+            infinite = np.abs(numbers) >= LARGEST
         self._note_infinite(role, column, numbers, infinite=infinite)
         numbers[infinite] = np.nan
-        if role is Role.COVARIATE:
-            self._note_huge(column, numbers)
         return numbers
 
     def centre(self, column: str | None, columns: Mapping[str, object]) -> Labels | None:
@@ -218,22 +218,15 @@ class _Reader:
             remedy = "Write a finite number, or leave the cell empty if the value is not known"
             if role is Role.TREATMENT_START:
                 remedy = "Leave the cell empty for a patient who was never treated"
+            what = "infinite"
+            if np.isfinite(numbers[rows]).any():
+                what = "too large"
+                remedy = (
+                    f"Allowed: numbers below {LARGEST:g}; leave a cell empty if it is not known"
+                )
             found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
-            problem = (
-                f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} infinite: {found}"
-            )
+            problem = f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} {what}: {found}"
             self.faults.append(Fault(f"column {column}", problem, remedy))
-
-    def _note_huge(self, column: str, numbers: Floats) -> None:
-        rows = np.flatnonzero(np.abs(numbers) >= LARGEST)
-        if len(rows):
-            found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
-            problem = (
-                f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} too large: {found}"
-            )
-            remedy = f"Allowed: numbers below {LARGEST:g}; leave a cell empty if it is not known"
-            self.faults.append(Fault(f"column {column}", problem, remedy))
-            numbers[rows] = np.nan
 
     def _note_unreadable(self, role: Role, column: str, found: Cells) -> None:
         rows = np.flatnonzero(found.unreadable)
