@@ -221,9 +221,7 @@ class _Reader:
             what = "infinite"
             if np.isfinite(numbers[rows]).any():
                 what = "too large"
-                remedy = (
-                    f"Allowed: numbers below {LARGEST:g}; leave a cell empty if it is not known"
-                )
+                remedy = f"Allowed: numbers below {LARGEST:g}; leave cells empty if not known"
             found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
             problem = f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} {what}: {found}"
             self.faults.append(Fault(f"column {column}", problem, remedy))
