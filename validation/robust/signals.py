@@ -1,6 +1,6 @@
 """Send Ctrl+C and SIGTERM to commands at many moments, and look at how they end.
 
-python -m validation.robust.signals [--quick] [--result DIR]      # as JSON
+python -m validation.robust.signals [--quick] [--result DIR] [COMMAND ...]      # as JSON
 
 Each try is a real process. It has to end within two seconds with the status of the signal, in a
 sentence and without a traceback, and to leave everything that it writes or nothing.
@@ -38,6 +38,7 @@ ENDLESS = frozenset({"ladder", "plan", "explore"})
 KEPT = "trials"
 """Folder of finished trials, from which a plan that was ended goes on."""
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_GIVEN_UP = 30.0
 _STARTED = 0.5
 """Seconds after which Python has started on a busy machine as well."""
 _OWN = re.compile(r"/bayes_ihlrt/(?!__init__\.py|_lazy\.py|cli/__init__\.py)")
@@ -94,7 +95,11 @@ def send(
             time.sleep(moment)
             process.send_signal(number)
             since = time.monotonic()
-            told = process.communicate(timeout=120)[1].decode()
+            try:
+                told = process.communicate(timeout=_GIVEN_UP)[1].decode()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                told = process.communicate()[1].decode()
             took = time.monotonic() - since
         found = left(Path(name))
     row.tried += 1
@@ -126,7 +131,7 @@ def _whole(arguments: Sequence[str]) -> frozenset[str]:
         return left(Path(name))
 
 
-def main(*, quick: bool, result: Path | None) -> None:
+def main(commands: Sequence[str], *, quick: bool, result: Path | None) -> None:
     """Print rows as JSON."""
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -134,7 +139,7 @@ def main(*, quick: bool, result: Path | None) -> None:
         if not quick and result is None:
             made = [*COMMAND, "demo", "--out", demo, "--quiet"]
             subprocess.run(made, check=True, capture_output=True)
-        for command in ("check", "init") if quick else COMMANDS:
+        for command in commands:
             arguments = [part.format(demo=demo) for part in COMMANDS[command]]
             whole = frozenset() if command in ENDLESS else _whole(arguments)
             for number in STATUS:
@@ -149,7 +154,9 @@ def main(*, quick: bool, result: Path | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("commands", nargs="*", choices=[*COMMANDS, []])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--result", type=Path, help="Folder of a fit, instead of a new demo.")
     asked = parser.parse_args()
-    main(quick=asked.quick, result=asked.result)
+    few = ("check", "init") if asked.quick else tuple(COMMANDS)
+    main(asked.commands or few, quick=asked.quick, result=asked.result)

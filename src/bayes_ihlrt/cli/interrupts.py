@@ -44,11 +44,12 @@ def watch() -> None:
     _watching.set()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
+    # Before the handlers, which do nothing: a signal in between would be lost.
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _ENDINGS:
         # What runs in the background of a script is told to ignore Ctrl+C, and does.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _left_to_the_watcher)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     # Started before a prompt changes how the terminal answers to keys.
     threading.Thread(target=_watch, args=(reading, _terminal()), daemon=True).start()
 
