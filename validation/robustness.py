@@ -113,7 +113,8 @@ In all {tried:,} signals, {refused} refused.
 REQUESTS = """## Requests to the explorer
 
 Its server answers questions that are changed at random, from a seed, and then fifty of the page at
-once. An answer has to come within ten seconds, by status {statuses}; `refused` counts others.
+once. An answer has to come within ten seconds (the last of fifty within sixty, since they are answered
+one after the other), by status {statuses}; `refused` counts others.
 Tried at commit `{commit}`.
 
 {table}
