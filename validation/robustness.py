@@ -113,7 +113,7 @@ In all {tried:,} signals, {refused} refused.
 REQUESTS = """## Requests to the explorer
 
 Its server answers questions that are changed at random, from a seed, and then fifty of the page at
-once. An answer has to come within ten seconds (the last of fifty within sixty, since they are answered
+once. An answer has to come within ten seconds (the last of fifty within sixty: they are answered
 one after the other), by status {statuses}; `refused` counts others.
 Tried at commit `{commit}`.
 
