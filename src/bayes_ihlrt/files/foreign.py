@@ -37,6 +37,7 @@ _DAMAGED: Final = (
     EOFError,
     AttributeError,
     LookupError,
+    NotImplementedError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -46,6 +47,8 @@ LARGEST_PART: Final = 16 << 20
 _DESCRIBES: Final = re.compile(
     r".*\.rels|\[Content_Types\]\.xml|docProps/.*|xl/(theme/.*|workbook\.xml|styles\.xml)"
 )
+# Parsers of XML run out of stack where elements stand in each other by the million.
+_NESTED: Final = re.compile(rb"(?:<[A-Za-z][^<>]*+(?<!/)>[^<]*+){32}")
 _SHEETS: Final = "xl/worksheets/"
 _WHOLE: Final = 1e15
 """Below this every whole number is a float."""
@@ -277,8 +280,13 @@ def _read_sheets(raw: bytes, form: FileForm, *, subject: str) -> tuple[bool, lis
                 problem = f"its part {part.filename} unpacks to {part.file_size:,} bytes"
                 fault = Fault("the file", problem, f"Allowed: {LARGEST_PART:,}; save it again")
                 raise DataError(subject, [fault])
-        parts = [name for name in archive.namelist() if name.startswith(_SHEETS)]
-        uncalculated = any(_UNCALCULATED.search(archive.read(name)) for name in parts)
+        uncalculated = False
+        for name in archive.namelist():
+            part = archive.read(name) if name.endswith((".xml", ".rels")) else b""
+            if _NESTED.search(part):
+                problem = f"its part {name} is nested too deeply"
+                raise DataError(subject, [Fault("the file", problem, "Save it again")])
+            uncalculated |= name.startswith(_SHEETS) and bool(_UNCALCULATED.search(part))
     book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
     if form.sheet is not None and form.sheet not in book.sheetnames:
         where = f"there is no sheet '{form.sheet}'"
