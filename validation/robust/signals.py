@@ -134,6 +134,8 @@ def _whole(arguments: Sequence[str]) -> frozenset[str]:
 def main(commands: Sequence[str], *, quick: bool, result: Path | None) -> None:
     """Print rows as JSON."""
     rows = []
+    # Whoever runs in the background ignores Ctrl+C, and would hand that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name:
         demo = str(result or Path(name) / "demo")
         if not quick and result is None:
