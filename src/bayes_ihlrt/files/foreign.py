@@ -282,11 +282,11 @@ def _read_sheets(raw: bytes, form: FileForm, *, subject: str) -> tuple[bool, lis
                 raise DataError(subject, [fault])
         uncalculated = False
         for name in archive.namelist():
-            part = archive.read(name) if name.endswith((".xml", ".rels")) else b""
-            if _NESTED.search(part):
+            content = archive.read(name) if name.endswith((".xml", ".rels")) else b""
+            if _NESTED.search(content):
                 problem = f"its part {name} is nested too deeply"
                 raise DataError(subject, [Fault("the file", problem, "Save it again")])
-            uncalculated |= name.startswith(_SHEETS) and bool(_UNCALCULATED.search(part))
+            uncalculated |= name.startswith(_SHEETS) and bool(_UNCALCULATED.search(content))
     book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
     if form.sheet is not None and form.sheet not in book.sheetnames:
         where = f"there is no sheet '{form.sheet}'"
