@@ -109,7 +109,7 @@ machine, and ten times that on this busy one, and tells Ctrl+C in a traceback un
 `refused` counts tries that break any of this. Tried at commit `{commit}`.
 
 {table}
-In all {tried:,} signals, {refused} refused. An earlier run lost one of 217 (`explore`, Ctrl+C within
+In all {tried:,} signals, {refused} refused. An earlier run lost one of 217 (`explore`, Ctrl+C in
 the first 0.1 s, went on): what the watcher reads from is now in place before its handlers are.
 
 """
