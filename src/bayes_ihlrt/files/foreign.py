@@ -37,7 +37,7 @@ _DAMAGED: Final = (
     EOFError,
     AttributeError,
     LookupError,
-    NotImplementedError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,

@@ -186,7 +186,7 @@ def _check_workbook(raw: bytes, subject: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (zipfile.BadZipFile, RuntimeError) as error:
         fault = Fault("the file", "it is a damaged spreadsheet or zip archive", "Copy it again")
         raise DataError(subject, [fault]) from error
     if "xl/workbook.xml" in names:
