@@ -38,6 +38,7 @@ formula = "ihlrt * nlr + albi"
 family = "weibull"
 
 [priors]
+justification = "The cohort of these tests has two events."
 albi = { dist = "Normal", mu = 0.0, sigma = 1.0 }
 
 [sampler]
@@ -93,7 +94,7 @@ BAD = [
         "treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
         "below_limit, centre, date_order, decimal, derived, drop_missing, encoding, entry, event, "
-        "file, header_line, missing, never, origin, parameter, patient, separator, sheet, start, "
+        "file, header_line, labels, missing, never, origin, parameter, patient, separator, sheet, start, "
         "stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
         "draws, engine, seed, target_accept, tune.",

@@ -148,6 +148,7 @@ def _fit(output: Output) -> list[Section]:
         Section(
             "priors",
             "Priors",
+            _justified(output),
             tables=(prior_table(output),),
             figures=figures(_PRIOR_FIGURES),
             folded=True,
@@ -155,6 +156,12 @@ def _fit(output: Output) -> list[Section]:
     ]
     found += _trust(output, figures)
     return found
+
+
+def _justified(output: Output) -> tuple[str, ...]:
+    """What informative priors rest on, in the authors' words."""
+    words = output.spec.prior_justification
+    return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
 def _trust(
