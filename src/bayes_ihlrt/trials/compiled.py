@@ -90,6 +90,11 @@ class Frames:
         default_factory=OrderedDict, init=False
     )
 
+    @property
+    def lost(self) -> int:
+        """None: threads live as long as their process."""
+        return 0
+
     def run(self, task: Task, units: Iterable[int]) -> Generator[tuple[int, Statistics]]:
         """Yield units with their statistics.
 
