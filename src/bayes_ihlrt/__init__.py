@@ -5,10 +5,10 @@ first analysis. Names load their module on first use: importing the package cost
 pandas.
 """
 
-from typing import TYPE_CHECKING
-
 from bayes_ihlrt._lazy import lazy_names
 
+# Not that of `typing`, which takes half of the time until a command looks after Ctrl+C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis.check import check_analysis as check_analysis
     from bayes_ihlrt.analysis.counterparts import published_counterparts as published_counterparts
