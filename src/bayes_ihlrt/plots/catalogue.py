@@ -5,10 +5,11 @@ data" across every figure whose data were simulated. The datasets are those of
 `bayes_ihlrt.analysis.figures` and, for comparability, of `bayes_ihlrt.propensity`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_ihlrt.plots.checks import (
@@ -21,6 +22,7 @@ from bayes_ihlrt.plots.checks import (
     plot_risk_calibration,
     plot_survival_check,
 )
+from bayes_ihlrt.plots.cohort import plot_flow, plot_swimmer, plot_treatment_starts
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
@@ -41,7 +43,15 @@ from bayes_ihlrt.plots.trials import (
     plot_trial_success,
 )
 
-PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
+
+class Plot(Protocol):
+    """A function that draws one dataset."""
+
+    def __call__(self, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+        """Draw, in `ax` or in a figure of its own."""
+
+
+PLOTS: Final[Mapping[str, Plot]] = {
     "survival": plot_survival,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
@@ -49,6 +59,9 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "subgroups": plot_subgroups,
     "prior_posterior": plot_prior_posterior,
     "trace": plot_trace,
+    "flow": plot_flow,
+    "treatment_starts": plot_treatment_starts,
+    "swimmer": plot_swimmer,
     "ladder": plot_ladder,
     "love": plot_love,
     "connect_s": plot_connect_s,
