@@ -141,7 +141,7 @@ def finished(part: Axes | FigureBase) -> Figure:
         message = "what was drawn is in no figure"
         raise TypeError(message)
     if not isinstance(figure, _LiteralFigure):
-        axes = [part] if isinstance(part, Axes) else part.axes
+        axes = [one for one in part.findobj(Axes) if isinstance(one, Axes)]
         _literal(axes, set(part.findobj(Text)))
     return figure
 
@@ -190,7 +190,7 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
     "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
 }
 """What makes the same figure the same file, by the ending of its name."""
-_FONTS: Final = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "bayes-ihlrt"}
+_FONTS: Final[dict[Any, Any]] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "bayes-ihlrt"}
 """Letters stay letters: TrueType in PDF, text in SVG."""
 FORMATS: Final = tuple(_FORMATS)
 DPI: Final = 150
@@ -202,7 +202,7 @@ def save_figure(
     *,
     width: float | None = None,
     height: float | None = None,
-    dpi: int = DPI,
+    dpi: int | None = None,
 ) -> None:
     """Write a figure in the form and at the size that a journal asks for.
 
@@ -219,8 +219,8 @@ def save_figure(
     height : float, optional
         Millimetres; by default the figure's own, or less in proportion where it becomes narrower,
         down to three quarters.
-    dpi : int
-        Dots per inch of a PNG.
+    dpi : int, optional
+        Dots per inch of a PNG; 150 by default.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def save_figure(
             if (legend := axes.get_legend()) is not None:
                 legend.set_ncols(1)
     with rc_context(_FONTS):
-        figure.savefig(file, dpi=dpi, **_FORMATS[kind])
+        figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
 
 
 def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:
