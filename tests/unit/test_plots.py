@@ -12,9 +12,10 @@ from PIL import Image
 import check_figures
 import sensitivity_figures
 import trial_figures
+from bayes_ihlrt.names import FigureForm
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
-from bayes_ihlrt.plots.frame import FORMATS, save_figure
+from bayes_ihlrt.plots.frame import save_figure
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 
@@ -505,7 +506,7 @@ def test_panels_need_a_place_that_can_be_divided():
         plot_survival(made("survival"), ax=alone)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", FigureForm)
 def test_the_same_figure_is_the_same_file(kind, tmp_path):
     found = []
     for name in ("a", "b"):

@@ -1,7 +1,7 @@
 """What the figures of a result show, as datasets: everything drawn can be had without drawing."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.estimates import strategies, weigher
 from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.follow_up import (
+    flow_data,
     patient_flow,
     swimmer_data,
     treatment_starts,
@@ -338,34 +339,6 @@ def _of_patients(result: FitResult, *, swimmer: bool) -> dict[str, xr.Dataset]:
     if swimmer:
         found["swimmer"] = swimmer_data(cohort, name)
     return found
-
-
-_ENDS: Final = ("follow_ups", "patients", "events", "censored", "ended")
-
-
-def flow_data(flow: Mapping[str, Any]) -> xr.Dataset:
-    """Return what a design made of the patients, for its figure.
-
-    Parameters
-    ----------
-    flow : mapping
-        From `analysis.follow_up.patient_flow`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``follow_ups, patients, events, censored, ended`` over ``arm``; attributes ``assessed``,
-        ``analysed``, ``left_out`` (a sentence a reason), ``unit`` and ``why``.
-    """
-    arms = flow["arms"]
-    return xr.Dataset(
-        {name: ("arm", [arm[name] for arm in arms]) for name in _ENDS},
-        coords={"arm": [arm["arm"] for arm in arms]},
-        attrs={
-            **{name: flow[name] for name in ("assessed", "analysed", "unit", "why")},
-            "left_out": [f"{one['patients']:,}: {one['reason']}" for one in flow["left_out"]],
-        },
-    )
 
 
 def survival_data(result: FitResult) -> xr.Dataset:

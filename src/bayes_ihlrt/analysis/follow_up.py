@@ -129,8 +129,8 @@ def treatment_starts(cohort: Cohort, treatment: str) -> dict[str, Any]:
     -------
     dict
         ``patients``; ``started`` after they came under observation, and ``before``; of those never
-        treated ``event`` and ``ended`` (follow-up); ``months``, the least, the quartiles and the
-        largest month of a start, None without one.
+        treated ``event`` and ``ended`` (follow-up); ``months``, the quartiles of the month of a
+        start (the least and the largest are one patient's), None without one.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def treatment_starts(cohort: Cohort, treatment: str) -> dict[str, Any]:
     treated = known.treated_from < known.end - SAME_TIME
     before = treated & (known.treated_from <= known.entry + SAME_TIME)
     months = known.treated_from[treated & ~before]
-    marks = np.quantile(months, [0.0, 0.25, 0.5, 0.75, 1.0]).tolist() if len(months) else None
+    marks = np.quantile(months, [0.25, 0.5, 0.75]).tolist() if len(months) else None
     return {
         "patients": len(treated),
         "started": len(months),
@@ -335,6 +335,34 @@ def _leaves(
         late = (known.treated_from > end + SAME_TIME) & (known.end > end + SAME_TIME)
         return np.where(treated, late[patient], later)
     return np.zeros(len(who), dtype=bool)
+
+
+_ENDS: Final = ("follow_ups", "patients", "events", "censored", "ended")
+
+
+def flow_data(flow: Mapping[str, Any]) -> xr.Dataset:
+    """Return what a design made of the patients, for its figure.
+
+    Parameters
+    ----------
+    flow : mapping
+        From `patient_flow`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``follow_ups, patients, events, censored, ended`` over ``arm``; attributes ``assessed``,
+        ``analysed``, ``left_out`` (a sentence a reason), ``unit`` and ``why``.
+    """
+    arms = flow["arms"]
+    return xr.Dataset(
+        {name: ("arm", [arm[name] for arm in arms]) for name in _ENDS},
+        coords={"arm": [arm["arm"] for arm in arms]},
+        attrs={
+            **{name: flow[name] for name in ("assessed", "analysed", "unit", "why")},
+            "left_out": [f"{one['patients']:,}: {one['reason']}" for one in flow["left_out"]],
+        },
+    )
 
 
 def swimmer_data(cohort: Cohort, treatment: str | None, *, most: int = _SWIMMERS) -> xr.Dataset:

@@ -60,27 +60,7 @@ def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
             label=f"{data.attrs.get('draws', 'posterior')}, {name}",
         )
     for i, state in enumerate(states):
-        part = data.sel(state=state)
-        axes.step(
-            part["km_time"],
-            part["km"],
-            where="post",
-            color=COLOURS[i],
-            linestyle=STYLES[i],
-            linewidth=0.8,
-            alpha=0.8,
-            label=f"Kaplan-Meier, {state}{_ENTRY.get(str(state), '')}",
-        )
-        axes.plot(
-            part["censored_time"],
-            part["censored"],
-            linestyle="none",
-            marker="|",
-            markersize=6,
-            markeredgewidth=0.8,
-            color=COLOURS[i],
-            label="_",
-        )
+        _observed(axes, data.sel(state=state), i)
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
     legend_above(axes)
     axes.set_xlabel(months_since(data))
@@ -88,6 +68,31 @@ def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     axes.xaxis.set_major_locator(FixedLocator(data["risk_time"].to_numpy().tolist()))
     _risk_table(table, data)
     return finished(figure)
+
+
+def _observed(axes: Axes, part: xr.Dataset, number: int) -> None:
+    """Kaplan-Meier steps of a state, and a tick where follow-up ended without the event."""
+    state = str(part["state"].item())
+    axes.step(
+        part["km_time"],
+        part["km"],
+        where="post",
+        color=COLOURS[number],
+        linestyle=STYLES[number],
+        linewidth=0.8,
+        alpha=0.8,
+        label=f"Kaplan-Meier, {state}{_ENTRY.get(state, '')}",
+    )
+    axes.plot(
+        part["censored_time"],
+        part["censored"],
+        linestyle="none",
+        marker="|",
+        markersize=6,
+        markeredgewidth=0.8,
+        color=COLOURS[number],
+        label="_",
+    )
 
 
 def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:

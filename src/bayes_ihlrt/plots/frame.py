@@ -1,5 +1,6 @@
 """What the figures share: colours that differ in black and white, the frame, ratio axes, files."""
 
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter, NullLocator
 
 from bayes_ihlrt.escaping import printable
+from bayes_ihlrt.names import FigureForm
 
 DARK: Final = "#16324f"
 BRIGHT: Final = "#c8553d"
@@ -93,7 +95,7 @@ def framed_figure(
         figure = whole.add_subfigure(place)
     if data.attrs["synthetic"]:
         figure.text(0.5, 0.5, in_layout=False, **_STAMP)
-    figure.suptitle(_title(data), fontsize=10, x=0.01, ha="left")
+    figure.suptitle(_title(data), fontsize=10, x=0.01, ha="left", wrap=True)
     return figure
 
 
@@ -184,15 +186,19 @@ def legend_above(axes: Axes, *, columns: int = 2) -> None:
 _MM: Final = 25.4
 _NARROW: Final = 0.75
 """Share of its own width below which a figure's legend is set in one column."""
+_NO_ROOM: Final = "constrained_layout not applied"
 _FORMATS: Final[dict[str, dict[str, Any]]] = {
-    "pdf": {"metadata": {"CreationDate": None}},
-    "svg": {"metadata": {"Date": None}},
-    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    FigureForm.PDF: {"metadata": {"CreationDate": None}},
+    FigureForm.SVG: {"metadata": {"Date": None}},
+    FigureForm.PNG: {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
 }
 """What makes the same figure the same file, by the ending of its name."""
-_FONTS: Final[dict[Any, Any]] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "bayes-ihlrt"}
+_FONTS: Final[dict[Any, Any]] = {
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bayes-ihlrt",
+}
 """Letters stay letters: TrueType in PDF, text in SVG."""
-FORMATS: Final = tuple(_FORMATS)
 DPI: Final = 150
 
 
@@ -225,7 +231,7 @@ def save_figure(
     Raises
     ------
     ValueError
-        The ending is another one.
+        The ending is another one, or the words have no room at that size.
     """
     kind = file.suffix.removeprefix(".").lower()
     if kind not in _FORMATS:
@@ -237,10 +243,17 @@ def save_figure(
     figure.set_size_inches(own_width * share, tall)
     if share < _NARROW:
         for axes in figure.axes:
-            if (legend := axes.get_legend()) is not None:
-                legend.set_ncols(1)
-    with rc_context(_FONTS):
-        figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
+            if axes.get_legend() is not None:
+                legend_above(axes, columns=1)
+    with rc_context(_FONTS), warnings.catch_warnings():
+        warnings.filterwarnings("error", _NO_ROOM, UserWarning)
+        try:
+            figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
+        except UserWarning as found:
+            wide, high = (f"{_MM * inches:.0f}" for inches in figure.get_size_inches())
+            own = f"{_MM * own_width:.0f} by {_MM * own_height:.0f}"
+            message = f"its words have no room in {wide} by {high} mm; its own size is {own} mm"
+            raise ValueError(message) from found
 
 
 def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:

@@ -61,9 +61,15 @@ _ALT: Final = {
     "replay": "One simulated trial: its data and decisions at each look.",
     "success": "Probability of success by design and scenario, with Monte Carlo intervals. The "
     "numbers are in the table of operating characteristics.",
+    "flow": "Patients in the data, who was left out, who was analysed, and how each arm ended. The "
+    "numbers are in the table of patients in the design.",
+    "treatment_starts": "Cumulative share of patients who started treatment, and of those who had "
+    "the event before any, with the number untreated and followed.",
+    "swimmer": "One line a patient, by number and not by name: untreated and treated months, and "
+    "how follow-up ended.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
 }
-_WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s"})
+_WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s", "prior_grid"})
 
 
 @dataclass(frozen=True)

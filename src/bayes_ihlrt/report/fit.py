@@ -51,16 +51,19 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Hazard ratios and values of the modifier (with a treatment), survival.
+        Hazard ratios, over the modifier where there is one (with a treatment), survival.
     """
     rows: list[Mapping[str, Any]] = output.result["estimands"]
     modifier = output.spec.modifier
     name = "" if modifier is None else modifier.name
     drawn = draws_name(output.result["diagnostics"]["engine"])
-    found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
+    # The table over the modifier tells the same hazard ratios, and more.
+    over = bool(output.brief["curves"]["values"])
+    alone = output.spec.treatment is not None and not over
+    found = [_hazard_ratios(rows, name, drawn)] if alone else []
     if output.result.get("baseline") is not None:
         found.append(baseline_table(output.result["baseline"]))
-    if output.brief["curves"]["values"]:
+    if over:
         found.append(_by_modifier(output.brief["curves"], name))
     needed = [row for row in rows if row["estimand"] == NEEDED]
     known = {*_QUANTITIES, "hazard_ratio", NEEDED}
@@ -340,18 +343,23 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
         return None
     if not found.rows:
         return None
+    units = result.spec.data.units
+    missing = result.checked.cohort.missing
     return {
         "arms": list(found.arms),
         "patients": list(found.patients),
         "rows": [
             {
-                "name": row.name,
+                "name": row.name + (f" ({units[row.name]})" if row.name in units else ""),
+                "total": row.total,
                 "treated": row.treated,
                 "untreated": row.untreated,
+                "missing": missing.get(row.name.partition(": ")[0], 0),
                 "smd": row.smd if math.isfinite(row.smd) else None,
             }
             for row in found.rows
         ],
+        "left_out": len(result.checked.cohort.dropped),
         "note": found.note,
     }
 
@@ -374,14 +382,28 @@ def characteristics_table(output: Output) -> Table | None:
     if found is None:
         return None
     treated, untreated = (
-        f"{arm} (n = {count:,})"
-        for arm, count in zip(found["arms"], found["patients"], strict=True)
+        f"{arm} (n = {patients:,})"
+        for arm, patients in zip(found["arms"], found["patients"], strict=True)
     )
+    left_out = found["left_out"]
+    missing = (count("Missing, of all in the data", "missing"),) if left_out else ()
     columns = (
         text("Characteristic", "name"),
-        text(treated, "treated"),
-        text(untreated, "untreated"),
+        _cell(f"All (n = {sum(found['patients']):,})", "total"),
+        _cell(treated, "treated"),
+        _cell(untreated, "untreated"),
         figure("Standardised mean difference", "smd", 2, missing="not defined"),
+        *missing,
     )
-    note = f"{_UNITS} {_BALANCED} {found['note']}"
+    lacking = (
+        f"{left_out:,} patients lack a value and are left out; the other columns are of the rest."
+        if left_out
+        else "No value is missing."
+    )
+    note = f"{_UNITS} {lacking} {_BALANCED} {found['note']}"
     return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)
+
+
+def _cell(label: str, key: str) -> Column:
+    """A column of counts and middles, which are words already and read as numbers."""
+    return Column(label, lambda row: str(row[key]), key)

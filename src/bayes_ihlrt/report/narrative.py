@@ -17,6 +17,7 @@ from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.fit import brief_characteristics
+from bayes_ihlrt.report.follow_up import brief_follow_up
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
@@ -45,7 +46,8 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
     dict
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
         source; ``units`` of the coefficients; ``treated`` and ``untreated`` person-time; the
-        ``curves`` of `modifier_curves`; ``table_one`` of `brief_characteristics`.
+        ``curves`` of `modifier_curves`; ``table_one`` of `brief_characteristics`; ``follow_up`` of
+        `brief_follow_up`.
     """
     priors = dict(result.checked.priors)
     found = result.checked.propensity
@@ -73,6 +75,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
         "table_one": brief_characteristics(result),
+        "follow_up": brief_follow_up(result),
     }
 
 
