@@ -204,11 +204,11 @@ def _rows(
     for name, values in columns.items():
         for label, mask, number in _parts(name, values):
             smd = _smd(mask.astype(np.float64) if number is None else number, treated)
-            cells = [
+            everybody, one, other = (
                 _share(mask[arm]) if number is None else _middle(number[arm])
                 for arm in (np.ones_like(treated), treated, ~treated)
-            ]
-            rows.append(BaselineRow(label, *cells, smd=smd))
+            )
+            rows.append(BaselineRow(label, everybody, one, other, smd))
     return tuple(rows)
 
 

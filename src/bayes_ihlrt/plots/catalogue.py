@@ -88,3 +88,42 @@ PLOTS: Final[Mapping[str, Plot]] = {
     "trial_replay": plot_trial_replay,
 }
 """The function that draws each dataset, by the name of the figure."""
+
+
+def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+    """Draw a figure, of its own or where you have room for it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PLOTS`, such as ``"survival"``.
+    data : xarray.Dataset
+        What it draws: of a result by ``figure_data(result)[name]``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. A figure of several panels takes the place of these axes, which are then
+        part of a grid, as those of `matplotlib.pyplot.subplots` are.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        To be written by `save_figure`, as PDF, SVG or PNG at a journal's size.
+
+    Raises
+    ------
+    ValueError
+        There is no figure of that name.
+
+    Examples
+    --------
+    >>> curve = {"estimate": 0.5, "low": 0.4, "high": 0.6}
+    >>> data = xr.Dataset(
+    ...     {key: (("cell", "trials"), [[value] * 2]) for key, value in curve.items()},
+    ...     coords={"cell": ["fixed"], "trials": [1.0, 2.0]},
+    ...     attrs={"title": "Power", "synthetic": True})
+    >>> [axes.get_xlabel() for axes in draw_figure("trial_convergence", data).axes]
+    ['Trials simulated']
+    """
+    if name not in PLOTS:
+        message = f"there is no figure '{name}'; allowed: {', '.join(PLOTS)}"
+        raise ValueError(message)
+    return PLOTS[name](data, ax=ax)

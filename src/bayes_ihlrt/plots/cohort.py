@@ -23,7 +23,7 @@ from bayes_ihlrt.plots.frame import (
 )
 
 _ENDS: Final = ("treatment started", "event before any treatment")
-_LETTERS: Final = 36
+_LETTERS: Final = 26
 _BOX: Final[dict[str, Any]] = {
     "boxstyle": "square,pad=0.5",
     "facecolor": "white",
@@ -93,7 +93,7 @@ def plot_flow(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """
     attrs, arms = data.attrs, data["arm"].to_numpy().tolist()
     left_out = [textwrap.fill(line, _LETTERS + 3) for line in attrs["left_out"]]
-    axes = single_axes(data, width=6.0, height=3.4 + 0.2 * max(0, len(left_out) - 2), ax=ax)
+    axes = single_axes(data, width=5.4, height=3.7 + 0.2 * max(0, len(left_out) - 2), ax=ax)
     axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0))
     axes.axis("off")
     middle = _MIDDLE if left_out else 0.5

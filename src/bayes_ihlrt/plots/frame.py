@@ -143,7 +143,7 @@ def finished(part: Axes | FigureBase) -> Figure:
         message = "what was drawn is in no figure"
         raise TypeError(message)
     if not isinstance(figure, _LiteralFigure):
-        axes = [one for one in part.findobj(Axes) if isinstance(one, Axes)]
+        axes = part.findobj(Axes)
         _literal(axes, set(part.findobj(Text)))
     return figure
 
@@ -163,7 +163,7 @@ def _title(data: xr.Dataset) -> str:
     return f"{data.attrs['title']}{' (synthetic data)' if data.attrs['synthetic'] else ''}"
 
 
-def legend_above(axes: Axes, *, columns: int = 2) -> None:
+def legend_above(axes: Axes, *, columns: int = 2, narrow: bool = False) -> None:
     """Put the legend between title and axes, where it covers nothing.
 
     Parameters
@@ -172,12 +172,14 @@ def legend_above(axes: Axes, *, columns: int = 2) -> None:
         Changed.
     columns : int
         Columns of the legend.
+    narrow : bool
+        Let it end with the axes, as there is room to the left of them only.
     """
     axes.legend(
         frameon=False,
-        fontsize=8,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
+        fontsize=7 if narrow else 8,
+        loc="lower right" if narrow else "lower left",
+        bbox_to_anchor=(1.0, 1.0) if narrow else (0.0, 1.0),
         borderaxespad=0.2,
         ncols=columns,
     )
@@ -186,6 +188,8 @@ def legend_above(axes: Axes, *, columns: int = 2) -> None:
 _MM: Final = 25.4
 _NARROW: Final = 0.75
 """Share of its own width below which a figure's legend is set in one column."""
+_BEYOND: Final = 0.05
+"""Inches by which a line or a letter may pass the edge."""
 _NO_ROOM: Final = "constrained_layout not applied"
 _FORMATS: Final[dict[str, dict[str, Any]]] = {
     FigureForm.PDF: {"metadata": {"CreationDate": None}},
@@ -244,16 +248,24 @@ def save_figure(
     if share < _NARROW:
         for axes in figure.axes:
             if axes.get_legend() is not None:
-                legend_above(axes, columns=1)
-    with rc_context(_FONTS), warnings.catch_warnings():
-        warnings.filterwarnings("error", _NO_ROOM, UserWarning)
-        try:
-            figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
-        except UserWarning as found:
+                legend_above(axes, columns=1, narrow=True)
+    with rc_context(_FONTS):
+        if (width is not None or height is not None) and not _has_room(figure):
             wide, high = (f"{_MM * inches:.0f}" for inches in figure.get_size_inches())
             own = f"{_MM * own_width:.0f} by {_MM * own_height:.0f}"
             message = f"its words have no room in {wide} by {high} mm; its own size is {own} mm"
-            raise ValueError(message) from found
+            raise ValueError(message)
+        figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
+
+
+def _has_room(figure: Figure) -> bool:
+    """Whether everything that is drawn lies within the figure, and axes have kept a size."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        figure.draw_without_rendering()
+    drawn, (wide, high) = figure.get_tightbbox(), figure.get_size_inches()
+    beyond = max(-drawn.x0, -drawn.y0, drawn.x1 - wide, drawn.y1 - high)
+    return beyond < _BEYOND and not any(_NO_ROOM in str(one.message) for one in said)
 
 
 def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:

@@ -144,7 +144,7 @@ def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             name=file.stem,
-            alt=_alternative(file.stem),
+            alt=alternative(file.stem),
             source="data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii"),
             wide=file.stem in _WIDE,
         )
@@ -152,8 +152,25 @@ def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
     )
 
 
-def _alternative(name: str) -> str:
-    """What a figure shows; of several of a kind the number is left out."""
+def alternative(name: str) -> str:
+    """Return what a figure shows, in words.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, or of the function that draws it; of several of a kind the number is left out.
+
+    Returns
+    -------
+    str
+        For those who do not see it, and below it.
+
+    Examples
+    --------
+    >>> alternative("conduct_2") == alternative("trial_conduct")
+    True
+    """
+    name = {"trial_curves": "curve"}.get(name, name.removeprefix("trial_"))
     known = _ALT.get(name) or _ALT.get(re.sub(r"_\d+$", "", name))
     return known or f"Figure: {name.replace('_', ' ')}."
 
