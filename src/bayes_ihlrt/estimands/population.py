@@ -11,6 +11,7 @@ Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 (`subgroup_weights`), resampled (`bootstrap_weights`).
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -30,6 +31,8 @@ Floats = NDArray[np.float64]
 _FURTHEST: Final = 700.0
 _BINS: Final = 200
 _CHUNK: Final = 1_000_000
+_ROWS: Final = 200_000
+"""Rows that are encoded at once."""
 
 
 def condense(eta: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -148,10 +151,45 @@ def sample_population(
     >>> patients.untreated.shape == (4000, len(patients.weights))
     True
     """
+    return next(populations_at(fit, [modifier_at], weights=weights))
+
+
+def populations_at(
+    fit: FittedModel, values: Iterable[float | None], *, weights: Floats | None = None
+) -> Iterator[Population]:
+    """Give the patients of the cohort each of several values of the modifier.
+
+    As `sample_population` one by one, but their rows are encoded together: making a design matrix
+    takes much longer than the matrix does.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    values : iterable of float or None
+        Values of the modifier (on the scale of the data); None for the patients' own.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs; equal weights by default.
+
+    Returns
+    -------
+    iterator of Population
+        One for each value, made when it is asked for.
+
+    Raises
+    ------
+    SpecificationError
+        When the weights are not one a patient.
+    RefusedError
+        When survival of a strategy does not follow from the model: see `undefined_survival`.
+    """
     if reason := undefined_survival(fit):
         remedy = "Read the hazard ratio, or simulate strategies by the g-formula of the ladder"
         raise RefusedError("population", [Fault("survival by strategy", reason, remedy)])
-    return population_of(fit, cohort_rows(fit, modifier_at=modifier_at), weights=weights)
+    asked = [cohort_rows(fit, modifier_at=value) for value in values]
+    at_once = max(1, _ROWS // (2 * len(fit.person_time.patients)))
+    for first in range(0, len(asked), at_once):
+        yield from _populations(fit, asked[first : first + at_once], weights, seed=0)
 
 
 def population_of(
@@ -180,21 +218,40 @@ def population_of(
     SpecificationError
         When the weights are not one a patient, or a category is unknown.
     """
-    spec, rows = fit.prepared.spec, dict(columns)
-    patients = len(next(iter(rows.values())))
+    return next(_populations(fit, [columns], weights, seed=seed))
+
+
+def _populations(
+    fit: FittedModel, asked: Sequence[Columns], weights: Floats | None, *, seed: int
+) -> Iterator[Population]:
+    """Return each group of patients, the rows of all of them, in both states, encoded at once."""
+    spec = fit.prepared.spec
+    patients = len(next(iter(asked[0].values())))
     samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     if weights is not None:
         _check_weights(weights, samples=samples, patients=patients)
     has_treatment = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
-    if has_treatment:
-        rows[str(spec.treatment)] = np.zeros(patients)
-    pattern, kept = covariate_patterns(spec, rows)
-    distinct = {name: values[kept] for name, values in rows.items()}
-    untreated = treated = predictor_of(fit, distinct, seed=seed)
-    if has_treatment:
-        distinct[str(spec.treatment)] = np.ones(len(kept))
-        treated = predictor_of(fit, distinct, seed=seed)
-    return Population(untreated, treated, _shares(pattern, len(kept), weights))
+    states, patterns = [], []
+    for columns in asked:
+        rows = dict(columns)
+        if has_treatment:
+            rows[str(spec.treatment)] = np.zeros(patients)
+        pattern, kept = covariate_patterns(spec, rows)
+        patterns.append(pattern)
+        states.append({name: values[kept] for name, values in rows.items()})
+        if has_treatment:
+            states.append({**states[-1], str(spec.treatment): np.ones(len(kept))})
+    stacked = {name: np.concatenate([each[name] for each in states]) for name in states[0]}
+    ends = np.cumsum([len(next(iter(each.values()))) for each in states])
+    designs = np.split(fit.prepared.encoder.design(stacked), ends[:-1])
+    found = (
+        _predictor(fit, each, design, seed=seed)
+        for each, design in zip(states, designs, strict=True)
+    )
+    for pattern in patterns:
+        untreated = next(found)
+        treated = next(found) if has_treatment else untreated
+        yield Population(untreated, treated, _shares(pattern, untreated.shape[1], weights))
 
 
 def _check_weights(weights: Floats, *, samples: int, patients: int) -> None:
@@ -326,8 +383,12 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
         Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds; NaN
         in draws whose baseline is beyond that, too.
     """
+    return _predictor(fit, columns, fit.prepared.encoder.design(columns), seed=seed)
+
+
+def _predictor(fit: FittedModel, columns: Columns, design: Floats, *, seed: int) -> Floats:
     encoder = fit.prepared.encoder
-    eta: Floats = fit.coefficients @ encoder.design(columns).T
+    eta: Floats = fit.coefficients @ design.T
     for term in encoder.spec.outcome.groups:
         # In place: with many patients each array of this shape is a large part of the memory.
         eta += _group_effect(fit, columns, (term.group, ""), seed=seed)
