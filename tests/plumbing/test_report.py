@@ -21,7 +21,9 @@ from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
 from bayes_ihlrt.report.sections import result_sections
+from bayes_ihlrt.report.studies import sensitivity_tables
 from bayes_ihlrt.results.outputs import Kind, read_results
+from bayes_ihlrt.spec.read import load_spec
 from report_cases import write_everything, write_output
 
 
@@ -369,3 +371,20 @@ def test_courses_are_drawn_where_asked_only(first_results, everything, tmp_path)
     done = run("fit", "primary", "--swimmer")
     assert done.exit_code == 1
     assert "nothing is drawn without --out" in done.stderr
+
+
+RAW = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b|\bq(?:2\.5|97\.5)\b|\bmcse\b|\bk hat\b")
+
+
+def test_no_table_of_sensitivity_shows_a_key(everything):
+    """Names of the analysis itself are its user's words; every other one is ours to say."""
+    results = read_results(everything)
+    own = set(result_of(everything / "fit")["parameters"])
+    own |= set(load_spec("primary").covariates)
+    tables = sensitivity_tables(results.of(Kind.SENSITIVITY))
+    assert len(tables) > 4
+    for table in tables:
+        heads = [column.label for column in table.columns]
+        assert all(head[0].isupper() for head in heads), heads
+        for cell in (*heads, *(cell for row in table.rows for cell in row)):
+            assert set(RAW.findall(cell)) <= own, cell
