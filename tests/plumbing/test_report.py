@@ -129,7 +129,8 @@ def test_sensitivity_and_plan_are_told(everything):
     assert "4 designs under 2 scenarios, 8,000 simulated trials; the analysis of 16" in page
     shown = cells(page)
     assert "0.03 (0.0211 to 0.0425)" in shown
-    assert {"no event in the control arm 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
+    factor = "Factor on the hazard ratio at which the answer changes"
+    assert {"no event in the control arm 2", factor, "0.95", "log_hr"} <= set(shown)
     assert "Not estimated: nobody was treated at a visit" in shown
 
 
@@ -296,7 +297,8 @@ def test_exports(everything, tmp_path):
     files = sorted(file.stem for file in (out / "tables").glob("*.csv"))
     assert len(document.tables) == len(files)
     assert document.tables[0].cell(0, 2).text.startswith("ever ihlrt (n = ")
-    assert document.tables[1].cell(0, 1).text == "Hazard ratio (95 % interval)"
+    assert document.tables[1].cell(0, 1).text == "Followed from"
+    assert document.tables[3].cell(0, 1).text == "Hazard ratio (95 % interval)"
     assert any("SYNTHETIC DATA" in paragraph.text for paragraph in document.paragraphs)
     latex = (out / "tables.tex").read_text()
     assert latex.count(r"\begin{longtable}") == len(files)
@@ -380,7 +382,7 @@ def test_no_table_of_sensitivity_shows_a_key(everything):
     """Names of the analysis itself are its user's words; every other one is ours to say."""
     results = read_results(everything)
     own = set(result_of(everything / "fit")["parameters"])
-    own |= set(load_spec("primary").covariates)
+    own |= {*load_spec("primary").covariates, "fall_months"}
     tables = sensitivity_tables(results.of(Kind.SENSITIVITY))
     assert len(tables) > 4
     for table in tables:

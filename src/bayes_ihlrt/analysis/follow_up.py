@@ -253,7 +253,7 @@ _UNITS: Final[Mapping[DesignKind, str]] = {
     DesignKind.CLONE_CENSOR_WEIGHT: "clones",
 }
 _WHY: Final[Mapping[DesignKind, str]] = {
-    DesignKind.SPLIT: "treatment started: untreated time ends, treated time begins",
+    DesignKind.SPLIT: "started treatment and go on as treated",
     DesignKind.SEQUENTIAL: "censored when they were treated later",
     DesignKind.CLONE_CENSOR_WEIGHT: "censored when they left their strategy",
 }
