@@ -55,7 +55,7 @@ def prior_posterior_data(result: FitResult) -> xr.Dataset:
     """
     names = [name for name in result_names(result.fit) if name in result.prior]
     posterior = flat_draws(result.fit, tuple(names))
-    labels = [str(label) for label in posterior["parameter"].to_numpy()]
+    labels = [result.spec.labels.term(str(p)) for p in posterior["parameter"].to_numpy()]
     prior = _flat_prior(result.prior, names, len(labels))
     grids, densities = [], []
     for values in (prior, posterior.to_numpy().reshape(-1, len(labels))):
@@ -91,6 +91,8 @@ def trace_data(result: FitResult) -> xr.Dataset:
     """
     names = tuple(name for name in result_names(result.fit) if name in result.prior)
     draws = flat_draws(result.fit, names)
+    called = [result.spec.labels.term(str(p)) for p in draws["parameter"].to_numpy()]
+    draws = draws.assign_coords(parameter=called)
     values = draws.to_numpy()
     chains, length, count = values.shape
     ranks = values.reshape(-1, count).argsort(axis=0).argsort(axis=0).reshape(values.shape)
@@ -159,7 +161,7 @@ def gain_data(result: FitResult) -> xr.Dataset:
     spec, fit = result.spec, result.fit
     horizon, gain = max(spec.estimands.horizons), spec.estimands.gain
     weights, compared = weigher(spec, result.propensity)(fit), strategies(spec)
-    name = "" if spec.modifier is None else spec.modifier.name
+    name = spec.labels.of(None if spec.modifier is None else spec.modifier.name)
     grids, heights, chances, settings = [], [], [], []
     for at in (None, *spec.estimands.at):
         patients = sample_population(fit, modifier_at=at, weights=weights)
@@ -318,8 +320,8 @@ def figure_data(result: FitResult, *, swimmer: bool = False) -> dict[str, xr.Dat
     found |= _of_patients(result, swimmer=swimmer)
     spec = result.spec
     named = {
-        "treatment": "" if spec.treatment is None else spec.treatment.name,
-        "modifier": "" if spec.modifier is None else spec.modifier.name,
+        "treatment": spec.labels.of(None if spec.treatment is None else spec.treatment.name),
+        "modifier": spec.labels.of(None if spec.modifier is None else spec.modifier.name),
     }
     about = {"synthetic": result.synthetic, "draws": result.draws_name}
     return {
@@ -332,7 +334,9 @@ def _of_patients(result: FitResult, *, swimmer: bool) -> dict[str, xr.Dataset]:
     """What describes the patients, whatever the model."""
     cohort, treatment = result.checked.cohort, result.spec.treatment
     rows, name = result.checked.person_time, None if treatment is None else treatment.name
-    found = {"flow": flow_data(patient_flow(cohort, rows, treatment))}
+    found = {
+        "flow": flow_data(patient_flow(cohort, rows, treatment, called=result.spec.labels.of(name)))
+    }
     if name is not None and treatment_starts(cohort, name)["started"]:
         end = float(cohort.columns["stop"].max())
         found["treatment_starts"] = treatment_starts_data(cohort, name, round_times(end))
@@ -454,7 +458,7 @@ def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.D
     crossing = xr.Dataset({name: ("crossing", values) for name, values in named})
     found = interaction.curve.assign(patients=("patient", np.sort(observed)))
     return found.merge(crossing).assign_attrs(
-        label=modifier.name,
+        label=result.spec.labels.with_unit(modifier.name),
         reference=modifier.reference,
         log=modifier.transform is ModifierTransform.LOG2,
         gain=interaction.question.gain,
@@ -488,13 +492,13 @@ def forest_data(result: FitResult) -> xr.Dataset:
 
 def _coefficient(name: str, spec: AnalysisSpec) -> str:
     """A coefficient with its step, that of treatment with the modifier that it holds at."""
-    modifier, treatment = spec.modifier, spec.treatment
+    modifier, treatment, called = spec.modifier, spec.treatment, spec.labels.term(name)
     if modifier is not None and treatment is not None and name == treatment.name:
         crossed = any({name, modifier.name} <= set(term) for term in spec.outcome.parsed.terms)
         if crossed and linear_in_modifier(spec.model):
-            return f"{name}, at {modifier.name} {modifier.reference:g}"
+            return f"{called}, at {spec.labels.of(modifier.name)} {modifier.reference:g}"
     unit = unit_of(name, spec)
-    return f"{name}, {unit}" if unit else name
+    return f"{called}, {unit}" if unit else called
 
 
 def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:

@@ -199,7 +199,7 @@ def treatment_starts_data(cohort: Cohort, treatment: str, marks: Floats) -> xr.D
 
 
 def patient_flow(
-    cohort: Cohort, rows: PersonTime, treatment: TreatmentSpec | None
+    cohort: Cohort, rows: PersonTime, treatment: TreatmentSpec | None, *, called: str = ""
 ) -> dict[str, Any]:
     """Return what a design made of the patients: who was left out and why, and how arms ended.
 
@@ -211,6 +211,8 @@ def patient_flow(
         Its person-time.
     treatment : TreatmentSpec or None
         The treatment with its design.
+    called : str
+        What the treatment is called in the names of arms; its name by default.
 
     Returns
     -------
@@ -223,7 +225,7 @@ def patient_flow(
     story = rows.provenance
     arms = [
         {"arm": arm, **_arm(cohort, rows, treatment, own)}
-        for arm, own in _arms(rows, treatment).items()
+        for arm, own in _arms(rows, treatment, called).items()
     ]
     analysed = len(rows.patients)
     return {
@@ -267,12 +269,12 @@ def _reasons(found: Iterable[str], before: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def _arms(rows: PersonTime, treatment: TreatmentSpec | None) -> dict[str, Bools]:
+def _arms(rows: PersonTime, treatment: TreatmentSpec | None, called: str) -> dict[str, Bools]:
     """Rows of each arm by what the arm is called, untreated first."""
     if treatment is None:
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     own = rows.columns[treatment.name].astype(np.float64) == 1.0
-    name, landmarks = treatment.name, treatment.landmarks
+    name, landmarks = called or treatment.name, treatment.landmarks
     place = f"month {landmarks[0]:g}" if len(landmarks) == 1 else "the landmark"
     untreated, treated = {
         DesignKind.EVER_NEVER: (f"never {name}", f"ever {name}"),

@@ -219,19 +219,23 @@ def _fit(output: Output) -> list[str]:
 def _design(spec: AnalysisSpec) -> list[str]:
     if spec.treatment is None:
         return []
-    name = spec.treatment.name
+    name = spec.labels.of(spec.treatment.name)
     return [_DESIGNS[spec.treatment.design].format(name=name) + "."]
 
 
 def _model(spec: AnalysisSpec) -> str:
-    told = f"Time to {spec.data.event_column} (months) was modelled by a Bayesian proportional "
-    told += f"hazards model with {hazard_words(spec.outcome.hazard)}"
-    told += f" and the linear predictor {spec.outcome.formula or 'of no covariates'}"
-    groups = [term.group for term in spec.outcome.groups]
+    labels = spec.labels
+    told = f"Time to {labels.of(spec.data.event_column)} (months) was modelled by a Bayesian "
+    told += f"proportional hazards model with {hazard_words(spec.outcome.hazard)}"
+    told += (
+        f" and the linear predictor {labels.formula(spec.outcome.formula) or 'of no covariates'}"
+    )
+    groups = [labels.of(term.group) for term in spec.outcome.groups]
     if groups:
         told += f", with hierarchical effects of {' and '.join(groups)}"
     if spec.modifier is not None:
-        told += f"; {spec.modifier.name} entered {modifier_words(spec.modifier)}"
+        called = labels.of(spec.modifier.name)
+        told += f"; {called} entered {modifier_words(spec.modifier, called)}"
     return told + ". Priors are listed with their sources in the table of priors."
 
 
@@ -240,7 +244,7 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     if found is None:
         return []
     told = "The probability of treatment at a decision was modelled by a regularised logistic "
-    told += f"regression on {found.formula or 'a constant'}"
+    told += f"regression on {spec.labels.formula(found.formula) or 'a constant'}"
     if found.adjust is Adjustment.WEIGHTS:
         clones = (
             spec.treatment is not None and spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT

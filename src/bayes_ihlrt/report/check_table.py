@@ -7,6 +7,7 @@ from rich.text import Text
 from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.names import Adjustment, Engine
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 
 def print_check(console: Console, checked: CheckedAnalysis) -> None:
@@ -51,6 +52,7 @@ def _counts(checked: CheckedAnalysis) -> RichTable:
         "hazard": spec.outcome.hazard.family.value,
         "terms": (", ".join(summary["terms"]) or "none") + group,
         **_references(summary["references"]),
+        **_labels(spec),
         "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
         **_propensity_lines(checked),
         "sampler": _sampler(checked),
@@ -85,6 +87,13 @@ def _references(found: dict[str, str]) -> dict[str, str]:
     """Which level of each category the others are compared with; empty without categories."""
     told = ", ".join(f"{level} of {name}" for name, level in found.items())
     return {"reference": told} if told else {}
+
+
+def _labels(spec: AnalysisSpec) -> dict[str, str]:
+    """What results call the columns, which a check calls as the specification does."""
+    given = {name: label.label for name, label in spec.data.labels.items()}
+    told = ", ".join(f"{name} is '{text}'" for name, text in given.items())
+    return {"labels": told} if told else {}
 
 
 def _share(checked: CheckedAnalysis) -> str:

@@ -7,12 +7,14 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.fit import FitResult, draws_name
 from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
     NEEDED,
     baseline_table,
     interaction_tables,
     needed_table,
 )
+from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (
     Column,
@@ -54,8 +56,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         Hazard ratios, over the modifier where there is one (with a treatment), survival.
     """
     rows: list[Mapping[str, Any]] = output.result["estimands"]
-    modifier = output.spec.modifier
-    name = "" if modifier is None else modifier.name
+    name = modifier_label(output.spec)
     drawn = draws_name(output.result["diagnostics"]["engine"])
     # The table over the modifier tells the same hazard ratios, and more.
     over = bool(output.brief["curves"]["values"])
@@ -89,11 +90,42 @@ def detail_tables(output: Output) -> tuple[Table, ...]:
     tuple of Table
         Interaction on every scale, and parameters.
     """
-    modifier = output.spec.modifier
     drawn = draws_name(output.result["diagnostics"]["engine"])
-    name = "" if modifier is None else modifier.name
-    told = interaction_tables(output.result.get("interaction") or {}, name, drawn)
+    name = modifier_label(output.spec)
+    found = dict(output.result.get("interaction") or {})
+    if found:
+        lowest = found["additive"]["reference"]
+        lowest = {output.spec.labels.of(exposure): level for exposure, level in lowest.items()}
+        found["additive"] = {**found["additive"], "reference": lowest}
+    told = interaction_tables(found, name, drawn)
     return (*told, _parameters(output))
+
+
+def reference_note(labels: Labels, found: Mapping[str, str]) -> str:
+    """Return which level of each category the others are compared with.
+
+    Parameters
+    ----------
+    labels : Labels
+        What columns and levels are called.
+    found : mapping of str to str
+        Level by category.
+
+    Returns
+    -------
+    str
+        A sentence with a blank before it; empty without categories.
+
+    Examples
+    --------
+    >>> reference_note(Labels(), {"stage": "I"})
+    ' Reference level of stage: I.'
+    """
+    bare = {name.removeprefix("C(").removesuffix(")"): level for name, level in found.items()}
+    return "".join(
+        f" Reference level of {labels.of(name)}: {labels.level(name, level)}."
+        for name, level in bare.items()
+    )
 
 
 def prior_table(output: Output) -> Table:
@@ -254,6 +286,7 @@ def _scaled(label: str, name: str, missing: str) -> Column:
 
 def _parameters(output: Output) -> Table:
     units: Mapping[str, str] = output.brief["units"]
+    labels = output.spec.labels
     records = []
     for name, summary in output.result["parameters"].items():
         ess = [summary[key] for key in ("ess_bulk", "ess_tail") if summary[key] is not None]
@@ -265,7 +298,7 @@ def _parameters(output: Output) -> Table:
         }
         records.append(
             {
-                "parameter": name,
+                "parameter": labels.term(name),
                 "unit": units.get(name, ""),
                 **summary,
                 **ratio,
@@ -289,8 +322,8 @@ def _parameters(output: Output) -> Table:
         figure("Monte Carlo error of the mean", "mcse_mean", 3, missing=_NOT_MCMC),
     )
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    title = "Parameters"
-    return Table("parameters", title, columns, tuple(records), note, interactive=True)
+    note += reference_note(labels, output.brief.get("references") or {})
+    return Table("parameters", "Parameters", columns, tuple(records), note, interactive=True)
 
 
 def _quantity(record: Record) -> str:
@@ -298,7 +331,8 @@ def _quantity(record: Record) -> str:
 
 
 def _with_unit(record: Record) -> str:
-    return f"{record['parameter']} ({record['unit']})" if record["unit"] else record["parameter"]
+    name, unit = record["parameter"], record["unit"]
+    return f"{name} ({unit})" if unit else str(name)
 
 
 def _value(value: float | None, missing: str) -> str:
@@ -335,22 +369,27 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
     treatment = result.spec.treatment
     if treatment is None:
         return None
+    labels = result.spec.labels
     landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
     try:
-        found = table_one(result.checked.cohort, treatment.name, landmark=landmark)
+        found = table_one(
+            result.checked.cohort,
+            treatment.name,
+            landmark=landmark,
+            called=labels.of(treatment.name),
+        )
     except RefusedError:
         # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
         return None
     if not found.rows:
         return None
-    units = result.spec.data.units
     missing = result.checked.cohort.missing
     return {
         "arms": list(found.arms),
         "patients": list(found.patients),
         "rows": [
             {
-                "name": row.name + (f" ({units[row.name]})" if row.name in units else ""),
+                "name": labels.characteristic(row.name),
                 "total": row.total,
                 "treated": row.treated,
                 "untreated": row.untreated,

@@ -41,10 +41,11 @@ def brief_follow_up(result: FitResult) -> dict[str, Any]:
     """
     cohort, treatment = result.checked.cohort, result.spec.treatment
     name = None if treatment is None else treatment.name
+    called = result.spec.labels.of(name)
     return {
         "states": follow_up_by_state(cohort, name),
-        "starts": None if name is None else {"name": name, **treatment_starts(cohort, name)},
-        "flow": patient_flow(cohort, result.checked.person_time, treatment),
+        "starts": None if name is None else {"name": called, **treatment_starts(cohort, name)},
+        "flow": patient_flow(cohort, result.checked.person_time, treatment, called=called),
     }
 
 
