@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import FitResult, draws_name
@@ -428,9 +429,9 @@ def characteristics_table(output: Output) -> Table | None:
     missing = (count("Missing, of all in the data", "missing"),) if left_out else ()
     columns = (
         text("Characteristic", "name"),
-        _cell(f"All (n = {sum(found['patients']):,})", "total"),
-        _cell(treated, "treated"),
-        _cell(untreated, "untreated"),
+        replace(text(f"All (n = {sum(found['patients']):,})", "total"), numeric=True),
+        replace(text(treated, "treated"), numeric=True),
+        replace(text(untreated, "untreated"), numeric=True),
         figure("Standardised mean difference", "smd", 2, missing="not defined"),
         *missing,
     )
@@ -441,8 +442,3 @@ def characteristics_table(output: Output) -> Table | None:
     )
     note = f"{_UNITS} {lacking} {_BALANCED} {found['note']}"
     return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)
-
-
-def _cell(label: str, key: str) -> Column:
-    """A column of counts and middles, which are words already and read as numbers."""
-    return Column(label, lambda row: str(row[key]), key)

@@ -146,8 +146,15 @@ def _fit(output: Output) -> list[Section]:
     if patients is not None:
         found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
     found += follow_up_sections(output)
-    found += [
-        Section("results", "Results", tables=fit_tables(output), figures=own),
+    found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
+    return [*found, *_details(output, figures), *_trust(output, figures)]
+
+
+def _details(
+    output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
+) -> list[Section]:
+    """What is read after the results, if it is asked for."""
+    return [
         Section(
             "details",
             "Interaction and parameters",
@@ -164,8 +171,6 @@ def _fit(output: Output) -> list[Section]:
             folded=True,
         ),
     ]
-    found += _trust(output, figures)
-    return found
 
 
 def _trust(
