@@ -18,6 +18,7 @@ from bayes_ihlrt.methods.model import (
     modifier_words,
 )
 from bayes_ihlrt.methods.plan import plan_methods
+from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -236,7 +237,11 @@ def _model(spec: AnalysisSpec) -> str:
     if spec.modifier is not None:
         called = labels.of(spec.modifier.name)
         told += f"; {called} entered {modifier_words(spec.modifier, called)}"
-    return told + ". Priors are listed with their sources in the table of priors."
+    told += ". Priors are listed with their sources in the table of priors, those of log hazard "
+    told += "ratios with the number of events that they are worth [@morita2008; @schoenfeld1983]."
+    words = spec.prior_justification
+    # The authors' words are theirs, marks and all.
+    return told if words is None else f"{told} Justification of the priors: {unmarked(words)}"
 
 
 def _propensity(spec: AnalysisSpec) -> list[str]:

@@ -27,6 +27,8 @@ def print_check(console: Console, checked: CheckedAnalysis) -> None:
     console.print(_counts(checked))
     console.print()
     console.print(_priors(checked))
+    if checked.spec.prior_justification is not None:
+        console.print(Text(f"Justification of the priors: {checked.spec.prior_justification}"))
 
 
 def _counts(checked: CheckedAnalysis) -> RichTable:
@@ -64,13 +66,15 @@ def _counts(checked: CheckedAnalysis) -> RichTable:
 
 def _priors(checked: CheckedAnalysis) -> RichTable:
     table = RichTable(box=None, pad_edge=False)
-    for column in ("parameter", "prior", "from"):
+    for column in ("parameter", "prior", "worth", "from"):
         table.add_column(column)
+    worths = checked.worths
     for name, stated in checked.priors.items():
-        table.add_row(name, prior_words(stated.prior), stated.source)
+        worth = worths[name].words if name in worths else ""
+        table.add_row(name, prior_words(stated.prior), worth, stated.source)
     if checked.propensity is not None:
         for name, stated in checked.propensity.initiation.priors.items():
-            table.add_row(f"propensity: {name}", prior_words(stated.prior), stated.source)
+            table.add_row(f"propensity: {name}", prior_words(stated.prior), "", stated.source)
     return table
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import FitResult, draws_name
 from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
@@ -145,10 +146,16 @@ def prior_table(output: Output) -> Table:
     columns = (
         text("Parameter", "parameter"),
         text("Prior", "prior"),
+        text("Worth", "worth"),
         text("From", "source"),
     )
-    note = "Coefficients are log hazard ratios; those of a propensity model log odds ratios."
-    return Table("priors", "Prior of every parameter", columns, tuple(output.brief["priors"]), note)
+    note = (
+        "Coefficients are log hazard ratios; those of a propensity model log odds ratios. "
+        f"{WORTH_NOTE}"
+    )
+    # Results of before do not tell the worth.
+    rows = tuple({"worth": None, **row} for row in output.brief["priors"])
+    return Table("priors", "Prior of every parameter", columns, rows, note)
 
 
 def propensity_tables(output: Output) -> tuple[Table, ...]:

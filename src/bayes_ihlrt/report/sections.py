@@ -166,11 +166,18 @@ def _details(
         Section(
             "priors",
             "Priors",
+            _justified(output),
             tables=(prior_table(output),),
             figures=figures(_PRIOR_FIGURES),
             folded=True,
         ),
     ]
+
+
+def _justified(output: Output) -> tuple[str, ...]:
+    """What informative priors rest on, in the authors' words."""
+    words = output.spec.prior_justification
+    return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
 def _trust(
