@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.fit import FitResult, draws_name
-from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
-from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
     NEEDED,
@@ -29,9 +26,6 @@ from bayes_ihlrt.results.table import (
     plain_table,
     text,
 )
-
-_UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
-_BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
 
 _QUANTITIES: Final = {
     "survival": ("Survival at month {:g}", 2),
@@ -358,94 +352,3 @@ def _named_estimate(label: str, name: str, digits: int) -> Column:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
-
-
-def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
-    """Return the table of `table_one` as plain data.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    dict or None
-        ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
-        where an arm has nobody.
-    """
-    treatment = result.spec.treatment
-    if treatment is None:
-        return None
-    labels = result.spec.labels
-    landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
-    try:
-        found = table_one(
-            result.checked.cohort,
-            treatment.name,
-            landmark=landmark,
-            called=labels.of(treatment.name),
-        )
-    except RefusedError:
-        # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
-        return None
-    if not found.rows:
-        return None
-    missing = result.checked.cohort.missing
-    return {
-        "arms": list(found.arms),
-        "patients": list(found.patients),
-        "rows": [
-            {
-                "name": labels.characteristic(row.name),
-                "total": row.total,
-                "treated": row.treated,
-                "untreated": row.untreated,
-                "missing": missing.get(row.name.partition(": ")[0], 0),
-                "smd": row.smd if math.isfinite(row.smd) else None,
-            }
-            for row in found.rows
-        ],
-        "left_out": len(result.checked.cohort.dropped),
-        "note": found.note,
-    }
-
-
-def characteristics_table(output: Output) -> Table | None:
-    """Return the table of patients at time zero.
-
-    Parameters
-    ----------
-    output : Output
-        What `fit` wrote.
-
-    Returns
-    -------
-    Table or None
-        A row a covariate or level, with the standardised mean difference; None where
-        `brief_characteristics` is.
-    """
-    found = output.brief["table_one"]
-    if found is None:
-        return None
-    treated, untreated = (
-        f"{arm} (n = {patients:,})"
-        for arm, patients in zip(found["arms"], found["patients"], strict=True)
-    )
-    left_out = found["left_out"]
-    missing = (count("Missing, of all in the data", "missing"),) if left_out else ()
-    columns = (
-        text("Characteristic", "name"),
-        replace(text(f"All (n = {sum(found['patients']):,})", "total"), numeric=True),
-        replace(text(treated, "treated"), numeric=True),
-        replace(text(untreated, "untreated"), numeric=True),
-        figure("Standardised mean difference", "smd", 2, missing="not defined"),
-        *missing,
-    )
-    lacking = (
-        f"{left_out:,} patients lack a value and are left out; the other columns are of the rest."
-        if left_out
-        else "No value is missing."
-    )
-    note = f"{_UNITS} {lacking} {_BALANCED} {found['note']}"
-    return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)

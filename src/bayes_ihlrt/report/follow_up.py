@@ -1,16 +1,22 @@
-"""How patients were followed, as plain data that a report keeps, and as its tables."""
+"""The patients and how they were followed, as plain data that a report keeps, and as its tables."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.follow_up import follow_up_by_state, patient_flow, treatment_starts
+from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.results.outputs import Output
-from bayes_ihlrt.results.table import Table, count, estimate, text
+from bayes_ihlrt.results.table import Table, count, estimate, figure, text
 
+_UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
+_BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
 _SHOWN: Final = ("flow", "treatment_starts")
 _COURSES: Final = "swimmer"
 PATIENT_FIGURES: Final = frozenset({*_SHOWN, _COURSES})
@@ -60,10 +66,15 @@ def follow_up_sections(output: Output) -> list[Section]:
     Returns
     -------
     list of Section
-        One; a second, folded, where every patient's own course was drawn.
+        Patients at time zero, where there are covariates; flow and follow-up; folded, every
+        patient's own course, where it was drawn.
     """
     drawn = {found.name: found for found in embedded(_files(output))}
-    found = [
+    patients = characteristics_table(output)
+    found: list[Section] = []
+    if patients is not None:
+        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
+    found.append(
         Section(
             "follow-up",
             "Patient flow and follow-up",
@@ -71,7 +82,7 @@ def follow_up_sections(output: Output) -> list[Section]:
             tables=(_follow_up_table(output),),
             figures=tuple(drawn[name] for name in _SHOWN if name in drawn),
         )
-    ]
+    )
     if _COURSES in drawn:
         title = "Course of each patient"
         found.append(Section("courses", title, figures=(drawn[_COURSES],), folded=True))
@@ -157,3 +168,94 @@ def _of(part: str, told: str, number: int) -> dict[str, Any]:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
+
+
+def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
+    """Return the table of `table_one` as plain data.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict or None
+        ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
+        where an arm has nobody.
+    """
+    treatment = result.spec.treatment
+    if treatment is None:
+        return None
+    labels = result.spec.labels
+    landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
+    try:
+        found = table_one(
+            result.checked.cohort,
+            treatment.name,
+            landmark=landmark,
+            called=labels.of(treatment.name),
+        )
+    except RefusedError:
+        # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
+        return None
+    if not found.rows:
+        return None
+    missing = result.checked.cohort.missing
+    return {
+        "arms": list(found.arms),
+        "patients": list(found.patients),
+        "rows": [
+            {
+                "name": labels.characteristic(row.name),
+                "total": row.total,
+                "treated": row.treated,
+                "untreated": row.untreated,
+                "missing": missing.get(row.name.partition(": ")[0], 0),
+                "smd": row.smd if math.isfinite(row.smd) else None,
+            }
+            for row in found.rows
+        ],
+        "left_out": len(result.checked.cohort.dropped),
+        "note": found.note,
+    }
+
+
+def characteristics_table(output: Output) -> Table | None:
+    """Return the table of patients at time zero.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    Table or None
+        A row a covariate or level, with the standardised mean difference; None where
+        `brief_characteristics` is.
+    """
+    found = output.brief["table_one"]
+    if found is None:
+        return None
+    treated, untreated = (
+        f"{arm} (n = {patients:,})"
+        for arm, patients in zip(found["arms"], found["patients"], strict=True)
+    )
+    left_out = found["left_out"]
+    missing = (count("Missing, of all in the data", "missing"),) if left_out else ()
+    columns = (
+        text("Characteristic", "name"),
+        replace(text(f"All (n = {sum(found['patients']):,})", "total"), numeric=True),
+        replace(text(treated, "treated"), numeric=True),
+        replace(text(untreated, "untreated"), numeric=True),
+        figure("Standardised mean difference", "smd", 2, missing="not defined"),
+        *missing,
+    )
+    lacking = (
+        f"{left_out:,} patients lack a value and are left out; the other columns are of the rest."
+        if left_out
+        else "No value is missing."
+    )
+    note = f"{_UNITS} {lacking} {_BALANCED} {found['note']}"
+    return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)

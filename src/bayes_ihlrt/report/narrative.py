@@ -16,8 +16,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.report.effects import flexible_sentences
-from bayes_ihlrt.report.fit import brief_characteristics
-from bayes_ihlrt.report.follow_up import brief_follow_up
+from bayes_ihlrt.report.follow_up import brief_characteristics, brief_follow_up
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,

@@ -6,7 +6,6 @@ from typing import Any, Final
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
-    characteristics_table,
     detail_tables,
     fit_tables,
     prior_table,
@@ -133,7 +132,6 @@ def _fit(output: Output) -> list[Section]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
-    patients = characteristics_table(output)
     found: list[Section] = []
     spec = output.spec
     treatment, modifier, labels = spec.treatment, spec.modifier, spec.labels
@@ -143,8 +141,6 @@ def _fit(output: Output) -> list[Section]:
                 "effect", f"Effect of {labels.of(treatment.name)} over {labels.of(modifier.name)}"
             )
         )
-    if patients is not None:
-        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
     found += follow_up_sections(output)
     found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
     return [*found, *_details(output, figures), *_trust(output, figures)]
