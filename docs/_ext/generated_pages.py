@@ -13,6 +13,8 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import bayes_ihlrt
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.document import alternative
 
 PARTS = {
     "analysis": "Analyses: from a specification to a result",
@@ -158,6 +160,26 @@ def specification_page() -> str:
     return "\n".join(lines)
 
 
+def gallery_page(figures: Path) -> str:
+    """Return every figure with what it shows, and its picture where the docs have one."""
+    lines = [
+        "# Gallery",
+        "",
+        "Every figure that a command draws, by its name for `bayes-ihlrt figures --only` and",
+        "`bayes_ihlrt.draw_figure`. Pictures are of the packaged synthetic cohort.",
+        "",
+    ]
+    for name in PLOTS:
+        shown = alternative(name)
+        lines += [f"## `{name}`", ""]
+        if (figures / f"{name}.png").is_file():
+            lines += [f"```{{figure}} ../../figures/{name}.png", f":alt: {shown}", "", shown, "```"]
+        else:
+            lines.append(shown)
+        lines.append("")
+    return "\n".join(lines)
+
+
 def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Follow the first reference of a field."""
     for part in (field, *field.get("anyOf", []), *field.get("allOf", [])):
@@ -225,6 +247,7 @@ def write(docs: Path) -> None:
     texts = {
         **reference_pages(),
         "command_line.md": command_page(),
+        "gallery.md": gallery_page(docs / "figures"),
         "specification.md": specification_page(),
     }
     pages = {name: f"{text}\n".encode() for name, text in texts.items()}

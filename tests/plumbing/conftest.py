@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis import fit as analysis
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.plots import frame
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.report import narrative, writing
+from bayes_ihlrt.report import narrative
 
 # Enough independent draws for the convergence gate.
 CHAINS, DRAWS = 4, 200
@@ -68,7 +69,7 @@ def faked(patch):
 @pytest.fixture(autouse=True)
 def _coarse_figures(monkeypatch):
     """Draw figures coarsely: here it is asked that they are written, not how they look."""
-    monkeypatch.setattr(writing, "DPI", 20)
+    monkeypatch.setattr(frame, "DPI", 20)
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
-import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -17,13 +15,14 @@ from rich.text import Text
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.frame import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
     bias_sentences,
     corrected_sentences,
     followed_sentences,
 )
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     RESULT_FILES,
@@ -278,18 +277,9 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_plan(console, found, written=None)
         ),
-        "figures": lambda folder: _write_figures(found, folder),
+        "figures": lambda folder: write_each(figure_parts(plan_figures(found.result)), folder),
     }
     return write_parts(parts, out)
-
-
-def _write_figures(found: TrialPlanResult, folder: Path) -> None:
-    figures = plan_figures(found.result)
-    write_each({f"{name}.png": partial(_draw, *figures[name]) for name in figures}, folder)
-
-
-def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
-    PLOTS[kind](data).savefig(file, dpi=DPI)
 
 
 def _characteristics(found: TrialPlanResult) -> Table:
