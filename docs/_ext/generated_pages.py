@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from specification_pages import plan_page, sensitivity_page, specification_page
 
 import bayes_ihlrt
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.document import alternative
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -142,11 +144,32 @@ def command_page() -> str:
     return "\n".join(lines)
 
 
+def gallery_page(figures: Path) -> str:
+    """Return every figure with what it shows, and its picture where the docs have one."""
+    lines = [
+        "# Gallery",
+        "",
+        "Every figure that a command draws, by its name for `bayes-ihlrt figures --only` and",
+        "`bayes_ihlrt.draw_figure`. Pictures are of the packaged synthetic cohort.",
+        "",
+    ]
+    for name in PLOTS:
+        shown = alternative(name)
+        lines += [f"## `{name}`", ""]
+        if (figures / f"{name}.png").is_file():
+            lines += [f"```{{figure}} ../../figures/{name}.png", f":alt: {shown}", "", shown, "```"]
+        else:
+            lines.append(shown)
+        lines.append("")
+    return "\n".join(lines)
+
+
 def write(docs: Path) -> None:
     """Write the generated pages under the source folder; one that is the same stays untouched."""
     texts = {
         **reference_pages(),
         "command_line.md": command_page(),
+        "gallery.md": gallery_page(docs / "figures"),
         "specification.md": specification_page(),
         "plan_file.md": plan_page(),
         "sensitivity_study.md": sensitivity_page(),

@@ -5,10 +5,10 @@ first analysis. Names load their module on first use: importing the package cost
 pandas.
 """
 
-from typing import TYPE_CHECKING
-
 from bayes_ihlrt._lazy import lazy_names
 
+# Not that of `typing`, which takes half of the time until a command looks after Ctrl+C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis.check import check_analysis as check_analysis
     from bayes_ihlrt.analysis.counterparts import published_counterparts as published_counterparts
@@ -82,6 +82,8 @@ if TYPE_CHECKING:
     from bayes_ihlrt.ladder.run import bias_ladder as bias_ladder
     from bayes_ihlrt.model.graph import build_model as build_model
     from bayes_ihlrt.model.prepared import prepare as prepare
+    from bayes_ihlrt.plots.catalogue import draw_figure as draw_figure
+    from bayes_ihlrt.plots.frame import save_figure as save_figure
     from bayes_ihlrt.posterior.audit import Audit as Audit
     from bayes_ihlrt.posterior.audit import audit as audit
     from bayes_ihlrt.posterior.fitted import FittedModel as FittedModel
@@ -124,6 +126,8 @@ else:
         "adverse_event_table": "bayes_ihlrt.analysis.patients",
         "response_table": "bayes_ihlrt.analysis.patients",
         "table_one": "bayes_ihlrt.analysis.patients",
+        "draw_figure": "bayes_ihlrt.plots.catalogue",
+        "save_figure": "bayes_ihlrt.plots.frame",
         "additive_interaction": "bayes_ihlrt.estimands.interaction",
         "conditional_survival": "bayes_ihlrt.estimands.curves",
         "residual_life": "bayes_ihlrt.estimands.curves",

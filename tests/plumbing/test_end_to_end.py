@@ -20,7 +20,7 @@ def found(demo_run):
 def test_it_ends_well(demo_run):
     assert demo_run.printed.exit_code == 0, demo_run.printed.output
     assert "Convergence passed" in demo_run.printed.stdout
-    assert len(list((demo_run.out / "figures").iterdir())) == 6
+    assert len(list((demo_run.out / "figures").glob("*.png"))) == 8
 
 
 def test_the_chains_converged(found):

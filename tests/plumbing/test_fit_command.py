@@ -14,6 +14,12 @@ from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
+DRAWN = {"survival", "hazard_ratio", "gain", "forest", "prior_posterior", "trace"} | {
+    "flow",
+    "treatment_starts",
+}
 FILES = {
     "result.json",
     "posterior.nc",
@@ -21,12 +27,8 @@ FILES = {
     "report.json",
     "manifest.json",
     "summary.txt",
-    "figures/survival.png",
-    "figures/hazard_ratio.png",
-    "figures/gain.png",
-    "figures/forest.png",
-    "figures/prior_posterior.png",
-    "figures/trace.png",
+    *(f"figures/{name}.png" for name in DRAWN),
+    *(f"figures/data/{name}.nc" for name in DRAWN),
 }
 # The documented schema of result.json, version 1.
 DOCUMENTED = {"schema", "name", "versions", "seed", "data", "parameters", "estimands"} | {
@@ -244,8 +246,8 @@ def fail_to_save(figure, path, **options):
     raise OSError(28, "No space left on device")
 
 
-# Without figures, and without the manifest that seals a whole result.
-KEPT = {"result.json", "posterior.nc", "specification.toml", "report.json", "summary.txt"}
+# Without pictures, and without the manifest that seals a whole result.
+KEPT = {name for name in FILES if not name.endswith(".png")} - {"manifest.json"}
 
 
 def test_a_full_disk_loses_only_what_it_has_no_room_for(sampler, tmp_path, monkeypatch):
@@ -360,7 +362,11 @@ def test_a_model_without_treatment(sampler, tmp_path):
     assert result.stdout.startswith("hepatocellular-tissue-nlr: 101 patients, 45 events.\n")
     assert "126 patients of 227 left out: tissue_nlr is missing." in result.stdout
     assert "There is no treatment in this analysis" in result.stdout
-    assert files_in(out) == FILES - {"figures/hazard_ratio.png", "figures/gain.png"}
+    assert files_in(out) == FILES - {
+        f"figures/{name}"
+        for stem in ("hazard_ratio", "gain", "treatment_starts")
+        for name in (f"{stem}.png", f"data/{stem}.nc")
+    }
     found = json.loads((out / "result.json").read_text())
     assert {row["strategy"] for row in found["estimands"]} == {"as observed"}
     assert len(found["data"]["dropped"]) == 126

@@ -84,10 +84,22 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     allow_nonconverged: AllowNonconverged = False,
     quiet: Quiet = False,
     tables: Tables = False,
+    swimmer: Annotated[
+        bool,
+        typer.Option(
+            "--swimmer",
+            help="Draw every patient's own course as well, by number: it tells single patients' "
+            "months, so ask where that may be passed on.",
+        ),
+    ] = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and write its results."""
+    if swimmer and out is None:
+        with told_plainly():
+            fault = Fault("--swimmer", "nothing is drawn without --out", "Name a folder (--out)")
+            raise InputError("fit", [fault])
     with (
         told_plainly(numbered=not keep_identifiers),
         report_files.claimed_out(out, overwrite=overwrite),
@@ -99,6 +111,7 @@ def fit(  # noqa: PLR0913 - one an option of the command line
             quiet=quiet,
             tables=tables,
             as_json=as_json,
+            swimmer=swimmer,
         )
 
 
@@ -139,6 +152,7 @@ def _fit(
     tables: bool,
     as_json: bool,
     page: bool = False,
+    swimmer: bool = False,
 ) -> None:
     read, cohort = source()
     checked = analysis_check.check_analysis(read, cohort)
@@ -159,7 +173,7 @@ def _fit(
         written: tuple[Path, ...] = ()
         if out is not None:
             stages.tell("drawing and writing")
-            written = _written(result, out, page=page)
+            written = _written(result, out, page=page, swimmer=swimmer)
     if untold is not None:
         raise untold
     if not quiet and not as_json:
@@ -185,8 +199,8 @@ def _tell(result: "FitResult", *, tables: bool) -> None:
         report_terminal.print_fit(console(), result)
 
 
-def _written(result: "FitResult", out: Path, *, page: bool) -> tuple[Path, ...]:
-    written = report_writing.write_fit(result, out)
+def _written(result: "FitResult", out: Path, *, page: bool, swimmer: bool) -> tuple[Path, ...]:
+    written = report_writing.write_fit(result, out, swimmer=swimmer)
     if not page:
         return written
     results = report_outputs.read_results(out)

@@ -32,6 +32,7 @@ from bayes_ihlrt.cohort.time_rules import (
 )
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (
+    LARGEST,
     CellKind,
     Cells,
     absent,
@@ -159,6 +160,8 @@ class _Reader:
             self._note_missing(role, column, found.missing)
         self._note_unreadable(role, column, found)
         infinite = np.isneginf(numbers) if role is Role.TREATMENT_START else np.isinf(numbers)
+        if role is Role.COVARIATE:
+            infinite = np.abs(numbers) >= LARGEST
         self._note_infinite(role, column, numbers, infinite=infinite)
         numbers[infinite] = np.nan
         return numbers
@@ -215,10 +218,12 @@ class _Reader:
             remedy = "Write a finite number, or leave the cell empty if the value is not known"
             if role is Role.TREATMENT_START:
                 remedy = "Leave the cell empty for a patient who was never treated"
+            what = "infinite"
+            if np.isfinite(numbers[rows]).any():
+                what = "too large"
+                remedy = f"Allowed: numbers below {LARGEST:g}; leave cells empty if not known"
             found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
-            problem = (
-                f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} infinite: {found}"
-            )
+            problem = f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} {what}: {found}"
             self.faults.append(Fault(f"column {column}", problem, remedy))
 
     def _note_unreadable(self, role: Role, column: str, found: Cells) -> None:

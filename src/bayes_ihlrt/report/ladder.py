@@ -18,12 +18,11 @@ from bayes_ihlrt.ladder.figure import (
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
-from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.answers import brief_ladder, ladder_answer
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.words import modifier_label
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, text
@@ -110,9 +109,7 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, ladder_answer(result))
         ),
-        "figures/ladder.png": lambda file: PLOTS["ladder"](ladder_data(result)).savefig(
-            file, dpi=DPI, bbox_inches="tight"
-        ),
+        "figures": lambda folder: write_figures(folder, lambda: {"ladder": ladder_data(result)}),
     }
     return write_parts(parts, out)
 

@@ -16,7 +16,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import Engine
 from bayes_ihlrt.report.effects import flexible_sentences
-from bayes_ihlrt.report.fit import brief_characteristics
+from bayes_ihlrt.report.follow_up import brief_characteristics, brief_follow_up
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
@@ -49,7 +49,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
         source; ``units`` of the coefficients, ``references`` of categories; ``treated`` and
         ``untreated`` person-time; the ``curves`` of `modifier_curves`; ``table_one`` of
-        `brief_characteristics`.
+        `brief_characteristics`; ``follow_up`` of `brief_follow_up`.
     """
     called = result.spec.labels.term
     priors = {called(k): v for k, v in result.checked.priors.items()}
@@ -85,6 +85,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
         "table_one": brief_characteristics(result),
+        "follow_up": brief_follow_up(result),
     }
 
 

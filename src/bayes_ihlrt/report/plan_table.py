@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import xarray as xr
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +13,7 @@ from rich.text import Text
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.frame import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
     bias_sentences,
@@ -23,7 +22,7 @@ from bayes_ihlrt.report.plan import (
     success_means,
 )
 from bayes_ihlrt.report.terminal import print_summary
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     RESULT_FILES,
@@ -306,7 +305,7 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, plan_answer(found))
         ),
-        "figures": lambda folder: _write_figures(found, folder),
+        "figures": lambda folder: write_each(figure_parts(plan_figures(found.result)), folder),
     }
     return write_parts(parts, out)
 
@@ -315,15 +314,6 @@ def _brief(found: TrialPlanResult) -> dict[str, Any]:
     """What a report says of a plan beyond its numbers."""
     name = found.result.plan.name
     return {"schema": 1, "of": "plan", "name": name, "summary": plan_answer(found)}
-
-
-def _write_figures(found: TrialPlanResult, folder: Path) -> None:
-    figures = plan_figures(found.result)
-    write_each({f"{name}.png": partial(_draw, *figures[name]) for name in figures}, folder)
-
-
-def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
-    PLOTS[kind](data).savefig(file, dpi=DPI)
 
 
 def _characteristics(found: TrialPlanResult) -> Table:

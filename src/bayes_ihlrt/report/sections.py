@@ -6,12 +6,12 @@ from typing import Any, Final
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
-    characteristics_table,
     detail_tables,
     fit_tables,
     prior_table,
     propensity_tables,
 )
+from bayes_ihlrt.report.follow_up import PATIENT_FIGURES, flow_table, follow_up_sections
 from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
 from bayes_ihlrt.report.studies import answer_tables, sensitivity_tables
@@ -26,6 +26,7 @@ from bayes_ihlrt.results.table import (
 )
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
+_OVER: Final = frozenset({"hazard_ratio"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
 _FIRST_FIGURE: Final = "survival"
 _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
@@ -123,6 +124,7 @@ def result_sections(results: Results) -> tuple[Section, ...]:
 def _fit(output: Output) -> list[Section]:
     brief = output.brief
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
+    special |= PATIENT_FIGURES | _OVER
     if "summary" in brief:
         special |= {_FIRST_FIGURE}
 
@@ -130,7 +132,6 @@ def _fit(output: Output) -> list[Section]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
-    patients = characteristics_table(output)
     found: list[Section] = []
     spec = output.spec
     treatment, modifier, labels = spec.treatment, spec.modifier, spec.labels
@@ -140,11 +141,24 @@ def _fit(output: Output) -> list[Section]:
                 "effect", f"Effect of {labels.of(treatment.name)} over {labels.of(modifier.name)}"
             )
         )
-    if patients is not None:
-        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
-    found += [
-        Section("results", "Results", tables=fit_tables(output), figures=own),
-        Section("details", "Interaction and parameters", tables=detail_tables(output), folded=True),
+    found += follow_up_sections(output)
+    found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
+    return [*found, *_details(output, figures), *_trust(output, figures)]
+
+
+def _details(
+    output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
+) -> list[Section]:
+    """What is read after the results, if it is asked for."""
+    return [
+        Section(
+            "details",
+            "Interaction and parameters",
+            tables=detail_tables(output),
+            # Its curve is drawn above, where it moves.
+            figures=figures(_OVER),
+            folded=True,
+        ),
         Section(
             "priors",
             "Priors",
@@ -154,8 +168,6 @@ def _fit(output: Output) -> list[Section]:
             folded=True,
         ),
     ]
-    found += _trust(output, figures)
-    return found
 
 
 def _justified(output: Output) -> tuple[str, ...]:
@@ -355,7 +367,9 @@ def _data(results: Results) -> list[Section]:
     value = Column("Value", lambda row: significant(row["value"]), "value", numeric=False)
     table = Table("data", "Cohort and person-time", (text("Item", "item"), value), tuple(rows))
     told = (*_origin(data), *left)
-    return [Section("data", "Data", told, tables=(table,), folded=True)]
+    fit = results.of(Kind.FIT)
+    flow = () if fit is None else (flow_table(fit),)
+    return [Section("data", "Data", told, tables=(table, *flow), folded=True)]
 
 
 def _by_state(output: Output) -> list[dict[str, Any]]:

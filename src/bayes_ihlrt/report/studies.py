@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
+from bayes_ihlrt.report.plain_words import in_words
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
@@ -106,19 +107,19 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     parts = [(name, title, result.get(name)) for name, title in listed.items()]
     for name, title in _BIAS.items():
         parts.append((f"confounding-{name}", title, confounding.get(name)))
-    tables += [
-        plain_table(
-            name.replace("_", "-"), title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
-        )
-        for name, title, rows in parts
-        if rows
-    ]
+    for name, title, rows in parts:
+        if rows:
+            anchor = name.replace("_", "-")
+            plain = plain_table(
+                anchor, title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
+            )
+            tables.append(in_words(plain))
     for name, title in (
         ("confounding", "Unmeasured confounding"),
         ("audit", f"{_AUDIT}, under other priors"),
     ):
         if result.get(name):
-            tables.append(facts_table(f"sensitivity-{name}", title, result[name]))
+            tables.append(in_words(facts_table(f"sensitivity-{name}", title, result[name])))
     return tuple(tables)
 
 

@@ -163,7 +163,7 @@ _BRIEFED: Final = (Kind.FIT, Kind.LADDER)
 _SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
 """Where a specification is kept, other than in ``specification.toml``."""
 _LATER: Final = {
-    Kind.FIT: ("report.json", "table_one"),
+    Kind.FIT: ("report.json", "follow_up"),
     Kind.PLAN: ("result.json", "curves"),
 }
 """A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""

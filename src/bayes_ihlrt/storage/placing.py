@@ -17,16 +17,10 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from bayes_ihlrt._lazy import lazy_module
+from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.storage.lock import is_free
-
-if TYPE_CHECKING:
-    from bayes_ihlrt import plain
-else:
-    # NumPy comes with it, which `--help` does not need.
-    plain = lazy_module("bayes_ihlrt.plain")
 
 MARK: Final = ".unfinished"
 """Begins the names of everything that is not finished."""
@@ -100,7 +94,7 @@ def put_in_place(folder: Path, replaces: Iterable[str], last: str | None) -> Non
     stage, whole = folder / STAGE, folder / _WHOLE
     names = sorted({path.name for path in stage.iterdir()} | set(replaces))
     try:
-        (stage / _ORDER).write_text(plain.json_text({"replaces": names, "last": last}), "utf-8")
+        (stage / _ORDER).write_text(json_text({"replaces": names, "last": last}), "utf-8")
         for path in (*stage.rglob("*"), stage):
             _sync(path)
         stage.rename(whole)
