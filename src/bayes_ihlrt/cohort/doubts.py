@@ -24,7 +24,7 @@ from bayes_ihlrt.cohort.unlikely import (
     zero_starts,
 )
 from bayes_ihlrt.files.messages import counted, patients
-from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.names import CAUSE, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -82,7 +82,9 @@ def doubts(
     return notes + predictor_notes(cohort, covariates=[n for n in predictors if n not in _OWN])
 
 
-_OWN: Final = frozenset({"patient", "start", "stop", "event", "treatment_start", "centre"})
+_OWN: Final = frozenset(
+    {"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"}
+)
 
 
 def _covariate(cohort: Cohort, name: str, *, declared: bool) -> list[str]:

@@ -41,6 +41,7 @@ from bayes_ihlrt.files.cells import (
 )
 from bayes_ihlrt.files.messages import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table, table_faults
+from bayes_ihlrt.names import CAUSE
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -414,8 +415,10 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         "patient": raw.patient,
         "start": start * months,
         "stop": raw.stop * months,
-        "event": raw.numbers[Role.EVENT],
+        "event": (raw.numbers[Role.EVENT] > 0.0).astype(np.float64),
     }
+    if raw.data.causes:
+        columns[CAUSE] = _causes(raw, rows)
     if raw.treatment is not None and Role.TREATMENT in raw.numbers:
         columns[raw.treatment.name] = raw.numbers[Role.TREATMENT]
     elif raw.treatment is not None:
@@ -424,3 +427,9 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         columns["centre"] = raw.centre
     columns |= {name: values for name, values in raw.covariates.items() if name not in columns}
     return {name: values[rows.order] for name, values in columns.items()}
+
+
+def _causes(raw: RawCohort, rows: Rows) -> Labels:
+    """Name of the cause that ended each patient's follow-up, in all rows; empty if none did."""
+    ended = rows.largest(raw.numbers[Role.EVENT])[rows.patient].astype(np.intp)
+    return np.array(["", *raw.data.causes], dtype=object)[ended]

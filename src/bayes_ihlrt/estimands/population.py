@@ -11,6 +11,7 @@ Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 (`subgroup_weights`), resampled (`bootstrap_weights`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -180,21 +181,68 @@ def population_of(
     SpecificationError
         When the weights are not one a patient, or a category is unknown.
     """
-    spec, rows = fit.prepared.spec, dict(columns)
+    (found,) = populations_of((fit,), columns, weights=weights, seed=seed)
+    return found
+
+
+def populations_of(
+    fits: Sequence[FittedModel],
+    columns: Columns,
+    *,
+    weights: Floats | None = None,
+    seed: int = 0,
+) -> tuple[Population, ...]:
+    """Return the same patients under several hazards, in the same patterns.
+
+    Parameters
+    ----------
+    fits : sequence of FittedModel
+        Posteriors of the hazards of one cohort, with equally many draws.
+    columns : mapping of str to ndarray, shape (patients,)
+        Covariates on the scale of the data.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs; equal weights by default.
+    seed : int
+        Seed of the effects of groups that the cohort does not have.
+
+    Returns
+    -------
+    tuple of Population
+        One a hazard: pattern k is of the same patients in all, with the same share.
+
+    Raises
+    ------
+    SpecificationError
+        When the weights are not one a patient, or a category is unknown.
+    """
+    rows = dict(columns)
     patients = len(next(iter(rows.values())))
-    samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    samples = fits[0].posterior.sizes["chain"] * fits[0].posterior.sizes["draw"]
     if weights is not None:
         _check_weights(weights, samples=samples, patients=patients)
-    has_treatment = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
-    if has_treatment:
-        rows[str(spec.treatment)] = np.zeros(patients)
-    pattern, kept = covariate_patterns(spec, rows)
+    own = [covariate_patterns(fit.prepared.spec, _untreated(fit, rows))[0] for fit in fits]
+    _, kept, pattern = np.unique(
+        np.stack(own, axis=1), axis=0, return_index=True, return_inverse=True
+    )
     distinct = {name: values[kept] for name, values in rows.items()}
-    untreated = treated = predictor_of(fit, distinct, seed=seed)
-    if has_treatment:
-        distinct[str(spec.treatment)] = np.ones(len(kept))
-        treated = predictor_of(fit, distinct, seed=seed)
-    return Population(untreated, treated, _shares(pattern, len(kept), weights))
+    shares = _shares(pattern.ravel(), len(kept), weights)
+    return tuple(_both_arms(fit, distinct, shares, seed=seed) for fit in fits)
+
+
+def _untreated(fit: FittedModel, rows: Columns) -> dict[str, NDArray[np.generic]]:
+    """The patients without treatment, where the model reads it."""
+    spec, patients = fit.prepared.spec, len(next(iter(rows.values())))
+    read = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
+    return {**rows, str(spec.treatment): np.zeros(patients)} if read else dict(rows)
+
+
+def _both_arms(fit: FittedModel, rows: Columns, shares: Floats, *, seed: int) -> Population:
+    spec, without = fit.prepared.spec, _untreated(fit, rows)
+    untreated = treated = predictor_of(fit, without, seed=seed)
+    if spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns:
+        everybody = {**without, spec.treatment: np.ones(len(shares.T))}
+        treated = predictor_of(fit, everybody, seed=seed)
+    return Population(untreated, treated, shares)
 
 
 def _check_weights(weights: Floats, *, samples: int, patients: int) -> None:

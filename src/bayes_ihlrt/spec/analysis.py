@@ -24,6 +24,7 @@ from pydantic.json_schema import SkipJsonSchema
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.spec.causes import CauseSpec, cause_faults
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import (
     EstimandSpec,
@@ -219,6 +220,11 @@ class AnalysisSpec(BaseModel):
         default=None, description="The continuous effect modifier; none if left out."
     )
     outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
+    causes: dict[str, CauseSpec] = Field(
+        default={},
+        description="What the hazard of a competing cause is, one table each: [causes.liver]; as "
+        "in [outcome] where left out.",
+    )
     propensity: PropensitySpec | None = Field(
         default=None,
         description="What treatment is decided on, for designs that weight; none if left out.",
@@ -290,6 +296,12 @@ class AnalysisSpec(BaseModel):
         )
 
     @property
+    def outcomes(self) -> dict[str, OutcomeSpec]:
+        """The outcome model of each competing cause, by its name; empty for one event."""
+        stated = {name: self.causes.get(name, CauseSpec()) for name in self.data.causes}
+        return {name: own.outcome(self.outcome) for name, own in stated.items()}
+
+    @property
     def weighted_to(self) -> EstimandTarget | None:
         """Whom the weights of the propensity stand for; None where nothing is weighted."""
         if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
@@ -305,6 +317,8 @@ class AnalysisSpec(BaseModel):
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the analysis reads beside follow-up and treatment."""
         read = covariates(self.treatment, self.modifier, self.outcome)
+        for outcome in self.outcomes.values():
+            read += covariates(self.treatment, self.modifier, outcome)
         read += decided_on(self.propensity, self.modifier)
         read += tuple(name for name in self.estimands.subgroups if name != "centre")
         return tuple(dict.fromkeys(read))
@@ -406,6 +420,7 @@ def _rules_between(
         ),
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
+        ({"data", "causes"}, lambda: cause_faults(tables, priors)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),
