@@ -163,6 +163,8 @@ def bias_ladder(
         With every fault of the data.
     SpecificationError
         There is no treatment that starts during follow-up, or the naive design cannot be made.
+    RefusedError
+        The event has competing causes.
     BayesIhlrtError
         No rung could be estimated.
 
@@ -175,6 +177,7 @@ def bias_ladder(
     True
     """
     tell = stage or _silent
+    refuse_causes(spec)
     cohort = read_cohort(spec, data)
     spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)
