@@ -12,6 +12,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their argument: what they hold, such as a time in an archive, may differ."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Return the folder of data that may not be shipped, beside the repository."""
