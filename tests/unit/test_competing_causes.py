@@ -106,7 +106,9 @@ def test_many_months_are_integrated_as_closely():
     few = cumulative_incidence(fits, [12.0, 24.0], [treated_from(5)])
     many = cumulative_incidence(fits, np.arange(1.0, 25.0), [treated_from(5)])
     for name in ("incidence", "months_lost", "survival", "rmst"):
-        np.testing.assert_allclose(many[name].sel(time=[12.0, 24.0]), few[name], rtol=0.0, atol=2e-6)
+        np.testing.assert_allclose(
+            many[name].sel(time=[12.0, 24.0]), few[name], rtol=0.0, atol=2e-6
+        )
 
 
 def test_one_cause_alone_is_the_survival_of_the_package():
@@ -120,7 +122,7 @@ def test_one_cause_alone_is_the_survival_of_the_package():
 
 
 def test_the_naive_curves_say_too_much():
-    """One minus Kaplan-Meier of every cause is above its incidence, and the sum above the deaths."""
+    """One minus Kaplan-Meier is above each incidence, and the sum above all deaths."""
     fits = three()
     people = cause_populations(fits)
     found = cumulative_incidence(fits, MONTHS, STRATEGIES, populations=people)

@@ -1,6 +1,6 @@
 """Estimands of competing causes: months and incidence of each, survival of all, and trades."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -142,9 +142,7 @@ def cause_estimates(
     after_rows, months = _rows(fits, spec, parts)
     before_rows, expected = _rows(before, spec, parts)
     quantities = [row for _, row in after_rows]
-    found = reduced(
-        quantities, [row for _, row in before_rows], population=spec.population.value
-    )
+    found = reduced(quantities, [row for _, row in before_rows], population=spec.population.value)
     estimates = tuple(
         CauseEstimate(cause, estimate)
         for (cause, _), estimate in zip(after_rows, found, strict=True)
@@ -233,7 +231,9 @@ def trades(months: Months, spec: AnalysisSpec) -> tuple[Trade, ...]:
 def _traded(months: xr.DataArray, fewer: str, more: str) -> float:
     """Share of draws in which months lost to one cause fall and to the other rise."""
     never, treated = (months.isel({STRATEGY: i}, drop=True) for i in (0, 1))
-    change = {name: (never.sel({CAUSE: name}), treated.sel({CAUSE: name})) for name in (fewer, more)}
+    change = {
+        name: (never.sel({CAUSE: name}), treated.sel({CAUSE: name})) for name in (fewer, more)
+    }
     if bool(months.isnull().any()):
         return np.nan
     saved = chance_above(*(part.to_numpy() for part in change[fewer]))

@@ -1,15 +1,13 @@
 """The pipe of competing causes: one posterior a cause, estimands of all of them together."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.cause_estimates import CauseEstimate, Trade, cause_estimates, trades
 from bayes_ihlrt.analysis.causes import CheckedCauses, check_causes, merged
@@ -26,7 +24,6 @@ from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
-Floats = NDArray[np.float64]
 _EVERY: Final = 4
 """Of so many draws of the prior one is used for probabilities before the data."""
 
@@ -120,7 +117,7 @@ class CausesResult:
             "versions": json_text(versions(), indent=None),
             "seed": self.spec.sampler.seed,
             "engine": self.engine,
-            "causes": json_text(list(self.fits), indent=None),
+            "causes": ", ".join(self.fits),
             "data": json_text(summary, indent=None),
             "data_fingerprint": self.checked.cohort.fingerprint,
             "synthetic": int(self.synthetic),
@@ -261,7 +258,7 @@ def run_checked_causes(
                 part,
                 allow_nonconverged=allow_nonconverged,
                 progress=progress,
-                stage=lambda what, name=name: tell(f"{name}: {what}"),
+                stage=partial(_tell_of, tell, name),
             ).fit
         except ConvergenceError as error:
             failed[name] = error
@@ -311,6 +308,10 @@ def _told(
     if treatment not in part.spec.outcome.parsed.columns:
         return own
     return (*baseline_notes(compare_baselines(fit, part.spec)), *own)
+
+
+def _tell_of(tell: Stage, name: str, what: str) -> None:
+    tell(f"{name}: {what}")
 
 
 def _silent(_: str) -> None:

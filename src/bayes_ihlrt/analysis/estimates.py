@@ -251,9 +251,7 @@ def needed_to_treat(found: Estimate) -> Estimate:
     return replace(found, estimand="number_needed_to_treat", summary=summary)
 
 
-def hazard_ratios(
-    fit: FittedModel, spec: AnalysisSpec, weights: Floats | None
-) -> list[Quantity]:
+def hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
     """Return the hazard ratio of treatment: averaged, and at values of the modifier.
 
     Parameters
@@ -318,7 +316,7 @@ def _standardised(
     ]
 
 
-def by_strategy(  # noqa: PLR0913 - what a quantity is of
+def by_strategy(
     estimand: str,
     draws: xr.DataArray,
     *,

@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.parameters import flat_draws, result_names, unit_of
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import chance_above, probability, summarise
 from bayes_ihlrt.estimands.curves import rmst, survival
 from bayes_ihlrt.estimands.interaction import (
@@ -23,6 +24,7 @@ from bayes_ihlrt.estimands.interaction import (
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 Floats = NDArray[np.float64]
 _DENSITY_POINTS: Final = 200
@@ -317,7 +319,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
     marks = round_times(end)
     curves, at_risk = [], []
     row_weights = None if result.propensity is None else result.propensity.row_weights
-    states = _states(result)
+    states = treatment_states(result.spec, rows)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
@@ -412,9 +414,22 @@ def forest_data(result: FitResult) -> xr.Dataset:
     return summary.assign(label=("coefficient", labels))
 
 
-def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:
-    """Rows by treatment state; of a model without treatment all rows."""
-    treatment, rows = result.spec.treatment, result.checked.person_time
+def treatment_states(spec: AnalysisSpec, rows: PersonTime) -> Mapping[str, NDArray[np.bool_]]:
+    """Return the rows of each treatment state; of a model without treatment all rows.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    mapping of str to ndarray of bool, shape (rows,)
+        ``untreated`` and ``treated``, or ``all patients``.
+    """
+    treatment = spec.treatment
     if treatment is None:
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     treated = rows.columns[treatment.name].astype(np.float64) == 1.0

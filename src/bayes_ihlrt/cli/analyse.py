@@ -33,32 +33,42 @@ from bayes_ihlrt.errors import Fault, InputError, OutputError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.analysis import cause_fit as analysis_cause_fit
+    from bayes_ihlrt.analysis import causes as analysis_causes
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.analysis.cause_fit import CausesResult
+    from bayes_ihlrt.analysis.causes import CheckedCauses
+    from bayes_ihlrt.analysis.check import CheckedAnalysis
     from bayes_ihlrt.analysis.diagnose import Diagnosis
     from bayes_ihlrt.analysis.fit import FitResult
     from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
+    from bayes_ihlrt.report import causes as report_causes
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import html as report_html
     from bayes_ihlrt.report import narrative as report_narrative
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
+    from bayes_ihlrt.report.terminal import Stages
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
     from bayes_ihlrt.spec import catalogue as spec_catalogue
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
+    analysis_cause_fit = lazy_module("bayes_ihlrt.analysis.cause_fit")
+    analysis_causes = lazy_module("bayes_ihlrt.analysis.causes")
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
     analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
     starting = lazy_module("bayes_ihlrt.cli.starting")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
+    report_causes = lazy_module("bayes_ihlrt.report.causes")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.results.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
@@ -138,18 +148,13 @@ def _fit(
     page: bool = False,
 ) -> None:
     read, cohort = source()
-    checked = analysis_check.check_analysis(read, cohort)
+    checked = _checked(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.
         warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
         warnings.simplefilter("ignore", propensity_model.SeparationWarning)
         stages.tell("loading the samplers")
-        result = analysis_fit.run_checked(
-            checked,
-            allow_nonconverged=allow_nonconverged,
-            progress=stages.shows_progress,
-            stage=stages.tell,
-        )
+        result = _run(checked, stages, allow_nonconverged=allow_nonconverged)
         # The answer first: figures and files take as long again.
         stages.rest()
         untold = _answer(result, quiet=quiet, tables=tables, as_json=as_json)
@@ -163,7 +168,32 @@ def _fit(
         report_terminal.print_written(console(), written, out, page=page)
 
 
-def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) -> OutputError | None:
+def _checked(read: "AnalysisSpec", cohort: "Cohort") -> "CheckedAnalysis | CheckedCauses":
+    if read.data.causes:
+        return analysis_causes.check_causes(read, cohort)
+    return analysis_check.check_analysis(read, cohort)
+
+
+def _run(
+    checked: "CheckedAnalysis | CheckedCauses", stages: "Stages", *, allow_nonconverged: bool
+) -> "FitResult | CausesResult":
+    shown, tell = stages.shows_progress, stages.tell
+    if isinstance(checked, analysis_causes.CheckedCauses):
+        return analysis_cause_fit.run_checked_causes(
+            checked, allow_nonconverged=allow_nonconverged, progress=shown, stage=tell
+        )
+    return analysis_fit.run_checked(
+        checked, allow_nonconverged=allow_nonconverged, progress=shown, stage=tell
+    )
+
+
+def _answer(
+    result: "FitResult | CausesResult",
+    *,
+    quiet: bool,
+    tables: bool,
+    as_json: bool,
+) -> OutputError | None:
     """Print a result; where that fails, files can still be written."""
     try:
         if as_json:
@@ -176,13 +206,18 @@ def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) ->
     return None
 
 
-def _tell(result: "FitResult", *, tables: bool) -> None:
+def _tell(result: "FitResult | CausesResult", *, tables: bool) -> None:
+    if isinstance(result, analysis_cause_fit.CausesResult):
+        report_terminal.print_summary(console(), report_causes.cause_summary(result))
+        if tables:
+            report_causes.print_causes(console(), result)
+        return
     report_terminal.print_summary(console(), report_narrative.fit_summary(result))
     if tables:
         report_terminal.print_fit(console(), result)
 
 
-def _written(result: "FitResult", out: Path, *, page: bool) -> tuple[Path, ...]:
+def _written(result: "FitResult | CausesResult", out: Path, *, page: bool) -> tuple[Path, ...]:
     written = report_writing.write_fit(result, out)
     if not page:
         return written
@@ -206,7 +241,7 @@ def check(
         told = inputs.where(keep=keep_identifiers)
         if not (as_json or keep_identifiers):
             told = Identifiers.FAULTS
-        checked = analysis_check.check_analysis(*inputs.read(spec, data, seed, identifiers=told))
+        checked = _checked(*inputs.read(spec, data, seed, identifiers=told))
         if as_json:
             print_json(checked.to_dict())
         elif not quiet:

@@ -82,9 +82,7 @@ def doubts(
     return notes + predictor_notes(cohort, covariates=[n for n in predictors if n not in _OWN])
 
 
-_OWN: Final = frozenset(
-    {"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"}
-)
+_OWN: Final = frozenset({"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"})
 
 
 def _covariate(cohort: Cohort, name: str, *, declared: bool) -> list[str]:

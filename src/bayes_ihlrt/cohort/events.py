@@ -93,12 +93,15 @@ def _one_event(labels: Labels, codes: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def _causes(labels: Labels, event: EventSpec) -> NDArray[np.float64]:
-    meaning = {code: 0.0 for code in event.without_event}
+    meaning = dict.fromkeys(event.without_event, 0.0)
     for number, codes in enumerate(event.causes.values(), start=1):
         meaning |= dict.fromkeys(codes, float(number))
     empty = meaning.get("", np.nan)
     return np.array(
-        [empty if gone else meaning[value] for value, gone in zip(labels, absent(labels))],
+        [
+            empty if gone else meaning[value]
+            for value, gone in zip(labels, absent(labels), strict=True)
+        ],
         dtype=np.float64,
     )
 

@@ -19,8 +19,8 @@ from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.several_starts import separate_starts
 from bayes_ihlrt.errors import Fault, nearest
-from bayes_ihlrt.files.cells import CellKind, Cells, absent, number_labels, read_cells
-from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share, shown
+from bayes_ihlrt.files.cells import CellKind, Cells, number_labels, read_cells
+from bayes_ihlrt.files.messages import are, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
@@ -348,4 +348,3 @@ def _first(parts: Sequence[Cells]) -> Cells:
         return unread[0]
     numbers = np.fmin.reduce([part.numbers for part in parts])
     return Cells(CellKind.NUMBER, numbers, _NOTHING)
-

@@ -280,7 +280,9 @@ def pieces(
     return (begin, *inner, end)
 
 
-def quadrature(edges: Sequence[float], *, later: int = _NODES, power: int = 3) -> tuple[Floats, Floats]:
+def quadrature(
+    edges: Sequence[float], *, later: int = _NODES, power: int = 3
+) -> tuple[Floats, Floats]:
     """Return nodes and weights that integrate a survival curve over consecutive intervals.
 
     Parameters

@@ -222,7 +222,7 @@ def _averages(
     def average(top: int) -> None:
         draw = slice(top, top + height)
         ratios = [[np.exp(eta[draw]) for eta in (p.untreated, p.treated)] for p in people]
-        lost: Floats = sum(ratio[0] * h[draw] for ratio, h in zip(ratios, switch, strict=True))
+        lost = np.sum([r[0] * h[draw] for r, h in zip(ratios, switch, strict=True)], axis=0)
         for arm, hazards, here in ((0, early, before), (1, late, ~before)):
             if not here.any():
                 continue

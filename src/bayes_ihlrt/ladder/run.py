@@ -15,7 +15,7 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CohortSource, read_cohort, with_scales
+from bayes_ihlrt.analysis.check import CohortSource, read_cohort, refuse_causes, with_scales
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary, identified, left_out
 from bayes_ihlrt.cohort.load import Cohort

@@ -210,10 +210,51 @@ def _fit(output: Output) -> list[str]:
         *_design(spec),
         _model(spec),
         *_propensity(spec),
-        _computation(spec, result),
+        _computation(spec, output.engine, converged=result["diagnostics"]["converged"]),
         *_estimands(spec, result),
         *check_methods(output),
     ]
+
+
+def _causes(output: Output) -> list[str]:
+    spec, result = output.spec, output.result
+    horizons = " and ".join(f"{month:g}" for month in spec.estimands.horizons)
+    told = (
+        f"Cumulative incidence and months lost by cause [@andersen2013], survival and restricted "
+        f"mean survival time [@royston2013] at {horizons} months were computed from all hazards "
+        "together within each draw, by quadrature, and averaged over the patients"
+    )
+    if spec.treatment is not None:
+        told += f", with treatment from month {spec.estimands.treat_from:g} and with none"
+    return [
+        *_design(spec),
+        *_hazards(spec),
+        _computation(spec, output.engine, converged=result["converged"]),
+        f"{told}; {draws_name(output.engine)} medians and central 95 % intervals are given.",
+        "Aalen-Johansen estimates [@aalen1978] are drawn beside the model's; one minus "
+        "Kaplan-Meier [@kaplan1958] is shown as what it is, the incidence in a world without the "
+        "other causes.",
+    ]
+
+
+def _hazards(spec: AnalysisSpec) -> list[str]:
+    """The hazard of each cause, in a sentence."""
+    causes = ", ".join(spec.data.causes)
+    told = [
+        f"Competing causes ({causes}) were modelled by cause-specific hazards [@prentice1978], a "
+        "Bayesian proportional hazards model each, with independent priors; in that of one cause "
+        "patients with another are censored."
+    ]
+    for name, outcome in spec.outcomes.items():
+        groups = [term.group for term in outcome.groups]
+        effects = f", hierarchical effects of {' and '.join(groups)}" if groups else ""
+        told.append(
+            f"For {name}: {hazard_words(outcome.hazard)}, linear predictor "
+            f"{outcome.formula or 'of no covariates'}{effects}."
+        )
+    if spec.modifier is not None:
+        told.append(f"{spec.modifier.name} entered {modifier_words(spec.modifier)}.")
+    return [*told, "Priors are listed with their sources in the table of priors."]
 
 
 def _design(spec: AnalysisSpec) -> list[str]:
@@ -265,10 +306,10 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     return sentences
 
 
-def _computation(spec: AnalysisSpec, result: Mapping[str, Any]) -> str:
-    sampler, engine = spec.sampler, result["diagnostics"]["engine"]
+def _computation(spec: AnalysisSpec, engine: str, *, converged: bool) -> str:
+    sampler = spec.sampler
     if engine == Engine.NUTS.value:
-        judged = "passed" if result["diagnostics"]["converged"] else "did NOT pass"
+        judged = "passed" if converged else "did NOT pass"
         return (
             f"The posterior was sampled by the No-U-Turn sampler [@hoffman2014] with "
             f"{sampler.chains} chains of {sampler.draws:,} draws after {sampler.tune:,} of warm-up "
@@ -325,6 +366,7 @@ def _software(results: Results) -> str:
 
 _WRITERS: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit,
+    Kind.CAUSES: _causes,
     Kind.LADDER: ladder_methods,
     Kind.SENSITIVITY: sensitivity_methods,
     Kind.PLAN: plan_methods,

@@ -11,6 +11,7 @@ from typing import Final
 import xarray as xr
 from matplotlib.figure import Figure
 
+from bayes_ihlrt.plots.causes import plot_incidence
 from bayes_ihlrt.plots.checks import (
     plot_effect_by_period,
     plot_hazard_check,
@@ -43,6 +44,7 @@ from bayes_ihlrt.plots.trials import (
 
 PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "survival": plot_survival,
+    "incidence": plot_incidence,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
     "gain": plot_gain,

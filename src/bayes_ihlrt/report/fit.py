@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.fit import FitResult, draws_name
+from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.report.effects import (
     NEEDED,
@@ -25,6 +26,7 @@ from bayes_ihlrt.results.table import (
     plain_table,
     text,
 )
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 _UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
 _BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
@@ -65,7 +67,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     needed = [row for row in rows if row["estimand"] == NEEDED]
     known = {*_QUANTITIES, "hazard_ratio", NEEDED}
     further = [row for row in rows if row["estimand"] not in known]
-    found.append(_survival(rows, name))
+    found.append(survival_table(rows, name))
     if needed:
         found.append(needed_table(needed, name))
     if further:
@@ -200,8 +202,21 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
     return Table("by-modifier", title, columns, tuple(records), note)
 
 
-def _survival(rows: Iterable[Record], modifier: str) -> Table:
-    """Strategies side by side; the CSV file keeps one estimand a row."""
+def survival_table(rows: Iterable[Record], modifier: str) -> Table:
+    """Return survival with the strategies side by side; its CSV file keeps one estimand a row.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Estimands of ``result.json``; those that are not of survival are left out.
+    modifier : str
+        Name of the effect modifier; empty for none.
+
+    Returns
+    -------
+    Table
+        A row a quantity, horizon and value of the modifier.
+    """
     rows = [row for row in rows if row["estimand"] in _QUANTITIES]
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for row in rows:
@@ -250,9 +265,30 @@ def _scaled(label: str, name: str, missing: str) -> Column:
 
 
 def _parameters(output: Output) -> Table:
-    units: Mapping[str, str] = output.brief["units"]
+    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
+    records = parameter_records(output.result["parameters"], output.brief["units"])
+    return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
+
+
+def parameter_records(
+    parameters: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
+) -> tuple[Record, ...]:
+    """Return the parameters of a model, those with a unit also as hazard ratios.
+
+    Parameters
+    ----------
+    parameters : mapping of str to mapping
+        Summary of each, as in ``result.json``.
+    units : mapping of str to str
+        Of the coefficients.
+
+    Returns
+    -------
+    tuple of mapping
+        For `parameter_columns`.
+    """
     records = []
-    for name, summary in output.result["parameters"].items():
+    for name, summary in parameters.items():
         ess = [summary[key] for key in ("ess_bulk", "ess_tail") if summary[key] is not None]
         ratio = {
             f"hr {part}": math.exp(summary[part])
@@ -269,7 +305,18 @@ def _parameters(output: Output) -> Table:
                 "ess": min(ess) if ess else None,
             }
         )
-    columns = (
+    return tuple(records)
+
+
+def parameter_columns() -> tuple[Column, ...]:
+    """Return the columns of a table of parameters.
+
+    Returns
+    -------
+    tuple of Column
+        Moments, hazard ratio, convergence.
+    """
+    return (
         Column("Parameter", _with_unit, "parameter", numeric=False),
         figure("Mean", "mean", 2),
         figure("SD", "sd", 2),
@@ -285,9 +332,6 @@ def _parameters(output: Output) -> Table:
         count("Effective sample", "ess", missing=_NOT_MCMC),
         figure("Monte Carlo error of the mean", "mcse_mean", 3, missing=_NOT_MCMC),
     )
-    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    title = "Parameters"
-    return Table("parameters", title, columns, tuple(records), note, interactive=True)
 
 
 def _quantity(record: Record) -> str:
@@ -315,13 +359,15 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
+def brief_characteristics(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Any] | None:
     """Return the table of `table_one` as plain data.
 
     Parameters
     ----------
-    result : FitResult
-        A fitted analysis.
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        Its patients.
 
     Returns
     -------
@@ -329,12 +375,12 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
         ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
         where an arm has nobody.
     """
-    treatment = result.spec.treatment
+    treatment = spec.treatment
     if treatment is None:
         return None
     landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
     try:
-        found = table_one(result.checked.cohort, treatment.name, landmark=landmark)
+        found = table_one(cohort, treatment.name, landmark=landmark)
     except RefusedError:
         # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
         return None

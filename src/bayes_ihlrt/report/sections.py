@@ -4,6 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.report.cause_tables import (
+    cause_details,
+    cause_diagnostics,
+    cause_priors,
+    cause_tables,
+)
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
     characteristics_table,
@@ -27,7 +33,7 @@ from bayes_ihlrt.results.table import (
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
-_FIRST_FIGURE: Final = "survival"
+_FIRST_FIGURES: Final = frozenset({"survival", "incidence"})
 _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
 _CHECK_FIGURES: Final = frozenset(
     {
@@ -82,7 +88,7 @@ def answer(results: Results) -> Output | None:
     Output or None
         The fit, where it was written by a version that keeps its answer.
     """
-    fit = results.of(Kind.FIT)
+    fit = results.of(Kind.FIT) or results.of(Kind.CAUSES)
     return fit if fit is not None and "summary" in fit.brief else None
 
 
@@ -97,10 +103,10 @@ def first_figure(results: Results) -> Figure | None:
     Returns
     -------
     Figure or None
-        Survival by strategy, where there is an answer.
+        Survival by strategy, or incidence by cause, where there is an answer.
     """
     found = answer(results)
-    files = [] if found is None else [file for file in found.figures if file.stem == _FIRST_FIGURE]
+    files = [] if found is None else [file for file in found.figures if file.stem in _FIRST_FIGURES]
     return next(iter(embedded(files)), None)
 
 
@@ -124,7 +130,7 @@ def _fit(output: Output) -> list[Section]:
     brief = output.brief
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
     if "summary" in brief:
-        special |= {_FIRST_FIGURE}
+        special |= _FIRST_FIGURES
 
     def figures(names: frozenset[str]) -> tuple[Figure, ...]:
         return embedded(file for file in output.figures if file.stem in names)
@@ -212,6 +218,34 @@ def _diagnostics(output: Output) -> Table:
     return plain_table("diagnostics", title, rows)
 
 
+def _causes(output: Output) -> list[Section]:
+    """Results by cause; the figure stands beside the answer."""
+    result, brief = output.result, output.brief
+    failures = tuple(
+        f"{part['cause']}: {failure}"
+        for part in result["causes"]
+        for failure in part["diagnostics"]["failures"]
+    )
+    patients = characteristics_table(output)
+    found = []
+    if patients is not None:
+        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
+    return [
+        *found,
+        Section("results", "Results", tables=cause_tables(result, output.spec)),
+        Section("details", "Parameters", tables=cause_details(result, brief), folded=True),
+        Section("priors", "Priors", tables=(cause_priors(brief),), folded=True),
+        Section(
+            "diagnostics",
+            "Can the draws be trusted?",
+            tuple(brief["convergence"]),
+            failures,
+            tables=(cause_diagnostics(result),),
+            folded=not failures,
+        ),
+    ]
+
+
 def _ladder(output: Output) -> list[Section]:
     told = tuple(output.brief["sentences"])
     title = "Bias ladder: one cohort under every design"
@@ -263,12 +297,14 @@ def _sensitivity_summary(output: Output) -> list[str]:
 
 _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit_summary,
+    Kind.CAUSES: _fit_summary,
     Kind.LADDER: _ladder_summary,
     Kind.SENSITIVITY: _sensitivity_summary,
     Kind.PLAN: plan_summary,
 }
 _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.FIT: _fit,
+    Kind.CAUSES: _causes,
     Kind.LADDER: _ladder,
     Kind.SENSITIVITY: _sensitivity,
     Kind.PLAN: plan_sections,

@@ -9,10 +9,13 @@ from typing import Final
 import xarray as xr
 from rich.console import Console
 
+from bayes_ihlrt.analysis.cause_figures import cause_figure_data
+from bayes_ihlrt.analysis.cause_fit import CausesResult
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
+from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
 from bayes_ihlrt.results.files import write_each, write_json, write_parts
@@ -42,6 +45,31 @@ def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
             file, lambda console: print_summary(console, fit_summary(result))
         ),
         "figures": lambda folder: write_figures(folder, lambda: figure_data(result)),
+    }
+
+
+def cause_parts(result: CausesResult) -> dict[str, Callable[[Path], object]]:
+    """Return what writes each part of a fitted analysis of competing causes.
+
+    Parameters
+    ----------
+    result : CausesResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict of str to callable
+        See `results.files.write_parts`.
+    """
+    return {
+        "result.json": lambda file: write_json(result.to_dict(), file),
+        "posterior.nc": lambda file: save(result.tree, file),
+        "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief_causes(result), file),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_summary(console, cause_summary(result))
+        ),
+        "figures": lambda folder: write_figures(folder, lambda: cause_figure_data(result)),
     }
 
 
@@ -83,12 +111,12 @@ def _draw(name: str, data: xr.Dataset, file: Path) -> None:
     PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
 
 
-def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
+def write_fit(result: FitResult | CausesResult, out: Path) -> tuple[Path, ...]:
     """Write ``result.json``, ``report.json``, draws, specification and figures.
 
     Parameters
     ----------
-    result : FitResult
+    result : FitResult or CausesResult
         A fitted analysis.
     out : Path
         Folder; made if it is not there. Files of an earlier result are replaced: see
@@ -104,4 +132,5 @@ def write_fit(result: FitResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    return write_parts(fit_parts(result), out)
+    parts = cause_parts(result) if isinstance(result, CausesResult) else fit_parts(result)
+    return write_parts(parts, out)

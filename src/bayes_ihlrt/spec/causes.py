@@ -99,11 +99,13 @@ def cause_faults(tables: Mapping[str, Any], priors: Mapping[str, AnyPrior]) -> l
     """
     data: DataSpec | None = tables["data"]
     stated: Mapping[str, CauseSpec] = tables["causes"] or {}
-    names = () if data is None else data.causes
-    if not names:
+    if data is None or not data.causes:
         problem = "the event has no competing causes"
         remedy = "Name them: event = { column = 'cause', values = { tumour = 1, liver = 2 } }"
-        return [Fault(f"[causes.{name}]", problem, f"{remedy}, or remove the table") for name in stated]
+        return [
+            Fault(f"[causes.{name}]", problem, f"{remedy}, or remove the table") for name in stated
+        ]
+    names = data.causes
     faults = [
         Fault(f"[causes.{name}]", "there is no such cause", nearest(name, names))
         for name in stated
@@ -160,7 +162,7 @@ def _with_estimands(estimands: EstimandSpec | None) -> list[Fault]:
     ]
 
 
-def _of_one(  # noqa: PLR0913, PLR0917 - the tables that one cause is read with
+def _of_one(
     name: str,
     own: CauseSpec,
     outcome: OutcomeSpec,
@@ -186,4 +188,3 @@ def _of_one(  # noqa: PLR0913, PLR0917 - the tables that one cause is read with
         replace(fault, where=f"[causes.{name}.priors] {fault.where}")
         for fault in prior_faults(bound)
     ]
-
