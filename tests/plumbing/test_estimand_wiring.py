@@ -1,5 +1,6 @@
 """How `[estimands]` reaches a result: populations, quantiles, subgroups, interaction."""
 
+import itertools
 import json
 from dataclasses import replace
 from io import StringIO
@@ -12,6 +13,7 @@ from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
+from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.patients import adverse_event_table, table_one
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
@@ -29,6 +31,22 @@ def fitted(name, **estimands):
     spec = load_spec(name)
     changed = spec.estimands.model_copy(update=estimands)
     return run_fit(spec.model_copy(update={"estimands": changed}), "ihlrt_synthetic")
+
+
+def slider_agrees(result):
+    """Compare what the slider of the report moves with the estimates: the same patients."""
+    found = modifier_curves(result)["sets"]
+    told = {"survival_at": "survival", "rmst": "rmst"}
+    compared = 0
+    for part, (name, estimand) in itertools.product(found, told.items()):
+        for row in part[name]:
+            wanted = (estimand, row["horizon"], part["at"])
+            for e in result.estimates:
+                if (e.estimand, e.horizon, e.at) == wanted:
+                    of = row[e.strategy or "difference"]
+                    assert of["median"] == pytest.approx(e.summary["median"], rel=1e-12)
+                    compared += 1
+    assert compared >= 2 * 2 * 3 * 4
 
 
 def printed(result):
@@ -162,6 +180,7 @@ def test_populations(sampler):
         )
         assert found.population == result.spec.population.value
         assert found.summary["median"] == pytest.approx(float(expected))
+        slider_agrees(result)
     assert "averaged over the treated" in printed(treated)
 
 

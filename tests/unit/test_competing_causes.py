@@ -124,7 +124,7 @@ def test_one_cause_alone_is_the_survival_of_the_package():
 def test_the_naive_curves_say_too_much():
     """One minus Kaplan-Meier is above each incidence, and the sum above all deaths."""
     fits = three()
-    people = cause_populations(fits)
+    people = next(cause_populations(fits))
     found = cumulative_incidence(fits, MONTHS, STRATEGIES, populations=people)
     naive = without_other_causes(fits, MONTHS, STRATEGIES, populations=people)
     ordered = naive.transpose("chain", "draw", "strategy", "event_cause", "time")
@@ -135,7 +135,7 @@ def test_the_naive_curves_say_too_much():
 def test_patients_are_the_same_under_every_cause():
     """Patterns are those of all formulas together, with one share for all causes."""
     fits = three()
-    people = cause_populations(fits, weights=np.array([1.0, 2.0, 3.0, 0.0]))
+    people = next(cause_populations(fits, weights=np.array([1.0, 2.0, 3.0, 0.0])))
     assert {part.untreated.shape for part in people.values()} == {(CHAINS * DRAWS, 3)}
     for part in people.values():
         assert sorted(part.weights.tolist()) == pytest.approx([0.0, 1 / 6, 5 / 6])
@@ -173,7 +173,7 @@ def test_covariates_that_change_have_no_incidence():
     )
     other = type(fit)(other.prepared, rows, other.tree, other.convergence)
     with pytest.raises(RefusedError, match="albi changes during follow-up"):
-        cause_populations({"tumour": fit, "liver": other})
+        next(cause_populations({"tumour": fit, "liver": other}))
 
 
 def test_aalen_johansen_with_entry_by_hand():

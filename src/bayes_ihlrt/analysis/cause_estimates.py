@@ -20,6 +20,7 @@ from bayes_ihlrt.analysis.estimates import (
 )
 from bayes_ihlrt.estimands.causes import (
     Fits,
+    Populations,
     cause_populations,
     cumulative_incidence,
     stands_for,
@@ -159,8 +160,9 @@ def _rows(
     weights = cause_weights(fits, spec)
     rows: _Rows = []
     months = {}
-    for at in (None, *spec.estimands.at):
-        found, months[at] = _of_strategies(fits, spec, at, weights)
+    asked = (None, *spec.estimands.at)
+    for at, people in zip(asked, cause_populations(fits, asked, weights=weights), strict=True):
+        found, months[at] = _of_strategies(fits, spec, at, people)
         rows += found
     for name, part in parts.items():
         treatment = part.treatment
@@ -170,11 +172,10 @@ def _rows(
 
 
 def _of_strategies(
-    fits: Fits, spec: AnalysisSpec, at: float | None, weights: Floats | None
+    fits: Fits, spec: AnalysisSpec, at: float | None, people: Populations
 ) -> tuple[_Rows, xr.DataArray]:
     """Everything at one modifier value, months before probabilities."""
     compared, horizons = strategies(spec), sorted(set(spec.estimands.horizons))
-    people = cause_populations(fits, modifier_at=at, weights=weights)
     found = cumulative_incidence(fits, horizons, compared, populations=people)
     row = partial(by_strategy, start=compared[-1].start, at=at)
     rows: _Rows = []

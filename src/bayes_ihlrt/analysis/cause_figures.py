@@ -56,7 +56,8 @@ def incidence_data(result: CausesResult) -> xr.Dataset:
     """
     rows = result.checked.person_time
     times = np.linspace(0.0, float(rows.exit_time.max()), _TIMES)
-    people = cause_populations(result.fits, weights=cause_weights(result.fits, result.spec))
+    weights = cause_weights(result.fits, result.spec)
+    people = next(cause_populations(result.fits, weights=weights))
     compared = strategies(result.spec)
     found = cumulative_incidence(result.fits, times[1:], compared, populations=people)
     summary = summarise(found["incidence"])[["median", "q2.5", "q97.5"]]

@@ -27,8 +27,9 @@ from bayes_ihlrt.estimands.curves import (
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import (
+    Population,
     bootstrap_weights,
-    sample_population,
+    populations_at,
     time_zero_weights,
     treated_weights,
     undefined_survival,
@@ -216,8 +217,12 @@ def reduced(
 
 def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
     rows = [] if spec.treatment is None else hazard_ratios(fit, spec, weights)
-    for at in (None, *spec.estimands.at):
-        rows += _standardised(fit, spec, at, weights)
+    asked = (None, *spec.estimands.at)
+    if undefined_survival(fit):
+        # The rows stay, without values, so that a reader sees what is not told.
+        return rows + [row for at in asked for row in _undefined(fit, spec, at)]
+    for at, patients in zip(asked, populations_at(fit, asked, weights=weights), strict=True):
+        rows += _standardised(fit, spec, at, patients)
     return rows
 
 
@@ -288,27 +293,40 @@ def hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) 
 
 
 def _standardised(
-    fit: FittedModel, spec: AnalysisSpec, at: float | None, weights: Floats | None
+    fit: FittedModel, spec: AnalysisSpec, at: float | None, patients: Population
 ) -> list[Quantity]:
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
-    start = compared[-1].start
-    shares = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
-    shares = {"median_survival": 0.5, **shares}
+    curves = survival(fit, horizons, compared, population=patients)
     draws: dict[tuple[str, float | None], xr.DataArray] = {}
-    if undefined_survival(fit):
-        # The rows stay, without values, so that a reader sees what is not told.
-        samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
-        nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
-        asked = [(name, horizon) for name in ("survival", "rmst") for horizon in horizons]
-        draws = dict.fromkeys([*asked, *((name, None) for name in shares)], nothing)
-    else:
-        patients = sample_population(fit, modifier_at=at, weights=weights)
-        curves = survival(fit, horizons, compared, population=patients)
-        draws |= {("survival", h): curves.sel({TIME: h}, drop=True) for h in horizons}
-        draws |= {("rmst", h): rmst(fit, h, compared, population=patients) for h in horizons}
-        for name, share in shares.items():
-            draws[name, None] = survival_quantile(fit, share, compared, population=patients)
+    for h in horizons:
+        draws["survival", h] = curves.sel({TIME: h}, drop=True)
+    for h in horizons:
+        draws["rmst", h] = rmst(fit, h, compared, population=patients)
+    for name, share in _shares(spec).items():
+        draws[name, None] = survival_quantile(fit, share, compared, population=patients)
+    return _told(draws, start=compared[-1].start, at=at)
+
+
+def _undefined(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[Quantity]:
+    compared = strategies(spec)
+    samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
+    asked: list[tuple[str, float | None]] = [
+        (name, horizon) for name in ("survival", "rmst") for horizon in spec.estimands.horizons
+    ]
+    asked += [(name, None) for name in _shares(spec)]
+    return _told(dict.fromkeys(asked, nothing), start=compared[-1].start, at=at)
+
+
+def _shares(spec: AnalysisSpec) -> dict[str, float]:
+    named = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
+    return {"median_survival": 0.5, **named}
+
+
+def _told(
+    draws: dict[tuple[str, float | None], xr.DataArray], *, start: float, at: float | None
+) -> list[Quantity]:
     return [
         row
         for (name, horizon), values in draws.items()

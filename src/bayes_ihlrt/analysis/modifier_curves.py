@@ -4,6 +4,8 @@ What a slider of the report moves: computed once from all draws, at the values o
 and at a few more between the outer twentieths of the cohort.
 """
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +18,7 @@ from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, probability, summarise
 from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population
+from bayes_ihlrt.estimands.population import Population, populations_at
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 from bayes_ihlrt.posterior.fitted import FittedModel
 
@@ -24,7 +26,6 @@ Floats = NDArray[np.float64]
 _MOST_TIMES: Final = 60
 _VALUES: Final = 7
 _SHOWN: Final = ("median", "q2.5", "q97.5")
-_DRAWS: Final = frozenset({"chain", "draw"})
 
 
 def modifier_curves(result: FitResult) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def modifier_curves(result: FitResult) -> dict[str, Any]:
         "strategies": [strategy.name for strategy in compared],
         "horizons": list(spec.estimands.horizons),
         "values": values,
-        "sets": [_set_at(result, months, compared, at=at) for at in asked],
+        "sets": _sets(result, months, compared, asked),
     }
 
 
@@ -117,20 +118,47 @@ def _tells_survival(result: FitResult) -> bool:
     return all(value is not None for value in told)
 
 
-def _set_at(
-    result: FitResult, months: Floats, compared: tuple[Strategy, ...], *, at: float | None
+def _sets(
+    result: FitResult,
+    months: Floats,
+    compared: tuple[Strategy, ...],
+    asked: tuple[float | None, ...],
+) -> list[dict[str, Any]]:
+    if not asked:
+        return []
+    weigh = weigher(result.spec, result.propensity)
+    weights = weigh(result.fit)
+    after = populations_at(result.fit, asked, weights=weights)
+    before: Iterable[Population | None] = itertools.repeat(None, len(asked))
+    if result.before is not None:
+        before = populations_at(result.before, asked, weights=weigh(result.before))
+    ratios = _hazard_ratios(result, asked, weights)
+    return [
+        {
+            "at": at,
+            "hazard_ratio": ratio,
+            **_set_of(result, months, compared, after=patients, before=expected),
+        }
+        for at, ratio, patients, expected in zip(asked, ratios, after, before, strict=True)
+    ]
+
+
+def _set_of(
+    result: FitResult,
+    months: Floats,
+    compared: tuple[Strategy, ...],
+    *,
+    after: Population,
+    before: Population | None,
 ) -> dict[str, Any]:
     fit, horizons = result.fit, result.spec.estimands.horizons
-    weights = weigher(result.spec, result.propensity)(fit)
-    patients = sample_population(fit, modifier_at=at, weights=weights)
-    curves = summarise(survival(fit, months, compared, population=patients))
-    by_horizon = _by_horizon(fit, horizons, compared, at=at)
-    expected = (
-        None if result.before is None else _by_horizon(result.before, horizons, compared, at=at)
-    )
+    curves = summarise(survival(fit, months, compared, population=after))
+    by_horizon = _by_horizon(fit, horizons, compared, after)
+    expected = None
+    if result.before is not None and before is not None:
+        expected = _by_horizon(result.before, horizons, compared, before)
     start = compared[-1].start
     return {
-        "at": at,
         "survival": {
             strategy.name: {
                 name: curves[name].sel({STRATEGY: strategy.name}).to_numpy().tolist()
@@ -138,7 +166,6 @@ def _set_at(
             }
             for strategy in compared
         },
-        "hazard_ratio": _hazard_ratio(result, at, weights),
         **{
             name: [
                 _compared(
@@ -154,38 +181,49 @@ def _set_at(
     }
 
 
-def _hazard_ratio(
-    result: FitResult, at: float | None, weights: Floats | None
-) -> dict[str, float | None] | None:
-    if result.spec.treatment is None:
-        return None
-    values = None if at is None else [at]
-    draws = log_hazard_ratio(result.fit, values, weights=weights)
-    # Draws may come in one chain, which stays a dimension.
-    draws = draws.squeeze([dim for dim in draws.dims if dim not in _DRAWS], drop=True)
-    return {
-        **_row(xr.apply_ufunc(np.exp, draws)),
-        "prob_benefit": finite_or_none(probability(draws < 0.0)),
-        "prior_prob_benefit": _before(result, at),
-    }
+def _hazard_ratios(
+    result: FitResult, asked: tuple[float | None, ...], weights: Floats | None
+) -> list[dict[str, float | None]]:
+    """Hazard ratio at each value, and the prior probability that treatment lowers the hazard."""
+    found = []
+    before: list[xr.DataArray | None] = [None] * len(asked)
+    if result.before is not None:
+        own = weigher(result.spec, result.propensity)(result.before)
+        before = list(_log_hazard_ratios(result.before, asked, own))
+    for draws, prior in zip(_log_hazard_ratios(result.fit, asked, weights), before, strict=True):
+        chance = None
+        if prior is not None:
+            values = prior.to_numpy()
+            chance = float(chance_above(np.zeros_like(values), values).mean())
+        found.append(
+            {
+                **_row(xr.apply_ufunc(np.exp, draws)),
+                "prob_benefit": finite_or_none(probability(draws < 0.0)),
+                "prior_prob_benefit": chance,
+            }
+        )
+    return found
 
 
-def _before(result: FitResult, at: float | None) -> float | None:
-    """Return the prior probability that treatment lowers the hazard."""
-    if result.before is None:
-        return None
-    draws = log_hazard_ratio(result.before, None if at is None else [at]).to_numpy()
-    return float(chance_above(np.zeros_like(draws), draws).mean())
+def _log_hazard_ratios(
+    fit: FittedModel, asked: tuple[float | None, ...], weights: Floats | None
+) -> Iterator[xr.DataArray]:
+    values = [at for at in asked if at is not None]
+    at_values = log_hazard_ratio(fit, values, weights=weights)
+    place = iter(range(len(values)))
+    for at in asked:
+        if at is None:
+            yield log_hazard_ratio(fit, weights=weights)
+        else:
+            yield at_values.isel({at_values.dims[-1]: next(place)}, drop=True)
 
 
 def _by_horizon(
     fit: FittedModel,
     horizons: tuple[float, ...],
     compared: tuple[Strategy, ...],
-    *,
-    at: float | None,
+    patients: Population,
 ) -> dict[str, list[xr.DataArray]]:
-    patients = sample_population(fit, modifier_at=at)
     at_horizons = survival(fit, horizons, compared, population=patients)
     return {
         "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],

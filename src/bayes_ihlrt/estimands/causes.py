@@ -18,7 +18,7 @@ Prentice RL, Kalbfleisch JD, Peterson AV, et al. Biometrics 1978;34:541-554, doi
 Andersen PK. Stat Med 2013;32:5278-5285, doi 10.1002/sim.5903 (months lost by cause).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -30,8 +30,7 @@ from bayes_ihlrt.estimands.averaging import in_threads, pieces, quadrature, spen
 from bayes_ihlrt.estimands.curves import Strategy, labelled, survival
 from bayes_ihlrt.estimands.population import (
     Population,
-    cohort_rows,
-    populations_of,
+    populations_at,
     time_zero_weights,
     undefined_survival,
 )
@@ -51,23 +50,23 @@ _POWER: Final = 8
 
 
 def cause_populations(
-    fits: Fits, *, modifier_at: float | None = None, weights: Floats | None = None
-) -> dict[str, Population]:
-    """Return the patients of the cohort under the hazard of each cause.
+    fits: Fits, values: Iterable[float | None] = (None,), *, weights: Floats | None = None
+) -> Iterator[dict[str, Population]]:
+    """Give the patients of the cohort each of several values of the modifier, under each hazard.
 
     Parameters
     ----------
     fits : mapping of str to FittedModel
         The posterior of each cause, of the same patients, with equally many chains and draws.
-    modifier_at : float, optional
-        Give every patient this value of the modifier (on the scale of the data).
+    values : iterable of float or None
+        Values of the modifier (on the scale of the data); None for the patients' own.
     weights : ndarray, shape (patients,) or (samples, patients), optional
         What each patient weighs; equal weights by default.
 
     Returns
     -------
-    dict of str to Population
-        By cause; pattern k is of the same patients in all.
+    iterator of dict of str to Population
+        By cause, for each value; pattern k is of the same patients in all.
 
     Raises
     ------
@@ -82,9 +81,10 @@ def cause_populations(
         remedy = "Read the hazard ratios of each cause"
         faults = [Fault(f"incidence of {name}", why, remedy) for name, why in reasons.items()]
         raise RefusedError("population", faults)
-    rows = cohort_rows(next(iter(fits.values())), modifier_at=modifier_at)
-    found = populations_of(tuple(fits.values()), rows, weights=weights)
-    return dict(zip(fits, found, strict=True))
+    asked, among = tuple(values), tuple(fits.values())
+    each = [populations_at(fit, asked, weights=weights, among=among) for fit in among]
+    for found in zip(*each, strict=True):
+        yield dict(zip(fits, found, strict=True))
 
 
 def _check_pairs(fits: Fits) -> None:
@@ -169,7 +169,7 @@ def cumulative_incidence(
         problem = f"found {', '.join(f'{month:g}' for month in grid) or 'none'}"
         fault = Fault("times", problem, "Give months above 0 that increase")
         raise SpecificationError("cumulative incidence", [fault])
-    patients = populations or cause_populations(fits, modifier_at=modifier_at)
+    patients = populations or next(cause_populations(fits, [modifier_at]))
     first = next(iter(fits.values()))
     parts = [_one_strategy(fits, patients, grid, each.start) for each in strategies]
     names = ("survival", "rmst", "incidence", "months_lost")

@@ -15,6 +15,7 @@ from bayes_ihlrt.estimands.curves import NEVER
 from bayes_ihlrt.names import STRATEGY
 
 _SAMPLE: Final = ("chain", "draw")
+_SHARES: Final = (0.025, 0.5, 0.975)
 
 
 def summarise(draws: xr.DataArray) -> xr.Dataset:
@@ -38,27 +39,28 @@ def summarise(draws: xr.DataArray) -> xr.Dataset:
     >>> {name: round(float(value), 2) for name, value in summarise(log_hr).items()}
     {'mean': -0.2, 'sd': 0.22, 'median': -0.25, 'q2.5': -0.39, 'q97.5': 0.08}
     """
-    finite = xr.apply_ufunc(np.isfinite, draws).all(_SAMPLE)
-    low, middle, high = (_quantile(draws, q) for q in (0.025, 0.5, 0.975))
-    return xr.Dataset(
-        {
-            "mean": draws.where(finite).mean(_SAMPLE),
-            "sd": draws.where(finite).std(_SAMPLE, ddof=1),
-            "median": middle,
-            "q2.5": low,
-            "q97.5": high,
-        }
-    )
-
-
-def _quantile(draws: xr.DataArray, q: float) -> xr.DataArray:
+    # Through NumPy: xarray takes ten times as long for a quantity as its numbers do.
+    ordered = draws.transpose(*_SAMPLE, ...)
+    values = np.asarray(ordered.to_numpy(), dtype=np.float64)
+    values = values.reshape(-1, *values.shape[2:])
     with np.errstate(invalid="ignore"):
-        between = draws.quantile(q, _SAMPLE, skipna=False)
+        between = np.quantile(values, _SHARES, axis=0)
+        mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
     # Between two infinite draws there is nothing to interpolate.
-    if not bool(np.isfinite(between).all()):
-        step = draws.quantile(q, _SAMPLE, skipna=False, method="inverted_cdf")
-        between = between.where(np.isfinite(between), step)
-    return between.drop_vars("quantile")
+    if not np.isfinite(between).all():
+        step = np.quantile(values, _SHARES, axis=0, method="inverted_cdf")
+        between = np.where(np.isfinite(between), between, step)
+    finite = np.isfinite(values).all(axis=0)
+    low, middle, high = between
+    found = {
+        "mean": np.where(finite, mean, np.nan),
+        "sd": np.where(finite, sd, np.nan),
+        "median": middle,
+        "q2.5": low,
+        "q97.5": high,
+    }
+    one = ordered.isel(dict.fromkeys(_SAMPLE, 0), drop=True)
+    return xr.Dataset({name: one.copy(data=numbers) for name, numbers in found.items()})
 
 
 def probability(statement: xr.DataArray) -> xr.DataArray:

@@ -208,8 +208,8 @@ def _contrasts(fit: FittedModel, treatment: str, values: Floats, weights: Floats
         repeated = {name: np.tile(column, len(part)) for name, column in rows.items()}
         if modifier is not None:
             repeated[modifier.column] = np.repeat(part, patients)
-        states = [_in_state(repeated, treatment, state) for state in (1.0, 0.0)]
-        change = encoder.design(states[0]) - encoder.design(states[1])
+        treated, untreated = _designs(fit, repeated, treatment)
+        change = treated - untreated
         means.append(np.einsum("sp,vpk->svk", shares, change.reshape(len(part), patients, -1)))
     found: Floats = np.einsum("sk,svk->sv", fit.coefficients, _each(fit, np.concatenate(means, 1)))
     for term in encoder.spec.outcome.groups:
@@ -219,6 +219,14 @@ def _contrasts(fit: FittedModel, treatment: str, values: Floats, weights: Floats
             member = (level[:, None] == np.arange(effects.shape[1])).astype(np.float64)
             found += (effects * (shares @ member)).sum(axis=1)[:, None]
     return found
+
+
+def _designs(fit: FittedModel, columns: Columns, treatment: str) -> tuple[Floats, Floats]:
+    """Return the design matrices with and without treatment, encoded at once."""
+    states = [_in_state(columns, treatment, state) for state in (1.0, 0.0)]
+    both = {name: np.concatenate([each[name] for each in states]) for name in states[0]}
+    treated, untreated = np.split(fit.prepared.encoder.design(both), 2)
+    return treated, untreated
 
 
 def _each(fit: FittedModel, means: Floats) -> Floats:

@@ -18,7 +18,7 @@ from scipy.interpolate import CubicSpline
 from bayes_ihlrt.estimands.contrasts import probability
 from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population, undefined_survival
+from bayes_ihlrt.estimands.population import populations_at, undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -135,8 +135,7 @@ def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
     """
     found: dict[str, list[xr.DataArray]] = {"survival": [], "rmst": []}
     strategies, weights = [NEVER, question.treated], question.weigh(fit)
-    for value in (question.low, question.high):
-        patients = sample_population(fit, modifier_at=value, weights=weights)
+    for patients in populations_at(fit, (question.low, question.high), weights=weights):
         alive = survival(fit, [question.horizon], strategies, population=patients)
         months = rmst(fit, question.horizon, strategies, population=patients)
         for name, draws in (("survival", alive.isel({TIME: 0}, drop=True)), ("rmst", months)):
@@ -504,8 +503,7 @@ def gain_by_modifier(
     # Also tells when the model has no treatment or no modifier.
     labels = log_hazard_ratio(fit, at)
     gains = []
-    for value in labels[labels.dims[-1]].to_numpy():
-        patients = sample_population(fit, modifier_at=float(value), weights=weights)
+    for patients in populations_at(fit, labels[labels.dims[-1]].to_numpy(), weights=weights):
         months = rmst(fit, horizon, [NEVER, treated], population=patients)
         gains.append(months.isel({STRATEGY: 1}, drop=True) - months.isel({STRATEGY: 0}, drop=True))
     return labels.copy(data=np.stack([gain.to_numpy() for gain in gains], axis=-1))

@@ -11,7 +11,7 @@ Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 (`subgroup_weights`), resampled (`bootstrap_weights`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 _FURTHEST: Final = 700.0
 _BINS: Final = 200
 _CHUNK: Final = 1_000_000
+_ROWS: Final = 200_000
+"""Rows that are encoded at once."""
 
 
 def condense(eta: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -149,10 +151,53 @@ def sample_population(
     >>> patients.untreated.shape == (4000, len(patients.weights))
     True
     """
+    return next(populations_at(fit, [modifier_at], weights=weights))
+
+
+def populations_at(
+    fit: FittedModel,
+    values: Iterable[float | None],
+    *,
+    weights: Floats | None = None,
+    among: Sequence[FittedModel] = (),
+) -> Iterator[Population]:
+    """Give the patients of the cohort each of several values of the modifier.
+
+    As `sample_population` one by one, but their rows are encoded together: making a design matrix
+    takes much longer than the matrix does.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    values : iterable of float or None
+        Values of the modifier (on the scale of the data); None for the patients' own.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs; equal weights by default.
+    among : sequence of FittedModel
+        Hazards of the same patients, this one included: pattern k is then of the same patients
+        under each.
+
+    Returns
+    -------
+    iterator of Population
+        One for each value, made when it is asked for.
+
+    Raises
+    ------
+    SpecificationError
+        When the weights are not one a patient.
+    RefusedError
+        When survival of a strategy does not follow from the model: see `undefined_survival`.
+    """
     if reason := undefined_survival(fit):
         remedy = "Read the hazard ratio, or simulate strategies by the g-formula of the ladder"
         raise RefusedError("population", [Fault("survival by strategy", reason, remedy)])
-    return population_of(fit, cohort_rows(fit, modifier_at=modifier_at), weights=weights)
+    asked = [cohort_rows(fit, modifier_at=value) for value in values]
+    at_once = max(1, _ROWS // (2 * len(fit.person_time.patients)))
+    for first in range(0, len(asked), at_once):
+        part = asked[first : first + at_once]
+        yield from _populations(fit, part, weights, seed=0, among=among)
 
 
 def population_of(
@@ -181,68 +226,68 @@ def population_of(
     SpecificationError
         When the weights are not one a patient, or a category is unknown.
     """
-    (found,) = populations_of((fit,), columns, weights=weights, seed=seed)
-    return found
+    return next(_populations(fit, [columns], weights, seed=seed))
 
 
-def populations_of(
-    fits: Sequence[FittedModel],
-    columns: Columns,
+def _populations(
+    fit: FittedModel,
+    asked: Sequence[Columns],
+    weights: Floats | None,
     *,
-    weights: Floats | None = None,
-    seed: int = 0,
-) -> tuple[Population, ...]:
-    """Return the same patients under several hazards, in the same patterns.
-
-    Parameters
-    ----------
-    fits : sequence of FittedModel
-        Posteriors of the hazards of one cohort, with equally many draws.
-    columns : mapping of str to ndarray, shape (patients,)
-        Covariates on the scale of the data.
-    weights : ndarray, shape (patients,) or (samples, patients), optional
-        What each patient weighs; equal weights by default.
-    seed : int
-        Seed of the effects of groups that the cohort does not have.
-
-    Returns
-    -------
-    tuple of Population
-        One a hazard: pattern k is of the same patients in all, with the same share.
-
-    Raises
-    ------
-    SpecificationError
-        When the weights are not one a patient, or a category is unknown.
-    """
-    rows = dict(columns)
-    patients = len(next(iter(rows.values())))
-    samples = fits[0].posterior.sizes["chain"] * fits[0].posterior.sizes["draw"]
+    seed: int,
+    among: Sequence[FittedModel] = (),
+) -> Iterator[Population]:
+    """Return each group of patients, the rows of all of them, in both states, encoded at once."""
+    spec = fit.prepared.spec
+    patients = len(next(iter(asked[0].values())))
+    samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     if weights is not None:
         _check_weights(weights, samples=samples, patients=patients)
-    own = [covariate_patterns(fit.prepared.spec, _untreated(fit, rows))[0] for fit in fits]
-    _, kept, pattern = np.unique(
-        np.stack(own, axis=1), axis=0, return_index=True, return_inverse=True
+    has_treatment = _reads_treatment(fit)
+    states, patterns = [], []
+    for columns in asked:
+        rows = _untreated(fit, columns)
+        pattern, kept = _patterns(among or (fit,), columns)
+        patterns.append(pattern)
+        states.append({name: values[kept] for name, values in rows.items()})
+        if has_treatment:
+            states.append({**states[-1], str(spec.treatment): np.ones(len(kept))})
+    stacked = {name: np.concatenate([each[name] for each in states]) for name in states[0]}
+    ends = np.cumsum([len(next(iter(each.values()))) for each in states])
+    designs = np.split(fit.prepared.encoder.design(stacked), ends[:-1])
+    found = (
+        _predictor(fit, each, design, seed=seed)
+        for each, design in zip(states, designs, strict=True)
     )
-    distinct = {name: values[kept] for name, values in rows.items()}
-    shares = _shares(pattern.ravel(), len(kept), weights)
-    return tuple(_both_arms(fit, distinct, shares, seed=seed) for fit in fits)
+    for pattern in patterns:
+        untreated = next(found)
+        treated = next(found) if has_treatment else untreated
+        yield Population(untreated, treated, _shares(pattern, untreated.shape[1], weights))
 
 
-def _untreated(fit: FittedModel, rows: Columns) -> dict[str, NDArray[np.generic]]:
+def _reads_treatment(fit: FittedModel) -> bool:
+    spec = fit.prepared.spec
+    return spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
+
+
+def _untreated(fit: FittedModel, columns: Columns) -> dict[str, NDArray[np.generic]]:
     """The patients without treatment, where the model reads it."""
-    spec, patients = fit.prepared.spec, len(next(iter(rows.values())))
-    read = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
-    return {**rows, str(spec.treatment): np.zeros(patients)} if read else dict(rows)
+    rows = dict(columns)
+    if _reads_treatment(fit):
+        rows[str(fit.prepared.spec.treatment)] = np.zeros(len(next(iter(rows.values()))))
+    return rows
 
 
-def _both_arms(fit: FittedModel, rows: Columns, shares: Floats, *, seed: int) -> Population:
-    spec, without = fit.prepared.spec, _untreated(fit, rows)
-    untreated = treated = predictor_of(fit, without, seed=seed)
-    if spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns:
-        everybody = {**without, spec.treatment: np.ones(len(shares.T))}
-        treated = predictor_of(fit, everybody, seed=seed)
-    return Population(untreated, treated, shares)
+def _patterns(
+    fits: Sequence[FittedModel], columns: Columns
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Patterns that any of the hazards tells apart, and a patient of each."""
+    found = [covariate_patterns(fit.prepared.spec, _untreated(fit, columns)) for fit in fits]
+    if len(found) == 1:
+        return found[0]
+    own = np.stack([pattern for pattern, _ in found], axis=1)
+    _, kept, pattern = np.unique(own, axis=0, return_index=True, return_inverse=True)
+    return pattern.ravel(), kept
 
 
 def _check_weights(weights: Floats, *, samples: int, patients: int) -> None:
@@ -374,8 +419,12 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
         Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds; NaN
         in draws whose baseline is beyond that, too.
     """
+    return _predictor(fit, columns, fit.prepared.encoder.design(columns), seed=seed)
+
+
+def _predictor(fit: FittedModel, columns: Columns, design: Floats, *, seed: int) -> Floats:
     encoder = fit.prepared.encoder
-    eta: Floats = fit.coefficients @ encoder.design(columns).T
+    eta: Floats = fit.coefficients @ design.T
     for term in encoder.spec.outcome.groups:
         # In place: with many patients each array of this shape is a large part of the memory.
         eta += _group_effect(fit, columns, (term.group, ""), seed=seed)

@@ -13,8 +13,8 @@ _ALT: Final = {
     "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "
     "state, and numbers at risk. The numbers are in the table of survival.",
     "incidence": "Cumulative incidence of every cause by strategy, posterior median with 95 % "
-    "band; thin steps are Aalen-Johansen estimates, dotted ones what one minus Kaplan-Meier would say, "
-    "which is too high. The numbers are in the table of causes.",
+    "band; thin steps are Aalen-Johansen estimates, dotted ones what one minus Kaplan-Meier would "
+    "say, which is too high. The numbers are in the table of causes.",
     "hazard_ratio": "Hazard ratio of treatment over the effect modifier with its 95 % band, and "
     "the probability that it is below 1, after and before the data. The numbers are in the table "
     "of values of the modifier.",

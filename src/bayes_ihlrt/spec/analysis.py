@@ -350,7 +350,9 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        found = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        # Of one event there is nothing to say of causes.
+        return found if self.causes else {k: v for k, v in found.items() if k != "causes"}
 
 
 def agreement_faults(
