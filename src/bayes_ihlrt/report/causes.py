@@ -132,7 +132,8 @@ def cause_summary(result: CausesResult) -> dict[str, Any]:
     """
     read = result.checked.cohort.notes
     warnings_ = [note for note in result.notes if note.startswith(FIRST)]
-    notes = [note for note in result.notes if note not in read and note not in warnings_]
+    own = [*read, *warnings_, *result.told]
+    notes = [note for note in result.notes if note not in own]
     number_, parts = None, []
     if not result.converged:
         told = ["The draws did NOT converge: nothing is said of the causes."]
@@ -142,7 +143,7 @@ def cause_summary(result: CausesResult) -> dict[str, Any]:
     else:
         number_ = _gain_number(result)
         parts += _with_treatment(result)
-    careful = [*_adjusted(result), *notes]
+    careful = [*result.told, *_adjusted(result), *notes]
     if read:
         careful.append(
             f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
@@ -272,7 +273,8 @@ def _of_cause(result: CausesResult, cause: str) -> str:
     )
     if months.prob_benefit is not None:
         told += f", fewer with probability {_beside(months)}"
-    told += f"; by month {risk.horizon:g} {_percent(struck)} instead of {_percent(struck_never)}. "
+    told += f"; by month {risk.horizon:g} it takes {_percent(struck)} of patients instead of "
+    told += f"{_percent(struck_never)}. "
     return told + _ratio_words(result, cause)
 
 
@@ -289,7 +291,7 @@ def _ratio_words(result: CausesResult, cause: str) -> str:
         name = "treatment" if treatment is None else treatment.name
         return f"Its hazard is taken not to change with {name}, which its formula does not name."
     here = next(each for each in found if each.at == reference)
-    return f"Hazard ratio {numbers_of(here, 2)}; below 1 with {_beside(here)}."
+    return f"Hazard ratio {numbers_of(here, 2)}; below 1 with probability {_beside(here)}."
 
 
 def _at_value(result: CausesResult, at: float) -> str:

@@ -66,7 +66,7 @@ _ALT: Final = {
     "numbers are in the table of operating characteristics.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
 }
-_WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s"})
+_WIDE: Final = frozenset({"incidence", "ladder", "trace", "prior_posterior", "connect_s"})
 
 
 @dataclass(frozen=True)
