@@ -162,3 +162,23 @@ def test_commands_that_read_one_event_say_so(command, causes_files):
     assert "it has competing causes (tumour, liver), and this reads one event" in " ".join(
         done.stderr.split()
     )
+
+
+def test_without_a_treatment_it_is_told_what_becomes_of_the_patients(
+    causes_files, sampler, tmp_path
+):
+    spec, data = causes_files
+    text = re.sub(r"\[treatment\].*?(?=\[modifier\])", "", spec.read_text("utf-8"), flags=re.DOTALL)
+    (tmp_path / "none.toml").write_text(text.replace("trt * nlr + ", "").replace("trt + ", ""))
+    told = run("fit", tmp_path / "none.toml", "--data", data, "--out", tmp_path / "out")
+    assert told.exit_code == 0, told.output
+    assert re.search(r"liver: \d+% by month 12 \(95 % \d+% to \d+%\); ", told.stdout)
+    assert "There is no treatment in this analysis." in told.stdout
+    found = result_of(tmp_path / "out")
+    assert found["trades"] == []
+    assert {row["estimand"] for row in found["estimands"] if row["cause"]} == {
+        "months_lost",
+        "cumulative_incidence",
+        "one_minus_kaplan_meier",
+    }
+    assert "table-trades" not in report_page(read_results(tmp_path / "out"))

@@ -101,10 +101,14 @@ class Quantity:
 
     Parameters
     ----------
-    estimand, strategy, contrast, horizon, at
-        As in `Estimate`.
+    estimand : str
+        Name.
     draws : ndarray, shape (chain, draw)
         Draws.
+    strategy, contrast : str or None
+        As in `Estimate`.
+    horizon, at : float or None
+        As in `Estimate`.
     benefit : ndarray, shape (chain, draw), optional
         Where treatment is better, as `chance_above` counts; None where that is no question.
     undefined : bool
