@@ -134,7 +134,14 @@ def test_check_counts_every_cause():
     assert told["data"]["events"] == 9
     (read,) = [note for note in checked.notes if note.startswith("cause:")]
     assert read == ("cause: tumour is '1' (5); liver is '2' (2), '3' (2); censored: '0' (3)")
-    assert sum(note.startswith("tumour (other causes censored)") for note in checked.notes) == 1
+
+
+def test_what_holds_of_everybody_is_told_once_and_of_one_cause_with_its_name():
+    notes = check_causes(spec("[causes.liver]\nformula = 'trt * albi'"), frame()).notes
+    assert len(set(notes)) == len(notes)
+    (own,) = [note for note in notes if "(other causes censored)" in note]
+    assert own.startswith("liver (other causes censored): ")
+    assert "4 events" in own
 
 
 def test_the_cohort_of_a_cause_censors_the_others():
@@ -169,9 +176,7 @@ def test_a_cause_of_which_nobody_died_is_a_fault():
 
 
 def test_faults_of_one_cause_carry_its_name():
-    more = (
-        "[causes.liver]\nformula = 'trt + albi'\nhazard = { family = 'piecewise', cuts = [90.0] }"
-    )
+    more = "[causes.liver]\nformula = 'trt + albi + log(exp(albi))'"
     with pytest.raises(SpecificationError) as caught:
         check_causes(spec(more), frame())
     assert all(fault.where.startswith("cause liver, ") for fault in caught.value.faults)

@@ -11,8 +11,16 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.cause_estimates import CauseEstimate, Trade, cause_estimates, trades
 from bayes_ihlrt.analysis.causes import CheckedCauses, check_causes, merged
-from bayes_ihlrt.analysis.check import CohortSource
-from bayes_ihlrt.analysis.fit import Stage, draws_name, fit_checked, naming, versions
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource
+from bayes_ihlrt.analysis.fit import (
+    FitResult,
+    Stage,
+    draws_name,
+    fit_checked,
+    naming,
+    run_checked,
+    versions,
+)
 from bayes_ihlrt.analysis.flexible_baseline import baseline_notes, compare_baselines
 from bayes_ihlrt.analysis.notes import FIRST, data_summary
 from bayes_ihlrt.analysis.parameters import parameter_table
@@ -267,6 +275,42 @@ def run_checked_causes(
         first = next(iter(failed.values()))
         raise ConvergenceError("; ".join(found), first.remedy) from first
     return _summarised(checked, MappingProxyType(fits), tell)
+
+
+def run_either(
+    checked: CheckedAnalysis | CheckedCauses,
+    *,
+    allow_nonconverged: bool = False,
+    progress: bool = False,
+    stage: Stage | None = None,
+) -> FitResult | CausesResult:
+    """Fit a checked analysis, of one event or of competing causes.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis or CheckedCauses
+        From `check_analysis` or `check_causes`.
+    allow_nonconverged : bool
+        Return draws that did not converge instead of raising; the result says so.
+    progress : bool
+        Show the sampler's progress bar.
+    stage : callable, optional
+        Told what begins, in a few words.
+
+    Returns
+    -------
+    FitResult or CausesResult
+        As `run_checked` or `run_checked_causes`.
+
+    Raises
+    ------
+    ConvergenceError
+        Draws are not to be trusted.
+    """
+    allow = allow_nonconverged
+    if isinstance(checked, CheckedCauses):
+        return run_checked_causes(checked, allow_nonconverged=allow, progress=progress, stage=stage)
+    return run_checked(checked, allow_nonconverged=allow, progress=progress, stage=stage)
 
 
 def _summarised(

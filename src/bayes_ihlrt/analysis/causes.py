@@ -26,8 +26,8 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault, InputError, SpecificationError, nearest
 from bayes_ihlrt.names import CAUSE
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.causes import CauseSpec
 from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.states import CauseSpec
 
 
 def cause_spec(spec: AnalysisSpec, cause: str) -> AnalysisSpec:

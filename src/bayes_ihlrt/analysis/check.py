@@ -33,6 +33,7 @@ from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import read_file
+from bayes_ihlrt.spec.states import refuse_causes
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 if TYPE_CHECKING:
@@ -428,35 +429,6 @@ def read_cohort(
     return Cohort.from_frame(data, spec.data, spec.treatment, **also)
 
 
-def refuse_causes(spec: AnalysisSpec) -> None:
-    """Refuse competing causes where one event is read: survival would be that without the others.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification.
-
-    Raises
-    ------
-    RefusedError
-        The event has competing causes.
-    """
-    if not spec.data.causes:
-        return
-    named, (first, *_) = ", ".join(spec.data.causes), spec.data.causes
-    codes = ", ".join(f"'{code}'" for code in spec.data.event.causes[first])  # type: ignore[union-attr]
-    problem = (
-        f"it has competing causes ({named}), and this reads one event: `fit` and `check` alone "
-        "(in Python `run_causes`, `check_causes`) keep causes apart"
-    )
-    remedy = (
-        f"Write event = {{ column = '{spec.data.event_column}', values = [{codes}] }} for {first} "
-        "alone, others being censored: its months and survival are then those of a world in which "
-        "nobody dies of anything else. Or name the codes of all causes for death of any cause"
-    )
-    raise RefusedError(spec.name, [Fault("[data] event", problem, remedy)])
-
-
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     """Check an analysis without sampling; patients are numbers then unless identifiers are kept.
 
@@ -488,7 +460,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     >>> check_analysis(load_spec("heart"), "heart").n_parameters
     6
     """
-    refuse_causes(spec)
+    refuse_causes(spec.name, spec.data)
     cohort = numbered(read_cohort(spec, data))
     spec = with_scales(spec, cohort)
     changing = () if cohort.visits is None else cohort.visits.updated

@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import narrative as report_narrative
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.report import writing as report_writing
-    from bayes_ihlrt.report.terminal import Stages
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
     from bayes_ihlrt.spec import catalogue as spec_catalogue
@@ -154,7 +153,12 @@ def _fit(
         warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
         warnings.simplefilter("ignore", propensity_model.SeparationWarning)
         stages.tell("loading the samplers")
-        result = _run(checked, stages, allow_nonconverged=allow_nonconverged)
+        result = analysis_cause_fit.run_either(
+            checked,
+            allow_nonconverged=allow_nonconverged,
+            progress=stages.shows_progress,
+            stage=stages.tell,
+        )
         # The answer first: figures and files take as long again.
         stages.rest()
         untold = _answer(result, quiet=quiet, tables=tables, as_json=as_json)
@@ -172,19 +176,6 @@ def _checked(read: "AnalysisSpec", cohort: "Cohort") -> "CheckedAnalysis | Check
     if read.data.causes:
         return analysis_causes.check_causes(read, cohort)
     return analysis_check.check_analysis(read, cohort)
-
-
-def _run(
-    checked: "CheckedAnalysis | CheckedCauses", stages: "Stages", *, allow_nonconverged: bool
-) -> "FitResult | CausesResult":
-    shown, tell = stages.shows_progress, stages.tell
-    if isinstance(checked, analysis_causes.CheckedCauses):
-        return analysis_cause_fit.run_checked_causes(
-            checked, allow_nonconverged=allow_nonconverged, progress=shown, stage=tell
-        )
-    return analysis_fit.run_checked(
-        checked, allow_nonconverged=allow_nonconverged, progress=shown, stage=tell
-    )
 
 
 def _answer(

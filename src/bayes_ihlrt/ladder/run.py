@@ -15,7 +15,7 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CohortSource, read_cohort, refuse_causes, with_scales
+from bayes_ihlrt.analysis.check import CohortSource, read_cohort, with_scales
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary, identified, left_out
 from bayes_ihlrt.cohort.load import Cohort
@@ -30,6 +30,7 @@ from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.states import refuse_causes
 
 type Stage = Callable[[str], None]
 
@@ -177,7 +178,7 @@ def bias_ladder(
     True
     """
     tell = stage or _silent
-    refuse_causes(spec)
+    refuse_causes(spec.name, spec.data)
     cohort = read_cohort(spec, data)
     spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.cause_estimates import NAIVE
-from bayes_ihlrt.report.fit import parameter_columns, parameter_records, survival_table
+from bayes_ihlrt.report.document import Section
+from bayes_ihlrt.report.fit import (
+    characteristics_table,
+    parameter_columns,
+    parameter_records,
+    survival_table,
+)
+from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (
     Column,
     Record,
@@ -29,6 +36,45 @@ _DIAGNOSTICS: Final = {
     "k_hat": "Pareto k-hat",
     "ess": "effective sample size of weighted draws",
 }
+
+
+def cause_sections(output: Output) -> list[Section]:
+    """Return the sections of competing causes; their figure stands beside the answer.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    list of Section
+        Patients, results, parameters, priors, diagnostics.
+    """
+    result, brief = output.result, output.brief
+    failures = tuple(
+        f"{part['cause']}: {failure}"
+        for part in result["causes"]
+        for failure in part["diagnostics"]["failures"]
+    )
+    patients = characteristics_table(output)
+    found = []
+    if patients is not None:
+        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
+    return [
+        *found,
+        Section("results", "Results", tables=cause_tables(result, output.spec)),
+        Section("details", "Parameters", tables=cause_details(result, brief), folded=True),
+        Section("priors", "Priors", tables=(_priors(brief),), folded=True),
+        Section(
+            "diagnostics",
+            "Can the draws be trusted?",
+            tuple(brief["convergence"]),
+            failures,
+            tables=(_diagnostics(result),),
+            folded=not failures,
+        ),
+    ]
 
 
 def cause_tables(result: Mapping[str, Any], spec: AnalysisSpec) -> tuple[Table, ...]:
@@ -107,19 +153,8 @@ def cause_details(result: Mapping[str, Any], brief: Mapping[str, Any]) -> tuple[
     return (Table("parameters", title, columns, records, note, interactive=True),)
 
 
-def cause_priors(brief: Mapping[str, Any]) -> Table:
-    """Return the table of priors of every cause.
-
-    Parameters
-    ----------
-    brief : mapping
-        Content of ``report.json``.
-
-    Returns
-    -------
-    Table
-        Each prior in words, with where it comes from.
-    """
+def _priors(brief: Mapping[str, Any]) -> Table:
+    """Each prior in words, with where it comes from."""
     columns = (
         text("Cause", "cause"),
         text("Parameter", "parameter"),
@@ -131,19 +166,8 @@ def cause_priors(brief: Mapping[str, Any]) -> Table:
     return Table("priors", "Prior of every parameter", columns, records, note)
 
 
-def cause_diagnostics(result: Mapping[str, Any]) -> Table:
-    """Return the table of diagnostics, a row a cause.
-
-    Parameters
-    ----------
-    result : mapping
-        Content of ``result.json``.
-
-    Returns
-    -------
-    Table
-        Over all parameters of each cause's hazard.
-    """
+def _diagnostics(result: Mapping[str, Any]) -> Table:
+    """Over all parameters of each hazard, a row a cause."""
     rows = [
         {"cause": part["cause"]}
         | {

@@ -4,12 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
-from bayes_ihlrt.report.cause_tables import (
-    cause_details,
-    cause_diagnostics,
-    cause_priors,
-    cause_tables,
-)
+from bayes_ihlrt.report.cause_tables import cause_sections
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
     characteristics_table,
@@ -218,34 +213,6 @@ def _diagnostics(output: Output) -> Table:
     return plain_table("diagnostics", title, rows)
 
 
-def _causes(output: Output) -> list[Section]:
-    """Results by cause; the figure stands beside the answer."""
-    result, brief = output.result, output.brief
-    failures = tuple(
-        f"{part['cause']}: {failure}"
-        for part in result["causes"]
-        for failure in part["diagnostics"]["failures"]
-    )
-    patients = characteristics_table(output)
-    found = []
-    if patients is not None:
-        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
-    return [
-        *found,
-        Section("results", "Results", tables=cause_tables(result, output.spec)),
-        Section("details", "Parameters", tables=cause_details(result, brief), folded=True),
-        Section("priors", "Priors", tables=(cause_priors(brief),), folded=True),
-        Section(
-            "diagnostics",
-            "Can the draws be trusted?",
-            tuple(brief["convergence"]),
-            failures,
-            tables=(cause_diagnostics(result),),
-            folded=not failures,
-        ),
-    ]
-
-
 def _ladder(output: Output) -> list[Section]:
     told = tuple(output.brief["sentences"])
     title = "Bias ladder: one cohort under every design"
@@ -304,7 +271,7 @@ _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
 }
 _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.FIT: _fit,
-    Kind.CAUSES: _causes,
+    Kind.CAUSES: cause_sections,
     Kind.LADDER: _ladder,
     Kind.SENSITIVITY: _sensitivity,
     Kind.PLAN: plan_sections,

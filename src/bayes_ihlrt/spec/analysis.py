@@ -24,7 +24,6 @@ from pydantic.json_schema import SkipJsonSchema
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
 from bayes_ihlrt.priors import AnyPrior
-from bayes_ihlrt.spec.causes import CauseSpec, cause_faults
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import (
     EstimandSpec,
@@ -39,6 +38,7 @@ from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, with_base
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
+from bayes_ihlrt.spec.states import CauseSpec, cause_faults
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 

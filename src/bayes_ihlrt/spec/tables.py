@@ -21,7 +21,6 @@ from bayes_ihlrt.spec.analysis import (
     agreement_faults,
     with_target_of_clones,
 )
-from bayes_ihlrt.spec.causes import CauseSpec
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.faults import described, place, shown, translated
@@ -40,6 +39,7 @@ from bayes_ihlrt.spec.sensitivity import (
     SensitivitySpec,
     StructureSpec,
 )
+from bayes_ihlrt.spec.states import CauseSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 
