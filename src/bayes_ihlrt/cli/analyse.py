@@ -153,12 +153,8 @@ def _fit(
         warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
         warnings.simplefilter("ignore", propensity_model.SeparationWarning)
         stages.tell("loading the samplers")
-        result = analysis_cause_fit.run_either(
-            checked,
-            allow_nonconverged=allow_nonconverged,
-            progress=stages.shows_progress,
-            stage=stages.tell,
-        )
+        run = partial(analysis_cause_fit.run_either, allow_nonconverged=allow_nonconverged)
+        result = run(checked, progress=stages.shows_progress, stage=stages.tell)
         # The answer first: figures and files take as long again.
         stages.rest()
         untold = _answer(result, quiet=quiet, tables=tables, as_json=as_json)
