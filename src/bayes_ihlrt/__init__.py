@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bayes_ihlrt._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bayes_ihlrt.analysis.cause_fit import CausesResult as CausesResult
     from bayes_ihlrt.analysis.cause_fit import run_causes as run_causes
     from bayes_ihlrt.analysis.causes import check_causes as check_causes
     from bayes_ihlrt.analysis.check import check_analysis as check_analysis
@@ -145,7 +144,6 @@ else:
         "sample_population": "bayes_ihlrt.estimands.population",
         "compare_proportions": "bayes_ihlrt.estimands.proportions",
         "subgroup_log_hazard_ratio": "bayes_ihlrt.estimands.interaction",
-        "CausesResult": "bayes_ihlrt.analysis.cause_fit",
         "run_causes": "bayes_ihlrt.analysis.cause_fit",
         "check_causes": "bayes_ihlrt.analysis.causes",
         "cumulative_incidence": "bayes_ihlrt.estimands.causes",

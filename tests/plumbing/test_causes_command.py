@@ -169,7 +169,9 @@ def test_without_a_treatment_it_is_told_what_becomes_of_the_patients(
 ):
     spec, data = causes_files
     text = re.sub(r"\[treatment\].*?(?=\[modifier\])", "", spec.read_text("utf-8"), flags=re.DOTALL)
-    (tmp_path / "none.toml").write_text(text.replace("trt * nlr + ", "").replace("trt + ", ""))
+    (tmp_path / "none.toml").write_text(
+        text.replace("trt * nlr", "nlr").replace("trt + albi", "nlr + albi")
+    )
     told = run("fit", tmp_path / "none.toml", "--data", data, "--out", tmp_path / "out")
     assert told.exit_code == 0, told.output
     assert re.search(r"liver: \d+% by month 12 \(95 % \d+% to \d+%\); ", told.stdout)

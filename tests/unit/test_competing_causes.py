@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import integrate
 
+from bayes_ihlrt.analysis.cause_estimates import trades
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.estimands.causes import (
     cause_populations,
@@ -14,6 +16,7 @@ from bayes_ihlrt.estimands.causes import (
 from bayes_ihlrt.estimands.curves import NEVER, rmst, survival, treated_from
 from bayes_ihlrt.estimands.population import time_zero_weights
 from bayes_ihlrt.estimands.product_limit import aalen_johansen, kaplan_meier
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 from fabricated import ALBI, CHAINS, CUTS, DRAWS, NLR, effects, fabricate, normal, weibull
 
 MONTHS = np.array([0.5, 3.0, 12.0, 24.0])
@@ -197,3 +200,28 @@ def test_aalen_johansen_of_one_cause_is_kaplan_meier():
     found = aalen_johansen(start, start + length, event)
     plain = kaplan_meier(start, start + length, event.astype(float))
     np.testing.assert_allclose(found["incidence"][0], 1.0 - plain["survival"], atol=1e-12)
+
+
+def test_a_trade_needs_fewer_of_the_one_and_more_of_the_other():
+    """Both in the first draw, one of both in two, and the last ties in the second cause."""
+    never, treated = [[5.0, 1.0]] * 4, [[4.0, 2.0], [4.0, 0.5], [6.0, 2.0], [4.0, 1.0]]
+    months = xr.DataArray(
+        np.array([never, treated]).transpose(1, 0, 2)[None],
+        dims=("chain", "draw", "strategy", "event_cause"),
+        coords={"event_cause": ["tumour", "liver"]},
+    )
+    spec = AnalysisSpec.model_validate(
+        {
+            "name": "causes",
+            "data": {
+                "patient": "id",
+                "time": "months",
+                "event": {"column": "cause", "values": {"tumour": 1, "liver": 2}},
+            },
+            "treatment": {"name": "trt", "start": "start"},
+            "outcome": {"formula": "trt"},
+        }
+    )
+    (found,) = trades({None: (months, months.isel(draw=[0, 1]))}, spec)
+    assert (found.fewer, found.more, found.probability) == ("tumour", "liver", 0.375)
+    assert found.prior_probability == 0.5

@@ -184,6 +184,23 @@ def check_causes(spec: AnalysisSpec, data: CohortSource) -> CheckedCauses:
         Specification and data do not fit together; every cause is told.
     RefusedError
         The design would mislead and was not acknowledged.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.spec.read import parse_spec
+    >>> spec = parse_spec('''
+    ... schema = 2
+    ... name = "causes"
+    ... [data]
+    ... patient = "id"
+    ... time = "months"
+    ... event = { column = "cause", values = { a = 1, b = 2 } }
+    ... [outcome]
+    ... formula = ""
+    ... ''')
+    >>> frame = {"id": [1, 2, 3, 4], "months": [3.0, 5.0, 8.0, 9.0], "cause": [1, 1, 2, 0]}
+    >>> check_causes(spec, frame).events
+    {'a': 2, 'b': 1}
     """
     if not spec.data.causes:
         problem = "the event has no competing causes"
