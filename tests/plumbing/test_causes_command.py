@@ -2,12 +2,14 @@
 
 import json
 import re
+from shutil import copytree
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited
 from bayes_ihlrt.posterior.store import load
@@ -184,3 +186,12 @@ def test_without_a_treatment_it_is_told_what_becomes_of_the_patients(
         "one_minus_kaplan_meier",
     }
     assert "table-trades" not in report_page(read_results(tmp_path / "out"))
+
+
+def test_a_fit_of_one_event_is_reported_apart(causes_results, tmp_path):
+    """Both have results, priors and diagnostics: one page has one of each."""
+    assert Kind.CAUSES.command == Kind.FIT.command
+    for name in ("one", "two"):
+        copytree(causes_results[0], tmp_path / name)
+    with pytest.raises(InputError, match="a second output of `fit`"):
+        read_results(tmp_path)

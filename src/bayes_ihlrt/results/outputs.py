@@ -401,12 +401,13 @@ def _check_names(output: Output) -> None:
 
 
 def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
-    seen: dict[Kind, Path] = {}
+    seen: dict[str, Path] = {}
     for output in outputs:
-        if output.kind in seen:
-            problem = f"a second output of `{output.kind.command}`, beside {seen[output.kind]}"
+        command = output.kind.command
+        if command in seen:
+            problem = f"a second output of `{command}`, beside {seen[command]}"
             yield Fault(f"folder {output.folder}", problem, "Keep one of them, report them apart")
-        seen.setdefault(output.kind, output.folder)
+        seen.setdefault(command, output.folder)
 
 
 def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
