@@ -44,6 +44,12 @@ def test_what_is_written(causes_results):
     assert tree.attrs["causes"] == "tumour, liver"
 
 
+def test_no_file_names_a_patient(causes_results):
+    out, stdout = causes_results
+    assert "K00x" not in stdout
+    assert not [path for path in out.rglob("*") if path.is_file() and b"K00x" in path.read_bytes()]
+
+
 def test_check_agrees_with_fit(causes_files, causes_results):
     spec, data = causes_files
     checked = json.loads(run("check", spec, "--data", data, "--json").stdout)
@@ -107,7 +113,6 @@ def test_the_trade_is_told_with_its_probability(causes_results):
     assert "Does trt trade tumour for liver?" in told
     assert "Fewer months lost to tumour and more to liver, both within 12: probability" in told
     assert "One minus Kaplan-Meier, with liver censored, would say" in told
-    assert "K00x" not in stdout
 
 
 def test_every_table_is_printed_on_request(causes_files, sampler):
