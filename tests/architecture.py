@@ -19,7 +19,7 @@ PACKAGE = "bayes_ihlrt"
 
 FLOORS = (
     ("_lazy", "escaping", "limits", "names", "plain"),
-    ("errors", "priors"),
+    ("errors", "labels", "priors"),
     ("clinical", "hazards", "parts", "storage", "synthetic"),
     ("spec",),
     ("files",),

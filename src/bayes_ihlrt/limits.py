@@ -1,4 +1,4 @@
-"""Bounds beyond which draws are not to be trusted, and how many cores this process may use."""
+"""Bounds: of draws that are to be trusted, of labels, and of cores that this process may use."""
 
 import os
 from typing import Final
@@ -10,6 +10,9 @@ MAX_K_HAT: Final = 0.7
 MAX_FAILED: Final = 0.01
 """Share of members (bootstrap draws without a mode, approximate posteriors that are no good) above
 which the others are not to be trusted."""
+
+LONGEST_LABEL: Final = 80
+"""Characters of a label: more than a table's column, an axis or a sentence has room for."""
 
 
 def available_cores() -> int:

@@ -60,10 +60,10 @@ def frame(**changed):
 def test_a_cause_has_what_is_stated_and_else_what_the_outcome_has():
     found = spec(LIVER)
     assert found.data.causes == ("tumour", "liver")
-    assert found.outcomes["tumour"] == found.outcome
-    assert found.outcomes["liver"].formula == "trt"
-    assert found.outcomes["liver"].hazard.family.value == "exponential"
     liver, tumour = (cause_spec(found, name) for name in ("liver", "tumour"))
+    assert tumour.outcome == found.outcome
+    assert liver.outcome.formula == "trt"
+    assert liver.outcome.hazard.family.value == "exponential"
     assert liver.priors["trt"].mu == 0.1
     assert not tumour.priors
     assert liver.data.event.codes == ("2", "3")

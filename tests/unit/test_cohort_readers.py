@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyreadstat
 import pytest
 
+import sas_writer
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.cohort.datasets import csv_path
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
@@ -299,7 +300,10 @@ FRAME[["os", "death", "tace", "nlr"]] = FRAME[["os", "death", "tace", "nlr"]].as
 LABELS = {"sex": {1: "male", 2: "female"}, "death": {0: "alive", 1: "dead"}, "stage": {9: "?"}}
 
 
-@pytest.mark.parametrize("kind", ["dta", "sav", "xpt", "parquet", "polars.parquet"])
+SAS = {name: list(values) for name, values in zip(NAMES, zip(*ROWS, strict=True), strict=True)}
+
+
+@pytest.mark.parametrize("kind", ["dta", "sav", "xpt", "sas7bdat", "parquet", "polars.parquet"])
 def test_files_of_other_programs(kind, tmp_path):
     path = tmp_path / "cohort"
     match kind:
@@ -309,11 +313,30 @@ def test_files_of_other_programs(kind, tmp_path):
             pyreadstat.write_sav(FRAME, path, variable_value_labels=LABELS)
         case "xpt":
             pyreadstat.write_xport(FRAME, path)
+        case "sas7bdat":
+            path.write_bytes(sas_writer.data_set(SAS))
         case "parquet":
             FRAME.to_parquet(path)
         case _:
             pl.from_pandas(FRAME).write_parquet(path)
     assert as_expected(read(tmp_path, path.read_bytes(), name="cohort"))
+
+
+def test_dates_of_a_sas_data_set_are_dates(tmp_path):
+    zero = [dt.date(2021, 1, 4), dt.date(1959, 12, 31), dt.date(2020, 2, 29), dt.date(2024, 2, 29)]
+    days = [100, 60, 366, 1]
+    end = [day + dt.timedelta(later) for day, later in zip(zero, days, strict=True)]
+    columns = {"id": SAS["id"], "begin": zero, "os": end, "death": SAS["death"]}
+    content = sas_writer.data_set(columns)
+    found = read(tmp_path, content, treatment=None, covariates=(), origin="begin")
+    np.testing.assert_allclose(found.columns["stop"] * 30.4375, days, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [200, 1100, 40_000])
+def test_a_sas_data_set_that_is_cut_off_is_told(kept, tmp_path):
+    assert "it cannot be read as a data set of SAS" in refused(
+        tmp_path, sas_writer.data_set(SAS)[:kept]
+    )
 
 
 def test_labels_of_values_are_categories_and_told(tmp_path):

@@ -162,3 +162,12 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones() -> None:
         "'hepatocellular'? Allowed: heart, hepatocellular, ihlrt_synthetic, "
         "ihlrt_synthetic_findings."
     )
+
+
+def test_a_packaged_name_in_a_specification_is_told_where_it_belongs(tmp_path):
+    with pytest.raises(DataError) as caught:
+        datasets.find_data(tmp_path / "heart")
+    (fault,) = caught.value.faults
+    assert "leave `file` out of [data], and write --data heart" in str(fault)
+    with pytest.raises(DataError, match="Did you mean 'heart'"):
+        datasets.find_data("hart")

@@ -231,6 +231,23 @@ def test_the_time_unit_is_doubted(times: list[float], unit: str, words: str | No
         assert any(words in note for note in found), found
 
 
+def test_a_date_of_birth_as_time_zero_is_told_as_one() -> None:
+    frame = {
+        "id": np.arange(20),
+        "born": [f"19{40 + i}-03-01" for i in range(20)],
+        "end": ["2021-05-01"] * 20,
+        "seen": ["2019-05-01"] * 20,
+        "death": np.tile([1, 0], 10),
+    }
+    given = DataSpec(patient="id", origin="born", time="end", event="death")
+    with pytest.raises(DataError, match="If born is a date of birth, name") as caught:
+        Cohort.from_frame(frame, given)
+    assert "time_unit" not in str(caught.value)
+    # The remedy works.
+    late = given.model_copy(update={"entry": "seen"})
+    assert Cohort.from_frame(frame, late).months == pytest.approx(20 * 24.0, rel=1e-2)
+
+
 def test_0_for_never_is_doubted_where_no_cell_is_empty() -> None:
     frame = ordinary(rng_of())
     frame["tace"] = [0.0 if start is None else start for start in frame["tace"]]

@@ -282,6 +282,21 @@ def test_codes_for_never_treated():
     ]
 
 
+@pytest.mark.parametrize("clock", ["", " 00:00:00", "T00:00", " 12:30:01.5", "T00:00:00Z"])
+def test_a_code_that_is_a_day_is_one_at_any_hour(clock):
+    frame = {
+        "id": ["a", "b", "c"],
+        "zero": ["2020-01-01"] * 3,
+        "end": ["2021-01-01"] * 3,
+        "death": [1, 0, 1],
+        "start": [f"1900-01-01{clock}", "2020-03-01", f"1900-01-01{clock}"],
+    }
+    given = DataSpec(patient="id", origin="zero", time="end", event="death", never=["1900-01-01"])
+    cohort = Cohort.from_frame(frame, given, TreatmentSpec(name="x", start="start"))
+    assert np.isinf(cohort.columns["treatment_start"]).tolist() == [True, False, True]
+    assert "start: read as never: '1900-01-01' (2)" in cohort.notes
+
+
 def test_not_known_is_not_never():
     frame = columns(start=["no", "5", "99"])
     treatment = TreatmentSpec(name="x", start="start")

@@ -78,6 +78,7 @@ def test_an_export_needs_two_commands_to_be_checked(tmp_path):
         "centre": "Site",
         "below_limit": "half",
         "aliases": {"nlr": "NLR"},
+        "labels": {"nlr": "NLR", "tace": "TACE", "centre": "Site"},
         "derived": None,
     }
     assert spec["data"]["derived"] == {

@@ -70,7 +70,7 @@ def cause_spec(spec: AnalysisSpec, cause: str) -> AnalysisSpec:
         update={
             "name": f"{spec.name}, {cause}",
             "data": spec.data.model_copy(update={"event": one}),
-            "outcome": spec.outcomes[cause],
+            "outcome": stated.outcome(spec.outcome),
             "priors": stated.priors,
             "causes": {},
             "sampler": spec.sampler.numbered(spec.data.causes.index(cause)),

@@ -27,7 +27,7 @@ from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
-from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, file_data
 from bayes_ihlrt.spec.formula import Term, parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded_months, time_zero
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
@@ -385,11 +385,12 @@ def read_inputs(
         return found.spec, read_cohort(found.spec, data, identifiers=identifiers)
     if found.tells_columns:
         tables = found.tables
-        treatment = tables.get("treatment")
-        columns = covariates(treatment, tables.get("modifier"), tables["outcome"])
+        treatment, modifier = tables.get("treatment"), tables.get("modifier")
+        columns = covariates(treatment, modifier, tables["outcome"])
+        own = file_data(tables["data"], treatment, modifier)
         try:
             also: dict[str, Any] = {"visits": tables.get("visits"), "identifiers": identifiers}
-            load_cohort(data, tables["data"], treatment, covariates=columns, **also)
+            load_cohort(data, own, treatment, covariates=columns, **also)
         except DataError as error:
             both = [*found.faults, *error.faults]
             raise SpecificationError(f"{name} and {error.subject}", both) from None
@@ -424,9 +425,10 @@ def read_cohort(
         return data
     also: dict[str, Any] = {"visits": spec.visits, "identifiers": identifiers}
     also["covariates"] = spec.covariates
+    own = file_data(spec.data, spec.treatment, spec.modifier)
     if isinstance(data, str | Path):
-        return load_cohort(data, spec.data, spec.treatment, **also)
-    return Cohort.from_frame(data, spec.data, spec.treatment, **also)
+        return load_cohort(data, own, spec.treatment, **also)
+    return Cohort.from_frame(data, own, spec.treatment, **also)
 
 
 def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
@@ -472,8 +474,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         else propensity.emulation.person_time
     )
     check_modifier(spec, rows)
-    prepared = _bound(spec, rows, propensity)
-    priors = term_priors(spec.model)
+    prepared, priors = _bound(spec, rows, propensity), term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     if propensity is not None:

@@ -108,7 +108,7 @@ def balance_covariates(
     Returns
     -------
     dict of str to ndarray, shape (rows,)
-        Without the treatment; empty where neither model reads any.
+        By label, without the treatment; empty where neither model reads any.
     """
     read = [*parse_formula(formula).columns] if formula else []
     read += model.outcome.parsed.columns
@@ -117,7 +117,8 @@ def balance_covariates(
         read = [column if name == named else name for name in read]
     own = {emulation.treatment}
     names = [name for name in dict.fromkeys(read) if name in compared.columns and name not in own]
-    return covariate_columns(compared.columns, names)
+    found = covariate_columns(compared.columns, names)
+    return {model.labels.covariate(name): values for name, values in found.items()}
 
 
 def judge(

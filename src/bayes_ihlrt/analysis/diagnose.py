@@ -15,7 +15,7 @@ from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.cohort.load import load_cohort
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
-from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
 
 type Stage = Callable[[str], None]
 
@@ -158,7 +158,8 @@ def read_observed_from(
         problem = "the specification says itself when each patient is under observation"
         fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
         raise SpecificationError("[data]", [fault])
-    with_entry = spec.data.model_copy(update={"entry": column})
+    own = file_data(spec.data, spec.treatment, spec.modifier)
+    with_entry = own.model_copy(update={"entry": column})
     cohort = load_cohort(data, with_entry, None, covariates=(), identifiers=identifiers)
     columns = numbered(cohort).columns
     months = columns["start"].astype(np.float64).tolist()

@@ -47,7 +47,7 @@ def prior_posterior_data(result: FitResult) -> xr.Dataset:
     """
     names = [name for name in result_names(result.fit) if name in result.prior]
     posterior = flat_draws(result.fit, tuple(names))
-    labels = [str(label) for label in posterior["parameter"].to_numpy()]
+    labels = [result.spec.labels.term(str(p)) for p in posterior["parameter"].to_numpy()]
     prior = _flat_prior(result.prior, names, len(labels))
     grids, densities = [], []
     for values in (prior, posterior.to_numpy().reshape(-1, len(labels))):
@@ -83,6 +83,8 @@ def trace_data(result: FitResult) -> xr.Dataset:
     """
     names = tuple(name for name in result_names(result.fit) if name in result.prior)
     draws = flat_draws(result.fit, names)
+    called = [result.spec.labels.term(str(p)) for p in draws["parameter"].to_numpy()]
+    draws = draws.assign_coords(parameter=called)
     values = draws.to_numpy()
     chains, length, count = values.shape
     ranks = values.reshape(-1, count).argsort(axis=0).argsort(axis=0).reshape(values.shape)
@@ -151,7 +153,7 @@ def gain_data(result: FitResult) -> xr.Dataset:
     spec, fit = result.spec, result.fit
     horizon, gain = max(spec.estimands.horizons), spec.estimands.gain
     weights, compared = weigher(spec, result.propensity)(fit), strategies(spec)
-    name = "" if spec.modifier is None else spec.modifier.name
+    name = spec.labels.of(None if spec.modifier is None else spec.modifier.name)
     grids, heights, chances, settings = [], [], [], []
     for at in (None, *spec.estimands.at):
         patients = sample_population(fit, modifier_at=at, weights=weights)
@@ -381,7 +383,7 @@ def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.D
     crossing = xr.Dataset({name: ("crossing", values) for name, values in named})
     found = interaction.curve.assign(patients=("patient", np.sort(observed)))
     return found.merge(crossing).assign_attrs(
-        label=modifier.name,
+        label=result.spec.labels.with_unit(modifier.name),
         reference=modifier.reference,
         log=modifier.transform is ModifierTransform.LOG2,
         gain=interaction.question.gain,
@@ -407,9 +409,8 @@ def forest_data(result: FitResult) -> xr.Dataset:
     columns = result.fit.prepared.encoder.columns
     draws = flat_draws(result.fit, columns).rename(parameter="coefficient")
     units = [unit_of(name, result.spec) for name in columns]
-    labels = [
-        f"{name}, {unit}" if unit else name for name, unit in zip(columns, units, strict=True)
-    ]
+    called = [result.spec.labels.term(name) for name in columns]
+    labels = [f"{name}, {unit}" if unit else name for name, unit in zip(called, units, strict=True)]
     summary = summarise(xr.apply_ufunc(np.exp, draws))[["median", "q2.5", "q97.5"]]
     return summary.assign(label=("coefficient", labels))
 

@@ -32,6 +32,7 @@ from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
+from bayes_ihlrt.labels import called
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
 from bayes_ihlrt.plain import json_text
@@ -253,17 +254,16 @@ class FitResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``result.json``: what is not defined is None, never absent."""
+        made = self.checked.person_time.provenance
         return {
             "schema": 1,
             "name": self.spec.name,
             "versions": versions(),
             "seed": self.spec.sampler.seed,
             "data": data_summary(self.checked.cohort, self.checked.person_time),
-            "design": {
-                "name": self.checked.person_time.provenance.design.value,
-                "immortal_months": self.checked.person_time.provenance.immortal_months,
-            },
+            "design": {"name": made.design.value, "immortal_months": made.immortal_months},
             "priors": prior_sentence(self.spec, self.checked.priors),
+            "labels": called(self.spec.labels, self.parameters),
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],
             "interaction": None if self.interaction is None else self.interaction.to_dict(),

@@ -195,10 +195,12 @@ def uncorrelated_slopes(spec: AnalysisSpec) -> list[str]:
     list of str
         One sentence for each group with a slope.
     """
+    of = spec.labels.of
     return [
-        f"Intercepts and slopes of {term.group} are taken as uncorrelated. Where a {term.group} "
-        f"with a higher hazard has another effect of {term.slope}, the average effect is pulled "
-        "away from the truth (a correlation of -0.8 moved a log hazard ratio of -0.57 to -0.64)."
+        f"Intercepts and slopes of {of(term.group)} are taken as uncorrelated. Where a "
+        f"{of(term.group)} with a higher hazard has another effect of {of(term.slope)}, the "
+        "average effect is pulled away from the truth (a correlation of -0.8 moved a log hazard "
+        "ratio of -0.57 to -0.64)."
         for term in spec.outcome.groups
         if term.slope is not None
     ]
@@ -209,11 +211,13 @@ def _selected_groups(spec: AnalysisSpec, rows: PersonTime, *, patients: int) -> 
     groups = [term.group for term in spec.outcome.groups]
     sizes = {name: patients / len(set(rows.columns[name].tolist())) for name in groups}
     few = [name for name, size in sizes.items() if size < _FEW]
+    of = spec.labels.of
     return [
-        f"With late entry and {sizes[name]:.3g} patients a {name}, effects of covariates, the sd "
-        f"of {name} and the shape of the hazard come out too small: who lives to enter comes from "
-        f"a {name} with a lower hazard, which the likelihood does not know (with sd 1 and entry "
-        "up to month 40 a coefficient lost 5 % at 25 patients each, 12 % at 7, 24 % at 2)."
+        f"With late entry and {sizes[name]:.3g} patients a {of(name)}, effects of covariates, the "
+        f"sd of {of(name)} and the shape of the hazard come out too small: who lives to enter "
+        f"comes from a {of(name)} with a lower hazard, which the likelihood does not know (with sd "
+        "1 and entry up to month 40 a coefficient lost 5 % at 25 patients each, 12 % at 7, 24 % at "
+        "2)."
         for name in few
     ]
 
@@ -434,7 +438,7 @@ def _modifier_after_treatment(spec: AnalysisSpec, rows: PersonTime) -> list[str]
     count, of = len(np.unique(history[1:][moved])), len(np.unique(history[treated]))
     if not count:
         return []
-    name = spec.modifier.name
+    name = spec.labels.of(spec.modifier.name)
     return [
         f"{name.upper()} CHANGES AFTER TREATMENT STARTS in {count} of {of} treated patients: "
         f"hazard ratios by {name} go by its present value, which treatment may have moved. They "
@@ -488,8 +492,8 @@ def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
         else "is extrapolated by the model"
     )
     return [
-        f"{spec.modifier.name} {' and '.join(outside)} lies outside the values of the cohort "
-        f"({low:g} to {high:g}): what is said of it {source}."
+        f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values of "
+        f"the cohort ({low:g} to {high:g}): what is said of it {source}."
     ]
 
 
@@ -498,7 +502,7 @@ def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     modifier, treatment = spec.modifier, spec.treatment
     if modifier is None or treatment is None or linear_in_modifier(spec.model):
         return []
-    own = {modifier.name, modifier.column}
+    own, labels = {modifier.name, modifier.column}, spec.labels
     bent = [
         factor
         for term in spec.outcome.parsed.terms
@@ -511,8 +515,10 @@ def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
     where = f"not the effect at the reference, {modifier.reference:g}"
     if all(begins_at_zero(factor, modifier.name) for factor in bent):
         lowest = float(rows.columns[modifier.column].astype(np.float64).min())
-        where = f"the effect at the lowest {modifier.name} of the cohort, {lowest:g}, {where}"
+        called = labels.of(modifier.name)
+        where = f"the effect at the lowest {called} of the cohort, {lowest:g}, {where}"
     return [
-        f"With {' and '.join(dict.fromkeys(bent))} the coefficient {treatment.name}, and so its "
+        f"With {' and '.join(map(labels.term, dict.fromkeys(bent)))} the coefficient "
+        f"{labels.of(treatment.name)}, and so its "
         f"prior, is {where}."
     ]

@@ -217,7 +217,7 @@ def leave_one_out(fit: FittedModel) -> Loo:
     bad = int((k > GOOD_K).sum())
     note = f"the share of {bad} patient(s) is not reliable (Pareto k above 0.7)" if bad else None
     groups = [term.group for term in fit.prepared.spec.outcome.groups]
-    known = " and ".join(groups)
+    known = " and ".join(fit.prepared.spec.labels.of(group) for group in groups)
     predicts = f"a further patient of a known {known}, not of a new one" if groups else None
     numbers = (float(found.elpd), float(found.se), float(found.p))
     return Loo(*numbers, bad, float(k.max()), note, predicts)

@@ -102,6 +102,7 @@ def table_one(
     *,
     covariates: Sequence[str] | None = None,
     landmark: float | None = None,
+    called: str | None = None,
 ) -> TableOne:
     """Describe the patients of a cohort at time zero, by treatment.
 
@@ -120,6 +121,8 @@ def table_one(
         Month by which treatment has to have started, among those followed then: already entered,
         and not yet at their event or the end of follow-up. Without it the columns are ever and
         never treated.
+    called : str, optional
+        What the treatment is called in the titles of the columns; its name by default.
 
     Returns
     -------
@@ -150,16 +153,16 @@ def table_one(
     >>> table_one(cohort, "ihlrt").rows[0].treated
     '72 (71 to 73)'
     """
-    known = follow_up(cohort.columns, treatment)
+    known, words = follow_up(cohort.columns, treatment), treatment if called is None else called
     _, first = np.unique(known.row_patient, return_index=True)
     names = _names(cohort, treatment, covariates)
     if landmark is None:
         kept, treated = np.ones(len(first), dtype=bool), np.isfinite(known.treated_from)
-        arms = (f"ever {treatment}", f"never {treatment}")
+        arms = (f"ever {words}", f"never {words}")
     else:
         there = (known.entry <= landmark + SAME_TIME) & (known.end > landmark + SAME_TIME)
         kept, treated = there, known.treated_from <= landmark + SAME_TIME
-        arms = (f"{treatment} by month {landmark:g}", f"no {treatment} by then")
+        arms = (f"{words} by month {landmark:g}", f"no {words} by then")
     treated = treated[kept]
     counts = (int(treated.sum()), int((~treated).sum()))
     if min(counts) == 0:

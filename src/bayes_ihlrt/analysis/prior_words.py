@@ -32,8 +32,8 @@ def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> s
     treatment = None if spec.treatment is None else spec.treatment.name
     modifier = None if spec.modifier is None else spec.modifier.name
     for name, words in (
-        (treatment, f"hazard ratio of {treatment}"),
-        (_product(priors, treatment, modifier), f"its change with {modifier}"),
+        (treatment, f"hazard ratio of {spec.labels.of(treatment)}"),
+        (_product(priors, treatment, modifier), f"its change with {spec.labels.of(modifier)}"),
     ):
         if name is not None and name in priors:
             told = _ratio(priors[name].prior)

@@ -423,7 +423,8 @@ def _thirds(compared: Compared, analysis: WeightedAnalysis) -> dict[str, Mask]:
     modifier = analysis.outcome.spec.modifier
     if modifier is None or modifier.column not in compared.columns:
         return {}
-    return intervals_of(modifier.name, compared.columns[modifier.column])
+    called = analysis.outcome.spec.labels.of(modifier.name)
+    return intervals_of(called, compared.columns[modifier.column])
 
 
 def _trials(compared: Compared) -> dict[str, Mask]:

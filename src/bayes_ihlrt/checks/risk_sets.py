@@ -301,7 +301,7 @@ def residual_check(fit: FittedModel) -> xr.Dataset:
         return data
     own = column(rows, modifier.column)[first]
     found = data.assign({"modifier": ("patient", own), **_grouped(own, event - lived, lived)})
-    return found.assign_attrs(modifier=modifier.name)
+    return found.assign_attrs(modifier=fit.prepared.spec.labels.with_unit(modifier.name))
 
 
 def exponential_score(fit: FittedModel) -> Score:

@@ -296,7 +296,8 @@ def interaction_columns(fit: FittedModel) -> Columns | None:
     pair = {str(spec.treatment), spec.modifier.name}
     linear = any(set(term) == pair for term in spec.outcome.parsed.terms)
     z = _standardised(rows, modifier)
-    name = f"{spec.treatment} x {spec.modifier.name}" + (" squared" if linear else "")
+    of = spec.labels.of
+    name = f"{of(spec.treatment)} x {of(spec.modifier.name)}" + (" squared" if linear else "")
     values = treated * (_standardised(rows, z**2) if linear else z)
     return Columns(rows, values[:, None], (name,))
 

@@ -416,6 +416,7 @@ def _modifier_groups(fit: FittedModel, person_time: PersonTime) -> tuple[Ints, t
     count = 3 if len(event_times_of(rows)) >= 9 * _EVENTS_A_CELL else 2
     edges = np.unique(np.quantile(own, np.arange(1, count) / count))
     group = np.searchsorted(edges, column(person_time, modifier.column), side="left")
-    names = [f"{modifier.name} up to {edges[0]:.3g}"]
-    names += [f"{modifier.name} {low:.3g}-{high:.3g}" for low, high in pairwise(edges)]
-    return group.astype(np.intp), (*names, f"{modifier.name} above {edges[-1]:.3g}")
+    called = fit.prepared.spec.labels.of(modifier.name)
+    names = [f"{called} up to {edges[0]:.3g}"]
+    names += [f"{called} {low:.3g}-{high:.3g}" for low, high in pairwise(edges)]
+    return group.astype(np.intp), (*names, f"{called} above {edges[-1]:.3g}")

@@ -231,6 +231,10 @@ def find_data(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
     path = Path(source)
     if path.exists():
         return path, {"name": path.name}
+    if isinstance(source, Path) and path.name in names():
+        remedy = f"'{path.name}' is a packaged data set and no file: leave `file` out of [data], "
+        remedy += f"and write --data {path.name}"
+        raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])
     hint = nearest(str(source), names())
     remedy = f"Check the path of the data file, or name a packaged data set. {hint}"
     raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])

@@ -182,11 +182,12 @@ def _parsed(found: Cells) -> _Parsed:
         whole = np.isfinite(found.numbers) & (found.numbers == np.round(found.numbers))
         text = np.full(n, None, dtype=object)
         text[whole] = [f"{value:.0f}" for value in found.numbers[whole]]
-    seen: dict[str | None, tuple[float, float, bool, bool]] = {None: (np.nan, np.nan, False, False)}
-    for cell in text.tolist():
-        if cell not in seen:
-            seen[cell] = _read(cell)
-    rows = np.array([seen[cell] for cell in text.tolist()], dtype=np.float64).reshape(n, 4)
+    # Many patients share a date: each is read once.
+    each = text.tolist()
+    number = {cell: code for code, cell in enumerate(dict.fromkeys(each))}
+    known = [(np.nan, np.nan, False, False) if cell is None else _read(cell) for cell in number]
+    code = np.fromiter(map(number.__getitem__, each), dtype=np.intp, count=n)
+    rows = np.array(known, dtype=np.float64).reshape(len(number), 4)[code]
     return _Parsed(rows[:, 0], rows[:, 1], rows[:, 2] == 1.0, rows[:, 3] == 1.0)
 
 

@@ -23,7 +23,8 @@ from bayes_ihlrt.cohort.unlikely import (
     unit_note,
     zero_starts,
 )
-from bayes_ihlrt.files.messages import counted, patients
+from bayes_ihlrt.files.messages import counted, enumerated, patients
+from bayes_ihlrt.labels import level_code
 from bayes_ihlrt.names import CAUSE, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
@@ -79,6 +80,7 @@ def doubts(
                 seen = cohort.visits.columns
                 column = once_a_patient(name, seen[name], seen["patient"])
                 notes += _values(column, declared=name in data.units)
+    notes += _unused_levels(cohort, data)
     return notes + predictor_notes(cohort, covariates=[n for n in predictors if n not in _OWN])
 
 
@@ -97,6 +99,24 @@ def _covariate(cohort: Cohort, name: str, *, declared: bool) -> list[str]:
         centre = dict(zip(patient.tolist(), cohort.columns["centre"].tolist(), strict=True))
         of = np.array([centre[who] for who in column.patient.tolist()], dtype=object)
         notes += centre_unit_note(column, of, "value")
+    return notes
+
+
+def _unused_levels(cohort: Cohort, data: DataSpec) -> list[str]:
+    """Labels of levels that nobody has: a slip of the pen, or nobody of that kind is here."""
+    notes = []
+    for name, label in data.labels.items():
+        own = "centre" if name == data.centre else name
+        if own not in cohort.columns or not label.levels:
+            continue
+        found = {level_code(value) for value in cohort.columns[own].tolist()}
+        lacking = [f"'{level}'" for level in label.levels if level not in found]
+        if lacking:
+            told = enumerated(sorted(f"'{level}'" for level in found), len(found))
+            notes.append(
+                f"LABELS of {name}: nobody has {enumerated(lacking, len(lacking))}; the data have "
+                f"{told}."
+            )
     return notes
 
 

@@ -146,7 +146,7 @@ class Given:
         values = (
             [f"{value:.15g}" for value in found.numbers[coded]]
             if found.kind is CellKind.NUMBER
-            else found.text[coded].tolist()
+            else [str(_as_code(cell, codes)) for cell in found.text[coded].tolist()]
         )
         source = self.source(name)
         self.recoded.update((source, meaning, value) for value in values)
@@ -254,7 +254,7 @@ def coded_cells(found: Cells, codes: tuple[str, ...]) -> NDArray[np.bool_]:
     found : Cells
         A column.
     codes : tuple of str
-        Codes; in a column of numbers 999 and 999.0 are one.
+        Codes; in a column of numbers 999 and 999.0 are one, and a day is one at any hour.
 
     Returns
     -------
@@ -265,13 +265,29 @@ def coded_cells(found: Cells, codes: tuple[str, ...]) -> NDArray[np.bool_]:
     --------
     >>> coded_cells(read_cells([1.0, 999.0]), ("999", "n.d.")).tolist()
     [False, True]
+    >>> coded_cells(read_cells(["1900-01-01 00:00:00"]), ("1900-01-01",)).tolist()
+    [True]
     """
+    if not codes:
+        return np.zeros(len(found.numbers), dtype=bool)
     if found.kind is CellKind.NUMBER:
         numbers = [float(code) for code in codes if is_number(code)]
         coded: NDArray[np.bool_] = np.isin(found.numbers, numbers)
         return coded
-    same: NDArray[np.bool_] = np.array([cell in codes for cell in found.text.tolist()], dtype=bool)
+    cells = [_as_code(cell, codes) for cell in found.text.tolist()]
+    same: NDArray[np.bool_] = np.array([cell in codes for cell in cells], dtype=bool)
     return same | np.isin(found.numbers, [float(code) for code in codes if is_number(code)])
+
+
+_CLOCK: Final = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$")
+
+
+def _as_code(cell: str | None, codes: tuple[str, ...]) -> str | None:
+    """A cell as the code that it is: exports write the day 1900-01-01 with a clock at times."""
+    if cell is None or not codes or cell in codes:
+        return cell
+    day = _CLOCK.sub("", cell)
+    return day if day in codes else cell
 
 
 _FEW: Final = 12

@@ -132,6 +132,7 @@ def misused(
         "aliases": data.aliases.values(),
         "units": data.units,
         "missing": data.missing if isinstance(data.missing, Mapping) else (),
+        "labels": data.labels,
     }
     known = {*table.names, *data.aliases, *data.derived, *Quantity}
     for key, columns in named.items():
@@ -139,4 +140,17 @@ def misused(
             if column not in known:
                 fault = "it names no column of the file"
                 faults.append(Fault(f"[data] {key}, {column}", fault, nearest(column, table.names)))
+    return [*faults, *_mistaken_labels(table, data)]
+
+
+def _mistaken_labels(table: Table, data: DataSpec) -> list[Fault]:
+    """Labels by which a reader would take a column for another."""
+    faults = []
+    others = {*table.names, *data.aliases, *data.derived}
+    for name, given in data.labels.items():
+        source = data.aliases.get(name, name)
+        own = {name, source, *(n for n, column in data.aliases.items() if column == source)}
+        if given.label in others - own:
+            problem = f"its label '{given.label}' is the name of another column"
+            faults.append(Fault(f"[data] labels, {name}", problem, "Call it by another label"))
     return faults

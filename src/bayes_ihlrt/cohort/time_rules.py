@@ -72,7 +72,12 @@ def check_time_unit(raw: RawCohort) -> list[Fault]:
             length = months / unit.months
             shorter = [u.value for u in TimeUnit if length * u.months <= limit]
             remedy = f"Check the column: its {what} value is beyond human life"
-            if shorter:
+            origin = raw.data.origin
+            if origin is not None:
+                remedy = f"If {origin} is a date of birth, name the start of therapy in `origin`; "
+                remedy += "with age as the time scale, name the first date under observation in "
+                remedy += "`entry` too"
+            elif shorter:
                 remedy = f"If the times are in {' or '.join(shorter)}, say so in `time_unit`"
             problem = (
                 f"the {what} follow-up is {shown(length)} {unit.value}, that is "

@@ -361,7 +361,7 @@ def subgroup_log_hazard_ratio(
             known = bool((own.sum(axis=-1) > 0.0).all())
             found = log_hazard_ratio(fit, weights=own if known else None)
             parts.append(found if known else xr.full_like(found, np.nan))
-            names.append(_name(column, level))
+            names.append(_name(fit, column, level))
     joined: xr.DataArray = xr.concat(parts, dim=xr.Variable(SUBGROUP, names))
     return joined.transpose("chain", "draw", SUBGROUP)
 
@@ -402,7 +402,7 @@ def crude_rate_ratios(fit: FittedModel, columns: Sequence[str]) -> xr.Dataset:
             counts = [float(event[here & arm].sum()) for arm in (treated, ~treated)]
             spent = [float(months[here & arm].sum()) for arm in (treated, ~treated)]
             table.append((*_ratio(counts, spent), float((labels == level).sum()), *counts))
-            names.append(_name(column, level))
+            names.append(_name(fit, column, level))
     values = np.array(table).T
     labels_of = ("ratio", "low", "high", "patients", "events_treated", "events_untreated")
     return xr.Dataset(
@@ -411,8 +411,11 @@ def crude_rate_ratios(fit: FittedModel, columns: Sequence[str]) -> xr.Dataset:
     )
 
 
-def _name(column: str, level: str) -> str:
+def _name(fit: FittedModel, column: str, level: str) -> str:
     """Column and level; the level alone where it says the column, as ``centre-1``."""
+    labels = fit.prepared.spec.labels
+    if column in labels.texts:
+        return labels.part(column, level)
     return level if level.startswith(column) else f"{column} {level}"
 
 

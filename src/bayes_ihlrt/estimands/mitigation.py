@@ -222,8 +222,9 @@ def mitigation_statements(
         depends on the modifier's reference.
     """
     _, _, step = modifier_step(fit, question)
-    name = "" if fit.prepared.spec.modifier is None else fit.prepared.spec.modifier.name
-    treatment, (low, high) = fit.prepared.spec.treatment, question.irrelevant
+    spec, (low, high) = fit.prepared.spec, question.irrelevant
+    name = spec.labels.of(None if spec.modifier is None else spec.modifier.name)
+    treatment = spec.labels.of(spec.treatment)
     first, last = question.span or (question.low, question.high)
     words = {
         "hazard-ratio-falls": (

@@ -184,9 +184,9 @@ def number_labels(labels: NDArray[np.object_]) -> NDArray[np.intp]:
     >>> number_labels(np.array(["b", "a", "b"], dtype=object)).tolist()
     [0, 1, 0]
     """
-    seen: dict[str, int] = {}
-    codes = (seen.setdefault(label, len(seen)) for label in labels.tolist())
-    return np.fromiter(codes, dtype=np.intp, count=len(labels))
+    each = labels.tolist()
+    number = {label: code for code, label in enumerate(dict.fromkeys(each))}
+    return np.fromiter(map(number.__getitem__, each), dtype=np.intp, count=len(each))
 
 
 def sorting_rows(*keys: NDArray[Any]) -> NDArray[np.intp]:

@@ -90,9 +90,9 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
     >>> bool(data["q97.5"][0] < 1.0 < data["q97.5"][-1])
     True
     """
-    rungs = result.rungs
-    used = [rung.person_time for rung in rungs]
-    treatment = "treatment" if result.spec.treatment is None else result.spec.treatment.name
+    rungs, used = result.rungs, [rung.person_time for rung in result.rungs]
+    own = result.spec.treatment
+    treatment = "treatment" if own is None else result.spec.labels.of(own.name)
     months = [
         [np.nan] * 3
         if rung.rmst_difference is None
@@ -281,7 +281,8 @@ def _adjusted(rungs: list[Rung], *, crude: bool) -> str:
     """Name what was adjusted for; of crude rungs, that nothing was."""
     sets: dict[frozenset[str], str] = {}
     for rung in rungs:
-        sets.setdefault(frozenset(rung.plan.adjusted_for), ", ".join(rung.plan.adjusted_for))
+        told = ", ".join(map(rung.plan.model.labels.of, rung.plan.adjusted_for))
+        sets.setdefault(frozenset(rung.plan.adjusted_for), told)
     names = " or for ".join(text for text in sets.values() if text)
     if not crude:
         return f"adjusted for {names}"

@@ -232,7 +232,8 @@ def _treatment_only(model: ModelSpec) -> ModelSpec:
     modifier = "" if model.modifier is None else model.modifier.name
     priors = {k: v for k, v in model.priors.items() if modifier not in k.split(":")}
     outcome = model.outcome.model_copy(update={"formula": name})
-    return ModelSpec(treatment=name, outcome=outcome, priors=priors, scales=model.scales)
+    held = {"scales": model.scales, "labels": model.labels}
+    return ModelSpec(treatment=name, outcome=outcome, priors=priors, **held)
 
 
 def _silent(_: str) -> None:

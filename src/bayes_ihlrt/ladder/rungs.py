@@ -335,6 +335,7 @@ def crude_model(spec: AnalysisSpec) -> ModelSpec:
         priors=priors,
         prior_base=spec.prior_base,
         scales=spec.scales,
+        labels=spec.labels,
     )
     return with_hazard(model, ladder_hazard(spec.ladder))
 

@@ -157,13 +157,15 @@ def hazard_words(hazard: HazardSpec) -> str:
     return told
 
 
-def modifier_words(modifier: ModifierSpec) -> str:
+def modifier_words(modifier: ModifierSpec, called: str | None = None) -> str:
     """Return how a modifier enters the linear predictor.
 
     Parameters
     ----------
     modifier : ModifierSpec
         The modifier.
+    called : str, optional
+        What it is called; its name by default.
 
     Returns
     -------
@@ -176,8 +178,8 @@ def modifier_words(modifier: ModifierSpec) -> str:
     'as its difference from 3'
     """
     return {
-        ModifierTransform.LOG2: f"as log2({modifier.name} / {modifier.reference:g}), so that a "
-        "coefficient is per doubling",
+        ModifierTransform.LOG2: f"as log2({called or modifier.name} / {modifier.reference:g}), so "
+        "that a coefficient is per doubling",
         ModifierTransform.IDENTITY: f"as its difference from {modifier.reference:g}",
         ModifierTransform.STANDARDISE: f"as its difference from {modifier.reference:g} in standard "
         "deviations",

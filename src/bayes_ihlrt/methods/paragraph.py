@@ -21,6 +21,7 @@ from bayes_ihlrt.methods.plan import plan_methods
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.states import outcomes_of
 
 _CLONES: Final = DesignKind.CLONE_CENSOR_WEIGHT.value
 _RUNG_ENGINES: Final = {
@@ -239,40 +240,45 @@ def _causes(output: Output) -> list[str]:
 
 def _hazards(spec: AnalysisSpec) -> list[str]:
     """The hazard of each cause, in a sentence."""
-    causes = ", ".join(spec.data.causes)
+    causes, labels = ", ".join(spec.data.causes), spec.labels
     told = [
         f"Competing causes ({causes}) were modelled by cause-specific hazards [@prentice1978], a "
         "Bayesian proportional hazards model each, with independent priors; in that of one cause "
         "patients with another are censored."
     ]
-    for name, outcome in spec.outcomes.items():
-        groups = [term.group for term in outcome.groups]
+    for name, outcome in outcomes_of(spec.data.causes, spec.causes, spec.outcome).items():
+        groups = [labels.of(term.group) for term in outcome.groups]
         effects = f", hierarchical effects of {' and '.join(groups)}" if groups else ""
         told.append(
             f"For {name}: {hazard_words(outcome.hazard)}, linear predictor "
-            f"{outcome.formula or 'of no covariates'}{effects}."
+            f"{labels.formula(outcome.formula) or 'of no covariates'}{effects}."
         )
     if spec.modifier is not None:
-        told.append(f"{spec.modifier.name} entered {modifier_words(spec.modifier)}.")
+        called = labels.of(spec.modifier.name)
+        told.append(f"{called} entered {modifier_words(spec.modifier, called)}.")
     return [*told, "Priors are listed with their sources in the table of priors."]
 
 
 def _design(spec: AnalysisSpec) -> list[str]:
     if spec.treatment is None:
         return []
-    name = spec.treatment.name
+    name = spec.labels.of(spec.treatment.name)
     return [_DESIGNS[spec.treatment.design].format(name=name) + "."]
 
 
 def _model(spec: AnalysisSpec) -> str:
-    told = f"Time to {spec.data.event_column} (months) was modelled by a Bayesian proportional "
-    told += f"hazards model with {hazard_words(spec.outcome.hazard)}"
-    told += f" and the linear predictor {spec.outcome.formula or 'of no covariates'}"
-    groups = [term.group for term in spec.outcome.groups]
+    labels = spec.labels
+    told = f"Time to {labels.of(spec.data.event_column)} (months) was modelled by a Bayesian "
+    told += f"proportional hazards model with {hazard_words(spec.outcome.hazard)}"
+    told += (
+        f" and the linear predictor {labels.formula(spec.outcome.formula) or 'of no covariates'}"
+    )
+    groups = [labels.of(term.group) for term in spec.outcome.groups]
     if groups:
         told += f", with hierarchical effects of {' and '.join(groups)}"
     if spec.modifier is not None:
-        told += f"; {spec.modifier.name} entered {modifier_words(spec.modifier)}"
+        called = labels.of(spec.modifier.name)
+        told += f"; {called} entered {modifier_words(spec.modifier, called)}"
     return told + ". Priors are listed with their sources in the table of priors."
 
 
@@ -281,7 +287,7 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     if found is None:
         return []
     told = "The probability of treatment at a decision was modelled by a regularised logistic "
-    told += f"regression on {found.formula or 'a constant'}"
+    told += f"regression on {spec.labels.formula(found.formula) or 'a constant'}"
     if found.adjust is Adjustment.WEIGHTS:
         clones = (
             spec.treatment is not None and spec.treatment.design is DesignKind.CLONE_CENSOR_WEIGHT

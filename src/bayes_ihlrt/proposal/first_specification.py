@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from bayes_ihlrt.clinical.column_names import LATER
+from bayes_ihlrt.labels import is_label, said_twice
 from bayes_ihlrt.proposal.recognise import Recognised
 from bayes_ihlrt.proposal.role_guesses import OPEN, Column, Guess
 
@@ -28,6 +29,9 @@ _NOT_A_NAME: Final = frozenset(
 )
 
 
+_BRACKETS: Final = re.compile(r"[(\[][^()\[\]]*[)\]]")
+
+
 def short_name(column: str) -> str:
     """Return a word for formulas: letters, digits and single underscores.
 
@@ -46,8 +50,11 @@ def short_name(column: str) -> str:
     >>> short_name("Child-Pugh"), short_name("AFP (ng/mL)"), short_name("23.Rad")
     ('child_pugh', 'afp', 'x23_rad')
     """
-    bare = re.sub(r"[(\[][^()\[\]]*[)\]]", " ", column).strip() or column
-    word = "_".join(re.findall(r"[a-z0-9]+", bare.casefold()))
+    return _one_word(_BRACKETS.sub(" ", column).strip() or column)
+
+
+def _one_word(text: str) -> str:
+    word = "_".join(re.findall(r"[a-z0-9]+", text.casefold()))
     return word if word[:1].isalpha() else f"x{word}"
 
 
@@ -71,6 +78,12 @@ def treatment_name(column: str) -> str:
     """
     words = [word for word in short_name(column).split("_") if word not in _NOT_A_NAME]
     return "_".join(words) or "treated"
+
+
+def _treatment_label(column: str) -> str:
+    """What people call the treatment; empty where the column's name says nothing but a time."""
+    words = re.findall(r"[^\W_]+", _BRACKETS.sub(" ", column))
+    return " ".join(word for word in words if word.casefold() not in _NOT_A_NAME)
 
 
 def first_specification(found: Recognised, *, name: str, file: str, seed: int | None) -> str:
@@ -105,9 +118,11 @@ class _Writer:
         self.taken = set(found.names)
         """Names that no short name may have."""
 
-    def _fresh(self, short: str) -> str:
-        """A short name that neither the file nor the formula has yet."""
-        name = next(n for n in _numbered(short) if n not in self.taken)
+    def _fresh(self, short: str, column: str = "") -> str:
+        """A short name that neither the file nor the formula has yet, else one with the unit."""
+        longer = _one_word(column)
+        names = (short, longer) if longer.startswith(short) else (short,)
+        name = next(n for n in chain(names, _numbered(short)) if n not in self.taken)
         self.taken.add(name)
         return name
 
@@ -125,6 +140,7 @@ class _Writer:
         if self.aliases:
             pairs = (f"{short} = {quoted(column)}" for short, column in self.aliases.items())
             lines += ["# Short names for the formula.", f"aliases = {{ {', '.join(pairs)} }}"]
+        lines += self._labels(treatment)
         if self.derived:
             lines += ["", "[data.derived]", *self.derived]
         lines += ["", "[treatment]", f"name = {quoted(treatment)}"]
@@ -187,6 +203,21 @@ class _Writer:
             lines.append("drop_missing = true")
         return lines
 
+    def _labels(self, treatment: str) -> list[str]:
+        """What people read in the place of names, as the file's headers have it."""
+        guesses = self.found.guesses
+        told = dict(self.aliases)
+        if not guesses["start"].open:
+            told[treatment] = _treatment_label(guesses["start"].value)
+        if "centre" in guesses:
+            told["centre"] = guesses["centre"].value
+        told = {name: " ".join(text.split()) for name, text in told.items()}
+        fit = {n: t for n, t in told.items() if n != t and is_label(t)}
+        others = {*self.found.names} - {*self.aliases.values(), fit.get("centre")}
+        fit = {n: t for n, t in fit.items() if t not in others and not said_twice({n: t, **fit})}
+        pairs = ", ".join(f"{name} = {quoted(text)}" for name, text in fit.items())
+        return ["# What people read.", f"labels = {{ {pairs} }}"] if fit else []
+
     def _terms(self, treatment: str) -> list[str]:
         terms = [treatment]
         if "modifier" in self.found.guesses:
@@ -211,7 +242,7 @@ class _Writer:
         """The name of a column in the formula."""
         if short == column:
             return short
-        name = self._fresh(short)
+        name = self._fresh(short, column)
         self.aliases[name] = column
         return name
 
@@ -251,8 +282,7 @@ def _either_side(afp: Column) -> bool:
 
 
 def _numbered(short: str) -> Iterator[str]:
-    yield short
-    yield from (f"{short}_{number}" for number in count(2))
+    return (f"{short}_{number}" for number in count(2))
 
 
 def _reason(guess: Guess) -> list[str]:

@@ -9,8 +9,10 @@ from bayes_ihlrt.report.fit import (
     characteristics_table,
     parameter_columns,
     parameter_records,
+    reference_note,
     survival_table,
 )
+from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (
     Column,
@@ -57,6 +59,7 @@ def cause_sections(output: Output) -> list[Section]:
         for part in result["causes"]
         for failure in part["diagnostics"]["failures"]
     )
+    details = cause_details(result, brief, output.spec)
     patients = characteristics_table(output)
     found = []
     if patients is not None:
@@ -64,7 +67,7 @@ def cause_sections(output: Output) -> list[Section]:
     return [
         *found,
         Section("results", "Results", tables=cause_tables(result, output.spec)),
-        Section("details", "Parameters", tables=cause_details(result, brief), folded=True),
+        Section("details", "Parameters", tables=details, folded=True),
         Section("priors", "Priors", tables=(_priors(brief),), folded=True),
         Section(
             "diagnostics",
@@ -94,7 +97,7 @@ def cause_tables(result: Mapping[str, Any], spec: AnalysisSpec) -> tuple[Table, 
         minus Kaplan-Meier would say.
     """
     rows: list[Record] = result["estimands"]
-    modifier = "" if spec.modifier is None else spec.modifier.name
+    modifier = modifier_label(spec)
     found = [survival_table([row for row in rows if row["cause"] is None], modifier)]
     note = "Fewer is better. To the causes together the months lost that survival leaves."
     found.append(
@@ -127,7 +130,9 @@ def cause_tables(result: Mapping[str, Any], spec: AnalysisSpec) -> tuple[Table, 
     return (*found, _naive(rows))
 
 
-def cause_details(result: Mapping[str, Any], brief: Mapping[str, Any]) -> tuple[Table, ...]:
+def cause_details(
+    result: Mapping[str, Any], brief: Mapping[str, Any], spec: AnalysisSpec
+) -> tuple[Table, ...]:
     """Return the table of parameters of every cause.
 
     Parameters
@@ -136,6 +141,8 @@ def cause_details(result: Mapping[str, Any], brief: Mapping[str, Any]) -> tuple[
         Content of ``result.json``.
     brief : mapping
         Content of ``report.json``.
+    spec : AnalysisSpec
+        The specification.
 
     Returns
     -------
@@ -145,10 +152,13 @@ def cause_details(result: Mapping[str, Any], brief: Mapping[str, Any]) -> tuple[
     records = tuple(
         {"cause": part["cause"], **record}
         for part in result["causes"]
-        for record in parameter_records(part["parameters"], brief["units"][part["cause"]])
+        for record in parameter_records(
+            part["parameters"], brief["units"][part["cause"]], spec.labels
+        )
     )
     columns = (text("Cause", "cause"), *parameter_columns())
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
+    note += reference_note(spec.labels, brief["references"])
     title = "Parameters of each cause's hazard"
     return (Table("parameters", title, columns, records, note, interactive=True),)
 
@@ -252,7 +262,7 @@ def _hazard_ratios(rows: Iterable[Record], modifier: str) -> Table:
 
 def _trades(trades: Iterable[Record], rows: Iterable[Record], spec: AnalysisSpec) -> Table:
     population = next(iter(rows))["population"]
-    modifier = "" if spec.modifier is None else spec.modifier.name
+    modifier = modifier_label(spec)
     records = tuple({**trade, "population": population} for trade in trades)
     columns = (
         text("Fewer months lost to", "fewer"),

@@ -15,7 +15,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.cause_tables import cause_details, cause_tables
 from bayes_ihlrt.report.fit import brief_characteristics
 from bayes_ihlrt.report.terminal import rich_table
-from bayes_ihlrt.report.words import numbers_of
+from bayes_ihlrt.report.words import modifier_label, numbers_of
 from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number
 
 _ALL: Final = None
@@ -37,7 +37,7 @@ def brief_causes(result: CausesResult) -> dict[str, Any]:
     """
     summary = cause_summary(result)
     provenance, treated = result.checked.person_time.provenance, result.spec.treatment is not None
-    parts = result.checked.parts
+    parts, called = result.checked.parts, result.spec.labels.term
     return {
         "schema": 1,
         "of": "fit-causes",
@@ -49,7 +49,7 @@ def brief_causes(result: CausesResult) -> dict[str, Any]:
         "priors": [
             {
                 "cause": cause,
-                "parameter": name,
+                "parameter": called(name),
                 "prior": prior_words(stated.prior),
                 "source": stated.source,
             }
@@ -59,6 +59,11 @@ def brief_causes(result: CausesResult) -> dict[str, Any]:
         "units": {
             cause: {name: unit_of(name, parts[cause].spec) for name in fit.prepared.encoder.columns}
             for cause, fit in result.fits.items()
+        },
+        "references": {
+            name: level
+            for fit in result.fits.values()
+            for name, level in fit.prepared.encoder.references.items()
         },
         "treated": dict(provenance.treated) if treated else None,
         "untreated": dict(provenance.untreated) if treated else None,
@@ -83,7 +88,7 @@ def print_causes(console: Console, result: CausesResult) -> None:
     content = result.to_dict()
     for table in (
         *cause_tables(content, result.spec),
-        *cause_details(content, brief_causes(result)),
+        *cause_details(content, brief_causes(result), result.spec),
     ):
         console.print(rich_table(table))
         if table.note:
@@ -108,7 +113,7 @@ def cause_headline(result: CausesResult) -> str:
     label = " (SYNTHETIC DATA)" if result.synthetic else ""
     causes = [
         f"{name} {result.checked.events[name]:,} ({part.spec.outcome.hazard.family.value} hazard, "
-        f"{part.spec.outcome.formula or 'no covariates'})"
+        f"{part.spec.labels.formula(part.spec.outcome.formula) or 'no covariates'})"
         for name, part in result.checked.parts.items()
     ]
     return (
@@ -177,12 +182,12 @@ def _rests(result: CausesResult) -> str:
         for name, part in result.checked.parts.items()
     )
     treated = counted(int(rows.provenance.treated["patients"]), "patient", "patients")
-    return f"{told}; under {treatment.name}, in {treated}: {under}."
+    return f"{told}; under {result.spec.labels.of(treatment.name)}, in {treated}: {under}."
 
 
 def _with_treatment(result: CausesResult) -> list[tuple[str, list[str]]]:
     spec = result.spec
-    name = "" if spec.treatment is None else spec.treatment.name
+    name = spec.labels.of(None if spec.treatment is None else spec.treatment.name)
     gain = _find(result, _ALL, "rmst", at=None)
     parts = [(f"Does {name} help, all causes together? {_verdict(gain)}", _gain_sentences(result))]
     first, *others = spec.data.causes
@@ -196,7 +201,7 @@ def _with_treatment(result: CausesResult) -> list[tuple[str, list[str]]]:
     parts.append((title, told))
     if spec.modifier is not None and spec.estimands.at:
         told = [_at_value(result, at) for at in spec.estimands.at]
-        parts.append((f"At values of {spec.modifier.name}", told))
+        parts.append((f"At values of {modifier_label(spec)}", told))
     return parts
 
 
@@ -288,14 +293,14 @@ def _ratio_words(result: CausesResult, cause: str) -> str:
         if each.cause == cause and each.estimate.estimand == "hazard_ratio"
     ]
     if not found:
-        name = "treatment" if treatment is None else treatment.name
+        name = "treatment" if treatment is None else result.spec.labels.of(treatment.name)
         return f"Its hazard is taken not to change with {name}, which its formula does not name."
     here = next(each for each in found if each.at == reference)
     return f"Hazard ratio {numbers_of(here, 2)}; below 1 with probability {_beside(here)}."
 
 
 def _at_value(result: CausesResult, at: float) -> str:
-    name = "" if result.spec.modifier is None else result.spec.modifier.name
+    name = modifier_label(result.spec)
     gain = _find(result, _ALL, "rmst", at=at)
     lost = ", ".join(
         f"{cause} {_signed(_find(result, cause, 'months_lost', at=at))}"
@@ -344,7 +349,8 @@ def _adjusted(result: CausesResult) -> list[str]:
         outcome = part.spec.outcome
         others = [each for each in outcome.parsed.columns if each != treatment.name]
         others += [term.group for term in outcome.groups]
-        told.append(f"{name} by {', '.join(others) or 'nothing'}")
+        named = ", ".join(result.spec.labels.of(each) for each in others)
+        told.append(f"{name} by {named or 'nothing'}")
     return [
         f"Adjusted: {'; '.join(told)}. Unless treatment was randomised, whatever else led to it "
         "may explain part of this."

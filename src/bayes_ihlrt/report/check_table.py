@@ -58,7 +58,7 @@ def _counts(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
             lines[cause] = "; ".join([told, *(f"{name} {words}" for name, words in own.items())])
     else:
         lines |= _model(checked) | _propensity_lines(checked)
-    lines["sampler"] = _sampler(checked.spec)
+    lines |= {**_labels(checked.spec), "sampler": _sampler(checked.spec)}
     for name, words in lines.items():
         table.add_row(name, words)
     return table
@@ -107,6 +107,13 @@ def _references(found: dict[str, str]) -> dict[str, str]:
     """Which level of each category the others are compared with; empty without categories."""
     told = ", ".join(f"{level} of {name}" for name, level in found.items())
     return {"reference": told} if told else {}
+
+
+def _labels(spec: AnalysisSpec) -> dict[str, str]:
+    """What results call the columns, which a check calls as the specification does."""
+    given = {name: label.label for name, label in spec.data.labels.items()}
+    told = ", ".join(f"{name} is '{text}'" for name, text in given.items())
+    return {"labels": told} if told else {}
 
 
 def _share(checked: CheckedAnalysis) -> str:

@@ -8,12 +8,14 @@ from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import RefusedError
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
     NEEDED,
     baseline_table,
     interaction_tables,
     needed_table,
 )
+from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (
     Column,
@@ -56,8 +58,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         Hazard ratios and values of the modifier (with a treatment), survival.
     """
     rows: list[Mapping[str, Any]] = output.result["estimands"]
-    modifier = output.spec.modifier
-    name = "" if modifier is None else modifier.name
+    name = modifier_label(output.spec)
     drawn = draws_name(output.result["diagnostics"]["engine"])
     found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
     if output.result.get("baseline") is not None:
@@ -88,11 +89,42 @@ def detail_tables(output: Output) -> tuple[Table, ...]:
     tuple of Table
         Interaction on every scale, and parameters.
     """
-    modifier = output.spec.modifier
     drawn = draws_name(output.result["diagnostics"]["engine"])
-    name = "" if modifier is None else modifier.name
-    told = interaction_tables(output.result.get("interaction") or {}, name, drawn)
+    name = modifier_label(output.spec)
+    found = dict(output.result.get("interaction") or {})
+    if found:
+        lowest = found["additive"]["reference"]
+        lowest = {output.spec.labels.of(exposure): level for exposure, level in lowest.items()}
+        found["additive"] = {**found["additive"], "reference": lowest}
+    told = interaction_tables(found, name, drawn)
     return (*told, _parameters(output))
+
+
+def reference_note(labels: Labels, found: Mapping[str, str]) -> str:
+    """Return which level of each category the others are compared with.
+
+    Parameters
+    ----------
+    labels : Labels
+        What columns and levels are called.
+    found : mapping of str to str
+        Level by category.
+
+    Returns
+    -------
+    str
+        A sentence with a blank before it; empty without categories.
+
+    Examples
+    --------
+    >>> reference_note(Labels(), {"stage": "I"})
+    ' Reference level of stage: I.'
+    """
+    bare = {name.removeprefix("C(").removesuffix(")"): level for name, level in found.items()}
+    return "".join(
+        f" Reference level of {labels.of(name)}: {labels.level(name, level)}."
+        for name, level in bare.items()
+    )
 
 
 def prior_table(output: Output) -> Table:
@@ -265,13 +297,15 @@ def _scaled(label: str, name: str, missing: str) -> Column:
 
 
 def _parameters(output: Output) -> Table:
+    labels = output.spec.labels
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    records = parameter_records(output.result["parameters"], output.brief["units"])
+    note += reference_note(labels, output.brief.get("references") or {})
+    records = parameter_records(output.result["parameters"], output.brief["units"], labels)
     return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
 
 
 def parameter_records(
-    parameters: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
+    parameters: Mapping[str, Mapping[str, Any]], units: Mapping[str, str], labels: Labels
 ) -> tuple[Record, ...]:
     """Return the parameters of a model, those with a unit also as hazard ratios.
 
@@ -281,6 +315,8 @@ def parameter_records(
         Summary of each, as in ``result.json``.
     units : mapping of str to str
         Of the coefficients.
+    labels : Labels
+        What columns are called.
 
     Returns
     -------
@@ -298,7 +334,7 @@ def parameter_records(
         }
         records.append(
             {
-                "parameter": name,
+                "parameter": labels.term(name),
                 "unit": units.get(name, ""),
                 **summary,
                 **ratio,
@@ -339,7 +375,8 @@ def _quantity(record: Record) -> str:
 
 
 def _with_unit(record: Record) -> str:
-    return f"{record['parameter']} ({record['unit']})" if record["unit"] else record["parameter"]
+    name, unit = record["parameter"], record["unit"]
+    return f"{name} ({unit})" if unit else str(name)
 
 
 def _value(value: float | None, missing: str) -> str:
@@ -378,9 +415,12 @@ def brief_characteristics(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Any] 
     treatment = spec.treatment
     if treatment is None:
         return None
+    labels = spec.labels
     landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
     try:
-        found = table_one(cohort, treatment.name, landmark=landmark)
+        found = table_one(
+            cohort, treatment.name, landmark=landmark, called=labels.of(treatment.name)
+        )
     except RefusedError:
         # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
         return None
@@ -391,7 +431,7 @@ def brief_characteristics(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Any] 
         "patients": list(found.patients),
         "rows": [
             {
-                "name": row.name,
+                "name": labels.characteristic(row.name),
                 "treated": row.treated,
                 "untreated": row.untreated,
                 "smd": row.smd if math.isfinite(row.smd) else None,

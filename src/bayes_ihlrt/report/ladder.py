@@ -23,6 +23,7 @@ from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.narrative import brief_ladder
+from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.report.writing import DPI, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output
@@ -189,7 +190,7 @@ def _gained(gained: Summary) -> str:
 
 
 def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], str]) -> RichTable:
-    name = result.spec.modifier.name if result.spec.modifier is not None else ""
+    name = modifier_label(result.spec)
     table = RichTable(title=f"{of} by {name}", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     values = _modifier_values(result)
@@ -266,7 +267,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     tables = [Table("ladder", title, columns, records, note)]
     modifier = output.spec.modifier
     if modifier is not None and _values_told(output):
-        tables.append(_ladder_by_modifier(output, modifier.name))
+        tables.append(_ladder_by_modifier(output, modifier_label(output.spec)))
     return tuple(tables)
 
 

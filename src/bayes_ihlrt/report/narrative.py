@@ -24,6 +24,7 @@ from bayes_ihlrt.report.words import (
     find_contrast,
     headline,
     loo_sentence,
+    modifier_label,
     numbers_of,
     says_something,
     summary_sentences,
@@ -44,13 +45,15 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
     -------
     dict
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
-        source; ``units`` of the coefficients; ``treated`` and ``untreated`` person-time; the
-        ``curves`` of `modifier_curves`; ``table_one`` of `brief_characteristics`.
+        source; ``units`` of the coefficients, ``references`` of categories; ``treated`` and
+        ``untreated`` person-time; the ``curves`` of `modifier_curves`; ``table_one`` of
+        `brief_characteristics`.
     """
-    priors = dict(result.checked.priors)
+    called = result.spec.labels.term
+    priors = {called(k): v for k, v in result.checked.priors.items()}
     found = result.checked.propensity
     if found is not None:
-        priors |= {f"propensity: {k}": v for k, v in found.initiation.priors.items()}
+        priors |= {f"propensity: {called(k)}": v for k, v in found.initiation.priors.items()}
     provenance, treated = result.checked.person_time.provenance, result.spec.treatment is not None
     return {
         "schema": 1,
@@ -68,6 +71,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
             {"parameter": name, "prior": prior_words(stated.prior), "source": stated.source}
             for name, stated in priors.items()
         ],
+        "references": dict(result.fit.prepared.encoder.references),
         "units": {name: unit_of(name, result.spec) for name in result.fit.prepared.encoder.columns},
         "treated": dict(provenance.treated) if treated else None,
         "untreated": dict(provenance.untreated) if treated else None,
@@ -99,7 +103,9 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     rests = f"{len(rows.patients):,} patients, {counted(rows.events, 'event', 'events')}"
     if treatment is not None:
         after = rows.provenance.treated
-        rests += f"; {after['events']:.0f} of them under {treatment.name}, in "
+        rests += (
+            f"; {after['events']:.0f} of them under {result.spec.labels.of(treatment.name)}, in "
+        )
         rests += f"{counted(int(after['patients']), 'patient', 'patients')}"
     parts: list[tuple[str, list[str]]] = []
     careful: list[str] = []
@@ -107,11 +113,12 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     if treatment is None or not says_something(result):
         parts.append(("What these data say", list(summary_sentences(result))))
     else:
-        parts.append((f"Does {treatment.name} help? {_verdict(result)}", _gain_sentences(result)))
+        asked = f"Does {result.spec.labels.of(treatment.name)} help? {_verdict(result)}"
+        parts.append((asked, _gain_sentences(result)))
         number = _gain_number(result)
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
-            parts.append((f"Does that depend on {result.spec.modifier.name}?", depends))
+            parts.append((f"Does that depend on {modifier_label(result.spec)}?", depends))
         careful = [adjustment_sentence(result), *flexible_sentences(result.baseline)]
     careful += notes
     if read:
@@ -161,7 +168,7 @@ def _gain_sentences(result: FitResult) -> list[str]:
         )
     else:
         told += survival_time(result)
-    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
+    place = "" if modifier is None else f" at {modifier_label(result.spec)} {modifier.reference:g}"
     told.append(f"Hazard ratio {numbers_of(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
     return told
 

@@ -133,9 +133,14 @@ def _fit(output: Output) -> list[Section]:
     own = embedded(file for file in output.figures if file.stem not in special)
     patients = characteristics_table(output)
     found: list[Section] = []
-    treatment, modifier = output.spec.treatment, output.spec.modifier
+    spec = output.spec
+    treatment, modifier, labels = spec.treatment, spec.modifier, spec.labels
     if treatment is not None and modifier is not None and brief["curves"]["values"]:
-        found.append(Section("effect", f"Effect of {treatment.name} over {modifier.name}"))
+        found.append(
+            Section(
+                "effect", f"Effect of {labels.of(treatment.name)} over {labels.of(modifier.name)}"
+            )
+        )
     if patients is not None:
         found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
     found += [
@@ -204,10 +209,13 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
 
 
 def _diagnostics(output: Output) -> Table:
+    found = dict(output.result["diagnostics"])
+    if found["worst"] is not None:
+        found["worst"] = output.spec.labels.term(found["worst"])
     rows = [
-        {"diagnostic": label, "value": output.result["diagnostics"][name]}
+        {"diagnostic": label, "value": found[name]}
         for name, label in _DIAGNOSTICS.items()
-        if output.result["diagnostics"][name] is not None
+        if found[name] is not None
     ]
     title = "Diagnostics over all parameters; each parameter's own are in the table of parameters"
     return plain_table("diagnostics", title, rows)

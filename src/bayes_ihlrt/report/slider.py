@@ -219,7 +219,7 @@ def effect_view(output: Output) -> dict[str, Any] | None:
         return None
     log = modifier.transform is ModifierTransform.LOG2
     return {
-        "modifier": modifier.name,
+        "modifier": output.spec.labels.with_unit(modifier.name),
         "strategies": curves["strategies"],
         "months": curves["months"],
         "clock": curves.get("clock", "time zero"),

@@ -326,6 +326,7 @@ def _grid(result: SensitivityResult) -> RichTable:
     """Priors of the treatment, everything else as stated, in a small table."""
     data = result.checks["grid"].data
     treatment = "" if result.spec.treatment is None else result.spec.treatment.name
+    called = result.spec.labels.of(treatment)
     cells = [
         row
         for row in result.checks["grid"].rows
@@ -333,7 +334,7 @@ def _grid(result: SensitivityResult) -> RichTable:
     ]
     labels = list(dict.fromkeys(row["prior"] for row in cells))
     table = RichTable(box=None, pad_edge=False)
-    table.add_column(f"prior of {treatment}")
+    table.add_column(f"prior of {called}")
     shown = [label for label in data["quantity"].to_numpy() if _is_main(str(label))]
     for label in shown:
         table.add_column(str(label), justify="right", no_wrap=True)

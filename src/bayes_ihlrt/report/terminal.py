@@ -24,10 +24,12 @@ from bayes_ihlrt.report.effects import (
     crossing_sentence,
     interaction_panel,
 )
+from bayes_ihlrt.report.fit import reference_note
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
     loo_sentence,
+    modifier_label,
     says_something,
     summary_sentences,
 )
@@ -60,6 +62,9 @@ def print_fit(console: Console, result: FitResult) -> None:
     console.print(Text(prior_sentence(result.spec, result.checked.priors)))
     console.print()
     console.print(parameter_panel(result))
+    levels = reference_note(result.spec.labels, result.fit.prepared.encoder.references)
+    if levels:
+        console.print(Text(levels.strip()))
     console.print()
     if result.spec.treatment is not None:
         console.print(hazard_ratio_panel(result))
@@ -71,7 +76,7 @@ def print_fit(console: Console, result: FitResult) -> None:
         console.print(survival_panel(result))
         console.print()
     if result.interaction is not None and says_something(result):
-        modifier = "" if result.spec.modifier is None else result.spec.modifier.name
+        modifier = modifier_label(result.spec)
         console.print(interaction_panel(result.interaction, modifier, drawn=result.draws_name))
         console.print(Text(crossing_sentence(result.interaction, modifier)))
         console.print()
@@ -171,7 +176,7 @@ def parameter_panel(result: FitResult) -> Table:
     """
     title = "Parameters (coefficients are log hazard ratios; HR is their exponential)"
     table = _table(title, "", "mean", "sd", "95 %", "HR", "95 %", "R-hat", "ESS")
-    coefficients = result.fit.prepared.encoder.columns
+    coefficients, labels = result.fit.prepared.encoder.columns, result.spec.labels
     # A level's coefficient is a prior's own name; a baseline's interval is named by its parameter.
     top = [
         name
@@ -190,7 +195,7 @@ def parameter_panel(result: FitResult) -> Table:
         unit = unit_of(name, result.spec) if name in coefficients else ""
         ess = [size for size in (row["ess_bulk"], row["ess_tail"]) if size is not None]
         table.add_row(
-            f"{name} ({unit})" if unit else name,
+            f"{labels.term(name)} ({unit})" if unit else labels.term(name),
             number(row["mean"], 2),
             number(row["sd"], 2),
             interval(low, high, digits=2),
@@ -215,7 +220,7 @@ def hazard_ratio_panel(result: FitResult) -> Table:
         One row for each value of the modifier.
     """
     modifier = result.spec.modifier
-    first = "" if modifier is None else modifier.name
+    first = modifier_label(result.spec)
     table = _table(
         "Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)", "prior"
     )
@@ -251,7 +256,7 @@ def survival_panel(result: FitResult) -> Table:
     standardised = [found for found in result.estimates if found.estimand in _SHOWN]
     names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
     contrast = ["difference", "95 %", "P(benefit)", "prior"] if len(names) == 2 else ["95 %"]
-    setting = [] if modifier is None else [modifier.name]
+    setting = [] if modifier is None else [modifier_label(result.spec)]
     who = result.spec.population.words
     table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
     groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}

@@ -17,6 +17,23 @@ from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+
+
+def modifier_label(spec: AnalysisSpec) -> str:
+    """Return what the modifier is called; empty without one.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    str
+        Its label, else its name.
+    """
+    return spec.labels.of(None if spec.modifier is None else spec.modifier.name)
 
 
 def dependence_sentences(result: FitResult) -> list[str]:
@@ -38,19 +55,19 @@ def dependence_sentences(result: FitResult) -> list[str]:
     modifier, treatment = result.spec.modifier, result.spec.treatment
     if modifier is None or treatment is None:
         return []
-    name = simple_interaction(result.spec.model)
+    name, called = simple_interaction(result.spec.model), result.spec.labels.of(modifier.name)
     if name is not None and name in result.fit.posterior:
-        return [_by_coefficient(result, name, modifier.name)]
+        return [_by_coefficient(result, name, called)]
     found = result.interaction
     if found is None or found.multiplicative["prob_below_1"] is None:
         return []
     turns = next((s for s in found.statements if s.name == "hazard-ratio-turns"), None)
-    told = [_by_comparison(result, found, modifier.name)]
+    told = [_by_comparison(result, found, called)]
     if turns is not None and turns.posterior is not None:
         told = [_shape(result, found, turns.posterior, turns.prior), *told]
     if not linear_in_modifier(result.spec.model):
         told.append(
-            f"The coefficients of {modifier.name} have no meaning one by one: read the hazard "
+            f"The coefficients of {called} have no meaning one by one: read the hazard "
             f"ratio at the values named, or its curve."
         )
     return told
@@ -99,7 +116,7 @@ def _by_comparison(result: FitResult, found: InteractionResult, modifier: str) -
 
 def _shape(result: FitResult, found: InteractionResult, chance: float, before: float | None) -> str:
     """Whether the effect runs one way over the modifier."""
-    modifier = "" if result.spec.modifier is None else result.spec.modifier.name
+    modifier = modifier_label(result.spec)
     drawn = result.draws_name
     low, high = found.question.span or (found.question.low, found.question.high)
     inside = found.curve.sel(value=slice(low, high))
@@ -203,7 +220,7 @@ def headline(result: FitResult) -> str:
     return (
         f"{result.spec.name}{label}: {len(rows.patients):,} patients, {rows.events:,} events, "
         f"{float(length.sum()):,.0f} person-months; {result.spec.outcome.hazard.family.value} "
-        f"hazard, {result.spec.outcome.formula or 'no covariates'}"
+        f"hazard, {result.spec.labels.formula(result.spec.outcome.formula) or 'no covariates'}"
     )
 
 
@@ -254,8 +271,8 @@ def _effect(result: FitResult) -> str:
     modifier, treatment = result.spec.modifier, result.spec.treatment
     reference = None if modifier is None else modifier.reference
     found = find_contrast(result, "hazard_ratio", None, reference)
-    name = "treatment" if treatment is None else treatment.name
-    place = "" if modifier is None else f" at {modifier.name} {modifier.reference:g}"
+    name = "treatment" if treatment is None else result.spec.labels.of(treatment.name)
+    place = "" if modifier is None else f" at {modifier_label(result.spec)} {modifier.reference:g}"
     chance, prior = found.prob_benefit or 0.0, found.prior_prob_benefit
     other = None if prior is None else 1.0 - prior
     numbers = f"hazard ratio {numbers_of(found, 2)}"
@@ -351,9 +368,10 @@ def adjustment_sentence(result: FitResult) -> str:
     others = [name for name in result.spec.outcome.parsed.columns if name not in own]
     named = [*([] if modifier is None else [modifier.name]), *others]
     groups = [term.group for term in result.spec.outcome.groups]
-    by = ", ".join([*named, *groups]) or "nothing"
+    labels = result.spec.labels
+    by = ", ".join(labels.of(name) for name in [*named, *groups]) or "nothing"
     if result.propensity is not None and result.propensity.spec.adjust is not Adjustment.NONE:
-        decided = result.propensity.spec.formula or "nothing"
+        decided = labels.formula(result.propensity.spec.formula) or "nothing"
         return (
             f"{_USE[result.propensity.spec.adjust]} the probability of treatment given {decided}; "
             f"the outcome model also holds {by}. What else led to treatment, and was not measured, "
@@ -370,20 +388,20 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
     if modifier is None or modifier.name not in result.fit.posterior:
         return ("There is no treatment in this analysis.",)
     higher = float(probability(result.fit.posterior[modifier.name] > 0.0))
-    summary = result.parameters[modifier.name]
+    summary, called = result.parameters[modifier.name], result.spec.labels.of(modifier.name)
     middle, low, high = (_exp(summary[key]) for key in ("median", "q2.5", "q97.5"))
     numbers = (
         f"hazard ratio {middle:.2f} (95 % interval {low:.2f} to {high:.2f}) "
-        f"{unit_of(modifier.name, result.spec)} of {modifier.name}"
+        f"{unit_of(modifier.name, result.spec)} of {called}"
     )
     if max(higher, 1.0 - higher) < SETTLED:
-        told = f"These data do not settle whether {modifier.name} is prognostic: {numbers}"
+        told = f"These data do not settle whether {called} is prognostic: {numbers}"
     else:
         way = "higher" if higher > 0.5 else "lower"
         drawn = result.prior[modifier.name]
         before = float(probability(drawn > 0.0 if higher > 0.5 else drawn < 0.0))
         told = (
-            f"The hazard is probably {way} at higher {modifier.name} ({result.draws_name} "
+            f"The hazard is probably {way} at higher {called} ({result.draws_name} "
             f"probability {beside_prior(chance_words(max(higher, 1.0 - higher)), before)}): "
             f"{numbers}"
         )

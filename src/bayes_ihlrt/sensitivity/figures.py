@@ -21,7 +21,8 @@ def sensitivity_figures(result: SensitivityResult) -> dict[str, xr.Dataset]:
         ``prior_grid``, ``tipping_points``, ``confounding_contour`` and ``specification_curve``,
         where the study could be done.
     """
-    treatment = "" if result.spec.treatment is None else result.spec.treatment.name
+    own = result.spec.treatment
+    treatment = result.spec.labels.of(None if own is None else own.name)
     name = result.spec.name
     titles = {
         "grid": ("prior_grid", f"{name}: hazard ratio of {treatment} by choice of priors"),

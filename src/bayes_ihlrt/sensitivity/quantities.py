@@ -164,7 +164,7 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
         Quantity(
             "log_hazard_ratio",
             value,
-            f"hazard ratio below 1 at {spec.modifier.name} {value:g}",
+            f"hazard ratio below 1 at {spec.labels.of(spec.modifier.name)} {value:g}",
             ratios[..., number],
             ratios[..., number] < 0.0,
         )
@@ -241,8 +241,8 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
     if ends[0] < ends[1]:
         contrast = _gain(fit, wanted, ends[1]) - _gain(fit, wanted, ends[0])
         words = (
-            f"gain at {spec.modifier.name} {ends[1]:g} exceeds that at {ends[0]:g} by more than "
-            f"{wanted.interaction_margin:g} month(s)"
+            f"gain at {spec.labels.of(spec.modifier.name)} {ends[1]:g} exceeds that at {ends[0]:g} "
+            f"by more than {wanted.interaction_margin:g} month(s)"
         )
         holds = contrast > wanted.interaction_margin
         found.append(Quantity("rmst_interaction", None, words, contrast, holds))
@@ -260,7 +260,7 @@ def _by_coefficient(fit: FittedModel, modifier: ModifierSpec) -> list[Quantity]:
     return _interaction_pair(
         (product, under),
         "interaction below 0",
-        f"hazard ratio of {modifier.name} under treatment",
+        f"hazard ratio of {fit.prepared.spec.labels.of(modifier.name)} under treatment",
     )
 
 
@@ -274,10 +274,11 @@ def _by_comparison(fit: FittedModel, wanted: Wanted, ends: tuple[float, float]) 
     change = treated - untreated
     if not (np.abs(change) > _NOTHING).any():
         return []
+    called = fit.prepared.spec.labels.of(modifier.name)
     return _interaction_pair(
         (change, treated),
-        f"treatment lowers the hazard more at {modifier.name} {ends[1]:g} than at {ends[0]:g}",
-        f"hazard ratio of {modifier.name} {ends[1]:g} against {ends[0]:g} under treatment",
+        f"treatment lowers the hazard more at {called} {ends[1]:g} than at {ends[0]:g}",
+        f"hazard ratio of {called} {ends[1]:g} against {ends[0]:g} under treatment",
     )
 
 

@@ -22,7 +22,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from bayes_ihlrt.errors import Fault
-from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget
+from bayes_ihlrt.labels import Labels, labels_of
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, TimeUnit
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import (
@@ -38,7 +39,7 @@ from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, with_base
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
-from bayes_ihlrt.spec.states import CauseSpec, cause_faults
+from bayes_ihlrt.spec.states import CauseSpec, cause_faults, outcomes_of
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 
@@ -143,6 +144,31 @@ def covariates(
     if modifier is not None:
         columns = [modifier.column if name == modifier.name else name for name in columns]
     return tuple(dict.fromkeys(columns))
+
+
+def file_data(
+    data: DataSpec, treatment: TreatmentSpec | None, modifier: ModifierSpec | None
+) -> DataSpec:
+    """Return what is said of the columns of the file.
+
+    Parameters
+    ----------
+    data : DataSpec
+        The table.
+    treatment : TreatmentSpec or None
+        The treatment.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    DataSpec
+        Without labels of treatment, modifier and centre, where these are names of the analysis.
+    """
+    own = {found.name for found in (treatment, modifier) if found is not None}
+    own |= set() if data.centre is None else {"centre"}
+    labels = {name: label for name, label in data.labels.items() if name not in own}
+    return data.model_copy(update={"labels": labels})
 
 
 def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
@@ -293,13 +319,23 @@ class AnalysisSpec(BaseModel):
             priors=self.priors,
             prior_base=self.prior_base,
             scales=self.scales,
+            labels=self.labels,
         )
 
     @property
-    def outcomes(self) -> dict[str, OutcomeSpec]:
-        """The outcome model of each competing cause, by its name; empty for one event."""
-        stated = {name: self.causes.get(name, CauseSpec()) for name in self.data.causes}
-        return {name: own.outcome(self.outcome) for name, own in stated.items()}
+    def labels(self) -> Labels:
+        """What columns, treatment and modifier are called before people."""
+        data, modifier = self.data, self.modifier
+        pairs = [*data.aliases.items()]
+        pairs += [] if modifier is None else [(modifier.name, modifier.column)]
+        pairs += [] if data.centre is None else [("centre", data.centre)]
+
+        def same(name: str) -> list[str]:
+            near = [short for short, column in pairs if column == name]
+            return [*near, *(short for short, column in pairs if column in near)]
+
+        units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
+        return labels_of(data.labels, units=units, same=same)
 
     @property
     def weighted_to(self) -> EstimandTarget | None:
@@ -317,7 +353,7 @@ class AnalysisSpec(BaseModel):
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the analysis reads beside follow-up and treatment."""
         read = covariates(self.treatment, self.modifier, self.outcome)
-        for outcome in self.outcomes.values():
+        for outcome in outcomes_of(self.data.causes, self.causes, self.outcome).values():
             read += covariates(self.treatment, self.modifier, outcome)
         read += decided_on(self.propensity, self.modifier)
         read += tuple(name for name in self.estimands.subgroups if name != "centre")

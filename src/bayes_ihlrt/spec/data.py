@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bayes_ihlrt.labels import Labelled, said_twice
 from bayes_ihlrt.names import TimeUnit
 from bayes_ihlrt.spec.data_file import (
     OPEN,
@@ -124,6 +125,12 @@ class DataSpec(BaseModel):
         description="Columns that are computed: a comparison, e.g. afp_high = 'AFP >= 400', or a "
         "score from its parts, e.g. albi = { albumin = 'Albumin (g/L)', bilirubin = ... }.",
     )
+    labels: dict[ColumnName, Labelled] = Field(
+        default_factory=dict,
+        description="What columns, the treatment and the modifier are called in tables, figures "
+        "and sentences: a text, e.g. { nlr = 'Neutrophil-to-lymphocyte ratio' }, or a table such "
+        "as { label = 'Aetiology', unit = ..., levels = { hbv = 'Hepatitis B' } }.",
+    )
     separator: Separator = None
     decimal: Decimal = None
     encoding: Encoding = None
@@ -229,4 +236,15 @@ class DataSpec(BaseModel):
                 )
         if self.origin is None and self.date_order is not None:
             raise ValueError("`date_order` is of dates, and there is no `origin`: add it")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_apart(self) -> Self:
+        if twice := said_twice({name: label.label for name, label in self.labels.items()}):
+            raise ValueError(f"`labels` calls {twice}: give each a label of its own")
+        both = [name for name, label in self.labels.items() if label.unit and name in self.units]
+        if both:
+            raise ValueError(
+                f"`units` and `labels` both tell the unit of {', '.join(both)}: keep one of them"
+            )
         return self

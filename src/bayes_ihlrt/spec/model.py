@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import GroupParametrisation, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.formula import Formula, GroupTerm, check_readable, parse_formula, parse_group
@@ -258,6 +259,8 @@ class ModelSpec(_Frozen):
     scales : PriorScales, optional
         Follow-up and covariates of the cohort that default priors are measured by; those of the
         rows themselves by default. Not part of what is written.
+    labels : Labels
+        What its terms are called before people. Not part of what is written.
 
     Examples
     --------
@@ -278,6 +281,7 @@ class ModelSpec(_Frozen):
     priors: dict[str, AnyPrior] = {}
     prior_base: str | None = None
     scales: HeldScales = Field(default=None, exclude=True, repr=False)
+    labels: Labels = Field(default=Labels(), exclude=True, repr=False)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

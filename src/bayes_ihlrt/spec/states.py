@@ -1,6 +1,6 @@
 """What hazards are of: transitions between a patient's states, or competing causes of one end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
@@ -252,6 +252,35 @@ class CauseSpec(BaseModel):
         own = OutcomeSpec(**{**dict(main), **stated, "reference": {}})
         read = {name: v for name, v in main.reference.items() if name in own.parsed.columns}
         return own.model_copy(update={"reference": read})
+
+
+def outcomes_of(
+    names: Iterable[str], stated: Mapping[str, CauseSpec], main: OutcomeSpec
+) -> dict[str, OutcomeSpec]:
+    """Return the outcome model of each competing cause.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The causes.
+    stated : mapping of str to CauseSpec
+        What is stated of some.
+    main : OutcomeSpec
+        That of ``[outcome]``.
+
+    Returns
+    -------
+    dict of str to OutcomeSpec
+        By cause, in their order; empty for one event.
+
+    Examples
+    --------
+    >>> main = OutcomeSpec(formula="ihlrt + albi")
+    >>> found = outcomes_of(("tumour", "liver"), {"liver": CauseSpec(formula="ihlrt")}, main)
+    >>> [outcome.formula for outcome in found.values()]
+    ['ihlrt + albi', 'ihlrt']
+    """
+    return {name: stated.get(name, CauseSpec()).outcome(main) for name in names}
 
 
 _NO_PROPENSITY: Final = (
