@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 # The one thing that is not taken literally: these tests run in the environment that uv made.
-WITH_UV = re.compile(r"(python3 -m pip install uv && )?python3 -m uv run (--extra \w+ )?")
+WITH_UV = re.compile(r"(python3 -m pip install uv && )?python3 -m uv run (--(extra|group) \w+ )?")
 # Done by `.ci/run` in a step of its own, which these tests are part of.
-ELSEWHERE = "python3 -m uv run pytest"
+ELSEWHERE = "python3 -m uv run --group dev pytest"
 PATIENCE = 3_000.0
 
 

@@ -2,7 +2,8 @@
 
 The pins stand under ``[tool.uv] constraint-dependencies``: unlike a lock file they name no host,
 and unlike the ranges under ``[project]`` they bind this repository only, not whoever installs the
-package.
+package. Those who want the same versions take `constraints.txt`, the same pins without those of
+tools: ``pip install -c constraints.txt <wheel>``.
 
 ::
 
@@ -20,6 +21,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
+CONSTRAINTS = ROOT / "constraints.txt"
+HEAD = """\
+# Written by `python3 tools/pin.py`: what the package and its extras were tested with.
+# python3 -m pip install -c constraints.txt .
+"""
 BLOCK = re.compile(r"^constraint-dependencies = \[.*?^\]\n", re.MULTILINE | re.DOTALL)
 
 
@@ -31,11 +37,11 @@ def uv(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def resolved() -> list[str]:
+def resolved(*groups: str) -> list[str]:
     """Return ``name==version ; marker`` of every package that any supported platform installs."""
     lines = uv(
         "export",
-        "--all-groups",
+        *groups,
         "--all-extras",
         "--no-emit-project",
         "--no-hashes",
@@ -54,6 +60,11 @@ def with_pins(text: str, pins: list[str]) -> str:
     return text
 
 
+def constraints() -> str:
+    """Return `constraints.txt`: the pins of the package and its extras."""
+    return HEAD + "".join(f"{pin}\n" for pin in resolved())
+
+
 def main() -> int:
     """Write or check the pins."""
     parser = argparse.ArgumentParser(description="Pin the environment's versions.")
@@ -64,19 +75,21 @@ def main() -> int:
 
     before = PYPROJECT.read_text()
     if options.check:
-        stale = with_pins(before, resolved()) != before
+        written = CONSTRAINTS.read_text() if CONSTRAINTS.exists() else ""
+        stale = with_pins(before, resolved("--all-groups")) != before or constraints() != written
         print("pins are out of date: run `python3 tools/pin.py`" if stale else "pins are complete")
         return int(stale)
     try:
         PYPROJECT.write_text(with_pins(before, []))
         if options.upgrade:
             uv("lock", "--upgrade")
-        pins = resolved()
+        pins = resolved("--all-groups")
     except BaseException:
         PYPROJECT.write_text(before)
         raise
     PYPROJECT.write_text(with_pins(before, pins))
     uv("lock")
+    CONSTRAINTS.write_text(constraints())
     print(f"{len(pins)} packages pinned")
     return 0
 

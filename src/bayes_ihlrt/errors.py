@@ -182,13 +182,14 @@ class MissingExtraError(BayesIhlrtError, ImportError):
     --------
     >>> print(MissingExtraError("gpu", "engine on a GPU"))
     engine on a GPU needs the optional extra 'gpu': install it with `python3 -m pip install
-    'bayes-ihlrt[gpu]'`.
+    'bayes-ihlrt[gpu]'`; in a clone, `python3 -m uv run --extra gpu bayes-ihlrt ...` does.
     """
 
     def __init__(self, extra: str, needed_for: str) -> None:
         super().__init__(
             f"{needed_for} needs the optional extra '{extra}': "
-            f"install it with `python3 -m pip install 'bayes-ihlrt[{extra}]'`."
+            f"install it with `python3 -m pip install 'bayes-ihlrt[{extra}]'`; "
+            f"in a clone, `python3 -m uv run --extra {extra} bayes-ihlrt ...` does."
         )
 
 

@@ -10,8 +10,9 @@ Every prior of a specification is one of
 The last three are elicitations and become a `Prior` by `to_prior()`.
 """
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from math import isclose, log, sqrt
+from math import isclose, log, nan, sqrt
 from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -59,6 +60,16 @@ _HYPERPARAMETERS: Final = {
 _POSITIVE_ONLY: Final = frozenset(
     {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
 )
+
+_INFORMATION: Final[Mapping[Dist, Callable[..., float]]] = {
+    Dist.NORMAL: lambda mu, sigma: sigma**-2,  # noqa: ARG005 - called by name
+    Dist.STUDENT_T: lambda nu, mu, sigma: (nu + 1.0) / ((nu + 3.0) * sigma**2),  # noqa: ARG005
+    Dist.LOG_NORMAL: lambda mu, sigma: sigma**-2,  # noqa: ARG005
+    Dist.GAMMA: lambda alpha, beta: alpha,  # noqa: ARG005
+    Dist.EXPONENTIAL: lambda lam: 1.0,  # noqa: ARG005
+    Dist.HALF_NORMAL: lambda sigma: 2.0,  # noqa: ARG005
+    Dist.HALF_STUDENT_T: lambda nu, sigma: 2.0 * nu / (nu + 3.0),  # noqa: ARG005
+}
 
 Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
 Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
@@ -131,6 +142,20 @@ class Prior(_Frozen):
     def positive(self) -> bool:
         """Whether the distribution lives on positive numbers only."""
         return self.dist in _POSITIVE_ONLY
+
+    @property
+    def information(self) -> float:
+        """What the prior says of its parameter: E[-d2 log p / dx2], its curvature averaged over it.
+
+        Normal 1 / sigma^2; Student t (nu + 1) / ((nu + 3) sigma^2). Of the logarithm of what has a
+        positive prior (`on` = "exp"): log-normal 1 / sigma^2, gamma alpha, exponential 1,
+        half-normal 2, half-t 2 nu / (nu + 3). NaN where the prior is of survival or a precision.
+
+        Neuenschwander B, Weber S, Schmidli H, O'Hagan A. Biometrics 2020;76:578-587,
+        doi 10.1111/biom.13252.
+        """
+        kept = self.on is PriorScale.EXP if self.positive else self.on is PriorScale.PARAMETER
+        return _INFORMATION[self.dist](**self.hyperparameters) if kept else nan
 
     def to_prior(self) -> "Prior":
         """Return the prior itself, as elicitations return theirs."""

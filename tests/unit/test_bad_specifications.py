@@ -38,6 +38,7 @@ formula = "ihlrt * nlr + albi"
 family = "weibull"
 
 [priors]
+justification = "The cohort of these tests has two events."
 albi = { dist = "Normal", mu = 0.0, sigma = 1.0 }
 
 [sampler]

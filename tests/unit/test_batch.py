@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.special import gammaln, polygamma, psi, roots_hermitenorm
 
 import batch_cases as cases
+from bayes_ihlrt.batch import newton
 from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
@@ -45,6 +47,27 @@ def covariates():
 
 def repeated(engine, name, members):
     return np.repeat(engine.density.arrays()[name][None], members, axis=0).copy()
+
+
+def test_a_hessian_in_blocks_is_the_hessian(monkeypatch):
+    """Of 7 columns the blocks of 3 leave one over; coordinate 2 stays where it is."""
+    rng = np.random.default_rng(5)
+    factor = rng.normal(size=(7, 7))
+    precision = jnp.asarray(factor @ factor.T + 7.0 * np.eye(7))
+    mode = jnp.asarray(rng.normal(size=7))
+
+    def log_density(x):
+        return -0.5 * (x - mode) @ precision @ (x - mode)
+
+    monkeypatch.setattr(newton, "_AT_ONCE", 3)
+    assert "scan" in str(jax.make_jaxpr(lambda x: newton.maximise(log_density, x))(mode))
+    free = newton.maximise(log_density, jnp.zeros(7))
+    held = newton.maximise(log_density, jnp.zeros(7), held=(2,))
+    np.testing.assert_allclose(free.position, mode, atol=1e-9)
+    np.testing.assert_allclose(free.precision, precision, rtol=1e-9)
+    np.testing.assert_allclose(held.precision, precision, rtol=1e-9)
+    assert held.position[2] == 0.0
+    assert bool(held.converged)
 
 
 def test_conjugate_posterior_of_a_constant_hazard(constant):

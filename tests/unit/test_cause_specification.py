@@ -26,6 +26,8 @@ formula = "trt + albi"
 {more}
 """
 LIVER = """
+[priors]
+justification = "An invented register."
 [causes.liver]
 formula = "trt"
 hazard = { family = "exponential" }
@@ -189,6 +191,15 @@ def test_what_reads_one_event_refuses_causes(command):
     told = str(caught.value)
     assert "tumour, liver" in told
     assert "event = { column = 'cause', values = ['1'] }" in told
+
+
+def test_an_informative_prior_of_a_cause_needs_a_justification():
+    unjustified = LIVER[LIVER.index("[causes.liver]") :]
+    with pytest.raises(RefusedError) as caught:
+        check_causes(spec(unjustified), frame())
+    (fault,) = caught.value.faults
+    assert fault.where == "[causes.liver.priors] trt"
+    assert 'Add the line justification = "..." to [priors]' in fault.remedy
 
 
 def test_causes_are_asked_for_by_name():

@@ -173,9 +173,9 @@ def test_check_tells_what_would_be_fitted():
         "terms ihlrt, nlr, ihlrt:nlr, albi, afp_high, (1 | centre)",
         "parameters 8 (6.4 events a parameter)",
         "sampler 4 chains of 1000 + 1000 draws, seed 5",
-        "ihlrt Normal(mu -0.288, sigma 0.401) set hcc-atezolizumab-bevacizumab",
-        "albi Normal(mu 0.5, sigma 0.25) per SD specification",
-        "afp_high Normal(mu 0, sigma 1) per SD package default",
+        "ihlrt Normal(mu -0.288, sigma 0.401) about 34 events set hcc-atezolizumab-bevacizumab",
+        "albi Normal(mu 0.5, sigma 0.25) per SD about 16 events specification",
+        "afp_high Normal(mu 0, sigma 1) per SD about 1 event package default",
         "sd_centre HalfNormal(sigma 0.5) set hcc-atezolizumab-bevacizumab",
     ):
         assert line in lines

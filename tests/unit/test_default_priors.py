@@ -8,7 +8,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_ihlrt.analysis.check import check_analysis, with_scales
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.prior_worth import with_scales
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.ladder.rungs import crude_model

@@ -4,6 +4,7 @@ A writer takes a folder and a word, which all that it writes holds; its reader r
 ``"nothing"``, or fails where it finds two.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from bayes_ihlrt.storage.claims import finish, replace_file
 # Slow to load, and not needed by the quick test.
 html = lazy_module("bayes_ihlrt.report.html")
 manuscript = lazy_module("bayes_ihlrt.report.manuscript")
+protocol = lazy_module("bayes_ihlrt.report.protocol")
+target_trial = lazy_module("bayes_ihlrt.methods.protocol")
 plan_table = lazy_module("bayes_ihlrt.report.plan_table")
 units = lazy_module("bayes_ihlrt.trials.units")
 SPEC = load_spec("primary")
@@ -131,6 +134,28 @@ def _exported(out: Path) -> str:
     return _one({path.read_text() for path in files})
 
 
+def _protocol(out: Path, word: str) -> None:
+    told = {"protocol_page": lambda *_: word, "protocol_dict": lambda *_: {"word": word}}
+    told["word_document"] = lambda *_, **__: _Document(word)
+    told["write_csv"] = lambda _, file, **__: file.write_text(word)
+    with patch.multiple("bayes_ihlrt.report.protocol", **told):
+        planned = target_trial.Protocol(
+            "name", "title", synthetic=False, components=(), specification=word
+        )
+        protocol.write_protocol(planned, out / "protocol")
+
+
+def _planned(out: Path) -> str:
+    folder = out / "protocol"
+    finish(folder, "protocol")
+    files = list(folder.glob("[!.]*")) if folder.is_dir() else []
+    if not files:
+        return NOTHING
+    assert len(files) == 5, files
+    told = {path.read_text() for path in files if path.suffix != ".json"}
+    return _one(told | {json.loads((folder / "protocol.json").read_text())["word"]})
+
+
 def _report(out: Path, word: str) -> None:
     with patch("bayes_ihlrt.report.html.report_page", lambda _: word):
         html.write_report(None, out / "report.html", overwrite=True)
@@ -176,5 +201,6 @@ WRITERS = (
     Writer("replay-trial", _replay, _replayed),
     Writer("report", _report, _reported),
     Writer("export", _export, _exported),
+    Writer("protocol", _protocol, _planned),
     Writer("plan", _plan, _result),
 )

@@ -155,7 +155,7 @@ class CausesResult:
             "formula": outcome.formula,
             "group": outcome.group,
             "hazard": outcome.hazard.family.value,
-            "priors": prior_sentence(part.spec, part.priors),
+            "priors": prior_sentence(part.spec, part.priors, part.worths),
             "parameters": self.parameters[name],
             "diagnostics": {
                 **quality.numbers,

@@ -17,13 +17,20 @@ from bayes_ihlrt.analysis.check import (
     CohortSource,
     check_analysis,
     read_cohort,
-    with_scales,
 )
 from bayes_ihlrt.analysis.notes import data_summary, numbered
+from bayes_ihlrt.analysis.prior_worth import justification_faults, with_scales
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import DataError, Fault, InputError, SpecificationError, nearest
+from bayes_ihlrt.errors import (
+    DataError,
+    Fault,
+    InputError,
+    RefusedError,
+    SpecificationError,
+    nearest,
+)
 from bayes_ihlrt.names import CAUSE
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.data_file import EventSpec
@@ -183,7 +190,8 @@ def check_causes(spec: AnalysisSpec, data: CohortSource) -> CheckedCauses:
     SpecificationError
         Specification and data do not fit together; every cause is told.
     RefusedError
-        The design would mislead and was not acknowledged.
+        The design would mislead and was not acknowledged, or an informative prior has no
+        justification.
 
     Examples
     --------
@@ -208,6 +216,7 @@ def check_causes(spec: AnalysisSpec, data: CohortSource) -> CheckedCauses:
         raise SpecificationError(spec.name, [Fault("[data] event", problem, remedy)])
     cohort = numbered(read_cohort(spec, data))
     spec = with_scales(spec, cohort)
+    _check_justification(spec, cohort)
     parts = _each(
         spec.data.causes,
         lambda name: check_analysis(cause_spec(spec, name), cause_cohort(cohort, name)),
@@ -216,6 +225,17 @@ def check_causes(spec: AnalysisSpec, data: CohortSource) -> CheckedCauses:
     rows = person_time(replace(cohort, columns=columns), spec.treatment)
     told = merged({name: part.notes for name, part in parts.items()})
     return CheckedCauses(spec, cohort, rows, MappingProxyType(parts), told)
+
+
+def _check_justification(spec: AnalysisSpec, cohort: Cohort) -> None:
+    """Refuse informative priors of any cause that nothing justifies."""
+    faults = [
+        replace(fault, where=fault.where.replace("[priors]", f"[causes.{name}.priors]"))
+        for name in spec.data.causes
+        for fault in justification_faults(cause_spec(spec, name), cause_cohort(cohort, name))
+    ]
+    if faults:
+        raise RefusedError(spec.name, faults)
 
 
 def _each(

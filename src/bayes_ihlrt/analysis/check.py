@@ -1,11 +1,9 @@
-"""Check an analysis and its propensity against the data without sampling: what would be fitted.
-
-What default priors are measured by is taken from the cohort once, and held in the specification.
-"""
+"""Check an analysis and its propensity against the data without sampling: what would be fitted."""
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,12 +14,17 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.analysis.comparability import check_overlap
 from bayes_ihlrt.analysis.modifier import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes, data_summary, numbered
+from bayes_ihlrt.analysis.prior_worth import (
+    Worth,
+    justification_faults,
+    prior_worths,
+    with_scales,
+)
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError
-from bayes_ihlrt.files.cells import number_labels
 from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
 from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
@@ -29,7 +32,7 @@ from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, file_data
 from bayes_ihlrt.spec.formula import Term, parse_formula
-from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, PriorScales, rounded_months, time_zero
+from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import read_file
@@ -50,61 +53,6 @@ else:
     model_prepared = lazy_module("bayes_ihlrt.model.prepared")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     weighted_bound = lazy_module("bayes_ihlrt.weighted.bound")
-
-
-def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
-    """Hold a cohort's scales in a specification, unless it holds some already.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification.
-    cohort : Cohort
-        All of its patients.
-
-    Returns
-    -------
-    AnalysisSpec
-        Every variant of it, rung and refit has the same priors.
-    """
-    if spec.scales is not None:
-        return spec
-    return spec.model_copy(update={"scales": cohort_scales(cohort)})
-
-
-def cohort_scales(cohort: Cohort) -> PriorScales:
-    """Return the longest follow-up of a cohort, rounded, and its covariates at time zero.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The patients.
-
-    Returns
-    -------
-    PriorScales
-        What was first measured at a visit counts with its first value.
-    """
-    patient = number_labels(cohort.columns["patient"])
-    found = time_zero(cohort.columns, patient)
-    if cohort.visits is not None:
-        found = _first_visits(cohort) | found
-    longest = float(cohort.columns["stop"].max())
-    return PriorScales(rounded_months(longest), found)
-
-
-def _first_visits(cohort: Cohort) -> dict[str, NDArray[np.generic]]:
-    """Return measurements at the first visits of all patients, where every patient has one."""
-    visits = cohort.visits
-    if visits is None:
-        return {}
-    patients = list(dict.fromkeys(cohort.columns["patient"].tolist()))
-    seen = visits.columns["patient"].tolist()
-    first = {patient: row for row, patient in reversed(list(enumerate(seen)))}
-    if not set(patients) <= first.keys():
-        return {}
-    rows = [first[patient] for patient in patients]
-    return {name: visits.columns[name][rows] for name in visits.measured if name in visits.columns}
 
 
 _OVERCONFIDENT: Final = {
@@ -326,9 +274,14 @@ class CheckedAnalysis:
     prepared: "PreparedModel"
     propensity: CheckedPropensity | None = None
 
+    @cached_property
+    def worths(self) -> Mapping[str, Worth]:
+        """Events of this cohort that the prior of each log hazard ratio is worth, by term."""
+        return prior_worths(self.spec, self.cohort)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: counts, terms, priors, notes."""
-        provenance = self.person_time.provenance
+        """Return plain data: counts, terms, priors with the events they are worth, notes."""
+        provenance, worths = self.person_time.provenance, self.worths
         return {
             "schema": 1,
             "name": self.spec.name,
@@ -344,9 +297,11 @@ class CheckedAnalysis:
                 name: {
                     **stated.prior.model_dump(mode="json", exclude_none=True),
                     "source": stated.source,
+                    **({"events": asdict(worths[name])} if name in worths else {}),
                 }
                 for name, stated in self.priors.items()
             },
+            "justification": self.spec.prior_justification,
             "propensity": None if self.propensity is None else self.propensity.to_dict(),
             "notes": list(self.notes),
         }
@@ -379,10 +334,15 @@ def read_inputs(
         The specification is at fault; with the faults of the data where they can be known.
     DataError
         Only the data are at fault.
+    RefusedError
+        An informative prior has no justification.
     """
     name, found = read_file(spec)
     if not found.faults:
-        return found.spec, read_cohort(found.spec, data, identifiers=identifiers)
+        cohort = read_cohort(found.spec, data, identifiers=identifiers)
+        if faults := justification_faults(with_scales(found.spec, cohort), cohort):
+            raise RefusedError(name, faults)
+        return found.spec, cohort
     if found.tells_columns:
         tables = found.tables
         treatment, modifier = tables.get("treatment"), tables.get("modifier")

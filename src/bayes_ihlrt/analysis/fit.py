@@ -262,7 +262,7 @@ class FitResult:
             "seed": self.spec.sampler.seed,
             "data": data_summary(self.checked.cohort, self.checked.person_time),
             "design": {"name": made.design.value, "immortal_months": made.immortal_months},
-            "priors": prior_sentence(self.spec, self.checked.priors),
+            "priors": prior_sentence(self.spec, self.checked.priors, self.checked.worths),
             "labels": called(self.spec.labels, self.parameters),
             "parameters": self.parameters,
             "estimands": [estimate.to_dict() for estimate in self.estimates],

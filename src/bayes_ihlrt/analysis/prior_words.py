@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from bayes_ihlrt.analysis.prior_worth import Worth
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Z_975, PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -13,7 +14,11 @@ _FLAT: Final = 5.0
 """Sd of a log hazard ratio from which a prior is all but flat: hazard ratios beyond 10,000."""
 
 
-def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> str:
+def prior_sentence(
+    spec: AnalysisSpec,
+    priors: Mapping[str, ResolvedPrior],
+    worths: Mapping[str, Worth] | None = None,
+) -> str:
     """Return one line on the priors of treatment, interaction and baseline.
 
     Parameters
@@ -22,6 +27,8 @@ def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> s
         The analysis.
     priors : mapping of str to ResolvedPrior
         Prior of each term and parameter, as it is stated.
+    worths : mapping of str to Worth, optional
+        Events that priors are worth, by term.
 
     Returns
     -------
@@ -36,7 +43,9 @@ def prior_sentence(spec: AnalysisSpec, priors: Mapping[str, ResolvedPrior]) -> s
         (_product(priors, treatment, modifier), f"its change with {spec.labels.of(modifier)}"),
     ):
         if name is not None and name in priors:
-            told = _ratio(priors[name].prior)
+            told = ratio_words(priors[name].prior)
+            if worths is not None and name in worths:
+                told += f", worth {worths[name].words}"
             parts.append(f"{words} {told} [{priors[name].source}]")
     level = priors[ANCHOR[spec.outcome.hazard.family]]
     parts.append(f"{_baseline(level.prior)} [{level.source}]")
@@ -73,6 +82,36 @@ def prior_words(prior: Prior) -> str:
     return f"{prior.dist.value}({numbers}){per}{scales[prior.on]}"
 
 
+def ratio_words(prior: Prior) -> str:
+    """Return a normal prior on a log hazard ratio as a hazard ratio with its 95 %.
+
+    Parameters
+    ----------
+    prior : Prior
+        Of a coefficient.
+
+    Returns
+    -------
+    str
+        Other priors as `prior_words` tells them.
+
+    Examples
+    --------
+    >>> ratio_words(Prior(dist="Normal", mu=0.0, sigma=0.5))
+    '1.00 (95 % 0.38 to 2.66; P(below 1) 0.50)'
+    """
+    normal = prior.dist is Dist.NORMAL and prior.on is PriorScale.PARAMETER
+    if not normal or prior.mu is None or prior.sigma is None:
+        return prior_words(prior)
+    per = "" if prior.per is PerUnit.UNIT else " per SD"
+    if prior.sigma >= _FLAT:
+        return f"all but flat{per}"
+    low, high = (math.exp(prior.mu + z * prior.sigma) for z in (-Z_975, Z_975))
+    below = 0.5 * math.erfc(prior.mu / prior.sigma / math.sqrt(2.0))
+    middle = f"{math.exp(prior.mu):.2f}{per} (95 % {low:.2f} to {high:.2f}"
+    return f"{middle}; P(below 1) {below:.2f})"
+
+
 def beside_prior(chance: str, prior: float | None) -> str:
     """Return a probability given the data with the one before beside it.
 
@@ -101,20 +140,6 @@ def _product(
 ) -> str | None:
     both = {treatment, modifier}
     return next((name for name in priors if set(name.split(":")) == both), None)
-
-
-def _ratio(prior: Prior) -> str:
-    """A normal prior on a log hazard ratio, as a hazard ratio with its 95 %."""
-    normal = prior.dist is Dist.NORMAL and prior.on is PriorScale.PARAMETER
-    if not normal or prior.mu is None or prior.sigma is None:
-        return prior_words(prior)
-    per = "" if prior.per is PerUnit.UNIT else " per SD"
-    if prior.sigma >= _FLAT:
-        return f"all but flat{per}"
-    low, high = (math.exp(prior.mu + z * prior.sigma) for z in (-Z_975, Z_975))
-    below = 0.5 * math.erfc(prior.mu / prior.sigma / math.sqrt(2.0))
-    middle = f"{math.exp(prior.mu):.2f}{per} (95 % {low:.2f} to {high:.2f}"
-    return f"{middle}; P(below 1) {below:.2f})"
 
 
 def _baseline(prior: Prior) -> str:

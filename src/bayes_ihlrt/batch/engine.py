@@ -296,7 +296,7 @@ class BatchEngine:
             overrides = take(members, turn.members)
             look = partial(self.kernels.look, self._inputs, overrides)
             proposal = approximate(look, self.kernels.coordinates, jnp.asarray(turn.starts))
-            keys = jax.vmap(partial(jax.random.fold_in, root))(jnp.asarray(turn.members))
+            keys = _keys_of(root, jnp.asarray(turn.members))
             sample, values = self.kernels.sample(
                 self.data, (overrides, proposal, keys), n=draws, keep=names
             )
@@ -372,3 +372,9 @@ class BatchEngine:
         share = chunk_size(roster.total, shapes, dims=len(self.density.names), threads=threads)
         size = min(chunk or share, roster.total)
         return roster, partial(roster.run, start=start, chunk=size, seed=seed, threads=threads)
+
+
+@jax.jit
+def _keys_of(root: jax.Array, members: jax.Array) -> jax.Array:
+    """Return each member's key, whatever the chunk that it is in."""
+    return jax.vmap(partial(jax.random.fold_in, root))(members)

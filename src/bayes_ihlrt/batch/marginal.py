@@ -215,9 +215,8 @@ class Proposal(NamedTuple):
         """Laplace approximation of the log normalising constants, shape (members,)."""
         if not self.knots.shape[1]:
             return self.centre.log_marginal
-        height = self.along.log_marginal - self.centre.log_marginal[:, None, None]
-        mass = jax.vmap(jax.vmap(lambda y, f: grid_density(y, f).log_mass))(self.knots, height)
-        return self.centre.log_marginal + mass.sum(axis=-1)
+        found: jax.Array = _log_evidence(self.knots, self.along, self.centre)
+        return found
 
 
 type Look = Callable[[jax.Array, jax.Array], Conditional]
@@ -307,38 +306,57 @@ def approximate(look: Look, coordinates: Coordinates, start: jax.Array) -> Propo
     Proposal
         Of every member; without mode where ``centre.log_marginal`` is not finite.
     """
-    members, axes = len(start), len(coordinates.scales)
-    _, begin = coordinates.split(start)
+    axes = range(len(coordinates.scales))
+    knots, middle, begin = _begun(coordinates.first_knots, start, others=coordinates.others)
     if not axes:
-        only = look(jnp.zeros((members, 1, 0)), begin[:, None])
-        centre = jax.tree.map(lambda part: part[:, 0], only)
-        empty = jax.tree.map(lambda part: jnp.zeros((members, 0, *part.shape[1:])), only)
-        return Proposal(jnp.zeros((members, 0, 1)), empty, centre)
-    knots = jnp.broadcast_to(coordinates.first_knots, (members, axes, len(FIRST_KNOTS)))
-    middle = knots[:, :, _MIDDLE]
+        alone: Proposal = _without_scales(look(middle[:, None], begin))
+        return alone
     # One scale needs one look; several are looked at again with the others in a better place.
-    for axis in list(range(axes)) * (1 if axes == 1 else 2):
-        first = coordinates.first_knots[axis]
-        seen = _along(look, middle, jnp.broadcast_to(first, (members, len(first))), axis, begin)
-        placed = _place(first, seen.log_marginal)
-        knots = knots.at[:, axis].set(placed)
-        middle = middle.at[:, axis].set(placed[:, _MIDDLE])
-        begin = _best(seen)
-    looks = [_along(look, middle, knots[:, axis], axis, begin) for axis in range(axes)]
-    along = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *looks)
-    return Proposal(knots, along, jax.tree.map(lambda part: part[:, 0, _MIDDLE], along))
+    for axis in list(axes) * (1 if len(axes) == 1 else 2):
+        seen = look(*_along(middle, coordinates.first_knots, begin, axis=axis))
+        knots, middle, begin = _moved(coordinates.first_knots, seen, knots, middle, axis=axis)
+    looks = [look(*_along(middle, knots, begin, axis=axis)) for axis in axes]
+    found: Proposal = _joined(knots, looks)
+    return found
 
 
+# What lies between two looks is compiled as a whole: one operation after the other, each takes as
+# long to be looked up as all of them take to run.
+
+
+@partial(jax.jit, static_argnames="others")
+def _begun(
+    first: jax.Array, start: jax.Array, *, others: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return first knots and medians of the scales, and the others as each knot's begin."""
+    knots = jnp.broadcast_to(first, (len(start), *first.shape))
+    begin = start[:, np.asarray(others, dtype=int)]
+    return knots, knots[:, :, _MIDDLE], begin[:, None]
+
+
+@partial(jax.jit, static_argnames="axis")
 def _along(
-    look: Look, middle: jax.Array, knots: jax.Array, axis: int, begin: jax.Array
-) -> Conditional:
-    """Look along one axis, the other scales in the middle."""
-    count = knots.shape[-1]
-    points = jnp.repeat(middle[:, None], count, axis=1).at[:, :, axis].set(knots)
-    return look(points, jnp.repeat(begin[:, None], count, axis=1))
+    middle: jax.Array, knots: jax.Array, begin: jax.Array, *, axis: int
+) -> tuple[jax.Array, jax.Array]:
+    """Return where to look along one axis, the other scales in the middle."""
+    members, count = len(middle), knots.shape[-1]
+    points = jnp.repeat(middle[:, None], count, axis=1)
+    points = points.at[:, :, axis].set(jnp.broadcast_to(knots[..., axis, :], (members, count)))
+    return points, jnp.repeat(begin, count, axis=1)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="axis")
+def _moved(
+    first: jax.Array, seen: Conditional, knots: jax.Array, middle: jax.Array, *, axis: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return knots and medians after a look, and the conditional mode at each one's best knot."""
+    placed = _place(first[axis], seen.log_marginal)
+    best = jnp.argmax(seen.log_marginal, axis=1)
+    begin = seen.mean[jnp.arange(len(best)), best]
+    knots = knots.at[:, axis].set(placed)
+    return knots, middle.at[:, axis].set(placed[:, _MIDDLE]), begin[:, None]
+
+
 @partial(jax.vmap, in_axes=(None, 0))
 def _place(first: jax.Array, log_marginal: jax.Array) -> jax.Array:
     """Return knots at quantiles of the first look, and one beyond each end."""
@@ -347,7 +365,22 @@ def _place(first: jax.Array, log_marginal: jax.Array) -> jax.Array:
     return jnp.concatenate([inner[:1] - _BEYOND[0], inner, inner[-1:] + _BEYOND[1]])
 
 
-def _best(seen: Conditional) -> jax.Array:
-    """Return the conditional mode of each member at its best knot."""
-    best = jnp.argmax(seen.log_marginal, axis=1)
-    return seen.mean[jnp.arange(len(best)), best]
+@jax.jit
+def _joined(knots: jax.Array, looks: list[Conditional]) -> Proposal:
+    along: Conditional = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *looks)
+    return Proposal(knots, along, jax.tree.map(lambda part: part[:, 0, _MIDDLE], along))
+
+
+@jax.jit
+def _without_scales(only: Conditional) -> Proposal:
+    centre: Conditional = jax.tree.map(lambda part: part[:, 0], only)
+    members = len(centre.log_marginal)
+    empty = jax.tree.map(lambda part: jnp.zeros((members, 0, *part.shape[1:])), only)
+    return Proposal(jnp.zeros((members, 0, 1)), empty, centre)
+
+
+@jax.jit
+def _log_evidence(knots: jax.Array, along: Conditional, centre: Conditional) -> jax.Array:
+    height = along.log_marginal - centre.log_marginal[:, None, None]
+    mass = jax.vmap(jax.vmap(lambda y, f: grid_density(y, f).log_mass))(knots, height)
+    return centre.log_marginal + mass.sum(axis=-1)

@@ -24,6 +24,8 @@ TOLERANCE: Final = 1e-6
 _FIRST_SHIFT: Final = 0.1
 _NEAR: Final = 0.1
 """Decrement below which Newton's own steps converge: a small shift has nothing left to do."""
+_AT_ONCE: Final = 256
+"""Columns of a Hessian that are computed together."""
 _FLAT: Final = 1e-3
 """Added to the diagonal, so that a coordinate without curvature is shifted too."""
 
@@ -97,7 +99,7 @@ def maximise(
         return gradient, jnp.where(moved, gradient, 0.0)
 
     def step(state: _State) -> _State:
-        hessian, gradient = jax.jacfwd(slope, has_aux=True)(state.position)
+        hessian, gradient = _curvature(slope, state.position)
         damping = jnp.diag(jnp.abs(jnp.diagonal(hessian)) + _FLAT)
         factor = jnp.linalg.cholesky(inner_of(hessian) + state.shift * damping)
         move = jax.scipy.linalg.cho_solve((factor, True), gradient)
@@ -124,6 +126,23 @@ def maximise(
     first = _State(start, cost(start), flat, jnp.zeros(()), jnp.zeros((), int), jnp.zeros((), bool))
     last = jax.lax.while_loop(unfinished, step, first)
     return Optimum(last.position, -last.value, last.precision, last.done, last.iterations)
+
+
+type _Slope = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def _curvature(slope: _Slope, position: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the Hessian, and the gradient of what moves.
+
+    All columns at once need memory for rows of data times parameters, which a thousand centres do
+    not have: beyond `_AT_ONCE` parameters columns are computed in blocks of as many.
+    """
+    if position.shape[0] <= _AT_ONCE:
+        hessian, gradient = jax.jacfwd(slope, has_aux=True)(position)
+        return hessian, gradient
+    _, along, gradient = jax.linearize(slope, position, has_aux=True)
+    columns = jax.lax.map(along, jnp.eye(position.shape[0]), batch_size=_AT_ONCE)
+    return columns.T, gradient
 
 
 def _inner(dims: int, held: tuple[int, ...]) -> tuple[jax.Array, Callable[[jax.Array], jax.Array]]:

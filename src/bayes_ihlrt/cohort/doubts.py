@@ -73,7 +73,7 @@ def doubts(
     notes += [*_inverted(cohort, known, data), *_times(cohort, known, data, treatment)]
     for name in covariates:
         if name in cohort.columns and name not in _OWN:
-            notes += _covariate(cohort, name, declared=name in data.units)
+            notes += _covariate(cohort, name, known, declared=name in data.units)
     if cohort.visits is not None:
         for name in cohort.visits.measured:
             if name in covariates:
@@ -81,19 +81,20 @@ def doubts(
                 column = once_a_patient(name, seen[name], seen["patient"])
                 notes += _values(column, declared=name in data.units)
     notes += _unused_levels(cohort, data)
-    return notes + predictor_notes(cohort, covariates=[n for n in predictors if n not in _OWN])
+    names = [name for name in predictors if name not in _OWN]
+    return notes + predictor_notes(cohort, known, covariates=names)
 
 
 _OWN: Final = frozenset({"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"})
 
 
-def _covariate(cohort: Cohort, name: str, *, declared: bool) -> list[str]:
+def _covariate(cohort: Cohort, name: str, known: FollowUp, *, declared: bool) -> list[str]:
     values, patient = cohort.columns[name], cohort.columns["patient"]
     if values.dtype == object:
         return spelling_note(name, values)
     column = once_a_patient(name, values, patient)
     notes = _values(column, declared=declared)
-    if not notes and len(column.values) == cohort.n_patients:
+    if not notes and len(column.values) == len(known.patients):
         notes += unit_note(column, "value")
     if not notes and "centre" in cohort.columns and len(np.unique(column.values)) > 8:
         centre = dict(zip(patient.tolist(), cohort.columns["centre"].tolist(), strict=True))

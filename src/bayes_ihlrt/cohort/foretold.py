@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
+from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp
 from bayes_ihlrt.files.messages import counted, enumerated, shown
 
 type Floats = NDArray[np.float64]
@@ -24,13 +24,15 @@ type Floats = NDArray[np.float64]
 _FEWEST_EVENTS = 3
 
 
-def predictor_notes(cohort: Cohort, *, covariates: Sequence[str]) -> list[str]:
+def predictor_notes(cohort: Cohort, known: FollowUp, *, covariates: Sequence[str]) -> list[str]:
     """Return which covariates foretell the outcome, and which categories have no event.
 
     Parameters
     ----------
     cohort : Cohort
         The cohort.
+    known : FollowUp
+        Its patients' follow-up.
     covariates : sequence of str
         Columns that the analysis reads.
 
@@ -49,21 +51,20 @@ def predictor_notes(cohort: Cohort, *, covariates: Sequence[str]) -> list[str]:
         values = cohort.columns[name]
         if values.dtype == object:
             notes += _empty_levels(cohort, name, values)
-        elif (found := _foretells(cohort, name, values.astype(np.float64))) is not None:
+        elif (found := _foretells(cohort, known, name, values.astype(np.float64))) is not None:
             notes.append(found)
     return notes
 
 
-def _foretells(cohort: Cohort, name: str, values: Floats) -> str | None:
+def _foretells(cohort: Cohort, known: FollowUp, name: str, values: Floats) -> str | None:
     if not np.isfinite(values).all():
         return None
     levels = np.unique(values)
     if len(levels) == 2:
         # Time-varying or not: what counts is in which rows events are.
-        told = _binary(cohort, name, values, (float(levels[0]), float(levels[1])))
+        told = _binary(cohort, known, name, values, (float(levels[0]), float(levels[1])))
         if told is not None:
             return told
-    known = follow_up(cohort.columns)
     _, first = np.unique(known.row_patient, return_index=True)
     own = values[first]
     if (values != own[known.row_patient]).any():
@@ -85,8 +86,9 @@ def _foretells(cohort: Cohort, name: str, values: Floats) -> str | None:
     return None
 
 
-def _binary(cohort: Cohort, name: str, values: Floats, levels: tuple[float, float]) -> str | None:
-    known = follow_up(cohort.columns)
+def _binary(
+    cohort: Cohort, known: FollowUp, name: str, values: Floats, levels: tuple[float, float]
+) -> str | None:
     n = len(known.patients)
     died, has = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     died[known.row_patient[cohort.columns["event"] == 1.0]] = True

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.clinical.units import PLAUSIBLE, Quantity, units_of
+from bayes_ihlrt.files.cells import number_labels
 from bayes_ihlrt.files.messages import LISTED, cells, counted, enumerated, shown
 
 type Floats = NDArray[np.float64]
@@ -343,15 +344,20 @@ def centre_unit_note(column: Column, centre: NDArray[np.object_], kind: str) -> 
     list of str
         One sentence or none.
     """
+    number = number_labels(centre)
+    # One sort, whatever the number of centres.
+    rows = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
+    of_centre = [column.values[own] for own in rows]
     logs = {
-        name: np.log(column.values[centre == name])
-        for name in dict.fromkeys(centre.tolist())
-        if (column.values[centre == name] > 0.0).all() and np.sum(centre == name) >= _FEWEST
+        name: np.log(values)
+        for name, values in zip(dict.fromkeys(centre.tolist()), of_centre, strict=True)
+        if len(values) >= _FEWEST and (values > 0.0).all()
     }
     if len(logs) < 2:
         return []
-    ordered = sorted(logs, key=lambda name: float(np.median(logs[name])))
-    steps = np.diff([float(np.median(logs[name])) for name in ordered])
+    medians = {name: float(np.median(values)) for name, values in logs.items()}
+    ordered = sorted(logs, key=medians.__getitem__)
+    steps = np.diff([medians[name] for name in ordered])
     place = int(np.argmax(steps)) + 1
     low, high = (np.concatenate([logs[name] for name in part]) for part in _parts(ordered, place))
     ratio = float(np.exp(np.median(high) - np.median(low)))

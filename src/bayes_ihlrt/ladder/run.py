@@ -15,9 +15,10 @@ from typing import Any
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CohortSource, read_cohort, with_scales
+from bayes_ihlrt.analysis.check import CohortSource, read_cohort
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary, identified, left_out
+from bayes_ihlrt.analysis.prior_worth import with_scales
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime

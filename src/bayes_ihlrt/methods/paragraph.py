@@ -15,13 +15,14 @@ from bayes_ihlrt.methods.model import (
     WEIGHTS,
     check_methods,
     hazard_words,
+    hazards_by_cause,
     modifier_words,
 )
 from bayes_ihlrt.methods.plan import plan_methods
+from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.states import outcomes_of
 
 _CLONES: Final = DesignKind.CLONE_CENSOR_WEIGHT.value
 _RUNG_ENGINES: Final = {
@@ -229,34 +230,13 @@ def _causes(output: Output) -> list[str]:
         told += f", with treatment from month {spec.estimands.treat_from:g} and with none"
     return [
         *_design(spec),
-        *_hazards(spec),
+        *hazards_by_cause(spec),
         _computation(spec, output.engine, converged=result["converged"]),
         f"{told}; {draws_name(output.engine)} medians and central 95 % intervals are given.",
         "Aalen-Johansen estimates [@aalen1978] are drawn beside the model's; one minus "
         "Kaplan-Meier [@kaplan1958] is shown as what it is, the incidence in a world without the "
         "other causes.",
     ]
-
-
-def _hazards(spec: AnalysisSpec) -> list[str]:
-    """The hazard of each cause, in a sentence."""
-    causes, labels = ", ".join(spec.data.causes), spec.labels
-    told = [
-        f"Competing causes ({causes}) were modelled by cause-specific hazards [@prentice1978], a "
-        "Bayesian proportional hazards model each, with independent priors; in that of one cause "
-        "patients with another are censored."
-    ]
-    for name, outcome in outcomes_of(spec.data.causes, spec.causes, spec.outcome).items():
-        groups = [labels.of(term.group) for term in outcome.groups]
-        effects = f", hierarchical effects of {' and '.join(groups)}" if groups else ""
-        told.append(
-            f"For {name}: {hazard_words(outcome.hazard)}, linear predictor "
-            f"{labels.formula(outcome.formula) or 'of no covariates'}{effects}."
-        )
-    if spec.modifier is not None:
-        called = labels.of(spec.modifier.name)
-        told.append(f"{called} entered {modifier_words(spec.modifier, called)}.")
-    return [*told, "Priors are listed with their sources in the table of priors."]
 
 
 def _design(spec: AnalysisSpec) -> list[str]:
@@ -279,7 +259,11 @@ def _model(spec: AnalysisSpec) -> str:
     if spec.modifier is not None:
         called = labels.of(spec.modifier.name)
         told += f"; {called} entered {modifier_words(spec.modifier, called)}"
-    return told + ". Priors are listed with their sources in the table of priors."
+    told += ". Priors are listed with their sources in the table of priors, those of log hazard "
+    told += "ratios with the number of events that they are worth [@morita2008; @schoenfeld1983]."
+    words = spec.prior_justification
+    # The authors' words are theirs, marks and all.
+    return told if words is None else f"{told} Justification of the priors: {unmarked(words)}"
 
 
 def _propensity(spec: AnalysisSpec) -> list[str]:

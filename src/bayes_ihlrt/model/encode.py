@@ -345,14 +345,18 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     matrix = design_matrix(outcome.parsed, frame, predictor)
     state = matrix.model_spec
     names = coefficient_names(matrix, predictor)
-    terms = {
+    _check_rank(np.asarray(matrix, dtype=np.float64), names, predictor)
+    return Encoder(spec, names, terms_of(state, names), levels, sd, state, predictor)
+
+
+def terms_of(state: formulaic.ModelSpec, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the term of the formula that each coefficient belongs to."""
+    return {
         names[position - 1]: told(term)
         for term, positions in state.term_indices.items()
         for position in positions
         if position > 0
     }
-    _check_rank(np.asarray(matrix, dtype=np.float64), names, predictor)
-    return Encoder(spec, names, terms, levels, sd, state, predictor)
 
 
 def group_labels(values: NDArray[np.generic]) -> NDArray[np.object_]:
@@ -481,39 +485,6 @@ def _check_rank(matrix: Floats, names: tuple[str, ...], predictor: Predictor) ->
             )
         ],
     )
-
-
-def patient_sds(spec: ModelSpec) -> dict[str, float]:
-    """Return the standard deviation of each column over the patients whose scales are held.
-
-    Everybody counts as treated, so that an interaction with treatment has the standard deviation of
-    what the effect depends on. A column that nobody varies in at time zero is left out.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        With scales.
-
-    Returns
-    -------
-    dict of str to float
-        By coefficient; empty where time zero does not hold every column of the formula.
-    """
-    if spec.scales is None or not spec.outcome.formula:
-        return {}
-    columns = dict(spec.scales.patients)
-    if spec.treatment is not None:
-        columns[spec.treatment] = np.ones(len(columns["patient"]))
-    read = set(spec.outcome.parsed.columns)
-    if spec.modifier is not None and spec.modifier.name in read:
-        read = read - {spec.modifier.name} | {spec.modifier.column}
-    if not read <= columns.keys():
-        return {}
-    frame = formula_frame(spec, columns, held_sd(spec, 1.0))
-    matrix = design_matrix(spec.outcome.parsed, frame, OUTCOME)
-    sds = np.asarray(matrix, dtype=np.float64)[:, 1:].std(axis=0).tolist()
-    names = coefficient_names(matrix, OUTCOME)
-    return {name: sd for name, sd in zip(names, sds, strict=True) if sd > 0.0}
 
 
 def covariate_patterns(

@@ -6,11 +6,21 @@ Nothing here imports PyMC, so that `bayes-ihlrt check` binds what `fit` binds.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.arrays import GraphArrays, graph_arrays
-from bayes_ihlrt.model.encode import Encoder, build_encoder, patient_sds
+from bayes_ihlrt.model.encode import (
+    Encoder,
+    build_encoder,
+    coefficient_names,
+    design_matrix,
+    formula_frame,
+    terms_of,
+)
 from bayes_ihlrt.model.hazard import make_hazard
+from bayes_ihlrt.model.predictor import OUTCOME, held_sd
 from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.model import ModelSpec, scales_of
@@ -104,3 +114,53 @@ def package_defaults(prepared: PreparedModel) -> dict[str, Prior]:
 def _resolved(spec: ModelSpec, encoder: Encoder, arrays: GraphArrays) -> dict[str, ResolvedPrior]:
     row_sds = dict(zip(encoder.columns, arrays.column_sd.tolist(), strict=True))
     return resolve_priors(spec, encoder.terms, row_sds | patient_sds(spec), row_sds)
+
+
+def patient_sds(spec: ModelSpec) -> dict[str, float]:
+    """Return the standard deviation of each column over the patients whose scales are held.
+
+    Everybody counts as treated, so that an interaction with treatment has the standard deviation of
+    what the effect depends on. A column that nobody varies in at time zero is left out.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        With scales.
+
+    Returns
+    -------
+    dict of str to float
+        By coefficient; empty where time zero does not hold every column of the formula.
+    """
+    return {name: sd for name, (_, sd) in patient_columns(spec).items() if sd > 0.0}
+
+
+def patient_columns(spec: ModelSpec) -> dict[str, tuple[str, float]]:
+    """Return the term of each column and its standard deviation over patients, as `patient_sds`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        With scales.
+
+    Returns
+    -------
+    dict of str to tuple of str and float
+        By coefficient, in the order of the formula; 0 where nobody varies.
+    """
+    if spec.scales is None or not spec.outcome.formula:
+        return {}
+    columns = dict(spec.scales.patients)
+    if spec.treatment is not None:
+        columns[spec.treatment] = np.ones(len(columns["patient"]))
+    read = set(spec.outcome.parsed.columns)
+    if spec.modifier is not None and spec.modifier.name in read:
+        read = read - {spec.modifier.name} | {spec.modifier.column}
+    if not read <= columns.keys():
+        return {}
+    frame = formula_frame(spec, columns, held_sd(spec, 1.0))
+    matrix = design_matrix(spec.outcome.parsed, frame, OUTCOME)
+    sds = np.asarray(matrix, dtype=np.float64)[:, 1:].std(axis=0).tolist()
+    names = coefficient_names(matrix, OUTCOME)
+    terms = terms_of(matrix.model_spec, names)
+    return {name: (terms[name], sd) for name, sd in zip(names, sds, strict=True)}

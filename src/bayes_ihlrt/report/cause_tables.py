@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.cause_estimates import NAIVE
+from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.fit import (
     characteristics_table,
+    justified,
     parameter_columns,
     parameter_records,
     reference_note,
@@ -68,7 +70,7 @@ def cause_sections(output: Output) -> list[Section]:
         *found,
         Section("results", "Results", tables=cause_tables(result, output.spec)),
         Section("details", "Parameters", tables=details, folded=True),
-        Section("priors", "Priors", tables=(_priors(brief),), folded=True),
+        Section("priors", "Priors", justified(output), tables=(_priors(brief),), folded=True),
         Section(
             "diagnostics",
             "Can the draws be trusted?",
@@ -169,9 +171,11 @@ def _priors(brief: Mapping[str, Any]) -> Table:
         text("Cause", "cause"),
         text("Parameter", "parameter"),
         text("Prior", "prior"),
+        text("Worth", "worth"),
         text("From", "source"),
     )
-    note = "Coefficients are log hazard ratios. Priors of different causes are independent."
+    note = "Coefficients are log hazard ratios. Priors of different causes are independent. "
+    note += WORTH_NOTE
     records = tuple(brief["priors"])
     return Table("priors", "Prior of every parameter", columns, records, note)
 

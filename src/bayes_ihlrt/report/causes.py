@@ -51,6 +51,7 @@ def brief_causes(result: CausesResult) -> dict[str, Any]:
                 "cause": cause,
                 "parameter": called(name),
                 "prior": prior_words(stated.prior),
+                "worth": part.worths[name].words if name in part.worths else None,
                 "source": stated.source,
             }
             for cause, part in parts.items()
@@ -156,7 +157,7 @@ def cause_summary(result: CausesResult) -> dict[str, Any]:
     if result.converged:
         careful.insert(0, _naive_sentence(result))
     careful += [
-        f"{name}: {prior_sentence(part.spec, part.priors)}"
+        f"{name}: {prior_sentence(part.spec, part.priors, part.worths)}"
         for name, part in result.checked.parts.items()
     ]
     careful += [_convergence(result, name) for name in result.fits]

@@ -29,6 +29,8 @@ def print_check(console: Console, checked: CheckedAnalysis | CheckedCauses) -> N
     console.print(_counts(checked))
     console.print()
     console.print(_priors(checked))
+    if checked.spec.prior_justification is not None:
+        console.print(Text(f"Justification of the priors: {checked.spec.prior_justification}"))
 
 
 def _counts(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
@@ -79,19 +81,33 @@ def _model(checked: CheckedAnalysis) -> dict[str, str]:
 def _priors(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
     table = RichTable(box=None, pad_edge=False)
     first = ("cause",) if isinstance(checked, CheckedCauses) else ()
-    for column in (*first, "parameter", "prior", "from"):
+    for column in (*first, "parameter", "prior", "worth", "from"):
         table.add_column(column)
     if isinstance(checked, CheckedCauses):
         for cause, part in checked.parts.items():
-            for name, stated in part.priors.items():
-                table.add_row(cause, name, prior_words(stated.prior), stated.source)
+            for row in _prior_rows(part):
+                table.add_row(cause, *row)
         return table
-    for name, stated in checked.priors.items():
-        table.add_row(name, prior_words(stated.prior), stated.source)
+    for row in _prior_rows(checked):
+        table.add_row(*row)
     if checked.propensity is not None:
         for name, stated in checked.propensity.initiation.priors.items():
-            table.add_row(f"propensity: {name}", prior_words(stated.prior), stated.source)
+            table.add_row(f"propensity: {name}", prior_words(stated.prior), "", stated.source)
     return table
+
+
+def _prior_rows(checked: CheckedAnalysis) -> list[tuple[str, ...]]:
+    """Name, words, events that it is worth, and source of each prior."""
+    worths = checked.worths
+    return [
+        (
+            name,
+            prior_words(stated.prior),
+            worths[name].words if name in worths else "",
+            stated.source,
+        )
+        for name, stated in checked.priors.items()
+    ]
 
 
 def _sampler(spec: AnalysisSpec) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.labels import Labels
@@ -143,10 +144,33 @@ def prior_table(output: Output) -> Table:
     columns = (
         text("Parameter", "parameter"),
         text("Prior", "prior"),
+        text("Worth", "worth"),
         text("From", "source"),
     )
-    note = "Coefficients are log hazard ratios; those of a propensity model log odds ratios."
-    return Table("priors", "Prior of every parameter", columns, tuple(output.brief["priors"]), note)
+    note = (
+        "Coefficients are log hazard ratios; those of a propensity model log odds ratios. "
+        f"{WORTH_NOTE}"
+    )
+    # Results of before do not tell the worth.
+    rows = tuple({"worth": None, **row} for row in output.brief["priors"])
+    return Table("priors", "Prior of every parameter", columns, rows, note)
+
+
+def justified(output: Output) -> tuple[str, ...]:
+    """Return what informative priors rest on, in the authors' words.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    tuple of str
+        One sentence or none.
+    """
+    words = output.spec.prior_justification
+    return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
 def propensity_tables(output: Output) -> tuple[Table, ...]:

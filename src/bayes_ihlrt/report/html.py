@@ -76,7 +76,27 @@ def report_page(results: Results) -> str:
     str
         The same for the same results.
     """
-    page = environment().get_template("report.html.jinja").render(**report_content(results))
+    return laid_out(report_content(results))
+
+
+def laid_out(content: Mapping[str, Any]) -> str:
+    """Return the text of a page.
+
+    Parameters
+    ----------
+    content : mapping
+        What `report_content` returns.
+
+    Returns
+    -------
+    str
+        One HTML file.
+    """
+    look = {
+        "style": Markup((_ASSETS / "report.css").read_text("utf-8")),
+        "script": Markup((_ASSETS / "report.js").read_text("utf-8")),
+    }
+    page = environment().get_template("report.html.jinja").render(**content, **look)
     # A percentage is not torn apart at the end of a line.
     return page.replace("95 % ", "95\u00a0% ")
 
@@ -137,7 +157,7 @@ def report_content(results: Results) -> dict[str, Any]:
         "body": body,
         "closing": closing,
         "methods": [
-            (anchor, _linked(paragraph, keys))
+            (anchor, linked(paragraph, keys))
             for anchor, paragraph in zip(
                 [*_methods_anchors(results), "methods-software"], methods, strict=True
             )
@@ -146,8 +166,7 @@ def report_content(results: Results) -> dict[str, Any]:
         "references": [(key, references()[key]) for key in keys],
         "view": view,
         "view_json": None if view is None else _json(view),
-        "style": Markup((_ASSETS / "report.css").read_text("utf-8")),
-        "script": Markup((_ASSETS / "report.js").read_text("utf-8")),
+        "planned": False,
     }
 
 
@@ -247,8 +266,21 @@ def _statuses(rows: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(row.status for row in rows))
 
 
-def _linked(paragraph: str, keys: tuple[str, ...]) -> Markup:
-    """Methods with numbers that lead to the references; everything else is escaped."""
+def linked(paragraph: str, keys: tuple[str, ...]) -> Markup:
+    """Return methods with numbers that lead to the references; everything else is escaped.
+
+    Parameters
+    ----------
+    paragraph : str
+        With marks.
+    keys : tuple of str
+        What is cited, in the order of the list.
+
+    Returns
+    -------
+    markupsafe.Markup
+        For a template.
+    """
     place = {key: number for number, key in enumerate(keys, start=1)}
 
     def link(key: str) -> Markup:

@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited, numbered, pieces, references
@@ -46,7 +47,11 @@ def write_exports(results: Results, out: Path, *, overwrite: bool = False) -> tu
     ------
     InputError
         The folder is not empty, or cannot be written.
+    MissingExtraError
+        The extra ``word`` is not installed.
     """
+    if find_spec("docx") is None:
+        raise MissingExtraError("word", "export (tables.docx)")
     tables = report_tables(results)
     methods = methods_paragraph(results)
     writers: dict[str, Callable[[Path], object]] = {
@@ -137,6 +142,38 @@ def _printable(table: Table) -> Table:
 
 
 def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> "Document":
+    name = results.first.result["name"]
+    return word_document(name, tables, methods, synthetic=results.synthetic)
+
+
+def word_document(
+    name: str,
+    tables: Iterable[Table],
+    methods: Iterable[str],
+    *,
+    synthetic: bool,
+    keys: tuple[str, ...] | None = None,
+) -> "Document":
+    """Return tables, methods and their references as a document of Word.
+
+    Parameters
+    ----------
+    name : str
+        Heads the document.
+    tables : iterable of Table
+        In this order, numbered.
+    methods : iterable of str
+        Paragraphs with marks for what they cite.
+    synthetic : bool
+        Say that the data were simulated.
+    keys : tuple of str, optional
+        What tables and methods cite, in the order of the list; what the methods do by default.
+
+    Returns
+    -------
+    docx.document.Document
+        On pages that lie across.
+    """
     from docx import api
     from docx.enum.section import WD_ORIENT
     from docx.shared import Pt
@@ -146,13 +183,13 @@ def _word(results: Results, tables: Iterable[Table], methods: Iterable[str]) -> 
     page = document.sections[0]
     page.orientation = WD_ORIENT.LANDSCAPE
     page.page_width, page.page_height = page.page_height, page.page_width
-    document.add_heading(printable(results.first.result["name"]), level=1)
-    if results.synthetic:
+    document.add_heading(printable(name), level=1)
+    if synthetic:
         document.add_paragraph().add_run(_SYNTHETIC).bold = True
     for number, table in enumerate(tables, start=1):
         _word_table(document, _printable(table), number)
     paragraphs = tuple(methods)
-    keys = cited(paragraphs)
+    keys = cited(paragraphs) if keys is None else keys
     document.add_heading("Methods", level=2)
     for paragraph in paragraphs:
         document.add_paragraph(printable(numbered(paragraph, keys)))

@@ -51,6 +51,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
     """
     called = result.spec.labels.term
     priors = {called(k): v for k, v in result.checked.priors.items()}
+    worths = {called(k): v for k, v in result.checked.worths.items()}
     found = result.checked.propensity
     if found is not None:
         priors |= {f"propensity: {called(k)}": v for k, v in found.initiation.priors.items()}
@@ -63,12 +64,17 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "summary": fit_summary(result),
         "sentences": [
             *summary_sentences(result),
-            prior_sentence(result.spec, result.checked.priors),
+            prior_sentence(result.spec, result.checked.priors, worths),
         ],
         "convergence": convergence_sentence(result),
         "loo": loo_sentence(result),
         "priors": [
-            {"parameter": name, "prior": prior_words(stated.prior), "source": stated.source}
+            {
+                "parameter": name,
+                "prior": prior_words(stated.prior),
+                "worth": worths[name].words if name in worths else None,
+                "source": stated.source,
+            }
             for name, stated in priors.items()
         ],
         "references": dict(result.fit.prepared.encoder.references),
@@ -125,7 +131,8 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         careful.append(
             f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
         )
-    careful += [prior_sentence(result.spec, result.checked.priors), convergence_sentence(result)]
+    priors = prior_sentence(result.spec, result.checked.priors, result.checked.worths)
+    careful += [priors, convergence_sentence(result)]
     parts.append(("What to be careful about", careful))
     return {
         "first": [*warnings_, f"{result.spec.name}{label}: {rests}."],

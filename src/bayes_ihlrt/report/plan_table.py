@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
@@ -219,6 +220,12 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")
+    if found.lost_workers:
+        workers = counted(found.lost_workers, "worker was", "workers were")
+        told.append(
+            f"{workers} lost from the cluster; what was not finished ran again on others, with the "
+            "same trials."
+        )
     speed = result.simulated / result.seconds
     told.append(f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second).")
     return told

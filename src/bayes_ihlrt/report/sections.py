@@ -10,6 +10,7 @@ from bayes_ihlrt.report.fit import (
     characteristics_table,
     detail_tables,
     fit_tables,
+    justified,
     prior_table,
     propensity_tables,
 )
@@ -149,6 +150,7 @@ def _fit(output: Output) -> list[Section]:
         Section(
             "priors",
             "Priors",
+            justified(output),
             tables=(prior_table(output),),
             figures=figures(_PRIOR_FIGURES),
             folded=True,

@@ -59,7 +59,7 @@ def print_fit(console: Console, result: FitResult) -> None:
     for note in result.notes:
         console.print(Text(note, style="bold"))
     console.print(Text(headline(result), style="bold"))
-    console.print(Text(prior_sentence(result.spec, result.checked.priors)))
+    console.print(Text(prior_sentence(result.spec, result.checked.priors, result.checked.worths)))
     console.print()
     console.print(parameter_panel(result))
     levels = reference_note(result.spec.labels, result.fit.prepared.encoder.references)

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,26 @@ DERIVED_FILES: Final = frozenset({REPORT, "exports"})
 """What is made of a result, and says nothing true of the next one."""
 
 
-def check_folder(out: Path, *, overwrite: bool) -> None:
+@dataclass(frozen=True)
+class Holding:
+    """What a folder may hold that a command writes anew.
+
+    Parameters
+    ----------
+    names : frozenset of str
+        Files and folders that may be replaced.
+    what : str
+        What they are.
+    """
+
+    names: frozenset[str]
+    what: str
+
+
+RESULTS: Final = Holding(RESULT_FILES | DERIVED_FILES, "results")
+
+
+def check_folder(out: Path, *, overwrite: bool, holding: Holding = RESULTS) -> None:
     """Raise when results cannot be written to a folder.
 
     Parameters
@@ -39,6 +59,8 @@ def check_folder(out: Path, *, overwrite: bool) -> None:
         The folder; it need not exist.
     overwrite : bool
         Results of an earlier fit may be replaced; other files are never touched.
+    holding : Holding
+        What may be replaced.
 
     Raises
     ------
@@ -50,11 +72,12 @@ def check_folder(out: Path, *, overwrite: bool) -> None:
     held = held_names(out)
     if held and not overwrite:
         found = ", ".join(sorted(held)[:5]) + (", ..." if len(held) > 5 else "")
-        remedy = "Name another folder, or add --overwrite to replace earlier results"
+        remedy = f"Name another folder, or add --overwrite to replace earlier {holding.what}"
         raise _fault(out, f"it is not empty ({found})", remedy)
-    if foreign := sorted(held - RESULT_FILES - DERIVED_FILES):
-        problem = f"it holds files that are no results: {', '.join(foreign[:5])}"
-        raise _fault(out, problem, "Name another folder; --overwrite replaces results only")
+    if foreign := sorted(held - holding.names):
+        problem = f"it holds files that are no {holding.what}: {', '.join(foreign[:5])}"
+        remedy = f"Name another folder; --overwrite replaces {holding.what} only"
+        raise _fault(out, problem, remedy)
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise _fault(out, f"'{existing}' cannot be written to", "Name another folder")
@@ -78,7 +101,7 @@ def held_names(out: Path) -> set[str]:
 
 
 @contextmanager
-def claimed_out(out: Path | None, *, overwrite: bool) -> Iterator[None]:
+def claimed_out(out: Path | None, *, overwrite: bool, holding: Holding = RESULTS) -> Iterator[None]:
     """Be the only writer of a folder for results, from before the work until it is written.
 
     Parameters
@@ -87,6 +110,8 @@ def claimed_out(out: Path | None, *, overwrite: bool) -> Iterator[None]:
         The folder; None where nothing is written.
     overwrite : bool
         See `check_folder`.
+    holding : Holding
+        What may be replaced.
 
     Yields
     ------
@@ -101,10 +126,10 @@ def claimed_out(out: Path | None, *, overwrite: bool) -> Iterator[None]:
     if out is None:
         yield
         return
-    check_folder(out, overwrite=overwrite)
+    check_folder(out, overwrite=overwrite, holding=holding)
     with claimed(out):
         # A run that was killed may have left a whole result, which is in its place now.
-        check_folder(out, overwrite=overwrite)
+        check_folder(out, overwrite=overwrite, holding=holding)
         yield
 
 

@@ -14,7 +14,7 @@ doi 10.1177/1740774512468807.
 from math import nan, sqrt
 from statistics import NormalDist
 
-from bayes_ihlrt.clinical.effects import UNIT_INFORMATION, equivalent_events
+from bayes_ihlrt.clinical.effects import UNIT_INFORMATION
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior, PriorScale
@@ -53,13 +53,10 @@ def prior_events(prior: Prior) -> float:
     7.0
     """
     match prior.dist, prior.on:
-        case Dist.NORMAL, PriorScale.PARAMETER:
-            return equivalent_events(float(prior.sigma or 1.0))
-        case Dist.STUDENT_T, PriorScale.PARAMETER:
-            nu = float(prior.nu or 1.0)
-            return equivalent_events(float(prior.sigma or 1.0)) * (nu + 1.0) / (nu + 3.0)
+        case ((Dist.NORMAL | Dist.STUDENT_T), PriorScale.PARAMETER):
+            return UNIT_INFORMATION * prior.information
         case Dist.GAMMA, PriorScale.EXP:
-            return float(prior.alpha or 1.0)
+            return prior.information
         case _:
             problem = f"{prior.dist.value} on {prior.on} is not worth a number of events"
             remedy = "Use Normal or StudentT on a log hazard ratio, or Gamma on a rate"

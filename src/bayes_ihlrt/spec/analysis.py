@@ -35,7 +35,14 @@ from bayes_ihlrt.spec.estimands import (
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
-from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, with_base
+from bayes_ihlrt.spec.prior_sets import (
+    BASE,
+    JUSTIFICATION,
+    Justification,
+    with_base,
+    with_justification,
+    words_schema,
+)
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
@@ -246,11 +253,7 @@ class AnalysisSpec(BaseModel):
         default=None, description="The continuous effect modifier; none if left out."
     )
     outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
-    causes: dict[str, CauseSpec] = Field(
-        default={},
-        description="What the hazard of a competing cause is, one table each: [causes.liver]; as "
-        "in [outcome] where left out.",
-    )
+    causes: dict[str, CauseSpec] = Field(default={}, description="Hazards of competing causes.")
     propensity: PropensitySpec | None = Field(
         default=None,
         description="What treatment is decided on, for designs that weight; none if left out.",
@@ -258,13 +261,20 @@ class AnalysisSpec(BaseModel):
     priors: dict[str, AnyPrior] = Field(
         default={},
         description="Priors by term or parameter; the package's own where left out. `base` names a "
-        "packaged set that the other lines override.",
+        "packaged set that the other lines override; `justification` says what informative ones "
+        "rest on.",
     )
     prior_base: SkipJsonSchema[str | None] = Field(
         default=None,
         exclude=True,
         repr=False,
         description="Name of the packaged set that `priors` rests on; set by `base` there.",
+    )
+    prior_justification: SkipJsonSchema[Justification | None] = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="What informative priors rest on; set by `justification` in `priors`.",
     )
     scales: HeldScales = Field(
         default=None,
@@ -286,14 +296,14 @@ class AnalysisSpec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_base(cls, given: Any) -> Any:
-        return with_base(given)
+        return with_base(with_justification(given))
 
     @model_serializer(mode="wrap")
     def _name_base(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        if self.prior_base is not None:
-            written["priors"] = {BASE: self.prior_base, **written["priors"]}
-        return written
+        words = {BASE: self.prior_base, JUSTIFICATION: self.prior_justification}
+        kept = {key: text for key, text in words.items() if text is not None}
+        return written | {"priors": {**kept, **written["priors"]}} if kept else written
 
     @field_validator("propensity", mode="after")
     @classmethod
@@ -352,9 +362,9 @@ class AnalysisSpec(BaseModel):
     @property
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the analysis reads beside follow-up and treatment."""
-        read = covariates(self.treatment, self.modifier, self.outcome)
-        for outcome in outcomes_of(self.data.causes, self.causes, self.outcome).values():
-            read += covariates(self.treatment, self.modifier, outcome)
+        outcomes = outcomes_of(self.data.causes, self.causes, self.outcome).values()
+        parts = [covariates(self.treatment, self.modifier, o) for o in (self.outcome, *outcomes)]
+        read = tuple(name for part in parts for name in part)
         read += decided_on(self.propensity, self.modifier)
         read += tuple(name for name in self.estimands.subgroups if name != "centre")
         return tuple(dict.fromkeys(read))
@@ -386,9 +396,8 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        found = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        # Of one event there is nothing to say of causes.
-        return found if self.causes else {k: v for k, v in found.items() if k != "causes"}
+        none = set() if self.causes else {"causes"}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=none)
 
 
 def agreement_faults(
@@ -480,10 +489,7 @@ def json_schema() -> dict[str, Any]:
     ['data', 'name', 'outcome']
     """
     schema = AnalysisSpec.model_json_schema(by_alias=True)
-    about = "Packaged set of priors that the other lines override."
-    schema["properties"]["priors"]["properties"] = {
-        BASE: {"description": about, "enum": list(prior_set_names()), "type": "string"}
-    }
+    schema["properties"]["priors"]["properties"] = words_schema()
     return schema
 
 

@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import ModifierTransform
@@ -17,6 +17,13 @@ _FOLDER: Final = Path(__file__).parent / "prior_sets"
 _ROLES: Final = ("treatment", "modifier", "interaction", "baseline", "group_sd")
 BASE: Final = "base"
 """Key of ``[priors]`` that names a set."""
+JUSTIFICATION: Final = "justification"
+"""Key of ``[priors]`` with the words that say what informative priors rest on."""
+MOST_WORDS: Final = 2000
+"""Characters of a justification."""
+Justification = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_WORDS)
+]
 
 
 class SetEntry(BaseModel):
@@ -172,6 +179,49 @@ def with_base(given: Any, *, named: bool = True) -> Any:
         raise ValueError("; ".join(str(fault) for fault in error.faults)) from error
     found = {**given, "priors": {**held, **priors}}
     return found | {"prior_base": name} if named else found
+
+
+def words_schema() -> dict[str, Any]:
+    """Return the JSON schema of the keys of ``[priors]`` that are no prior.
+
+    Returns
+    -------
+    dict
+        By key.
+    """
+    return {
+        BASE: {
+            "description": "Packaged set of priors that the other lines override.",
+            "enum": list(prior_set_names()),
+            "type": "string",
+        },
+        JUSTIFICATION: {
+            "description": "What informative priors rest on, in words.",
+            "maxLength": MOST_WORDS,
+            "minLength": 1,
+            "type": "string",
+        },
+    }
+
+
+def with_justification(given: Any) -> Any:
+    """Take the justification out of the priors, among which it stands in a file.
+
+    Parameters
+    ----------
+    given : object
+        What a specification is made from.
+
+    Returns
+    -------
+    object
+        With ``prior_justification`` beside ``priors``; the same object where there is none.
+    """
+    priors = given.get("priors") if isinstance(given, Mapping) else None
+    if not isinstance(priors, Mapping) or not isinstance(priors.get(JUSTIFICATION), str):
+        return given
+    rest = {name: prior for name, prior in priors.items() if name != JUSTIFICATION}
+    return {**given, "priors": rest, "prior_justification": priors[JUSTIFICATION]}
 
 
 def base_priors(name: str, tables: Mapping[str, Any]) -> dict[str, AnyPrior]:

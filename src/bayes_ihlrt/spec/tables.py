@@ -28,7 +28,13 @@ from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec
 from bayes_ihlrt.spec.model import HazardSpec, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.parameters import prior_faults
-from bayes_ihlrt.spec.prior_sets import BASE, prior_set_names, read_prior_set
+from bayes_ihlrt.spec.prior_sets import (
+    BASE,
+    JUSTIFICATION,
+    MOST_WORDS,
+    prior_set_names,
+    read_prior_set,
+)
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.schema_one import schema_one_faults
@@ -101,6 +107,8 @@ class Reading:
         Priors that could be read.
     prior_base : str or None
         Name of the set that they override.
+    justification : str or None
+        What informative priors rest on.
     faults : list of Fault
         Everything that is wrong.
     given : frozenset of str
@@ -111,6 +119,7 @@ class Reading:
     priors: dict[str, AnyPrior] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     prior_base: str | None = None
+    justification: str | None = None
     given: frozenset[str] = frozenset()
 
     @property
@@ -118,9 +127,10 @@ class Reading:
         """The specification, where there are no faults."""
         tables = {name: table for name, table in self.tables.items() if name != _HEADING}
         heading = self.tables[_HEADING].model_dump(by_alias=True) | {"schema": 2}
-        base = {} if self.prior_base is None else {BASE: self.prior_base}
+        words = {BASE: self.prior_base, JUSTIFICATION: self.justification}
+        kept = {key: text for key, text in words.items() if text is not None}
         try:
-            return AnalysisSpec(**heading, **tables, priors={**base, **self.priors})
+            return AnalysisSpec(**heading, **tables, priors={**kept, **self.priors})
         except ValidationError as error:
             faults = translated(error, _HEADING, fields=described(AnalysisSpec))
             raise SpecificationError(str(heading["name"]), faults) from None
@@ -276,6 +286,10 @@ def _read_causes(given: Mapping[str, Any], found: Reading) -> None:
 def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
     if BASE in given:
         _read_base(given[BASE], found)
+    # A column may have this name, whose prior is a table.
+    if JUSTIFICATION in given and not isinstance(given[JUSTIFICATION], dict):
+        _read_justification(given[JUSTIFICATION], found)
+        given = {name: value for name, value in given.items() if name != JUSTIFICATION}
     own = {name: value for name, value in given.items() if name != BASE}
     found.priors |= _priors_of(own, _PRIORS, found.faults)
 
@@ -309,6 +323,18 @@ def _read_base(name: object, found: Reading) -> None:
         found.faults += [replace(fault, where=f"[priors] {fault.where}") for fault in error.faults]
         return
     found.prior_base = name
+
+
+def _read_justification(value: object, found: Reading) -> None:
+    words = value.strip() if isinstance(value, str) else ""
+    if words and len(words) <= MOST_WORDS:
+        found.justification = words
+        return
+    problem = f"it must be text, and is {shown(value)}"
+    if isinstance(value, str):
+        problem = f"it has {len(words):,} characters"
+    remedy = f"Say in 1 to {MOST_WORDS:,} characters what the informative priors rest on"
+    found.faults.append(Fault(f"[priors] {JUSTIFICATION}", problem, remedy))
 
 
 def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:

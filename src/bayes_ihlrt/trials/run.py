@@ -252,12 +252,15 @@ class TrialPlanResult:
         Looks with few events or strict thresholds, where a sample of the fits was done again.
     unchecked : tuple of Failure
         Such looks where that was not possible.
+    lost_workers : int
+        Workers of a Dask cluster that were lost on the way.
     """
 
     result: PlanResult
     audit: PlanAudit
     corrected: tuple[CorrectedLook, ...] = ()
     unchecked: tuple[Failure, ...] = ()
+    lost_workers: int = 0
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -283,6 +286,7 @@ class TrialPlanResult:
             "corrected_looks": [look.to_dict() for look in self.corrected],
             "versions": dict(versions),
             "failed": listed(self.failures),
+            "lost_workers": self.lost_workers,
         }
 
 
@@ -346,7 +350,7 @@ def run_trial_plan(
     )
     corrected = tuple(look for look in looks if isinstance(look, CorrectedLook))
     unchecked = tuple(look for look in looks if isinstance(look, Failure))
-    return TrialPlanResult(result, audit, corrected, unchecked)
+    return TrialPlanResult(result, audit, corrected, unchecked, lost_workers=pool.lost)
 
 
 def replay_planned(

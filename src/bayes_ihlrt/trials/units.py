@@ -4,12 +4,13 @@ They run here, on this machine's cores, or on a Dask cluster. Finished units are
 whole or not at all, and a later run finds them again and resumes there.
 """
 
+import time
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign
@@ -39,6 +41,10 @@ type Statistics = dict[str, NDArray[Any]]
 _STATISTICS: Final = "3"
 """Changes with the columns of `Simulator.statistics`: a run never goes on from others."""
 _KEPT: Final = 8
+_PAUSE: Final = 0.02
+"""Seconds between two looks for a finished unit."""
+_LOOK: Final = 1.0
+"""Seconds between two looks for workers."""
 _ANALYSES: Final[OrderedDict[str, TrialAnalysis]] = OrderedDict()
 _SIMULATORS: Final[OrderedDict[str, Simulator]] = OrderedDict()
 _LOCK: Final = Lock()
@@ -228,6 +234,11 @@ type Progress = Callable[[int, int], None]
 class Pool(Protocol):
     """Where units run."""
 
+    @property
+    def lost(self) -> int:
+        """Workers that were lost; their units ran again on others."""
+        ...
+
     def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish, in any order."""
         ...
@@ -244,6 +255,11 @@ class LocalPool:
     """
 
     workers: int
+
+    @property
+    def lost(self) -> int:
+        """None: threads live as long as their process."""
+        return 0
 
     def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish.
@@ -278,9 +294,26 @@ class DaskPool:
     ----------
     client : distributed.Client
         Connected.
+    patience : float
+        Seconds without any worker after which a run is given up.
     """
 
     client: Any
+    patience: float = 60.0
+    _seen: set[str] = field(default_factory=set, init=False)
+    _gone: set[str] = field(default_factory=set, init=False)
+
+    @property
+    def lost(self) -> int:
+        """Workers that were lost; their units ran again on others."""
+        return len(self._gone)
+
+    def _look(self) -> bool:
+        """Note which workers are gone, and return whether one is left."""
+        here = set(self.client.nthreads())
+        self._gone.update(self._seen - here)
+        self._seen.update(here)
+        return bool(here)
 
     def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish.
@@ -296,6 +329,11 @@ class DaskPool:
         ------
         tuple of int and dict
             Number of the unit and its statistics.
+
+        Raises
+        ------
+        InputError
+            No worker is left.
         """
         from distributed import as_completed as as_finished
 
@@ -303,13 +341,40 @@ class DaskPool:
         waiting = {
             self.client.submit(run_unit, task, unit, pure=False, retries=10): unit for unit in units
         }
+        # With results: what is finished may be lost with its worker before it is fetched.
+        finished = as_finished(list(waiting), loop=self.client.loop, with_results=True)
         try:
-            for done in as_finished(list(waiting), loop=self.client.loop):
-                unit, found = waiting.pop(done), done.result()
+            while waiting:
+                self._wait(finished, len(waiting))
+                done, found = next(finished)
+                unit = waiting.pop(done)
                 done.release()
                 yield unit, found
+            self._look()
         finally:
             self.client.cancel(list(waiting))
+
+    def _wait(self, finished: Any, missing: int) -> None:
+        """Wait for the next unit, and raise where nobody is left to compute it."""
+        last = looked = time.monotonic()
+        self._look()
+        while not finished.has_ready():
+            time.sleep(_PAUSE)
+            if (now := time.monotonic()) - looked < _LOOK:
+                continue
+            looked = now
+            if self._look():
+                last = now
+            elif now - last > self.patience:
+                raise _nobody(self.lost, missing)
+
+
+def _nobody(lost: int, missing: int) -> InputError:
+    what = counted(lost, "worker was", "workers were")
+    left = counted(missing, "unit", "units")
+    problem = f"no worker is left ({what} lost); {left} of {UNIT:,} trials are not computed"
+    remedy = "Start workers and give the command again: with --out it goes on from there"
+    return InputError("--scheduler", [Fault("the Dask cluster", problem, remedy)])
 
 
 @contextmanager
