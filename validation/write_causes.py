@@ -1,6 +1,6 @@
 """Fit cohorts whose patients die of two causes and write docs/validation/causes.md.
 
-python validation/write_causes.py           # 200 cohorts of 400 patients
+python validation/write_causes.py           # 400 cohorts of 400 patients
 python validation/write_causes.py 4         # so many cohorts, printed and not written
 """
 
@@ -28,7 +28,7 @@ from bayes_ihlrt.spec.read import parse_spec  # noqa: E402
 from validation.outside import causes  # noqa: E402
 
 PAGE = ROOT / "docs" / "validation" / "causes.md"
-COHORTS, PATIENTS, FIRST_SEED, HORIZON, LEVEL = 200, 400, 7000, 24.0, 0.95
+COHORTS, PATIENTS, FIRST_SEED, HORIZON, LEVEL = 400, 400, 7000, 24.0, 0.95
 STRATEGIES: Final = [NEVER, treated_from(0.0)]
 # Wide priors: priors centred on the truth would flatter coverage.
 SPECIFICATION = """
