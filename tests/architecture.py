@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = "bayes_ihlrt"
 
 FLOORS = (
-    ("_lazy", "escaping", "limits", "names", "plain"),
+    ("_lazy", "escaping", "limits", "names", "plain", "verdicts"),
     ("errors", "labels", "priors"),
     ("clinical", "hazards", "parts", "storage", "synthetic"),
     ("spec",),

@@ -19,7 +19,7 @@ from bayes_ihlrt.trials.operating import (
 )
 
 
-def fake_design(design, scenario, *, trials, seed, prior, pool):
+def fake_design(design, scenario, *, trials, seed, prior, pool, progress=None):
     """Return what `simulate_design` does, by the normal approximation of a log hazard ratio."""
     last = design.looks[-1]
     events, threshold = last.events, last.efficacy[0].threshold

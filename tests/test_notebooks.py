@@ -3,9 +3,13 @@
 import ast
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "docs" / "_ext"))
+from generated_pages import reference_pages
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -32,6 +36,13 @@ def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 7
 
 
+@pytest.fixture(scope="module")
+def public():
+    """Return the names that have a page in the reference."""
+    pages = reference_pages().values()
+    return {name for page in pages for name in re.findall(r"^   (bayes_ihlrt\.\S+)$", page, re.M)}
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 class TestNotebook:
     def test_it_is_small(self, path):
@@ -40,6 +51,12 @@ class TestNotebook:
     def test_it_defines_nothing(self, path):
         defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
         assert not [node for node in ast.walk(python_of(path)) if isinstance(node, defining)]
+
+    def test_it_imports_public_names_only(self, path, public):
+        taken = [node for node in ast.walk(python_of(path)) if isinstance(node, ast.ImportFrom)]
+        names = [f"{node.module}.{each.name}" for node in taken for each in node.names]
+        own = [name for name in names if name.startswith("bayes_ihlrt")]
+        assert not [name for name in own if name not in public], "these have no page"
 
     def test_it_was_executed_from_top_to_bottom(self, path):
         counts = [cell["execution_count"] for cell in cells(path, "code")]

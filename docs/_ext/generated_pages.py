@@ -8,11 +8,16 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
+from specification_pages import plan_page, sensitivity_page, specification_page
 
 import bayes_ihlrt
+from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.document import alternative
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 PARTS = {
     "analysis": "Analyses: from a specification to a result",
@@ -37,9 +42,12 @@ PARTS = {
     "errors": "Errors",
     "names": "Vocabulary",
 }
-ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands")
+ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands", "sensitivity", "trials")
 """Rooms all of whose names have a page, beside what `bayes_ihlrt` offers."""
-FILES = ("cohort.datasets",)
+FILES = (
+    *("cohort.datasets", "model.arrays", "model.likelihood", "model.priors", "spec.parameters"),
+)
+"""Files elsewhere all of whose names have one: those of `model` are for new hazards."""
 
 
 def public_names() -> dict[str, list[str]]:
@@ -136,88 +144,24 @@ def command_page() -> str:
     return "\n".join(lines)
 
 
-def specification_page() -> str:
-    """Return the tables of a specification file from its JSON schema."""
-    schema = bayes_ihlrt.json_schema()
+def gallery_page(figures: Path) -> str:
+    """Return every figure with what it shows, and its picture where the docs have one."""
     lines = [
-        "# The specification file",
+        "# Gallery",
         "",
-        "An analysis is one TOML file. Unknown keys, wrong types and contradictions are all",
-        "told at once, with the nearest valid name. Times are in months unless said otherwise.",
+        "Every figure that a command draws, by its name for `bayes-ihlrt figures --only` and",
+        "`bayes_ihlrt.draw_figure`. Pictures are of the packaged synthetic cohort.",
         "",
     ]
-    lines += _table("Top level", schema, schema)
-    for name, field in schema["properties"].items():
-        table = _resolved(field, schema)
-        if "properties" in table:
-            lines += _table(f"[{name}]", table, schema)
-            for inner, value in table["properties"].items():
-                nested = _resolved(value, schema)
-                if "properties" in nested:
-                    lines += _table(f"[{name}.{inner}]", nested, schema)
-    return "\n".join(lines)
-
-
-def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow the first reference of a field."""
-    for part in (field, *field.get("anyOf", []), *field.get("allOf", [])):
-        if "$ref" in part:
-            return schema["$defs"][part["$ref"].rpartition("/")[2]]
-    return field
-
-
-def _table(title: str, table: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    lines = [f"## `{title}`" if title.startswith("[") else f"## {title}", ""]
-    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
-    documented = _documented(table)
-    for key, field in table["properties"].items():
-        meaning = field.get("description") or documented.get(key, "")
-        required = key in table.get("required", [])
-        default = "required" if required else _default(field)
-        cells = (f"`{key}`", _value(field, schema), default, meaning)
-        shown = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
-        lines.append("| " + " | ".join(shown) + " |")
-    return [*lines, ""]
-
-
-def _documented(table: Mapping[str, Any]) -> dict[str, str]:
-    """Read the Parameters section of a class whose fields are described in its docstring."""
-    found: dict[str, str] = {}
-    _, _, section = table.get("description", "").partition("Parameters\n----------\n")
-    key = ""
-    for line in section.split("\n\n")[0].splitlines():
-        if line.startswith(" "):
-            found[key] = f"{found[key]} {line.strip()}".strip()
+    for name in PLOTS:
+        shown = alternative(name)
+        lines += [f"## `{name}`", ""]
+        if (figures / f"{name}.png").is_file():
+            lines += [f"```{{figure}} ../../figures/{name}.png", f":alt: {shown}", "", shown, "```"]
         else:
-            key = line.partition(" :")[0]
-            found[key] = ""
-    return found
-
-
-def _default(field: Mapping[str, Any]) -> str:
-    value = field.get("default")
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, dict):
-        return "see its table"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _value(field: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    named = _resolved(field, schema)
-    if "enum" in named:
-        return ", ".join(f"`{value}`" for value in named["enum"])
-    if "properties" in named:
-        return "table"
-    return " or ".join(sorted(_kinds(field)))
-
-
-def _kinds(field: Mapping[str, Any]) -> set[str]:
-    """Return the types that a field may have, in words."""
-    words = {"array": "list", "object": "table", "string": "text", "boolean": "true or false"}
-    kind = field.get("type")
-    own = {words.get(kind, kind)} - {None, "null"}
-    return own.union(*(_kinds(part) for part in field.get("anyOf", [])))
+            lines.append(shown)
+        lines.append("")
+    return "\n".join(lines)
 
 
 def write(docs: Path) -> None:
@@ -225,7 +169,10 @@ def write(docs: Path) -> None:
     texts = {
         **reference_pages(),
         "command_line.md": command_page(),
+        "gallery.md": gallery_page(docs / "figures"),
         "specification.md": specification_page(),
+        "plan_file.md": plan_page(),
+        "sensitivity_study.md": sensitivity_page(),
     }
     pages = {name: f"{text}\n".encode() for name, text in texts.items()}
     notebooks = (docs.parent / "notebooks").glob("*.ipynb")
@@ -245,7 +192,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write_bytes(content)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Write the pages before autosummary looks for its directives."""
     os.environ.setdefault("MPLBACKEND", "agg")
     write(Path(app.srcdir))

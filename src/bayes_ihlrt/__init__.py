@@ -5,10 +5,10 @@ first analysis. Names load their module on first use: importing the package cost
 pandas.
 """
 
-from typing import TYPE_CHECKING
-
 from bayes_ihlrt._lazy import lazy_names
 
+# Not that of `typing`, which takes half of the time until a command looks after Ctrl+C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bayes_ihlrt.analysis.cause_fit import run_causes as run_causes
     from bayes_ihlrt.analysis.causes import check_causes as check_causes
@@ -81,10 +81,13 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
     from bayes_ihlrt.estimands.proportions import compare_proportions as compare_proportions
     from bayes_ihlrt.ladder.figure import ladder_data as ladder_data
+    from bayes_ihlrt.ladder.figure import ladder_sentences as ladder_sentences
     from bayes_ihlrt.ladder.run import LadderResult as LadderResult
     from bayes_ihlrt.ladder.run import bias_ladder as bias_ladder
     from bayes_ihlrt.model.graph import build_model as build_model
     from bayes_ihlrt.model.prepared import prepare as prepare
+    from bayes_ihlrt.plots.catalogue import draw_figure as draw_figure
+    from bayes_ihlrt.plots.frame import save_figure as save_figure
     from bayes_ihlrt.posterior.audit import Audit as Audit
     from bayes_ihlrt.posterior.audit import audit as audit
     from bayes_ihlrt.posterior.fitted import FittedModel as FittedModel
@@ -95,6 +98,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.priors import HazardRatioPrior as HazardRatioPrior
     from bayes_ihlrt.priors import MedianSurvivalPrior as MedianSurvivalPrior
     from bayes_ihlrt.priors import Prior as Prior
+    from bayes_ihlrt.report.effects import needed_words as needed_words
+    from bayes_ihlrt.report.words import summary_sentences as summary_sentences
+    from bayes_ihlrt.sensitivity.study import SensitivityResult as SensitivityResult
+    from bayes_ihlrt.sensitivity.study import sensitivity_study as sensitivity_study
     from bayes_ihlrt.spec.analysis import AnalysisSpec as AnalysisSpec
     from bayes_ihlrt.spec.analysis import json_schema as json_schema
     from bayes_ihlrt.spec.data import DataSpec as DataSpec
@@ -123,6 +130,8 @@ else:
         "adverse_event_table": "bayes_ihlrt.analysis.patients",
         "response_table": "bayes_ihlrt.analysis.patients",
         "table_one": "bayes_ihlrt.analysis.patients",
+        "draw_figure": "bayes_ihlrt.plots.catalogue",
+        "save_figure": "bayes_ihlrt.plots.frame",
         "additive_interaction": "bayes_ihlrt.estimands.interaction",
         "conditional_survival": "bayes_ihlrt.estimands.curves",
         "residual_life": "bayes_ihlrt.estimands.curves",
@@ -156,6 +165,11 @@ else:
         "LadderResult": "bayes_ihlrt.ladder.run",
         "bias_ladder": "bayes_ihlrt.ladder.run",
         "ladder_data": "bayes_ihlrt.ladder.figure",
+        "ladder_sentences": "bayes_ihlrt.ladder.figure",
+        "needed_words": "bayes_ihlrt.report.effects",
+        "summary_sentences": "bayes_ihlrt.report.words",
+        "SensitivityResult": "bayes_ihlrt.sensitivity.study",
+        "sensitivity_study": "bayes_ihlrt.sensitivity.study",
         "load_spec": "bayes_ihlrt.spec.read",
         "parse_spec": "bayes_ihlrt.spec.read",
         "FitResult": "bayes_ihlrt.analysis.fit",

@@ -1,14 +1,18 @@
 """Names and modules that load on first use, so that an import stays fast."""
 
 import sys
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 
+# Not that of `typing`: this is loaded before a command looks after Ctrl+C.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 
 def lazy_names(
-    package: str, names: Mapping[str, str], *, modules: Mapping[str, str] | None = None
-) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    package: str, names: "Mapping[str, str]", *, modules: "Mapping[str, str] | None" = None
+) -> "tuple[Callable[[str], object], Callable[[], list[str]]]":
     """Return the `__getattr__` and `__dir__` of a package whose names load on first use.
 
     Parameters

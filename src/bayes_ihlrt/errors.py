@@ -15,6 +15,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from bayes_ihlrt.escaping import printable
 
@@ -193,6 +194,16 @@ class MissingExtraError(BayesIhlrtError, ImportError):
         )
 
 
+_LISTED: Final = 100
+"""Words that are listed."""
+_LONGEST: Final = 80
+"""Letters of a word that are told."""
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 3]}..."
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return a hint naming the allowed word closest to `name`, or all of them.
 
@@ -213,7 +224,9 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     >>> nearest("evnt", ["event", "time"])
     "Did you mean 'event'? Allowed: event, time"
     """
-    words = sorted(allowed)
+    words = sorted(set(allowed))
     close = get_close_matches(name, words, n=1)
-    hint = f"Did you mean '{close[0]}'? " if close else ""
-    return f"{hint}Allowed: {', '.join(words) or '(none)'}"
+    hint = f"Did you mean '{_short(close[0])}'? " if close else ""
+    told = list(map(_short, words))
+    more = f" and {len(told) - _LISTED:,} more" if len(told) > _LISTED else ""
+    return f"{hint}Allowed: {', '.join(told[:_LISTED]) or '(none)'}{more}"

@@ -40,6 +40,14 @@ class Identifiers(StrEnum):
     """In results and files as well."""
 
 
+class FigureForm(StrEnum):
+    """What a figure is written as."""
+
+    PDF = "pdf"
+    SVG = "svg"
+    PNG = "png"
+
+
 class DesignKind(StrEnum):
     """How a treatment that starts during follow-up becomes person-time."""
 

@@ -10,10 +10,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import cache
+from operator import attrgetter
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 type Plain = bool | int | float | str | list[Plain] | dict[str, Plain] | None
 
@@ -126,14 +129,18 @@ def _items(value: object) -> Iterable[Any] | None:
     if isinstance(value, set | frozenset):
         # A set has no order of its own, and one result is one text.
         return sorted(value)
+    import numpy as np
+
     array = _array(value)
     if array is None or array.ndim == 0:
         return None
     return array.tolist() if isinstance(array, np.ma.MaskedArray) else list(array)
 
 
-def _array(value: object) -> np.ndarray[Any, Any] | None:
+def _array(value: object) -> "np.ndarray[Any, Any] | None":
     """Return the values of an array, which may be one of pandas or xarray, and None for others."""
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         return value
     # pandas and xarray are told by what they offer: they are loaded only where they are used. A
@@ -148,6 +155,8 @@ class _Unknown:
 
 def _scalar(value: object) -> bool | int | float | str | _Unknown | None:
     """Return a single value as a type of JSON; what is not a number is None."""
+    import numpy as np
+
     array = _array(value)
     if array is not None:
         return _scalar(array.item()) if array.ndim == 0 else _Unknown()
@@ -156,7 +165,7 @@ def _scalar(value: object) -> bool | int | float | str | _Unknown | None:
     if isinstance(value, np.timedelta64):
         # An integer by its class, whose unit would be lost.
         return _Unknown()
-    for known, written in _WRITTEN:
+    for known, written in _written():
         if isinstance(value, known):
             # NaN and NaT are the values that differ from themselves.
             return None if value != value else written(value)  # noqa: PLR0124
@@ -164,13 +173,55 @@ def _scalar(value: object) -> bool | int | float | str | _Unknown | None:
     return None if missing else _Unknown()
 
 
-_WRITTEN: Final[tuple[tuple[Any, Callable[[Any], bool | int | float | str]], ...]] = (
-    ((bool, np.bool_), bool),
-    ((int, np.integer), int),
-    ((float, np.floating), float),
-    (str, str),
-    (PurePath, str),
-    (np.datetime64, str),
-    ((dt.date, dt.time), lambda moment: moment.isoformat()),
-)
-"""Types of single values, and how each is written; the first that fits."""
+type _Written = tuple[tuple[Any, Callable[[Any], bool | int | float | str]], ...]
+
+
+@cache
+def _written() -> _Written:
+    """Return types of single values, and how each is written; the first that fits."""
+    # Loaded with the first result: `--help`, which only looks for what a kill left, needs no NumPy.
+    import numpy as np
+
+    return (
+        ((bool, np.bool_), bool),
+        ((int, np.integer), int),
+        ((float, np.floating), float),
+        (str, str),
+        (PurePath, str),
+        (np.datetime64, str),
+        ((dt.date, dt.time), lambda moment: moment.isoformat()),
+    )
+
+
+def short_repr[T](*said: str) -> Callable[[type[T]], type[T]]:
+    """Give a class of results a `repr` of a line or two; their numbers are told by other means.
+
+    Parameters
+    ----------
+    *said : str
+        Attributes that are shown, dotted where they belong to another.
+
+    Returns
+    -------
+    callable
+        Decorates a class.
+
+    Examples
+    --------
+    >>> @short_repr("real")
+    ... class Whole(int):
+    ...     pass
+    >>> Whole(7)
+    Whole(real=7)
+    """
+    read = {path.rpartition(".")[2]: attrgetter(path) for path in said}
+
+    def shown(self: T) -> str:
+        parts = (f"{name}={value(self)!r}" for name, value in read.items())
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def decorated(cls: type[T]) -> type[T]:
+        cls.__repr__ = shown  # type: ignore[method-assign]
+        return cls
+
+    return decorated

@@ -1,13 +1,18 @@
 """A sampler that draws noise at once, so that what happens around sampling can be tested."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+from bayes_ihlrt.analysis import fit as analysis
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.plots import frame
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.report import writing
+from bayes_ihlrt.report import narrative
 
 # Enough independent draws for the convergence gate.
 CHAINS, DRAWS = 4, 200
@@ -64,13 +69,51 @@ def faked(patch):
 @pytest.fixture(autouse=True)
 def _coarse_figures(monkeypatch):
     """Draw figures coarsely: here it is asked that they are written, not how they look."""
-    monkeypatch.setattr(writing, "DPI", 20)
+    monkeypatch.setattr(frame, "DPI", 20)
 
 
 @pytest.fixture
 def sampler(monkeypatch):
     """Return the sampler of noise that stands in for the real one."""
     return faked(monkeypatch)
+
+
+def draws_of(fitted):
+    """Return what the summary of a fit depends on, in few letters."""
+    found = hashlib.sha256(fitted.checked.spec.to_toml().encode())
+    found.update(fitted.checked.cohort.fingerprint.encode())
+    for name, values in fitted.fit.posterior.data_vars.items():
+        found.update(str(name).encode())
+        found.update(np.ascontiguousarray(values.to_numpy()).tobytes())
+    return found.hexdigest()
+
+
+@pytest.fixture(scope="session")
+def summaries():
+    """Return what `summarised_once` has computed."""
+    return {}, {}
+
+
+@pytest.fixture
+def summarised_once(monkeypatch, summaries):
+    """Summarise the same draws once: here it is asked what becomes of a summary."""
+    results, curves = summaries
+    summarise, curve = analysis.summarise_fit, narrative.modifier_curves
+
+    def again(fitted, *, stage=None):
+        key = draws_of(fitted)
+        if key not in results:
+            results[key] = summarise(fitted, stage=stage)
+        return replace(results[key], checked=fitted.checked, fit=fitted.fit)
+
+    def curves_again(result):
+        key = draws_of(result)
+        if key not in curves:
+            curves[key] = curve(result)
+        return curves[key]
+
+    monkeypatch.setattr(analysis, "summarise_fit", again)
+    monkeypatch.setattr(narrative, "modifier_curves", curves_again)
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +180,7 @@ def causes_results(causes_files, tmp_path_factory):
     out = tmp_path_factory.mktemp("by-cause") / "out"
     with pytest.MonkeyPatch.context() as patch:
         faked(patch)
-        patch.setattr(writing, "DPI", 20)
+        patch.setattr(frame, "DPI", 20)
         result = CliRunner().invoke(app, ["fit", spec, "--data", data, "--out", str(out)])
     assert result.exit_code == 0, result.output
     return out, result.stdout

@@ -37,7 +37,7 @@ def test_what_is_written(causes_results):
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert written == {
         *("result.json", "posterior.nc", "specification.toml", "report.json", "manifest.json"),
-        *("summary.txt", "figures/incidence.png"),
+        *("summary.txt", "figures/incidence.png", "figures/data/incidence.nc"),
     }
     tree = load(out / "posterior.nc")
     assert {"/tumour/posterior", "/liver/posterior", "/liver/prior"} <= set(tree.groups)

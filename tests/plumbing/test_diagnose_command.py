@@ -46,8 +46,10 @@ def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):
     out = tmp_path / "out"
     result = diagnose("--out", out)
     assert result.exit_code == 0, result.output
-    for told in ("It has another shape.", "no flag", "cannot tell", "Flagged: hazard", "Synthetic"):
+    for told in ("It has another shape.", "No flag: ", "Could not tell, which is no pass: "):
         assert told in result.stdout
+    assert "Is the model to be believed? Flagged: hazard." in result.stdout
+    assert result.stdout.startswith("SYNTHETIC DATA")
     written = json.loads((out / "checks.json").read_text())
     assert written["flagged"] == ["hazard"]
     assert written["hazard_families"][1]["elpd"] is None

@@ -262,22 +262,3 @@ def test_command_without_the_extra_says_how_to_install_it(command, monkeypatch):
 def test_fake_agrees_with_the_engines_form():
     found = fake_design(PLAN.design, PLAN.scenarios[0], trials=10, seed=1, prior=None, pool=None)
     assert json.dumps(found.found.to_dict())
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "[" * 100_000,
-        '{"scenario": "effect", "looks": [true], "values": {"a": 1' + "0" * 400 + "}}",
-        '{"scenario": "effect", "looks": [true], "values": {}, "at": 1' + "0" * 400 + "}",
-        '{"scenario": "effect", "looks": [true], "values": {"a": NaN}}',
-        '{"scenario": "effect", "looks": [true], "values": {"a": 1' + "0" * 5000 + "}}",
-    ],
-    ids=["nested", "digits", "digits as truth", "not a number", "thousands of digits"],
-)
-def test_hostile_requests_are_told_in_words(address, sent):
-    request = Request(address + "simulate", sent.encode(), {"Content-Type": "application/json"})
-    with pytest.raises(HTTPError) as caught:
-        urlopen(request)
-    assert caught.value.code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert json.loads(caught.value.read())["faults"]

@@ -14,6 +14,12 @@ from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
+DRAWN = {"survival", "hazard_ratio", "gain", "forest", "prior_posterior", "trace"} | {
+    "flow",
+    "treatment_starts",
+}
 FILES = {
     "result.json",
     "posterior.nc",
@@ -21,12 +27,8 @@ FILES = {
     "report.json",
     "manifest.json",
     "summary.txt",
-    "figures/survival.png",
-    "figures/hazard_ratio.png",
-    "figures/gain.png",
-    "figures/forest.png",
-    "figures/prior_posterior.png",
-    "figures/trace.png",
+    *(f"figures/{name}.png" for name in DRAWN),
+    *(f"figures/data/{name}.nc" for name in DRAWN),
 }
 # The documented schema of result.json, version 1.
 DOCUMENTED = {"schema", "name", "versions", "seed", "data", "parameters", "estimands"} | {
@@ -104,8 +106,8 @@ def test_estimands_cover_strategies_contrasts_and_modifier_values(first_results)
         for at in (None, 2.0, 3.0, 5.0):
             here = [row for row in rows if row["estimand"] == estimand and row["at"] == at]
             assert [row["horizon"] for row in here] == [h for h in horizons for _ in range(3)]
-            assert [row["strategy"] for row in here[:3]] == ["never", "from month 0", None]
-            assert here[2]["contrast"] == "from month 0 - never"
+            assert [row["strategy"] for row in here[:3]] == ["never", "from month 1.9", None]
+            assert here[2]["contrast"] == "from month 1.9 - never"
 
 
 def test_benefit_points_the_right_way(sampler):
@@ -153,8 +155,10 @@ def test_tables_and_sentences(sampler, tmp_path):
     result = fit("--out", tmp_path / "out")
     text = result.stdout
     assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
-    assert "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events; 9 of them under" in text
-    assert "Does ihlrt help? These data do not settle it." in text
+    assert "os-weibull-ihlrt-nlr (SYNTHETIC DATA): 80 patients, 51 events; 9 of them after" in text
+    assert "Does ihlrt help? These data do not settle it (probability 0." in text
+    assert text.count("'Probably' means a probability of 0.95 or more") == 1
+    assert "treated from month 1.9 (the earliest start seen)" in " ".join(text.split())
     assert "event-free months within 24 (95 %" in text
     assert "Does that depend on nlr?" in text
     assert "Adjusted for nlr, albi, afp_high, centre." in text
@@ -242,8 +246,8 @@ def fail_to_save(figure, path, **options):
     raise OSError(28, "No space left on device")
 
 
-# Without figures, and without the manifest that seals a whole result.
-KEPT = {"result.json", "posterior.nc", "specification.toml", "report.json", "summary.txt"}
+# Without pictures, and without the manifest that seals a whole result.
+KEPT = {name for name in FILES if not name.endswith(".png")} - {"manifest.json"}
 
 
 def test_a_full_disk_loses_only_what_it_has_no_room_for(sampler, tmp_path, monkeypatch):
@@ -358,7 +362,11 @@ def test_a_model_without_treatment(sampler, tmp_path):
     assert result.stdout.startswith("hepatocellular-tissue-nlr: 101 patients, 45 events.\n")
     assert "126 patients of 227 left out: tissue_nlr is missing." in result.stdout
     assert "There is no treatment in this analysis" in result.stdout
-    assert files_in(out) == FILES - {"figures/hazard_ratio.png", "figures/gain.png"}
+    assert files_in(out) == FILES - {
+        f"figures/{name}"
+        for stem in ("hazard_ratio", "gain", "treatment_starts")
+        for name in (f"{stem}.png", f"data/{stem}.nc")
+    }
     found = json.loads((out / "result.json").read_text())
     assert {row["strategy"] for row in found["estimands"]} == {"as observed"}
     assert len(found["data"]["dropped"]) == 126

@@ -1,5 +1,6 @@
 """Signals end a command at once and leave nothing behind: real processes, at several moments."""
 
+import json
 import os
 import select
 import signal
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from bayes_ihlrt.cli import interrupts
+
 COMMAND = [sys.executable, "-c", "from bayes_ihlrt.cli.start import main; main()"]
 PATIENCE = 2.0
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 WORDS = {signal.SIGINT: "Interrupted. Nothing was written.", signal.SIGTERM: "Terminated. "}
+BEGUN = ("Interrupted", "Terminated")
+ROOT = Path(__file__).parents[2]
 FIT = ("fit", "primary", "--data", "ihlrt_synthetic", "--out", "out")
 
 
@@ -59,6 +64,45 @@ def check_end(arguments, folder, number, *, after):
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
 def test_a_fit_that_has_begun_ends_at_once(number, tmp_path):
     check_end(FIT, tmp_path, number, after="loading the samplers")
+
+
+EARLY = """
+import os, sys
+class Loading:
+    def find_spec(self, name, path=None, target=None):
+        if name == "bayes_ihlrt.cli.interrupts":
+            os.kill(os.getpid(), NUMBER)
+sys.meta_path.insert(0, Loading())
+from bayes_ihlrt.cli.start import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+def test_signals_are_looked_after_before_the_rest_is_loaded(number, tmp_path):
+    code = EARLY.replace("NUMBER", str(int(number)))
+    done = subprocess.run(
+        [sys.executable, "-c", code, "init", "new"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == STATUS[number]
+    assert done.stderr.decode() in {f"{words}. Nothing was written.\n" for words in BEGUN}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_is_told_by_folder_where_it_is_much(monkeypatch):
+    few, many = [Path("a") / str(n) for n in range(6)], [Path("b") / str(n) for n in range(2_000)]
+    monkeypatch.setattr(interrupts, "placed", lambda: (Path("new"), *few, *many))
+    told = "new, a/0, a/1, a/2, a/3, a/4, a/5, 2,000 files in b"
+    assert interrupts.what_was_written() == f"Written before: {told}."
+
+
+@pytest.mark.slow
+def test_check_and_init_end_at_every_moment():
+    command = [sys.executable, "-m", "validation.robust.signals", "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["refused"] for row in rows] == [[]] * 8
+    assert sum(row["tried"] for row in rows) == 28
 
 
 @pytest.mark.slow

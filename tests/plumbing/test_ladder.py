@@ -21,6 +21,8 @@ from bayes_ihlrt.multistate import fit as transition_fit
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.report import ladder as ladder_table
+from bayes_ihlrt.report.answers import ladder_answer
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, Transition, TransitionSpec
 from states_cases import fabricate
@@ -120,6 +122,7 @@ def fake_rung(spec, cohort, plan, *, horizon):
         warnings.warn("PS separation: afp_high tells", SeparationWarning, stacklevel=1)
     draws = np.random.default_rng(1).normal(-0.5, 0.3, (1, 100))
     summary = {"mean": -0.5, "sd": 0.3, "median": -0.5, "q2.5": -1.1, "q97.5": 0.1}
+    summary["prob_below_0"] = 0.95
     return Rung(
         plan,
         log_hr=summary,
@@ -179,8 +182,10 @@ def test_what_is_not_known_is_null_and_the_reason_is_written(climbed, tmp_path):
 def test_the_reason_is_printed_and_drawn(climbed):
     console = Console(width=110, record=True, file=None, quiet=False, highlight=False)
     with console.capture() as captured:
+        print_summary(console, ladder_answer(climbed))
         ladder_table.print_ladder(console, climbed)
     printed = " ".join(captured.get().split())
+    assert printed.count("3 rungs: not estimated: landmark: only untreated patients") == 1
     assert printed.count("Not estimated: landmark: only untreated patients") == 3
     assert "Not estimated: the posterior is not to be trusted: Pareto k-hat 0.93." in printed
     sentences = ladder_sentences(climbed)
@@ -200,7 +205,8 @@ def test_without_any_sound_rung_nothing_is_claimed(climbed):
     alone = ladder.LadderResult(climbed.spec, climbed.cohort, (first, *lost), climbed.null, 24.0)
     sentences = " ".join(ladder_sentences(alone))
     assert "nothing is known of the effect" in sentences
-    assert "without a hazard ratio of 1" not in sentences
+    assert "A hazard ratio below 1, by" not in sentences
+    assert "No rung can tell." in ladder_answer(alone)["parts"][0]["title"]
 
 
 def test_the_naive_rung_is_never_left_out(spec, cohort, monkeypatch):

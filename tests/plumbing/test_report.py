@@ -9,6 +9,7 @@ from shutil import copytree, rmtree
 
 import docx
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
@@ -19,7 +20,11 @@ from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
+from bayes_ihlrt.report.sections import result_sections
+from bayes_ihlrt.report.studies import sensitivity_tables
+from bayes_ihlrt.results.files import staged, write_json
 from bayes_ihlrt.results.outputs import Kind, read_results
+from bayes_ihlrt.spec.read import load_spec
 from report_cases import write_everything, write_output
 
 
@@ -125,7 +130,8 @@ def test_sensitivity_and_plan_are_told(everything):
     assert "4 designs under 2 scenarios, 8,000 simulated trials; the analysis of 16" in page
     shown = cells(page)
     assert "0.03 (0.0211 to 0.0425)" in shown
-    assert {"no event in the control arm 2", "tipping factor", "0.95", "log_hr"} <= set(shown)
+    factor = "Factor on the hazard ratio at which the answer changes"
+    assert {"no event in the control arm 2", factor, "0.95", "log_hr"} <= set(shown)
     assert "Not estimated: nobody was treated at a visit" in shown
 
 
@@ -227,9 +233,53 @@ def test_same_analysis_on_other_data_is_refused(changed):
 
 
 def test_two_outputs_of_one_command_are_refused(changed):
-    copytree(changed / "fit", changed / "again")
+    copytree(changed / "ladder", changed / "again")
     (told,) = faults_of(changed)
-    assert "a second output of `fit`" in told
+    assert "a second output of `ladder`" in told
+
+
+def test_a_fit_beside_the_checks_of_the_same_fit_is_told_once(changed):
+    again = Path(copytree(changed / "fit", changed / "again"))
+    with staged(again) as stage:
+        copytree(changed / "fit", stage, dirs_exist_ok=True)
+        (stage / "manifest.json").unlink()
+        checks = {"name": result_of(changed / "fit")["name"], "flagged": [], "verdicts": []}
+        write_json({"failed": [], **checks}, stage / "checks.json")
+    found = read_results(changed)
+    assert [output.kind for output in found.outputs] == list(Kind)
+    assert found.first.folder == again, "the checks are told"
+    manifest = json.loads((again / "manifest.json").read_text())
+    other = (again / "specification.toml").read_text().replace("seed = 20260101", "seed = 7")
+    (again / "specification.toml").write_text(other)
+    manifest["sha256"]["specification.toml"] = sha256(other.encode()).hexdigest()
+    (again / "manifest.json").write_text(json.dumps(manifest))
+    assert "a second output of `fit`" in faults_of(changed)[0], "another run is no checked one"
+
+
+def answered(folder, of, title):
+    """Write an output again, with the answer that its command keeps."""
+    result = result_of(folder)
+    (file,) = (path for path in folder.iterdir() if path.suffix == ".toml")
+    text, table = file.read_text(), {"head": ["choice", "months"], "rows": [["stated", "+1.9"]]}
+    part = {"title": title, "told": ["Said."], "table": table}
+    summary = {"first": [], "number": None, "parts": [part]}
+    brief = {"schema": 1, "of": of, "name": result["name"], "summary": summary}
+    rmtree(folder)
+    write_output(folder, result, brief=brief, specification=text, name=file.name)
+
+
+def test_sections_of_sensitivity_and_plan_open_with_their_answers(changed):
+    answered(changed / "sensitivity", "sensitivity", "Does ihlrt help?")
+    answered(changed / "plan", "plan", "Would it find what is there? Power 71.0%.")
+    body = report_content(read_results(changed))["body"]
+    by_anchor = {section.anchor: section for section in body}
+    first, folded = by_anchor["sensitivity"], by_anchor["sensitivity-details"]
+    assert [table.name for table in first.tables] == ["sensitivity-answer", "structure"]
+    assert first.tables[0].rows == (("stated", "+1.9"),)
+    assert "grid" in [table.name for table in folded.tables]
+    plan = by_anchor["plan"]
+    assert plan.sentences[0] == "Would it find what is there? Power 71.0%."
+    assert plan.tables[0].name == "plan-answer"
 
 
 def test_a_plan_whose_early_looks_were_normal_approximations_is_refused(changed):
@@ -291,8 +341,9 @@ def test_exports(everything, tmp_path):
     document = docx.Document(str(out / "tables.docx"))
     files = sorted(file.stem for file in (out / "tables").glob("*.csv"))
     assert len(document.tables) == len(files)
-    assert document.tables[0].cell(0, 1).text.startswith("ever ihlrt (n = ")
-    assert document.tables[1].cell(0, 1).text == "Hazard ratio (95 % interval)"
+    assert document.tables[0].cell(0, 2).text.startswith("ever ihlrt (n = ")
+    assert document.tables[1].cell(0, 1).text == "Followed from"
+    assert document.tables[3].cell(0, 1).text == "Hazard ratio (95 % interval)"
     assert any("SYNTHETIC DATA" in paragraph.text for paragraph in document.paragraphs)
     latex = (out / "tables.tex").read_text()
     assert latex.count(r"\begin{longtable}") == len(files)
@@ -323,3 +374,64 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(name, tmp_path):
     file.write_bytes(b"")
     (figure,) = embedded([file])
     assert not figure.alt.startswith("Figure:")
+
+
+def test_figures_are_drawn_as_a_journal_asks(first_results, tmp_path):
+    out = tmp_path / "journal"
+    asked = ("--only", "forest", "--only", "flow", "--format", "svg", "--format", "png")
+    done = run("figures", first_results, *asked, "--width", 150, "--dpi", 72, "--out", out)
+    assert done.exit_code == 0, done.output
+    names = {f"{name}.{form}" for name in ("forest", "flow") for form in ("svg", "png")}
+    assert {file.name for file in out.iterdir()} == names
+    with Image.open(out / "forest.png") as picture:
+        assert picture.width == int(150 / 25.4 * 72)
+    assert ">Coefficients of the hazard (synthetic data)<" in (out / "forest.svg").read_text()
+    again = run("figures", first_results, "--only", "forest", "--format", "svg", "--out", out)
+    assert again.exit_code == 1
+    assert "it exists. Name another folder, or add --overwrite" in again.stderr
+
+
+def test_figures_tell_every_name_and_size_that_cannot_be(first_results, tmp_path):
+    done = run(
+        "figures", first_results, "--only", "forrest", "--only", "survivl", "--out", tmp_path
+    )
+    assert done.exit_code == 1
+    assert "2 faults" in done.stderr
+    assert "Did you mean 'forest'?" in done.stderr
+    small = ("--only", "forest", "--only", "treatment_starts", "--width", 85)
+    done = run("figures", first_results, *small, "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "figure forest: its words have no room in 85 by 73 mm" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["treatment_starts.pdf"]
+
+
+def test_courses_are_drawn_where_asked_only(first_results, everything, tmp_path):
+    page = report_page(read_results(everything))
+    assert 'id="courses"' not in page
+    assert "Length of follow-up" in page
+    assert "Of 80 patients, 20 started ihlrt under observation, at month 5.2" in page
+    out = Path(copytree(first_results, tmp_path / "out"))
+    (out / "figures" / "swimmer.png").write_bytes((out / "figures" / "flow.png").read_bytes())
+    sections = result_sections(read_results(out))
+    (courses,) = [section for section in sections if section.anchor == "courses"]
+    assert (courses.folded, [figure.name for figure in courses.figures]) == (True, ["swimmer"])
+    done = run("fit", "primary", "--swimmer")
+    assert done.exit_code == 1
+    assert "nothing is drawn without --out" in done.stderr
+
+
+RAW = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b|\bq(?:2\.5|97\.5)\b|\bmcse\b|\bk hat\b")
+
+
+def test_no_table_of_sensitivity_shows_a_key(everything):
+    """Names of the analysis itself are its user's words; every other one is ours to say."""
+    results = read_results(everything)
+    own = set(result_of(everything / "fit")["parameters"])
+    own |= {*load_spec("primary").covariates, "fall_months"}
+    tables = sensitivity_tables(results.of(Kind.SENSITIVITY))
+    assert len(tables) > 4
+    for table in tables:
+        heads = [column.label for column in table.columns]
+        assert all(head[0].isupper() for head in heads), heads
+        for cell in (*heads, *(cell for row in table.rows for cell in row)):
+            assert set(RAW.findall(cell)) <= own, cell

@@ -105,6 +105,8 @@ def test_what_figures_show_can_be_had_without_them(sampler):
         "forest",
         "prior_posterior",
         "trace",
+        "flow",
+        "treatment_starts",
     ]
     assert all(data.attrs["synthetic"] for data in found.values())
     survival = found["survival"]

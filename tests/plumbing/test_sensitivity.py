@@ -16,7 +16,9 @@ from bayes_ihlrt.posterior import audit as nuts_audit
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import laplace_quality
 from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.report.answers import sensitivity_answer
 from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.sensitivity import audit as sensitivity_audit
 from bayes_ihlrt.sensitivity import external, negative_control, structure, tipping
 from bayes_ihlrt.sensitivity import parts as sensitivity_parts
@@ -193,7 +195,9 @@ def test_a_row_of_the_structure_is_reproduced(result, monkeypatch):
 
 def test_summary_says_what_the_answer_depends_on(result):
     text = " ".join(result.summary)
-    assert text.startswith("Hazard ratio below 1 at nlr 3? As stated: yes (probability 0.9")
+    assert text.startswith(
+        "Hazard ratio below 1 at nlr 3? As stated: probably yes (probability 0.9"
+    )
     assert "depends on" in text
     assert "unmeasured confounding" in text
 
@@ -226,9 +230,14 @@ def test_written_study_reads_back(result, tmp_path):
 
 def test_page_fits_the_terminal(result):
     console = Console(width=110, record=True, highlight=False)
+    print_summary(console, sensitivity_answer(result))
+    answer = console.export_text(clear=False).splitlines()
+    assert answer[0].startswith("SYNTHETIC DATA")
+    assert "51 events; 9 of them after ihlrt began, in 20 patients" in " ".join(answer)
+    assert "Does ihlrt help, and what does the answer depend on?" in answer
+    assert sum("'Probably' means" in line for line in answer) == 1
     print_sensitivity(console, result)
     text = console.export_text()
-    assert "Synthetic data" in text
     assert "Tipping points" in text
     assert max(map(len, text.splitlines())) <= 110
 

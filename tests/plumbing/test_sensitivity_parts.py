@@ -15,8 +15,10 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import ConvergenceError, DataError, Fault
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.report.answers import sensitivity_answer
 from bayes_ihlrt.report.html import report_page
-from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
+from bayes_ihlrt.report.studies import write_sensitivity
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.sensitivity import cells, external, structure, study
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
@@ -116,9 +118,9 @@ def test_a_study_that_fails_takes_no_other_with_it(spec, whole, monkeypatch, nam
     assert {each["part"] for each in found["failed"]} == lost
     assert found["summary"][0].startswith(f"INCOMPLETE: {len(lost)} of 7 studies ")
     shown = Console(file=StringIO(), width=110)
-    print_sensitivity(shown, result)
+    print_summary(shown, sensitivity_answer(result))
     text = " ".join(shown.file.getvalue().split())
-    assert "NOT COMPUTED: effective sample size 378 (needed: 400). Raise draws" in text
+    assert f"NOT COMPUTED, {TITLES[name]}: effective sample size 378 (needed: 400). Raise" in text
     out = tmp_path / "out"
     write_sensitivity(result, out)
     page = report_page(read_results(out))

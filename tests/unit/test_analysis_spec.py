@@ -92,7 +92,8 @@ def test_the_model_is_the_specification_without_the_data():
 
 def test_defaults():
     spec = parse_spec(SHORT)
-    assert spec.estimands == EstimandSpec(horizons=(12.0, 24.0), at=(), treat_from=0.0)
+    assert spec.estimands == EstimandSpec(horizons=(12.0, 24.0), at=(), treat_from=None)
+    assert spec.treat_from == 0.0, "no cohort has told when treatment started first"
     assert spec.population.value == "sample"
     assert (spec.sampler.draws, spec.sampler.chains, spec.description) == (1000, 4, "")
 

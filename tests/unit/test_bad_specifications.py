@@ -94,8 +94,8 @@ BAD = [
         "treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
         "below_limit, centre, date_order, decimal, derived, drop_missing, encoding, entry, event, "
-        "file, header_line, missing, never, origin, parameter, patient, separator, sheet, start, "
-        "stop, time, time_unit, units.\n"
+        "file, header_line, labels, missing, never, origin, parameter, patient, separator, sheet, "
+        "start, stop, time, time_unit, units.\n"
         "  - [sampler] draw: there is no such key. Did you mean 'draws'? Allowed: chains, "
         "draws, engine, seed, target_accept, tune.",
         {"[modifier]": "[modifer]", "event =": "evnt =", "draws =": "draw ="},

@@ -1,5 +1,7 @@
 """`drop_missing`: who is left out, and that it is never silent."""
 
+import pickle
+
 import pandas as pd
 import pytest
 
@@ -25,6 +27,8 @@ def test_patients_who_lack_a_covariate_are_left_out_and_listed(container):
     assert cohort.columns["patient"].tolist() == ["P1", "P3"]
     assert cohort.columns["nlr"].tolist() == [2.1, 5.0]
     assert cohort.dropped == {"P2": "nlr and sex are missing", "P4": "sex is missing"}
+    assert cohort.missing == {"nlr": 1, "sex": 2}
+    assert pickle.loads(pickle.dumps(cohort)).missing == cohort.missing
 
 
 def test_columns_that_the_model_does_not_read_may_be_empty():

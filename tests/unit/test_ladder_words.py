@@ -25,7 +25,7 @@ def rung(plan, cohort, hazard_ratio):
     """Return a rung with a hazard ratio that is known without error."""
     told = dict.fromkeys(("mean", "median", "q2.5", "q97.5"), float(np.log(hazard_ratio)))
     rows = person_time(cohort, plan.treatment)
-    return Rung(plan, log_hr=told | {"sd": 0.0}, person_time=rows)
+    return Rung(plan, log_hr=told | {"sd": 0.0, "prob_below_0": 1.0}, person_time=rows)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ def test_months_through_response_and_given_response_are_told(climbed):
 def gaining(rung, median):
     """Return a rung that tells months gained."""
     months = {"mean": median, "sd": 1.0, "median": median, "q2.5": median - 2, "q97.5": median + 2}
+    months["prob_below_0"] = 0.2
     return replace(rung, rmst_difference=months)
 
 
@@ -122,7 +123,7 @@ def test_months_are_ranged_over_one_comparison_only(climbed):
 
 
 def test_months_of_clones_are_not_printed_as_those_of_a_modifier_value(climbed):
-    own = {"mean": 0.0, "sd": 1.0, "median": 0.0, "q2.5": -1.0, "q97.5": 1.0}
+    own = {"mean": 0.0, "sd": 1.0, "median": 0.0, "q2.5": -1.0, "q97.5": 1.0, "prob_below_0": 0.5}
     rungs = [
         replace(gaining(found, 7.7), log_hr_at={2.0: own, 5.0: own})
         for found in climbed.rungs

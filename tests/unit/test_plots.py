@@ -5,17 +5,43 @@ import io
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 import check_figures
 import sensitivity_figures
 import trial_figures
+from bayes_ihlrt.names import FigureForm
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.frame import save_figure
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 
 TIMES = np.linspace(0.0, 30.0, 7)
+
+
+def incidence_dataset():
+    curves = np.array([[0.6, 0.2], [0.3, 0.3]])[..., None] * (1.0 - np.exp(-TIMES / 10.0))
+    dims, steps = ("strategy", "event_cause", "time"), ("state", "event_cause", "step")
+    counted = np.broadcast_to(np.linspace(0.0, 0.4, 3), (2, 2, 3))
+    return xr.Dataset(
+        {
+            "median": (dims, curves),
+            "q2.5": (dims, curves * 0.8),
+            "q97.5": (dims, curves * 1.2),
+            "step_time": (("state", "step"), np.tile([0.0, 5.0, 20.0], (2, 1))),
+            "counted": (steps, counted),
+            "naive": (steps, counted * 1.2),
+        },
+        coords={
+            "strategy": ["never", "from month 0"],
+            "event_cause": ["tumour", "liver"],
+            "state": ["untreated", "treated"],
+            "time": TIMES,
+        },
+    )
 
 
 def survival_dataset():
@@ -28,6 +54,8 @@ def survival_dataset():
             "q97.5": (dims, np.minimum(curves * 1.1, 1.0)),
             "km_time": (("state", "step"), [[0.0, 5.0, 20.0], [0.0, 9.0, np.nan]]),
             "km": (("state", "step"), [[1.0, 0.8, 0.5], [1.0, 0.9, np.nan]]),
+            "censored_time": (("state", "tick"), [[7.0, 12.0], [15.0, np.nan]]),
+            "censored": (("state", "tick"), [[0.8, 0.8], [0.9, np.nan]]),
             "at_risk": (("state", "risk_time"), [[80, 41, 13], [0, 17, 8]]),
         },
         coords={
@@ -100,14 +128,56 @@ def subgroups_dataset():
 
 
 def forest_dataset():
+    """An interaction before a covariate, as a formula may have them."""
     return xr.Dataset(
         {
-            "median": ("coefficient", [0.6, 1.2]),
-            "q2.5": ("coefficient", [0.35, 0.9]),
-            "q97.5": ("coefficient", [1.03, 1.6]),
-            "label": ("coefficient", ["ihlrt", "nlr, per doubling"]),
+            "median": ("coefficient", [0.6, 0.9, 1.2]),
+            "q2.5": ("coefficient", [0.35, 0.6, 0.9]),
+            "q97.5": ("coefficient", [1.03, 1.3, 1.6]),
+            "label": ("coefficient", ["ihlrt, at nlr 3", "ihlrt:nlr", "nlr, per doubling"]),
+            "of_ratios": ("coefficient", [False, True, False]),
         },
-        coords={"coefficient": ["ihlrt", "nlr"]},
+        coords={"coefficient": ["ihlrt", "ihlrt:nlr", "nlr"]},
+    )
+
+
+def treatment_starts_dataset():
+    return xr.Dataset(
+        {
+            "incidence": (("end", "time"), [[0.0, 0.1, 0.3], [0.0, 0.2, 0.5]]),
+            "at_risk": ("risk_time", [80, 41, 13]),
+        },
+        coords={
+            "end": ["started", "event first"],
+            "time": [0.0, 5.0, 30.0],
+            "risk_time": [0.0, 12.0, 24.0],
+        },
+    )
+
+
+def flow_dataset():
+    counts = {"follow_ups": [80, 78], "patients": [80, 78], "events": [42, 9]}
+    counts |= {"censored": [20, 0], "ended": [18, 69]}
+    return xr.Dataset(
+        {name: ("arm", values) for name, values in counts.items()},
+        coords={"arm": ["never ihlrt", "ihlrt within 6 months"]},
+        attrs={
+            "assessed": 86,
+            "analysed": 80,
+            "left_out": ["6: nlr is missing"],
+            "unit": "clones",
+            "why": "censored when they left their strategy",
+        },
+    )
+
+
+def swimmer_dataset():
+    columns = {"entry": [0.0, 0.0, 1.0], "end": [9.0, 7.0, 3.0], "event": [0.0, 1.0, 1.0]}
+    columns["treated_from"] = [4.0, np.nan, np.nan]
+    return xr.Dataset(
+        {name: ("line", values) for name, values in columns.items()},
+        coords={"line": [1, 2, 3]},
+        attrs={"of": 9},
     )
 
 
@@ -211,12 +281,16 @@ DATASETS = {
     **sensitivity_figures.DATASETS,
     "ladder": ladder_dataset,
     "survival": survival_dataset,
+    "incidence": incidence_dataset,
     "hazard_ratio": hazard_ratio_dataset,
     "gain": gain_dataset,
     "subgroups": subgroups_dataset,
     "forest": forest_dataset,
     "prior_posterior": prior_posterior_dataset,
     "trace": trace_dataset,
+    "flow": flow_dataset,
+    "treatment_starts": treatment_starts_dataset,
+    "swimmer": swimmer_dataset,
     "love": balance_dataset,
     "connect_s": balance_dataset,
     "overlap": overlap_dataset,
@@ -252,14 +326,17 @@ def test_survival_has_units_curves_and_numbers_at_risk():
     curve, table = figure.axes
     assert curve.get_xlabel() == "Months since time zero"
     assert curve.get_ylabel() == "Survival probability"
-    assert [line.get_label() for line in curve.lines] == [
+    drawn = [line for line in curve.lines if line.get_label() != "_"]
+    assert [line.get_label() for line in drawn] == [
         "posterior, never",
         "posterior, from month 0",
         "Kaplan-Meier, untreated",
         "Kaplan-Meier, treated (enters at treatment)",
     ]
     np.testing.assert_allclose(curve.lines[1].get_ydata(), np.exp(-0.03 * TIMES))
-    assert curve.lines[2].get_drawstyle() == "steps-post"
+    assert drawn[2].get_drawstyle() == "steps-post"
+    ticks = [line for line in curve.lines if line.get_marker() == "|"]
+    assert (list(ticks[0].get_xdata()), list(ticks[0].get_ydata())) == ([7.0, 12.0], [0.8, 0.8])
     counts = [text.get_text() for text in table.texts]
     assert counts == ["Number at risk", "80", "41", "13", "0", "17", "8"]
     assert [label.get_text() for label in table.get_yticklabels()] == ["treated", "untreated"]
@@ -334,11 +411,21 @@ def test_forest_shows_numbers_on_a_ratio_scale():
     figure = plot_forest(made("forest"))
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
-    assert axes.get_xlabel().startswith("Hazard ratio per unit of the term (log scale)")
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["ihlrt", "nlr, per doubling"]
+    assert axes.get_xlabel().startswith("Per unit of the term (log scale)")
+    rows = ["ihlrt, at nlr 3", "nlr, per doubling", "ihlrt:nlr"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == rows
     found = texts(figure)
     assert "0.60 (0.35-1.03)" in found
     assert "1.20 (0.90-1.60)" in found
+
+
+def test_ratios_of_hazard_ratios_stand_apart_in_a_forest():
+    (axes,) = plot_forest(made("forest")).axes
+    heads = {text.get_text(): text.xy[1] for text in axes.texts if "ratio" in text.get_text()}
+    assert list(heads) == ["Hazard ratio (95 %)", "Ratio of hazard ratios (95 %)"]
+    places = axes.get_yticks()
+    assert places[1] > heads["Ratio of hazard ratios (95 %)"] > places[2]
+    assert places[1] - places[2] == 2.0
 
 
 def test_prior_and_posterior_share_a_panel():
@@ -397,3 +484,77 @@ def test_the_ladder_tells_ratio_months_immortal_time_and_what_was_not_estimated(
     assert "127 immortal months" in found
     assert "nobody was treated by then" in found
     assert "95 % of cohorts without any effect" in found
+
+
+def test_flow_tells_who_was_left_out_and_how_arms_ended():
+    (axes,) = PLOTS["flow"](made("flow")).axes
+    found = [text.get_text().replace("\n", " ") for text in axes.texts if text.get_text()]
+    assert found[:3] == ["Patients in the data 86", "Analysed 80", "Left out 6: nlr is missing"]
+    assert found[3].startswith("never ihlrt 80 clones 42 with the event 20 censored when they left")
+    assert "censored" not in found[4]
+
+
+def test_starts_of_treatment_compete_with_the_event():
+    curves, table = PLOTS["treatment_starts"](made("treatment_starts")).axes
+    assert [line.get_label() for line in curves.lines] == [
+        "treatment started",
+        "event before any treatment",
+    ]
+    assert [text.get_text() for text in table.texts] == ["80", "41", "13"]
+
+
+def test_swimmer_has_one_line_a_patient_and_tells_of_what_it_is_a_sample():
+    (axes,) = PLOTS["swimmer"](made("swimmer")).axes
+    untreated, treated = axes.collections
+    assert len(untreated.get_segments()) == 3
+    assert [part.tolist() for part in treated.get_segments()] == [[[4.0, 1.0], [9.0, 1.0]]]
+    assert axes.get_ylabel() == "Patients, by length of follow-up (3 of 9: one in 3)"
+    events = next(line for line in axes.lines if line.get_label() == "event")
+    assert list(events.get_xdata()) == [7.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["forest", "survival"])
+def test_a_figure_is_drawn_where_it_is_asked_for(name):
+    figure = Figure(figsize=(15.0, 6.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    assert PLOTS[name](made(name), ax=right) is figure
+    assert left in figure.axes
+    assert (right in figure.axes) == (name == "forest")
+    assert "Overall survival" in texts(figure)
+
+
+def test_panels_need_a_place_that_can_be_divided():
+    alone = Figure().add_axes((0.0, 0.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="no part of a grid"):
+        plot_survival(made("survival"), ax=alone)
+
+
+@pytest.mark.parametrize("kind", FigureForm)
+def test_the_same_figure_is_the_same_file(kind, tmp_path):
+    found = []
+    for name in ("a", "b"):
+        file = tmp_path / f"{name}.{kind}"
+        save_figure(plot_forest(made("forest")), file, width=85.0, dpi=300)
+        found.append(file.read_bytes())
+    assert found[0] == found[1]
+    if kind == "svg":
+        assert b">Overall survival<" in found[0]
+    if kind == "pdf":
+        assert b"/CIDFontType2" in found[0]
+        assert b"/Type3" not in found[0]
+    if kind == "png":
+        with Image.open(tmp_path / "a.png") as picture:
+            assert picture.width == int(85.0 / 25.4 * 300)
+
+
+def test_no_two_lines_of_many_look_alike():
+    names = [f"cell {number}" for number in range(6)]
+    bands = {
+        part: (("cell", "trials"), np.full((6, 9), 0.5)) for part in ("estimate", "low", "high")
+    }
+    data = xr.Dataset(bands, coords={"cell": names, "trials": np.arange(1.0, 10.0)})
+    figure = PLOTS["trial_convergence"](data.assign_attrs(title="T", synthetic=True))
+    looks = {
+        (line.get_color(), line.get_linestyle(), line.get_marker()) for line in figure.axes[0].lines
+    }
+    assert len(looks) == 6

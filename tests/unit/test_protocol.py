@@ -82,7 +82,7 @@ def test_components_stand_in_the_order_of_the_target_trial(planned):
 
 
 STRATEGIES = {
-    "split": "(1) Start ihlrt in month 0. (2) Never start ihlrt.",
+    "split": "(1) Start ihlrt in month 1.9. (2) Never start ihlrt.",
     "landmark": "(1) ihlrt by month 6. (2) No ihlrt by then, whatever comes later.",
     "sequential": "(1) Start ihlrt at the decision. (2) Do not start it then nor later.",
     "clone-censor-weight": "(1) Start ihlrt within 6 months of time zero. (2) Never start ihlrt.",
@@ -151,8 +151,11 @@ def test_why_patients_do_not_reach_a_landmark_is_not_told():
 
 
 def test_what_lies_beyond_the_data_is_told(planned):
-    assert "Nobody started before month 1.87" in parts(planned)["Treatment strategies"].assumption
+    assert "Nobody started before" not in parts(planned)["Treatment strategies"].assumption
     spec = load_spec("primary")
+    early = spec.estimands.model_copy(update={"treat_from": 0.0})
+    told = parts(of(spec.model_copy(update={"estimands": early})))["Treatment strategies"]
+    assert "Nobody started before month 1.87" in told.assumption
     later = spec.estimands.model_copy(update={"horizons": (12.0, 60.0)})
     found = of(spec.model_copy(update={"estimands": later}))
     assert "Month 60 lies beyond follow-up" in parts(found)["End of follow-up"].assumption

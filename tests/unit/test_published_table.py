@@ -40,12 +40,16 @@ def test_table_one_by_hand(cohort):
     rows = {row.name: row for row in found.rows}
     assert list(rows) == ["age", "male", "grade: A", "grade: B"]
     assert (rows["age"].treated, rows["age"].untreated) == ("72 (71 to 73)", "64 (62 to 65)")
+    assert (rows["age"].total, rows["male"].total) == ("66 (64 to 70)", "3 (60 %)")
     assert (rows["male"].treated, rows["male"].untreated) == ("1 (50 %)", "2 (67 %)")
     one, zero = AGE[:2], AGE[2:]
     smd = (one.mean() - zero.mean()) / np.sqrt((one.var(ddof=1) + zero.var(ddof=1)) / 2)
     assert rows["age"].smd == pytest.approx(smd)
     assert found.largest_smd == pytest.approx(smd)
-    assert found.frame.columns.tolist() == ["ever ihlrt (n = 2)", "never ihlrt (n = 3)", "SMD"]
+    assert found.frame.columns.tolist() == [
+        "all (n = 5)",
+        *("ever ihlrt (n = 2)", "never ihlrt (n = 3)", "SMD"),
+    ]
 
 
 def test_at_a_landmark_only_those_who_are_followed_then(cohort):

@@ -7,12 +7,13 @@ import pytest
 import xarray as xr
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.analysis.estimates import Estimate, _compared
+from bayes_ihlrt.analysis.estimates import Estimate, _compared, strategies
 from bayes_ihlrt.analysis.figures import _product_limit
+from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.report.terminal import _cells
 from bayes_ihlrt.report.words import adjustment_sentence, summary_sentences, survival_time
-from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind
+from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind, treated_month
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import load_spec
 
@@ -76,14 +77,14 @@ def made(found=None, *, converged=True, design=DesignKind.SPLIT):
     [
         (
             estimate(2.2, -0.2, 4.3, 0.96),
-            "The model estimates 2.2 more event-free months within 24 months with treatment from "
-            "month 0 than with never (95 % interval of the difference -0.2 to 4.3), averaged over "
+            "Treatment from month 0 probably gives 2.2 more event-free months within 24 months "
+            "than never (95 % interval of the difference -0.2 to 4.3), averaged over "
             "the cohort.",
         ),
         (
             estimate(-2.2, -4.3, 0.2, 0.04),
-            "The model estimates 2.2 FEWER event-free months within 24 months with treatment from "
-            "month 0 than with never (95 % interval of the difference -4.3 to 0.2), averaged over "
+            "Treatment from month 0 probably gives 2.2 FEWER event-free months within 24 months "
+            "than never (95 % interval of the difference -4.3 to 0.2), averaged over "
             "the cohort.",
         ),
         (
@@ -133,18 +134,34 @@ def test_how_a_propensity_was_used(adjust, told):
     assert adjustment_sentence(SimpleNamespace(spec=spec, propensity=chances)).startswith(told)
 
 
-def test_treatment_before_anybody_was_treated_is_told():
+def test_treatment_begins_with_the_earliest_start_unless_it_is_stated():
     spec = load_spec("primary")
     checked = check_analysis(spec, "ihlrt_synthetic")
     rows = checked.person_time.columns
     first = rows["start"][rows["ihlrt"] == 1.0].min()
-    assert checked.notes[-1] == (
+    assert 0.0 <= checked.spec.treat_from - first < 0.1
+    assert not [note for note in checked.notes if "outside the data" in note]
+    assert [one.name for one in strategies(checked.spec)] == ["never", "from month 1.9"]
+    (split,) = [
+        plan
+        for plan in plan_rungs(checked.spec, checked.cohort)
+        if (plan.rung, plan.adjustment) == ("split", "covariates")
+    ]
+    assert split.treat_from == checked.spec.treat_from, "a rung asks what the fit asks"
+    early = spec.estimands.model_copy(update={"treat_from": 0.0})
+    told = check_analysis(spec.model_copy(update={"estimands": early}), "ihlrt_synthetic")
+    assert told.spec.treat_from == 0.0
+    assert told.notes[-1] == (
         f"Treatment from month 0 is outside the data: nobody was treated before month "
-        f"{first:.3g}; the treated curve before then is extrapolated."
+        f"{first:.3g}; the treated curve before then is extrapolated. Without `treat_from` "
+        "treatment begins there."
     )
-    later = spec.estimands.model_copy(update={"treat_from": float(first)})
-    notes = check_analysis(spec.model_copy(update={"estimands": later}), "ihlrt_synthetic").notes
-    assert not [note for note in notes if "outside the data" in note]
+
+
+@pytest.mark.parametrize("design", ["landmark", "fixed", "ever-never"])
+def test_designs_that_begin_with_treatment_treat_from_their_time_zero(design):
+    assert treated_month(EstimandSpec(), DesignKind(design), 1.87) == 0.0
+    assert treated_month(EstimandSpec(), DesignKind.SPLIT, None) == 0.0, "nobody was treated"
 
 
 def test_kaplan_meier_begins_with_the_first_at_risk():

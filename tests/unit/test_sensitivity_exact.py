@@ -11,7 +11,6 @@ from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity import tipping
 from bayes_ihlrt.sensitivity.bias import bias_factor, e_value, risk_ratio, tipping_prevalence
-from bayes_ihlrt.sensitivity.decisions import decide
 from bayes_ihlrt.sensitivity.power import cumulative_js_distance
 from bayes_ihlrt.sensitivity.priors import (
     MixturePrior,
@@ -30,6 +29,7 @@ from bayes_ihlrt.sensitivity.reverse_bayes import (
 )
 from bayes_ihlrt.sensitivity.tipping import crossings
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec
+from bayes_ihlrt.verdicts import decide
 
 EXACT = 1e-3
 STEPS = 40_000

@@ -72,13 +72,14 @@ def test_without_an_event_everybody_lives():
 
 def test_what_clones_gain_is_told_in_a_sentence():
     gained = {"mean": 1.5, "sd": 1.0, "median": 1.5, "q2.5": -0.5, "q97.5": 3.5}
+    gained["prob_below_0"] = 0.06
     told = CloneMonths("within month 6", "never", 24.0, gained=gained)
     assert told.sentence == (
         "These data do not settle whether treatment within month 6 gains or costs event-free time "
         "against never in 24 months, by weighted survival of everybody's clones: +1.5 months "
         "(95 % interval -0.5 to +3.5)."
     )
-    assert " gains time against never " in replace(told, gained=gained | {"q2.5": 0.5}).sentence
-    assert " COSTS time against never " in replace(told, gained=gained | {"q97.5": -0.1}).sentence
+    assert " probably gains time " in replace(told, gained=gained | {"prob_below_0": 0.05}).sentence
+    assert " probably COSTS time " in replace(told, gained=gained | {"prob_below_0": 0.95}).sentence
     unknown = replace(told, gained=None, reason="nobody is followed so long")
     assert unknown.sentence == ("Survival by strategy is not reported: nobody is followed so long.")

@@ -218,7 +218,7 @@ def trades(months: Months, spec: AnalysisSpec) -> tuple[Trade, ...]:
         a treatment, or where the strategies are the same up to the horizon.
     """
     horizon = max(spec.estimands.horizons)
-    if spec.treatment is None or spec.estimands.treat_from >= horizon:
+    if spec.treatment is None or spec.treat_from >= horizon:
         return ()
     first, *others = spec.data.causes
     return tuple(

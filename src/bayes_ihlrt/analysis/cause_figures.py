@@ -33,7 +33,7 @@ def cause_figure_data(result: CausesResult) -> dict[str, xr.Dataset]:
     dict of str to xarray.Dataset
         ``incidence``; attributes tell the title and whether the data are synthetic.
     """
-    title = result.spec.description or result.spec.name
+    title = "Cumulative incidence by cause"
     about = {"title": title, "synthetic": result.synthetic, "draws": result.draws_name}
     return {"incidence": incidence_data(result).assign_attrs(about)}
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -266,13 +266,13 @@ class CheckedAnalysis:
     """
 
     spec: AnalysisSpec
-    cohort: Cohort
+    cohort: Cohort = field(repr=False)
     person_time: PersonTime
-    priors: Mapping[str, ResolvedPrior]
+    priors: Mapping[str, ResolvedPrior] = field(repr=False)
     n_parameters: int
-    notes: tuple[str, ...]
-    prepared: "PreparedModel"
-    propensity: CheckedPropensity | None = None
+    notes: tuple[str, ...] = field(repr=False)
+    prepared: "PreparedModel" = field(repr=False)
+    propensity: CheckedPropensity | None = field(default=None, repr=False)
 
     @cached_property
     def worths(self) -> Mapping[str, Worth]:

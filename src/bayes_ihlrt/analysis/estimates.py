@@ -140,7 +140,7 @@ def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
     """
     if spec.treatment is None:
         return (AS_OBSERVED,)
-    return NEVER, treated_from(spec.estimands.treat_from)
+    return NEVER, treated_from(spec.treat_from)
 
 
 def estimate_all(

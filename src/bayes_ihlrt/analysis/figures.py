@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import strategies, weigher
 from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
+from bayes_ihlrt.analysis.follow_up import (
+    flow_data,
+    patient_flow,
+    swimmer_data,
+    treatment_starts,
+    treatment_starts_data,
+)
 from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.parameters import flat_draws, result_names, unit_of
@@ -23,6 +30,7 @@ from bayes_ihlrt.estimands.interaction import (
 )
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.model.predictor import linear_in_modifier
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
@@ -245,22 +253,42 @@ def round_times(end: float) -> Floats:
 
 
 _TIMES: Final = 81
+_TITLES: Final[Mapping[str, str]] = {
+    "survival": "Survival by strategy",
+    "hazard_ratio": "Hazard ratio of {treatment} by {modifier}",
+    "gain": "Months gained with {treatment}",
+    "subgroups": "Hazard ratio of {treatment} in subgroups",
+    "forest": "Coefficients of the hazard",
+    "prior_posterior": "What the data added to the priors",
+    "trace": "Draws and ranks by chain",
+    "flow": "Patients in the design",
+    "treatment_starts": "When {treatment} started",
+    "swimmer": "Course of each patient",
+    "love": "Balance of the covariates",
+    "connect_s": "Balance within thirds of {modifier}",
+    "overlap": "Overlap of the propensities",
+    "weight_sums": "Sums of the clones' weights",
+}
 
 
-def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
+def figure_data(result: FitResult, *, swimmer: bool = False) -> dict[str, xr.Dataset]:
     """Return the data of every figure that a result has.
 
     Parameters
     ----------
     result : FitResult
         A fitted analysis.
+    swimmer : bool
+        Whether that of every patient's own course is among them: it tells single patients' months,
+        to be asked for only where that may be passed on.
 
     Returns
     -------
     dict of str to xarray.Dataset
         By figure: ``survival``, ``hazard_ratio`` (with a treatment and a modifier), ``gain`` (with
         a treatment), ``subgroups`` (where there are any), ``forest`` (with coefficients),
-        ``prior_posterior``, ``trace`` (of Markov chains), and of propensities ``love``,
+        ``prior_posterior``, ``trace`` (of Markov chains), ``flow``, ``treatment_starts`` (where
+        treatment starts under observation), ``swimmer``, and of propensities ``love``,
         ``connect_s`` (with a modifier), ``overlap``, ``weight_sums`` (of clones). No ``survival``
         and ``gain`` where survival by strategy is not defined. Attributes tell the title and
         whether the data are synthetic.
@@ -269,8 +297,8 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
     --------
     With ``result = run_fit(load_spec("primary"), "ihlrt_synthetic")``:
 
-    >>> sorted(figure_data(result))
-    ['forest', 'gain', 'hazard_ratio', 'prior_posterior', 'survival', 'trace']
+    >>> sorted(figure_data(result))[:6]
+    ['flow', 'forest', 'gain', 'hazard_ratio', 'prior_posterior', 'survival']
     >>> figure_data(result)["survival"]["median"].dims
     ('strategy', 'time')
     """
@@ -289,9 +317,32 @@ def figure_data(result: FitResult) -> dict[str, xr.Dataset]:
         found["trace"] = trace_data(result)
     if result.propensity is not None:
         found |= result.propensity.figures
-    title = result.spec.description or result.spec.name
-    about = {"title": title, "synthetic": result.synthetic, "draws": result.draws_name}
-    return {name: data.assign_attrs(about) for name, data in found.items()}
+    found |= _of_patients(result, swimmer=swimmer)
+    spec = result.spec
+    named = {
+        "treatment": spec.labels.of(None if spec.treatment is None else spec.treatment.name),
+        "modifier": spec.labels.of(None if spec.modifier is None else spec.modifier.name),
+    }
+    about = {"synthetic": result.synthetic, "draws": result.draws_name}
+    return {
+        name: data.assign_attrs(about, title=_TITLES[name].format(**named))
+        for name, data in found.items()
+    }
+
+
+def _of_patients(result: FitResult, *, swimmer: bool) -> dict[str, xr.Dataset]:
+    """What describes the patients, whatever the model."""
+    cohort, treatment = result.checked.cohort, result.spec.treatment
+    rows, name = result.checked.person_time, None if treatment is None else treatment.name
+    found = {
+        "flow": flow_data(patient_flow(cohort, rows, treatment, called=result.spec.labels.of(name)))
+    }
+    if name is not None and treatment_starts(cohort, name)["started"]:
+        end = float(cohort.columns["stop"].max())
+        found["treatment_starts"] = treatment_starts_data(cohort, name, round_times(end))
+    if swimmer:
+        found["swimmer"] = swimmer_data(cohort, name)
+    return found
 
 
 def survival_data(result: FitResult) -> xr.Dataset:
@@ -309,7 +360,9 @@ def survival_data(result: FitResult) -> xr.Dataset:
     xarray.Dataset
         ``median, q2.5, q97.5`` over (strategy, time); ``km`` over (state, step) at ``km_time``,
         from the first month at which anybody is at risk in that state, NaN beyond the
-        last; ``at_risk`` over (state, risk_time). Time in months since the attribute ``clock``.
+        last; ``censored`` over (state, tick) at ``censored_time``, the curve where follow-up of
+        patients ended without the event, none where patients have several histories;
+        ``at_risk`` over (state, risk_time). Time in months since the attribute ``clock``.
     """
     rows = result.checked.person_time
     end = float(rows.exit_time.max())
@@ -319,7 +372,8 @@ def survival_data(result: FitResult) -> xr.Dataset:
     curves_of = survival(result.fit, times, strategies(result.spec), population=patients)
     summary = summarise(curves_of)
     marks = round_times(end)
-    curves, at_risk = [], []
+    curves, at_risk, ticks = [], [], []
+    left = _lost(rows)
     row_weights = None if result.propensity is None else result.propensity.row_weights
     states = treatment_states(result.spec, rows)
     for mask in states.values():
@@ -328,24 +382,45 @@ def survival_data(result: FitResult) -> xr.Dataset:
         )
         weight = None if row_weights is None else row_weights[mask]
         curves.append(_product_limit(start, stop, event, weight))
+        ticks.append(_on_curve(curves[-1], np.unique(stop[left[mask]])))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
-    longest = max(len(times) for times, _ in curves)
-    padded = [
-        [np.pad(part, (0, longest - len(part)), constant_values=np.nan) for part in curve]
-        for curve in curves
-    ]
-    kaplan = np.array(padded, dtype=np.float64)
+    kaplan, censored = _padded(curves), _padded(ticks)
     return (
         summary[["median", "q2.5", "q97.5"]]
         .assign(
             km_time=(("state", "step"), kaplan[:, 0]),
             km=(("state", "step"), kaplan[:, 1]),
+            censored_time=(("state", "tick"), censored[:, 0]),
+            censored=(("state", "tick"), censored[:, 1]),
             at_risk=(("state", "risk_time"), np.array(at_risk)),
             state=list(states),
             risk_time=marks,
         )
         .assign_attrs(clock=clock(rows))
     )
+
+
+def _lost(rows: PersonTime) -> NDArray[np.bool_]:
+    """Rows at the end of which a patient's follow-up ends without the event."""
+    if rows.overlapping:
+        return np.zeros(rows.n_rows, dtype=bool)
+    last = np.diff(rows.patient_index, append=-1) != 0
+    return np.asarray(last & (rows.columns["event"].astype(np.float64) == 0.0))
+
+
+def _on_curve(curve: tuple[Floats, Floats], times: Floats) -> tuple[Floats, Floats]:
+    place = np.searchsorted(curve[0], times, side="right") - 1
+    return times, curve[1][np.maximum(place, 0)]
+
+
+def _padded(curves: list[tuple[Floats, Floats]]) -> Floats:
+    """Curves of one length, shape (curves, 2, points), NaN beyond the last."""
+    longest = max(len(times) for times, _ in curves)
+    padded = [
+        [np.pad(part, (0, longest - len(part)), constant_values=np.nan) for part in curve]
+        for curve in curves
+    ]
+    return np.array(padded, dtype=np.float64)
 
 
 def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.Dataset:
@@ -404,15 +479,26 @@ def forest_data(result: FitResult) -> xr.Dataset:
     -------
     xarray.Dataset
         ``median, q2.5, q97.5`` over ``coefficient``, on the hazard ratio scale; ``label`` names
-        the coefficient and the step that it refers to.
+        the coefficient and the step that it refers to; ``of_ratios`` is true of interactions,
+        whose exponential is a ratio of hazard ratios.
     """
     columns = result.fit.prepared.encoder.columns
     draws = flat_draws(result.fit, columns).rename(parameter="coefficient")
-    units = [unit_of(name, result.spec) for name in columns]
-    called = [result.spec.labels.term(name) for name in columns]
-    labels = [f"{name}, {unit}" if unit else name for name, unit in zip(called, units, strict=True)]
+    labels = [_coefficient(name, result.spec) for name in columns]
+    ratios = [":" in name for name in columns]
     summary = summarise(xr.apply_ufunc(np.exp, draws))[["median", "q2.5", "q97.5"]]
-    return summary.assign(label=("coefficient", labels))
+    return summary.assign(label=("coefficient", labels), of_ratios=("coefficient", ratios))
+
+
+def _coefficient(name: str, spec: AnalysisSpec) -> str:
+    """A coefficient with its step, that of treatment with the modifier that it holds at."""
+    modifier, treatment, called = spec.modifier, spec.treatment, spec.labels.term(name)
+    if modifier is not None and treatment is not None and name == treatment.name:
+        crossed = any({name, modifier.name} <= set(term) for term in spec.outcome.parsed.terms)
+        if crossed and linear_in_modifier(spec.model):
+            return f"{called}, at {spec.labels.of(modifier.name)} {modifier.reference:g}"
+    unit = unit_of(name, spec)
+    return f"{called}, {unit}" if unit else called
 
 
 def treatment_states(spec: AnalysisSpec, rows: PersonTime) -> Mapping[str, NDArray[np.bool_]]:

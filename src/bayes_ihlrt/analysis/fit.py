@@ -6,7 +6,7 @@ rests on are read by name: nothing is loaded for them.
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Final
@@ -164,16 +164,16 @@ class FitResult:
     """
 
     checked: CheckedAnalysis
-    fit: FittedModel
-    prior: xr.Dataset
-    parameters: dict[str, dict[str, float | None]]
-    estimates: tuple[Estimate, ...]
-    loo: Loo
-    propensity: PropensityResult | None = None
-    interaction: InteractionResult | None = None
-    baseline: BaselineComparison | None = None
-    before: FittedModel | None = None
-    prior_note: str | None = None
+    fit: FittedModel = field(repr=False)
+    prior: xr.Dataset = field(repr=False)
+    parameters: dict[str, dict[str, float | None]] = field(repr=False)
+    estimates: tuple[Estimate, ...] = field(repr=False)
+    loo: Loo = field(repr=False)
+    propensity: PropensityResult | None = field(default=None, repr=False)
+    interaction: InteractionResult | None = field(default=None, repr=False)
+    baseline: BaselineComparison | None = field(default=None, repr=False)
+    before: FittedModel | None = field(default=None, repr=False)
+    prior_note: str | None = field(default=None, repr=False)
     failures: tuple[Failure, ...] = ()
 
     @property

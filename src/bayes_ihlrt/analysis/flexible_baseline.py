@@ -205,7 +205,7 @@ def _under(fit: FittedModel, spec: AnalysisSpec, label: str) -> UnderBaseline:
         ratio = log_hazard_ratio(fit, [spec.modifier.reference])[..., 0]
     gain = None
     if not undefined_survival(fit):
-        always = treated_from(spec.estimands.treat_from)
+        always = treated_from(spec.treat_from)
         months = rmst(fit, spec.estimands.horizons[-1], [always, NEVER])
         difference = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
         gain = {str(name): float(value) for name, value in summarise(difference).items()}

@@ -32,12 +32,11 @@ from bayes_ihlrt.estimands.population import cohort_rows, undefined_survival
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.verdicts import SETTLED
 
 Floats = NDArray[np.float64]
 type Summary = dict[str, float | None]
 _VALUES: Final = 21
-CERTAIN: Final = 0.95
-"""Probability of the reference stratum from which additive measures have a sign to speak of."""
 _SPAN: Final = (0.05, 0.95)
 """Quantiles of the cohort between which it is asked whether the effect turns."""
 
@@ -271,7 +270,7 @@ def _additive(fit: FittedModel, question: Question, prior: FittedModel) -> dict[
     found = additive_interaction(strata)
     before = additive_interaction(joint_log_hazard(prior, pair, weights=question.weigh(prior)))
     chance = found.attrs["prob_reference"]
-    certain = chance >= CERTAIN
+    certain = chance >= SETTLED
     return {
         "reference": found.attrs["reference"],
         "prob_reference": chance,
@@ -281,7 +280,7 @@ def _additive(fit: FittedModel, question: Question, prior: FittedModel) -> dict[
         "reason": None
         if certain
         else "the stratum with the lowest hazard, on which the sign of the measures depends, is "
-        f"known with probability {chance:.2f} only (needed: {CERTAIN:g})",
+        f"known with probability {chance:.2f} only (needed: {SETTLED:g})",
     }
 
 

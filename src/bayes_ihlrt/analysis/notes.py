@@ -23,7 +23,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.predictor import linear_in_modifier, names_in
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, Identifiers
-from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
 from bayes_ihlrt.spec.estimands import PopulationKind
 
 NUMBERS, IDENTIFIERS = "numbers", "identifiers"
@@ -412,7 +412,7 @@ def without_events(rows: PersonTime, treatment: str, *, weighted: bool) -> list[
 
 def _two_populations(spec: AnalysisSpec) -> list[str]:
     """Tell where weights stand for others than those who are averaged over."""
-    stated, weighted = spec.estimands.population, spec.weighted_to
+    stated, weighted = spec.estimands.population, weighted_to(spec.propensity)
     everybody = {PopulationKind.SAMPLE, PopulationKind.BOOTSTRAP}
     if stated is None or weighted is None or stated.value == weighted.value:
         return []
@@ -470,11 +470,12 @@ def _treated_before(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
         return []
     treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
     first = float(rows.columns["start"][treated].astype(np.float64).min(initial=np.inf))
-    if not spec.estimands.treat_from < first < np.inf:
+    if not spec.treat_from < first < np.inf:
         return []
     return [
-        f"Treatment from month {spec.estimands.treat_from:g} is outside the data: nobody was "
-        f"treated before month {first:.3g}; the treated curve before then is extrapolated."
+        f"Treatment from month {spec.treat_from:g} is outside the data: nobody was "
+        f"treated before month {first:.3g}; the treated curve before then is extrapolated. Without "
+        "`treat_from` treatment begins there."
     ]
 
 

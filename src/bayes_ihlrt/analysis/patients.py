@@ -41,7 +41,7 @@ class BaselineRow:
     ----------
     name : str
         Covariate, or covariate and level.
-    treated, untreated : str
+    total, treated, untreated : str
         ``"73 (68 to 78)"``, median and quartiles, of a number; ``"12 (60 %)"`` of a category.
     smd : float
         Standardised mean difference, treated less untreated, in units of the pooled standard
@@ -49,6 +49,7 @@ class BaselineRow:
     """
 
     name: str
+    total: str
     treated: str
     untreated: str
     smd: float
@@ -88,6 +89,7 @@ class TableOne:
         titles = [f"{arm} (n = {n})" for arm, n in zip(self.arms, self.patients, strict=True)]
         return pd.DataFrame(
             {
+                f"all (n = {sum(self.patients)})": [row.total for row in self.rows],
                 titles[0]: [row.treated for row in self.rows],
                 titles[1]: [row.untreated for row in self.rows],
                 "SMD": [row.smd for row in self.rows],
@@ -205,11 +207,11 @@ def _rows(
     for name, values in columns.items():
         for label, mask, number in _parts(name, values):
             smd = _smd(mask.astype(np.float64) if number is None else number, treated)
-            cells = [
+            everybody, one, other = (
                 _share(mask[arm]) if number is None else _middle(number[arm])
-                for arm in (treated, ~treated)
-            ]
-            rows.append(BaselineRow(label, cells[0], cells[1], smd))
+                for arm in (np.ones_like(treated), treated, ~treated)
+            )
+            rows.append(BaselineRow(label, everybody, one, other, smd))
     return tuple(rows)
 
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.cohort.starts import follow_up
+from bayes_ihlrt.cohort.starts import first_treated, follow_up
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.files.cells import number_labels
@@ -41,6 +41,7 @@ from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec, PriorScales, rounded_months, time_zero
 from bayes_ihlrt.spec.parameters import ResolvedPrior, stated_priors
 from bayes_ihlrt.spec.prior_sets import JUSTIFICATION
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 if TYPE_CHECKING:
     from scipy import stats
@@ -93,16 +94,18 @@ def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
     """
     if spec.scales is not None:
         return spec
-    return spec.model_copy(update={"scales": cohort_scales(cohort)})
+    return spec.model_copy(update={"scales": cohort_scales(cohort, spec.treatment)})
 
 
-def cohort_scales(cohort: Cohort) -> PriorScales:
+def cohort_scales(cohort: Cohort, treatment: TreatmentSpec | None = None) -> PriorScales:
     """Return the longest follow-up of a cohort, rounded, and its covariates at time zero.
 
     Parameters
     ----------
     cohort : Cohort
         The patients.
+    treatment : TreatmentSpec, optional
+        The treatment.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def cohort_scales(cohort: Cohort) -> PriorScales:
     if cohort.visits is not None:
         found = _first_visits(cohort) | found
     longest = float(cohort.columns["stop"].max())
-    return PriorScales(rounded_months(longest), found)
+    return PriorScales(rounded_months(longest), found, first_treated(cohort.columns, treatment))
 
 
 def _first_visits(cohort: Cohort) -> dict[str, NDArray[np.generic]]:

@@ -23,7 +23,7 @@ from bayes_ihlrt.analysis.comparability import (
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.estimands.contrasts import finite_or_none, summarise
+from bayes_ihlrt.estimands.contrasts import finite_or_none, probability, summarise
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.multistate.states import UNTREATED, within
 from bayes_ihlrt.names import STRATEGY, Adjustment, DesignKind, EstimandTarget
@@ -36,6 +36,7 @@ from bayes_ihlrt.propensity.weight_sums import FollowedRows, weight_sum_data
 from bayes_ihlrt.propensity.weights import balancing_weight, row_weights
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
+from bayes_ihlrt.verdicts import Decision, decide
 from bayes_ihlrt.weighted.analysis import WeightedAnalysis, positions
 from bayes_ihlrt.weighted.models import propensity_mode
 from bayes_ihlrt.weighted.strategy_survival import strategy_survival
@@ -78,13 +79,14 @@ class CloneMonths:
         low, high = self.gained["q2.5"], self.gained["q97.5"]
         numbers = f"{self.gained['median']:+.1f} months (95 % interval {low:+.1f} to {high:+.1f})"
         known = f"in {self.horizon:g} months, by weighted survival of everybody's clones: {numbers}"
-        if low <= 0.0 <= high:
+        decision = decide(1.0 - self.gained["prob_below_0"])
+        if decision is Decision.OPEN:
             return (
                 f"These data do not settle whether treatment {self.treated} gains or costs "
                 f"event-free time against {self.control} {known}."
             )
-        verb = "gains" if low > 0.0 else "COSTS"
-        return f"Treatment {self.treated} {verb} time against {self.control} {known}."
+        verb = "gains" if decision is Decision.YES else "COSTS"
+        return f"Treatment {self.treated} probably {verb} time against {self.control} {known}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -142,7 +144,8 @@ def _without(empty: CloneMonths, reason: str) -> CloneMonths:
 
 
 def _summary(draws: xr.DataArray) -> Summary:
-    return {str(name): float(value) for name, value in summarise(draws).items()}
+    found = {str(name): float(value) for name, value in summarise(draws).items()}
+    return {**found, "prob_below_0": float(probability(draws < 0.0))}
 
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""`bayes-ihlrt fit`, `demo`, `check`, `diagnose` and `init`: a single analysis."""
+"""`bayes-ihlrt fit`, `demo`, `check` and `diagnose`: a single analysis."""
 
 import sys
 import warnings
@@ -25,7 +25,7 @@ from bayes_ihlrt.cli.app import (
     app,
     console,
     print_json,
-    say,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis.check import CheckedAnalysis
     from bayes_ihlrt.analysis.diagnose import Diagnosis
     from bayes_ihlrt.analysis.fit import FitResult
-    from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
+    from bayes_ihlrt.report import answers as report_answers
     from bayes_ihlrt.report import causes as report_causes
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
-    from bayes_ihlrt.spec import catalogue as spec_catalogue
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
     analysis_cause_fit = lazy_module("bayes_ihlrt.analysis.cause_fit")
@@ -64,9 +63,9 @@ else:
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
     analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
-    starting = lazy_module("bayes_ihlrt.cli.starting")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
+    report_answers = lazy_module("bayes_ihlrt.report.answers")
     report_causes = lazy_module("bayes_ihlrt.report.causes")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.results.files")
@@ -76,7 +75,6 @@ else:
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
-    spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
 
 
 @app.command()
@@ -90,10 +88,22 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     allow_nonconverged: AllowNonconverged = False,
     quiet: Quiet = False,
     tables: Tables = False,
+    swimmer: Annotated[
+        bool,
+        typer.Option(
+            "--swimmer",
+            help="Draw every patient's own course as well, by number: it tells single patients' "
+            "months, so ask where that may be passed on.",
+        ),
+    ] = False,
     as_json: Json = False,
     keep_identifiers: KeepIdentifiers = False,
 ) -> None:
     """Fit an analysis and write its results."""
+    if swimmer and out is None:
+        with told_plainly():
+            fault = Fault("--swimmer", "nothing is drawn without --out", "Name a folder (--out)")
+            raise InputError("fit", [fault])
     with (
         told_plainly(numbered=not keep_identifiers),
         report_files.claimed_out(out, overwrite=overwrite),
@@ -105,6 +115,7 @@ def fit(  # noqa: PLR0913 - one an option of the command line
             quiet=quiet,
             tables=tables,
             as_json=as_json,
+            swimmer=swimmer,
         )
 
 
@@ -145,8 +156,12 @@ def _fit(
     tables: bool,
     as_json: bool,
     page: bool = False,
+    swimmer: bool = False,
 ) -> None:
     read, cohort = source()
+    if swimmer and read.data.causes:
+        fault = Fault("--swimmer", "courses by cause of death are not drawn", "Leave it out")
+        raise InputError("fit", [fault])
     checked = _checked(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.
@@ -161,11 +176,11 @@ def _fit(
         written: tuple[Path, ...] = ()
         if out is not None:
             stages.tell("drawing and writing")
-            written = _written(result, out, page=page)
+            written = _written(result, out, page=page, swimmer=swimmer)
     if untold is not None:
         raise untold
     if not quiet and not as_json:
-        report_terminal.print_written(console(), written, out, page=page)
+        report_terminal.print_written(console(tables=False), written, out, page=page, tables=tables)
 
 
 def _checked(read: "AnalysisSpec", cohort: "Cohort") -> "CheckedAnalysis | CheckedCauses":
@@ -195,17 +210,19 @@ def _answer(
 
 def _tell(result: "FitResult | CausesResult", *, tables: bool) -> None:
     if isinstance(result, analysis_cause_fit.CausesResult):
-        report_terminal.print_summary(console(), report_causes.cause_summary(result))
+        report_terminal.print_summary(console(tables=False), report_causes.cause_summary(result))
         if tables:
             report_causes.print_causes(console(), result)
         return
-    report_terminal.print_summary(console(), report_narrative.fit_summary(result))
+    report_terminal.print_summary(console(tables=False), report_narrative.fit_summary(result))
     if tables:
         report_terminal.print_fit(console(), result)
 
 
-def _written(result: "FitResult | CausesResult", out: Path, *, page: bool) -> tuple[Path, ...]:
-    written = report_writing.write_fit(result, out)
+def _written(
+    result: "FitResult | CausesResult", out: Path, *, page: bool, swimmer: bool
+) -> tuple[Path, ...]:
+    written = report_writing.write_fit(result, out, swimmer=swimmer)
     if not page:
         return written
     results = report_outputs.read_results(out)
@@ -274,12 +291,13 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             result = analysis_fit.run_checked(checked, progress=shown, stage=tell)
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
-        _tell_diagnosis(diagnosis, written, quiet=quiet, tables=tables, as_json=as_json)
+        _tell_diagnosis(diagnosis, written, out, quiet=quiet, tables=tables, as_json=as_json)
 
 
 def _tell_diagnosis(
     diagnosis: "Diagnosis",
     written: tuple[Path, ...],
+    out: Path | None,
     *,
     quiet: bool,
     tables: bool,
@@ -289,7 +307,8 @@ def _tell_diagnosis(
     if as_json:
         print_json(diagnosis.to_dict())
     elif not quiet:
-        report_checks.print_diagnosis(console(), diagnosis, written=written, tables=tables)
+        every = partial(report_checks.print_diagnosis, diagnosis=diagnosis) if tables else None
+        tell_answer(report_answers.diagnosis_answer(diagnosis), every, written, out)
 
 
 def _entry(
@@ -298,39 +317,3 @@ def _entry(
     if column is None:
         return None
     return analysis_diagnose.read_observed_from(spec, data, column, identifiers=where)
-
-
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the new files.")],
-    *,
-    source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Data file, to be recognised.")
-    ] = None,
-    every_key: Annotated[
-        bool, typer.Option("--every-key", help="Write every key of a specification, explained.")
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed to write into the specification.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Write the files that an analysis starts from."""
-    with told_plainly():
-        if source is None:
-            files = spec_catalogue.write_templates(
-                folder, seed=seed, overwrite=overwrite, every_key=every_key
-            )
-            told = starting.next_step(files)
-        elif every_key:
-            fault = Fault("--every-key", "it does not go with --from", "Leave one of both out")
-            raise InputError("init", [fault])
-        else:
-            ask = sys.stdin.isatty() and not (quiet or as_json)
-            files, told = starting.start_from(folder, source, seed, overwrite=overwrite, ask=ask)
-        if as_json:
-            print_json({"schema": 1, "written": [str(file) for file in files]})
-        elif not quiet:
-            say(f"Written: {', '.join(map(str, files))}\n{told}")

@@ -7,7 +7,7 @@ typed.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis import fit as analysis_fit
     from bayes_ihlrt.batch import program_cache
     from bayes_ihlrt.cohort import datasets as cohort_datasets
+    from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.results import table as report_table
     from bayes_ihlrt.spec import catalogue as spec_catalogue
 else:
@@ -35,6 +36,7 @@ else:
     program_cache = lazy_module("bayes_ihlrt.batch.program_cache")
     plain = lazy_module("bayes_ihlrt.plain")
     report_table = lazy_module("bayes_ihlrt.results.table")
+    report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
 
 
@@ -243,11 +245,45 @@ def tell_incomplete(lines: Iterable[str], *, silent: bool) -> None:
             say(line, err=True)
 
 
-def console() -> "Console":
-    """Return a console on standard output, wide enough for every table."""
+def console(*, tables: bool = True) -> "Console":
+    """Return a console on standard output, wide enough for every table.
+
+    Parameters
+    ----------
+    tables : bool
+        Whether wide ones are printed; sentences keep to the width of a terminal.
+    """
     found = report_table.PlainConsole()
-    found.width = max(found.width if found.is_terminal else _WIDTH, _WIDTH)
+    if not found.is_terminal:
+        found.width = _WIDTH
+    elif tables:
+        found.width = max(found.width, _WIDTH)
     return found
+
+
+def tell_answer(
+    answer: Mapping[str, Any],
+    tables: "Callable[[Console], None] | None",
+    written: Sequence[Path],
+    out: Path | None,
+) -> None:
+    """Print an answer, every number where that was asked for, and where the files are.
+
+    Parameters
+    ----------
+    answer : mapping
+        Of `report.narrative.fit_summary` or `report.answers`.
+    tables : callable or None
+        Prints every number.
+    written : sequence of Path
+        Files that were written.
+    out : Path or None
+        Their folder.
+    """
+    report_terminal.print_summary(console(tables=False), answer)
+    if tables is not None:
+        tables(console())
+    report_terminal.print_written(console(tables=False), written, out, tables=tables is not None)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ _ENDINGS: Final = {
 _FLUSHING: Final = 0.3
 _PLACING: Final = 1.0
 """Seconds that output and files on their way have to get where they belong."""
+_LISTED: Final = 6
+"""Files of a folder that are named one by one."""
 _SHOW_CURSOR: Final = b"\r\x1b[2K\x1b[?25h"
 _ending = threading.Event()
 _watching = threading.Event()
@@ -41,11 +44,12 @@ def watch() -> None:
     _watching.set()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
+    # Before the handlers, which do nothing: a signal in between would be lost.
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _ENDINGS:
         # What runs in the background of a script is told to ignore Ctrl+C, and does.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _left_to_the_watcher)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     # Started before a prompt changes how the terminal answers to keys.
     threading.Thread(target=_watch, args=(reading, _terminal()), daemon=True).start()
 
@@ -92,7 +96,15 @@ def what_was_written() -> str:
     """Return a sentence on what this process has put in place."""
     if not placed():
         return "Nothing was written."
-    return f"Written before: {printable(', '.join(map(str, placed())))}."
+    folders: dict[Path, list[Path]] = {}
+    for path in placed():
+        folders.setdefault(path.parent, []).append(path)
+    told = [
+        str(path)
+        for folder, paths in folders.items()
+        for path in (paths if len(paths) <= _LISTED else [f"{len(paths):,} files in {folder}"])
+    ]
+    return f"Written before: {printable(', '.join(told))}."
 
 
 def _terminal() -> list[Any] | None:

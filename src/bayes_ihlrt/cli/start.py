@@ -1,6 +1,34 @@
-"""Where `bayes-ihlrt` begins: signals are looked after before the commands are loaded."""
+"""Where `bayes-ihlrt` begins: signals are looked after before anything else is loaded.
 
-from typing import TYPE_CHECKING
+Loading this module is the first step of a command; nothing else loads it.
+"""
+
+# ruff: noqa: E402 - loading the rest takes as long as an impatient user
+
+# `signal` itself loads enumerations, which takes longer than all of this.
+import _signal  # type: ignore[import-not-found]
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def _end(number: int, frame: "FrameType | None") -> None:
+    """End at once, while there is nothing yet that could have been written."""
+    del frame
+    word = b"Interrupted" if number == _signal.SIGINT else b"Terminated"
+    os.write(2, word + b". Nothing was written.\n")
+    os._exit(128 + number)
+
+
+for _number, _before in (
+    (_signal.SIGINT, _signal.default_int_handler),
+    (_signal.SIGTERM, _signal.SIG_DFL),
+):
+    # What runs in the background of a script is told to ignore Ctrl+C, and does.
+    if _signal.getsignal(_number) is _before:
+        _signal.signal(_number, _end)
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.interrupts import watch

@@ -1,5 +1,6 @@
 """`bayes-ihlrt ladder` and `sensitivity`: one cohort under other designs and other assumptions."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from bayes_ihlrt.cli.app import (
     Spec,
     Tables,
     app,
-    console,
     print_json,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -25,6 +26,7 @@ from bayes_ihlrt.cli.app import (
 if TYPE_CHECKING:
     from bayes_ihlrt.ladder import figure as ladder_figure
     from bayes_ihlrt.ladder import run as ladder_run
+    from bayes_ihlrt.report import answers as report_answers
     from bayes_ihlrt.report import ladder as report_ladder
     from bayes_ihlrt.report import studies as report_studies
     from bayes_ihlrt.report import terminal as report_terminal
@@ -34,6 +36,7 @@ else:
     ladder_figure = lazy_module("bayes_ihlrt.ladder.figure")
     ladder_run = lazy_module("bayes_ihlrt.ladder.run")
     report_files = lazy_module("bayes_ihlrt.results.files")
+    report_answers = lazy_module("bayes_ihlrt.report.answers")
     report_ladder = lazy_module("bayes_ihlrt.report.ladder")
     report_studies = lazy_module("bayes_ihlrt.report.studies")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
@@ -71,7 +74,8 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_ladder.print_ladder(console(), result, written=written, tables=tables)
+            every = partial(report_ladder.print_ladder, result=result) if tables else None
+            tell_answer(report_answers.ladder_answer(result), every, written, out)
 
 
 @app.command()
@@ -101,4 +105,5 @@ def sensitivity(  # noqa: PLR0913 - one an option of the command line
         if as_json:
             print_json(result.to_dict())
         elif not quiet:
-            report_studies.print_sensitivity(console(), result, written=written, tables=tables)
+            every = partial(report_studies.print_sensitivity, result=result) if tables else None
+            tell_answer(report_answers.sensitivity_answer(result), every, written, out)

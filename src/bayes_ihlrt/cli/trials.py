@@ -1,5 +1,6 @@
 """`bayes-ihlrt plan`, `replay-trial` and `explore`: randomised trials, simulated."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,10 +12,12 @@ from bayes_ihlrt.cli.app import (
     Out,
     Quiet,
     Seed,
+    Tables,
     app,
     console,
     print_json,
     say,
+    tell_answer,
     tell_incomplete,
     told_plainly,
 )
@@ -43,7 +46,7 @@ _AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 - one an option of the command line
     source: Plan,
     *,
     trials: Annotated[int, typer.Option("--trials", min=2, help=_TRIALS)] = 10_000,
@@ -58,6 +61,7 @@ def plan(
     ] = None,
     seed: Seed = None,
     quiet: Quiet = False,
+    tables: Tables = False,
     as_json: Json = False,
 ) -> None:
     """Simulate a randomised trial; given again, a killed run goes on where it was."""
@@ -67,22 +71,18 @@ def plan(
             read = read.model_copy(update={"seed": seed})
         with (
             report_plan_table.claimed_plan(out, read),
-            report_plan_table.TrialProgress(quiet=quiet) as progress,
+            report_terminal.TrialProgress(quiet=quiet) as progress,
         ):
             found = trials_run.run_trial_plan(
-                read,
-                trials,
-                out=out,
-                scheduler=scheduler,
-                audited=audited,
-                progress=progress,
+                read, trials, out=out, scheduler=scheduler, audited=audited, progress=progress
             )
             written = report_plan_table.write_plan(found, out) if out is not None else ()
         tell_incomplete(found.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(found.to_dict())
         elif not quiet:
-            report_plan_table.print_plan(console(), found, written=written)
+            every = partial(report_plan_table.print_plan, found=found) if tables else None
+            tell_answer(report_plan_table.plan_answer(found), every, written, out)
 
 
 @app.command("replay-trial")

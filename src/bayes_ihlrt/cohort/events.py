@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.given import Given, few, values_found
+from bayes_ihlrt.cohort.raw import Rows
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.files.cells import CellKind, Cells, absent
 from bayes_ihlrt.files.messages import are, counted, enumerated
+from bayes_ihlrt.names import CAUSE
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.data_file import EventSpec
 
 Labels = NDArray[np.object_]
@@ -49,6 +52,31 @@ def told_events(given: Given, name: str, raw: Any, event: EventSpec) -> Cells | 
     told = _causes(labels, event) if event.causes else _one_event(labels, codes)
     given.notes.append(f"{given.source(name)}: {_note(event, codes, seen, labels)}")
     return Cells(CellKind.NUMBER, told, _NOTHING)
+
+
+def ended_by(data: DataSpec, event: NDArray[np.float64], rows: Rows) -> dict[str, NDArray[Any]]:
+    """Return the columns of how follow-up ended.
+
+    Parameters
+    ----------
+    data : DataSpec
+        What the file means.
+    event : ndarray, shape (rows,)
+        Of `told_events`, or 0/1.
+    rows : Rows
+        The rows of each patient.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (rows,)
+        ``event``, 0/1; of competing causes also the name of the one that ended the patient's
+        follow-up, in all rows; empty if none did.
+    """
+    found: dict[str, NDArray[Any]] = {"event": (event > 0.0).astype(np.float64)}
+    if data.causes:
+        ended = rows.largest(event)[rows.patient].astype(np.intp)
+        found[CAUSE] = np.array(["", *data.causes], dtype=object)[ended]
+    return found
 
 
 def _faults(source: str, codes: tuple[str, ...], seen: Counter[str]) -> list[Fault]:

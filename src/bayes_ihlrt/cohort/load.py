@@ -5,6 +5,7 @@ columns. Patients with a missing covariate are left out only where the analysis 
 cases.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def attach_visits(
 
 def complete_cases(
     table: Table, data: DataSpec, *, covariates: Sequence[str]
-) -> tuple[Table, dict[str, str]]:
+) -> tuple[Table, dict[str, str], dict[str, int]]:
     """Leave out the patients who lack a covariate, if the specification says so.
 
     A patient is left out with all rows. Where nobody would remain, or rows have no patient, nothing
@@ -166,6 +167,8 @@ def complete_cases(
         The rows that remain.
     dropped : dict of str to str
         Patients who were left out, with the covariates that they lack.
+    missing : dict of str to int
+        By covariate, how many patients lack it; those that nobody lacks are not in it.
 
     Examples
     --------
@@ -175,22 +178,23 @@ def complete_cases(
     {'a': 'nlr is missing'}
     """
     if not data.drop_missing or data.patient not in table.columns:
-        return table, {}
+        return table, {}, {}
     patient = patient_labels(table, data.patient)
     lacking: dict[str, list[str]] = {}
     for name in covariates:
         if name in table.columns:
-            missing = read_cells(table.columns[name]).missing
-            for who in dict.fromkeys(patient[missing].tolist()):
+            empty = read_cells(table.columns[name]).missing
+            for who in dict.fromkeys(patient[empty].tolist()):
                 lacking.setdefault(who, []).append(name)
     keep = np.array([who not in lacking for who in patient.tolist()], dtype=bool)
     if absent(patient).any() or keep.all() or not keep.any():
-        return table, {}
+        return table, {}, {}
     dropped = {
         who: f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
         for who, names in lacking.items()
     }
-    return kept_rows(table, keep), dropped
+    missing = Counter(name for names in lacking.values() for name in names)
+    return kept_rows(table, keep), dropped, dict(missing)
 
 
 _ALWAYS: Final = ("patient", "start", "stop", "event")
@@ -225,6 +229,8 @@ class Cohort:
     ties : mapping of str to float, optional
         Patients whose treatment started exactly at the end of follow-up, with that month as it was
         given; the columns say what was made of it.
+    missing : mapping of str to int, optional
+        How many of those who were left out lack each covariate.
 
     Examples
     --------
@@ -242,6 +248,7 @@ class Cohort:
     numbers: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     ties: Mapping[str, float] = field(default_factory=dict, repr=False)
+    missing: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Copy the columns and make them read-only."""
@@ -262,13 +269,14 @@ class Cohort:
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
         object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
         object.__setattr__(self, "ties", MappingProxyType(dict(self.ties)))
+        object.__setattr__(self, "missing", MappingProxyType(dict(self.missing)))
 
     def __reduce__(self) -> tuple[type["Cohort"], tuple[Any, ...]]:
         """Pickle the columns: a read-only mapping view cannot be pickled itself."""
         plain = (dict(self.columns), dict(self.attrs), dict(self.dropped), self.visits)
         return Cohort, (
             *(*plain, self.identifiers, dict(self.numbers), self.notes),
-            dict(self.ties),
+            *(dict(self.ties), dict(self.missing)),
         )
 
     def __repr__(self) -> str:
@@ -485,7 +493,7 @@ def _checked(
     table, faults = understood(
         replace(settled, notes=notes), data, needed=needed, treatment=treatment, visits=spec
     )
-    table, dropped = complete_cases(table, data, covariates=kept)
+    table, dropped, missing = complete_cases(table, data, covariates=kept)
     plain = plain_data(data)
     columns = validated_columns(
         table, plain, treatment=treatment, covariates=kept, understood=[*faults, *wrong]
@@ -496,4 +504,5 @@ def _checked(
     notes = (*table.notes, *(() if found is None else found.notes))
     tied = settle_ties(full, treatment, data.time_unit)
     found = None if found is None else found.moved(tied.ties, tied.moved)
-    return Cohort(tied.columns, attrs, dropped, found, identifiers, numbers, notes, tied.ties)
+    about = (attrs, dropped, found, identifiers, numbers, notes, tied.ties, missing)
+    return Cohort(tied.columns, *about)

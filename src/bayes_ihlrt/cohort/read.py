@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.dates import looks_like_dates
+from bayes_ihlrt.cohort.events import ended_by
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of, numbers_with_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
@@ -32,6 +33,7 @@ from bayes_ihlrt.cohort.time_rules import (
 )
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (
+    LARGEST,
     CellKind,
     Cells,
     absent,
@@ -41,7 +43,6 @@ from bayes_ihlrt.files.cells import (
 )
 from bayes_ihlrt.files.messages import LISTED, are, cells, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table, table_faults
-from bayes_ihlrt.names import CAUSE
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -160,6 +161,8 @@ class _Reader:
             self._note_missing(role, column, found.missing)
         self._note_unreadable(role, column, found)
         infinite = np.isneginf(numbers) if role is Role.TREATMENT_START else np.isinf(numbers)
+        if role is Role.COVARIATE:
+            infinite = np.abs(numbers) >= LARGEST
         self._note_infinite(role, column, numbers, infinite=infinite)
         numbers[infinite] = np.nan
         return numbers
@@ -216,10 +219,12 @@ class _Reader:
             remedy = "Write a finite number, or leave the cell empty if the value is not known"
             if role is Role.TREATMENT_START:
                 remedy = "Leave the cell empty for a patient who was never treated"
+            what = "infinite"
+            if np.isfinite(numbers[rows]).any():
+                what = "too large"
+                remedy = f"Allowed: numbers below {LARGEST:g}; leave cells empty if not known"
             found = cells([shown(x) for x in numbers[rows[:LISTED]]], self.patient[rows])
-            problem = (
-                f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} infinite: {found}"
-            )
+            problem = f"{share(len(rows), len(numbers), 'value')} {are(len(rows))} {what}: {found}"
             self.faults.append(Fault(f"column {column}", problem, remedy))
 
     def _note_unreadable(self, role: Role, column: str, found: Cells) -> None:
@@ -415,10 +420,8 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         "patient": raw.patient,
         "start": start * months,
         "stop": raw.stop * months,
-        "event": (raw.numbers[Role.EVENT] > 0.0).astype(np.float64),
+        **ended_by(raw.data, raw.numbers[Role.EVENT], rows),
     }
-    if raw.data.causes:
-        columns[CAUSE] = _causes(raw, rows)
     if raw.treatment is not None and Role.TREATMENT in raw.numbers:
         columns[raw.treatment.name] = raw.numbers[Role.TREATMENT]
     elif raw.treatment is not None:
@@ -427,9 +430,3 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         columns["centre"] = raw.centre
     columns |= {name: values for name, values in raw.covariates.items() if name not in columns}
     return {name: values[rows.order] for name, values in columns.items()}
-
-
-def _causes(raw: RawCohort, rows: Rows) -> Labels:
-    """Name of the cause that ended each patient's follow-up, in all rows; empty if none did."""
-    ended = rows.largest(raw.numbers[Role.EVENT])[rows.patient].astype(np.intp)
-    return np.array(["", *raw.data.causes], dtype=object)[ended]

@@ -82,6 +82,37 @@ def follow_up(columns: Mapping[str, NDArray[Any]], treatment: str | None = None)
     return FollowUp(code, columns["patient"][first].astype(object), entry, end, treated)
 
 
+def first_treated(
+    columns: Mapping[str, NDArray[Any]], treatment: TreatmentSpec | None
+) -> float | None:
+    """Return the earliest month at which a patient under observation was treated.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (rows,)
+        Columns of a `Cohort`.
+    treatment : TreatmentSpec or None
+        The treatment.
+
+    Returns
+    -------
+    float or None
+        Months: of who enters treated, the entry; None where nobody was treated.
+
+    Examples
+    --------
+    >>> columns = {"patient": np.array(["a", "b"]), "start": np.zeros(2),
+    ...            "stop": np.array([9.0, 4.0]), "treatment_start": np.array([2.0, np.inf])}
+    >>> first_treated(columns, TreatmentSpec(name="ihlrt", start="ihlrt_months"))
+    2.0
+    """
+    known = follow_up(columns, None if treatment is None else treatment.name)
+    treated = known.treated_from < known.end - SAME_TIME
+    if not treated.any():
+        return None
+    return float(np.maximum(known.treated_from, known.entry)[treated].min())
+
+
 _STEPS: Final = (1.0, 0.1, 0.01, 0.001)
 
 

@@ -16,6 +16,7 @@ from bayes_ihlrt.cohort.sources import source_columns
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, FollowUp, follow_up
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.files.cells import (
+    LARGEST,
     CellKind,
     Cells,
     absent,
@@ -125,7 +126,7 @@ def _plain(table: Table, spec: VisitsSpec, data: DataSpec, zero: TimeZero | None
 
 
 def unreadable(column: str, found: Cells, patient: NDArray[np.object_]) -> list[Fault]:
-    """Return the fault of cells that are not numbers, or are infinite.
+    """Return the fault of cells that are not numbers, infinite or too large.
 
     Parameters
     ----------
@@ -141,13 +142,16 @@ def unreadable(column: str, found: Cells, patient: NDArray[np.object_]) -> list[
     list of Fault
         One fault, or none.
     """
-    wrong = np.flatnonzero(found.unreadable | np.isinf(found.numbers))
+    huge = np.abs(found.numbers) >= LARGEST
+    wrong = np.flatnonzero(found.unreadable | huge)
     if not len(wrong):
         return []
     kind = found.kind is CellKind.NUMBER
     texts = (shown(found.numbers[i]) if kind else f"'{found.text[i]}'" for i in wrong[:LISTED])
+    finite = np.isfinite(found.numbers[huge]).any()
+    what = f"a number below {LARGEST:g}" if finite else "a finite number"
     problem = (
-        f"{share(len(wrong), len(patient), 'value')} {are(len(wrong))} not a finite number: "
+        f"{share(len(wrong), len(patient), 'value')} {are(len(wrong))} not {what}: "
         f"{cells(texts, patient[wrong])}"
     )
     remedy = "Write plain numbers, and leave a cell empty if the value is not known"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, by_patient_and_time, follow_up
 from bayes_ihlrt.names import DesignKind, StartRule
+from bayes_ihlrt.plain import short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,7 @@ class Provenance:
     unfollowed: Mapping[str, str] = field(default_factory=dict)
 
 
+@short_repr("n_rows", "events")
 @dataclass(frozen=True)
 class PersonTime:
     """Validated person-time, sorted by patient, trial, clone and start.

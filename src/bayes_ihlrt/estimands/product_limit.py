@@ -1,12 +1,16 @@
-"""Kaplan-Meier survival and Aalen-Johansen incidence that honour entry times and weights."""
+"""Kaplan-Meier survival that honours entry times and weights; medians, Aalen-Johansen."""
+
+from typing import Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from bayes_ihlrt.names import CAUSE, TIME
 
 Floats = NDArray[np.float64]
+_HALF: Final = 1e-12
 
 
 def kaplan_meier(
@@ -142,3 +146,49 @@ def _weight_at_or_after(values: Floats, weight: Floats, times: Floats) -> Floats
     below: Floats = cumulative[np.searchsorted(values[order], times, side="left")]
     remaining: Floats = cumulative[-1] - below
     return remaining
+
+
+def median_time(curve: xr.Dataset, *, level: float = 0.95) -> tuple[float, float, float]:
+    """Return the median of a Kaplan-Meier curve with its interval.
+
+    The limits are the months at which the pointwise band on the log(-log) scale, with Greenwood's
+    variance, passes one half.
+
+    Parameters
+    ----------
+    curve : xarray.Dataset
+        From `kaplan_meier`, unweighted.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    tuple of float
+        Median, lower and upper limit, months; infinite where the curve or the band does not reach
+        one half.
+
+    References
+    ----------
+    Brookmeyer R, Crowley J. Biometrics 1982;38:29-41, doi 10.2307/2530286.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier(np.zeros(5), np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.ones(5))
+    >>> median_time(curve)[0]
+    3.0
+    """
+    times, alive = curve[TIME].to_numpy()[1:], curve["survival"].to_numpy()
+    at_risk = curve["at_risk"].to_numpy()[1:]
+    left = alive[1:] / np.where(alive[:-1] > 0.0, alive[:-1], 1.0)
+    middle = alive[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The deaths at each time, of those at risk: Greenwood's d / (n (n - d)).
+        variance = np.cumsum((1.0 - left) / (at_risk * left))
+        error = ndtri(0.5 + level / 2.0) * np.sqrt(variance) / np.abs(np.log(middle))
+        low, high = (middle ** np.exp(sign * error) for sign in (1.0, -1.0))
+    # Where nobody is left the variance has no value: the curve is at zero, its upper limit unknown.
+    low, high = np.where(middle > 0.0, low, 0.0), np.where(middle > 0.0, high, 1.0)
+    # A half of an even number of patients is one, whatever rounding made of the product.
+    found = (np.flatnonzero(part <= 0.5 + _HALF) for part in (middle, low, high))
+    first = [float(times[where[0]]) if len(where) else np.inf for where in found]
+    return first[0], first[1], first[2]

@@ -1,16 +1,17 @@
 """The page's server on this machine: its files, the questions that it answers, and the browser."""
 
-import math
 import socket
 import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
-from bayes_ihlrt.explorer.session import NO_EFFECT, Question, Session
+from bayes_ihlrt.explorer.requests import Turns, read_question
+from bayes_ihlrt.explorer.session import Question, Session
 
 if TYPE_CHECKING:
     import uvicorn
@@ -35,7 +36,7 @@ _HEADERS: Final = {
     "referrer-policy": "no-referrer",
 }
 _INVALID: Final = 422
-_UNSUPPORTED: Final = 415
+_LEFT: Final = 499
 
 
 def build_app(session: Session) -> "Starlette":
@@ -53,11 +54,12 @@ def build_app(session: Session) -> "Starlette":
         the reader's browser.
     """
     from starlette.applications import Starlette
-    from starlette.concurrency import run_in_threadpool
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
+
+    turns = Turns()
 
     async def file(request: "Request") -> "Response":
         name, kind = _FILES[request.url.path]
@@ -67,11 +69,14 @@ def build_app(session: Session) -> "Starlette":
         return JSONResponse(session.describe(), headers=_HEADERS)
 
     async def simulate(request: "Request") -> "Response":
-        found = await run_in_threadpool(session.answer, _question(await _read(request)))
+        question = await read_question(request)
+        found = await turns.answer(request, partial(session.answer, question))
+        if found is None:
+            return Response(status_code=_LEFT)
         return JSONResponse(found, headers=_HEADERS)
 
     async def save(request: "Request") -> "Response":
-        text = session.changed(_question(await _read(request))).to_toml()
+        text = session.changed(await read_question(request)).to_toml()
         return Response(text, media_type="application/toml", headers=_HEADERS)
 
     async def refuse(_: "Request", error: Exception) -> "Response":
@@ -87,47 +92,6 @@ def build_app(session: Session) -> "Starlette":
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
         exception_handlers={InputError: refuse},
     )
-
-
-async def _read(request: "Request") -> Any:
-    """Return the JSON of a request; of JSON alone, which other sites cannot send unasked."""
-    from starlette.exceptions import HTTPException
-
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise HTTPException(_UNSUPPORTED, "send application/json")
-    try:
-        return await request.json()
-    except RecursionError:
-        fault = Fault("body", "its JSON is nested too deeply", "Send what the page sends")
-        raise InputError("request", [fault]) from None
-    except ValueError as error:
-        raise InputError("request", [Fault("body", f"no JSON ({error})", "Send JSON")]) from error
-
-
-def _question(body: Any) -> Question:
-    """Check what was sent: a faulty page is told so, not guessed at."""
-    content = body if isinstance(body, dict) else {}
-    scenario, values, looks, at = (content.get(k) for k in ("scenario", "values", "looks", "at"))
-    faults = []
-    if not isinstance(scenario, str):
-        faults.append(Fault("scenario", "it must be text", "Name a scenario of the plan"))
-    if not isinstance(values, dict) or not all(map(_is_number, values.values())):
-        faults.append(Fault("values", "every value must be a number", "Fill in every field"))
-    if not isinstance(looks, list) or not all(isinstance(one, bool) for one in looks):
-        faults.append(Fault("looks", "it must be a list of true and false", "One for each look"))
-    if not (at is None or at == NO_EFFECT or (_is_number(at) and at > 0.0)):
-        remedy = f"Give a hazard ratio, '{NO_EFFECT}' or nothing"
-        faults.append(Fault("at", f"{at!r} is no truth", remedy))
-    if faults or not (isinstance(scenario, str) and values is not None and looks is not None):
-        raise InputError("request", faults)
-    return Question(scenario, values, looks, at if at is None or at == NO_EFFECT else float(at))
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    # A whole number of hundreds of digits is finite and no number of a computer.
-    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
 
 
 def _faults(error: Exception) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 There is one slider for each number of the plan's file that can be moved.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from math import exp
 from threading import Lock
 from time import perf_counter
@@ -13,6 +14,7 @@ from typing import Any, Final
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.parts import known
+from bayes_ihlrt.spec.faults import shown
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import parse_plan
 from bayes_ihlrt.spec.rules import LookSpec, Rule
@@ -282,6 +284,15 @@ class Question:
     at: float | str | None = None
 
 
+class LeftError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def _go_on(wanted: Callable[[], bool], done: int, total: int) -> None:
+    if done < total and not wanted():
+        raise LeftError
+
+
 @dataclass
 class Session:
     """One plan, explored by one page at a time.
@@ -360,28 +371,37 @@ class Session:
         SpecificationError
             With every fault.
         """
-        names = [one.name for one in self.plan.scenarios]
-        faults = []
-        if question.scenario not in names:
-            hint = nearest(question.scenario, names)
-            faults.append(Fault(f"scenario '{question.scenario}'", "there is none", hint))
-        if len(question.looks) != len(self.plan.design.looks):
-            problem = f"{len(question.looks)} were named, the plan has"
-            remedy = "Say of each look whether it is kept"
-            count = len(self.plan.design.looks)
-            faults.append(Fault("looks", f"{problem} {count}", remedy))
-        if faults:
+        if faults := list(self._misnamed(question)):
             raise SpecificationError(self.plan.name, faults)
         content = moved(self.plan, question.scenario, question.values, question.looks)
         return parse_plan(content, subject=self.plan.name)
 
-    def answer(self, question: Question) -> dict[str, Any]:
+    def _misnamed(self, question: Question) -> Iterator[Fault]:
+        scenarios = {one.name: one for one in self.plan.scenarios}
+        if question.scenario not in scenarios:
+            hint = nearest(question.scenario, list(scenarios))
+            yield Fault(f"scenario {shown(question.scenario)}", "there is none", hint)
+        else:
+            keys = [one.key for one in controls(self.plan, scenarios[question.scenario])]
+            for key in question.values:
+                if key not in keys:
+                    yield Fault("values", f"no number is called {shown(key)}", nearest(key, keys))
+        count = len(self.plan.design.looks)
+        if len(question.looks) != count:
+            problem = f"{len(question.looks)} were named, the plan has {count}"
+            yield Fault("looks", problem, "Say of each look whether it is kept")
+
+    def answer(
+        self, question: Question, wanted: Callable[[], bool] = lambda: True
+    ) -> dict[str, Any]:
         """Simulate.
 
         Parameters
         ----------
         question : Question
             Where the sliders stand, and the truth.
+        wanted : callable
+            Whether anybody waits for the answer; asked between units of trials.
 
         Returns
         -------
@@ -393,6 +413,8 @@ class Session:
         ------
         SpecificationError
             The design is not valid; with every fault.
+        LeftError
+            The answer is no longer wanted.
         """
         plan = self.changed(question)
         chosen = next(one for one in plan.scenarios if one.name == question.scenario)
@@ -409,6 +431,7 @@ class Session:
                 seed=plan.seed,
                 prior=self.priors[truth.name] if truth.posterior is not None else None,
                 pool=self._frames,
+                progress=partial(_go_on, wanted),
             )
         return {"found": _told(done.found), "seconds": perf_counter() - began}
 

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 MISSING_WORDS: Final = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 """Cells that mean "not known". "None" is not one of them: it is a category, as in ascites."""
 
+LARGEST: Final = 1e15
+"""Measurements are below it: squares and cubes of what is larger are no numbers of a computer."""
+
 _WHOLE: Final = r"^([+-]?(?:0|[1-9][0-9]*))\.0+$"
 _MISSING: Final = "^(" + "|".join(re.escape(word) for word in MISSING_WORDS) + ")$"
 # Python reads "1_000" as a number and "infinity" as infinite; a laboratory writes neither.

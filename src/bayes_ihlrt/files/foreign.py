@@ -4,7 +4,9 @@ import datetime as dt
 import io
 import re
 import tempfile
+import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -18,7 +20,7 @@ from bayes_ihlrt.files.decimals import COMMA, MARK_WORDS, with_point
 from bayes_ihlrt.files.delimited import Wanted, read_tidy
 from bayes_ihlrt.files.messages import LISTED, counted, enumerated, shown
 from bayes_ihlrt.files.rows import SEARCHED, Row, filled, find_header, matches, tidied
-from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.files.table import Table, check_readable
 from bayes_ihlrt.spec.data_file import FileForm
 
 _EXTRA: Final = "files"
@@ -28,6 +30,25 @@ _PROGRAMS: Final = {"sas7bdat": "SAS", "xpt": "SAS", "dta": "Stata", "sav": "SPS
 _UNCALCULATED: Final = re.compile(
     rb'<c (?![^>]*t="str")[^>]*><f[^>]*?(/>|>[^<]*</f>)(<v></v>|<v ?/>)?</c>'
 )
+# What openpyxl makes of attributes and elements that are not those of a workbook.
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+LARGEST_PART: Final = 16 << 20
+"""Bytes to which a part of a workbook may unpack that describes it and holds no cells."""
+_DESCRIBES: Final = re.compile(
+    r".*\.rels|\[Content_Types\]\.xml|docProps/.*|xl/(theme/.*|workbook\.xml|styles\.xml)"
+)
+# Parsers of XML run out of stack where elements stand in each other by the million.
+_NESTED: Final = re.compile(rb"(?:<[A-Za-z][^<>]*+(?<!/)>[^<]*+){32}")
 _SHEETS: Final = "xl/worksheets/"
 _WHOLE: Final = 1e15
 """Below this every whole number is a float."""
@@ -58,7 +79,7 @@ def read_parquet(raw: bytes, wanted: Wanted, *, subject: str) -> Table:
     Raises
     ------
     DataError
-        The file is damaged.
+        The file is damaged, or cells hold more than a value.
     """
     from pyarrow import parquet
 
@@ -70,7 +91,9 @@ def read_parquet(raw: bytes, wanted: Wanted, *, subject: str) -> Table:
     except (pa.ArrowException, OSError) as error:
         fault = Fault("the file", f"it is a damaged Parquet file ({error})", "Write it again")
         raise DataError(subject, [fault]) from error
-    return Table(subject, names, {name: found.column(name) for name in there}, found.num_rows)
+    columns = {name: found.column(name) for name in there}
+    check_readable(columns, subject)
+    return Table(subject, names, columns, found.num_rows)
 
 
 def read_statistics(
@@ -231,25 +254,12 @@ def read_workbook(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -
 
 def _sheets(raw: bytes, form: FileForm, *, subject: str) -> list[_Sheet]:
     """Return the sheets that have cells; hidden ones only where one is asked for by its name."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            parts = [name for name in archive.namelist() if name.startswith(_SHEETS)]
-            uncalculated = any(_UNCALCULATED.search(archive.read(name)) for name in parts)
-        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-        if form.sheet is not None and form.sheet not in book.sheetnames:
-            where = f"there is no sheet '{form.sheet}'"
-            fault = Fault("[data] sheet", where, nearest(form.sheet, book.sheetnames))
-            raise DataError(subject, [fault])
-        chosen = [
-            sheet
-            for sheet in book.worksheets
-            if sheet.title == form.sheet or (form.sheet is None and sheet.sheet_state == "visible")
-        ]
-        found = [_as_text(sheet, form.decimal) for sheet in chosen]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError) as error:
+        # Warnings of openpyxl are about styles and links; a date out of range is a cell with an
+        # error, which is told.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            uncalculated, found = _read_sheets(raw, form, subject=subject)
+    except _DAMAGED as error:
         fault = Fault("the file", f"it is a damaged workbook ({error})", "Save it again")
         raise DataError(subject, [fault]) from error
     if uncalculated:
@@ -258,6 +268,36 @@ def _sheets(raw: bytes, form: FileForm, *, subject: str) -> list[_Sheet]:
     if not found:
         raise DataError(subject, [Fault("the file", "its sheets are empty", "Give the data")])
     return found
+
+
+def _read_sheets(raw: bytes, form: FileForm, *, subject: str) -> tuple[bool, list[_Sheet]]:
+    """Return whether formulas have no result, and the sheets as text."""
+    import openpyxl
+
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        for part in archive.infolist():
+            if _DESCRIBES.fullmatch(part.filename) and part.file_size > LARGEST_PART:
+                problem = f"its part {part.filename} unpacks to {part.file_size:,} bytes"
+                fault = Fault("the file", problem, f"Allowed: {LARGEST_PART:,}; save it again")
+                raise DataError(subject, [fault])
+        uncalculated = False
+        for name in archive.namelist():
+            content = archive.read(name) if name.endswith((".xml", ".rels")) else b""
+            if _NESTED.search(content):
+                problem = f"its part {name} is nested too deeply"
+                raise DataError(subject, [Fault("the file", problem, "Save it again")])
+            uncalculated |= name.startswith(_SHEETS) and bool(_UNCALCULATED.search(content))
+    book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
+    if form.sheet is not None and form.sheet not in book.sheetnames:
+        where = f"there is no sheet '{form.sheet}'"
+        fault = Fault("[data] sheet", where, nearest(form.sheet, book.sheetnames))
+        raise DataError(subject, [fault])
+    chosen = [
+        sheet
+        for sheet in book.worksheets
+        if sheet.title == form.sheet or (form.sheet is None and sheet.sheet_state == "visible")
+    ]
+    return uncalculated, [_as_text(sheet, form.decimal) for sheet in chosen]
 
 
 def _as_text(sheet: Any, decimal: str | None) -> _Sheet:

@@ -12,6 +12,9 @@ LISTED: Final = 10
 LISTED_PATIENTS: Final = 20
 """Patients that one fault names where their names are all it has to say."""
 
+_LONGEST: Final = 200
+"""Letters of a part of a list."""
+
 
 def shown(value: float) -> str:
     """Return a number as a person would write it.
@@ -56,7 +59,7 @@ def enumerated(items: Iterable[str], total: int, *, limit: int = LISTED) -> str:
     >>> enumerated(["P1", "P2"], 7)
     'P1, P2 and 5 more'
     """
-    named = [item for item, _ in zip(items, range(limit), strict=False)]
+    named = [_short(item, _LONGEST) for item, _ in zip(items, range(limit), strict=False)]
     more = total - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more else "")
 
@@ -108,7 +111,15 @@ def cells(values: Iterable[str], labels: NDArray[np.object_]) -> str:
     '-3 (patient P1), 0 (patient P7)'
     """
     named = zip(values, labels.tolist(), strict=False)
-    return enumerated((f"{value} (patient {label})" for value, label in named), len(labels))
+    told = (
+        f"{_short(value, _LONGEST // 2)} (patient {_short(str(label), _LONGEST // 4)})"
+        for value, label in named
+    )
+    return enumerated(told, len(labels))
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def share(count: int, total: int, noun: str) -> str:

@@ -22,7 +22,7 @@ from bayes_ihlrt.spec.data_file import FileForm
 
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
-_LARGEST: Final = 4 << 30
+LARGEST: Final = 4 << 30
 """Bytes to which an archive may unpack."""
 
 _SAS: Final = bytes(12) + bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
@@ -93,7 +93,10 @@ def read_file(path: Path, wanted: Wanted, *, form: FileForm) -> Table:
             raw = _unpacked(raw, subject)
     except OSError as error:
         raise DataError(subject, [_not_opened(error)]) from error
-    table = _read(raw, wanted, form=form, subject=subject)
+    try:
+        table = _read(raw, wanted, form=form, subject=subject)
+    except MemoryError as error:
+        raise DataError(subject, [_too_large(len(raw))]) from error
     notes = tuple(f"{subject}: {note}." for note in table.notes)
     return with_rows(replace(table, notes=notes))
 
@@ -147,14 +150,22 @@ def _read(raw: bytes, wanted: Wanted, *, form: FileForm, subject: str) -> Table:
 def _unpacked(raw: bytes, subject: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(raw)) as archive:
-            content = archive.read(_LARGEST + 1)
+            content = archive.read(LARGEST + 1)
+    except MemoryError as error:
+        raise DataError(subject, [_too_large(None)]) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         fault = Fault("the file", f"its gzip archive is damaged ({error})", "Copy it again")
         raise DataError(subject, [fault]) from error
-    if len(content) > _LARGEST:
+    if len(content) > LARGEST:
         fault = Fault("the file", "it unpacks to more than 4 GiB", "Give the table alone")
         raise DataError(subject, [fault])
     return content
+
+
+def _too_large(size: int | None) -> Fault:
+    told = "what it unpacks to" if size is None else f"with its {size:,} bytes it"
+    remedy = "Give a table of the columns that are read, or a machine with more memory"
+    return Fault("the file", f"{told} does not fit into memory", remedy)
 
 
 def _check_form(form: FileForm, allowed: Collection[str], *, subject: str) -> None:
@@ -175,7 +186,7 @@ def _check_workbook(raw: bytes, subject: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, RuntimeError) as error:
         fault = Fault("the file", "it is a damaged spreadsheet or zip archive", "Copy it again")
         raise DataError(subject, [fault]) from error
     if "xl/workbook.xml" in names:

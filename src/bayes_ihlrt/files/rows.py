@@ -88,8 +88,8 @@ def find_header(
     Raises
     ------
     DataError
-        Two rows name as many, no row begins in the line that is stated, or what stands above the
-        names looks like data.
+        Two rows name as many, no row begins in the line that is stated, what stands above the
+        names looks like data, or there are blank rows alone.
 
     Examples
     --------
@@ -114,7 +114,12 @@ def find_header(
         # Every analysis reads more; one match may be a value of the data.
         wide = (i for i, (_, cells) in enumerate(first) if filled(cells) > 1)
         some = (i for i, (_, cells) in enumerate(first) if filled(cells))
-        return next(wide, next(some, 0))
+        place = next(wide, next(some, None))
+        if place is None:
+            problem = f"the first {counted(len(first), 'row is', 'rows are')} blank"
+            remedy = "Remove blank rows, or write the line of the names as header_line into [data]"
+            raise DataError(subject, [Fault("the column names", problem, remedy)])
+        return place
     places = [i for i, count in enumerate(found) if count == most]
     if len(places) > 1:
         lines = ", ".join(str(first[i][0]) for i in places)

@@ -90,12 +90,30 @@ def read_frame(frame: "Frame", *, wanted: Collection[str], subject: str) -> Tabl
     flat = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
     if len(flat) < len(shapes) or len(set(flat.values())) > 1:
         raise DataError(subject, [_uneven(shapes)])
+    check_readable(columns, subject)
+    return with_rows(Table(subject, names, columns, next(iter(flat.values()), 0)))
+
+
+def check_readable(columns: Mapping[str, Any], subject: str) -> None:
+    """Raise where cells are no numbers, words or dates.
+
+    Parameters
+    ----------
+    columns : mapping of str to array-like
+        Columns by name.
+    subject : str
+        What to call the data in messages.
+
+    Raises
+    ------
+    DataError
+        With every such column.
+    """
     nested = [name for name, values in columns.items() if not _readable(values)]
     if nested:
         problem = "its cells hold lists, records, intervals or bytes"
         remedy = "Give one number, word or date a cell"
         raise DataError(subject, [Fault(f"column {name}", problem, remedy) for name in nested])
-    return with_rows(Table(subject, names, columns, next(iter(flat.values()), 0)))
 
 
 def _readable(values: Any) -> bool:

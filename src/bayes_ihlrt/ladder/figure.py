@@ -1,5 +1,6 @@
 """The bias ladder as a dataset for its figure, and in words."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,13 @@ from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.run import LadderResult
-from bayes_ihlrt.ladder.rung import Rung
+from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
 from bayes_ihlrt.ladder.rungs import CRUDE, G_FORMULA
-from bayes_ihlrt.ladder.words import months_sentences, response_sentence
+from bayes_ihlrt.ladder.words import months_sentences, response_sentence, unlike_fit
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.parts import Failure, missing
 from bayes_ihlrt.propensity.comparability import Overlap
+from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
 
 _DESIGNS = {
     DesignKind.EVER_NEVER.value: "Ever against never treated",
@@ -176,6 +178,13 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
     -------
     tuple of str
         What is missing; the naive contrast and immortal time; what is left; what cannot be told.
+
+    Examples
+    --------
+    With ``ladder``, a `bias_ladder` of the heart transplants without covariates:
+
+    >>> any("immortal time removed" in sentence for sentence in ladder_sentences(ladder))
+    True
     """
     naive, rest = result.rungs[0], [rung for rung in result.rungs[1:] if rung.estimated]
     immortal = result.naive_rows.provenance.immortal_months
@@ -191,11 +200,10 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
             f"({low:.2f} to {high:.2f}); {_as_extreme(result.simulated)}."
         )
-    compared = [rung for rung in rest if rung.overlap is not Overlap.FAILED]
-    found += _what_is_left(compared, result.horizon)
+    found += _what_is_left(_compared(result), result.horizon)
     found += _not_comparable(rest)
     found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
-    found += _fewest(rest)
+    found += [*_fewest(rest), *unlike_fit(result.spec, rest), scale_sentence()]
     found.append(
         "What was not measured can still bias every rung; each rests on the assumption in its line."
     )
@@ -257,24 +265,58 @@ def _as_extreme(null: NullSimulation) -> str:
 
 def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
     """Say what rungs without immortal time show, those that adjust where there are any."""
-    comparable = [rung for rung in rest if rung.plan.states is None]
-    adjusting = [r for r in comparable if r.plan.adjustment != CRUDE and r.plan.adjusted_for]
-    sound = adjusting or comparable
+    sound = _sound(rest)
+    adjusting = [rung for rung in sound if _adjusts(rung)]
     if not sound:
         return ["No rung without immortal time could be estimated: nothing is known of the effect."]
-    effects = [rung.log_hr for rung in sound if rung.log_hr is not None]
-    settled = [log_hr for log_hr in effects if log_hr["q97.5"] < 0.0 or log_hr["q2.5"] > 0.0]
     removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
     with_months = adjusting + [r for r in rest if r.plan.states is not None] or sound
     return [
         f"What follows is with {removed}.",
         *months_sentences(with_months, horizon),
-        f"Of these {counted(len(sound), 'rung', 'rungs')}, {len(settled)} "
-        f"{'has' if len(settled) == 1 else 'have'} a 95 % interval without a hazard ratio of 1."
-        if settled
-        else "No 95 % interval of these rungs leaves out a hazard ratio of 1: the data do not "
-        "settle whether treatment helps or harms.",
+        f"A hazard ratio below 1, by {counted(len(sound), 'such rung', 'such rungs')}: "
+        f"{_answers(sound)}.",
     ]
+
+
+def _answers(rungs: list[Rung]) -> str:
+    """How many rungs give which answer."""
+    chances = map(chance_of_benefit, rungs)
+    given = Counter(decide(chance) for chance in chances if chance is not None)
+    if len(given) == 1:
+        (only,) = given
+        return f"{only.words} by {'all' if len(rungs) > 1 else 'it'}"
+    return ", ".join(f"{found.words} by {given[found]}" for found in Decision if given[found])
+
+
+def sound_rungs(result: LadderResult) -> list[Rung]:
+    """Return the rungs without immortal time whose arms can be compared, those that adjust first.
+
+    Parameters
+    ----------
+    result : LadderResult
+        A bias ladder.
+
+    Returns
+    -------
+    list of Rung
+        Crude ones only where none adjusts; empty where none could be estimated.
+    """
+    return _sound(_compared(result))
+
+
+def _compared(result: LadderResult) -> list[Rung]:
+    rest = [rung for rung in result.rungs[1:] if rung.estimated]
+    return [rung for rung in rest if rung.overlap is not Overlap.FAILED]
+
+
+def _sound(rest: list[Rung]) -> list[Rung]:
+    comparable = [rung for rung in rest if rung.plan.states is None]
+    return [r for r in comparable if _adjusts(r)] or comparable
+
+
+def _adjusts(rung: Rung) -> bool:
+    return rung.plan.adjustment != CRUDE and bool(rung.plan.adjusted_for)
 
 
 def _adjusted(rungs: list[Rung], *, crude: bool) -> str:

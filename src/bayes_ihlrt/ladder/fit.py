@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -163,13 +164,14 @@ def _estimated(
     reason = undefined_survival(fit)
     defined = not reason
     at = modifier_values(spec) if defined else ()
+    gained = partial(months_gained, fit, horizon, weights, treat_from=plan.treat_from)
     return Rung(
         plan=plan,
         log_hr=summary_of(log_hazard_ratio(fit, weights=weights)),
         log_hr_at=hazard_ratios_at(spec, fit, weights),
-        rmst_difference=months_gained(fit, horizon, weights) if defined else None,
+        rmst_difference=gained() if defined else None,
         no_months=reason or None,
-        rmst_at={value: months_gained(fit, horizon, weights, value) for value in at},
+        rmst_at={value: gained(modifier_at=value) for value in at},
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),

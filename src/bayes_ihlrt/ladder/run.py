@@ -28,6 +28,7 @@ from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.ladder.words import target_of
 from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
@@ -36,6 +37,7 @@ from bayes_ihlrt.spec.states import refuse_causes
 type Stage = Callable[[str], None]
 
 
+@short_repr("spec", "cohort", "rungs", "horizon")
 @dataclass(frozen=True, eq=False)
 class LadderResult:
     """The bias ladder of a cohort.

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from bayes_ihlrt.analysis.notes import left_out, starts_left_out, without_events
 from bayes_ihlrt.analysis.propensity import patient_weights
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.estimands.contrasts import summarise
+from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import sample_population, treated_weights
 from bayes_ihlrt.ladder.rungs import RungPlan
 from bayes_ihlrt.names import STRATEGY, EstimandTarget
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -65,6 +66,7 @@ class ResponsePaths:
     log_hr_response: Summary | None
 
 
+@short_repr("plan.rung", "plan.adjustment", "estimated")
 @dataclass(frozen=True, eq=False)
 class Rung:
     """One rung of the ladder; where it could not be estimated, `reason` says why.
@@ -161,10 +163,6 @@ class Rung:
         return [*left_out(dropped, total=total), *starts_left_out(self.person_time)]
 
     @property
-    def _starts_left_out(self) -> list[str]:
-        return [] if self.person_time is None else starts_left_out(self.person_time)
-
-    @property
     def without_events(self) -> list[str]:
         """What follows where nobody had the event in an arm, in sentences."""
         if self.person_time is None:
@@ -205,6 +203,22 @@ class Rung:
             "comparability": None if self.comparability is None else self.comparability.to_dict(),
             "warnings": list(self.told),
         }
+
+
+def chance_of_benefit(rung: Rung) -> float | None:
+    """Return the probability that a rung's hazard ratio is below 1.
+
+    Parameters
+    ----------
+    rung : Rung
+        A rung of the ladder.
+
+    Returns
+    -------
+    float or None
+        None where there is no estimate.
+    """
+    return None if rung.log_hr is None else rung.log_hr["prob_below_0"]
 
 
 def _listed(at: Mapping[float, Summary]) -> list[dict[str, float]]:
@@ -271,7 +285,12 @@ def hazard_ratios_at(
 
 
 def months_gained(
-    fit: FittedModel, horizon: float, weights: Floats | None, modifier_at: float | None = None
+    fit: FittedModel,
+    horizon: float,
+    weights: Floats | None,
+    *,
+    treat_from: float = 0.0,
+    modifier_at: float | None = None,
 ) -> Summary:
     """Return restricted mean time treated less untreated.
 
@@ -283,6 +302,8 @@ def months_gained(
         Months.
     weights : ndarray, shape (patients,), or None
         What each patient weighs; None for equal weights.
+    treat_from : float
+        Month from which the treated strategy treats.
     modifier_at : float, optional
         Set everybody's modifier to this value.
 
@@ -291,7 +312,7 @@ def months_gained(
     dict of str to float
         Months.
     """
-    always = treated_from(0.0)
+    always = treated_from(treat_from)
     patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
     months = rmst(fit, horizon, [always, NEVER], population=patients)
     gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
@@ -309,9 +330,10 @@ def summary_of(draws: xr.DataArray) -> Summary:
     Returns
     -------
     dict of str to float
-        ``mean, sd, median, q2.5, q97.5``.
+        ``mean, sd, median, q2.5, q97.5``, and ``prob_below_0``: the share of draws below zero.
     """
-    return {str(name): float(value) for name, value in summarise(draws).items()}
+    found = {str(name): float(value) for name, value in summarise(draws).items()}
+    return {**found, "prob_below_0": float(probability(draws < 0.0))}
 
 
 def target_weights(found: WeightedFit, chance: Floats) -> Floats | None:

@@ -21,6 +21,7 @@ from bayes_ihlrt.ladder.states import (
 )
 from bayes_ihlrt.names import Adjustment, DesignKind, GraceWeights
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.estimands import treated_month
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import grace_months, ladder_hazard
 from bayes_ihlrt.spec.model import ModelSpec, OutcomeSpec, with_hazard
@@ -156,6 +157,8 @@ class RungPlan:
         Months within which the strategy "treated" starts: of clones and the g-formula.
     refused : Fault, optional
         Why the rung is listed and not estimated.
+    treat_from : float
+        Month, on the design's clock, from which its treated strategy treats.
     """
 
     rung: str
@@ -168,6 +171,7 @@ class RungPlan:
     notes: tuple[str, ...] = ()
     grace: float | None = None
     refused: Fault | None = None
+    treat_from: float = 0.0
 
 
 def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
@@ -275,7 +279,16 @@ def _rung(
         assumption=_ASSUMES[design, adjustment],
         adjusted_for=_adjusted_for(spec, adjustment),
         grace=own.get("grace"),
+        treat_from=_treated_month(spec, design),
     )
+
+
+def _treated_month(spec: AnalysisSpec, design: DesignKind) -> float:
+    """Return the month from which treated time on a rung's clock is compared."""
+    if design is not DesignKind.SPLIT:
+        return 0.0
+    first = None if spec.scales is None else spec.scales.first_treated
+    return treated_month(spec.estimands, design, first)
 
 
 def _has_covariates(spec: AnalysisSpec) -> bool:

@@ -11,9 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from bayes_ihlrt.estimands.curves import treated_from
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.rung import Rung, Summary
+from bayes_ihlrt.ladder.rungs import CRUDE, WEIGHTS
 from bayes_ihlrt.names import Crossover, DesignKind, EstimandTarget
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.ladder import ladder_hazard
 from bayes_ihlrt.spec.states import StatesSpec
 
 
@@ -122,7 +126,49 @@ def target_of(rung: Rung, horizon: float) -> Target:
         control = "not then (some are later)" if later else "not then nor later"
         whom = f"{who}, at each decision"
         return Target("treated at a decision", control, whom, f"{horizon:g} months from it")
-    return Target("treated from month 0", "never treated", who, zero)
+    treated = f"treated {treated_from(rung.plan.treat_from).name}"
+    return Target(treated, "never treated", who, zero)
+
+
+def unlike_fit(spec: AnalysisSpec, rungs: Sequence[Rung]) -> list[str]:
+    """Return in what the rungs differ from `fit` of the same specification.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rungs : sequence of Rung
+        Estimated rungs.
+
+    Returns
+    -------
+    list of str
+        One sentence; empty where they do not.
+    """
+    own, theirs = spec.outcome.hazard, ladder_hazard(spec.ladder)
+    told = []
+    if own != theirs:
+        told.append(
+            f"the rungs have a {theirs.family.value} baseline hazard and `fit` a {own.family.value}"
+        )
+    held = {name for rung in rungs for name in rung.plan.adjusted_for}
+    for adjustment, words in ((CRUDE, "crude"), (WEIGHTS, "weighted")):
+        kept = [set(r.plan.adjusted_for) for r in rungs if r.plan.adjustment == adjustment]
+        gone = sorted(held.intersection(_names(spec)) - set().union(*kept)) if kept else []
+        if gone:
+            told.append(f"{words} rungs leave out {', '.join(map(spec.labels.of, gone))}")
+    if spec.treatment is not None and rungs:
+        designs = {rung.plan.treatment.design for rung in rungs} - {spec.treatment.design}
+        if designs:
+            told.append(
+                f"only rungs of the design '{spec.treatment.design.value}' ask what `fit` asks"
+            )
+    return [f"Why `fit` may answer differently: {'; '.join(told)}."] if told else []
+
+
+def _names(spec: AnalysisSpec) -> set[str]:
+    """What the outcome model holds beside treatment and modifier."""
+    return {*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)}
 
 
 def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:

@@ -19,8 +19,9 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.methods.model import CLONE_WEIGHTS, WEIGHTS, hazard_words, modifier_words
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, Crossover, DesignKind
-from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, decided_on
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
 from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.propensity import decided_on
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 
@@ -80,7 +81,7 @@ class _Facts:
 
     @property
     def weighted(self) -> bool:
-        return self.spec.weighted_to is not None
+        return weighted_to(self.spec.propensity) is not None
 
     @property
     def confounders(self) -> str:
@@ -162,7 +163,7 @@ def _strategies(facts: _Facts) -> Component:
     later = ", whatever comes later"
     ignored = treatment.crossover is Crossover.IGNORE
     trial = {
-        DesignKind.SPLIT: f"(1) Start {name} in month {facts.spec.estimands.treat_from:g}. "
+        DesignKind.SPLIT: f"(1) Start {name} in month {facts.spec.treat_from:g}. "
         f"(2) Never start {name}.",
         DesignKind.LANDMARK: f"(1) {name} by month {facts.landmarks}. "
         f"(2) No {name} by then{later}.",
@@ -180,7 +181,7 @@ def _strategies(facts: _Facts) -> Component:
         here.append("A start on the last day of follow-up counts as treatment given.")
     holds = [f"Consistency: however and whenever {name} was given, it is the {name} of the trial."]
     earliest = float(start.min()) if len(start) else 0.0
-    if facts.design is DesignKind.SPLIT and earliest > facts.spec.estimands.treat_from:
+    if facts.design is DesignKind.SPLIT and earliest > facts.spec.treat_from:
         holds.append(f"Nobody started before month {earliest:.3g}: until then it is extrapolated.")
     return Component("Treatment strategies", trial, " ".join(here), " ".join(holds))
 

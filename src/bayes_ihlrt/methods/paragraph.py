@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import draws_name
+from bayes_ihlrt.estimands.curves import NEVER, treated_from
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.methods.model import (
     CLONE_WEIGHTS,
@@ -153,7 +154,8 @@ def _grid(asked: Sequence[Mapping[str, Any]] | None, threshold: float) -> list[s
     engines = {row["engine"] for row in rows}
     return [
         f"The analysis was repeated under {counted(choices, 'choice', 'choices')} of priors"
-        f"{among}; a statement counts as settled from a posterior probability of {threshold:g} on.",
+        f"{among}; a statement is called probable from a posterior probability of {threshold:g} "
+        "on.",
         *[words for engine, words in _CELL_ENGINES.items() if engine in engines],
     ]
 
@@ -227,7 +229,7 @@ def _causes(output: Output) -> list[str]:
         "together within each draw, by quadrature, and averaged over the patients"
     )
     if spec.treatment is not None:
-        told += f", with treatment from month {spec.estimands.treat_from:g} and with none"
+        told += f", with treatment from month {spec.treat_from:g} and with none"
     return [
         *_design(spec),
         *hazards_by_cause(spec),
@@ -325,8 +327,12 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
         "median survival were averaged over the patients within each draw"
     )
     if spec.treatment is not None:
-        start = f"{spec.estimands.treat_from:g}"
-        told += f", with treatment from month {start} and with none"
+        strategies = (row["strategy"] for row in result["estimands"])
+        treated = next(name for name in strategies if name not in {None, NEVER.name})
+        told += f", with treatment {treated}"
+        if spec.estimands.treat_from is None and treated != treated_from(0.0).name:
+            told += ", the earliest observed start,"
+        told += " and with none"
     drawn = draws_name(result["diagnostics"]["engine"])
     sentences = [
         f"{told}; {drawn} medians and central 95 % intervals are given.",

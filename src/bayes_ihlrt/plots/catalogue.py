@@ -5,10 +5,11 @@ data" across every figure whose data were simulated. The datasets are those of
 `bayes_ihlrt.analysis.figures` and, for comparability, of `bayes_ihlrt.propensity`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_ihlrt.plots.causes import plot_incidence
@@ -22,6 +23,7 @@ from bayes_ihlrt.plots.checks import (
     plot_risk_calibration,
     plot_survival_check,
 )
+from bayes_ihlrt.plots.cohort import plot_flow, plot_swimmer, plot_treatment_starts
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
@@ -42,7 +44,15 @@ from bayes_ihlrt.plots.trials import (
     plot_trial_success,
 )
 
-PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
+
+class Plot(Protocol):
+    """A function that draws one dataset."""
+
+    def __call__(self, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+        """Draw, in `ax` or in a figure of its own."""
+
+
+PLOTS: Final[Mapping[str, Plot]] = {
     "survival": plot_survival,
     "incidence": plot_incidence,
     "hazard_ratio": plot_hazard_ratio,
@@ -51,6 +61,9 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "subgroups": plot_subgroups,
     "prior_posterior": plot_prior_posterior,
     "trace": plot_trace,
+    "flow": plot_flow,
+    "treatment_starts": plot_treatment_starts,
+    "swimmer": plot_swimmer,
     "ladder": plot_ladder,
     "love": plot_love,
     "connect_s": plot_connect_s,
@@ -77,3 +90,42 @@ PLOTS: Final[Mapping[str, Callable[[xr.Dataset], Figure]]] = {
     "trial_replay": plot_trial_replay,
 }
 """The function that draws each dataset, by the name of the figure."""
+
+
+def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+    """Draw a figure, of its own or where you have room for it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PLOTS`, such as ``"survival"``.
+    data : xarray.Dataset
+        What it draws: of a result by ``figure_data(result)[name]``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. A figure of several panels takes the place of these axes, which are then
+        part of a grid, as those of `matplotlib.pyplot.subplots` are.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        To be written by `save_figure`, as PDF, SVG or PNG at a journal's size.
+
+    Raises
+    ------
+    ValueError
+        There is no figure of that name.
+
+    Examples
+    --------
+    >>> curve = {"estimate": 0.5, "low": 0.4, "high": 0.6}
+    >>> data = xr.Dataset(
+    ...     {key: (("cell", "trials"), [[value] * 2]) for key, value in curve.items()},
+    ...     coords={"cell": ["fixed"], "trials": [1.0, 2.0]},
+    ...     attrs={"title": "Power", "synthetic": True})
+    >>> [axes.get_xlabel() for axes in draw_figure("trial_convergence", data).axes]
+    ['Trials simulated']
+    """
+    if name not in PLOTS:
+        message = f"there is no figure '{name}'; allowed: {', '.join(PLOTS)}"
+        raise ValueError(message)
+    return PLOTS[name](data, ax=ax)

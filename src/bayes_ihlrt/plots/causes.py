@@ -8,19 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from bayes_ihlrt.names import CAUSE, STRATEGY, TIME
-from bayes_ihlrt.plots.frame import COLOURS, GREY, STYLES, framed_figure, months_since
+from bayes_ihlrt.plots.frame import COLOURS, GREY, STYLES, finished, framed_figure, months_since
 
 _ACROSS: Final = 2
 _ENTRY: Final = {"treated": " (enters at treatment)"}
 
 
-def plot_incidence(data: xr.Dataset) -> Figure:
+def plot_incidence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw cumulative incidence by cause and strategy, with what is counted beside the model.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `incidence_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -30,7 +32,7 @@ def plot_incidence(data: xr.Dataset) -> Figure:
     """
     causes = [str(name) for name in data[CAUSE].to_numpy()]
     down = -(-len(causes) // _ACROSS)
-    figure = framed_figure(data, width=7.6, height=1.1 + 3.1 * down)
+    figure = framed_figure(data, width=7.6, height=1.1 + 3.1 * down, ax=ax)
     panels = figure.subplots(down, _ACROSS, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, cause in zip(panels, causes, strict=False):
         _panel(panel, data.sel({CAUSE: cause}))
@@ -46,7 +48,7 @@ def plot_incidence(data: xr.Dataset) -> Figure:
         panels[row * _ACROSS].set_ylabel("Cumulative incidence")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    return figure
+    return finished(figure)
 
 
 def _panel(axes: Axes, data: xr.Dataset) -> None:

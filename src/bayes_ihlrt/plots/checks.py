@@ -19,22 +19,27 @@ from bayes_ihlrt.plots.frame import (
     DARK,
     GREY,
     STYLES,
+    finished,
     framed_figure,
+    legend_above,
     months_since,
     ratio_axis,
+    single_axes,
 )
 
 _BAND: Final = "0.82"
 _COLUMNS: Final = 3
 
 
-def plot_survival_check(data: xr.Dataset) -> Figure:
+def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw Kaplan-Meier survival over what the posterior predicts for the same patients at risk.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.risk_sets.survival_check`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def plot_survival_check(data: xr.Dataset) -> Figure:
     count = data.sizes["stratum"]
     columns = min(_COLUMNS, count) if count != 4 else 2
     rows = -(-count // columns)
-    figure = framed_figure(data, width=2.9 * columns + 0.8, height=2.3 * rows + 1.0)
+    figure = framed_figure(data, width=2.9 * columns + 0.8, height=2.3 * rows + 1.0, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, stratum in zip(grid, data["stratum"].to_numpy(), strict=False):
         part = data.sel(stratum=stratum)
@@ -58,27 +63,29 @@ def plot_survival_check(data: xr.Dataset) -> Figure:
         axes.set(ylim=(0.0, 1.02), xlim=(0.0, float(data[TIME].max())))
     for axes in grid[count:]:
         axes.set_visible(False)
-    grid[0].legend(frameon=False, fontsize=7, loc="lower left")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside upper right")
     figure.supxlabel(months_since(data), fontsize=9)
     figure.supylabel("Survival probability", fontsize=9)
-    return figure
+    return finished(figure)
 
 
-def plot_hazard_check(data: xr.Dataset) -> Figure:
+def plot_hazard_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw events per month at risk by period over what the posterior predicts.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.risk_sets.hazard_check`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Points are observed.
     """
-    figure = framed_figure(data, width=6.6, height=4.0)
-    axes = figure.subplots()
+    axes = single_axes(data, width=6.6, height=4.0, ax=ax)
     begin, end = data["begin"].to_numpy(), data["end"].to_numpy()
     for i, (low, high) in enumerate(zip(data["low"], data["high"], strict=True)):
         label = "replicated, 95 %" if i == 0 else "_"
@@ -95,17 +102,19 @@ def plot_hazard_check(data: xr.Dataset) -> Figure:
     axes.set(xlim=(0.0, end.max()), xlabel=f"{months_since(data)} (numbers: events)")
     axes.set_ylabel("Events per person-month")
     axes.set_ylim(0.0, 1.25 * float(max(data["high"].max(), data["observed"].max())))
-    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
-    return figure
+    legend_above(axes, columns=3)
+    return finished(axes)
 
 
-def plot_residuals(data: xr.Dataset) -> Figure:
+def plot_residuals(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw Cox-Snell residuals, and martingale residuals over the modifier.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.risk_sets.residual_check`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -113,7 +122,7 @@ def plot_residuals(data: xr.Dataset) -> Figure:
         Left: the residuals' cumulative hazard beside the diagonal; right: one mark a patient.
     """
     panels = 2 if "modifier" in data else 1
-    figure = framed_figure(data, width=4.2 * panels + 0.4, height=4.0)
+    figure = framed_figure(data, width=4.2 * panels + 0.4, height=4.0, ax=ax)
     grid = figure.subplots(1, panels, squeeze=False)[0]
     reach = float(max(data["residual"].max(), data["cumulative"].max())) * 1.05
     grid[0].plot([0.0, reach], [0.0, reach], color=GREY, linestyle="dashed", label="unit hazard")
@@ -126,27 +135,28 @@ def plot_residuals(data: xr.Dataset) -> Figure:
     )
     grid[0].set(xlabel="Cox-Snell residual (cumulative hazard)", ylabel="Its cumulative hazard")
     grid[0].set(xlim=(0.0, reach), ylim=(0.0, reach))
-    grid[0].legend(frameon=False, fontsize=8)
+    legend_above(grid[0])
     if panels == 2:
         _martingale(grid[1], data)
-    return figure
+    return finished(figure)
 
 
-def plot_effect_by_period(data: xr.Dataset) -> Figure:
+def plot_effect_by_period(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio of treatment in each period since its start.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.families.effect_by_period`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Posterior median and 95 % interval.
     """
-    figure = framed_figure(data, width=6.0, height=3.6)
-    axes = figure.subplots()
+    axes = single_axes(data, width=6.0, height=3.6, ax=ax)
     place = np.arange(data.sizes["period"])
     axes.vlines(place, data["q2.5"], data["q97.5"], color=DARK, linewidth=2.0)
     axes.plot(place, data["median"], "o", color=DARK)
@@ -159,24 +169,25 @@ def plot_effect_by_period(data: xr.Dataset) -> Figure:
     axes.set_xlim(-0.6, len(place) - 0.4)
     ratio_axis(axes, data, axis="y")
     axes.set(xlabel="Time since start of treatment", ylabel="Hazard ratio, treated / untreated")
-    return figure
+    return finished(axes)
 
 
-def plot_prior_survival(data: xr.Dataset) -> Figure:
+def plot_prior_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw survival as the priors alone have it, with the Kaplan-Meier curve of all patients.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.prior_curves.prior_survival`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Median and 95 % of prior draws.
     """
-    figure = framed_figure(data, width=6.6, height=4.2)
-    axes = figure.subplots()
+    axes = single_axes(data, width=6.6, height=4.2, ax=ax)
     for i, name in enumerate(data[STRATEGY].to_numpy()):
         part = data.sel({STRATEGY: name})
         axes.fill_between(
@@ -194,8 +205,8 @@ def plot_prior_survival(data: xr.Dataset) -> Figure:
     )
     axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
 def _martingale(axes: Axes, data: xr.Dataset) -> None:
@@ -209,10 +220,10 @@ def _martingale(axes: Axes, data: xr.Dataset) -> None:
     axes.axhline(0.0, color=GREY, linewidth=0.8, linestyle="dashed")
     axes.set(xlabel=str(data.attrs["modifier"]), ylabel="Martingale residual (events)")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    legend_above(axes, columns=3)
 
 
-def plot_calibration(data: xr.Dataset) -> Figure:
+def plot_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw ECDF minus uniform of the posterior probabilities below the truth.
 
     Parameters
@@ -221,6 +232,8 @@ def plot_calibration(data: xr.Dataset) -> Figure:
         ``difference`` by ``panel, line, point`` (NaN where a panel has fewer lines), ``low`` and
         ``high`` by ``band, point``, the narrowest band first; attributes ``title`` and
         ``synthetic``.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -229,7 +242,7 @@ def plot_calibration(data: xr.Dataset) -> Figure:
     """
     columns = min(3, data.sizes["panel"])
     rows = -(-data.sizes["panel"] // columns)
-    figure = framed_figure(data, width=3.0 * columns + 0.6, height=1.75 * rows + 1.1)
+    figure = framed_figure(data, width=3.0 * columns + 0.6, height=1.75 * rows + 1.1, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     point = data["point"].to_numpy()
     widest = data.isel(band=-1)
@@ -256,7 +269,7 @@ def plot_calibration(data: xr.Dataset) -> Figure:
     figure.legend(handles, labels, frameon=False, fontsize=8, ncols=2, loc="outside upper right")
     figure.supxlabel("Posterior probability of a value below the true one", fontsize=9)
     figure.supylabel("ECDF minus uniform", fontsize=9)
-    return figure
+    return finished(figure)
 
 
 _GOOD_K: Final = 0.7
@@ -264,13 +277,15 @@ _NAMED: Final = 3
 _MARKERS: Final = ("o", "s", "^", "D")
 
 
-def plot_influence(data: xr.Dataset) -> Figure:
+def plot_influence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw Pareto k of each patient, and how far the treatment's effect moves without the patient.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.examination.examine`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -278,7 +293,7 @@ def plot_influence(data: xr.Dataset) -> Figure:
         Patients in the order of the data; the three largest are named.
     """
     shifts = bool(np.isfinite(data["shift"]).any())
-    figure = framed_figure(data, width=7.0, height=4.6 if shifts else 3.2)
+    figure = framed_figure(data, width=7.0, height=4.6 if shifts else 3.2, ax=ax)
     grid = figure.subplots(1 + shifts, 1, squeeze=False, sharex=True)[:, 0]
     place, k = np.arange(data.sizes["patient"]), data["k_hat"].to_numpy()
     bad = k > _GOOD_K
@@ -299,24 +314,25 @@ def plot_influence(data: xr.Dataset) -> Figure:
             axes.annotate(label, (i, shown[i]), (3, 3), textcoords="offset points", fontsize=7)
         axes.margins(y=0.2)
     grid[-1].set_xlabel("Patient, in the order of the data")
-    return figure
+    return finished(figure)
 
 
-def plot_hazard_families(data: xr.Dataset) -> Figure:
+def plot_hazard_families(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw how much better or worse other baseline hazards predict patients left out.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.families.compare_hazards`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Difference of elpd from the model with two standard errors; stacking weights at the right.
     """
-    figure = framed_figure(data, width=7.4, height=1.4 + 0.42 * data.sizes["family"])
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.4, height=1.4 + 0.42 * data.sizes["family"], ax=ax)
     place = np.arange(data.sizes["family"])[::-1]
     difference, se = data["difference"].to_numpy(), data["difference_se"].to_numpy()
     axes.hlines(place, difference - 2.0 * se, difference + 2.0 * se, color=DARK)
@@ -337,16 +353,18 @@ def plot_hazard_families(data: xr.Dataset) -> Figure:
     )
     axes.set_ylim(-0.6, len(place) - 0.4)
     axes.set_xlabel("elpd less that of the model, two standard errors (right: predicts better)")
-    return figure
+    return finished(axes)
 
 
-def plot_risk_calibration(data: xr.Dataset) -> Figure:
+def plot_risk_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw observed over predicted survival of unseen patients, by group of predicted risk.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `checks.calibration.calibration_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -354,7 +372,7 @@ def plot_risk_calibration(data: xr.Dataset) -> Figure:
         One panel a horizon, with the AUC and the Brier score.
     """
     count = data.sizes["horizon"]
-    figure = framed_figure(data, width=3.6 * count + 0.6, height=4.2)
+    figure = framed_figure(data, width=3.6 * count + 0.6, height=4.2, ax=ax)
     grid = figure.subplots(1, count, squeeze=False, sharey=True)[0]
     for i, axes in enumerate(grid):
         part = data.isel(horizon=i)
@@ -371,4 +389,4 @@ def plot_risk_calibration(data: xr.Dataset) -> Figure:
         axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
     figure.supxlabel("Predicted survival, mean of the group", fontsize=9)
     grid[0].set_ylabel("Kaplan-Meier survival, 95 % interval")
-    return figure
+    return finished(figure)

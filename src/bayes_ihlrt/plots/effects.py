@@ -14,9 +14,12 @@ from bayes_ihlrt.plots.frame import (
     DARK,
     GREY,
     STYLES,
+    finished,
     framed_figure,
+    legend_above,
     months_since,
     ratio_axis,
+    single_axes,
 )
 
 _ENTRY: Final = {"treated": " (enters at treatment)"}
@@ -24,20 +27,23 @@ _PALE: Final = 0.6
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
 
 
-def plot_survival(data: xr.Dataset) -> Figure:
+def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw survival by strategy with Kaplan-Meier curves and numbers at risk.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `survival_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior median and 95 % interval; thin steps are Kaplan-Meier.
+        Posterior median and 95 % interval; thin steps are Kaplan-Meier, with a tick for each
+        patient whose follow-up ended there without the event.
     """
-    figure = framed_figure(data, width=7.0, height=5.2)
+    figure = framed_figure(data, width=7.0, height=5.2, ax=ax)
     states = data["state"].to_numpy()
     axes, table = figure.subplots(2, 1, height_ratios=[6, 0.35 * (len(states) + 1)], sharex=True)
     shared = data[STRATEGY].to_numpy()
@@ -54,33 +60,50 @@ def plot_survival(data: xr.Dataset) -> Figure:
             label=f"{data.attrs.get('draws', 'posterior')}, {name}",
         )
     for i, state in enumerate(states):
-        part = data.sel(state=state)
-        axes.step(
-            part["km_time"],
-            part["km"],
-            where="post",
-            color=COLOURS[i],
-            linestyle=STYLES[i],
-            linewidth=0.8,
-            alpha=0.8,
-            label=f"Kaplan-Meier, {state}{_ENTRY.get(str(state), '')}",
-        )
+        _observed(axes, data.sel(state=state), i)
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    legend_above(axes)
     axes.set_xlabel(months_since(data))
     axes.tick_params(labelbottom=True)
     axes.xaxis.set_major_locator(FixedLocator(data["risk_time"].to_numpy().tolist()))
     _risk_table(table, data)
-    return figure
+    return finished(figure)
 
 
-def plot_hazard_ratio(data: xr.Dataset) -> Figure:
+def _observed(axes: Axes, part: xr.Dataset, number: int) -> None:
+    """Kaplan-Meier steps of a state, and a tick where follow-up ended without the event."""
+    state = str(part["state"].item())
+    axes.step(
+        part["km_time"],
+        part["km"],
+        where="post",
+        color=COLOURS[number],
+        linestyle=STYLES[number],
+        linewidth=0.8,
+        alpha=0.8,
+        label=f"Kaplan-Meier, {state}{_ENTRY.get(state, '')}",
+    )
+    axes.plot(
+        part["censored_time"],
+        part["censored"],
+        linestyle="none",
+        marker="|",
+        markersize=6,
+        markeredgewidth=0.8,
+        color=COLOURS[number],
+        label="_",
+    )
+
+
+def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio of treatment over the effect modifier.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `hazard_ratio_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -90,7 +113,7 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
         the months that matter, with dots where they pass a level; thin and pale what they were
         before the data.
     """
-    figure = framed_figure(data, width=7.0, height=5.8)
+    figure = framed_figure(data, width=7.0, height=5.8, ax=ax)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 2], sharex=True)
     value, drawn = data["value"], data.attrs.get("draws", "posterior")
     axes.fill_between(value, data["q2.5"], data["q97.5"], color=DARK, alpha=0.18, linewidth=0)
@@ -109,7 +132,7 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
     )
     ratio_axis(axes, data, axis="y")
     axes.set_ylabel("Hazard ratio, treated / untreated")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    legend_above(axes)
     _chances(below, data)
     below.plot(
         data["patients"],
@@ -125,45 +148,70 @@ def plot_hazard_ratio(data: xr.Dataset) -> Figure:
         axes.set_xscale("log")
         _plain_log_ticks(below, float(value.min()), float(value.max()))
     below.set_xlabel(f"{data.attrs['label']} (ticks: patients)")
-    return figure
+    return finished(figure)
 
 
-def plot_forest(data: xr.Dataset) -> Figure:
+def plot_forest(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio of every coefficient with its 95 % interval.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `forest_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Log scale; numbers at the right.
+        Log scale; numbers at the right. Open diamonds below: ratios of hazard ratios.
     """
-    count = data.sizes["coefficient"]
-    figure = framed_figure(data, width=7.0, height=1.3 + 0.42 * count)
-    axes = figure.subplots()
-    position = np.arange(count)[::-1]
-    axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
-    axes.plot(data["median"], position, "o", color=DARK, markersize=6)
+    data = data.isel(coefficient=np.argsort(data["of_ratios"].to_numpy(), kind="stable"))
+    ratios = data["of_ratios"].to_numpy().astype(bool)
+    split = bool(ratios.any() and not ratios.all())
+    # Ratios of hazard ratios stand below a heading of their own, in the scale of all.
+    place = np.arange(len(ratios)) + split * ratios
+    count = len(ratios) + split
+    axes = single_axes(data, width=7.0, height=1.3 + 0.42 * count, ax=ax)
+    position = (count - 1 - place).astype(np.float64)
+    for rows, mark, fill in ((~ratios, "o", DARK), (ratios, "D", "white")):
+        part = data.isel(coefficient=np.flatnonzero(rows))
+        axes.hlines(position[rows], part["q2.5"], part["q97.5"], color=DARK, linewidth=1.8)
+        axes.plot(
+            part["median"],
+            position[rows],
+            mark,
+            color=DARK,
+            markerfacecolor=fill,
+            markersize=6,
+        )
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
     axes.set_yticks(position, [str(label) for label in data["label"].to_numpy()])
     axes.set_ylim(-0.6, count - 0.4)
     ratio_axis(axes, data, axis="x")
-    axes.set_xlabel("Hazard ratio per unit of the term (log scale), median and 95 % interval")
-    axes.annotate("HR (95 %)", (1.02, count - 0.4), xycoords=("axes fraction", "data"), fontsize=8)
-    for i, name in enumerate(data["coefficient"].to_numpy()):
-        row = data.sel(coefficient=name)
+    axes.set_xlabel("Per unit of the term (log scale), median and 95 % interval")
+    _forest_numbers(axes, data, position)
+    for head, rows in (("Hazard ratio", ~ratios), ("Ratio of hazard ratios", ratios)):
+        if rows.any():
+            top = float(position[rows].max()) + 0.6
+            axes.annotate(
+                f"{head} (95 %)",
+                (1.02, top),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color=GREY,
+            )
+    return finished(axes)
+
+
+def _forest_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
+    for i, place in enumerate(position):
+        row = data.isel(coefficient=i)
         text = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
         axes.annotate(
-            text,
-            (1.02, position[i]),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8,
+            text, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8
         )
-    return figure
 
 
 def _risk_table(axes: Axes, data: xr.Dataset) -> None:
@@ -209,7 +257,7 @@ def _chances(axes: Axes, data: xr.Dataset) -> None:
     axes.plot([], [], color=GREY, linewidth=0.8, alpha=_PALE, label="thin, pale: before the data")
     axes.set(ylim=(0.0, 1.0), ylabel="Probability", yticks=[0.0, *attrs["levels"], 1.0])
     axes.tick_params(axis="y", labelsize=8)
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    legend_above(axes, columns=3)
 
 
 def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:

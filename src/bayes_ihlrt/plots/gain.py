@@ -8,19 +8,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayes_ihlrt.plots.frame import BRIGHT, DARK, GREY, framed_figure, ratio_axis
+from bayes_ihlrt.plots.frame import (
+    BRIGHT,
+    DARK,
+    GREY,
+    finished,
+    framed_figure,
+    legend_above,
+    ratio_axis,
+    single_axes,
+)
 
 _SHADES: Final = (BRIGHT, "0.75", DARK)
 _HATCHES: Final = ("////", "", "")
 
 
-def plot_gain(data: xr.Dataset) -> Figure:
+def plot_gain(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the posterior density of the months gained, cut into decision regions.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `gain_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -28,7 +39,7 @@ def plot_gain(data: xr.Dataset) -> Figure:
         One panel a setting; the probability of each region is written in its panel.
     """
     settings = data["setting"].to_numpy()
-    figure = framed_figure(data, width=7.0, height=1.1 + 1.35 * len(settings))
+    figure = framed_figure(data, width=7.0, height=1.1 + 1.35 * len(settings), ax=ax)
     grid = figure.subplots(len(settings), 1, sharex=True, squeeze=False).ravel()
     gain, horizon = float(data.attrs["gain"]), float(data.attrs["horizon"])
     for axes, setting in zip(grid, settings, strict=True):
@@ -48,16 +59,18 @@ def plot_gain(data: xr.Dataset) -> Figure:
     )
     drawn = str(data.attrs.get("draws", "posterior")).capitalize()
     figure.supylabel(f"{drawn} density", fontsize=9)
-    return figure
+    return finished(figure)
 
 
-def plot_subgroups(data: xr.Dataset) -> Figure:
+def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio in each subgroup, as the model shrinks it and by itself.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `subgroup_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
@@ -67,8 +80,7 @@ def plot_subgroups(data: xr.Dataset) -> Figure:
         hazard ratio, and the probability that it is below 1, before the data in brackets.
     """
     count = data.sizes["subgroup"]
-    figure = framed_figure(data, width=7.5, height=1.5 + 0.5 * count)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.5, height=1.5 + 0.5 * count, ax=ax)
     position = np.arange(count)[::-1].astype(np.float64)
     axes.hlines(position - 0.2, data["low"], data["high"], color=GREY, linewidth=0.9)
     axes.plot(
@@ -92,9 +104,9 @@ def plot_subgroups(data: xr.Dataset) -> Figure:
         "(patients; events treated + untreated); dotted: all patients",
         fontsize=9,
     )
-    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    legend_above(axes)
     _subgroup_numbers(axes, data, position)
-    return figure
+    return finished(axes)
 
 
 def _regions(axes: Axes, part: xr.Dataset, gain: float) -> None:
@@ -158,13 +170,15 @@ def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> Non
 _CHAIN_STYLES: Final = ("solid", "dashed", "dotted", "dashdot")
 
 
-def plot_prior_posterior(data: xr.Dataset) -> Figure:
+def plot_prior_posterior(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw prior and posterior density of every top-level parameter.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `prior_posterior_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -174,7 +188,7 @@ def plot_prior_posterior(data: xr.Dataset) -> Figure:
     names, drawn = data["parameter"].to_numpy(), data.attrs.get("draws", "posterior")
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = framed_figure(data, width=2.9 * columns + 0.6, height=1.9 * rows + 1.0)
+    figure = framed_figure(data, width=2.9 * columns + 0.6, height=1.9 * rows + 1.0, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
         part = data.sel(parameter=name)
@@ -194,16 +208,18 @@ def plot_prior_posterior(data: xr.Dataset) -> Figure:
     figure.legend(handles, labels, frameon=False, fontsize=9, ncols=2, loc="outside upper right")
     figure.supxlabel("Parameter; coefficients are log hazard ratios", fontsize=9)
     figure.supylabel("Density", fontsize=9)
-    return figure
+    return finished(figure)
 
 
-def plot_trace(data: xr.Dataset) -> Figure:
+def plot_trace(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the trace and the rank histogram of each chain.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trace_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -211,7 +227,7 @@ def plot_trace(data: xr.Dataset) -> Figure:
         One row a parameter. Chains that agree have flat rank histograms.
     """
     names = data["parameter"].to_numpy()
-    figure = framed_figure(data, width=8.0, height=1.15 * len(names) + 1.2)
+    figure = framed_figure(data, width=8.0, height=1.15 * len(names) + 1.2, ax=ax)
     grid = figure.subplots(len(names), 2, squeeze=False, sharex="col")
     chains = data["chain"].to_numpy()
     shades = [str(0.15 + 0.5 * i / max(1, len(chains) - 1)) for i in range(len(chains))]
@@ -232,4 +248,4 @@ def plot_trace(data: xr.Dataset) -> Figure:
     grid[-1, 1].set_xlabel("Rank among all draws (0 lowest, 1 highest)", fontsize=9)
     grid[0, 0].set_title("Draws by chain", fontsize=9)
     grid[0, 1].set_title("Density of ranks by chain (1: chains agree)", fontsize=9)
-    return figure
+    return finished(figure)

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bayes_ihlrt.names import STRATEGY, TIME
-from bayes_ihlrt.plots.frame import BRIGHT, COLOURS, DARK, GREY, STYLES, framed_figure
+from bayes_ihlrt.plots.frame import (
+    BRIGHT,
+    COLOURS,
+    DARK,
+    GREY,
+    STYLES,
+    finished,
+    framed_figure,
+    legend_above,
+    single_axes,
+)
 
 _BEYOND: Final = 1.0
 """Differences larger than this are drawn at the edge, as arrows."""
@@ -24,13 +34,15 @@ _GREYS: Final = ("#ffffff", "#d9d9d9", "#8f8f8f", "#4a4a4a", "#000000")
 _STEPS: Final = (0.0, 0.1, 0.15, 0.2, 0.25, 10.0)
 
 
-def plot_love(data: xr.Dataset) -> Figure:
+def plot_love(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw standardised mean differences before and after weighting, one panel a subset.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `balance_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -44,6 +56,7 @@ def plot_love(data: xr.Dataset) -> Figure:
         data,
         width=max(7.0, 2.2 + 1.9 * columns),
         height=rows * (1.1 + 0.26 * len(covariates)) + 1.2,
+        ax=ax,
     )
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     largest = float(np.nanmax(np.abs(data["smd"].where(np.isfinite(data["smd"]))), initial=0.0))
@@ -68,24 +81,25 @@ def plot_love(data: xr.Dataset) -> Figure:
         ncols=4,
         loc="outside lower center",
     )
-    return figure
+    return finished(figure)
 
 
-def plot_overlap(data: xr.Dataset) -> Figure:
+def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the propensities of the treated upwards and of the controls downwards.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `overlap_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Outlines before weighting, filled after weighting.
     """
-    figure = framed_figure(data, width=7.0, height=4.2)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.0, height=4.2, ax=ax)
     edges = data["edge"].to_numpy()
     highest = 1.15 * float(data["share"].max())
     for arm, sign, colour in (("treated", 1.0, BRIGHT), ("control", -1.0, DARK)):
@@ -105,25 +119,26 @@ def plot_overlap(data: xr.Dataset) -> Figure:
             linewidth=1.4,
             label=f"{arm}, as observed",
         )
-        axes.text(0.985, sign * 0.82 * highest, _overlap_note(data, arm), ha="right", va="center")
+        note, place = _overlap_note(data, arm), (0.985, sign * 0.82 * highest)
+        axes.text(*place, note, ha="right", va="center", fontsize=8)
     axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(xlim=(0.0, 1.0), ylim=(-highest, highest))
     axes.set_xlabel("Probability of treatment (propensity)")
     axes.set_ylabel("Share of the arm\n(controls below, treated above)")
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}")
-    figure.legend(frameon=False, fontsize=8, ncols=4, loc="outside lower center")
-    for text in axes.texts:
-        text.set_fontsize(8)
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_connect_s(data: xr.Dataset) -> Figure:
+def plot_connect_s(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw balance after weighting for every subset and covariate, with what weighting costs.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `balance_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -138,7 +153,7 @@ def plot_connect_s(data: xr.Dataset) -> Figure:
     weighted = data["smd"].sel(sample="weighted").transpose("subset", "covariate")
     values = np.abs(weighted.to_numpy())
     figure = framed_figure(
-        data, width=4.9 + 0.5 * len(covariates), height=2.8 + 0.34 * len(subsets)
+        data, width=4.9 + 0.5 * len(covariates), height=2.8 + 0.34 * len(subsets), ax=ax
     )
     axes, table = figure.subplots(1, 2, width_ratios=[len(covariates), 5], sharey=True)
     _shaded_matrix(axes, values)
@@ -151,23 +166,25 @@ def plot_connect_s(data: xr.Dataset) -> Figure:
         panel.spines[:].set_visible(False)
         panel.tick_params(length=0)
     _cost_table(table, data)
-    return figure
+    return finished(figure)
 
 
-def plot_weight_sums(data: xr.Dataset) -> Figure:
+def plot_weight_sums(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the sum of weights over time under each strategy beside those naturally at risk.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `weight_sum_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         The coloured lines should lie on the black one; the ratio is below.
     """
-    figure = framed_figure(data, width=7.0, height=5.0)
+    figure = framed_figure(data, width=7.0, height=5.0, ax=ax)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 1.3], sharex=True)
     axes.step(data[TIME], data["at_risk"], where="post", color="black", label="naturally at risk")
     for i, name in enumerate(data[STRATEGY].to_numpy()):
@@ -194,11 +211,11 @@ def plot_weight_sums(data: xr.Dataset) -> Figure:
         below.step(part[TIME], part["ratio"], where="post", color=colour, linestyle=style)
     axes.set(ylabel="Patients", xlim=(float(data[TIME].min()), float(data[TIME].max())))
     axes.set_ylim(bottom=0.0)
-    axes.legend(frameon=False, fontsize=8)
+    legend_above(axes)
     below.axhline(1.0, color="black", linewidth=0.8)
     below.set_ylabel("Sum of weights\n/ at risk")
     below.set_xlabel("Months since time zero")
-    return figure
+    return finished(figure)
 
 
 def _love_panel(axes: Axes, data: xr.Dataset, *, limit: float) -> None:

@@ -8,7 +8,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_ihlrt.plots.frame import BRIGHT, COLOURS, DARK, GREY, STYLES, framed_figure, ratio_axis
+from bayes_ihlrt.plots.frame import (
+    BRIGHT,
+    COLOURS,
+    DARK,
+    GREY,
+    STYLES,
+    finished,
+    framed_figure,
+    legend_above,
+    ratio_axis,
+    single_axes,
+)
 
 _LEVELS: Final = (0.05, 0.2, 0.5, 0.8, 0.95)
 _LOG: Final = frozenset({"prior sd", "sceptical events"})
@@ -19,13 +30,15 @@ _AXES: Final = {
 }
 
 
-def plot_prior_grid(data: xr.Dataset) -> Figure:
+def plot_prior_grid(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio under every choice of priors, with its probability of benefit.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `sensitivity_figures`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -33,7 +46,7 @@ def plot_prior_grid(data: xr.Dataset) -> Figure:
         Posterior median and 95 % interval, sorted; the stated priors are marked.
     """
     count = data.sizes["cell"]
-    figure = framed_figure(data, width=10.5, height=1.6 + 0.17 * count)
+    figure = framed_figure(data, width=8.0, height=1.6 + 0.19 * count, ax=ax)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     position = np.arange(count)
     stated = data["stated"].to_numpy().astype(bool)
@@ -47,21 +60,23 @@ def plot_prior_grid(data: xr.Dataset) -> Figure:
     for level in (threshold, 1.0 - threshold):
         right.axvline(level, color=GREY, linewidth=0.8, linestyle="dashed")
     ratio_axis(left, data, axis="x")
-    left.set_yticks(position, data["label"].to_numpy().tolist(), fontsize=6)
+    left.set_yticks(position, data["label"].to_numpy().tolist(), fontsize=8)
     left.set_ylim(-0.8, count - 0.2)
-    left.set_xlabel("Hazard ratio, treated / untreated (below 1: better with treatment)")
-    right.set_xlabel("P(hazard ratio below 1); dashed: thresholds")
+    left.set_xlabel("Hazard ratio, treated / untreated", fontsize=9)
+    right.set_xlabel("P(hazard ratio below 1)\ndashed: thresholds", fontsize=9)
     right.set_xlim(-0.02, 1.02)
-    return figure
+    return finished(figure)
 
 
-def plot_tipping_points(data: xr.Dataset) -> Figure:
+def plot_tipping_points(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the probability of each statement as the prior of the treatment moves.
 
     Parameters
     ----------
     data : xarray.Dataset
         The data of `tipping_points`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -69,7 +84,7 @@ def plot_tipping_points(data: xr.Dataset) -> Figure:
         One panel a path; dashed lines are the thresholds, the dotted one the stated prior.
     """
     paths = [str(path) for path in data["path"].to_numpy()]
-    figure = framed_figure(data, width=4.0 * len(paths), height=3.8)
+    figure = framed_figure(data, width=4.0 * len(paths), height=3.8, ax=ax)
     threshold = float(data.attrs["threshold"])
     stated = {"prior mean": data.attrs["stated_mean"], "prior sd": data.attrs["stated_sd"]}
     panels = np.atleast_1d(figure.subplots(1, len(paths), sharey=True))
@@ -92,17 +107,19 @@ def plot_tipping_points(data: xr.Dataset) -> Figure:
         axes.set_xlabel(_AXES[path])
         axes.set_ylim(-0.02, 1.02)
     panels[0].set_ylabel("Posterior probability")
-    panels[0].legend(frameon=False, fontsize=7, loc="lower left")
-    return figure
+    legend_above(panels[0], columns=1)
+    return finished(figure)
 
 
-def plot_confounding_contour(data: xr.Dataset) -> Figure:
+def plot_confounding_contour(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the probability of benefit with an unmeasured confounder taken off.
 
     Parameters
     ----------
     data : xarray.Dataset
         The data of `confounding`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
@@ -110,8 +127,7 @@ def plot_confounding_contour(data: xr.Dataset) -> Figure:
         Contours over the confounder's strength and its share of the untreated; the thick line is
         where the statement stops to hold.
     """
-    figure = framed_figure(data, width=6.8, height=4.6)
-    axes = figure.subplots()
+    axes = single_axes(data, width=6.8, height=4.6, ax=ax)
     grid = (data["strength"], data["untreated"], data["probability"].transpose("untreated", ...))
     lines = axes.contour(*grid, levels=list(_LEVELS), colors=GREY, linewidths=0.9)
     axes.clabel(lines, fmt=lambda level: f"P {level:g}", fontsize=7)
@@ -135,16 +151,18 @@ def plot_confounding_contour(data: xr.Dataset) -> Figure:
     axes.set_xlabel("Hazard ratio of the confounder on the outcome")
     axes.set_ylabel(f"Share of the untreated who have it (treated: {treated:.0%})")
     axes.set_ylim(0.0, 1.0)
-    return figure
+    return finished(axes)
 
 
-def plot_specification_curve(data: xr.Dataset) -> Figure:
+def plot_specification_curve(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio of every analysis, sorted, above what each of them is.
 
     Parameters
     ----------
     data : xarray.Dataset
         The data of the structure study.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -155,7 +173,9 @@ def plot_specification_curve(data: xr.Dataset) -> Figure:
     order = np.argsort(done["median"].to_numpy(), kind="stable")
     done = done.isel(analysis=order)
     count, choices = done.sizes["analysis"], done.sizes["choice"]
-    figure = framed_figure(data, width=max(7.5, 2.5 + 0.3 * count), height=3.2 + 0.17 * choices)
+    figure = framed_figure(
+        data, width=max(7.5, 2.5 + 0.3 * count), height=3.2 + 0.17 * choices, ax=ax
+    )
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.0, 0.17 * choices])
     position = np.arange(count)
     stated = done["stated"].to_numpy().astype(bool)
@@ -167,7 +187,7 @@ def plot_specification_curve(data: xr.Dataset) -> Figure:
     ratio_axis(top, done, axis="y")
     top.set_ylabel("Hazard ratio\n(below 1: better with treatment)")
     _choices(below, done)
-    return figure
+    return finished(figure)
 
 
 def _choices(axes: Axes, data: xr.Dataset) -> None:
@@ -183,12 +203,12 @@ def _choices(axes: Axes, data: xr.Dataset) -> None:
 
 
 _NULL: Final = "#f0c9a8"
-_COLUMNS: Final = ((1.02, "HR (95 %)"), (1.30, "months gained (95 %)"), (1.62, "patients, events"))
-_WIDTH: Final = 62
+_COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months gained (95 %)"), (0.65, "patients, events"))
+_WIDTH: Final = 58
 _LINES: Final = 3
 
 
-def plot_ladder(data: xr.Dataset) -> Figure:
+def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the hazard ratio of every rung, most naive first, with what each rests on.
 
     A rung that was not estimated keeps its line, with the reason.
@@ -197,6 +217,8 @@ def plot_ladder(data: xr.Dataset) -> Figure:
     ----------
     data : xarray.Dataset
         From `ladder_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -204,8 +226,8 @@ def plot_ladder(data: xr.Dataset) -> Figure:
         Log scale; the band of the first rung holds 95 % of cohorts without any effect.
     """
     count = data.sizes["rung"]
-    figure = framed_figure(data, width=11.5, height=1.5 + 0.62 * count)
-    axes = figure.subplots()
+    figure = framed_figure(data, width=10.5, height=1.5 + 0.72 * count, ax=ax)
+    names, axes, numbers = figure.subplots(1, 3, sharey=True, width_ratios=[3.7, 3.0, 4.1])
     position = np.arange(count)[::-1]
     naive = data["naive"].to_numpy().astype(bool)
     for rows, colour, style in ((naive, BRIGHT, "s"), (~naive, DARK, "o")):
@@ -214,34 +236,23 @@ def plot_ladder(data: xr.Dataset) -> Figure:
         axes.plot(part["median"], position[rows], style, color=colour, markersize=6)
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
     axes.set_ylim(-0.7, count - 0.3)
-    axes.set_yticks(position, [""] * count)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, labelleft=False)
     ratio_axis(axes, data, axis="x")
     _null_band(axes, data, position[0])
+    for panel in (names, numbers):
+        panel.axis("off")
     for i in range(count):
-        _labels(axes, data.isel(rung=i), float(position[i]))
+        row = data.isel(rung=i)
+        _name(names, row, float(position[i]))
+        _numbers(numbers, row, float(position[i]))
     for at, title in _COLUMNS:
-        axes.annotate(
-            title,
-            (at, count - 0.42),
-            xycoords=("axes fraction", "data"),
-            fontsize=8,
-            color=GREY,
-            va="bottom",
-        )
-    axes.set_xlabel("Hazard ratio, treated / untreated (below 1: better with treatment)")
-    axes.annotate(
-        "\n".join(data.attrs.get("notes", ())),
-        (1.0, 0.0),
-        xycoords="axes fraction",
-        xytext=(0.0, -42.0),
-        textcoords="offset points",
-        fontsize=7,
-        color=GREY,
-        ha="center",
-        va="top",
+        _cell(numbers, at, count - 0.42, title, color=GREY)
+    axes.set_xlabel(
+        "Hazard ratio, treated / untreated\n(below 1: better with treatment)", fontsize=9
     )
-    return figure
+    notes = "\n".join(data.attrs.get("notes", ()))
+    figure.supxlabel(notes, fontsize=8, color=GREY, x=0.01, ha="left")
+    return finished(figure)
 
 
 def _null_band(axes: Axes, data: xr.Dataset, row: float) -> None:
@@ -252,38 +263,45 @@ def _null_band(axes: Axes, data: xr.Dataset, row: float) -> None:
     axes.annotate(
         "95 % of cohorts without any effect",
         (float(np.sqrt(low * high)), row - 0.34),
-        fontsize=7,
+        fontsize=8,
         color=GREY,
         ha="center",
         va="top",
     )
 
 
-def _labels(axes: Axes, row: xr.Dataset, position: float) -> None:
-    place = ("axes fraction", "data")
-    axes.annotate(
-        str(row["label"].item()),
-        (-0.02, position + 0.06),
-        xycoords=place,
-        ha="right",
-        va="bottom",
-        fontsize=9,
+def _cell(axes: Axes, at: float, position: float, words: str, *, color: str = "black") -> None:
+    axes.text(
+        *(at, position, words),
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=8,
+        color=color,
     )
+
+
+def _name(axes: Axes, row: xr.Dataset, position: float) -> None:
+    """What a rung is, above what it rests on or why it is not there."""
     reason = str(row["reason"].item())
     text = f"Not estimated: {reason}" if reason else str(row["assumption"].item())
-    axes.annotate(
-        textwrap.fill(textwrap.shorten(text, _LINES * _WIDTH, placeholder=" ..."), _WIDTH),
-        (-0.02, position + 0.04),
-        xycoords=place,
-        ha="right",
-        va="top",
-        fontsize=6.5,
-        color=GREY,
-    )
-    if reason:
-        axes.annotate(
-            "not estimated", (_COLUMNS[0][0], position), xycoords=place, va="center", fontsize=8
+    rests = textwrap.fill(textwrap.shorten(text, _LINES * _WIDTH, placeholder=" ..."), _WIDTH)
+    for words, above, size, colour in (
+        (str(row["label"].item()), True, 9, "black"),
+        (rests, False, 8, GREY),
+    ):
+        axes.text(
+            *(1.0, position + (0.06 if above else 0.04), words),
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom" if above else "top",
+            fontsize=size,
+            color=colour,
         )
+
+
+def _numbers(axes: Axes, row: xr.Dataset, position: float) -> None:
+    if str(row["reason"].item()):
+        _cell(axes, _COLUMNS[0][0], position, "not estimated")
         return
     ratio = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
     months = row["months"].to_numpy()
@@ -294,4 +312,4 @@ def _labels(axes: Axes, row: xr.Dataset, position: float) -> None:
     if float(row["immortal"]) > 0.0:
         counts += f"; {float(row['immortal']):.0f} immortal months"
     for (at, _), text in zip(_COLUMNS, (ratio, gained, counts), strict=True):
-        axes.annotate(text, (at, position), xycoords=place, va="center", fontsize=8)
+        _cell(axes, at, position, text)

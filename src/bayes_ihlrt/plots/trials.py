@@ -1,17 +1,39 @@
 """Figures of simulated trials, of many together and of a single one."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from bayes_ihlrt.plots.frame import BRIGHT, DARK, GREY, framed_figure, ratio_axis
+from bayes_ihlrt.plots.frame import (
+    BRIGHT,
+    DARK,
+    GREY,
+    finished,
+    framed_figure,
+    legend_above,
+    ratio_axis,
+    single_axes,
+)
 
 _LINES: Final = ("solid", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)))
 _MARKS: Final = ("o", "s", "^", "D", "v")
 _SHADES: Final = ("#16324f", "#c8553d", "#6b6b6b", "#3f8f8b", "#b58a2b")
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Shade, line and mark of one of many lines: no two of the first 25 are alike."""
+    turn = number + number // len(_SHADES)
+    return {
+        "color": _SHADES[number % len(_SHADES)],
+        "linestyle": _LINES[turn % len(_LINES)],
+        "marker": _MARKS[turn % len(_MARKS)],
+    }
+
+
 _VERDICTS: Final = {
     "success": (DARK, ""),
     "futility": (BRIGHT, "///"),
@@ -19,21 +41,22 @@ _VERDICTS: Final = {
 }
 
 
-def plot_trial_success(data: xr.Dataset) -> Figure:
+def plot_trial_success(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw the share of successful trials with its Monte Carlo interval.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.success_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         By hazard ratio where scenarios differ in it alone, else by scenario.
     """
-    figure = framed_figure(data, width=7.5, height=3.8)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.5, height=3.8, ax=ax)
     by_effect = "hr" in data.coords
     places = data["hr"].to_numpy() if by_effect else np.arange(data.sizes["scenario"])
     order = np.argsort(places)
@@ -46,9 +69,7 @@ def plot_trial_success(data: xr.Dataset) -> Figure:
             places[order] + shift,
             middle,
             error,
-            color=_SHADES[number % 5],
-            linestyle=_LINES[number % 5] if by_effect else "none",
-            marker=_MARKS[number % 5],
+            **{**_look(number), **({} if by_effect else {"linestyle": "none"})},
             markersize=5,
             capsize=3,
             label=design,
@@ -63,53 +84,48 @@ def plot_trial_success(data: xr.Dataset) -> Figure:
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("Trials that succeed")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_trial_curves(data: xr.Dataset) -> Figure:
+def plot_trial_curves(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw operating characteristics along an axis, with bands of Monte Carlo error.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.curve_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         One line for each of ``line``.
     """
-    figure = framed_figure(data, width=7.0, height=3.8)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
     x = data["x"].to_numpy()
     for number, line in enumerate(data["line"].to_numpy().tolist()):
-        row, shade = data.sel(line=line), _SHADES[number % 5]
-        axes.fill_between(x, row["low"], row["high"], color=shade, alpha=0.2, linewidth=0)
-        axes.plot(
-            x,
-            row["estimate"],
-            color=shade,
-            linestyle=_LINES[number % 5],
-            marker=_MARKS[number % 5],
-            markersize=4,
-            label=line,
-        )
+        row, look = data.sel(line=line), _look(number)
+        axes.fill_between(x, row["low"], row["high"], color=look["color"], alpha=0.2, linewidth=0)
+        axes.plot(x, row["estimate"], **look, markersize=4, label=line)
     axes.set_xlabel(str(data.attrs["label"]))
     axes.set_ylabel("Trials that succeed")
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_trial_stopping(data: xr.Dataset) -> Figure:
+def plot_trial_stopping(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw at which look trials end, and how.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.stopping_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
@@ -117,8 +133,7 @@ def plot_trial_stopping(data: xr.Dataset) -> Figure:
         One bar for each look of each design under each scenario.
     """
     cells, looks = data["cell"].to_numpy().tolist(), data["look"].to_numpy().tolist()
-    figure = framed_figure(data, width=8.0, height=1.2 + 0.26 * len(cells) * (len(looks) + 1))
-    axes = figure.subplots()
+    axes = single_axes(data, width=8.0, height=1.2 + 0.26 * len(cells) * (len(looks) + 1), ax=ax)
     labels, place = [], 0.0
     for cell in cells:
         for look in looks:
@@ -144,56 +159,60 @@ def plot_trial_stopping(data: xr.Dataset) -> Figure:
     axes.set_xlim(0.0, 1.0)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("Share of all trials that end there")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return figure
+    legend_above(axes, columns=3)
+    return finished(axes)
 
 
-def plot_trial_convergence(data: xr.Dataset) -> Figure:
+def plot_trial_convergence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw how the share of successes settles as trials are added.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.convergence_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         With Wilson bands; the axis of trials is logarithmic.
     """
-    figure = framed_figure(data, width=7.5, height=3.8)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.5, height=3.8, ax=ax)
     for number, cell in enumerate(data["cell"].to_numpy().tolist()):
-        row, shade = data.sel(cell=cell), _SHADES[number % 5]
+        row, look = data.sel(cell=cell), _look(number)
         axes.fill_between(
-            data["trials"], row["low"], row["high"], color=shade, alpha=0.15, linewidth=0
+            data["trials"], row["low"], row["high"], color=look["color"], alpha=0.15, linewidth=0
         )
-        style = _LINES[number % 5]
-        axes.plot(data["trials"], row["estimate"], color=shade, linestyle=style, label=cell)
+        spread = max(1, data.sizes["trials"] // 8)
+        axes.plot(
+            data["trials"], row["estimate"], **look, markersize=4, markevery=spread, label=cell
+        )
     axes.set_xscale("log")
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("Simulated trials")
     axes.set_ylabel("Trials that succeed, 95 % band")
-    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_trial_conduct(data: xr.Dataset) -> Figure:
+def plot_trial_conduct(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw patients enrolled and events over calendar time, with the looks.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.conduct_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         Medians and 90 % ranges over trials.
     """
-    figure = framed_figure(data, width=7.0, height=3.8)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
     month = data["month"].to_numpy()
     for name, label, colour, style in (
         ("enrolled", "enrolled", DARK, "solid"),
@@ -225,25 +244,26 @@ def plot_trial_conduct(data: xr.Dataset) -> Figure:
     axes.set_ylim(0.0)
     axes.set_xlabel("Months since the trial opened")
     axes.set_ylabel(f"Patients, {data.attrs['events']} (median, 90 % of trials)")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_trial_decisions(data: xr.Dataset) -> Figure:
+def plot_trial_decisions(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw which hazard ratios lead to which decision, and where trials lie.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.figures.decision_data`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
 
     Returns
     -------
     matplotlib.figure.Figure
         By number of events.
     """
-    figure = framed_figure(data, width=7.0, height=3.8)
-    axes = figure.subplots()
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
     events = data["events"].to_numpy()
     middle = data["hazard_ratio"].sel(quantile=0.5).to_numpy()
     low, high = (data["hazard_ratio"].sel(quantile=q).to_numpy() for q in (0.05, 0.95))
@@ -266,17 +286,19 @@ def plot_trial_decisions(data: xr.Dataset) -> Figure:
     axes.axhline(1.0, color=GREY, linewidth=0.8, linestyle="dotted")
     axes.set_xlabel(f"{data.attrs['events'].capitalize()} at the look (mean)")
     axes.set_ylabel("Hazard ratio, treated / control")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    legend_above(axes)
+    return finished(axes)
 
 
-def plot_trial_replay(data: xr.Dataset) -> Figure:
+def plot_trial_replay(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """Draw every patient's follow-up over calendar time and the hazard ratio at each look.
 
     Parameters
     ----------
     data : xarray.Dataset
         From `trials.replay.replay_data`.
+    ax : matplotlib.axes.Axes, optional
+        Axes of a grid whose place the panels take; a figure of its own without it.
 
     Returns
     -------
@@ -284,7 +306,7 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
         Left the patients, a dot for an event; right the posterior at each look.
     """
     lines = list(data.attrs["trace"])
-    figure = framed_figure(data, width=9.0, height=4.6 + 0.14 * len(lines))
+    figure = framed_figure(data, width=9.0, height=4.6 + 0.14 * len(lines), ax=ax)
     left, right = figure.subplots(1, 2, width_ratios=[2.0, 1.0])
     place = np.arange(data.sizes["patient"])
     for arm, colour, style, name in (
@@ -310,7 +332,7 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
     left.set_xlim(0.0)
     left.set_xlabel("Months since the trial opened")
     left.set_ylabel("Patients, by enrolment")
-    left.legend(frameon=False, fontsize=8, loc="upper left")
+    legend_above(left, columns=3)
     middle = data["median"].to_numpy()
     error = [middle - data["q2.5"].to_numpy(), data["q97.5"].to_numpy() - middle]
     right.errorbar(data["look"], middle, error, color=DARK, marker="o", capsize=3, linestyle="none")
@@ -321,4 +343,4 @@ def plot_trial_replay(data: xr.Dataset) -> Figure:
     right.set_xlabel("Look")
     right.set_ylabel("Hazard ratio, treated / control (95 %)")
     figure.supxlabel("\n".join(lines), fontsize=7, x=0.01, ha="left")
-    return figure
+    return finished(figure)

@@ -17,6 +17,7 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.names import Engine
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.laplace import resampled, sample_laplace
 from bayes_ihlrt.posterior.quality import Quality, check_convergence
@@ -89,6 +90,7 @@ def compile_programs(compiled: CompiledModel, settings: SamplerSpec) -> None:
 Floats = NDArray[np.float64]
 
 
+@short_repr("person_time", "convergence.verdict")
 @dataclass(frozen=True)
 class FittedModel:
     """A posterior with everything needed to interpret it.

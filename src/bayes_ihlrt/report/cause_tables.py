@@ -7,13 +7,13 @@ from bayes_ihlrt.analysis.cause_estimates import NAIVE
 from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.fit import (
-    characteristics_table,
     justified,
     parameter_columns,
     parameter_records,
     reference_note,
     survival_table,
 )
+from bayes_ihlrt.report.follow_up import characteristics_table
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import (

@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.cause_tables import cause_details, cause_tables
-from bayes_ihlrt.report.fit import brief_characteristics
+from bayes_ihlrt.report.follow_up import brief_characteristics
 from bayes_ihlrt.report.terminal import rich_table
 from bayes_ihlrt.report.words import modifier_label, numbers_of
 from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number

@@ -64,9 +64,17 @@ _ALT: Final = {
     "replay": "One simulated trial: its data and decisions at each look.",
     "success": "Probability of success by design and scenario, with Monte Carlo intervals. The "
     "numbers are in the table of operating characteristics.",
+    "flow": "Patients in the data, who was left out, who was analysed, and how each arm ended. The "
+    "numbers are in the table of patients in the design.",
+    "treatment_starts": "Cumulative share of patients who started treatment, and of those who had "
+    "the event before any, with the number untreated and followed.",
+    "swimmer": "One line a patient, by number and not by name: untreated and treated months, and "
+    "how follow-up ended.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
 }
-_WIDE: Final = frozenset({"incidence", "ladder", "trace", "prior_posterior", "connect_s"})
+_WIDE: Final = frozenset(
+    {"incidence", "ladder", "trace", "prior_posterior", "connect_s", "prior_grid"}
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             name=file.stem,
-            alt=_alternative(file.stem),
+            alt=alternative(file.stem),
             source="data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii"),
             wide=file.stem in _WIDE,
         )
@@ -149,8 +157,25 @@ def embedded(files: Iterable[Path]) -> tuple[Figure, ...]:
     )
 
 
-def _alternative(name: str) -> str:
-    """What a figure shows; of several of a kind the number is left out."""
+def alternative(name: str) -> str:
+    """Return what a figure shows, in words.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, or of the function that draws it; of several of a kind the number is left out.
+
+    Returns
+    -------
+    str
+        For those who do not see it, and below it.
+
+    Examples
+    --------
+    >>> alternative("conduct_2") == alternative("trial_conduct")
+    True
+    """
+    name = {"trial_curves": "curve"}.get(name, name.removeprefix("trial_"))
     known = _ALT.get(name) or _ALT.get(re.sub(r"_\d+$", "", name))
     return known or f"Figure: {name.replace('_', ' ')}."
 

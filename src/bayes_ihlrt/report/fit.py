@@ -5,10 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import draws_name
-from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
-from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.report.effects import (
     NEEDED,
@@ -29,10 +26,6 @@ from bayes_ihlrt.results.table import (
     plain_table,
     text,
 )
-from bayes_ihlrt.spec.analysis import AnalysisSpec
-
-_UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
-_BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
 
 _QUANTITIES: Final = {
     "survival": ("Survival at month {:g}", 2),
@@ -56,15 +49,18 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Hazard ratios and values of the modifier (with a treatment), survival.
+        Hazard ratios, over the modifier where there is one (with a treatment), survival.
     """
     rows: list[Mapping[str, Any]] = output.result["estimands"]
     name = modifier_label(output.spec)
     drawn = draws_name(output.result["diagnostics"]["engine"])
-    found = [_hazard_ratios(rows, name, drawn)] if output.spec.treatment is not None else []
+    # The table over the modifier tells the same hazard ratios, and more.
+    over = bool(output.brief["curves"]["values"])
+    alone = output.spec.treatment is not None and not over
+    found = [_hazard_ratios(rows, name, drawn)] if alone else []
     if output.result.get("baseline") is not None:
         found.append(baseline_table(output.result["baseline"]))
-    if output.brief["curves"]["values"]:
+    if over:
         found.append(_by_modifier(output.brief["curves"], name))
     needed = [row for row in rows if row["estimand"] == NEEDED]
     known = {*_QUANTITIES, "hazard_ratio", NEEDED}
@@ -418,80 +414,3 @@ def _named_estimate(label: str, name: str, digits: int) -> Column:
 
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
-
-
-def brief_characteristics(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Any] | None:
-    """Return the table of `table_one` as plain data.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification.
-    cohort : Cohort
-        Its patients.
-
-    Returns
-    -------
-    dict or None
-        ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
-        where an arm has nobody.
-    """
-    treatment = spec.treatment
-    if treatment is None:
-        return None
-    labels = spec.labels
-    landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
-    try:
-        found = table_one(
-            cohort, treatment.name, landmark=landmark, called=labels.of(treatment.name)
-        )
-    except RefusedError:
-        # Nobody is in an arm, as the table of the data tells: there is nothing to set side by side.
-        return None
-    if not found.rows:
-        return None
-    return {
-        "arms": list(found.arms),
-        "patients": list(found.patients),
-        "rows": [
-            {
-                "name": labels.characteristic(row.name),
-                "treated": row.treated,
-                "untreated": row.untreated,
-                "smd": row.smd if math.isfinite(row.smd) else None,
-            }
-            for row in found.rows
-        ],
-        "note": found.note,
-    }
-
-
-def characteristics_table(output: Output) -> Table | None:
-    """Return the table of patients at time zero.
-
-    Parameters
-    ----------
-    output : Output
-        What `fit` wrote.
-
-    Returns
-    -------
-    Table or None
-        A row a covariate or level, with the standardised mean difference; None where
-        `brief_characteristics` is.
-    """
-    found = output.brief["table_one"]
-    if found is None:
-        return None
-    treated, untreated = (
-        f"{arm} (n = {count:,})"
-        for arm, count in zip(found["arms"], found["patients"], strict=True)
-    )
-    columns = (
-        text("Characteristic", "name"),
-        text(treated, "treated"),
-        text(untreated, "untreated"),
-        figure("Standardised mean difference", "smd", 2, missing="not defined"),
-    )
-    note = f"{_UNITS} {_BALANCED} {found['note']}"
-    return Table("characteristics", "Patients by treatment", columns, tuple(found["rows"]), note)

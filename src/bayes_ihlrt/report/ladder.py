@@ -1,7 +1,7 @@
 """A bias ladder on the terminal and in a folder."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,19 +12,17 @@ from rich.text import Text
 
 from bayes_ihlrt.ladder.figure import (
     ladder_data,
-    ladder_incomplete,
     ladder_notes,
-    ladder_sentences,
     rung_label,
 )
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, Summary
 from bayes_ihlrt.ladder.words import Target, response_sentence, target_of
-from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.posterior.store import save
-from bayes_ihlrt.report.narrative import brief_ladder
+from bayes_ihlrt.report.answers import brief_ladder, ladder_answer
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.words import modifier_label
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, text
@@ -32,14 +30,8 @@ from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, te
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
 
 
-def print_ladder(
-    console: Console,
-    result: LadderResult,
-    *,
-    written: Iterable[Path] | None = (),
-    tables: bool = True,
-) -> None:
-    """Print a bias ladder.
+def print_ladder(console: Console, result: LadderResult) -> None:
+    """Print every table of a bias ladder.
 
     Parameters
     ----------
@@ -47,52 +39,21 @@ def print_ladder(
         Where to.
     result : LadderResult
         The ladder.
-    written : iterable of Path or None
-        Files that were written; None says nothing of them.
-    tables : bool
-        Print effects by the modifier too, and what each rung rests on.
     """
-    if result.synthetic:
-        console.print(Text("Synthetic data: no patient is in them.", style="bold"))
     console.print(Text(f"{result.spec.name}: one cohort, every design", style="bold"))
-    for line in ladder_incomplete(result):
-        console.print(Text(line, style="bold red"))
     console.print()
     console.print(_rungs(result))
     for note in ladder_notes(result):
         console.print(Text(note))
     console.print()
-    if tables and result.spec.modifier is not None and _modifier_values(result):
+    if result.spec.modifier is not None and _modifier_values(result):
         console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
         console.print()
         console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
         console.print()
     for rung in result.rungs:
-        if tables:
-            _print_rung(console, rung, result.horizon)
-        else:
-            _print_warnings(console, rung)
+        _print_rung(console, rung, result.horizon)
     console.print()
-    told = ladder_sentences(result)[len(ladder_incomplete(result)) :]
-    for sentence in (*result.notes, *told):
-        console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
-    console.print()
-    if written is None:
-        return
-    files = [str(path) for path in written]
-    written_to = (
-        "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
-    )
-    console.print(Text(written_to))
-
-
-def _print_warnings(console: Console, rung: Rung) -> None:
-    """Print what has to be known of a rung before it is read."""
-    label = rung_label(rung)
-    if rung.reason is not None:
-        console.print(Text(f"{label}: not estimated: {rung.reason}", style="bold"))
-    for warning in rung.told:
-        console.print(Text(f"{label}: {warning}", style="bold"))
 
 
 def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
@@ -146,11 +107,9 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
         "report.json": lambda file: write_json(brief_ladder(result), file),
         "summary.txt": lambda file: write_summary(
-            file, lambda console: print_ladder(console, result, written=None, tables=False)
+            file, lambda console: print_summary(console, ladder_answer(result))
         ),
-        "figures/ladder.png": lambda file: PLOTS["ladder"](ladder_data(result)).savefig(
-            file, dpi=DPI, bbox_inches="tight"
-        ),
+        "figures": lambda folder: write_figures(folder, lambda: {"ladder": ladder_data(result)}),
     }
     return write_parts(parts, out)
 

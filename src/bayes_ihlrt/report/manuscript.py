@@ -125,7 +125,8 @@ def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None
         remedy = "Name another folder, or add --overwrite to replace an earlier export"
         raise InputError("export", [Fault(f"folder {out}", "it is not empty", remedy)])
     tables = {name for name in held if name.startswith("tables/") and name.endswith(".csv")}
-    if foreign := sorted(held - tables - set(written)):
+    figures = {name for name in held if name.startswith("figures/")}
+    if foreign := sorted(held - tables - figures - set(written)):
         problem = f"it holds files that are no exports: {', '.join(foreign[:5])}"
         raise InputError("export", [Fault(f"folder {out}", problem, "Name another folder")])
 

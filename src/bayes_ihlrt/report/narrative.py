@@ -12,11 +12,11 @@ from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.notes import FIRST
 from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.ladder.figure import ladder_notes, ladder_sentences, rung_label
-from bayes_ihlrt.ladder.run import LadderResult
+from bayes_ihlrt.names import Engine
 from bayes_ihlrt.report.effects import flexible_sentences
-from bayes_ihlrt.report.fit import brief_characteristics
+from bayes_ihlrt.report.follow_up import brief_characteristics, brief_follow_up
 from bayes_ihlrt.report.words import (
     adjustment_sentence,
     convergence_sentence,
@@ -30,7 +30,9 @@ from bayes_ihlrt.report.words import (
     summary_sentences,
     survival_time,
 )
-from bayes_ihlrt.results.table import SETTLED, chance_words, number
+from bayes_ihlrt.results.table import chance_words, number
+from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
 
 
 def brief_fit(result: FitResult) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         ``headline``, ``sentences``, ``convergence``, ``loo``; ``priors`` in words with their
         source; ``units`` of the coefficients, ``references`` of categories; ``treated`` and
         ``untreated`` person-time; the ``curves`` of `modifier_curves`; ``table_one`` of
-        `brief_characteristics`.
+        `brief_characteristics`; ``follow_up`` of `brief_follow_up`.
     """
     called = result.spec.labels.term
     priors = {called(k): v for k, v in result.checked.priors.items()}
@@ -83,6 +85,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
         "table_one": brief_characteristics(result.spec, result.checked.cohort),
+        "follow_up": brief_follow_up(result),
     }
 
 
@@ -104,15 +107,7 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     rows, treatment = result.checked.person_time, result.spec.treatment
     read = result.checked.cohort.notes
     warnings_ = [note for note in result.notes if note.startswith(FIRST)]
-    notes = [note for note in result.notes if note not in read and note not in warnings_]
     label = " (SYNTHETIC DATA)" if result.synthetic else ""
-    rests = f"{len(rows.patients):,} patients, {counted(rows.events, 'event', 'events')}"
-    if treatment is not None:
-        after = rows.provenance.treated
-        rests += (
-            f"; {after['events']:.0f} of them under {result.spec.labels.of(treatment.name)}, in "
-        )
-        rests += f"{counted(int(after['patients']), 'patient', 'patients')}"
     parts: list[tuple[str, list[str]]] = []
     careful: list[str] = []
     number = None
@@ -125,8 +120,17 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
             parts.append((f"Does that depend on {modifier_label(result.spec)}?", depends))
-        careful = [adjustment_sentence(result), *flexible_sentences(result.baseline)]
-    careful += notes
+        careful = [
+            scale_sentence(),
+            adjustment_sentence(result),
+            *flexible_sentences(result.baseline),
+        ]
+    quality = result.fit.convergence
+    said = [*read, *warnings_]
+    if quality.engine is Engine.LAPLACE:
+        # Its verdict, the last sentence, has the same numbers.
+        said.append(f"{quality.note}.")
+    careful += [note for note in result.notes if note not in said]
     if read:
         careful.append(
             f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
@@ -135,10 +139,35 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     careful += [priors, convergence_sentence(result)]
     parts.append(("What to be careful about", careful))
     return {
-        "first": [*warnings_, f"{result.spec.name}{label}: {rests}."],
+        "first": [*warnings_, f"{result.spec.name}{label}: {rests_on(rows, result.spec)}."],
         "number": number,
         "parts": [{"title": title, "told": told} for title, told in parts],
     }
+
+
+def rests_on(rows: PersonTime, spec: AnalysisSpec) -> str:
+    """Return on how little an answer rests.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        What was analysed.
+    spec : AnalysisSpec
+        With a treatment or without.
+
+    Returns
+    -------
+    str
+        Patients and events; events after treatment began, and in how many patients.
+    """
+    told = f"{len(rows.patients):,} patients, {counted(rows.events, 'event', 'events')}"
+    if spec.treatment is None:
+        return told
+    after, called = rows.provenance.treated, spec.labels.of(spec.treatment.name)
+    return (
+        f"{told}; {after['events']:.0f} of them after {called} began, in "
+        f"{counted(int(after['patients']), 'patient', 'patients')}"
+    )
 
 
 def _verdict(result: FitResult) -> str:
@@ -148,11 +177,13 @@ def _verdict(result: FitResult) -> str:
     chance = find_contrast(result, "hazard_ratio", None, reference).prob_benefit or 0.0
     if not result.comparable:
         return "These data cannot answer it."
-    if 1.0 - SETTLED < chance < SETTLED:
-        return "These data do not settle it."
-    word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
-    told = chance_words(max(chance, 1.0 - chance))
-    return f"{word} (probability {told}; called so from {SETTLED:g} on)."
+    match decide(chance):
+        case Decision.YES:
+            return f"Probably yes (probability {chance_words(chance)})."
+        case Decision.NO:
+            return f"Probably no: it does harm (probability {chance_words(1.0 - chance)})."
+        case Decision.OPEN:
+            return f"These data do not settle it (probability {chance_words(chance)})."
 
 
 def _gain_sentences(result: FitResult) -> list[str]:
@@ -170,7 +201,8 @@ def _gain_sentences(result: FitResult) -> list[str]:
         low, high = months.summary["q2.5"], months.summary["q97.5"]
         told.append(
             f"{_signed(months.summary['median'])} event-free months within {horizon:g} "
-            f"(95 % {_signed(low)} to {_signed(high)}), treated {strategy} against never; "
+            f"(95 % {_signed(low)} to {_signed(high)}), treated {strategy}{_first(result)} against "
+            "never; "
             f"probability of a gain {_beside(months)}."
         )
     else:
@@ -178,6 +210,12 @@ def _gain_sentences(result: FitResult) -> list[str]:
     place = "" if modifier is None else f" at {modifier_label(result.spec)} {modifier.reference:g}"
     told.append(f"Hazard ratio {numbers_of(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
     return told
+
+
+def _first(result: FitResult) -> str:
+    """Why treatment begins in that month, where nobody stated one."""
+    stated = result.spec.estimands.treat_from is not None or not result.spec.treat_from
+    return "" if stated else " (the earliest start seen)"
 
 
 def _gain_number(result: FitResult) -> dict[str, str] | None:
@@ -201,26 +239,3 @@ def _signed(value: float | None) -> str:
 
 def _beside(found: Estimate) -> str:
     return beside_prior(chance_words(found.prob_benefit or 0.0), found.prior_prob_benefit)
-
-
-def brief_ladder(result: LadderResult) -> dict[str, Any]:
-    """Return what a report says of a bias ladder.
-
-    Parameters
-    ----------
-    result : LadderResult
-        The ladder.
-
-    Returns
-    -------
-    dict
-        ``sentences``, the ``labels`` of the rungs, and ``notes`` for under their table.
-    """
-    return {
-        "schema": 1,
-        "of": "ladder",
-        "name": result.spec.name,
-        "sentences": list(ladder_sentences(result)),
-        "labels": [rung_label(rung) for rung in result.rungs],
-        "notes": list(ladder_notes(result)),
-    }

@@ -10,7 +10,7 @@ from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
-from bayes_ihlrt.report.studies import plan_tables
+from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
 from bayes_ihlrt.spec.model import ModifierSpec
@@ -220,6 +220,7 @@ def plan_sections(output: Output) -> list[Section]:
     found = [Section("plan-aim", "Aim of the simulation", (aim,))] if aim else []
     tables = (
         *missing_tables("plan", output.result),
+        *answer_tables(output, "plan-answer", "How often trials succeed"),
         _scenarios(output),
         *_assurance(output),
         *plan_tables(output),
@@ -254,6 +255,7 @@ def plan_summary(output: Output) -> list[str]:
     trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
     lost = output.result.get("failed", ())
     told = [f"INCOMPLETE: not computed: {', '.join(one['part'] for one in lost)}."] if lost else []
+    told += [part["title"] for part in _answer(output) if "table" in part]
     told += [
         f"{counted(len(designs), 'design', 'designs')} under "
         f"{counted(len(scenarios), 'scenario', 'scenarios')}, {trials:,} simulated trials; "
@@ -270,6 +272,11 @@ def plan_summary(output: Output) -> list[str]:
     told += followed_sentences(rows)
     told += corrected_sentences(output.result.get("corrected_looks", ()))
     return [*told, *_audit(output.result["audit"])]
+
+
+def _answer(output: Output) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = output.brief.get("summary", {}).get("parts", ())
+    return found
 
 
 def _cohorts(output: Output) -> list[str]:
@@ -305,7 +312,7 @@ def _scenarios(output: Output) -> Table:
         {
             "scenario": scenario.name,
             "truth": truth_words(scenario, output.plan.design.modifier),
-            "success": _meaning(scenario),
+            "success": success_means(scenario),
         }
         for scenario in output.plan.scenarios
     ]
@@ -373,7 +380,26 @@ def _control(control: ControlSpec) -> str:
     return f"hazards under control {hazards} per month, cut at {cuts} months"
 
 
-def _meaning(scenario: ScenarioSpec) -> str:
+def success_means(scenario: ScenarioSpec) -> str:
+    """Return what the share of successful trials is called under a truth.
+
+    Parameters
+    ----------
+    scenario : ScenarioSpec
+        A scenario of a plan.
+
+    Returns
+    -------
+    str
+        "type I error" where nothing works, "power" where the truth is fixed, "assurance" where it
+        is drawn.
+
+    Examples
+    --------
+    >>> truth = {"name": "null", "control": {"median": 19.2}, "effect": {"hr": [1.0]}}
+    >>> success_means(ScenarioSpec.model_validate(truth))
+    'type I error'
+    """
     if scenario.is_drawn:
         return "assurance"
     return "type I error" if scenario.is_null else "power"

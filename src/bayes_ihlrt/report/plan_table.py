@@ -1,29 +1,28 @@
 """A trial plan, or one of its simulated trials, on the terminal and in a folder."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
-import xarray as xr
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.frame import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
     bias_sentences,
     corrected_sentences,
     followed_sentences,
+    success_means,
 )
-from bayes_ihlrt.report.writing import DPI, write_summary
+from bayes_ihlrt.report.terminal import print_summary
+from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     RESULT_FILES,
@@ -33,7 +32,6 @@ from bayes_ihlrt.results.files import (
     write_json,
     write_parts,
 )
-from bayes_ihlrt.results.table import PlainConsole
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed, replace_file
@@ -107,54 +105,8 @@ def claimed_plan(out: Path | None, plan: TrialPlan) -> Iterator[None]:
         yield
 
 
-class TrialProgress:
-    """Progress of a plan on standard error: a bar on a terminal, lines elsewhere.
-
-    Parameters
-    ----------
-    quiet : bool
-        Say nothing.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = PlainConsole(stderr=True, quiet=quiet)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=quiet or not self._console.is_terminal,
-        )
-        self._what: str | None = None
-        self._task = self._bar.add_task("", total=1, visible=False)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Tell that `done` of `total` are done."""
-        if what != self._what:
-            self._what = what
-            if not self._console.is_terminal:
-                self._console.print(f"{what} ...")
-            self._task = self._bar.add_task(what, total=total)
-        self._bar.update(self._task, completed=done, total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-
-def print_plan(
-    console: Console, found: TrialPlanResult, *, written: Iterable[Path] | None = ()
-) -> None:
-    """Print a plan.
+def print_plan(console: Console, found: TrialPlanResult) -> None:
+    """Print every table of a plan and what they mean.
 
     Parameters
     ----------
@@ -162,16 +114,8 @@ def print_plan(
         Where to.
     found : TrialPlanResult
         The plan.
-    written : iterable of Path or None
-        Files that were written; None says nothing of them.
     """
     result = found.result
-    console.print(Text("Simulated trials: no patient is in them.", style="bold"))
-    for line in found.incomplete:
-        console.print(Text(line, style="bold red"))
-    console.print(
-        Text(result.plan.name + (f": {result.plan.description}" if result.plan.description else ""))
-    )
     for endpoint in result.endpoints:
         console.print(Text(f"Endpoint: {endpoint.label}; events are {endpoint.events}."))
     console.print()
@@ -185,13 +129,95 @@ def print_plan(
         console.print(Text(f"NOT COMPUTED, {failure.part}: {failure}", style="bold"))
     for sentence in plan_sentences(found):
         console.print(Text(sentence))
-    if written is None:
-        return
-    files = [str(path) for path in written]
-    told = (
-        "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
+
+
+def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
+    """Return the answer of a plan in about fifteen lines.
+
+    Parameters
+    ----------
+    found : TrialPlanResult
+        The plan.
+
+    Returns
+    -------
+    dict
+        See `report.narrative.fit_summary`.
+    """
+    plan, cells = found.result.plan, found.result.cells
+    means = {one.name: success_means(one) for one in plan.scenarios}
+    table = _success_table(found, means)
+    own = [cell for cell in cells if cell.design == cells[0].design]
+    shares: dict[str, list[float]] = {}
+    for cell in own:
+        shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
+    told = "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
+    parts = [
+        {"title": f"Would it find what is there? {told[0].upper()}{told[1:]}.", "table": table}
+    ]
+    parts[0]["told"] = [f"That is of '{own[0].design}'; intervals are of Monte Carlo error."]
+    depends = [f"{cell.scenario}: {words}" for cell in own if (words := _at_values(cell))]
+    if depends and own[0].task.design.modifier is not None:
+        title = f"Does that depend on {own[0].task.design.modifier.name}?"
+        parts.append({"title": title, "told": depends})
+    first = [
+        "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
+        *found.incomplete,
+        f"{plan.name}{f': {plan.description}' if plan.description else ''}.",
+        _rests_on(own[0]),
+    ]
+    parts.append({"title": "What to be careful about", "told": _careful(found)})
+    return {"first": first, "number": None, "parts": parts}
+
+
+def _success_table(found: TrialPlanResult, means: Mapping[str, str]) -> dict[str, Any]:
+    rows = [
+        [
+            f"{cell.design} / {cell.scenario}",
+            means[cell.scenario],
+            f"{one.success.estimate:.1%} ({one.success.low:.1%} to {one.success.high:.1%})",
+            f"{one.futility.estimate:.1%}",
+            *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
+        ]
+        for cell in found.result.cells
+        for one in [cell.found]
+    ]
+    rows += [[failure.part, "not computed", *[""] * 5] for failure in found.result.lost.values()]
+    events = "deaths" if found.result.endpoints == (Endpoint.OS,) else "events"
+    head = ["design / truth", "success is", "success (95 %)", "futility", "patients", events]
+    return {"head": [*head, "months"], "rows": rows}
+
+
+def _rests_on(cell: Cell) -> str:
+    """On how much a trial of the plan's own design rests, as simulated."""
+    one, design = cell.found, cell.task.design
+    parts = [
+        f"{_mean(one.expected_events)} {design.endpoint.events}",
+        f"{_mean(one.expected_n)} patients",
+        f"{_mean(one.expected_months)} months",
+    ]
+    return (
+        f"A trial of '{cell.design}' rests on {parts[0]} in {parts[1]} over {parts[2]}, on average "
+        f"under '{cell.scenario}'; {one.trials:,} trials of each design under each truth."
     )
-    console.print(Text(told))
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.1%}", f"{max(values):.1%}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _careful(found: TrialPlanResult) -> list[str]:
+    """What changes how the shares are read; the rest stands in the tables."""
+    sentences = plan_sentences(found)
+    rows = [cell.found.to_dict() for cell in found.result.cells]
+    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), sentences[0]}
+    lost = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
+    return lost + [
+        sentence
+        for sentence in sentences
+        if sentence not in detail and not (sentence.startswith("  ") and "DIFFER" not in sentence)
+    ]
 
 
 def plan_sentences(found: TrialPlanResult) -> list[str]:
@@ -275,21 +301,19 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
     parts: Parts = {
         "result.json": lambda file: write_json(found.to_dict(), file),
         "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(_brief(found), file),
         "summary.txt": lambda file: write_summary(
-            file, lambda console: print_plan(console, found, written=None)
+            file, lambda console: print_summary(console, plan_answer(found))
         ),
-        "figures": lambda folder: _write_figures(found, folder),
+        "figures": lambda folder: write_each(figure_parts(plan_figures(found.result)), folder),
     }
     return write_parts(parts, out)
 
 
-def _write_figures(found: TrialPlanResult, folder: Path) -> None:
-    figures = plan_figures(found.result)
-    write_each({f"{name}.png": partial(_draw, *figures[name]) for name in figures}, folder)
-
-
-def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
-    PLOTS[kind](data).savefig(file, dpi=DPI)
+def _brief(found: TrialPlanResult) -> dict[str, Any]:
+    """What a report says of a plan beyond its numbers."""
+    name = found.result.plan.name
+    return {"schema": 1, "of": "plan", "name": name, "summary": plan_answer(found)}
 
 
 def _characteristics(found: TrialPlanResult) -> Table:
@@ -340,12 +364,19 @@ def _looks(cell: Cell) -> str:
             f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
             f"{look.futility.estimate:.1%}"
         )
-    modifier = cell.task.design.modifier
-    if modifier is not None and cell.found.at_values:
-        shown = (f"{one.shown.estimate:.1%} at {one.at:g}" for one in cell.found.at_values)
-        bound = cell.found.at_values[0].threshold
-        parts.append(f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}")
+    if by_value := _at_values(cell):
+        parts.append(by_value)
     return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)
+
+
+def _at_values(cell: Cell) -> str:
+    """How often benefit is shown at values of the modifier; empty where that is not read."""
+    modifier = cell.task.design.modifier
+    if modifier is None or not cell.found.at_values:
+        return ""
+    shown = (f"{one.shown.estimate:.1%} at {one.at:g}" for one in cell.found.at_values)
+    bound = cell.found.at_values[0].threshold
+    return f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}"
 
 
 def _curve(curve: Curve) -> str:

@@ -7,16 +7,16 @@ from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.cause_tables import cause_sections
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
-    characteristics_table,
     detail_tables,
     fit_tables,
     justified,
     prior_table,
     propensity_tables,
 )
+from bayes_ihlrt.report.follow_up import PATIENT_FIGURES, flow_table, follow_up_sections
 from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
-from bayes_ihlrt.report.studies import sensitivity_tables
+from bayes_ihlrt.report.studies import answer_tables, sensitivity_tables
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.results.table import (
     Column,
@@ -28,6 +28,7 @@ from bayes_ihlrt.results.table import (
 )
 
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
+_OVER: Final = frozenset({"hazard_ratio"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
 _FIRST_FIGURES: Final = frozenset({"survival", "incidence"})
 _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
@@ -125,6 +126,7 @@ def result_sections(results: Results) -> tuple[Section, ...]:
 def _fit(output: Output) -> list[Section]:
     brief = output.brief
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
+    special |= PATIENT_FIGURES | _OVER
     if "summary" in brief:
         special |= _FIRST_FIGURES
 
@@ -132,7 +134,6 @@ def _fit(output: Output) -> list[Section]:
         return embedded(file for file in output.figures if file.stem in names)
 
     own = embedded(file for file in output.figures if file.stem not in special)
-    patients = characteristics_table(output)
     found: list[Section] = []
     spec = output.spec
     treatment, modifier, labels = spec.treatment, spec.modifier, spec.labels
@@ -142,11 +143,24 @@ def _fit(output: Output) -> list[Section]:
                 "effect", f"Effect of {labels.of(treatment.name)} over {labels.of(modifier.name)}"
             )
         )
-    if patients is not None:
-        found.append(Section("characteristics", "Patients at time zero", tables=(patients,)))
-    found += [
-        Section("results", "Results", tables=fit_tables(output), figures=own),
-        Section("details", "Interaction and parameters", tables=detail_tables(output), folded=True),
+    found += follow_up_sections(output)
+    found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
+    return [*found, *_details(output, figures), *_trust(output, figures)]
+
+
+def _details(
+    output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
+) -> list[Section]:
+    """What is read after the results, if it is asked for."""
+    return [
+        Section(
+            "details",
+            "Interaction and parameters",
+            tables=detail_tables(output),
+            # Its curve is drawn above, where it moves.
+            figures=figures(_OVER),
+            folded=True,
+        ),
         Section(
             "priors",
             "Priors",
@@ -156,8 +170,6 @@ def _fit(output: Output) -> list[Section]:
             folded=True,
         ),
     ]
-    found += _trust(output, figures)
-    return found
 
 
 def _trust(
@@ -240,14 +252,16 @@ def _with_missing(
 
 def _sensitivity(output: Output) -> list[Section]:
     tables, figures = sensitivity_tables(output), output.figures
-    first = [table for table in tables if table.name in _ANSWERS]
+    answered = answer_tables(output, "sensitivity-answer", "The answer under other priors")
+    # Outputs of before an answer was kept open with every prior.
+    first = [t for t in tables if t.name in (_ANSWERS - {"grid"} if answered else _ANSWERS)]
     shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
     return [
         Section(
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=(*missing_tables(output.kind.value, output.result), *first),
+            tables=(*missing_tables(output.kind.value, output.result), *answered, *first),
             figures=embedded(shown),
         ),
         Section(
@@ -351,7 +365,9 @@ def _data(results: Results) -> list[Section]:
     value = Column("Value", lambda row: significant(row["value"]), "value", numeric=False)
     table = Table("data", "Cohort and person-time", (text("Item", "item"), value), tuple(rows))
     told = (*_origin(data), *left)
-    return [Section("data", "Data", told, tables=(table,), folded=True)]
+    fit = results.of(Kind.FIT)
+    flow = () if fit is None else (flow_table(fit),)
+    return [Section("data", "Data", told, tables=(table, *flow), folded=True)]
 
 
 def _by_state(output: Output) -> list[dict[str, Any]]:

@@ -1,15 +1,17 @@
 """Tables of the ladder, of sensitivity and of trial designs; a study on a page and in a folder."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
+from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
+from bayes_ihlrt.report.plain_words import in_words
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output, computed
@@ -23,9 +25,9 @@ from bayes_ihlrt.results.table import (
     significant,
     text,
 )
-from bayes_ihlrt.sensitivity.decisions import Row
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
+from bayes_ihlrt.verdicts import Decision
 
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
 _BOUNDED: Final = ("estimate", "high", "low", "mcse")
@@ -55,6 +57,31 @@ _LABELS: Final = {
 _ANSWERED: Final = frozenset({"grid", "structure"})
 
 
+def answer_tables(output: Output, name: str, title: str) -> tuple[Table, ...]:
+    """Return the small table of an output's answer.
+
+    Parameters
+    ----------
+    output : Output
+        What a command wrote.
+    name, title : str
+        Of the table.
+
+    Returns
+    -------
+    tuple of Table
+        One; none of versions that kept no answer.
+    """
+    parts = output.brief["summary"]["parts"] if "summary" in output.brief else ()
+    for part in parts:
+        if "table" in part:
+            head, rows = part["table"]["head"], part["table"]["rows"]
+            columns = tuple(text(label, str(place)) for place, label in enumerate(head))
+            records = ({str(place): cell for place, cell in enumerate(row)} for row in rows)
+            return (Table(name, title, columns, tuple(records)),)
+    return ()
+
+
 def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     """Return the tables of a sensitivity analysis.
 
@@ -80,19 +107,19 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
     parts = [(name, title, result.get(name)) for name, title in listed.items()]
     for name, title in _BIAS.items():
         parts.append((f"confounding-{name}", title, confounding.get(name)))
-    tables += [
-        plain_table(
-            name.replace("_", "-"), title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
-        )
-        for name, title, rows in parts
-        if rows
-    ]
+    for name, title, rows in parts:
+        if rows:
+            anchor = name.replace("_", "-")
+            plain = plain_table(
+                anchor, title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
+            )
+            tables.append(in_words(plain))
     for name, title in (
         ("confounding", "Unmeasured confounding"),
         ("audit", f"{_AUDIT}, under other priors"),
     ):
         if result.get(name):
-            tables.append(facts_table(f"sensitivity-{name}", title, result[name]))
+            tables.append(in_words(facts_table(f"sensitivity-{name}", title, result[name])))
     return tuple(tables)
 
 
@@ -117,7 +144,7 @@ def _answers(
                 "lower": None if ratio is None else ratio["probability"],
                 "months": _middle(months, float, 1),
                 "more": None if months is None else months["probability"],
-                "answer": reason or (None if ratio is None else ratio["decision"]),
+                "answer": reason or (None if ratio is None else _told(ratio["decision"])),
             }
         )
     said = next((row for row in rows if _quantity(row).startswith("rmst_difference")), None)
@@ -133,6 +160,10 @@ def _answers(
     )
     note = f"{len(rows)} rows, with every quantity and combination, are in the CSV of `export`."
     return Table(name, title, columns, tuple(records), note, tidy=every.observations)
+
+
+def _told(decision: str | None) -> str | None:
+    return None if decision is None else Decision(decision).words
 
 
 def _quantity(row: Mapping[str, Any]) -> str:
@@ -242,14 +273,8 @@ def _label(key: str) -> str:
     return _LABELS.get(key, key.replace("_", " "))
 
 
-def print_sensitivity(
-    console: Console,
-    result: SensitivityResult,
-    *,
-    written: Iterable[Path] | None = (),
-    tables: bool = True,
-) -> None:
-    """Print what a conclusion depends on.
+def print_sensitivity(console: Console, result: SensitivityResult) -> None:
+    """Print what each part of a sensitivity study says.
 
     Parameters
     ----------
@@ -257,37 +282,12 @@ def print_sensitivity(
         Where to.
     result : SensitivityResult
         The study.
-    written : iterable of Path or None
-        Files that were written; None says nothing of them.
-    tables : bool
-        Print what each part of the study says too.
     """
-    if result.synthetic:
-        console.print(Text("Synthetic data: no patient is in them.", style="bold"))
-    console.print(Text(f"{result.spec.name}: what the conclusion depends on", style="bold"))
-    console.print()
-    first = len(result.incomplete)
-    for number, sentence in enumerate(result.summary):
-        console.print(Text(sentence, style="bold red" if number < first else "bold"))
-    console.print()
-    for name, check in result.checks.items() if tables else ():
+    for name, check in result.checks.items():
         console.print(Text(TITLES[name], style="bold"))
-        if name == "grid":
-            console.print(_grid(result))
         for sentence in check.said:
             console.print(Text(f"- {sentence}"))
         console.print()
-    for name, failure in result.failed.items():
-        console.print(Text(TITLES[name], style="bold"))
-        console.print(Text(f"- NOT COMPUTED: {failure}"))
-        console.print()
-    if written is None:
-        return
-    files = [str(path) for path in written]
-    told = (
-        "Written: " + ", ".join(files) if files else "Nothing was written: name a folder (--out)."
-    )
-    console.print(Text(told))
 
 
 def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
@@ -314,50 +314,10 @@ def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
         "result.json": lambda file: write_json(result.to_dict(), file),
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief_sensitivity(result), file),
         "summary.txt": lambda file: write_summary(
-            file, lambda console: print_sensitivity(console, result, written=None, tables=False)
+            file, lambda console: print_summary(console, sensitivity_answer(result))
         ),
         "figures": lambda folder: write_figures(folder, lambda: sensitivity_figures(result)),
     }
     return write_parts(parts, out)
-
-
-def _grid(result: SensitivityResult) -> RichTable:
-    """Priors of the treatment, everything else as stated, in a small table."""
-    data = result.checks["grid"].data
-    treatment = "" if result.spec.treatment is None else result.spec.treatment.name
-    called = result.spec.labels.of(treatment)
-    cells = [
-        row
-        for row in result.checks["grid"].rows
-        if set(row["priors"]) <= {treatment} and row["failed"] is None
-    ]
-    labels = list(dict.fromkeys(row["prior"] for row in cells))
-    table = RichTable(box=None, pad_edge=False)
-    table.add_column(f"prior of {called}")
-    shown = [label for label in data["quantity"].to_numpy() if _is_main(str(label))]
-    for label in shown:
-        table.add_column(str(label), justify="right", no_wrap=True)
-    for prior in labels:
-        here = {_key(row): row for row in cells if row["prior"] == prior}
-        table.add_row(
-            prior.removeprefix(f"{treatment} "),
-            *(
-                f"{here[str(label)]['median']:+.2f}, P {here[str(label)]['probability']:.2f}"
-                for label in shown
-            ),
-        )
-    return table
-
-
-def _cell(row: Row) -> str:
-    return f"{row['median']:+.2f}, P {row['probability']:.2f}"
-
-
-def _is_main(label: str) -> bool:
-    return label.startswith(("log_hazard_ratio", "rmst_difference"))
-
-
-def _key(row: Row) -> str:
-    estimand, at = row["estimand"], row["at"]
-    return str(estimand) if at is None else f"{estimand} at {at:g}"

@@ -1,4 +1,4 @@
-"""A fitted analysis on the terminal, and the stage of a long command on standard error."""
+"""A fitted analysis on the terminal, and the progress of a long command on standard error."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -42,6 +43,8 @@ _SHOWN: Final = {
     "median_survival": ("Median survival, months", 1),
 }
 _TEXT_WIDTH: Final = 110
+_INDENT: Final = 2
+_NARROW: Final = 20
 _UNDEFINED: Final = "not defined"
 _NOT_MCMC: Final = "-"
 
@@ -100,20 +103,41 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console : rich.console.Console
         Where to.
     summary : mapping
-        Of `report.narrative.fit_summary`.
+        Of `report.narrative.fit_summary` or `report.answers`.
     """
     for line in summary["first"]:
         console.print(Text(line, style="bold"))
     for part in summary["parts"]:
         console.print()
         console.print(Text(part["title"], style="bold"))
+        if "table" in part:
+            console.print(Padding(_small_table(part["table"]), (0, 0, 0, 2), expand=False))
         for sentence in part["told"]:
-            console.print(Padding(Text(sentence), (0, 0, 0, 2), expand=False))
+            for line in Text(sentence).wrap(console, max(console.width - _INDENT, _NARROW)):
+                console.print(Text(" " * _INDENT) + line, soft_wrap=True)
     console.print()
 
 
+def _small_table(content: Mapping[str, Any]) -> Table:
+    """A few rows; names are broken before numbers are."""
+    table = Table(box=None, pad_edge=False)
+    first, *others = content["head"]
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in content["rows"]:
+        label, *cells = row
+        table.add_row(label, *(Text(cell, no_wrap=True) for cell in cells))
+    return table
+
+
 def print_written(
-    console: Console, written: Sequence[Path], out: Path | None, *, page: bool = False
+    console: Console,
+    written: Sequence[Path],
+    out: Path | None,
+    *,
+    page: bool = False,
+    tables: bool = False,
 ) -> None:
     """Print where the files of a result are, and what comes next.
 
@@ -127,6 +151,8 @@ def print_written(
         Their folder.
     page : bool
         Whether the report is among them.
+    tables : bool
+        Whether every number was printed already.
     """
     if out is None:
         console.print(Text("Nothing was written: name a folder with --out."))
@@ -135,7 +161,8 @@ def print_written(
     next_ = (
         f"open {out / 'report.html'}" if page else f"`bayes-ihlrt report {out}` makes a page of it"
     )
-    console.print(Text(f"Next: {next_}; `--tables` prints every number."))
+    rest = "" if tables else "; `--tables` prints every number"
+    console.print(Text(f"Next: {next_}{rest}."))
 
 
 def as_text(tell: Callable[[Console], None]) -> str:
@@ -375,3 +402,47 @@ class Stages:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+class TrialProgress:
+    """Progress of a plan on standard error: a bar on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = PlainConsole(stderr=True, quiet=quiet)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._what: str | None = None
+        self._task = self._bar.add_task("", total=1, visible=False)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Tell that `done` of `total` are done."""
+        if what != self._what:
+            self._what = what
+            if not self._console.is_terminal:
+                self._console.print(f"{what} ...")
+            self._task = self._bar.add_task(what, total=total)
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()

@@ -16,8 +16,9 @@ from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier, simple_interaction
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.report.effects import flexible_sentences
-from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number
+from bayes_ihlrt.results.table import chance_words, interval, number
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.verdicts import Decision, decide
 
 
 def modifier_label(spec: AnalysisSpec) -> str:
@@ -80,7 +81,7 @@ def _by_coefficient(result: FitResult, name: str, modifier: str) -> str:
         f"{middle:.2f} (95 % interval {low:.2f} to {high:.2f}) {unit_of(name, result.spec)} of "
         f"{modifier}"
     )
-    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
+    if decide(lower) is Decision.OPEN or not result.comparable:
         return (
             f"Whether the effect depends on {modifier} is not settled: the hazard ratio "
             f"changes by a factor {factor}."
@@ -101,7 +102,7 @@ def _by_comparison(result: FitResult, found: InteractionResult, modifier: str) -
     of_step = found.step.startswith("per")
     factor = f"{numbers} {found.step} of {modifier}" if of_step else f"{numbers} between them"
     high_value, low_value = f"{found.question.high:g}", f"{found.question.low:g}"
-    if max(lower, 1.0 - lower) < SETTLED or not result.comparable:
+    if decide(lower) is Decision.OPEN or not result.comparable:
         return (
             f"Whether the effect at {modifier} {high_value} differs from that at {low_value} is "
             f"not settled: the hazard ratio changes by a factor {factor}."
@@ -125,12 +126,12 @@ def _shape(result: FitResult, found: InteractionResult, chance: float, before: f
     lowest = f"its median is lowest, {float(best['median']):.2f}, at {float(best['value']):.3g}"
     factor = f"{found.question.irrelevant[1]:g}"
     told = beside_prior(chance_words(chance), before)
-    if chance >= SETTLED and result.comparable:
+    if decide(chance) is Decision.YES and result.comparable:
         return (
             f"The effect does not run one way {place}: its hazard ratio both falls and rises by a "
             f"factor {factor} or more ({drawn} probability {told}); {lowest}."
         )
-    if chance > 1.0 - SETTLED or not result.comparable:
+    if decide(chance) is Decision.OPEN or not result.comparable:
         return (
             f"Whether the effect runs one way {place} is not settled: its hazard ratio both falls "
             f"and rises by a factor {factor} or more with {drawn} probability "
@@ -166,6 +167,11 @@ def summary_sentences(result: FitResult) -> tuple[str, ...]:
     tuple of str
         Effect at the reference, effect on survival time, dependence on the modifier, and what was
         adjusted for. Only a warning where the draws did not converge or the design is biased.
+
+    Examples
+    --------
+    >>> any("event-free" in sentence for sentence in summary_sentences(result))
+    True
     """
     if not result.converged:
         return ("The draws did NOT converge: nothing is said of the effect.",)
@@ -282,12 +288,13 @@ def _effect(result: FitResult) -> str:
             f"The weighted analysis gives for {name}{place} a {numbers}, {drawn} probability of "
             f"benefit {chance_words(chance)}: not an answer, see above."
         )
-    if chance >= SETTLED:
+    decision = decide(chance)
+    if decision is Decision.YES:
         return (
             f"{name} probably lowers the hazard{place} ({drawn} probability "
             f"{beside_prior(chance_words(chance), prior)}): {numbers}."
         )
-    if chance <= 1.0 - SETTLED:
+    if decision is Decision.NO:
         return (
             f"{name} probably RAISES the hazard{place} ({drawn} probability "
             f"{beside_prior(chance_words(1.0 - chance), other)}): {numbers}."
@@ -329,17 +336,18 @@ def survival_time(result: FitResult) -> list[str]:
         ]
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle, limits = found.summary["median"] or 0.0, interval(low, high, digits=1)
-    if 1.0 - SETTLED < chance < SETTLED or not result.comparable:
+    decision = decide(chance)
+    if decision is Decision.OPEN or not result.comparable:
         return [
             f"These data do not settle whether event-free time within {horizon:g} months is "
             f"longer with treatment {strategy} than with never: estimated difference "
             f"{number(middle, 1)} months (95 % interval {limits}), averaged over {who}."
         ]
-    more = "more" if chance >= SETTLED else "FEWER"
+    more = "more" if decision is Decision.YES else "FEWER"
     return [
-        f"The model estimates {abs(middle):.1f} {more} event-free months within {horizon:g} months "
-        f"with treatment {strategy} than with never (95 % interval of the difference {limits}), "
-        f"averaged over {who}."
+        f"Treatment {strategy} probably gives {abs(middle):.1f} {more} event-free months within "
+        f"{horizon:g} months than never (95 % interval of the difference {limits}), averaged over "
+        f"{who}."
     ]
 
 
@@ -394,7 +402,7 @@ def _prognostic(result: FitResult) -> tuple[str, ...]:
         f"hazard ratio {middle:.2f} (95 % interval {low:.2f} to {high:.2f}) "
         f"{unit_of(modifier.name, result.spec)} of {called}"
     )
-    if max(higher, 1.0 - higher) < SETTLED:
+    if decide(higher) is Decision.OPEN:
         told = f"These data do not settle whether {called} is prognostic: {numbers}"
     else:
         way = "higher" if higher > 0.5 else "lower"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import xarray as xr
 from rich.console import Console
@@ -14,22 +13,24 @@ from bayes_ihlrt.analysis.cause_fit import CausesResult
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.frame import save_figure
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
-from bayes_ihlrt.results.files import write_each, write_json, write_parts
+from bayes_ihlrt.results.drawings import DATA, save_drawing
+from bayes_ihlrt.results.files import Parts, write_each, write_json, write_parts
 
-DPI: Final = 150
 
-
-def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
+def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable[[Path], object]]:
     """Return what writes each part of a fitted analysis.
 
     Parameters
     ----------
     result : FitResult
         A fitted analysis.
+    swimmer : bool
+        Draw every patient's own course as well.
 
     Returns
     -------
@@ -44,7 +45,9 @@ def fit_parts(result: FitResult) -> dict[str, Callable[[Path], object]]:
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, fit_summary(result))
         ),
-        "figures": lambda folder: write_figures(folder, lambda: figure_data(result)),
+        "figures": lambda folder: write_figures(
+            folder, lambda: figure_data(result, swimmer=swimmer)
+        ),
     }
 
 
@@ -102,16 +105,36 @@ def write_figures(folder: Path, *sources: Callable[[], Mapping[str, xr.Dataset]]
 
 
 def _draw_all(folder: Path, source: Callable[[], Mapping[str, xr.Dataset]]) -> None:
-    write_each(
-        {f"{name}.png": partial(_draw, name, data) for name, data in source().items()}, folder
-    )
+    write_each(figure_parts({name: (name, data) for name, data in source().items()}), folder)
 
 
-def _draw(name: str, data: xr.Dataset, file: Path) -> None:
-    PLOTS[name](data).savefig(file, dpi=DPI, pil_kwargs={"compress_level": 3})
+def figure_parts(figures: Mapping[str, tuple[str, xr.Dataset]]) -> Parts:
+    """Return what writes figures, and beside them what they draw.
+
+    Parameters
+    ----------
+    figures : mapping of str to tuple
+        By the name of the figure: key of the function that draws it, and what it draws.
+
+    Returns
+    -------
+    dict of str to callable
+        See `results.files.write_parts`; paths are within the folder of the figures.
+    """
+    parts: dict[str, Callable[[Path], object]] = {}
+    for name, (kind, data) in figures.items():
+        parts[f"{name}.png"] = partial(_draw, kind, data)
+        parts[f"{DATA}/{name}.nc"] = partial(save_drawing, kind, data)
+    return parts
 
 
-def write_fit(result: FitResult | CausesResult, out: Path) -> tuple[Path, ...]:
+def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
+    save_figure(PLOTS[kind](data), file)
+
+
+def write_fit(
+    result: FitResult | CausesResult, out: Path, *, swimmer: bool = False
+) -> tuple[Path, ...]:
     """Write ``result.json``, ``report.json``, draws, specification and figures.
 
     Parameters
@@ -121,6 +144,8 @@ def write_fit(result: FitResult | CausesResult, out: Path) -> tuple[Path, ...]:
     out : Path
         Folder; made if it is not there. Files of an earlier result are replaced: see
         `results.files.check_folder`.
+    swimmer : bool
+        Draw every patient's own course as well: it tells single patients' months.
 
     Returns
     -------
@@ -132,5 +157,6 @@ def write_fit(result: FitResult | CausesResult, out: Path) -> tuple[Path, ...]:
     InputError
         The folder cannot be written.
     """
-    parts = cause_parts(result) if isinstance(result, CausesResult) else fit_parts(result)
-    return write_parts(parts, out)
+    if isinstance(result, CausesResult):
+        return write_parts(cause_parts(result), out)
+    return write_parts(fit_parts(result, swimmer=swimmer), out)

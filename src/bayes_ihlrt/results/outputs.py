@@ -176,7 +176,7 @@ _BRIEFED: Final = (Kind.FIT, Kind.CAUSES, Kind.LADDER)
 _SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
 """Where a specification is kept, other than in ``specification.toml``."""
 _LATER: Final = {
-    Kind.FIT: ("report.json", "table_one"),
+    Kind.FIT: ("report.json", "follow_up"),
     Kind.PLAN: ("result.json", "curves"),
 }
 """A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
@@ -188,7 +188,8 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
     Parameters
     ----------
     folder : Path
-        With a ``result.json``, or with folders that have one.
+        With a ``result.json``, or with folders that have one. A fit beside the checks of the
+        same fit (specification, data, seed) is told once, by the folder of `diagnose`.
     keep_identifiers : bool
         Whether what is made of them may hold identifiers of patients.
 
@@ -212,6 +213,7 @@ def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
             outputs.append(_read_whole(place))
         except InputError as error:
             faults += error.faults
+    outputs = _without_diagnosed(outputs)
     faults += [*_cohorts(folder, outputs)] or [*_twice(outputs), *_changed(outputs)]
     if not keep_identifiers:
         faults += _identified(outputs)
@@ -398,6 +400,22 @@ def _check_names(output: Output) -> None:
     ]
     if faults:
         raise InputError("report", faults)
+
+
+def _without_diagnosed(outputs: Sequence[Output]) -> list[Output]:
+    """Leave out a fit beside the checks of the same fit, whose folder holds the fit too."""
+    diagnosed = [_run_of(output) for output in outputs if output.checks]
+    return [
+        output
+        for output in outputs
+        if output.kind is not Kind.FIT or output.checks or _run_of(output) not in diagnosed
+    ]
+
+
+def _run_of(output: Output) -> tuple[object, ...]:
+    """What was run on which data with which seed."""
+    fingerprint = None if output.data is None else output.data.get("fingerprint")
+    return output.specification, output.result.get("seed"), fingerprint
 
 
 def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:

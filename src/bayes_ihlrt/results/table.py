@@ -47,10 +47,6 @@ class PlainConsole(Console):
                 yield segment._replace(text=printable(segment.text, keep="\n"))
 
 
-SETTLED: Final = 0.95
-"""Posterior probability from which a direction is called settled."""
-
-
 def interval(
     low: float | None, high: float | None, *, digits: int, missing: str = "not reached"
 ) -> str:

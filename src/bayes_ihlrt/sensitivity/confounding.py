@@ -16,7 +16,8 @@ from bayes_ihlrt.sensitivity.bias import (
     risk_ratio,
     tipping_prevalence,
 )
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide, differ, probability_error
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, differ, probability_error
+from bayes_ihlrt.verdicts import Decision, decide
 
 Floats = NDArray[np.float64]
 COMMON: Final = 0.15
@@ -265,8 +266,9 @@ def _tipped(
             f"{factor:.2f} times what it is."
         )
     told = (
-        f"Without a confounder the answer is '{stated['decision']}': P(hazard ratio below 1) does "
-        f"not reach {effect.threshold:g}, so there is no benefit for one to overturn"
+        f"Without a confounder the answer is '{Decision(stated['decision']).words}': P(hazard "
+        f"ratio below 1) does not reach {effect.threshold:g}, so there is no benefit for one to "
+        "overturn"
     )
     if not changes:
         return f"{told}, and none of the confounders that were tried gives another answer."
@@ -274,7 +276,7 @@ def _tipped(
     return (
         f"{told}; but a confounder of hazard ratio {row['strength']:g} that "
         f"{row['untreated']:.0%} of the untreated and {row['treated']:.0%} of the treated have "
-        f"turns it into '{row['decision']}' (P {row['probability']:.2f})."
+        f"turns it into '{Decision(row['decision']).words}' (P {row['probability']:.2f})."
     )
 
 
@@ -291,6 +293,6 @@ def _sentences(effect: Effect, found: dict[str, Any], shifted: dict[str, Any]) -
         f"With the confounder that the bias prior describes (it makes the hazard ratio look "
         f"{shifted['median_factor']:.2f} times what it is), the hazard ratio is "
         f"{shifted['hazard_ratio']:.2f} ({shifted['q2.5']:.2f} to {shifted['q97.5']:.2f}) and "
-        f"P(below 1) {shifted['probability']:.2f}: '{shifted['decision']}'."
+        f"P(below 1) {shifted['probability']:.2f}: '{Decision(shifted['decision']).words}'."
     )
     return first, second

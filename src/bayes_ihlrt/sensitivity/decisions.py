@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import hypot, sqrt
 from typing import Any, Final
 
@@ -11,44 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.verdicts import decide
 
 Floats = NDArray[np.float64]
 
 BEYOND: Final = 2.0
 """Monte Carlo standard errors by which two probabilities have to differ."""
-
-
-class Decision(StrEnum):
-    """What a posterior probability says of a statement."""
-
-    YES = "yes"
-    NO = "no"
-    OPEN = "cannot tell"
-
-
-def decide(probability: float, threshold: float) -> Decision:
-    """Return what a posterior probability says of a statement.
-
-    Parameters
-    ----------
-    probability : float
-        Posterior probability of the statement.
-    threshold : float
-        Probability, above one half, from which the statement holds; at one minus it, it does not.
-
-    Returns
-    -------
-    Decision
-        ``"cannot tell"`` between the two.
-
-    Examples
-    --------
-    >>> [decide(p, 0.95).value for p in (0.96, 0.5, 0.04)]
-    ['yes', 'cannot tell', 'no']
-    """
-    if probability >= threshold:
-        return Decision.YES
-    return Decision.NO if 1.0 - probability >= threshold else Decision.OPEN
 
 
 def probability_error(probability: float, ess: float) -> float:

@@ -30,12 +30,12 @@ from bayes_ihlrt.sensitivity.decisions import (
     CheckResult,
     Row,
     changed_answers,
-    decide,
     with_lost,
 )
 from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
 from bayes_ihlrt.spec.sensitivity import ExternalSpec
+from bayes_ihlrt.verdicts import decide
 
 EXTERNAL: Final = "external"
 _SHARED: Final = 1e-3

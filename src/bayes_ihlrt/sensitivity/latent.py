@@ -41,7 +41,6 @@ from bayes_ihlrt.sensitivity.decisions import (
     CheckResult,
     Row,
     changed_answers,
-    decide,
     with_lost,
 )
 from bayes_ihlrt.sensitivity.quantities import (
@@ -51,6 +50,7 @@ from bayes_ihlrt.sensitivity.quantities import (
     read_quantities,
     summarise_quantities,
 )
+from bayes_ihlrt.verdicts import Decision, decide
 
 Floats = NDArray[np.float64]
 BIAS: Final = "bias_hyperparameters"
@@ -371,7 +371,7 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
     found = [
         f"{row['prior'][0].upper()}{row['prior'][1:]}: hazard ratio {np.exp(row['median']):.2f} "
         f"({np.exp(row['q2.5']):.2f} to {np.exp(row['q97.5']):.2f}), P({row['statement']}) "
-        f"{row['probability']:.2f}: '{row['decision']}'."
+        f"{row['probability']:.2f}: '{Decision(row['decision']).words}'."
         for row in here
     ]
     found.append(

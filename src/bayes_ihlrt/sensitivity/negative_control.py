@@ -25,6 +25,7 @@ from bayes_ihlrt.sensitivity.priors import flat_prior
 from bayes_ihlrt.sensitivity.quantities import EQUIVALENCE, Wanted, as_fit, read_quantities
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.sensitivity import NegativeControlSpec
+from bayes_ihlrt.verdicts import Decision
 
 _NO_EFFECT: Final = EQUIVALENCE
 
@@ -114,7 +115,8 @@ def negative_control(
         f"({row['control_q2.5']:.2f} to {row['control_q97.5']:.2f}) where there should be none, "
         f"P({_NO_EFFECT[0]:g} to {_NO_EFFECT[1]:g}) {none:.2f}.",
         f"With it taken off, the hazard ratio is {off['hazard_ratio']:.2f} ({off['q2.5']:.2f} to "
-        f"{off['q97.5']:.2f}) and P(below 1) {off['probability']:.2f}: '{off['decision']}'.",
+        f"{off['q97.5']:.2f}) and P(below 1) {off['probability']:.2f}: "
+        f"'{Decision(off['decision']).words}'.",
         *checked.cohort.notes,
     )
     data = xr.Dataset({"control": ("draw", draws), "effect": ("draw", effect.draws)})

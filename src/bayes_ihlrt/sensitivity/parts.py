@@ -52,7 +52,7 @@ class Study:
             horizon=max(spec.estimands.horizons),
             margin=spec.sensitivity.margin,
             interaction_margin=spec.sensitivity.interaction_margin,
-            treat_from=spec.estimands.treat_from,
+            treat_from=spec.treat_from,
         )
 
     @property

@@ -15,7 +15,7 @@ from bayes_ihlrt.model.prepared import PreparedModel, package_defaults
 from bayes_ihlrt.names import Dist, ModifierTransform
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers, decide
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, changed_answers
 from bayes_ihlrt.sensitivity.priors import (
     enthusiastic_prior,
     flat_prior,
@@ -24,6 +24,7 @@ from bayes_ihlrt.sensitivity.priors import (
 )
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.verdicts import Decision, decide
 
 STATED: Final = "stated"
 _WIDE: Final = ("four times as wide", 1.0 / 16.0)
@@ -282,13 +283,14 @@ def _sentences(data: xr.Dataset) -> tuple[str, ...]:
             f"P({statement}) lies between {low:.2f} and {high:.2f} under {count} choices of priors "
             f"(stated: {float(chance[0]):.2f})"
         )
+        stated = Decision(decisions[0]).words
         other = np.flatnonzero(part["changed"].to_numpy())
         if not len(other):
-            found.append(f"{words}: '{decisions[0]}' under all of them, up to Monte Carlo error.")
+            found.append(f"{words}: '{stated}' under all of them, up to Monte Carlo error.")
             continue
         name = str(part["prior"].to_numpy()[other[0]])
         found.append(
-            f"{words}: '{decisions[0]}' as stated, and another answer under {len(other)} of them, "
-            f"the first '{decisions[other[0]]}' under {name}."
+            f"{words}: '{stated}' as stated, and another answer under {len(other)} of "
+            f"them, the first '{Decision(decisions[other[0]]).words}' under {name}."
         )
     return tuple(found)

@@ -96,7 +96,7 @@ def power_scaled(prior: Prior, power: float) -> Prior:
 def sceptical_prior(alternative: float) -> Prior:
     """Return a normal prior around no effect that gives the alternative little chance.
 
-    log HR ~ Normal(0, |log alternative| / 1.645), so that a hazard ratio beyond the alternative
+    log HR ~ Normal(0, abs(log alternative) / 1.645), so that a hazard ratio beyond the alternative
     has probability 5 %.
 
     Parameters
@@ -125,7 +125,7 @@ def sceptical_prior(alternative: float) -> Prior:
 def enthusiastic_prior(alternative: float) -> Prior:
     """Return a normal prior around the alternative that gives no effect little chance.
 
-    log HR ~ Normal(log alternative, |log alternative| / 1.645): a hazard ratio beyond 1 has
+    log HR ~ Normal(log alternative, abs(log alternative) / 1.645): a hazard ratio beyond 1 has
     probability 5 %.
 
     Parameters

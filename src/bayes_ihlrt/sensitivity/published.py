@@ -13,7 +13,7 @@ from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row
 from bayes_ihlrt.sensitivity.priors import MixturePrior, robust_prior
 from bayes_ihlrt.sensitivity.quantities import (
     Quantity,
@@ -22,6 +22,7 @@ from bayes_ihlrt.sensitivity.quantities import (
     read_quantities,
     summarise_quantities,
 )
+from bayes_ihlrt.verdicts import Decision, decide
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _sentences(
     ]
     found += [
         f"Under the {row['prior']} prior P({row['statement']}) is {row['probability']:.2f}: "
-        f"'{row['decision']}'."
+        f"'{Decision(row['decision']).words}'."
         for row in rows
         if row["estimand"] in {"log_hazard_ratio", "rmst_difference"}
     ]

@@ -26,7 +26,7 @@ from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.sensitivity.cells import fit_cells
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, decide, differ
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, differ
 from bayes_ihlrt.sensitivity.populations import (
     Exclusion,
     exclusions,
@@ -48,6 +48,7 @@ from bayes_ihlrt.spec.parameters import of_one_coefficient, term_priors
 from bayes_ihlrt.spec.read import parse_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
+from bayes_ihlrt.verdicts import Decision, decide
 
 STATED: Final = "as stated"
 HAZARD: Final = "hazard"
@@ -250,8 +251,8 @@ def reproduce(row: Row, data: CohortSource) -> tuple[dict[str, Any], ...]:
     if row["exclusion"] is None:
         variant = Variant(choices, spec)
         return tuple(dict(r) for r in _rows(variant, _attempt(variant, data)))
-    variant = Variant(choices, spec, from_dict(row["exclusion"]))
     checked = check_analysis(spec, data)
+    variant = Variant(choices, checked.spec, from_dict(row["exclusion"]))
     rows = checked.person_time
     (found,) = _fit_populations([variant], prepare(checked.spec.model, rows), rows)
     return tuple(dict(r) for r in _rows(*found))
@@ -269,7 +270,7 @@ def _attempt(variant: Variant, data: CohortSource) -> xr.Dataset | Failure:
 
     def fitted() -> xr.Dataset:
         checked = check_analysis(spec, data)
-        return _table(fit_shared(checked.spec.model, checked.person_time, settings), spec)
+        return _table(fit_shared(checked.spec.model, checked.person_time, settings), checked.spec)
 
     return attempted(variant.name, fitted)
 
@@ -289,7 +290,7 @@ def _wanted(spec: AnalysisSpec) -> Wanted:
     return Wanted(
         horizon=max(spec.estimands.horizons),
         margin=spec.sensitivity.margin,
-        treat_from=spec.estimands.treat_from,
+        treat_from=spec.treat_from,
         mitigation=False,
     )
 
@@ -416,8 +417,10 @@ def _sentences(rows: Sequence[Row]) -> tuple[str, ...]:
         if here[0]["analysis"] != STATED:
             found.append(f"{words}the stated one is missing, and none is compared with it.")
             continue
-        words += f"'{here[0]['decision']}' as stated, "
-        said = ", ".join(f"{row['analysis']} ('{row['decision']}')" for row in other)
+        words += f"'{Decision(here[0]['decision']).words}' as stated, "
+        said = ", ".join(
+            f"{row['analysis']} ('{Decision(row['decision']).words}')" for row in other
+        )
         found.append(
             words
             + (

@@ -14,6 +14,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.cells import CellFits
 from bayes_ihlrt.sensitivity.confounding import SUMMARY, Effect, confounding
@@ -45,6 +46,7 @@ TITLES: Final[Mapping[str, str]] = {
 """What each study is called, in the order in which they are told."""
 
 
+@short_repr("checked", "incomplete")
 @dataclass(frozen=True, eq=False)
 class SensitivityResult:
     """What the conclusion of an analysis depends on.
@@ -59,6 +61,13 @@ class SensitivityResult:
         The part of ``result.json`` of this name.
     failed : mapping of str to Failure
         Studies that could not be done at all.
+
+    Examples
+    --------
+    What is missing of studies none of which failed, whatever was checked:
+
+    >>> SensitivityResult(checked=None, checks={}, confounding={}).failures
+    ()
     """
 
     checked: CheckedAnalysis
@@ -171,6 +180,15 @@ def sensitivity_study(
         The treatment effect is adjusted by a propensity, whose priors are not part of the study.
     BayesIhlrtError
         No study could be done.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.spec.read import load_spec
+    >>> try:
+    ...     sensitivity_study(load_spec("hepatocellular"), "hepatocellular")
+    ... except SpecificationError as error:
+    ...     print(error.faults[0].problem)
+    there is none
     """
     tell = stage or _silent
     _check_study(spec)

@@ -26,9 +26,10 @@ from bayes_ihlrt.names import Dist
 from bayes_ihlrt.parts import Failure, nothing_left
 from bayes_ihlrt.priors import Prior, PriorScale
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Decision, Row
+from bayes_ihlrt.sensitivity.decisions import CheckResult, Row
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
 from bayes_ihlrt.sensitivity.reverse_bayes import prior_events, sd_of_events
+from bayes_ihlrt.verdicts import Decision
 
 Floats = NDArray[np.float64]
 _NEAR: Final = 9

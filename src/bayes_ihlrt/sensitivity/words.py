@@ -7,17 +7,13 @@ import numpy as np
 
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.sensitivity.confounding import weakest
-from bayes_ihlrt.sensitivity.decisions import CheckResult, Decision, differ
+from bayes_ihlrt.sensitivity.decisions import CheckResult, differ
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.verdicts import Decision, scale_sentence
 
 _NO_ANSWER: Final = (
     "The analysis as stated could not be computed: what its answer depends on is not known."
 )
-_ANSWER: Final = {
-    Decision.YES.value: "yes",
-    Decision.NO.value: "no",
-    Decision.OPEN.value: "the data cannot tell",
-}
 
 
 def verdict(
@@ -40,7 +36,9 @@ def verdict(
         For each of the two questions the answer as stated, then what changes it and what does not;
         without the study of the priors there is no answer as stated.
     """
-    found = _answers(spec, checks) if "grid" in checks else [_NO_ANSWER]
+    found = [_NO_ANSWER]
+    if "grid" in checks:
+        found = [*_answers(spec, checks), scale_sentence(spec.sensitivity.threshold)]
     found += _two_confounders(checks)
     if not {"latent"} & {*checks, *failed} and spec.treatment is not None:
         found.append(
@@ -55,12 +53,32 @@ def verdict(
     return tuple(found)
 
 
+def about_answers(checks: Mapping[str, CheckResult]) -> int:
+    """Return how many sentences of `verdict` are answers with what they depend on.
+
+    Parameters
+    ----------
+    checks : mapping of str to CheckResult
+        The studies.
+
+    Returns
+    -------
+    int
+        One a question; the sentence that there is none counts as one.
+    """
+    return len(_QUESTIONS) if "grid" in checks else 1
+
+
+_QUESTIONS: Final = ("log_hazard_ratio", "rmst_difference")
+
+
 def _answers(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> list[str]:
     data = checks["grid"].data
     reference = None if spec.modifier is None else spec.modifier.reference
-    first = "log_hazard_ratio" if reference is None else f"log_hazard_ratio at {reference:g}"
+    ratio, months = _QUESTIONS
+    first = ratio if reference is None else f"{ratio} at {reference:g}"
     found = []
-    for label in (first, "rmst_difference"):
+    for label in (first, months):
         part = data.sel(quantity=label)
         statement = str(part["statement"].item())
         stated = str(part["decision"].to_numpy()[0])
@@ -69,7 +87,7 @@ def _answers(spec: AnalysisSpec, checks: Mapping[str, CheckResult]) -> list[str]
         changes += _structure(label, checks)
         yes = [words for depends, words in changes if depends]
         no = [words for depends, words in changes if not depends]
-        sentence = f"{statement[0].upper()}{statement[1:]}? As stated: {_ANSWER[stated]} "
+        sentence = f"{statement[0].upper()}{statement[1:]}? As stated: {Decision(stated).words} "
         sentence += f"(probability {chance:.2f})."
         if yes:
             sentence += f" This answer depends on {_listed(yes)}."
@@ -116,7 +134,7 @@ def _confounder(
             True,
             f"unmeasured confounding (a confounder of hazard ratio {least['strength']:g} that "
             f"{least['untreated']:.0%} of the untreated and {least['treated']:.0%} of the treated "
-            f"have turns it into '{_ANSWER[least['decision']]}', probability "
+            f"have turns it into '{Decision(least['decision']).words}', probability "
             f"{least['probability']:.2f})",
         )
     ]

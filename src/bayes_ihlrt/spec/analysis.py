@@ -31,8 +31,8 @@ from bayes_ihlrt.spec.estimands import (
     PopulationKind,
     estimand_faults,
     stated_population,
+    treated_month,
 )
-from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import (
@@ -43,7 +43,7 @@ from bayes_ihlrt.spec.prior_sets import (
     with_justification,
     words_schema,
 )
-from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.propensity import PropensitySpec, decided_on
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.spec.states import CauseSpec, cause_faults, outcomes_of
@@ -178,30 +178,27 @@ def file_data(
     return data.model_copy(update={"labels": labels})
 
 
-def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
-    """Return the columns that a cohort must carry for a propensity model.
+def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
+    """Return whom the weights of a propensity stand for.
 
     Parameters
     ----------
     propensity : PropensitySpec or None
-        The model of initiation.
-    modifier : ModifierSpec or None
-        The effect modifier.
+        The propensity.
 
     Returns
     -------
-    tuple of str
-        Column names, without those that a decision has of itself and without ``centre``.
+    EstimandTarget or None
+        None where nothing is weighted.
+
+    Examples
+    --------
+    >>> weighted_to(PropensitySpec(formula="albi", estimand="att")).value
+    'att'
     """
-    if propensity is None:
-        return ()
-    read = [*parse_formula(propensity.formula).columns] if propensity.formula else []
-    for group in parse_group(propensity.group) if propensity.group else ():
-        read += [group.group] if group.slope is None else [group.group, group.slope]
-    names = [name for name in read if name not in {"centre", "time", "number"}]
-    if modifier is not None:
-        names = [modifier.column if name == modifier.name else name for name in names]
-    return tuple(dict.fromkeys(names))
+    if propensity is None or propensity.adjust is not Adjustment.WEIGHTS:
+        return None
+    return propensity.estimand
 
 
 class AnalysisSpec(BaseModel):
@@ -348,16 +345,20 @@ class AnalysisSpec(BaseModel):
         return labels_of(data.labels, units=units, same=same)
 
     @property
-    def weighted_to(self) -> EstimandTarget | None:
-        """Whom the weights of the propensity stand for; None where nothing is weighted."""
-        if self.propensity is None or self.propensity.adjust is not Adjustment.WEIGHTS:
-            return None
-        return self.propensity.estimand
-
-    @property
     def population(self) -> PopulationKind:
         """Whom estimands average over: as stated, whom the weights stand for, or the cohort."""
-        return stated_population(self.estimands, self.weighted_to)
+        return stated_population(self.estimands, weighted_to(self.propensity))
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Say the name alone in a `repr`; `to_toml` says everything."""
+        return [("name", self.name)]
+
+    @property
+    def treat_from(self) -> float:
+        """Month from which the treated strategy treats; as stated, or as the cohort tells."""
+        design = DesignKind.FIXED if self.treatment is None else self.treatment.design
+        first = None if self.scales is None else self.scales.first_treated
+        return treated_month(self.estimands, design, first)
 
     @property
     def covariates(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`EstimandSpec`: what is read from the posterior, as the `[estimands]` table says it."""
 
 from enum import StrEnum
+from math import ceil
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,8 +70,12 @@ class EstimandSpec(BaseModel):
     at: tuple[Finite, ...] = Field(
         default=(), description="Values of the effect modifier, on the scale of the data."
     )
-    treat_from: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(
-        default=0.0, description="Month from which the treated strategy treats."
+    treat_from: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Month from which the treated strategy treats those who are alive then. Left "
+        "out, the earliest observed start of treatment, rounded up to a tenth of a month: nobody "
+        "tells what treatment does before it. An earlier month is extrapolated, and said to be. "
+        "Other designs than 'split' begin at time zero or the landmark.",
     )
     population: PopulationKind | None = Field(
         default=None,
@@ -92,6 +97,39 @@ class EstimandSpec(BaseModel):
         default=(),
         description="Columns whose levels are the subgroups of the forest; the model reads them.",
     )
+
+
+def treated_month(estimands: EstimandSpec, design: DesignKind, first: float | None) -> float:
+    """Return the month from which the treated strategy treats.
+
+    Parameters
+    ----------
+    estimands : EstimandSpec
+        With a month or without.
+    design : DesignKind
+        How treated time is told from untreated time.
+    first : float or None
+        Earliest observed start of treatment, months; None where it is not known.
+
+    Returns
+    -------
+    float
+        The stated month; else of the design ``split`` the earliest observed start, rounded up to a
+        tenth of a month; else 0, where these designs begin.
+
+    Examples
+    --------
+    >>> treated_month(EstimandSpec(), DesignKind.SPLIT, 1.872)
+    1.9
+    >>> treated_month(EstimandSpec(treat_from=0.0), DesignKind.SPLIT, 1.872)
+    0.0
+    """
+    if estimands.treat_from is not None:
+        return estimands.treat_from
+    if design is not DesignKind.SPLIT or first is None:
+        return 0.0
+    # Rounding in the last digit is no tenth of a month.
+    return ceil(round(first * 10.0, 6)) / 10.0
 
 
 def stated_population(
@@ -162,7 +200,8 @@ def estimand_faults(
         if low:
             problem = f"transform 'log2' needs positive values; found {', '.join(low)}"
             faults.append(Fault(where, problem, "Correct the values"))
-    start = estimands.treat_from
+    # What is left out follows the data and the design.
+    start = estimands.treat_from or 0.0
     where = "[estimands] treat_from"
     if start > 0.0 and treatment is None:
         problem = f"treatment starts in month {start:g}, and the analysis has no treatment"

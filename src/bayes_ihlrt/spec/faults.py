@@ -114,7 +114,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         text = f"'{value}'"
     elif isinstance(value, bool | list):
-        text = json.dumps(value)
+        # Dates have no form in JSON, and none of their own in TOML that is longer.
+        text = json.dumps(value, default=str)
     else:
         text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -165,7 +166,7 @@ def _fault(
         choices = _CHOICE.findall(expected) or [expected]
         remedy = nearest(value if isinstance(value, str) else "", choices)
         return Fault(where, f"{shown(value)} is not one of the choices", remedy)
-    return Fault(where, *_TOLD[kind](found))
+    return Fault(where, *(_TOLD[kind] if kind in _TOLD else _in_its_words)(found))
 
 
 def _how_to_add(table: str, key: str, fields: Mapping[str, str]) -> str:
@@ -197,6 +198,13 @@ def _length(found: ErrorDetails) -> tuple[str, str]:
     return f"it has {context['actual_length']} values", f"Give {allowed}"
 
 
+def _in_its_words(found: ErrorDetails) -> tuple[str, str]:
+    """Tell what pydantic may find and no rule here foresees, such as text of broken letters."""
+    message = found["msg"]
+    problem = f"{message[:1].lower()}{message[1:]}"
+    return f"{problem}, and is {shown(found['input'])}", "Write a value of the kind that is asked"
+
+
 _TEXT: Final = _kind("text", "Put it between double quotes")
 _NUMBER: Final = _kind("a number", "Write it without quotes")
 _WHOLE: Final = _kind("a whole number", "Write it without quotes and without a decimal point")
@@ -206,7 +214,9 @@ _TABLE: Final = _kind("a table", "Write its keys on lines below a heading in squ
 _TOLD: Final[Mapping[str, Callable[[ErrorDetails], tuple[str, str]]]] = {
     "string_type": _TEXT,
     "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
     "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
     "int_from_float": _WHOLE,
     "bool_type": _kind("true or false", "Write true or false, without quotes"),
     "finite_number": _kind("a finite number", "Write a finite number"),

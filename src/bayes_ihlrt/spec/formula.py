@@ -8,6 +8,7 @@ that was checked here. Nothing here imports it, so that `bayes-ihlrt check` answ
 
 import ast
 import re
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -96,8 +97,10 @@ def parse_formula(text: str) -> Formula:
     if faults:
         raise SpecificationError("formula", faults)
     try:
-        # ':' binds tighter than '*' in formulas; among Python's operators '**' does.
-        tree = ast.parse(text.strip().replace(":", "**"), mode="eval").body
+        # A number that runs into a name is read with a warning, of which nobody here is told.
+        with warnings.catch_warnings(action="error", category=SyntaxWarning):
+            # ':' binds tighter than '*' in formulas; among Python's operators '**' does.
+            tree = ast.parse(text.strip().replace(":", "**"), mode="eval").body
     except SyntaxError:
         fault = Fault(PLACE, f"cannot read '{text}'", "Write, for example, 'ihlrt * nlr + albi'")
         raise SpecificationError("formula", [fault]) from None

@@ -16,7 +16,8 @@ from typing import Final
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.escaping import printable
 
-_LARGEST: Final = 1e12
+LARGEST: Final = 1e12
+"""Numbers of a formula are not above it."""
 _KNOTS: Final = 30
 
 
@@ -161,7 +162,7 @@ def _value(node: ast.expr) -> object:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) <= _LARGEST
+    return math.isfinite(value) and abs(value) <= LARGEST
 
 
 PLACE: Final = "[outcome] formula"

@@ -30,7 +30,7 @@ _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, eq=False)
 class PriorScales:
-    """Scales of a cohort.
+    """Scales of a cohort, and when treatment first started in it.
 
     Parameters
     ----------
@@ -38,10 +38,13 @@ class PriorScales:
         Reference time of the baseline's default prior.
     patients : mapping of str to ndarray, shape (patients,)
         Covariates at time zero, on the scale of the data.
+    first_treated : float, optional
+        Earliest month at which a patient under observation was treated; None where nobody was.
     """
 
     months: float
     patients: Columns
+    first_treated: float | None = None
 
     def __eq__(self, other: object) -> bool:
         """Scales follow from the data: specifications that differ in them alone are equal."""

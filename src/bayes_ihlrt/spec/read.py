@@ -3,6 +3,7 @@
 Names that are not known are answered with the nearest valid one.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,22 @@ from bayes_ihlrt.spec.schema_one import schema_one_faults
 from bayes_ihlrt.spec.tables import Reading, read_tables
 from bayes_ihlrt.spec.trial import TrialDesign
 
-_LARGEST: Final = 2**63
+LARGEST: Final = 2**63
+"""Whole numbers are below it."""
+LONGEST: Final = 1_000_000
+"""Characters that a file may have."""
+DEEPEST: Final = 32
+"""Lists, tables and keys that may stand within each other."""
+
+# Looked for before the file is read: the time that reading takes grows with its square. Dots in
+# texts and comments, which are left out first, divide no keys. A text that is not closed ends with
+# the file, so that no letter is looked at twice.
+_TEXTS: Final = re.compile(
+    r""""{3}(?:[^\\]|\\.)*?(?:"{3}|\Z)|"(?:[^"\\\n]|\\.)*+"?|"""
+    r"""'{3}.*?(?:'{3}|\Z)|'[^'\n]*+'?|\#[^\n]*+""",
+    re.DOTALL,
+)
+_DOTTED: Final = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 
 
 def load_spec(source: str | Path) -> AnalysisSpec:
@@ -126,11 +142,16 @@ def read_text(path: Path) -> str:
 
 def document(text: str, subject: str) -> dict[str, object]:
     """Return what TOML text holds, or tell where it is no TOML."""
+    if len(text) > LONGEST:
+        problem = f"it has {len(text):,} characters"
+        fault = Fault("the file", problem, f"Allowed: {LONGEST:,}; give the path of a TOML file")
+        raise SpecificationError(subject, [fault])
+    if _DOTTED.search(_TEXTS.sub("x", text)):
+        raise SpecificationError(subject, [_too_deep()])
     try:
         found = tomllib.loads(text)
     except RecursionError:
-        fault = Fault("the file", "its lists or tables are nested too deeply", "Write them out")
-        raise SpecificationError(subject, [fault]) from None
+        raise SpecificationError(subject, [_too_deep()]) from None
     except tomllib.TOMLDecodeError as error:
         reason, _, where = str(error).partition(" (at ")
         fault = Fault(
@@ -144,21 +165,28 @@ def document(text: str, subject: str) -> dict[str, object]:
         # Python reads integers of some thousand digits at most, and says so in its own words.
         fault = Fault("the file", "it holds a number of thousands of digits", "Write a shorter one")
         raise SpecificationError(subject, [fault]) from error
-    if faults := list(_huge(found)):
+    if faults := list(dict.fromkeys(_unbounded(found))):
         raise SpecificationError(subject, faults)
     return found
 
 
-def _huge(document: dict[str, object]) -> Iterator[Fault]:
-    """Tell whole numbers that no computer's integer holds: nothing that reads them expects them."""
-    waiting: list[tuple[str, object]] = list(document.items())
+def _too_deep() -> Fault:
+    problem = "its lists, tables or keys are nested too deeply"
+    return Fault("the file", problem, f"Allowed: {DEEPEST} within each other")
+
+
+def _unbounded(document: dict[str, object]) -> Iterator[Fault]:
+    """Tell what nothing that reads a document expects: huge whole numbers, and deep nesting."""
+    waiting = [(key, value, 1) for key, value in document.items()]
     while waiting:
-        place, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += [(f"{place}.{key}", inner) for key, inner in value.items()]
+        place, value, depth = waiting.pop()
+        if isinstance(value, dict | list) and depth > DEEPEST:
+            yield _too_deep()
+        elif isinstance(value, dict):
+            waiting += [(f"{place}.{key}", inner, depth + 1) for key, inner in value.items()]
         elif isinstance(value, list):
-            waiting += [(place, inner) for inner in value]
-        elif isinstance(value, int) and abs(value) >= _LARGEST:
+            waiting += [(place, inner, depth + 1) for inner in value]
+        elif isinstance(value, int) and abs(value) >= LARGEST:
             problem = f"it is a whole number of {len(f'{value:x}')} hexadecimal digits"
             yield Fault(place, problem, "Allowed: numbers below 2 to the power of 63")
 

@@ -10,6 +10,7 @@ from bayes_ihlrt.limits import MIN_ESS
 from bayes_ihlrt.priors import AnyPrior, HazardRatioPrior
 from bayes_ihlrt.spec.model import HazardSpec, ModelSpec
 from bayes_ihlrt.spec.parameters import prior_faults, term_priors
+from bayes_ihlrt.verdicts import SETTLED
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -160,7 +161,7 @@ class SensitivitySpec(BaseModel):
         default=1000, description="Draws of every posterior of the study."
     )
     threshold: Annotated[float, Field(gt=0.5, lt=1.0)] = Field(
-        default=0.95, description="Posterior probability from which a statement holds."
+        default=SETTLED, description="Posterior probability from which a statement holds."
     )
     margin: Finite = Field(
         default=1.0, description="Months of restricted mean survival that count as a gain."

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.storage.lock import is_free
 
 MARK: Final = ".unfinished"
@@ -93,9 +94,6 @@ def put_in_place(folder: Path, replaces: Iterable[str], last: str | None) -> Non
     stage, whole = folder / STAGE, folder / _WHOLE
     names = sorted({path.name for path in stage.iterdir()} | set(replaces))
     try:
-        # NumPy comes with it, which `--help` does not need.
-        from bayes_ihlrt.plain import json_text
-
         (stage / _ORDER).write_text(json_text({"replaces": names, "last": last}), "utf-8")
         for path in (*stage.rglob("*"), stage):
             _sync(path)

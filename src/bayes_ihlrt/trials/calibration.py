@@ -16,7 +16,7 @@ from bayes_ihlrt.trials.operating import (
 )
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.truth import DesignPrior
-from bayes_ihlrt.trials.units import LocalPool, Pool, Statistics, Task, run_trials
+from bayes_ihlrt.trials.units import LocalPool, Pool, Progress, Statistics, Task, run_trials
 
 _STEPS: Final = 40
 
@@ -131,6 +131,7 @@ def simulate_design(
     seed: int = 20_260_101,
     prior: DesignPrior | None = None,
     pool: Pool | None = None,
+    progress: Progress | None = None,
 ) -> Simulated:
     """Simulate one design under one scenario, for interactive use.
 
@@ -152,6 +153,8 @@ def simulate_design(
         Draws, for a scenario whose truth is a posterior.
     pool : Pool, optional
         Where trials run; one thread of this process by default.
+    progress : callable, optional
+        Told the trials that are done, and of how many; what it raises ends the simulation.
 
     Returns
     -------
@@ -167,7 +170,7 @@ def simulate_design(
     ('no effect', 1024, True)
     """
     task = Task(design, scenario, seed, prior)
-    table = run_trials(task, trials, pool=pool or LocalPool(1))
+    table = run_trials(task, trials, pool=pool or LocalPool(1), progress=progress)
     names = ("design", scenario.name)
     found = operating_characteristics(design, table, targets(design), names=names)
     return Simulated(design, table, found)

@@ -8,7 +8,7 @@ patients, analysed with the design's own prior and template.
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -90,7 +90,12 @@ class Frames:
         default_factory=OrderedDict, init=False
     )
 
-    def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
+    @property
+    def lost(self) -> int:
+        """None: threads live as long as their process."""
+        return 0
+
+    def run(self, task: Task, units: Iterable[int]) -> Generator[tuple[int, Statistics]]:
         """Yield units with their statistics.
 
         Parameters
@@ -107,15 +112,27 @@ class Frames:
         """
         wanted = list(units)
         key = replace(task, design=_without_thresholds(task.design)).fingerprint
-        missing = [unit for unit in wanted if (key, unit) not in self._tables]
+        kept = [unit for unit in wanted if (key, unit) in self._tables]
+        yield from [(unit, self._tables[key, unit]) for unit in kept]
+        missing = [unit for unit in wanted if unit not in kept]
         if missing:
-            found = self.simulator(task)
-            with ThreadPoolExecutor(available_cores()) as threads:
-                tables = threads.map(lambda unit: unit_statistics(found, unit), missing)
-                self._tables |= {(key, unit): t for unit, t in zip(missing, tables, strict=True)}
-        yield from [(unit, self._tables[key, unit]) for unit in wanted]
+            yield from self._simulated(task, key, missing)
         while len(self._tables) > max(_TABLES, len(wanted)):
             self._tables.popitem(last=False)
+
+    def _simulated(
+        self, task: Task, key: str, units: list[int]
+    ) -> Generator[tuple[int, Statistics]]:
+        found = self.simulator(task)
+        with ThreadPoolExecutor(available_cores()) as threads:
+            tables = threads.map(lambda unit: unit_statistics(found, unit), units)
+            try:
+                for unit, table in zip(units, tables, strict=True):
+                    self._tables[key, unit] = table
+                    yield unit, table
+            finally:
+                # Whoever asked may have left; units that have begun are finished.
+                threads.shutdown(cancel_futures=True)
 
     def simulator(self, task: Task) -> Simulator:
         """Return the simulator of a task, compiled or not.

@@ -11,6 +11,7 @@ from typing import Any
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.operating import (
@@ -152,6 +153,7 @@ class Cell:
     found: OperatingCharacteristics
 
 
+@short_repr("plan.name", "simulated", "seconds")
 @dataclass(frozen=True, eq=False)
 class PlanResult:
     """A plan that was run.

@@ -16,6 +16,7 @@ from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.estimands.population import changing_columns
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, Identifiers, ModifierTransform
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing
+from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import parse_formula
@@ -238,6 +239,7 @@ class Progress(Protocol):
         ...
 
 
+@short_repr("result", "incomplete")
 @dataclass(frozen=True, eq=False)
 class TrialPlanResult:
     """A plan that was run and audited.

@@ -7,9 +7,9 @@ whole or not at all, and a later run finds them again and resumes there.
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
@@ -239,7 +239,7 @@ class Pool(Protocol):
         """Workers that were lost; their units ran again on others."""
         ...
 
-    def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
+    def run(self, task: Task, units: Iterable[int]) -> Generator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish, in any order."""
         ...
 
@@ -261,7 +261,7 @@ class LocalPool:
         """None: threads live as long as their process."""
         return 0
 
-    def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
+    def run(self, task: Task, units: Iterable[int]) -> Generator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish.
 
         Parameters
@@ -315,7 +315,7 @@ class DaskPool:
         self._seen.update(here)
         return bool(here)
 
-    def run(self, task: Task, units: Iterable[int]) -> Iterator[tuple[int, Statistics]]:
+    def run(self, task: Task, units: Iterable[int]) -> Generator[tuple[int, Statistics]]:
         """Yield units with their statistics as they finish.
 
         Parameters
@@ -443,7 +443,7 @@ def run_trials(
     store : Store, optional
         Where finished units are kept.
     progress : callable, optional
-        Told the trials that are done.
+        Told the trials that are done; what it raises ends the run.
 
     Returns
     -------
@@ -460,11 +460,13 @@ def run_trials(
     tell(min(len(found) * UNIT, trials), trials)
     missing = [unit for unit in units if unit not in found]
     if missing:
-        for unit, table in pool.run(task, missing):
-            if store is not None:
-                store.write(fingerprint, unit, table)
-            found[unit] = table
-            tell(min(len(found) * UNIT, trials), trials)
+        # Closed at once where `progress` raises: nothing that is left goes on computing.
+        with closing(pool.run(task, missing)) as finished:
+            for unit, table in finished:
+                if store is not None:
+                    store.write(fingerprint, unit, table)
+                found[unit] = table
+                tell(min(len(found) * UNIT, trials), trials)
     whole = joined([found[unit] for unit in units])
     return {name: values[:trials] for name, values in whole.items()}
 
