@@ -16,7 +16,8 @@ from bayes_ihlrt.report.cause_tables import cause_details, cause_tables
 from bayes_ihlrt.report.follow_up import brief_characteristics
 from bayes_ihlrt.report.terminal import rich_table
 from bayes_ihlrt.report.words import modifier_label, numbers_of
-from bayes_ihlrt.results.table import SETTLED, chance_words, interval, number
+from bayes_ihlrt.results.table import chance_words, interval, number
+from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
 
 _ALL: Final = None
 """The cause of estimates of all causes together."""
@@ -156,6 +157,7 @@ def cause_summary(result: CausesResult) -> dict[str, Any]:
         )
     if result.converged:
         careful.insert(0, _naive_sentence(result))
+    careful += [scale_sentence()] if number_ is not None else []
     careful += [
         f"{name}: {prior_sentence(part.spec, part.priors, part.worths)}"
         for name, part in result.checked.parts.items()
@@ -232,11 +234,13 @@ def trade_sentence(trade: Trade) -> str:
 
 
 def _trade_verdict(trade: Trade) -> str:
-    if trade.probability >= SETTLED:
-        return "Probably yes."
-    if trade.probability <= 1.0 - SETTLED:
-        return "Probably not."
-    return "These data do not settle it."
+    match decide(trade.probability):
+        case Decision.YES:
+            return "Probably yes."
+        case Decision.NO:
+            return "Probably no."
+        case Decision.OPEN:
+            return "These data do not settle it."
 
 
 def _verdict(gain: Estimate) -> str:
@@ -244,11 +248,13 @@ def _verdict(gain: Estimate) -> str:
     chance = gain.prob_benefit
     if chance is None:
         return "Nothing differs up to the last horizon."
-    if 1.0 - SETTLED < chance < SETTLED:
-        return "These data do not settle it."
-    word = "Probably yes" if chance >= SETTLED else "Probably NOT: it does harm"
-    told = chance_words(max(chance, 1.0 - chance))
-    return f"{word} (probability {told}; called so from {SETTLED:g} on)."
+    match decide(chance):
+        case Decision.YES:
+            return f"Probably yes (probability {chance_words(chance)})."
+        case Decision.NO:
+            return f"Probably no: it does harm (probability {chance_words(1.0 - chance)})."
+        case Decision.OPEN:
+            return f"These data do not settle it (probability {chance_words(chance)})."
 
 
 def _gain_sentences(result: CausesResult) -> list[str]:
