@@ -35,6 +35,7 @@ STUDIES = {
     "checks": Study(
         "diagnose primary --data ihlrt_synthetic",
         ("survival_check", "influence", "risk_calibration"),
+        "docs/howto/diagnose.md",
     ),
     "ladder": Study("ladder ladder --data ihlrt_synthetic", ("ladder",), "docs/howto/ladder.md"),
     "subgroups": Study("fit subgroups --data ihlrt_synthetic", ("subgroups",)),
