@@ -483,7 +483,7 @@ def test_the_ladder_tells_ratio_months_immortal_time_and_what_was_not_estimated(
     assert "+3.6 (+0.8 to +6.2)" in found
     assert "127 immortal months" in found
     assert "nobody was treated by then" in found
-    assert "95 % of cohorts without any effect" in found
+    assert "95 % of cohorts\nwithout any effect" in found
 
 
 def test_flow_tells_who_was_left_out_and_how_arms_ended():

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import UnionType
 from typing import Union, get_args, get_origin
 
@@ -21,6 +23,7 @@ from bayes_ihlrt.report import protocol as report_protocol
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
+GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "protocol.md"
 ASKED = ("protocol", "primary", "--data", "ihlrt_synthetic")
 FILES = {
     *("protocol.html", "protocol.docx", "protocol.csv", "protocol.json", "specification.toml"),
@@ -214,6 +217,15 @@ def test_every_form_tells_the_same_table(written, planned):
         assert row["target_trial"] in flat
     assert "SYNTHETIC DATA" in printed
     assert "Synthetic data." in html
+
+
+def test_the_guide_quotes_what_is_printed(written):
+    quoted = re.findall(r"^```text\n(.*?)^```$", GUIDE.read_text("utf-8"), re.M | re.S)
+    title, *sentences = re.split(r"\n(?=- )", quoted[1])
+    printed = " ".join(written[1].split())
+    assert len(sentences) == 3
+    for each in (quoted[0], title, *sentences):
+        assert " ".join(each.split()) in printed
 
 
 def test_the_page_cites_its_sources_and_needs_no_network(written):

@@ -122,7 +122,7 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         }
     )
     data.attrs = {
-        "title": f"{result.spec.name}: effect of {treatment} on the same cohort, by design; "
+        "title": f"Effect of {treatment} in the same cohort, by design; "
         f"months gained up to month {result.horizon:g}",
         "synthetic": int(result.synthetic),
         "notes": list(ladder_notes(result)),

@@ -64,8 +64,9 @@ def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     for axes in grid[count:]:
         axes.set_visible(False)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside upper right")
-    figure.supxlabel(months_since(data), fontsize=9)
+    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside lower center")
+    for axes in grid[max(count - columns, 0) : count]:
+        axes.set_xlabel(months_since(data), fontsize=9)
     figure.supylabel("Survival probability", fontsize=9)
     return finished(figure)
 

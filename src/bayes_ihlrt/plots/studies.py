@@ -203,7 +203,7 @@ def _choices(axes: Axes, data: xr.Dataset) -> None:
 
 
 _NULL: Final = "#f0c9a8"
-_COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months gained (95 %)"), (0.65, "patients, events"))
+_COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months (95 %)"), (0.65, "patients, events"))
 _WIDTH: Final = 58
 _LINES: Final = 3
 
@@ -261,7 +261,7 @@ def _null_band(axes: Axes, data: xr.Dataset, row: float) -> None:
         return
     axes.fill_betweenx([row - 0.3, row + 0.3], low, high, color=_NULL, linewidth=0, zorder=0)
     axes.annotate(
-        "95 % of cohorts without any effect",
+        "95 % of cohorts\nwithout any effect",
         (float(np.sqrt(low * high)), row - 0.34),
         fontsize=8,
         color=GREY,

@@ -31,7 +31,8 @@ _ALT: Final = {
     "connect_s": "Standardised mean differences within thirds of the modifier. The numbers are in "
     "the table of balance.",
     "overlap": "Distribution of propensities of treated and untreated.",
-    "gain": "What treatment gains over the effect modifier, with 95 % bands.",
+    "gain": "Posterior of months gained by treatment, in the cohort and at values of the effect "
+    "modifier: how probable harm is, a gain that does not matter, and one that does.",
     "prior_survival": "Survival as the priors alone predict it, before any data.",
     "survival_check": "Observed survival beside survival simulated from the posterior.",
     "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "

@@ -30,7 +30,7 @@ def save_drawing(kind: str, data: xr.Dataset, file: Path) -> None:
     data : xarray.Dataset
         What it draws.
     file : Path
-        netCDF file.
+        The netCDF file.
 
     Examples
     --------
