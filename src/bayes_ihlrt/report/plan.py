@@ -148,14 +148,31 @@ def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
         if found is None:
             told.append(f"{where}: the draws of none of {look['lost']} fits are to be trusted.")
             continue
-        share = look["simulated"]
-        differs = not found["low"] <= share <= found["high"]
-        told.append(
-            f"{where}: success {share:.2%} as simulated, {found['estimate']:.2%} by draws (95 % "
-            f"Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {look['fits']} "
-            f"fits{lost})" + (": THEY DIFFER." if differs else ".")
-        )
+        told.append(f"{where}: {_two_ways(look, found)}{lost})." + _verdict(look, found))
     return told
+
+
+def _two_ways(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
+    """Both shares; the parenthesis is left open for what was lost."""
+    told = f"success {look['simulated']:.2%} as simulated, {found['estimate']:.2%} by draws"
+    fits = f"{counted(look['fits'], 'fit', 'fits')}, {_changed(look)}"
+    if found["mcse"] == 0.0:
+        # All fits near the threshold were done again: no sample of them has an error.
+        return f"{told} (without error of sampling: {fits}"
+    return f"{told} (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {fits}"
+
+
+def _changed(look: Mapping[str, Any]) -> str:
+    if not look["changed"]:
+        return "all with the same decision"
+    return f"{look['changed']} with another decision"
+
+
+def _verdict(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
+    """Where no decision changed, the sample of fits alone moved the share."""
+    share, slack = look["simulated"], _ROUNDING
+    inside = found["low"] - slack <= share <= found["high"] + slack
+    return "" if inside or not look["changed"] else " THEY DIFFER."
 
 
 def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -200,6 +217,8 @@ def _lost(look: Mapping[str, Any]) -> str:
     return f"; the draws of {look['lost']} more are not to be trusted{why}, and count as simulated"
 
 
+_ROUNDING: Final = 1e-9
+"""Two ways of adding up the same share of trials differ by less."""
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 

@@ -65,6 +65,8 @@ class CorrectedLook:
         draws of the sample are to be trusted.
     fits : int
         Fits that were done again.
+    changed : int
+        Of these, fits whose efficacy rules are met by one way and not by the other.
     lost : int
         Fits of the sample that could not be (no mode, or Pareto k-hat above 0.7); they count as
         simulated.
@@ -80,6 +82,7 @@ class CorrectedLook:
     simulated: float
     corrected: Estimated | None
     fits: int
+    changed: int
     lost: int
     without_events: int
 
@@ -180,6 +183,7 @@ def _correct(cell: Cell, look: int) -> CorrectedLook | None:
         float(met.mean()),
         _stratified(hits, strata[sample], strata) if good.any() else None,
         fits=int(good.sum()),
+        changed=int((good & (hits != met[sample])).sum()),
         lost=int((~good).sum()),
         without_events=int((~good & empty).sum()),
     )
