@@ -203,7 +203,7 @@ def _choices(axes: Axes, data: xr.Dataset) -> None:
 
 
 _NULL: Final = "#f0c9a8"
-_COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months gained (95 %)"), (0.65, "patients, events"))
+_COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months (95 %)"), (0.65, "patients, events"))
 _WIDTH: Final = 58
 _LINES: Final = 3
 

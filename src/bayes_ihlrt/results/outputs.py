@@ -152,7 +152,7 @@ class Results:
 
 _LOOKS: Final = {
     "simulated": "it is of a version whose looks with few events understated success",
-    "changed": "it is of a version that called equal shares of success different",
+    "only_draws": "it is of a version that called equal shares of success different",
 }
 """What looks with few events lack that were written by versions before."""
 _AGAIN: Final = "Run the command again"
