@@ -31,18 +31,18 @@ def demo_run(tmp_path_factory):
     # Imported here: these take seconds, which tests of the lower floors do not need.
     from typer.testing import CliRunner
 
-    from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.analysis import cause_fit
     from bayes_ihlrt.cli.main import app
 
-    results, run_checked = [], analysis_fit.run_checked
+    results, run = [], cause_fit.run_either
 
     def recording(*arguments, **options):
-        results.append(run_checked(*arguments, **options))
+        results.append(run(*arguments, **options))
         return results[-1]
 
     out = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis_fit, "run_checked", recording)
+        patch.setattr(cause_fit, "run_either", recording)
         printed = CliRunner().invoke(app, ["demo", "--out", str(out)])
     if printed.exception is not None and not isinstance(printed.exception, SystemExit):
         raise printed.exception

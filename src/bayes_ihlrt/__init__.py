@@ -10,6 +10,8 @@ from bayes_ihlrt._lazy import lazy_names
 # Not that of `typing`, which takes half of the time until a command looks after Ctrl+C.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from bayes_ihlrt.analysis.cause_fit import run_causes as run_causes
+    from bayes_ihlrt.analysis.causes import check_causes as check_causes
     from bayes_ihlrt.analysis.check import check_analysis as check_analysis
     from bayes_ihlrt.analysis.counterparts import published_counterparts as published_counterparts
     from bayes_ihlrt.analysis.diagnose import Diagnosis as Diagnosis
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.errors import MissingExtraError as MissingExtraError
     from bayes_ihlrt.errors import RefusedError as RefusedError
     from bayes_ihlrt.errors import SpecificationError as SpecificationError
+    from bayes_ihlrt.estimands.causes import cumulative_incidence as cumulative_incidence
     from bayes_ihlrt.estimands.contrasts import contrast as contrast
     from bayes_ihlrt.estimands.contrasts import number_needed_to_treat as number_needed_to_treat
     from bayes_ihlrt.estimands.contrasts import probability as probability
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.estimands.population import sample_population as sample_population
     from bayes_ihlrt.estimands.population import subgroup_weights as subgroup_weights
     from bayes_ihlrt.estimands.population import treated_weights as treated_weights
+    from bayes_ihlrt.estimands.product_limit import aalen_johansen as aalen_johansen
     from bayes_ihlrt.estimands.product_limit import kaplan_meier as kaplan_meier
     from bayes_ihlrt.estimands.proportions import compare_proportions as compare_proportions
     from bayes_ihlrt.ladder.figure import ladder_data as ladder_data
@@ -149,6 +153,10 @@ else:
         "sample_population": "bayes_ihlrt.estimands.population",
         "compare_proportions": "bayes_ihlrt.estimands.proportions",
         "subgroup_log_hazard_ratio": "bayes_ihlrt.estimands.interaction",
+        "run_causes": "bayes_ihlrt.analysis.cause_fit",
+        "check_causes": "bayes_ihlrt.analysis.causes",
+        "cumulative_incidence": "bayes_ihlrt.estimands.causes",
+        "aalen_johansen": "bayes_ihlrt.estimands.product_limit",
         "check_analysis": "bayes_ihlrt.analysis.check",
         "Diagnosis": "bayes_ihlrt.analysis.diagnose",
         "diagnose": "bayes_ihlrt.analysis.diagnose",

@@ -126,3 +126,61 @@ def first_results(tmp_path_factory):
         result = CliRunner().invoke(app, ["fit", *arguments])
     assert result.exit_code == 0, result.output
     return out
+
+
+CAUSES = """
+schema = 2
+name = "causes"
+description = "Death of tumour or of the liver"
+[data]
+patient = "id"
+time = "months"
+event = { column = "cause", values = { tumour = 1, liver = 2 } }
+[treatment]
+name = "trt"
+column = "trt"
+design = "fixed"
+[modifier]
+name = "nlr"
+column = "nlr"
+transform = "log2"
+reference = 3.0
+[outcome]
+formula = "trt * nlr + albi"
+[outcome.hazard]
+family = "weibull"
+[causes.liver]
+formula = "trt + albi"
+[causes.liver.hazard]
+family = "exponential"
+[estimands]
+horizons = [6.0, 12.0]
+at = [2.0, 5.0]
+"""
+
+
+@pytest.fixture(scope="session")
+def causes_files(tmp_path_factory):
+    """Return a specification and a file of 40 patients with two causes of death."""
+    folder = tmp_path_factory.mktemp("causes")
+    rng = np.random.default_rng(8)
+    lines = ["id,months,cause,trt,nlr,albi"]
+    for number, months in enumerate(rng.uniform(1.0, 20.0, 40)):
+        values = f"{number % 2},{rng.uniform(1.5, 6.0):.2f},{rng.normal(-2.4, 0.4):.3f}"
+        lines.append(f"K{number:02d}x,{months:.2f},{(number // 2) % 3},{values}")
+    (folder / "causes.toml").write_text(CAUSES)
+    (folder / "causes.csv").write_text("\n".join(lines) + "\n")
+    return folder / "causes.toml", folder / "causes.csv"
+
+
+@pytest.fixture(scope="session")
+def causes_results(causes_files, tmp_path_factory):
+    """Return a folder with a fit of competing causes, and what it printed; not to be changed."""
+    spec, data = map(str, causes_files)
+    out = tmp_path_factory.mktemp("by-cause") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        faked(patch)
+        patch.setattr(frame, "DPI", 20)
+        result = CliRunner().invoke(app, ["fit", spec, "--data", data, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return out, result.stdout

@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.follow_up import (
 )
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.estimands.product_limit import cumulative_incidence, kaplan_meier, median_time
+from bayes_ihlrt.estimands.product_limit import aalen_johansen, kaplan_meier, median_time
 from bayes_ihlrt.results.drawings import load_drawing, save_drawing
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
@@ -63,7 +63,7 @@ def test_ends_without_competition_are_one_less_survival():
     rng = np.random.default_rng(3)
     stop, start = rng.exponential(size=60) + 0.1, np.zeros(60)
     cause = rng.integers(0, 2, size=60)
-    found = cumulative_incidence(start, stop, cause)["incidence"][0]
+    found = aalen_johansen(start, stop, cause)["incidence"][0]
     curve = kaplan_meier(start, stop, cause.astype(float))["survival"]
     np.testing.assert_allclose(found, 1.0 - curve, atol=1e-12)
 

@@ -22,6 +22,28 @@ from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap
 TIMES = np.linspace(0.0, 30.0, 7)
 
 
+def incidence_dataset():
+    curves = np.array([[0.6, 0.2], [0.3, 0.3]])[..., None] * (1.0 - np.exp(-TIMES / 10.0))
+    dims, steps = ("strategy", "event_cause", "time"), ("state", "event_cause", "step")
+    counted = np.broadcast_to(np.linspace(0.0, 0.4, 3), (2, 2, 3))
+    return xr.Dataset(
+        {
+            "median": (dims, curves),
+            "q2.5": (dims, curves * 0.8),
+            "q97.5": (dims, curves * 1.2),
+            "step_time": (("state", "step"), np.tile([0.0, 5.0, 20.0], (2, 1))),
+            "counted": (steps, counted),
+            "naive": (steps, counted * 1.2),
+        },
+        coords={
+            "strategy": ["never", "from month 0"],
+            "event_cause": ["tumour", "liver"],
+            "state": ["untreated", "treated"],
+            "time": TIMES,
+        },
+    )
+
+
 def survival_dataset():
     curves = np.exp(-np.outer([0.05, 0.03], TIMES))
     dims = ("strategy", "time")
@@ -259,6 +281,7 @@ DATASETS = {
     **sensitivity_figures.DATASETS,
     "ladder": ladder_dataset,
     "survival": survival_dataset,
+    "incidence": incidence_dataset,
     "hazard_ratio": hazard_ratio_dataset,
     "gain": gain_dataset,
     "subgroups": subgroups_dataset,
@@ -511,7 +534,7 @@ def test_the_same_figure_is_the_same_file(kind, tmp_path):
     found = []
     for name in ("a", "b"):
         file = tmp_path / f"{name}.{kind}"
-        save_figure(plot_forest(made("forest")), file, width=85.0, dpi=300)
+        save_figure(plot_forest(made("forest")), file, width=120.0, dpi=300)
         found.append(file.read_bytes())
     assert found[0] == found[1]
     if kind == "svg":
@@ -521,7 +544,7 @@ def test_the_same_figure_is_the_same_file(kind, tmp_path):
         assert b"/Type3" not in found[0]
     if kind == "png":
         with Image.open(tmp_path / "a.png") as picture:
-            assert picture.width == int(85.0 / 25.4 * 300)
+            assert picture.width == int(120.0 / 25.4 * 300)
 
 
 def test_no_two_lines_of_many_look_alike():

@@ -36,6 +36,7 @@ from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import read_file
+from bayes_ihlrt.spec.states import refuse_causes
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 if TYPE_CHECKING:
@@ -412,7 +413,8 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     SpecificationError
         Specification and data do not fit together.
     RefusedError
-        The design would mislead and was not acknowledged, or needs weights and has none.
+        The design would mislead and was not acknowledged, needs weights and has none, or the event
+        has competing causes.
 
     Examples
     --------
@@ -420,6 +422,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     >>> check_analysis(load_spec("heart"), "heart").n_parameters
     6
     """
+    refuse_causes(spec.name, spec.data)
     cohort = numbered(read_cohort(spec, data))
     spec = with_scales(spec, cohort)
     changing = () if cohort.visits is None else cohort.visits.updated
@@ -431,8 +434,7 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
         else propensity.emulation.person_time
     )
     check_modifier(spec, rows)
-    prepared = _bound(spec, rows, propensity)
-    priors = term_priors(spec.model)
+    prepared, priors = _bound(spec, rows, propensity), term_priors(spec.model)
     count = count_parameters(spec, rows, priors)
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     if propensity is not None:

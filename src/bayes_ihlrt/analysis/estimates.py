@@ -4,6 +4,7 @@ Draws come first; they are reduced together at the end.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -95,8 +96,24 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One quantity before its draws are reduced, shape (chain, draw)."""
+class Quantity:
+    """One quantity before its draws are reduced.
+
+    Parameters
+    ----------
+    estimand : str
+        Name.
+    draws : ndarray, shape (chain, draw)
+        Draws.
+    strategy, contrast : str or None
+        As in `Estimate`.
+    horizon, at : float or None
+        As in `Estimate`.
+    benefit : ndarray, shape (chain, draw), optional
+        Where treatment is better, as `chance_above` counts; None where that is no question.
+    undefined : bool
+        Whether some draws are no number, so that there is no probability.
+    """
 
     estimand: str
     draws: Floats
@@ -158,29 +175,52 @@ def estimate_all(
         In that order.
     """
     rows = _rows(fit, spec, weights)
+    before = None if prior is None else _rows(prior[0], spec, prior[1])
+    found = reduced(rows, before, population=spec.population.value)
+    return found + tuple(needed_to_treat(each) for each in found if _is_gain(each))
+
+
+def reduced(
+    rows: Sequence[Quantity], before: Sequence[Quantity] | None, *, population: str
+) -> tuple[Estimate, ...]:
+    """Return the summaries of quantities, reduced together.
+
+    Parameters
+    ----------
+    rows : sequence of Quantity
+        Draws.
+    before : sequence of Quantity, optional
+        The same before the data.
+    population : str
+        Whose covariates were averaged over.
+
+    Returns
+    -------
+    tuple of Estimate
+        In the same order.
+    """
     expected: list[float | None] = [None] * len(rows)
-    if prior is not None:
-        expected = [_chance(row) for row in _rows(prior[0], spec, prior[1])]
+    if before is not None:
+        expected = [_chance(row) for row in before]
     summary = summarise(_stacked([row.draws for row in rows]))
-    found = tuple(
+    return tuple(
         Estimate(
             row.estimand,
             row.strategy,
             row.contrast,
             row.horizon,
             row.at,
-            spec.population.value,
+            population,
             {str(name): finite_or_none(summary[name][i]) for name in summary.data_vars},
             None if row.undefined else _chance(row),
             expected[i],
         )
         for i, row in enumerate(rows)
     )
-    return found + tuple(needed_to_treat(each) for each in found if _is_gain(each))
 
 
-def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[_Row]:
-    rows = [] if spec.treatment is None else _hazard_ratios(fit, spec, weights)
+def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
+    rows = [] if spec.treatment is None else hazard_ratios(fit, spec, weights)
     asked = (None, *spec.estimands.at)
     if undefined_survival(fit):
         # The rows stay, without values, so that a reader sees what is not told.
@@ -190,7 +230,7 @@ def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[
     return rows
 
 
-def _chance(row: _Row) -> float | None:
+def _chance(row: Quantity) -> float | None:
     return None if row.benefit is None else float(row.benefit.mean())
 
 
@@ -220,7 +260,23 @@ def needed_to_treat(found: Estimate) -> Estimate:
     return replace(found, estimand="number_needed_to_treat", summary=summary)
 
 
-def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[_Row]:
+def hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
+    """Return the hazard ratio of treatment: averaged, and at values of the modifier.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior of a model with the treatment.
+    spec : AnalysisSpec
+        Modifier and its values.
+    weights : ndarray or None
+        What each patient weighs.
+
+    Returns
+    -------
+    list of Quantity
+        For the population's own values first, then by value.
+    """
     values: list[float | None] = [None]
     draws = log_hazard_ratio(fit, weights=weights).to_numpy()[..., None]
     if spec.modifier is not None:
@@ -229,7 +285,7 @@ def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None)
         conditional = log_hazard_ratio(fit, at, weights=weights).to_numpy()
         draws = np.concatenate([draws, conditional], axis=-1)
     return [
-        _Row(
+        Quantity(
             "hazard_ratio",
             np.exp(draws[..., i]),
             contrast=RATIO,
@@ -242,7 +298,7 @@ def _hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None)
 
 def _standardised(
     fit: FittedModel, spec: AnalysisSpec, at: float | None, patients: Population
-) -> list[_Row]:
+) -> list[Quantity]:
     """Survival quantities of each strategy and their difference, at one modifier value."""
     compared, horizons = strategies(spec), spec.estimands.horizons
     curves = survival(fit, horizons, compared, population=patients)
@@ -256,7 +312,7 @@ def _standardised(
     return _told(draws, start=compared[-1].start, at=at)
 
 
-def _undefined(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[_Row]:
+def _undefined(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[Quantity]:
     compared = strategies(spec)
     samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
@@ -274,22 +330,47 @@ def _shares(spec: AnalysisSpec) -> dict[str, float]:
 
 def _told(
     draws: dict[tuple[str, float | None], xr.DataArray], *, start: float, at: float | None
-) -> list[_Row]:
+) -> list[Quantity]:
     return [
         row
         for (name, horizon), values in draws.items()
-        for row in _compared(name, values, start=start, horizon=horizon, at=at)
+        for row in by_strategy(name, values, start=start, horizon=horizon, at=at)
     ]
 
 
-def _compared(
-    estimand: str, draws: xr.DataArray, *, start: float, horizon: float | None, at: float | None
-) -> list[_Row]:
-    """Each strategy, and their difference where there are two; treatment is from `start`."""
+def by_strategy(
+    estimand: str,
+    draws: xr.DataArray,
+    *,
+    start: float,
+    horizon: float | None,
+    at: float | None,
+    less: bool = False,
+) -> list[Quantity]:
+    """Return each strategy, and their difference where there are two.
+
+    Parameters
+    ----------
+    estimand : str
+        Name.
+    draws : xarray.DataArray
+        Dimensions ``chain, draw, strategy``.
+    start : float
+        Month from which the treated strategy treats.
+    horizon, at : float or None
+        As in `Estimate`.
+    less : bool
+        Whether less of it is better, as of months lost.
+
+    Returns
+    -------
+    list of Quantity
+        Strategies in their order, then treated less never.
+    """
     names = [str(name) for name in draws[STRATEGY].to_numpy()]
     values = draws.transpose("chain", "draw", STRATEGY).to_numpy()
     rows = [
-        _Row(estimand, values[..., i], strategy=name, horizon=horizon, at=at)
+        Quantity(estimand, values[..., i], strategy=name, horizon=horizon, at=at)
         for i, name in enumerate(names)
     ]
     if len(names) == 2:
@@ -300,14 +381,15 @@ def _compared(
         same = horizon is not None and horizon <= start
         undefined = bool(np.isnan(difference).any())
         unknown = bool(np.isnan(values).any())
+        better, worse = (never, treated) if less else (treated, never)
         rows.append(
-            _Row(
+            Quantity(
                 estimand,
                 difference,
                 contrast=f"{names[1]} - {names[0]}",
                 horizon=horizon,
                 at=at,
-                benefit=None if same or unknown else chance_above(treated, never),
+                benefit=None if same or unknown else chance_above(better, worse),
                 undefined=undefined,
             )
         )

@@ -375,7 +375,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
     curves, at_risk, ticks = [], [], []
     left = _lost(rows)
     row_weights = None if result.propensity is None else result.propensity.row_weights
-    states = _states(result)
+    states = treatment_states(result.spec, rows)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
@@ -501,9 +501,22 @@ def _coefficient(name: str, spec: AnalysisSpec) -> str:
     return f"{called}, {unit}" if unit else called
 
 
-def _states(result: FitResult) -> Mapping[str, NDArray[np.bool_]]:
-    """Rows by treatment state; of a model without treatment all rows."""
-    treatment, rows = result.spec.treatment, result.checked.person_time
+def treatment_states(spec: AnalysisSpec, rows: PersonTime) -> Mapping[str, NDArray[np.bool_]]:
+    """Return the rows of each treatment state; of a model without treatment all rows.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    mapping of str to ndarray of bool, shape (rows,)
+        ``untreated`` and ``treated``, or ``all patients``.
+    """
+    treatment = spec.treatment
     if treatment is None:
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     treated = rows.columns[treatment.name].astype(np.float64) == 1.0

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.estimands.product_limit import cumulative_incidence, kaplan_meier, median_time
-from bayes_ihlrt.names import TIME, Crossover, DesignKind
+from bayes_ihlrt.estimands.product_limit import aalen_johansen, kaplan_meier, median_time
+from bayes_ihlrt.names import CAUSE, TIME, Crossover, DesignKind
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 Floats = NDArray[np.float64]
@@ -183,15 +183,15 @@ def treatment_starts_data(cohort: Cohort, treatment: str, marks: Floats) -> xr.D
     waited = until > known.entry + SAME_TIME
     cause = np.where(treated, 1, np.where(died, 2, _NO_EVENT))[waited]
     start, stop = known.entry[waited], until[waited]
-    found = cumulative_incidence(start, stop, cause)["incidence"]
-    if found.sizes["cause"] == 1:
-        found = xr.concat([found, xr.zeros_like(found)], "cause")
+    found = aalen_johansen(start, stop, cause)["incidence"]
+    if found.sizes[CAUSE] == 1:
+        found = xr.concat([found, xr.zeros_like(found)], CAUSE)
     last = found.isel({TIME: [-1]}).assign_coords({TIME: [max(float(stop.max()), marks[-1])]})
     found = xr.concat([found, last], TIME) if last[TIME] > found[TIME][-1] else found
     at_risk = [int(((start < max(t, SAME_TIME)) & (stop >= t)).sum()) for t in marks]
     return xr.Dataset(
         {
-            "incidence": found.rename(cause="end").assign_coords(end=["started", "event first"]),
+            "incidence": found.rename({CAUSE: "end"}).assign_coords(end=["started", "event first"]),
             "at_risk": ("risk_time", np.array(at_risk)),
         },
         coords={"risk_time": marks},

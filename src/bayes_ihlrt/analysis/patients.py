@@ -18,7 +18,7 @@ from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.estimands.proportions import Counts, compare_proportions
-from bayes_ihlrt.names import TREATED, UNTREATED_ARM
+from bayes_ihlrt.names import CAUSE, TREATED, UNTREATED_ARM
 from bayes_ihlrt.propensity.balance import balance_data, covariate_columns
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 Floats = NDArray[np.float64]
-_OWN: Final = frozenset({"patient", "start", "stop", "event", "treatment_start"})
+_OWN: Final = frozenset({"patient", "start", "stop", "event", "treatment_start", CAUSE})
 HINDSIGHT: Final = (
     "Ever treated is known in hindsight only: patients had to live until treatment to be in that "
     "column. Describe with it, and compare no outcome by it."

@@ -1,4 +1,4 @@
-"""`bayes-ihlrt fit`, `demo`, `check`, `diagnose` and `init`: a single analysis."""
+"""`bayes-ihlrt fit`, `demo`, `check` and `diagnose`: a single analysis."""
 
 import sys
 import warnings
@@ -25,7 +25,6 @@ from bayes_ihlrt.cli.app import (
     app,
     console,
     print_json,
-    say,
     tell_answer,
     tell_incomplete,
     told_plainly,
@@ -34,16 +33,21 @@ from bayes_ihlrt.errors import Fault, InputError, OutputError
 from bayes_ihlrt.names import Identifiers
 
 if TYPE_CHECKING:
+    from bayes_ihlrt.analysis import cause_fit as analysis_cause_fit
+    from bayes_ihlrt.analysis import causes as analysis_causes
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
     from bayes_ihlrt.analysis import fit as analysis_fit
+    from bayes_ihlrt.analysis.cause_fit import CausesResult
+    from bayes_ihlrt.analysis.causes import CheckedCauses
+    from bayes_ihlrt.analysis.check import CheckedAnalysis
     from bayes_ihlrt.analysis.diagnose import Diagnosis
     from bayes_ihlrt.analysis.fit import FitResult
-    from bayes_ihlrt.cli import starting
     from bayes_ihlrt.cohort import read as cohort_read
     from bayes_ihlrt.cohort.load import Cohort
     from bayes_ihlrt.propensity import model as propensity_model
     from bayes_ihlrt.report import answers as report_answers
+    from bayes_ihlrt.report import causes as report_causes
     from bayes_ihlrt.report import check_table as report_check_table
     from bayes_ihlrt.report import checks as report_checks
     from bayes_ihlrt.report import html as report_html
@@ -52,16 +56,17 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
-    from bayes_ihlrt.spec import catalogue as spec_catalogue
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
+    analysis_cause_fit = lazy_module("bayes_ihlrt.analysis.cause_fit")
+    analysis_causes = lazy_module("bayes_ihlrt.analysis.causes")
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
     analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
     analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
-    starting = lazy_module("bayes_ihlrt.cli.starting")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     report_answers = lazy_module("bayes_ihlrt.report.answers")
+    report_causes = lazy_module("bayes_ihlrt.report.causes")
     report_checks = lazy_module("bayes_ihlrt.report.checks")
     report_files = lazy_module("bayes_ihlrt.results.files")
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
@@ -70,7 +75,6 @@ else:
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
-    spec_catalogue = lazy_module("bayes_ihlrt.spec.catalogue")
 
 
 @app.command()
@@ -155,18 +159,17 @@ def _fit(
     swimmer: bool = False,
 ) -> None:
     read, cohort = source()
-    checked = analysis_check.check_analysis(read, cohort)
+    if swimmer and read.data.causes:
+        fault = Fault("--swimmer", "courses by cause of death are not drawn", "Leave it out")
+        raise InputError("fit", [fault])
+    checked = _checked(read, cohort)
     with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():
         # The printed notes say it.
         warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
         warnings.simplefilter("ignore", propensity_model.SeparationWarning)
         stages.tell("loading the samplers")
-        result = analysis_fit.run_checked(
-            checked,
-            allow_nonconverged=allow_nonconverged,
-            progress=stages.shows_progress,
-            stage=stages.tell,
-        )
+        run = partial(analysis_cause_fit.run_either, allow_nonconverged=allow_nonconverged)
+        result = run(checked, progress=stages.shows_progress, stage=stages.tell)
         # The answer first: figures and files take as long again.
         stages.rest()
         untold = _answer(result, quiet=quiet, tables=tables, as_json=as_json)
@@ -180,7 +183,19 @@ def _fit(
         report_terminal.print_written(console(tables=False), written, out, page=page, tables=tables)
 
 
-def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) -> OutputError | None:
+def _checked(read: "AnalysisSpec", cohort: "Cohort") -> "CheckedAnalysis | CheckedCauses":
+    if read.data.causes:
+        return analysis_causes.check_causes(read, cohort)
+    return analysis_check.check_analysis(read, cohort)
+
+
+def _answer(
+    result: "FitResult | CausesResult",
+    *,
+    quiet: bool,
+    tables: bool,
+    as_json: bool,
+) -> OutputError | None:
     """Print a result; where that fails, files can still be written."""
     try:
         if as_json:
@@ -193,13 +208,20 @@ def _answer(result: "FitResult", *, quiet: bool, tables: bool, as_json: bool) ->
     return None
 
 
-def _tell(result: "FitResult", *, tables: bool) -> None:
+def _tell(result: "FitResult | CausesResult", *, tables: bool) -> None:
+    if isinstance(result, analysis_cause_fit.CausesResult):
+        report_terminal.print_summary(console(tables=False), report_causes.cause_summary(result))
+        if tables:
+            report_causes.print_causes(console(), result)
+        return
     report_terminal.print_summary(console(tables=False), report_narrative.fit_summary(result))
     if tables:
         report_terminal.print_fit(console(), result)
 
 
-def _written(result: "FitResult", out: Path, *, page: bool, swimmer: bool) -> tuple[Path, ...]:
+def _written(
+    result: "FitResult | CausesResult", out: Path, *, page: bool, swimmer: bool
+) -> tuple[Path, ...]:
     written = report_writing.write_fit(result, out, swimmer=swimmer)
     if not page:
         return written
@@ -223,7 +245,7 @@ def check(
         told = inputs.where(keep=keep_identifiers)
         if not (as_json or keep_identifiers):
             told = Identifiers.FAULTS
-        checked = analysis_check.check_analysis(*inputs.read(spec, data, seed, identifiers=told))
+        checked = _checked(*inputs.read(spec, data, seed, identifiers=told))
         if as_json:
             print_json(checked.to_dict())
         elif not quiet:
@@ -295,39 +317,3 @@ def _entry(
     if column is None:
         return None
     return analysis_diagnose.read_observed_from(spec, data, column, identifiers=where)
-
-
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the new files.")],
-    *,
-    source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Data file, to be recognised.")
-    ] = None,
-    every_key: Annotated[
-        bool, typer.Option("--every-key", help="Write every key of a specification, explained.")
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed to write into the specification.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Write the files that an analysis starts from."""
-    with told_plainly():
-        if source is None:
-            files = spec_catalogue.write_templates(
-                folder, seed=seed, overwrite=overwrite, every_key=every_key
-            )
-            told = starting.next_step(files)
-        elif every_key:
-            fault = Fault("--every-key", "it does not go with --from", "Leave one of both out")
-            raise InputError("init", [fault])
-        else:
-            ask = sys.stdin.isatty() and not (quiet or as_json)
-            files, told = starting.start_from(folder, source, seed, overwrite=overwrite, ask=ask)
-        if as_json:
-            print_json({"schema": 1, "written": [str(file) for file in files]})
-        elif not quiet:
-            say(f"Written: {', '.join(map(str, files))}\n{told}")

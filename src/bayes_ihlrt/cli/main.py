@@ -10,14 +10,14 @@ output.
 import os
 import sys
 
-from bayes_ihlrt.cli import analyse, protocol, report, studies, trials
+from bayes_ihlrt.cli import analyse, init, protocol, report, studies, trials
 from bayes_ihlrt.cli.app import app, say
 from bayes_ihlrt.cli.interrupts import INTERRUPTED, wait_if_ending, watch, what_was_written
 from bayes_ihlrt.cli.output import tell_of_output
 from bayes_ihlrt.cli.surroundings import prepare
 from bayes_ihlrt.errors import InputError, OutputError
 
-COMMANDS = (analyse, protocol, studies, trials, report)
+COMMANDS = (analyse, init, protocol, studies, trials, report)
 """Modules whose import puts their commands on the application."""
 
 

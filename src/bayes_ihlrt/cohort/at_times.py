@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, Floats, by_patient_and_time, follow_up
+from bayes_ihlrt.names import CAUSE
 
-_NO_COVARIATE: Final = frozenset({"patient", "start", "stop", "event", "treatment_start"})
+_NO_COVARIATE: Final = frozenset({"patient", "start", "stop", "event", "treatment_start", CAUSE})
 
 
 def covariate_names(cohort: Cohort, *, without: Collection[str] = ()) -> tuple[str, ...]:

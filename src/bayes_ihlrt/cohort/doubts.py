@@ -25,7 +25,7 @@ from bayes_ihlrt.cohort.unlikely import (
 )
 from bayes_ihlrt.files.messages import counted, enumerated, patients
 from bayes_ihlrt.labels import level_code
-from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.names import CAUSE, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -85,7 +85,7 @@ def doubts(
     return notes + predictor_notes(cohort, known, covariates=names)
 
 
-_OWN: Final = frozenset({"patient", "start", "stop", "event", "treatment_start", "centre"})
+_OWN: Final = frozenset({"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"})
 
 
 def _covariate(cohort: Cohort, name: str, known: FollowUp, *, declared: bool) -> list[str]:

@@ -5,7 +5,6 @@ its value, values beyond a limit of detection become numbers, and scores and cat
 computed. Columns that no such rule concerns are left as they are. What was done is told.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.dates import looks_like_dates, proven_order, read_dates
 from bayes_ihlrt.cohort.derived import computed_column
-from bayes_ihlrt.cohort.given import Given, coded_cells, few, values_found, within_limits
+from bayes_ihlrt.cohort.events import told_events
+from bayes_ihlrt.cohort.given import Given, coded_cells, within_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.several_starts import separate_starts
 from bayes_ihlrt.errors import Fault, nearest
-from bayes_ihlrt.files.cells import CellKind, Cells, absent, number_labels, read_cells
-from bayes_ihlrt.files.messages import are, counted, enumerated, patients, share, shown
+from bayes_ihlrt.files.cells import CellKind, Cells, number_labels, read_cells
+from bayes_ihlrt.files.messages import are, enumerated, patients, share, shown
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import DAYS_PER_MONTH, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
@@ -211,48 +211,13 @@ class _Meaning:
         if kind in {_TIME, _START}:
             return self._time(name, raw, starts=kind == _START)
         if kind == _EVENT and isinstance(data.event, EventSpec):
-            return self._event(name, raw, data.event)
+            return told_events(given, name, raw, data.event)
         if kind == _CENTRE:
             return given.labels(name, raw) if given.codes(name) else raw
         if not given.codes(name) and data.below_limit is None:
             return raw
         found = within_limits(given, name, given.cells(name, raw))
         return found if given.codes(name) or found.kind is CellKind.TEXT else raw
-
-    def _event(self, name: str, raw: Any, event: EventSpec) -> Cells | None:
-        """1 where the event's value stands, 0 at every other value."""
-        given, source = self.given, self.given.source(name)
-        labels = given.labels(name, raw).text
-        known = ~absent(labels)
-        seen = Counter(labels[known].tolist())
-        logical = set(seen) <= {"true", "false"}
-        codes = tuple(code.lower() if logical else code for code in event.codes)
-        faults = []
-        for code in codes:
-            if code not in seen:
-                problem = f"no row has the value '{code}' of the event; found {values_found(seen)}"
-                hint = nearest(code, tuple(seen)) if few(seen) else "Check the column and the value"
-                faults.append(Fault(f"column {source}", problem, hint))
-        alike = {_folded(code): code for code in codes}
-        for value in seen:
-            like = alike.get(_folded(value))
-            if like is not None and value not in codes:
-                problem = f"'{value}' ({counted(seen[value], 'row', 'rows')}) and '{like}' differ "
-                problem += "by capitals or blanks only, and one of them is the event"
-                remedy = "Write both in one way, or name both in event = { values = [...] }"
-                faults.append(Fault(f"column {source}", problem, remedy))
-        given.faults += faults
-        if faults:
-            return None
-        happened = np.array([value in codes for value in labels.tolist()], dtype=np.float64)
-        yes = ", ".join(f"'{code}' ({seen[code]})" for code in codes)
-        others = {value: count for value, count in seen.items() if value not in codes}
-        no = [f"'{value}' ({count})" for value, count in others.items()]
-        censored = enumerated(iter(no), len(no)) or "nobody"
-        if not few(others):
-            censored = f"{values_found(others)} ({sum(others.values())})"
-        given.notes.append(f"{source}: the event is {yes}; censored: {censored}")
-        return Cells(CellKind.NUMBER, np.where(known, happened, np.nan), _NOTHING)
 
     def _time(self, name: str, raw: Any, *, starts: bool) -> Any:
         """Times as numbers; dates are kept until all of them can be read in one order."""
@@ -383,7 +348,3 @@ def _first(parts: Sequence[Cells]) -> Cells:
         return unread[0]
     numbers = np.fmin.reduce([part.numbers for part in parts])
     return Cells(CellKind.NUMBER, numbers, _NOTHING)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.dates import looks_like_dates
+from bayes_ihlrt.cohort.events import ended_by
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of, numbers_with_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
@@ -419,7 +420,7 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         "patient": raw.patient,
         "start": start * months,
         "stop": raw.stop * months,
-        "event": raw.numbers[Role.EVENT],
+        **ended_by(raw.data, raw.numbers[Role.EVENT], rows),
     }
     if raw.treatment is not None and Role.TREATMENT in raw.numbers:
         columns[raw.treatment.name] = raw.numbers[Role.TREATMENT]

@@ -28,7 +28,8 @@ def check_events(raw: RawCohort) -> list[Fault]:
         Those that were found.
     """
     event = raw.numbers.get(Role.EVENT)
-    if event is None:
+    # Values of competing causes were told apart when the column was read.
+    if event is None or raw.data.causes:
         return []
     known = event[~np.isnan(event)]
     if len(known) and set(np.unique(known)) == {1.0, 2.0}:
@@ -95,7 +96,7 @@ def _early_events(raw: RawCohort, rows: Rows) -> list[Fault]:
     event = raw.numbers.get(Role.EVENT)
     if event is None or raw.stop is None:
         return []
-    early = rows.order[:-1][rows.same & (event[rows.order[:-1]] == 1)]
+    early = rows.order[:-1][rows.same & (event[rows.order[:-1]] > 0)]
     if not len(early):
         return []
     end = rows.largest(raw.stop)[rows.patient]

@@ -13,7 +13,7 @@ each patient weighs what is left at s,
 Areas are taken piece by piece, between the months at which a hazard may jump.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -174,13 +174,27 @@ def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
             mass = share * ratio if deaths else np.broadcast_to(share, ratio.shape)
             total[draw] += np.matmul(mass[:, None], curve)[:, 0]
 
-    # Nearly all of the time is in the exponentials, which do not hold the interpreter's lock.
+    in_threads(add, range(0, samples, height))
+    return total
+
+
+def in_threads(work: Callable[[int], None], tops: Iterable[int]) -> None:
+    """Do the work of every block of draws in threads.
+
+    Nearly all of the time is in exponentials, which do not hold the interpreter's lock.
+
+    Parameters
+    ----------
+    work : callable
+        Given the first draw of a block, does it.
+    tops : iterable of int
+        First draws.
+    """
     # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
     caller = copy_context()
     with ThreadPoolExecutor(available_cores()) as pool:
-        for _ in pool.map(lambda top: caller.copy().run(add, top), range(0, samples, height)):
+        for _ in pool.map(lambda top: caller.copy().run(work, top), tops):
             pass
-    return total
 
 
 def time_to_level(
@@ -266,19 +280,25 @@ def pieces(
     return (begin, *inner, end)
 
 
-def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
+def quadrature(
+    edges: Sequence[float], *, later: int = _NODES, power: int = 3
+) -> tuple[Floats, Floats]:
     """Return nodes and weights that integrate a survival curve over consecutive intervals.
 
     Parameters
     ----------
     edges : sequence of float
         Increasing, 0 or more.
+    later : int
+        Nodes of each interval but the first; fewer serve where intervals are short.
+    power : int
+        Power of time near zero in which nodes are even: the higher, the steeper f may be there.
 
     Returns
     -------
-    nodes : ndarray, shape (32 x intervals,)
-        Where to evaluate a function f.
-    weights : ndarray, shape (32 x intervals,)
+    nodes : ndarray, shape (nodes,)
+        Where to evaluate a function f: 32 in the first interval.
+    weights : ndarray, shape (nodes,)
         The integral of f is ``(weights * f(nodes)).sum()``.
 
     Examples
@@ -287,14 +307,14 @@ def quadrature(edges: Sequence[float]) -> tuple[Floats, Floats]:
     >>> round(float((weights * nodes**2).sum()), 10)
     2.6666666667
     """
-    x, w = np.polynomial.legendre.leggauss(_NODES)
-    unit, share = (x + 1.0) / 2.0, w / 2.0
     nodes, weights = [], []
-    for low, high in pairwise(edges):
+    for number, (low, high) in enumerate(pairwise(edges)):
+        x, w = np.polynomial.legendre.leggauss(later if number else _NODES)
+        unit, share = (x + 1.0) / 2.0, w / 2.0
         width = high - low
         if low == 0.0:
-            nodes.append(width * unit**3)
-            weights.append(width * share * 3.0 * unit**2)
+            nodes.append(width * unit**power)
+            weights.append(width * share * power * unit ** (power - 1))
         else:
             nodes.append(low + width * unit)
             weights.append(width * share)

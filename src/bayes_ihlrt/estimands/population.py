@@ -155,7 +155,11 @@ def sample_population(
 
 
 def populations_at(
-    fit: FittedModel, values: Iterable[float | None], *, weights: Floats | None = None
+    fit: FittedModel,
+    values: Iterable[float | None],
+    *,
+    weights: Floats | None = None,
+    among: Sequence[FittedModel] = (),
 ) -> Iterator[Population]:
     """Give the patients of the cohort each of several values of the modifier.
 
@@ -170,6 +174,9 @@ def populations_at(
         Values of the modifier (on the scale of the data); None for the patients' own.
     weights : ndarray, shape (patients,) or (samples, patients), optional
         What each patient weighs; equal weights by default.
+    among : sequence of FittedModel
+        Hazards of the same patients, this one included: pattern k is then of the same patients
+        under each.
 
     Returns
     -------
@@ -189,7 +196,8 @@ def populations_at(
     asked = [cohort_rows(fit, modifier_at=value) for value in values]
     at_once = max(1, _ROWS // (2 * len(fit.person_time.patients)))
     for first in range(0, len(asked), at_once):
-        yield from _populations(fit, asked[first : first + at_once], weights, seed=0)
+        part = asked[first : first + at_once]
+        yield from _populations(fit, part, weights, seed=0, among=among)
 
 
 def population_of(
@@ -222,7 +230,12 @@ def population_of(
 
 
 def _populations(
-    fit: FittedModel, asked: Sequence[Columns], weights: Floats | None, *, seed: int
+    fit: FittedModel,
+    asked: Sequence[Columns],
+    weights: Floats | None,
+    *,
+    seed: int,
+    among: Sequence[FittedModel] = (),
 ) -> Iterator[Population]:
     """Return each group of patients, the rows of all of them, in both states, encoded at once."""
     spec = fit.prepared.spec
@@ -230,13 +243,11 @@ def _populations(
     samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     if weights is not None:
         _check_weights(weights, samples=samples, patients=patients)
-    has_treatment = spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
+    has_treatment = _reads_treatment(fit)
     states, patterns = [], []
     for columns in asked:
-        rows = dict(columns)
-        if has_treatment:
-            rows[str(spec.treatment)] = np.zeros(patients)
-        pattern, kept = covariate_patterns(spec, rows)
+        rows = _untreated(fit, columns)
+        pattern, kept = _patterns(among or (fit,), columns)
         patterns.append(pattern)
         states.append({name: values[kept] for name, values in rows.items()})
         if has_treatment:
@@ -252,6 +263,31 @@ def _populations(
         untreated = next(found)
         treated = next(found) if has_treatment else untreated
         yield Population(untreated, treated, _shares(pattern, untreated.shape[1], weights))
+
+
+def _reads_treatment(fit: FittedModel) -> bool:
+    spec = fit.prepared.spec
+    return spec.treatment is not None and spec.treatment in spec.outcome.parsed.columns
+
+
+def _untreated(fit: FittedModel, columns: Columns) -> dict[str, NDArray[np.generic]]:
+    """The patients without treatment, where the model reads it."""
+    rows = dict(columns)
+    if _reads_treatment(fit):
+        rows[str(fit.prepared.spec.treatment)] = np.zeros(len(next(iter(rows.values()))))
+    return rows
+
+
+def _patterns(
+    fits: Sequence[FittedModel], columns: Columns
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Patterns that any of the hazards tells apart, and a patient of each."""
+    found = [covariate_patterns(fit.prepared.spec, _untreated(fit, columns)) for fit in fits]
+    if len(found) == 1:
+        return found[0]
+    own = np.stack([pattern for pattern, _ in found], axis=1)
+    _, kept, pattern = np.unique(own, axis=0, return_index=True, return_inverse=True)
+    return pattern.ravel(), kept
 
 
 def _check_weights(weights: Floats, *, samples: int, patients: int) -> None:

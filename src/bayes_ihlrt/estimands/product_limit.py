@@ -1,4 +1,4 @@
-"""Kaplan-Meier survival that honours entry times and weights; medians, cumulative incidence."""
+"""Kaplan-Meier survival that honours entry times and weights; medians, Aalen-Johansen."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayes_ihlrt.names import TIME
+from bayes_ihlrt.names import CAUSE, TIME
 
 Floats = NDArray[np.float64]
 _HALF: Final = 1e-12
@@ -60,6 +60,54 @@ def kaplan_meier(
         },
         coords={TIME: np.concatenate([[0.0], times])},
     )
+
+
+def aalen_johansen(start: Floats, stop: Floats, cause: NDArray[np.integer]) -> xr.Dataset:
+    """Return the Aalen-Johansen estimate of cumulative incidence from start-stop rows.
+
+    F_j(t) = sum over event times u <= t of S(u-) d_j(u) / n(u), with S the Kaplan-Meier estimate
+    of all causes and n(u) the rows with start < u <= stop: delayed entry and time-varying states
+    are handled as they are.
+
+    Parameters
+    ----------
+    start, stop : ndarray, shape (rows,)
+        Months.
+    cause : ndarray of int, shape (rows,)
+        Number of the cause with which the row ends, from 1; 0 where it ends without.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``incidence`` over ``event_cause`` (numbers from 1) and ``time`` (0 and the event times,
+        months), ``survival`` and ``at_risk`` over ``time``.
+
+    References
+    ----------
+    Aalen OO, Johansen S. Scand J Stat 1978;5:141-150.
+
+    Examples
+    --------
+    Of three, one dies of cause 1, one of cause 2, one is censored in between:
+
+    >>> result = aalen_johansen(np.zeros(3), np.array([1.0, 2.0, 3.0]), np.array([1, 0, 2]))
+    >>> result["incidence"].values.round(3).tolist()
+    [[0.0, 0.333, 0.333], [0.0, 0.0, 0.667]]
+    """
+    curve = kaplan_meier(start, stop, (cause > 0).astype(np.float64))
+    times, at_risk = curve[TIME].to_numpy()[1:], curve["at_risk"].to_numpy()[1:]
+    before = curve["survival"].to_numpy()[:-1]
+    numbers = np.arange(1, int(cause.max(initial=0)) + 1)
+    steps = [
+        np.bincount(np.searchsorted(times, stop[cause == number]), minlength=len(times))
+        * before
+        / np.where(at_risk > 0.0, at_risk, 1.0)
+        for number in numbers
+    ]
+    sums = [np.concatenate([[0.0], np.cumsum(step)]) for step in steps]
+    return curve.assign(
+        incidence=((CAUSE, TIME), np.array(sums).reshape(len(numbers), len(times) + 1))
+    ).assign_coords({CAUSE: numbers})
 
 
 def restricted_area(curve: xr.Dataset, horizon: float) -> float:
@@ -144,46 +192,3 @@ def median_time(curve: xr.Dataset, *, level: float = 0.95) -> tuple[float, float
     found = (np.flatnonzero(part <= 0.5 + _HALF) for part in (middle, low, high))
     first = [float(times[where[0]]) if len(where) else np.inf for where in found]
     return first[0], first[1], first[2]
-
-
-def cumulative_incidence(start: Floats, stop: Floats, cause: NDArray[np.intp]) -> xr.Dataset:
-    """Return the Aalen-Johansen estimate of the cumulative incidence of each of several ends.
-
-    I_k(t) = sum over times u <= t of S(u-) d_ku / n_u, S being the Kaplan-Meier share without any
-    end.
-
-    Parameters
-    ----------
-    start, stop : ndarray, shape (patients,)
-        Months.
-    cause : ndarray of int, shape (patients,)
-        Which end, counted from 1; 0 for none by `stop`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``incidence`` over ``cause`` and ``time`` (0 and the times of ends, months).
-
-    References
-    ----------
-    Aalen OO, Johansen S. Scand J Stat 1978;5:141-150.
-
-    Examples
-    --------
-    >>> found = cumulative_incidence(
-    ...     np.zeros(4), np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 2, 0, 1]))
-    >>> found["incidence"].to_numpy().round(2).tolist()
-    [[0.0, 0.25, 0.25, 0.75], [0.0, 0.0, 0.25, 0.25]]
-    """
-    curve = kaplan_meier(start, stop, (cause > 0).astype(np.float64))
-    times, alive = curve[TIME].to_numpy(), curve["survival"].to_numpy()
-    at_risk = curve["at_risk"].to_numpy()[1:]
-    found = []
-    for one in range(1, int(cause.max(initial=0)) + 1):
-        place = np.searchsorted(times[1:], stop[cause == one])
-        ends = np.bincount(place, minlength=len(times) - 1)
-        found.append(np.append(0.0, np.cumsum(alive[:-1] * ends / at_risk)))
-    return xr.Dataset(
-        {"incidence": (("cause", TIME), np.array(found).reshape(len(found), len(times)))},
-        coords={"cause": np.arange(1, len(found) + 1), TIME: times},
-    )

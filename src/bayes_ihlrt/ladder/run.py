@@ -32,6 +32,7 @@ from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
+from bayes_ihlrt.spec.states import refuse_causes
 
 type Stage = Callable[[str], None]
 
@@ -166,6 +167,8 @@ def bias_ladder(
         With every fault of the data.
     SpecificationError
         There is no treatment that starts during follow-up, or the naive design cannot be made.
+    RefusedError
+        The event has competing causes.
     BayesIhlrtError
         No rung could be estimated.
 
@@ -178,6 +181,7 @@ def bias_ladder(
     True
     """
     tell = stage or _silent
+    refuse_causes(spec.name, spec.data)
     cohort = read_cohort(spec, data)
     spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)

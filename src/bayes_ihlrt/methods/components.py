@@ -19,8 +19,9 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.methods.model import CLONE_WEIGHTS, WEIGHTS, hazard_words, modifier_words
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, Crossover, DesignKind
-from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, decided_on, weighted_to
+from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
 from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.propensity import decided_on
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 

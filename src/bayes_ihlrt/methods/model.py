@@ -14,7 +14,9 @@ from bayes_ihlrt.names import (
     Smoothing,
 )
 from bayes_ihlrt.results.outputs import Output
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import HazardSpec, ModifierSpec
+from bayes_ihlrt.spec.states import outcomes_of
 
 _SCORED: Final = {
     "survival": "by treatment state, modifier and period",
@@ -184,3 +186,35 @@ def modifier_words(modifier: ModifierSpec, called: str | None = None) -> str:
         ModifierTransform.STANDARDISE: f"as its difference from {modifier.reference:g} in standard "
         "deviations",
     }[modifier.transform]
+
+
+def hazards_by_cause(spec: AnalysisSpec) -> list[str]:
+    """Return what the hazard of each competing cause is.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        With competing causes.
+
+    Returns
+    -------
+    list of str
+        Sentences, with marks for what they cite.
+    """
+    causes, labels = ", ".join(spec.data.causes), spec.labels
+    told = [
+        f"Competing causes ({causes}) were modelled by cause-specific hazards [@prentice1978], a "
+        "Bayesian proportional hazards model each, with independent priors; in that of one cause "
+        "patients with another are censored."
+    ]
+    for name, outcome in outcomes_of(spec.data.causes, spec.causes, spec.outcome).items():
+        groups = [labels.of(term.group) for term in outcome.groups]
+        effects = f", hierarchical effects of {' and '.join(groups)}" if groups else ""
+        told.append(
+            f"For {name}: {hazard_words(outcome.hazard)}, linear predictor "
+            f"{labels.formula(outcome.formula) or 'of no covariates'}{effects}."
+        )
+    if spec.modifier is not None:
+        called = labels.of(spec.modifier.name)
+        told.append(f"{called} entered {modifier_words(spec.modifier, called)}.")
+    return [*told, "Priors are listed with their sources in the table of priors."]

@@ -16,6 +16,7 @@ from bayes_ihlrt.methods.model import (
     WEIGHTS,
     check_methods,
     hazard_words,
+    hazards_by_cause,
     modifier_words,
 )
 from bayes_ihlrt.methods.plan import plan_methods
@@ -213,9 +214,30 @@ def _fit(output: Output) -> list[str]:
         *_design(spec),
         _model(spec),
         *_propensity(spec),
-        _computation(spec, result),
+        _computation(spec, output.engine, converged=result["diagnostics"]["converged"]),
         *_estimands(spec, result),
         *check_methods(output),
+    ]
+
+
+def _causes(output: Output) -> list[str]:
+    spec, result = output.spec, output.result
+    horizons = " and ".join(f"{month:g}" for month in spec.estimands.horizons)
+    told = (
+        f"Cumulative incidence and months lost by cause [@andersen2013], survival and restricted "
+        f"mean survival time [@royston2013] at {horizons} months were computed from all hazards "
+        "together within each draw, by quadrature, and averaged over the patients"
+    )
+    if spec.treatment is not None:
+        told += f", with treatment from month {spec.treat_from:g} and with none"
+    return [
+        *_design(spec),
+        *hazards_by_cause(spec),
+        _computation(spec, output.engine, converged=result["converged"]),
+        f"{told}; {draws_name(output.engine)} medians and central 95 % intervals are given.",
+        "Aalen-Johansen estimates [@aalen1978] are drawn beside the model's; one minus "
+        "Kaplan-Meier [@kaplan1958] is shown as what it is, the incidence in a world without the "
+        "other causes.",
     ]
 
 
@@ -276,10 +298,10 @@ def _propensity(spec: AnalysisSpec) -> list[str]:
     return sentences
 
 
-def _computation(spec: AnalysisSpec, result: Mapping[str, Any]) -> str:
-    sampler, engine = spec.sampler, result["diagnostics"]["engine"]
+def _computation(spec: AnalysisSpec, engine: str, *, converged: bool) -> str:
+    sampler = spec.sampler
     if engine == Engine.NUTS.value:
-        judged = "passed" if result["diagnostics"]["converged"] else "did NOT pass"
+        judged = "passed" if converged else "did NOT pass"
         return (
             f"The posterior was sampled by the No-U-Turn sampler [@hoffman2014] with "
             f"{sampler.chains} chains of {sampler.draws:,} draws after {sampler.tune:,} of warm-up "
@@ -340,6 +362,7 @@ def _software(results: Results) -> str:
 
 _WRITERS: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit,
+    Kind.CAUSES: _causes,
     Kind.LADDER: ladder_methods,
     Kind.SENSITIVITY: sensitivity_methods,
     Kind.PLAN: plan_methods,

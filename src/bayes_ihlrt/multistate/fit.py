@@ -239,7 +239,7 @@ def _fitted(
     fits, failed = {}, {}
     for number, kind in enumerate(spec.transitions):
         # One seed would give two posteriors of one dimension the same random numbers.
-        own = settings.model_copy(update={"seed": _own_seed(settings.seed, number)})
+        own = settings.numbered(number)
         model = spec.model_of(kind, treatment=treatment.name)
         try:
             fits[kind] = fit(model, data.rows[kind], own)
@@ -250,10 +250,6 @@ def _fitted(
         first = next(iter(failed.values()))
         raise ConvergenceError("; ".join(found), first.remedy) from first
     return TransitionFit(spec, data, MappingProxyType(fits))
-
-
-def _own_seed(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _check_fixed(cohort: Cohort, spec: StatesSpec, data: Transitions) -> None:

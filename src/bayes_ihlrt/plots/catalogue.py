@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bayes_ihlrt.plots.causes import plot_incidence
 from bayes_ihlrt.plots.checks import (
     plot_effect_by_period,
     plot_hazard_check,
@@ -53,6 +54,7 @@ class Plot(Protocol):
 
 PLOTS: Final[Mapping[str, Plot]] = {
     "survival": plot_survival,
+    "incidence": plot_incidence,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
     "gain": plot_gain,

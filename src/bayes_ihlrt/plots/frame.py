@@ -239,6 +239,17 @@ def save_figure(
     ------
     ValueError
         The ending is another one, or the words have no room at that size.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> figure = Figure(figsize=(4.0, 3.0))
+    >>> _ = figure.subplots().plot([0.0, 12.0], [1.0, 0.6])
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "survival.pdf"
+    ...     save_figure(figure, file, width=85.0)
+    ...     file.read_bytes()[:5]
+    b'%PDF-'
     """
     kind = file.suffix.removeprefix(".").lower()
     if kind not in _FORMATS:

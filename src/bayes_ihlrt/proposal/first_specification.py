@@ -11,6 +11,8 @@ from bayes_ihlrt.proposal.recognise import Recognised
 from bayes_ihlrt.proposal.role_guesses import OPEN, Column, Guess
 
 _EVENTS_A_TERM: Final = 10
+_ONE_EVENT: Final = 2
+"""Values of a column that tells of one event: that it happened, and that it did not."""
 _BASELINE: Final = (
     *("albi", "afp_high", "age", "ecog", "ps", "child_pugh", "bclc", "crp"),
     *("sex", "gender", "female", "male", "etiology", "aetiology", "cirrhosis"),
@@ -179,6 +181,7 @@ class _Writer:
             lines += [*_reason(event), *_reason(value)]
             pair = f"column = {quoted(event.value)}, value = {quoted(value.value)}"
             lines.append(f"event = {{ {pair} }}")
+            lines += _causes(event.value, value)
         lines += self._role("centre", "centre")
         if self.found.centres:
             listed = ", ".join(self.found.centres)
@@ -287,6 +290,18 @@ def _reason(guess: Guess) -> list[str]:
         return [_comment(guess.why)]
     listed = ", ".join(guess.choices[:12])
     return [_comment(f"OPEN: {guess.why}" + (f" One of: {listed}" if listed else ""))]
+
+
+def _causes(column: str, value: Guess) -> list[str]:
+    """How several values are named as competing causes, where no one of them is the event."""
+    if not value.open or len(value.choices) <= _ONE_EVENT:
+        return []
+    first, *others = (quoted(choice) for choice in sorted(value.choices))
+    named = ", ".join(f"cause_{number} = {each}" for number, each in enumerate(others, start=1))
+    told = f"event = {{ column = {quoted(column)}, values = {{ {named} }}, censored = [{first}] }}"
+    return [
+        _comment(f"Or, if they are competing causes, name each, and which is censoring: {told}")
+    ]
 
 
 def _comment(text: str) -> str:

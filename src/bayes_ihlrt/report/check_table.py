@@ -4,20 +4,22 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from bayes_ihlrt.analysis.causes import CheckedCauses
 from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.prior_words import prior_words
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.names import Adjustment, Engine
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 
-def print_check(console: Console, checked: CheckedAnalysis) -> None:
+def print_check(console: Console, checked: CheckedAnalysis | CheckedCauses) -> None:
     """Print what would be fitted.
 
     Parameters
     ----------
     console : rich.console.Console
         Where to.
-    checked : CheckedAnalysis
+    checked : CheckedAnalysis or CheckedCauses
         Specification and data that belong together.
     """
     for note in checked.notes:
@@ -31,8 +33,8 @@ def print_check(console: Console, checked: CheckedAnalysis) -> None:
         console.print(Text(f"Justification of the priors: {checked.spec.prior_justification}"))
 
 
-def _counts(checked: CheckedAnalysis) -> RichTable:
-    summary, spec = checked.to_dict(), checked.spec
+def _counts(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
+    summary = checked.to_dict()
     data = summary["data"]
     table = RichTable(box=None, show_header=False, pad_edge=False)
     lines = {
@@ -48,38 +50,68 @@ def _counts(checked: CheckedAnalysis) -> RichTable:
                 f"{found['patients']:,.0f} patients, {found['events']:,.0f} events, "
                 f"{found['months']:,.1f} person-months"
             )
-    group = f", {spec.outcome.group}" if spec.outcome.group else ""
-    lines |= {
-        "design": summary["design"],
-        "hazard": spec.outcome.hazard.family.value,
-        "terms": (", ".join(summary["terms"]) or "none") + group,
-        **_references(summary["references"]),
-        **_labels(spec),
-        "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
-        **_propensity_lines(checked),
-        "sampler": _sampler(checked),
-    }
+    lines["design"] = summary["design"]
+    if isinstance(checked, CheckedCauses):
+        for cause, part in checked.parts.items():
+            own = _model(part)
+            told = (
+                f"{counted(checked.events[cause], 'event', 'events')}, {own.pop('hazard')} hazard"
+            )
+            lines[cause] = "; ".join([told, *(f"{name} {words}" for name, words in own.items())])
+    else:
+        lines |= _model(checked) | _propensity_lines(checked)
+    lines |= {**_labels(checked.spec), "sampler": _sampler(checked.spec)}
     for name, words in lines.items():
         table.add_row(name, words)
     return table
 
 
-def _priors(checked: CheckedAnalysis) -> RichTable:
+def _model(checked: CheckedAnalysis) -> dict[str, str]:
+    """Hazard, terms and parameters of one model, by heading."""
+    found, outcome = checked.to_dict(), checked.spec.outcome
+    group = f", {outcome.group}" if outcome.group else ""
+    return {
+        "hazard": outcome.hazard.family.value,
+        "terms": (", ".join(found["terms"]) or "none") + group,
+        **_references(found["references"]),
+        "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",
+    }
+
+
+def _priors(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
     table = RichTable(box=None, pad_edge=False)
-    for column in ("parameter", "prior", "worth", "from"):
+    first = ("cause",) if isinstance(checked, CheckedCauses) else ()
+    for column in (*first, "parameter", "prior", "worth", "from"):
         table.add_column(column)
-    worths = checked.worths
-    for name, stated in checked.priors.items():
-        worth = worths[name].words if name in worths else ""
-        table.add_row(name, prior_words(stated.prior), worth, stated.source)
+    if isinstance(checked, CheckedCauses):
+        for cause, part in checked.parts.items():
+            for row in _prior_rows(part):
+                table.add_row(cause, *row)
+        return table
+    for row in _prior_rows(checked):
+        table.add_row(*row)
     if checked.propensity is not None:
         for name, stated in checked.propensity.initiation.priors.items():
             table.add_row(f"propensity: {name}", prior_words(stated.prior), "", stated.source)
     return table
 
 
-def _sampler(checked: CheckedAnalysis) -> str:
-    sampler, propensity = checked.spec.sampler, checked.spec.propensity
+def _prior_rows(checked: CheckedAnalysis) -> list[tuple[str, ...]]:
+    """Name, words, events that it is worth, and source of each prior."""
+    worths = checked.worths
+    return [
+        (
+            name,
+            prior_words(stated.prior),
+            worths[name].words if name in worths else "",
+            stated.source,
+        )
+        for name, stated in checked.priors.items()
+    ]
+
+
+def _sampler(spec: AnalysisSpec) -> str:
+    sampler, propensity = spec.sampler, spec.propensity
     if propensity is not None and propensity.adjust is not Adjustment.NONE:
         return f"{propensity.uncertainty.value}, {sampler.total:,} draws, seed {sampler.seed}"
     if sampler.engine is Engine.LAPLACE:

@@ -12,6 +12,9 @@ from bayes_ihlrt.results.table import Table
 _ALT: Final = {
     "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "
     "state, and numbers at risk. The numbers are in the table of survival.",
+    "incidence": "Cumulative incidence of every cause by strategy, posterior median with 95 % "
+    "band; thin steps are Aalen-Johansen estimates, dotted ones what one minus Kaplan-Meier would "
+    "say, which is too high. The numbers are in the table of causes.",
     "hazard_ratio": "Hazard ratio of treatment over the effect modifier with its 95 % band, and "
     "the probability that it is below 1, after and before the data. The numbers are in the table "
     "of values of the modifier.",
@@ -69,7 +72,9 @@ _ALT: Final = {
     "how follow-up ended.",
     "weight_sums": "Sums of the clones' weights over time, against the number naturally at risk.",
 }
-_WIDE: Final = frozenset({"ladder", "trace", "prior_posterior", "connect_s", "prior_grid"})
+_WIDE: Final = frozenset(
+    {"incidence", "ladder", "trace", "prior_posterior", "connect_s", "prior_grid"}
+)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     needed = [row for row in rows if row["estimand"] == NEEDED]
     known = {*_QUANTITIES, "hazard_ratio", NEEDED}
     further = [row for row in rows if row["estimand"] not in known]
-    found.append(_survival(rows, name))
+    found.append(survival_table(rows, name))
     if needed:
         found.append(needed_table(needed, name))
     if further:
@@ -150,6 +150,23 @@ def prior_table(output: Output) -> Table:
     # Results of before do not tell the worth.
     rows = tuple({"worth": None, **row} for row in output.brief["priors"])
     return Table("priors", "Prior of every parameter", columns, rows, note)
+
+
+def justified(output: Output) -> tuple[str, ...]:
+    """Return what informative priors rest on, in the authors' words.
+
+    Parameters
+    ----------
+    output : Output
+        What `fit` wrote.
+
+    Returns
+    -------
+    tuple of str
+        One sentence or none.
+    """
+    words = output.spec.prior_justification
+    return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
 def propensity_tables(output: Output) -> tuple[Table, ...]:
@@ -237,8 +254,21 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
     return Table("by-modifier", title, columns, tuple(records), note)
 
 
-def _survival(rows: Iterable[Record], modifier: str) -> Table:
-    """Strategies side by side; the CSV file keeps one estimand a row."""
+def survival_table(rows: Iterable[Record], modifier: str) -> Table:
+    """Return survival with the strategies side by side; its CSV file keeps one estimand a row.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Estimands of ``result.json``; those that are not of survival are left out.
+    modifier : str
+        Name of the effect modifier; empty for none.
+
+    Returns
+    -------
+    Table
+        A row a quantity, horizon and value of the modifier.
+    """
     rows = [row for row in rows if row["estimand"] in _QUANTITIES]
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for row in rows:
@@ -287,10 +317,34 @@ def _scaled(label: str, name: str, missing: str) -> Column:
 
 
 def _parameters(output: Output) -> Table:
-    units: Mapping[str, str] = output.brief["units"]
     labels = output.spec.labels
+    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
+    note += reference_note(labels, output.brief.get("references") or {})
+    records = parameter_records(output.result["parameters"], output.brief["units"], labels)
+    return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
+
+
+def parameter_records(
+    parameters: Mapping[str, Mapping[str, Any]], units: Mapping[str, str], labels: Labels
+) -> tuple[Record, ...]:
+    """Return the parameters of a model, those with a unit also as hazard ratios.
+
+    Parameters
+    ----------
+    parameters : mapping of str to mapping
+        Summary of each, as in ``result.json``.
+    units : mapping of str to str
+        Of the coefficients.
+    labels : Labels
+        What columns are called.
+
+    Returns
+    -------
+    tuple of mapping
+        For `parameter_columns`.
+    """
     records = []
-    for name, summary in output.result["parameters"].items():
+    for name, summary in parameters.items():
         ess = [summary[key] for key in ("ess_bulk", "ess_tail") if summary[key] is not None]
         ratio = {
             f"hr {part}": math.exp(summary[part])
@@ -307,7 +361,18 @@ def _parameters(output: Output) -> Table:
                 "ess": min(ess) if ess else None,
             }
         )
-    columns = (
+    return tuple(records)
+
+
+def parameter_columns() -> tuple[Column, ...]:
+    """Return the columns of a table of parameters.
+
+    Returns
+    -------
+    tuple of Column
+        Moments, hazard ratio, convergence.
+    """
+    return (
         Column("Parameter", _with_unit, "parameter", numeric=False),
         figure("Mean", "mean", 2),
         figure("SD", "sd", 2),
@@ -323,9 +388,6 @@ def _parameters(output: Output) -> Table:
         count("Effective sample", "ess", missing=_NOT_MCMC),
         figure("Monte Carlo error of the mean", "mcse_mean", 3, missing=_NOT_MCMC),
     )
-    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    note += reference_note(labels, output.brief.get("references") or {})
-    return Table("parameters", "Parameters", columns, tuple(records), note, interactive=True)
 
 
 def _quantity(record: Record) -> str:

@@ -9,11 +9,13 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.follow_up import follow_up_by_state, patient_flow, treatment_starts
 from bayes_ihlrt.analysis.patients import table_one
+from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import RefusedError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import Table, count, estimate, figure, text
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 _UNITS: Final = "Median (quartiles) of numbers, patients (%) of categories, at time zero."
 _BALANCED: Final = "Standardised mean differences below 0.1 in size count as balanced."
@@ -170,13 +172,15 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
+def brief_characteristics(spec: AnalysisSpec, cohort: Cohort) -> dict[str, Any] | None:
     """Return the table of `table_one` as plain data.
 
     Parameters
     ----------
-    result : FitResult
-        A fitted analysis.
+    spec : AnalysisSpec
+        The specification.
+    cohort : Cohort
+        Its patients.
 
     Returns
     -------
@@ -184,14 +188,14 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
         ``arms``, ``patients``, ``rows`` and ``note``; None without a treatment or covariates, or
         where an arm has nobody.
     """
-    treatment = result.spec.treatment
+    treatment = spec.treatment
     if treatment is None:
         return None
-    labels = result.spec.labels
+    labels = spec.labels
     landmark = treatment.landmarks[0] if len(treatment.landmarks) == 1 else None
     try:
         found = table_one(
-            result.checked.cohort,
+            cohort,
             treatment.name,
             landmark=landmark,
             called=labels.of(treatment.name),
@@ -201,7 +205,7 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
         return None
     if not found.rows:
         return None
-    missing = result.checked.cohort.missing
+    missing = cohort.missing
     return {
         "arms": list(found.arms),
         "patients": list(found.patients),
@@ -216,7 +220,7 @@ def brief_characteristics(result: FitResult) -> dict[str, Any] | None:
             }
             for row in found.rows
         ],
-        "left_out": len(result.checked.cohort.dropped),
+        "left_out": len(cohort.dropped),
         "note": found.note,
     }
 

@@ -151,7 +151,7 @@ def report_content(results: Results) -> dict[str, Any]:
         "title": _title(results) or name,
         "name": name,
         "synthetic": results.synthetic,
-        "commands": [output.kind.value for output in results.outputs],
+        "commands": [output.kind.command for output in results.outputs],
         "answer": None if found is None else found.brief["summary"],
         "first_figure": figure,
         "body": body,
@@ -210,11 +210,11 @@ def facts_of(results: Results) -> frozenset[str]:
         Such as ``"no-treatment"``.
     """
     found = set()
-    fit = results.of(Kind.FIT)
+    fit = results.of(Kind.FIT) or results.of(Kind.CAUSES)
     if results.of(Kind.SENSITIVITY) is None:
         found.add("no-decision")
     if fit is not None:
-        chains = fit.result["diagnostics"]["engine"] == Engine.NUTS.value
+        chains = fit.engine == Engine.NUTS.value
         found.add("chains" if chains else "no-chains")
         if fit.spec.treatment is None:
             found.add("no-treatment")

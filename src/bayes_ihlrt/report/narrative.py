@@ -84,7 +84,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "treated": dict(provenance.treated) if treated else None,
         "untreated": dict(provenance.untreated) if treated else None,
         "curves": modifier_curves(result),
-        "table_one": brief_characteristics(result),
+        "table_one": brief_characteristics(result.spec, result.checked.cohort),
         "follow_up": brief_follow_up(result),
     }
 

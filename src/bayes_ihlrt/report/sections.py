@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.report.cause_tables import cause_sections
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
     detail_tables,
     fit_tables,
+    justified,
     prior_table,
     propensity_tables,
 )
@@ -28,7 +30,7 @@ from bayes_ihlrt.results.table import (
 _PROPENSITY_FIGURES: Final = frozenset({"love", "connect_s", "overlap", "weight_sums"})
 _OVER: Final = frozenset({"hazard_ratio"})
 _DIAGNOSTIC_FIGURES: Final = frozenset({"trace"})
-_FIRST_FIGURE: Final = "survival"
+_FIRST_FIGURES: Final = frozenset({"survival", "incidence"})
 _PRIOR_FIGURES: Final = frozenset({"prior_posterior", "prior_survival"})
 _CHECK_FIGURES: Final = frozenset(
     {
@@ -83,7 +85,7 @@ def answer(results: Results) -> Output | None:
     Output or None
         The fit, where it was written by a version that keeps its answer.
     """
-    fit = results.of(Kind.FIT)
+    fit = results.of(Kind.FIT) or results.of(Kind.CAUSES)
     return fit if fit is not None and "summary" in fit.brief else None
 
 
@@ -98,10 +100,10 @@ def first_figure(results: Results) -> Figure | None:
     Returns
     -------
     Figure or None
-        Survival by strategy, where there is an answer.
+        Survival by strategy, or incidence by cause, where there is an answer.
     """
     found = answer(results)
-    files = [] if found is None else [file for file in found.figures if file.stem == _FIRST_FIGURE]
+    files = [] if found is None else [file for file in found.figures if file.stem in _FIRST_FIGURES]
     return next(iter(embedded(files)), None)
 
 
@@ -126,7 +128,7 @@ def _fit(output: Output) -> list[Section]:
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
     special |= PATIENT_FIGURES | _OVER
     if "summary" in brief:
-        special |= {_FIRST_FIGURE}
+        special |= _FIRST_FIGURES
 
     def figures(names: frozenset[str]) -> tuple[Figure, ...]:
         return embedded(file for file in output.figures if file.stem in names)
@@ -162,18 +164,12 @@ def _details(
         Section(
             "priors",
             "Priors",
-            _justified(output),
+            justified(output),
             tables=(prior_table(output),),
             figures=figures(_PRIOR_FIGURES),
             folded=True,
         ),
     ]
-
-
-def _justified(output: Output) -> tuple[str, ...]:
-    """What informative priors rest on, in the authors' words."""
-    words = output.spec.prior_justification
-    return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
 def _trust(
@@ -292,12 +288,14 @@ def _sensitivity_summary(output: Output) -> list[str]:
 
 _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit_summary,
+    Kind.CAUSES: _fit_summary,
     Kind.LADDER: _ladder_summary,
     Kind.SENSITIVITY: _sensitivity_summary,
     Kind.PLAN: plan_summary,
 }
 _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.FIT: _fit,
+    Kind.CAUSES: cause_sections,
     Kind.LADDER: _ladder,
     Kind.SENSITIVITY: _sensitivity,
     Kind.PLAN: plan_sections,

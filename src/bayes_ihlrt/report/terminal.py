@@ -35,6 +35,7 @@ from bayes_ihlrt.report.words import (
     summary_sentences,
 )
 from bayes_ihlrt.results.table import PlainConsole, interval, number, own_values
+from bayes_ihlrt.results.table import Table as ReportTable
 
 _SHOWN: Final = {
     "survival": ("Survival at month {:g}", 2),
@@ -320,6 +321,28 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    return table
+
+
+def rich_table(found: ReportTable) -> Table:
+    """Return a table of a report as it is printed on a console.
+
+    Parameters
+    ----------
+    found : results.table.Table
+        The table.
+
+    Returns
+    -------
+    rich.table.Table
+        The same cells.
+    """
+    table = Table(title=found.title, title_justify="left", box=None, pad_edge=False)
+    for i, column in enumerate(found.columns):
+        right = column.numeric and i > 0
+        table.add_column(column.label, justify="right" if right else "left")
+    for row in found.rows:
+        table.add_row(*row)
     return table
 
 

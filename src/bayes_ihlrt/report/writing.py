@@ -8,11 +8,14 @@ from pathlib import Path
 import xarray as xr
 from rich.console import Console
 
+from bayes_ihlrt.analysis.cause_figures import cause_figure_data
+from bayes_ihlrt.analysis.cause_fit import CausesResult
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.frame import save_figure
 from bayes_ihlrt.posterior.store import save
+from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
 from bayes_ihlrt.results.drawings import DATA, save_drawing
@@ -45,6 +48,31 @@ def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable
         "figures": lambda folder: write_figures(
             folder, lambda: figure_data(result, swimmer=swimmer)
         ),
+    }
+
+
+def cause_parts(result: CausesResult) -> dict[str, Callable[[Path], object]]:
+    """Return what writes each part of a fitted analysis of competing causes.
+
+    Parameters
+    ----------
+    result : CausesResult
+        A fitted analysis.
+
+    Returns
+    -------
+    dict of str to callable
+        See `results.files.write_parts`.
+    """
+    return {
+        "result.json": lambda file: write_json(result.to_dict(), file),
+        "posterior.nc": lambda file: save(result.tree, file),
+        "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief_causes(result), file),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_summary(console, cause_summary(result))
+        ),
+        "figures": lambda folder: write_figures(folder, lambda: cause_figure_data(result)),
     }
 
 
@@ -104,12 +132,14 @@ def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
     save_figure(PLOTS[kind](data), file)
 
 
-def write_fit(result: FitResult, out: Path, *, swimmer: bool = False) -> tuple[Path, ...]:
+def write_fit(
+    result: FitResult | CausesResult, out: Path, *, swimmer: bool = False
+) -> tuple[Path, ...]:
     """Write ``result.json``, ``report.json``, draws, specification and figures.
 
     Parameters
     ----------
-    result : FitResult
+    result : FitResult or CausesResult
         A fitted analysis.
     out : Path
         Folder; made if it is not there. Files of an earlier result are replaced: see
@@ -127,4 +157,6 @@ def write_fit(result: FitResult, out: Path, *, swimmer: bool = False) -> tuple[P
     InputError
         The folder cannot be written.
     """
+    if isinstance(result, CausesResult):
+        return write_parts(cause_parts(result), out)
     return write_parts(fit_parts(result, swimmer=swimmer), out)

@@ -19,12 +19,18 @@ from bayes_ihlrt.storage.placing import MARK, in_motion
 
 
 class Kind(StrEnum):
-    """The command that wrote a result."""
+    """The command that wrote a result, and of what."""
 
     FIT = "fit"
+    CAUSES = "fit-causes"
     LADDER = "ladder"
     SENSITIVITY = "sensitivity"
     PLAN = "plan"
+
+    @property
+    def command(self) -> str:
+        """Name of the command: `fit` writes results of one event and of competing causes."""
+        return "fit" if self is Kind.CAUSES else self.value
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,12 @@ class Output:
     def plan(self) -> TrialPlan:
         """The specification of a plan of trials."""
         return load_plan(self.folder / "plan.toml")
+
+    @property
+    def engine(self) -> str:
+        """What drew the posterior of a fit; of competing causes one engine draws all."""
+        first = self.result["causes"][0] if self.kind is Kind.CAUSES else self.result
+        return str(first["diagnostics"]["engine"])
 
     @property
     def data(self) -> Mapping[str, Any] | None:
@@ -159,12 +171,13 @@ _AGAIN: Final = "Run the command again"
 _TRIES: Final = 5
 _TELLS: Final = {
     Kind.FIT: "parameters",
+    Kind.CAUSES: "causes",
     Kind.LADDER: "rungs",
     Kind.SENSITIVITY: "grid",
     Kind.PLAN: "results",
 }
 """The key of ``result.json`` that only one command writes."""
-_BRIEFED: Final = (Kind.FIT, Kind.LADDER)
+_BRIEFED: Final = (Kind.FIT, Kind.CAUSES, Kind.LADDER)
 _SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
 """Where a specification is kept, other than in ``specification.toml``."""
 _LATER: Final = {
@@ -411,12 +424,13 @@ def _run_of(output: Output) -> tuple[object, ...]:
 
 
 def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
-    seen: dict[Kind, Path] = {}
+    seen: dict[str, Path] = {}
     for output in outputs:
-        if output.kind in seen:
-            problem = f"a second output of `{output.kind.value}`, beside {seen[output.kind]}"
+        command = output.kind.command
+        if command in seen:
+            problem = f"a second output of `{command}`, beside {seen[command]}"
             yield Fault(f"folder {output.folder}", problem, "Keep one of them, report them apart")
-        seen.setdefault(output.kind, output.folder)
+        seen.setdefault(command, output.folder)
 
 
 def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:

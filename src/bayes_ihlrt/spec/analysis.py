@@ -33,7 +33,6 @@ from bayes_ihlrt.spec.estimands import (
     stated_population,
     treated_month,
 )
-from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import (
     HeldScales,
@@ -50,9 +49,10 @@ from bayes_ihlrt.spec.prior_sets import (
     with_justification,
     words_schema,
 )
-from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.propensity import PropensitySpec, decided_on
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
+from bayes_ihlrt.spec.states import CauseSpec, cause_faults, outcomes_of
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 
@@ -207,32 +207,6 @@ def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
     return propensity.estimand
 
 
-def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
-    """Return the columns that a cohort must carry for a propensity model.
-
-    Parameters
-    ----------
-    propensity : PropensitySpec or None
-        The model of initiation.
-    modifier : ModifierSpec or None
-        The effect modifier.
-
-    Returns
-    -------
-    tuple of str
-        Column names, without those that a decision has of itself and without ``centre``.
-    """
-    if propensity is None:
-        return ()
-    read = [*parse_formula(propensity.formula).columns] if propensity.formula else []
-    for group in parse_group(propensity.group) if propensity.group else ():
-        read += [group.group] if group.slope is None else [group.group, group.slope]
-    names = [name for name in read if name not in {"centre", "time", "number"}]
-    if modifier is not None:
-        names = [modifier.column if name == modifier.name else name for name in names]
-    return tuple(dict.fromkeys(names))
-
-
 class AnalysisSpec(BaseModel):
     """A whole analysis: data, treatment, model, priors, sampler and estimands.
 
@@ -282,6 +256,7 @@ class AnalysisSpec(BaseModel):
         default=None, description="The continuous effect modifier; none if left out."
     )
     outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
+    causes: dict[str, CauseSpec] = Field(default={}, description="Hazards of competing causes.")
     propensity: PropensitySpec | None = Field(
         default=None,
         description="What treatment is decided on, for designs that weight; none if left out.",
@@ -397,7 +372,9 @@ class AnalysisSpec(BaseModel):
     @property
     def covariates(self) -> tuple[str, ...]:
         """Columns of the data file that the analysis reads beside follow-up and treatment."""
-        read = covariates(self.treatment, self.modifier, self.outcome)
+        outcomes = outcomes_of(self.data.causes, self.causes, self.outcome).values()
+        parts = [covariates(self.treatment, self.modifier, o) for o in (self.outcome, *outcomes)]
+        read = tuple(name for part in parts for name in part)
         read += decided_on(self.propensity, self.modifier)
         read += tuple(name for name in self.estimands.subgroups if name != "centre")
         return tuple(dict.fromkeys(read))
@@ -429,7 +406,8 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        none = set() if self.causes else {"causes"}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=none)
 
 
 def agreement_faults(
@@ -499,6 +477,7 @@ def _rules_between(
         ),
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
+        ({"data", "causes"}, lambda: cause_faults(tables, priors)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),

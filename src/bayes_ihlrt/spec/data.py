@@ -58,7 +58,8 @@ class DataSpec(BaseModel):
     patient: ColumnName = Field(description="Column with the patient's identifier.")
     event: Event = Field(
         description="Column with 1 = event, 0 = censored; or the value that means the event: "
-        "{ column = 'Status', value = 'dead' }, or `values` with several."
+        "{ column = 'Status', value = 'dead' }, or `values` with several; or the values of each "
+        "competing cause: { column = 'cause', values = { tumour = 1, liver = 2 } }."
     )
     time: ColumnName | None = Field(
         default=None, description="Column with the time from time zero to event or censoring."
@@ -159,6 +160,11 @@ class DataSpec(BaseModel):
     def event_column(self) -> str:
         """Column that tells whether the event happened."""
         return self.event.column if isinstance(self.event, EventSpec) else self.event
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Names of competing causes, the one that is asked about first; empty for one event."""
+        return tuple(self.event.causes) if isinstance(self.event, EventSpec) else ()
 
     @model_validator(mode="after")
     def _one_form_of_follow_up(self) -> Self:

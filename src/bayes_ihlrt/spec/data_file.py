@@ -3,6 +3,8 @@
 import codecs
 import math
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
@@ -145,13 +147,41 @@ class BelowLimit(StrEnum):
         return {"half": 0.5, "limit": 1.0, "limit/sqrt2": math.sqrt(0.5)}[self.value]
 
 
+def _as_codes(value: Any) -> Any:
+    """One code may be written without brackets."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+CauseName = Annotated[str, Field(pattern=r"^[A-Za-z][\w -]*$")]
+CauseCodes = Annotated[
+    tuple[Code, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_codes, json_schema_input_type=Code | list[Code]),
+]
+
+
+def _list_or_causes(value: Any) -> str:
+    return "of-causes" if isinstance(value, dict) else "of-one-event"
+
+
+EventCodes = Annotated[
+    Annotated[tuple[Code, ...], Tag("of-one-event")]
+    | Annotated[dict[CauseName, CauseCodes], Tag("of-causes")],
+    Discriminator(_list_or_causes),
+]
+
+
 class EventSpec(BaseModel):
-    """An event that is told by the value of a column; every other value is censoring.
+    """An event that is told by the value of a column, or several that compete.
+
+    Of one event every other value is censoring. Of competing causes, values that are neither a
+    cause nor censoring are faults.
 
     Raises
     ------
     pydantic.ValidationError
-        Neither or both of `value` and `values` are given.
+        Neither or both of `value` and `values` are given; there is one cause alone; a value means
+        two things.
 
     Examples
     --------
@@ -159,20 +189,43 @@ class EventSpec(BaseModel):
     ('dead',)
     >>> EventSpec(column="Status", values=[1, 2]).codes
     ('1', '2')
+    >>> dict(EventSpec(column="cause", values={"tumour": 1, "liver": [2, 3]}).causes)
+    {'tumour': ('1',), 'liver': ('2', '3')}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: ColumnName = Field(description="Column that tells how follow-up ended.")
     value: Code | None = Field(default=None, description="Its value where the event happened.")
-    values: tuple[Code, ...] = Field(
-        default=(), description="Its values where the event happened, if there are several."
+    values: EventCodes = Field(
+        default=(),
+        description="Its values where the event happened, if there are several; or those of each "
+        "competing cause by its name: { tumour = 1, liver = 2 }.",
+    )
+    censored: tuple[Code, ...] = Field(
+        default=(),
+        description="Of competing causes: its values where follow-up ended without any of them; "
+        "0 if left out. '' is an empty cell.",
     )
 
     @property
+    def causes(self) -> Mapping[str, tuple[str, ...]]:
+        """Values of each competing cause, by its name; empty where there is one event."""
+        return self.values if isinstance(self.values, dict) else {}
+
+    @property
     def codes(self) -> tuple[str, ...]:
-        """Values that mean the event, as text."""
-        return self.values if self.value is None else (self.value,)
+        """Values that mean the event, whatever its cause, as text."""
+        if self.value is not None:
+            return (self.value,)
+        if isinstance(self.values, dict):
+            return tuple(code for codes in self.values.values() for code in codes)
+        return self.values
+
+    @property
+    def without_event(self) -> tuple[str, ...]:
+        """Of competing causes: values that mean censoring, as text."""
+        return self.censored or ("0",)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -180,6 +233,29 @@ class EventSpec(BaseModel):
             raise ValueError(
                 "an event by value needs either `value` or `values`, for instance "
                 "event = { column = 'Status', value = 'dead' }"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _several_causes(self) -> Self:
+        if not self.causes:
+            if self.censored:
+                raise ValueError(
+                    "`censored` goes with causes; of one event every other value is censoring: "
+                    "leave it out"
+                )
+            return self
+        if len(self.causes) == 1:
+            (name,) = self.causes
+            raise ValueError(
+                f"causes compete where there are two or more; found '{name}' alone: name the "
+                "others, or write `value` for the one event"
+            )
+        meanings = Counter((*self.codes, *self.without_event))
+        twice = [f"'{code}'" for code, count in meanings.items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"each value means one cause or censoring; found twice: {', '.join(twice)}"
             )
         return self
 

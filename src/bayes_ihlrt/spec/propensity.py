@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
 from bayes_ihlrt.priors import Prior
-from bayes_ihlrt.spec.formula import check_readable
+from bayes_ihlrt.spec.formula import check_readable, parse_formula, parse_group
+from bayes_ihlrt.spec.model import ModifierSpec
 
 INTERCEPT: Final = "intercept"
 """Parameter of the model of initiation: the logit at mean covariates."""
@@ -97,3 +98,29 @@ class PropensitySpec(BaseModel):
             )
             raise ValueError(message)
         return self
+
+
+def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None) -> tuple[str, ...]:
+    """Return the columns that a cohort must carry for a propensity model.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation.
+    modifier : ModifierSpec or None
+        The effect modifier.
+
+    Returns
+    -------
+    tuple of str
+        Column names, without those that a decision has of itself and without ``centre``.
+    """
+    if propensity is None:
+        return ()
+    read = [*parse_formula(propensity.formula).columns] if propensity.formula else []
+    for group in parse_group(propensity.group) if propensity.group else ():
+        read += [group.group] if group.slope is None else [group.group, group.slope]
+    names = [name for name in read if name not in {"centre", "time", "number"}]
+    if modifier is not None:
+        names = [modifier.column if name == modifier.name else name for name in names]
+    return tuple(dict.fromkeys(names))

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.names import Engine
@@ -47,6 +48,30 @@ class SamplerSpec(BaseModel):
     def total(self) -> int:
         """Draws of all chains."""
         return self.chains * self.draws
+
+    def numbered(self, number: int) -> Self:
+        """Return these settings with a seed of their own, derived from this one.
+
+        Posteriors that are drawn apart and read together need random numbers apart: with one seed
+        two of the same dimension would get the same ones.
+
+        Parameters
+        ----------
+        number : int
+            Which of the posteriors, from 0.
+
+        Returns
+        -------
+        SamplerSpec
+            Equal but for the seed.
+
+        Examples
+        --------
+        >>> SamplerSpec(seed=1).numbered(0).seed == SamplerSpec(seed=1).numbered(1).seed
+        False
+        """
+        own = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        return self.model_copy(update={"seed": own})
 
     @property
     def plan(self) -> str:

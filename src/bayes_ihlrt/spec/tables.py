@@ -45,6 +45,7 @@ from bayes_ihlrt.spec.sensitivity import (
     SensitivitySpec,
     StructureSpec,
 )
+from bayes_ihlrt.spec.states import CauseSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 
@@ -84,6 +85,7 @@ _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
 _REQUIRED: Final = ("data", "outcome")
 _DEFAULTED: Final = frozenset({"sampler", "estimands", "ladder", "sensitivity"})
 _PRIORS: Final = "priors"
+_CAUSES: Final = "causes"
 _PRIOR: Final[TypeAdapter[AnyPrior]] = TypeAdapter(AnyPrior)
 _PRIOR_KINDS: Final[Mapping[str, type[BaseModel]]] = {
     "distribution": Prior,
@@ -161,7 +163,7 @@ def read_tables(document: Mapping[str, Any]) -> Reading:
     found = Reading()
     tables: dict[str, Any] = {k: value for k, value in document.items() if isinstance(value, dict)}
     heading = {key: value for key, value in document.items() if key not in tables}
-    for name in (*_TABLES, _PRIORS):
+    for name in (*_TABLES, _PRIORS, _CAUSES):
         if name in heading:
             problem = f"it must be a table, and is {shown(heading.pop(name))}"
             found.faults.append(Fault(f"[{name}]", problem, "Write its keys below the heading"))
@@ -172,6 +174,8 @@ def read_tables(document: Mapping[str, Any]) -> Reading:
     for name, table in tables.items():
         if table is not None and name == _PRIORS:
             _read_priors(table, found)
+        elif table is not None and name == _CAUSES:
+            _read_causes(table, found)
         elif table is not None:
             _read_table(name, table, found)
     _check_agreement(tables, found)
@@ -180,7 +184,7 @@ def read_tables(document: Mapping[str, Any]) -> Reading:
 
 def _known_tables(tables: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
     """Tell tables that do not exist or are missing; read a misspelt one as what was meant."""
-    names = (*(name for name in _TABLES if name), _PRIORS)
+    names = (*(name for name in _TABLES if name), _PRIORS, _CAUSES)
     kept = {name: table for name, table in tables.items() if name in names}
     for name, table in tables.items():
         if name not in names:
@@ -248,23 +252,63 @@ def _without_unreadable(outcome: dict[str, Any], faults: list[Fault]) -> dict[st
     return kept
 
 
+def _read_causes(given: Mapping[str, Any], found: Reading) -> None:
+    """Read the table of each cause; one that cannot be read makes all unreadable."""
+    fields, before, causes = described(CauseSpec), len(found.faults), {}
+    for name, value in given.items():
+        table = f"{_CAUSES}.{name}"
+        if not isinstance(value, dict):
+            problem = f"it must be a table, and is {shown(value)}"
+            remedy = f"Write [causes.{name}] with formula, group, hazard or priors"
+            found.faults.append(Fault(f"[{table}]", problem, remedy))
+            continue
+        own = _known_keys(value, fields, table, found.faults)
+        unreadable: list[Fault] = []
+        own = _without_unreadable(own, unreadable)
+        found.faults += [
+            replace(fault, where=fault.where.replace("[outcome]", f"[{table}]"))
+            for fault in unreadable
+        ]
+        if isinstance(own.get("hazard"), dict):
+            allowed = described(HazardSpec)
+            own["hazard"] = _known_keys(own["hazard"], allowed, f"{table}.hazard", found.faults)
+        stated = own.pop(_PRIORS, {})
+        priors = _priors_of(stated, f"{table}.{_PRIORS}", found.faults)
+        try:
+            causes[name] = CauseSpec.model_validate_json(json.dumps(own, default=str), strict=True)
+            causes[name] = causes[name].model_copy(update={"priors": priors})
+        except ValidationError as error:
+            found.faults += translated(error, table, fields=fields)
+    if len(found.faults) == before:
+        found.tables[_CAUSES] = causes
+
+
 def _read_priors(given: Mapping[str, Any], found: Reading) -> None:
     if BASE in given:
         _read_base(given[BASE], found)
+    # A column may have this name, whose prior is a table.
+    if JUSTIFICATION in given and not isinstance(given[JUSTIFICATION], dict):
+        _read_justification(given[JUSTIFICATION], found)
+        given = {name: value for name, value in given.items() if name != JUSTIFICATION}
+    own = {name: value for name, value in given.items() if name != BASE}
+    found.priors |= _priors_of(own, _PRIORS, found.faults)
+
+
+def _priors_of(given: object, table: str, faults: list[Fault]) -> dict[str, AnyPrior]:
+    """Read the priors of a table, telling the faults of those that cannot be read."""
+    if not isinstance(given, dict):
+        problem = f"it must be a table, and is {shown(given)}"
+        faults.append(Fault(f"[{table}]", problem, "Write a prior for each term or parameter"))
+        return {}
+    read: dict[str, AnyPrior] = {}
     for name, value in given.items():
-        if name == BASE:
-            continue
-        # A column may have this name, whose prior is a table.
-        if name == JUSTIFICATION and not isinstance(value, dict):
-            _read_justification(value, found)
-            continue
         try:
-            text = json.dumps(value, default=str)
-            found.priors[name] = _PRIOR.validate_json(text, strict=True)
+            read[name] = _PRIOR.validate_json(json.dumps(value, default=str), strict=True)
         except ValidationError as error:
             kind = str(error.errors()[0]["loc"][0])
             fields = described(_PRIOR_KINDS[kind])
-            found.faults += translated(error, _PRIORS, fields=fields, key=name)
+            faults += translated(error, table, fields=fields, key=name)
+    return read
 
 
 def _read_base(name: object, found: Reading) -> None:
@@ -314,6 +358,8 @@ def _check_agreement(given: Mapping[str, Any], found: Reading) -> None:
     known = {
         name: found.table(name) if name in _DEFAULTED else tables.get(name) for name in _TABLES
     }
+    known[_CAUSES] = tables.get(_CAUSES)
     known["propensity"] = with_target_of_clones(known["propensity"], known["treatment"])
-    unreadable = frozenset(name for name in found.given & _TABLES.keys() if name not in tables)
+    readable = {*_TABLES, _CAUSES}
+    unreadable = frozenset(name for name in found.given & readable if name not in tables)
     found.faults += agreement_faults(known, priors=found.priors, unreadable=unreadable, names=named)

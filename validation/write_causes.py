@@ -1,0 +1,180 @@
+"""Fit cohorts whose patients die of two causes and write docs/validation/causes.md.
+
+python validation/write_causes.py           # 400 cohorts of 400 patients
+python validation/write_causes.py 4         # so many cohorts, printed and not written
+"""
+
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bayes_ihlrt.analysis.causes import check_causes  # noqa: E402
+from bayes_ihlrt.estimands.causes import (  # noqa: E402
+    cause_populations,
+    cumulative_incidence,
+    without_other_causes,
+)
+from bayes_ihlrt.estimands.curves import NEVER, treated_from  # noqa: E402
+from bayes_ihlrt.names import STRATEGY, TIME  # noqa: E402
+from bayes_ihlrt.posterior.fitted import fit_shared  # noqa: E402
+from bayes_ihlrt.spec.read import parse_spec  # noqa: E402
+from validation.outside import causes  # noqa: E402
+
+PAGE = ROOT / "docs" / "validation" / "causes.md"
+COHORTS, PATIENTS, FIRST_SEED, HORIZON, LEVEL = 400, 400, 7000, 24.0, 0.95
+STRATEGIES: Final = [NEVER, treated_from(0.0)]
+# Wide priors: priors centred on the truth would flatter coverage.
+SPECIFICATION = """
+schema = 2
+name = "causes"
+[data]
+patient = "id"
+time = "months"
+event = { column = "cause", values = { tumour = 1, liver = 2 } }
+[treatment]
+name = "trt"
+start = "treated_months"
+[modifier]
+name = "nlr"
+column = "nlr"
+transform = "log2"
+reference = 3.0
+[outcome]
+formula = "trt * nlr + albi"
+[causes.tumour.priors]
+default = { dist = "Normal", mu = 0.0, sigma = 2.5 }
+log_rate = { dist = "Normal", mu = 0.0, sigma = 10.0 }
+[causes.liver]
+formula = "trt + albi"
+[causes.liver.hazard]
+family = "exponential"
+[causes.liver.priors]
+default = { dist = "Normal", mu = 0.0, sigma = 2.5 }
+log_rate = { dist = "Normal", mu = 0.0, sigma = 10.0 }
+[sampler]
+draws = 500
+chains = 2
+engine = "laplace"
+[estimands]
+horizons = [24.0]
+"""
+
+
+class Found(NamedTuple):
+    """Draws of the incidence, months lost and the naive in one cohort, and their truth.
+
+    Parameters
+    ----------
+    draws : dict of str to ndarray, shape (draws,)
+        By estimand.
+    truth : dict of str to float
+        By estimand.
+    """
+
+    draws: dict[str, NDArray[np.float64]]
+    truth: dict[str, float]
+
+
+def one_cohort(seed: int, patients: int = PATIENTS) -> Found:
+    """Fit one cohort and compare it with the truth of its patients."""
+    spec, frame = parse_spec(SPECIFICATION), causes.cohort(patients, seed)
+    checked = check_causes(spec, frame)
+    fits = {
+        name: fit_shared(part.spec.model, part.person_time, part.spec.sampler)
+        for name, part in checked.parts.items()
+    }
+    people = next(cause_populations(fits))
+    found = cumulative_incidence(fits, [HORIZON], STRATEGIES, populations=people)
+    naive = without_other_causes(fits, [HORIZON], STRATEGIES, populations=people)
+    never, treated = (
+        causes.true_of(frame, treated=each, horizon=HORIZON) for each in (False, True)
+    )
+    draws, truth = {}, {}
+    for number, cause in enumerate(causes.CAUSES):
+        told = {
+            "incidence": (found["incidence"], never.incidence, treated.incidence),
+            "months lost": (found["months_lost"], never.lost, treated.lost),
+            "1 - Kaplan-Meier": (naive, never.incidence, treated.incidence),
+        }
+        for name, (values, without, with_) in told.items():
+            arms = _arms(values.sel(event_cause=cause))
+            true = without[number], with_[number]
+            if name.startswith("1"):
+                draws[f"{cause}: {name}, never"] = arms[0]
+                truth[f"{cause}: {name}, never"] = true[0]
+                continue
+            for label, arm, value in zip(("never", "from month 0"), arms, true, strict=True):
+                draws[f"{cause}: {name}, {label}"] = arm
+                truth[f"{cause}: {name}, {label}"] = value
+            draws[f"{cause}: {name}, difference"] = arms[1] - arms[0]
+            truth[f"{cause}: {name}, difference"] = true[1] - true[0]
+    return Found(draws, truth)
+
+
+def _arms(values: xr.DataArray) -> list[NDArray[np.float64]]:
+    chosen = values.isel({TIME: 0}).transpose("chain", "draw", STRATEGY).to_numpy()
+    return [chosen[..., arm].ravel() for arm in (0, 1)]
+
+
+def page(found: list[Found]) -> str:
+    """Return the page: bias and coverage of every estimand."""
+    lines = [
+        "# Competing causes against known truth",
+        "",
+        "Written by `python validation/write_causes.py`; checked by "
+        "`tests/slow/test_causes_truth.py`.",
+        "",
+        f"{len(found)} cohorts of {PATIENTS} patients (seeds {FIRST_SEED} and on) who die of",
+        "tumour or liver failure, from `validation/outside/causes.py`, which imports nothing of",
+        "the package. Treatment starts during follow-up, later in patients with little hepatic",
+        "reserve; it lowers the hazard of the first cause and raises that of the second. Wide",
+        f"priors, Laplace, averages over each cohort's patients up to month {HORIZON:g}. Asked:",
+        "bias within 3 Monte Carlo standard errors, coverage of 95 % intervals of 91 to 98 %, but",
+        "for 1 - Kaplan-Meier, which is shown because it is wrong.",
+        "",
+        "| estimand | true, mean | bias | Monte Carlo SE | z | coverage |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in found[0].truth:
+        error = np.array([each.draws[name].mean() - each.truth[name] for each in found])
+        mcse = error.std(ddof=1) / np.sqrt(len(error))
+        truth = np.mean([each.truth[name] for each in found])
+        lines.append(
+            f"| {name} | {truth:+.3f} | {error.mean():+.4f} | {mcse:.4f} | "
+            f"{error.mean() / mcse:+.1f} | {coverage(found, name):.1%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def coverage(found: list[Found], name: str) -> float:
+    """Return how often the central interval of an estimand holds its truth."""
+    tails = (1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0
+    inside = []
+    for each in found:
+        low, high = np.quantile(each.draws[name], tails)
+        inside.append(low <= each.truth[name] <= high)
+    return float(np.mean(inside))
+
+
+def main(cohorts: int | None) -> None:
+    """Write the page, or print it for a number of cohorts."""
+    found = []
+    for number in range(COHORTS if cohorts is None else cohorts):
+        found.append(one_cohort(FIRST_SEED + number))
+        print(f"{number + 1}", end=" ", file=sys.stderr, flush=True)
+    told = page(found)
+    if cohorts is None:
+        PAGE.write_text(told, encoding="utf-8")
+    else:
+        print(told)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)
