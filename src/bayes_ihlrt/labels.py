@@ -181,6 +181,10 @@ class Labels(BaseModel):
         Units by name.
     levels : dict of str to dict of str to str
         Labels of levels, by the column's name.
+    groups : tuple of str
+        Columns whose levels have effects of their own.
+    parameters : dict of str to str
+        What the baseline's parameters and scales are called, by name.
 
     Examples
     --------
@@ -196,6 +200,8 @@ class Labels(BaseModel):
     texts: dict[str, str] = {}
     units: dict[str, str] = {}
     levels: dict[str, dict[str, str]] = {}
+    groups: tuple[str, ...] = ()
+    parameters: dict[str, str] = {}
 
     def of(self, name: str | None) -> str:
         """Return what a column, the treatment or the modifier is called.
@@ -290,7 +296,17 @@ class Labels(BaseModel):
         -------
         str
             With labels in the place of names; unchanged where nothing in it has a label.
+
+        Examples
+        --------
+        >>> labels = Labels(groups=("centre",), parameters={"log_hazard": "baseline hazard (log)"})
+        >>> labels.term("log_hazard[3-6]"), labels.term("sd_centre"), labels.term("nlr")
+        ('baseline hazard (log): 3-6', 'SD of centre', 'nlr')
         """
+        own, bracket, inner = name.partition("[")
+        if own in self.parameters:
+            words = self.parameters[own]
+            return f"{words}: {inner.removesuffix(']')}" if bracket else words
         slope = _SLOPE.fullmatch(as_written(name))
         if slope is not None and self._known(slope[1]):
             of = self._factor(f"{slope[1]}_effect")
@@ -345,7 +361,7 @@ class Labels(BaseModel):
         return self.formula(text)
 
     def _known(self, name: str) -> bool:
-        return name in self.texts or name in self.levels
+        return name in self.texts or name in self.levels or name in self.groups
 
 
 def called(labels: Labels, parameters: Iterable[str]) -> dict[str, str]:

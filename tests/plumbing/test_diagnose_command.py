@@ -59,6 +59,12 @@ def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):
     assert (out / "result.json").is_file()
     assert (out / "figures" / "hazard_families.png").is_file()
     assert (out / "figures" / "survival.png").is_file()
+    assert len(result.stdout.splitlines()) <= 20, result.stdout
+    assert "tell what this depends on" in result.stdout
+    whole = " ".join(diagnose("--tables").stdout.split())
+    for careful in ("Adjusted for", "Priors, before the data", "Leave-one-patient-out"):
+        assert careful not in result.stdout
+        assert careful in whole
     again = diagnose("--out", out, "--overwrite", "--quiet")
     assert again.exit_code == 0, again.output
 

@@ -81,7 +81,13 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     again = run(plan_file, "--trials", 300, "--out", out, "--audit", 0)
     assert again.exit_code == 0, again.output
     assert not (out / "report.html").exists()
-    assert "No fit was audited by NUTS" in again.stdout
+    assert "No fit was checked against Markov chains." in again.stdout
+    assert "no effect / " not in again.stdout, "one design: each truth is one row"
+    assert len(again.stdout.splitlines()) <= 20, again.stdout
+    whole = run(plan_file, "--trials", 300, "--out", out, "--audit", 0, "--tables").stdout
+    for told_there in ("No fit was audited by NUTS", "trials in", "look 1 at month", "Endpoint: "):
+        assert told_there not in again.stdout
+        assert told_there in whole
     assert {path: path.stat().st_mtime_ns for path in units} == units
     resumed = json.loads((out / "result.json").read_text("utf-8"))
     assert resumed["results"] == told["results"]

@@ -1,6 +1,7 @@
 """`bayes-ihlrt report` and `export`: what they say, and what they refuse."""
 
 import csv
+import html
 import json
 import re
 from hashlib import sha256
@@ -13,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited
@@ -98,6 +100,31 @@ def test_tables_hold_the_numbers_of_the_result(everything):
         assert re.sub(r"-(0\.0+)\b", r"\1", text) in shown
 
 
+def seen(page):
+    """Return what a page says, with what pictures say instead, but for what is printed verbatim."""
+    bare = re.sub(r"<(script|style|pre|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    bare = re.sub(r'<img[^>]*?alt="([^"]*)"[^>]*>', r" \1 ", bare)
+    # A source may be a file.
+    return re.sub(r"\S+/\w+\.\w+", " ", html.unescape(re.sub(r"<[^>]+>", " ", bare)))
+
+
+def test_a_page_speaks_words_and_no_keys(everything):
+    columns = datasets.load("ihlrt_synthetic").columns
+    # A user's columns, data and truths are called as the user calls them.
+    own = {"ihlrt_synthetic", "fall_months", *map(str, columns)}
+    told = seen(report_page(read_results(everything)))
+    assert set(re.findall(r"[^\W_]\w*_\w+", told)) - own == set()
+    keys = r"\b(?:prob (?:reference|as|below)|sd centre|log (?:rate|shape|hr)|log hazard\[)[^)]*"
+    assert re.findall(keys, told) == []
+    for words in (
+        "baseline rate (log)",
+        "baseline shape (log)",
+        "SD of centre",
+        "months gained of",
+    ):
+        assert words in told
+
+
 def test_slider_agrees_with_the_estimands(everything):
     """The curves are computed apart from the estimands, by the same functions."""
     brief = json.loads((everything / "fit" / "report.json").read_text())
@@ -131,7 +158,7 @@ def test_sensitivity_and_plan_are_told(everything):
     shown = cells(page)
     assert "0.03 (0.0211 to 0.0425)" in shown
     factor = "Factor on the hazard ratio at which the answer changes"
-    assert {"no event in the control arm 2", factor, "0.95", "log_hr"} <= set(shown)
+    assert {"no event in the control arm 2", factor, "0.95", "log hazard ratio"} <= set(shown)
     assert "Not estimated: nobody was treated at a visit" in shown
 
 

@@ -102,6 +102,8 @@ def test_names_of_the_analysis_may_be_labelled():
         }
     )
     labels = spec.labels
+    assert labels.term("log_rate") == "baseline rate (log)"
+    assert labels.term("slope") == "slope", "a column's name, no parameter of a Weibull"
     assert [labels.of(name) for name in ("drug", "m", "centre")] == ["Drug", "Ratio", "Hospital"]
     assert labels.term("drug:m") == "Drug \u00d7 Ratio"
     assert file_data(spec.data, spec.treatment, spec.modifier).labels == {}

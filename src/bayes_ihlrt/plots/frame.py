@@ -21,6 +21,9 @@ GREY: Final = "#6b6b6b"
 COLOURS: Final = (DARK, BRIGHT)
 STYLES: Final = ("solid", (0, (5, 1.5)))
 _RATIOS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+_FEW_RATIOS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+_FAR: Final = 15.0
+"""Ratio of the ends of an axis from which the labels of all ratios would run into each other."""
 
 
 class _ToldFormatter(FuncFormatter):
@@ -304,7 +307,8 @@ def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:
     else:
         axes.set_yscale("log")
         axes.set_ylim(low, high)
-    target.set_major_locator(FixedLocator([tick for tick in _RATIOS if low <= tick <= high]))
+    ticks = _RATIOS if high / low < _FAR else _FEW_RATIOS
+    target.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     target.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     target.set_minor_locator(NullLocator())
     target.set_minor_formatter(NullFormatter())

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from bayes_ihlrt.plots.frame import (
     BRIGHT,
@@ -189,6 +189,9 @@ def plot_trial_convergence(data: xr.Dataset, *, ax: Axes | None = None) -> Figur
             data["trials"], row["estimate"], **look, markersize=4, markevery=spread, label=cell
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("Simulated trials")

@@ -33,6 +33,8 @@ type Answer = dict[str, Any]
 SYNTHETIC: Final = "SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows \
 for care."
 
+_MORE: Final = "`fit`, `--tables` and the report tell what this depends on and where to be careful."
+
 
 def treatment_label(spec: AnalysisSpec) -> str:
     """Return what the treatment is called; "treatment" without one.
@@ -244,7 +246,7 @@ def _prior_table(result: SensitivityResult) -> Answer:
         shown = f"{months['median']:+.1f} ({months['q2.5']:+.1f} to {months['q97.5']:+.1f})"
         rows.append(
             [
-                prior.removeprefix(f"{treatment} "),
+                prior.removeprefix(f"{treatment_label(spec)} "),
                 shown,
                 chance_words(months["probability"]),
                 _ratio(ratio),
@@ -334,4 +336,7 @@ def diagnosis_answer(diagnosis: Diagnosis) -> Answer:
     told.append("No check sees unmeasured confounding.")
     trusted = {"title": f"Is the model to be believed? {verdict}", "told": told}
     first = [*fitted["first"][:-1], *checks.incomplete, fitted["first"][-1]]
-    return {**fitted, "first": first, "parts": [trusted, *fitted["parts"]]}
+    answered, *rest = fitted["parts"]
+    if rest:
+        answered = {**answered, "told": [*answered["told"], _MORE]}
+    return {**fitted, "first": first, "parts": [trusted, answered]}

@@ -11,6 +11,7 @@ from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.checks.result import Status
 from bayes_ihlrt.report.answers import diagnosis_answer
+from bayes_ihlrt.report.narrative import fit_summary
 from bayes_ihlrt.report.terminal import print_fit, print_summary
 from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
@@ -28,6 +29,9 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     diagnosis : Diagnosis
         What was found.
     """
+    fitted = fit_summary(diagnosis.result)
+    # The answer to the first question is printed already.
+    print_summary(console, {"first": (), "parts": fitted["parts"][1:]})
     print_fit(console, diagnosis.result)
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)

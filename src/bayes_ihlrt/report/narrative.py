@@ -66,7 +66,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "summary": fit_summary(result),
         "sentences": [
             *summary_sentences(result),
-            prior_sentence(result.spec, result.checked.priors, worths),
+            prior_sentence(result.spec, result.checked.priors, result.checked.worths),
         ],
         "convergence": convergence_sentence(result),
         "loo": loo_sentence(result),

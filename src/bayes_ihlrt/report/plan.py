@@ -6,14 +6,18 @@ Sentences say what the numbers mean: bias against which truth, and looks with fe
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from scipy.stats import binomtest
+
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
+from bayes_ihlrt.report.plain_words import target_words
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
-from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.scenario import ControlSpec, ScenarioSpec
@@ -43,34 +47,6 @@ def unit_words(modifier: ModifierSpec | None) -> str:
     name = "the modifier" if modifier is None else modifier.name
     per_unit = modifier is not None and modifier.transform is not ModifierTransform.LOG2
     return f"per unit of {name}" if per_unit else f"per doubling of {name}"
-
-
-def target_words(name: str) -> tuple[str, str]:
-    """Return a target's name in words, and the unit of its bias.
-
-    Parameters
-    ----------
-    name : str
-        As in ``result.json``, e.g. ``"rmst_24"`` or ``"log_hr[5]"``.
-
-    Returns
-    -------
-    tuple of str
-        Words; unit with a leading blank, or nothing.
-
-    Examples
-    --------
-    >>> target_words("rmst_24"), target_words("log_hr[5]")
-    (('months gained of 24', ' months'), ('log hazard ratio at 5', ''))
-    """
-    stem, _, at = name.removesuffix("]").partition("[")
-    where = f" at {at}" if at else ""
-    kind, _, horizon = stem.rpartition("_")
-    if kind == "rmst":
-        return f"months gained of {horizon}{where}", " months"
-    if kind == "survival":
-        return f"difference in survival at month {horizon}{where}", ""
-    return f"log hazard ratio{where}", ""
 
 
 def bias_sentences(
@@ -148,14 +124,39 @@ def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
         if found is None:
             told.append(f"{where}: the draws of none of {look['lost']} fits are to be trusted.")
             continue
-        share = look["simulated"]
-        differs = not found["low"] <= share <= found["high"]
-        told.append(
-            f"{where}: success {share:.2%} as simulated, {found['estimate']:.2%} by draws (95 % "
-            f"Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {look['fits']} "
-            f"fits{lost})" + (": THEY DIFFER." if differs else ".")
-        )
+        told.append(f"{where}: {_two_ways(look, found)}{lost})." + _verdict(look, found))
     return told
+
+
+def _two_ways(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
+    """Both shares; the parenthesis is left open for what was lost."""
+    told = f"success {look['simulated']:.2%} as simulated, {found['estimate']:.2%} by draws"
+    fits = f"{counted(look['fits'], 'fit', 'fits')}, {_changed(look)}"
+    if found["mcse"] == 0.0:
+        # All fits near the threshold were done again: no sample of them has an error.
+        return f"{told} (without error of sampling: {fits}"
+    return f"{told} (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {fits}"
+
+
+def _changed(look: Mapping[str, Any]) -> str:
+    before, after = look["only_simulated"], look["only_draws"]
+    if not before + after:
+        return "all with the same decision"
+    return f"{after} of them a success by draws only, {before} as simulated only"
+
+
+def _verdict(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
+    """Whether they differ by more than the sample of fits and the draws of each fit explain.
+
+    The interval knows of the sample alone. By their own error draws turn a decision near the
+    threshold as often one way as the other (McNemar's exact test).
+    """
+    share, changed = look["simulated"], look["only_simulated"] + look["only_draws"]
+    inside = found["low"] - _ROUNDING <= share <= found["high"] + _ROUNDING
+    if inside or not changed:
+        return ""
+    chance = binomtest(look["only_draws"], changed).pvalue
+    return " THEY DIFFER." if chance < _BY_CHANCE else ""
 
 
 def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -200,6 +201,9 @@ def _lost(look: Mapping[str, Any]) -> str:
     return f"; the draws of {look['lost']} more are not to be trusted{why}, and count as simulated"
 
 
+_ROUNDING: Final = 1e-9
+"""Two ways of adding up the same share of trials differ by less."""
+_BY_CHANCE: Final = 0.05
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
@@ -271,7 +275,7 @@ def plan_summary(output: Output) -> list[str]:
     told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
     told += followed_sentences(rows)
     told += corrected_sentences(output.result.get("corrected_looks", ()))
-    return [*told, *_audit(output.result["audit"])]
+    return [*told, *audit_summary(output.result["audit"])]
 
 
 def _answer(output: Output) -> Sequence[Mapping[str, Any]]:
@@ -287,7 +291,24 @@ def _cohorts(output: Output) -> list[str]:
     ]
 
 
-def _audit(audit: Mapping[str, Any]) -> list[str]:
+def audit_summary(audit: Mapping[str, Any]) -> list[str]:
+    """Return what checking fits against Markov chains changed.
+
+    Parameters
+    ----------
+    audit : mapping
+        ``audit`` of ``result.json``.
+
+    Returns
+    -------
+    list of str
+        That nothing was checked, or what came of it.
+
+    Examples
+    --------
+    >>> audit_summary({"fits": 0})
+    ['No fit was checked against Markov chains.']
+    """
     if not audit["fits"]:
         return ["No fit was checked against Markov chains."]
     changed, strayed = audit["decisions_changed"], audit["not_converged"]
@@ -413,10 +434,11 @@ def _priors(plan: TrialPlan) -> Table:
         found = term_priors(design.model)
         if found not in seen:
             seen.append(found)
+            labels = Labels(parameters=parameter_words(design.outcome.hazard))
             records += [
                 {
                     "design": name,
-                    "parameter": parameter,
+                    "parameter": labels.term(parameter),
                     "prior": prior_words(stated.prior),
                     "source": stated.source,
                 }

@@ -1,6 +1,6 @@
 """A trial plan, or one of its simulated trials, on the terminal and in a folder."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +12,12 @@ from rich.text import Text
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.frame import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
+    audit_summary,
     bias_sentences,
     corrected_sentences,
     followed_sentences,
@@ -42,6 +44,8 @@ from bayes_ihlrt.trials.replay import Replay, replay_data
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
+_VARIANTS: Final = 3
+"""Designs beside the plan's own that are told on the terminal."""
 _OWN: Final = (
     (RESULT_FILES - {"posterior.nc", "specification.toml"}) | DERIVED_FILES | {"plan.toml", FOLDER}
 )
@@ -146,20 +150,27 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     """
     plan, cells = found.result.plan, found.result.cells
     means = {one.name: success_means(one) for one in plan.scenarios}
-    table = _success_table(found, means)
-    own = [cell for cell in cells if cell.design == cells[0].design]
-    shares: dict[str, list[float]] = {}
-    for cell in own:
-        shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
-    told = "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
-    parts = [
-        {"title": f"Would it find what is there? {told[0].upper()}{told[1:]}.", "table": table}
+    designs: dict[str, list[Cell]] = {}
+    for cell in cells:
+        designs.setdefault(cell.design, []).append(cell)
+    own, *others = designs.values()
+    told = _shares(own, means)
+    title = f"Would it find what is there? {told[0].upper()}{told[1:]}."
+    variants = [f"'{cells[0].design}': {_shares(cells, means)}." for cells in others[:_VARIANTS]]
+    if more := others[_VARIANTS:]:
+        variants.append(f"{counted(len(more), 'design', 'designs')} more: see `--tables`.")
+    parts: list[dict[str, Any]] = [
+        {
+            "title": title,
+            "table": _success_table(own, means, found.result.lost.values()),
+            "told": [
+                f"That is of '{own[0].design}'; intervals are of Monte Carlo error.",
+                *variants,
+            ],
+        }
     ]
-    parts[0]["told"] = [f"That is of '{own[0].design}'; intervals are of Monte Carlo error."]
-    depends = [f"{cell.scenario}: {words}" for cell in own if (words := _at_values(cell))]
-    if depends and own[0].task.design.modifier is not None:
-        title = f"Does that depend on {own[0].task.design.modifier.name}?"
-        parts.append({"title": title, "told": depends})
+    if depends := _depends(own):
+        parts.append(depends)
     first = [
         "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
         *found.incomplete,
@@ -170,31 +181,62 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     return {"first": first, "number": None, "parts": parts}
 
 
-def _success_table(found: TrialPlanResult, means: Mapping[str, str]) -> dict[str, Any]:
+def _shares(cells: Sequence[Cell], means: Mapping[str, str]) -> str:
+    """How often one design succeeds, by what success is under each truth."""
+    shares: dict[str, list[float]] = {}
+    for cell in cells:
+        shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
+    return "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
+
+
+def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
+    """How often benefit is shown at values of the modifier; None where that is not read."""
+    modifier, read = cells[0].task.design.modifier, cells[0].found.at_values
+    if modifier is None or not read:
+        return None
+    values = " / ".join(f"{one.at:g}" for one in read)
+    shown = "; ".join(
+        f"{cell.scenario} {' / '.join(f'{one.shown.estimate:.1%}' for one in cell.found.at_values)}"
+        for cell in cells
+    )
+    told = f"P(hazard ratio < 1) > {read[0].threshold:g} at {modifier.name} {values}: {shown}."
+    return {"title": f"Does that depend on {modifier.name}?", "told": [told]}
+
+
+def _success_table(
+    cells: Sequence[Cell],
+    means: Mapping[str, str],
+    lost: Iterable[Failure],
+    *,
+    designs: bool = False,
+) -> dict[str, Any]:
     rows = [
         [
-            f"{cell.design} / {cell.scenario}",
+            f"{cell.design} / {cell.scenario}" if designs else cell.scenario,
             means[cell.scenario],
             f"{one.success.estimate:.1%} ({one.success.low:.1%} to {one.success.high:.1%})",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
         ]
-        for cell in found.result.cells
+        for cell in cells
         for one in [cell.found]
     ]
-    rows += [[failure.part, "not computed", *[""] * 5] for failure in found.result.lost.values()]
-    events = "deaths" if found.result.endpoints == (Endpoint.OS,) else "events"
-    head = ["design / truth", "success is", "success (95 %)", "futility", "patients", events]
-    return {"head": [*head, "months"], "rows": rows}
+    rows += [[failure.part, "not computed", *[""] * 5] for failure in lost]
+    events = (
+        "deaths" if {cell.task.design.endpoint for cell in cells} == {Endpoint.OS} else "events"
+    )
+    where = "design / truth" if designs else "truth"
+    head = [where, "success is", "success (95 %)", "futility", "patients", events, "months"]
+    return {"head": head, "rows": rows}
 
 
 def _rests_on(cell: Cell) -> str:
     """On how much a trial of the plan's own design rests, as simulated."""
     one, design = cell.found, cell.task.design
     parts = [
-        f"{_mean(one.expected_events)} {design.endpoint.events}",
-        f"{_mean(one.expected_n)} patients",
-        f"{_mean(one.expected_months)} months",
+        f"{_whole(one.expected_events)} {design.endpoint.events}",
+        f"{_whole(one.expected_n)} patients",
+        f"{_whole(one.expected_months)} months",
     ]
     return (
         f"A trial of '{cell.design}' rests on {parts[0]} in {parts[1]} over {parts[2]}, on average "
@@ -211,13 +253,16 @@ def _careful(found: TrialPlanResult) -> list[str]:
     """What changes how the shares are read; the rest stands in the tables."""
     sentences = plan_sentences(found)
     rows = [cell.found.to_dict() for cell in found.result.cells]
-    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), sentences[0]}
-    lost = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
-    return lost + [
-        sentence
-        for sentence in sentences
-        if sentence not in detail and not (sentence.startswith("  ") and "DIFFER" not in sentence)
-    ]
+    looks = corrected_sentences([look.to_dict() for look in found.corrected])
+    audit = found.audit.to_dict()
+    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *looks, *audit_sentences(audit)}
+    detail |= {sentences[0], sentences[-1]}
+    differ = [look.strip() for look in looks if look.endswith("DIFFER.")]
+    told = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
+    told += [sentence for sentence in sentences if sentence not in detail]
+    if differ:
+        told += [f"{looks[0].removesuffix(':')}, gave another answer at {len(differ)}:", *differ]
+    return told + audit_summary(audit)
 
 
 def plan_sentences(found: TrialPlanResult) -> list[str]:
@@ -313,7 +358,11 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
 def _brief(found: TrialPlanResult) -> dict[str, Any]:
     """What a report says of a plan beyond its numbers."""
     name = found.result.plan.name
-    return {"schema": 1, "of": "plan", "name": name, "summary": plan_answer(found)}
+    answer, scenarios = plan_answer(found), found.result.plan.scenarios
+    means, lost = {one.name: success_means(one) for one in scenarios}, found.result.lost.values()
+    # A page has room for every design.
+    answer["parts"][0]["table"] = _success_table(found.result.cells, means, lost, designs=True)
+    return {"schema": 1, "of": "plan", "name": name, "summary": answer}
 
 
 def _characteristics(found: TrialPlanResult) -> Table:
@@ -354,6 +403,10 @@ def _characteristics(found: TrialPlanResult) -> Table:
 
 def _mean(value: Estimated | None) -> str:
     return "-" if value is None else f"{value.estimate:.1f}"
+
+
+def _whole(value: Estimated | None) -> str:
+    return "-" if value is None else f"{value.estimate:.0f}"
 
 
 def _looks(cell: Cell) -> str:

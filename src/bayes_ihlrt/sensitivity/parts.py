@@ -140,7 +140,7 @@ def grid(study: Study) -> tuple[CellFits, CheckResult]:
         own.treatment_hr, evidence_prior(study.selection.effects, study.selection.discount), further
     )
     named = named_priors(prepared, choice)
-    cells = grid_cells(named, main_parameters(prepared.spec))
+    cells = grid_cells(named, main_parameters(prepared.spec), called=prepared.spec.labels.term)
     # Every other choice is compared with the stated one.
     fits = fit_cells(prepared, cells, draws=own.draws, seed=spec.sampler.seed, needed=(0,))
     table = read_grid(

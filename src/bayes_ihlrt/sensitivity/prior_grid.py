@@ -1,6 +1,6 @@
 """The prior grid: the same data under every prior that somebody could defend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -94,7 +94,9 @@ def main_parameters(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(name for name in names if name in terms)
 
 
-def grid_cells(named: Mapping[str, Named], crossed: Sequence[str]) -> tuple[PriorCell, ...]:
+def grid_cells(
+    named: Mapping[str, Named], crossed: Sequence[str], *, called: Callable[[str], str] = str
+) -> tuple[PriorCell, ...]:
     """Return the cells of a grid: some parameters crossed, the others one at a time.
 
     Parameters
@@ -103,6 +105,8 @@ def grid_cells(named: Mapping[str, Named], crossed: Sequence[str]) -> tuple[Prio
         From `named_priors`.
     crossed : sequence of str
         Parameters whose priors are combined in every way.
+    called : callable
+        From a parameter to what it is called before people.
 
     Returns
     -------
@@ -115,9 +119,10 @@ def grid_cells(named: Mapping[str, Named], crossed: Sequence[str]) -> tuple[Prio
         chosen = {
             name: label for name, label in zip(crossed, labels, strict=True) if label != STATED
         }
-        cells.append(_cell(named, chosen))
+        cells.append(_cell(named, chosen, called))
     for name in (name for name in named if name not in crossed):
-        cells += [_cell(named, {name: label}) for label in named[name] if label != STATED]
+        others = [label for label in named[name] if label != STATED]
+        cells += [_cell(named, {name: label}, called) for label in others]
     return tuple(cells)
 
 
@@ -242,8 +247,10 @@ def _distinct(named: Named) -> dict[str, Prior]:
     return found
 
 
-def _cell(named: Mapping[str, Named], chosen: Mapping[str, str]) -> PriorCell:
-    title = "; ".join(f"{name} {label}" for name, label in chosen.items()) or STATED
+def _cell(
+    named: Mapping[str, Named], chosen: Mapping[str, str], called: Callable[[str], str]
+) -> PriorCell:
+    title = "; ".join(f"{called(name)} {label}" for name, label in chosen.items()) or STATED
     return PriorCell(title, {name: named[name][label] for name, label in chosen.items()}, chosen)
 
 

@@ -34,7 +34,13 @@ from bayes_ihlrt.spec.estimands import (
     treated_month,
 )
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
-from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec
+from bayes_ihlrt.spec.model import (
+    HeldScales,
+    ModelSpec,
+    ModifierSpec,
+    OutcomeSpec,
+    parameter_words,
+)
 from bayes_ihlrt.spec.prior_sets import (
     BASE,
     JUSTIFICATION,
@@ -342,7 +348,10 @@ class AnalysisSpec(BaseModel):
             return [*near, *(short for short, column in pairs if column in near)]
 
         units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
-        return labels_of(data.labels, units=units, same=same)
+        found = labels_of(data.labels, units=units, same=same)
+        groups = tuple(term.group for term in self.outcome.groups)
+        own = {"groups": groups, "parameters": parameter_words(self.outcome.hazard)}
+        return found.model_copy(update=own)
 
     @property
     def population(self) -> PopulationKind:

@@ -326,8 +326,39 @@ _PARAMETERS: Final = {
     HazardFamily.PIECEWISE: frozenset({"log_hazard", DEVIATION_NAME, "log_shape", "smoothing_sd"}),
     HazardFamily.MSPLINE: frozenset({"log_scale", "log_weights", "log_shape", "smoothing_sd"}),
 }
+_WORDS: Final = {
+    "log_rate": "baseline rate (log)",
+    "log_shape": "baseline shape (log)",
+    "slope": "baseline slope",
+    "log_hazard": "baseline hazard (log)",
+    DEVIATION_NAME: "baseline hazard of an interval (log, against their mean)",
+    "log_scale": "baseline level (log)",
+    "log_weights": "baseline spline weights (log)",
+    "smoothing_sd": "SD of neighbouring baseline hazards (log)",
+}
 _ALL: Final = frozenset().union(*_PARAMETERS.values())
 _LEVELS: Final = frozenset({"log_rate"})
+
+
+def parameter_words(hazard: HazardSpec) -> dict[str, str]:
+    """Return what a baseline's parameters are called before people.
+
+    Parameters
+    ----------
+    hazard : HazardSpec
+        Family and options.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+
+    Examples
+    --------
+    >>> parameter_words(HazardSpec(family="weibull"))
+    {'log_rate': 'baseline rate (log)', 'log_shape': 'baseline shape (log)'}
+    """
+    return {name: words for name, words in _WORDS.items() if name in _PARAMETERS[hazard.family]}
 
 
 def is_flexible(hazard: HazardSpec) -> bool:

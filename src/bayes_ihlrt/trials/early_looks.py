@@ -65,6 +65,8 @@ class CorrectedLook:
         draws of the sample are to be trusted.
     fits : int
         Fits that were done again.
+    only_simulated, only_draws : int
+        Of these, fits that meet the efficacy rules as simulated and not by draws; the reverse.
     lost : int
         Fits of the sample that could not be (no mode, or Pareto k-hat above 0.7); they count as
         simulated.
@@ -80,6 +82,8 @@ class CorrectedLook:
     simulated: float
     corrected: Estimated | None
     fits: int
+    only_simulated: int
+    only_draws: int
     lost: int
     without_events: int
 
@@ -180,6 +184,8 @@ def _correct(cell: Cell, look: int) -> CorrectedLook | None:
         float(met.mean()),
         _stratified(hits, strata[sample], strata) if good.any() else None,
         fits=int(good.sum()),
+        only_simulated=int((good & met[sample] & ~hits).sum()),
+        only_draws=int((good & hits & ~met[sample]).sum()),
         lost=int((~good).sum()),
         without_events=int((~good & empty).sum()),
     )
