@@ -49,6 +49,7 @@ def plain(content: Mapping[str, Any]) -> dict[str, Plain]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> plain({"changed": np.int64(2), "bounds": np.array([0.5, np.inf]), "gap": np.nan})
     {'changed': 2, 'bounds': [0.5, None], 'gap': None, 'not_finite': {'bounds[1]': 'inf'}}
     """
@@ -79,6 +80,7 @@ def json_text(content: Mapping[str, Any], *, indent: int | None = 2) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> json_text({"hazard": np.float32(0.5)}, indent=None)
     '{"hazard":0.5}'
     """

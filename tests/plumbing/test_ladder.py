@@ -19,6 +19,7 @@ from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.multistate import fit as transition_fit
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.plots.catalogue import draw_figure
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.report import ladder as ladder_table
 from bayes_ihlrt.report.answers import ladder_answer
@@ -193,8 +194,8 @@ def test_the_reason_is_printed_and_drawn(climbed):
     assert printed.count(sentences[0]) == 1
     data = ladder_data(climbed)
     assert int(np.isnan(data["median"]).sum()) == 4
-    figure = ladder_table.PLOTS["ladder"](data)
-    texts = [text.get_text() for text in figure.axes[0].texts]
+    figure = draw_figure("ladder", data)
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("not estimated") == 4
     assert not any("nan" in text for text in texts)
 

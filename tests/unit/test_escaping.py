@@ -18,6 +18,7 @@ from rich.text import Text
 from bayes_ihlrt.cli.app import say, told_plainly
 from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.methods.references import cited, pieces, unmarked
 from bayes_ihlrt.plots.frame import framed_figure
 from bayes_ihlrt.report import html
@@ -205,7 +206,7 @@ def test_levels_of_categories_are_in_the_table(level):
         parameters=dict.fromkeys((*names, *others, "centre_effect[x]"), numbers),
         prior=dict.fromkeys([*names, "log_hazard", "log_rate"]),
         fit=SimpleNamespace(prepared=SimpleNamespace(encoder=SimpleNamespace(columns=names))),
-        spec=SimpleNamespace(modifier=None),
+        spec=SimpleNamespace(modifier=None, labels=Labels()),
     )
     opened = io.StringIO()
     PlainConsole(file=opened, width=150).print(parameter_panel(result))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from rich.console import Console
 
 from bayes_ihlrt.analysis.notes import analysis_notes, without_events
@@ -178,7 +179,7 @@ def test_other_clocks_than_time_zero_are_told(climbed):
         "decision from the decision."
     )
     figure = PLOTS["ladder"](ladder_data(climbed))
-    assert any("from the landmark" in text.get_text() for text in figure.axes[0].texts)
+    assert any("from the landmark" in text.get_text() for text in figure.findobj(Text))
     notes = {
         r.plan.rung: " ".join(
             analysis_notes(climbed.spec, climbed.cohort, r.person_time, n_parameters=1)

@@ -55,7 +55,7 @@ def _parts(
     }
     if brief:
         parts["report.json"] = lambda file: write_json(
-            {"name": name, "table_one": word, "word": word}, file
+            {"name": name, "table_one": word, "follow_up": word, "word": word}, file
         )
     if checks:
         parts["checks.json"] = lambda file: write_json({"name": name, "word": word}, file)

@@ -123,7 +123,7 @@ def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figur
     ...     coords={"cell": ["fixed"], "trials": [1.0, 2.0]},
     ...     attrs={"title": "Power", "synthetic": True})
     >>> [axes.get_xlabel() for axes in draw_figure("trial_convergence", data).axes]
-    ['Trials simulated']
+    ['Simulated trials']
     """
     if name not in PLOTS:
         message = f"there is no figure '{name}'; allowed: {', '.join(PLOTS)}"

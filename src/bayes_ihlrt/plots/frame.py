@@ -45,6 +45,9 @@ def _literal(axes: list[Axes], texts: set[Text]) -> None:
             texts |= labels
     for text in texts - powers:
         text.set_parse_math(False)
+        # Matplotlib measures what it wraps as mathematics all the same.
+        if text.get_wrap() and "$" in text.get_text():
+            text.set_wrap(False)
         text.set_text(printable(text.get_text(), keep="\n"))
 
 
