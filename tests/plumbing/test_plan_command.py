@@ -14,6 +14,7 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.report import plan_table
+from bayes_ihlrt.report.single_trials import audit_sentences
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import run as design_prior
@@ -106,12 +107,12 @@ def test_an_audit_tells_what_it_did_not_check():
     fit = nuts_audit.AuditedFit("small", "null", 1, 1, 0.01, 0.002, 0.1, False, False)
     audit = nuts_audit.PlanAudit((fit,), 900, rules).to_dict()
     assert (audit["not_converged"], audit["left_out"]) == (1, list(rules))
-    done, missing = plan_table.audit_sentences(audit)
+    done, missing = audit_sentences(audit)
     assert "1 of 900 fits" in done
     assert "the chains of 1 of them DID NOT CONVERGE" in done
     assert missing.endswith("yet to come: small, look 1: predictive-probability < 0.1.")
     nothing = nuts_audit.PlanAudit((), 900, ()).to_dict()
-    assert plan_table.audit_sentences(nothing) == ["No fit was audited by NUTS."]
+    assert audit_sentences(nothing) == ["No fit was audited by NUTS."]
 
 
 def test_events_are_named_after_the_endpoint():

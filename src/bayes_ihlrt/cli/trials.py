@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.explorer import app as explorer_app
     from bayes_ihlrt.explorer import session as explorer_session
     from bayes_ihlrt.report import plan_table as report_plan_table
+    from bayes_ihlrt.report import single_trials as report_single_trials
     from bayes_ihlrt.report import terminal as report_terminal
     from bayes_ihlrt.spec import read as spec_read
     from bayes_ihlrt.trials import run as trials_run
@@ -33,6 +34,7 @@ else:
     explorer_app = lazy_module("bayes_ihlrt.explorer.app")
     explorer_session = lazy_module("bayes_ihlrt.explorer.session")
     report_plan_table = lazy_module("bayes_ihlrt.report.plan_table")
+    report_single_trials = lazy_module("bayes_ihlrt.report.single_trials")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     spec_read = lazy_module("bayes_ihlrt.spec.read")
     trials_run = lazy_module("bayes_ihlrt.trials.run")
@@ -110,9 +112,9 @@ def replay_trial(
                 read, trial, scenario=scenario, design=design, stage=stages.tell
             )
             if out is not None:
-                report_plan_table.draw_replay(found, out)
+                report_single_trials.draw_replay(found, out)
         if not quiet:
-            report_plan_table.print_replay(console(), found, written=out)
+            report_single_trials.print_replay(console(), found, written=out)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
 from bayes_ihlrt.report.plain_words import target_words
+from bayes_ihlrt.report.single_trials import audit_summary
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
@@ -289,42 +290,6 @@ def _cohorts(output: Output) -> list[str]:
         f"{prior['data']}" + (", which is synthetic." if prior["synthetic"] else ".")
         for prior in output.design_priors
     ]
-
-
-def audit_summary(audit: Mapping[str, Any]) -> list[str]:
-    """Return what checking fits against Markov chains changed.
-
-    Parameters
-    ----------
-    audit : mapping
-        ``audit`` of ``result.json``.
-
-    Returns
-    -------
-    list of str
-        That nothing was checked, or what came of it.
-
-    Examples
-    --------
-    >>> audit_summary({"fits": 0})
-    ['No fit was checked against Markov chains.']
-    """
-    if not audit["fits"]:
-        return ["No fit was checked against Markov chains."]
-    changed, strayed = audit["decisions_changed"], audit["not_converged"]
-    fits = counted(audit["fits"], "fit was", "fits were")
-    told = [
-        f"{fits} done again by Markov chains, at looks drawn at random; "
-        f"{counted(changed, 'decision', 'decisions')} changed."
-    ]
-    if strayed:
-        told.append(
-            f"The chains of {counted(strayed, 'fit', 'fits')} did not converge: there the "
-            "comparison says nothing."
-        )
-    if audit["left_out"]:
-        told.append(f"The audit does not compare: {'; '.join(audit['left_out'])}.")
-    return told
 
 
 def _scenarios(output: Output) -> Table:

@@ -1,11 +1,10 @@
-"""A trial plan, or one of its simulated trials, on the terminal and in a folder."""
+"""A trial plan on the terminal and in a folder."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,16 +12,13 @@ from rich.text import Text
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
-from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import DPI
-from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.plan import (
-    audit_summary,
     bias_sentences,
     corrected_sentences,
     followed_sentences,
     success_means,
 )
+from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
@@ -36,11 +32,10 @@ from bayes_ihlrt.results.files import (
 )
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
-from bayes_ihlrt.storage.claims import claimed, replace_file
+from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell, Curve, prior_sources
-from bayes_ihlrt.trials.replay import Replay, replay_data
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
@@ -302,27 +297,6 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     return told
 
 
-def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
-    """Return what was found by NUTS, and what was not looked at."""
-    told = ["No fit was audited by NUTS."]
-    if audit["fits"]:
-        chains = "all chains converged"
-        if audit["not_converged"]:
-            chains = f"the chains of {audit['not_converged']} of them DID NOT CONVERGE"
-        told = [
-            f"Audit: {audit['fits']:,} of {audit['of']:,} fits, drawn at random (1 %, at least 20 "
-            "and at most 200, unless --audit says otherwise), redone by NUTS; "
-            f"{chains}; probabilities differ by {audit['mean_difference']:.4f} on average and "
-            f"{audit['max_difference']:.4f} at most (Monte Carlo error "
-            f"{audit['max_difference_mcse']:.4f}); decisions changed in "
-            f"{audit['decisions_changed']}."
-        ]
-    if audit["left_out"]:
-        rules = "; ".join(audit["left_out"])
-        told.append(f"Not audited, being about data that are yet to come: {rules}.")
-    return told
-
-
 def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
     """Write ``result.json``, the plan and the figures; finished trials are there already.
 
@@ -441,53 +415,3 @@ def _curve(curve: Curve) -> str:
         )
         rows.append(f"  {scenario}: {shown}")
     return "\n".join([f"Success over {curve.spec.over.words} (curve figure):", *rows])
-
-
-def print_replay(console: Console, replay: Replay, *, written: Path | None = None) -> None:
-    """Print one trial.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to.
-    replay : Replay
-        The trial.
-    written : Path, optional
-        File of the figure, where it was drawn.
-    """
-    console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
-    for place in range(replay.look):
-        look = replay.looks.isel(look=place)
-        events = int(look["events_control"]) + int(look["events_treated"])
-        mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
-        console.print(
-            Text(
-                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
-                f"patients, {events} {look.attrs['events']}, hazard ratio {np.exp(mean):.2f} "
-                f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
-            )
-        )
-    for rule in replay.trace:
-        console.print(Text(str(rule)))
-    if written is not None:
-        console.print(Text(f"Written: {written}"))
-
-
-def draw_replay(replay: Replay, out: Path) -> None:
-    """Draw one trial.
-
-    Parameters
-    ----------
-    replay : Replay
-        The trial.
-    out : Path
-        File of the figure.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
-    form = out.suffix.removeprefix(".") or "png"
-    figure = PLOTS["trial_replay"](replay_data(replay))
-    replace_file(out, lambda file: figure.savefig(file, dpi=DPI, format=form))

@@ -34,13 +34,7 @@ from bayes_ihlrt.spec.estimands import (
     treated_month,
 )
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
-from bayes_ihlrt.spec.model import (
-    HeldScales,
-    ModelSpec,
-    ModifierSpec,
-    OutcomeSpec,
-    parameter_words,
-)
+from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec, parameter_words
 from bayes_ihlrt.spec.prior_sets import (
     BASE,
     JUSTIFICATION,
