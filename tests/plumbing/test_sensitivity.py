@@ -233,7 +233,9 @@ def test_page_fits_the_terminal(result):
     print_summary(console, sensitivity_answer(result))
     answer = console.export_text(clear=False).splitlines()
     assert answer[0].startswith("SYNTHETIC DATA")
-    assert "51 events; 9 of them after ihlrt began, in 20 patients" in " ".join(answer)
+    assert "51 events; 9 of them after ihlrt began, in 20 patients" in " ".join(
+        " ".join(answer).split()
+    )
     assert "Does ihlrt help, and what does the answer depend on?" in answer
     assert sum("'Probably' means" in line for line in answer) == 1
     print_sensitivity(console, result)

@@ -89,8 +89,8 @@ BAD = [
     Bad(
         "misspelt keys and a misspelt table",
         "specification.toml: 3 faults\n"
-        "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: data, "
-        "estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
+        "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: causes, "
+        "data, estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
         "treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
         "below_limit, centre, date_order, decimal, derived, drop_missing, encoding, entry, event, "

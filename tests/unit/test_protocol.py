@@ -22,6 +22,7 @@ from bayes_ihlrt.methods.protocol import protocol_of
 from bayes_ihlrt.report import protocol as report_protocol
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.spec.states import CauseSpec
 
 GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "protocol.md"
 ASKED = ("protocol", "primary", "--data", "ihlrt_synthetic")
@@ -321,6 +322,14 @@ def _tables(annotation):
     kinds = get_args(annotation) if union else (annotation,)
     tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return [kind for kind in tables if kind not in STATEMENTS]
+
+
+def test_causes_that_differ_are_told():
+    one = load_spec("primary")
+    two = one.model_copy(update={"causes": {"liver": CauseSpec(formula="ihlrt")}})
+    told = [(each.part, each.what, each.here) for each in differences(one, two)]
+    assert told == [("Competing causes", "Hazard of liver", "none")]
+    assert differences(two, two) == ()
 
 
 def test_every_key_that_may_differ_has_words():

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_ihlrt.analysis.check import check_analysis
-from bayes_ihlrt.analysis.estimates import Estimate, _compared, strategies
+from bayes_ihlrt.analysis.estimates import Estimate, by_strategy, strategies
 from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import DesignKind
@@ -25,7 +25,7 @@ def contrast(never, treated, *, horizon=None, start=0.0):
     draws = xr.DataArray(
         values, dims=("chain", "draw", "strategy"), coords={"strategy": ["never", "from month 0"]}
     )
-    return _compared("median_survival", draws, start=start, horizon=horizon, at=None)[-1]
+    return by_strategy("median_survival", draws, start=start, horizon=horizon, at=None)[-1]
 
 
 def test_no_probability_where_neither_median_is_reached():

@@ -29,6 +29,7 @@ PARTS: Final[Mapping[str, str]] = {
     "visits": "Visits",
     "modifier": "Effect modifier",
     "outcome": "Outcome model",
+    "causes": "Competing causes",
     "propensity": "Assignment (propensity)",
     "estimands": "Causal contrast (estimand)",
     "sampler": "Computation",
@@ -185,6 +186,12 @@ type _Row = tuple[str, str, str]
 def _between(here: Any, there: Any, table: str) -> Iterator[_Row]:
     """Everything in which two tables differ, to the depth at which keys have words."""
     if here == there:
+        return
+    if isinstance(here, Mapping) and isinstance(there, Mapping):
+        for name in dict.fromkeys([*here, *there]):
+            one, two = (_stated(of[name], table) if name in of else "none" for of in (here, there))
+            if one != two:
+                yield f"Hazard of {name}", one, two
         return
     if not isinstance(here, BaseModel) or type(here) is not type(there):
         yield "What it says", _said(here, table), _said(there, table)

@@ -123,7 +123,7 @@ def protocol_of(checked: CheckedAnalysis) -> Protocol:
     >>> from bayes_ihlrt.spec.read import load_spec
     >>> protocol = protocol_of(check_analysis(load_spec("heart"), "heart"))
     >>> protocol.components[1].trial
-    '(1) Start transplant in month 0. (2) Never start transplant.'
+    '(1) Start transplant in month 0.1. (2) Never start transplant.'
     """
     spec = checked.spec
     if spec.treatment is None:
