@@ -534,7 +534,7 @@ def test_the_same_figure_is_the_same_file(kind, tmp_path):
     found = []
     for name in ("a", "b"):
         file = tmp_path / f"{name}.{kind}"
-        save_figure(plot_forest(made("forest")), file, width=120.0, dpi=300)
+        save_figure(plot_survival(made("survival")), file, width=85.0, dpi=300)
         found.append(file.read_bytes())
     assert found[0] == found[1]
     if kind == "svg":
@@ -544,7 +544,7 @@ def test_the_same_figure_is_the_same_file(kind, tmp_path):
         assert b"/Type3" not in found[0]
     if kind == "png":
         with Image.open(tmp_path / "a.png") as picture:
-            assert picture.width == int(120.0 / 25.4 * 300)
+            assert picture.width == int(85.0 / 25.4 * 300)
 
 
 def test_no_two_lines_of_many_look_alike():

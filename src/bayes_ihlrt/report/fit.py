@@ -147,9 +147,7 @@ def prior_table(output: Output) -> Table:
         "Coefficients are log hazard ratios; those of a propensity model log odds ratios. "
         f"{WORTH_NOTE}"
     )
-    # Results of before do not tell the worth.
-    rows = tuple({"worth": None, **row} for row in output.brief["priors"])
-    return Table("priors", "Prior of every parameter", columns, rows, note)
+    return Table("priors", "Prior of every parameter", columns, output.brief["priors"], note)
 
 
 def justified(output: Output) -> tuple[str, ...]:

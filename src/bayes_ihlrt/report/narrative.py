@@ -14,7 +14,6 @@ from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.names import Engine
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.follow_up import brief_characteristics, brief_follow_up
 from bayes_ihlrt.report.words import (
@@ -125,11 +124,7 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
             adjustment_sentence(result),
             *flexible_sentences(result.baseline),
         ]
-    quality = result.fit.convergence
     said = [*read, *warnings_]
-    if quality.engine is Engine.LAPLACE:
-        # Its verdict, the last sentence, has the same numbers.
-        said.append(f"{quality.note}.")
     careful += [note for note in result.notes if note not in said]
     if read:
         careful.append(
