@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.model.graph import build_model as build_model
     from bayes_ihlrt.model.prepared import prepare as prepare
     from bayes_ihlrt.plots.catalogue import draw_figure as draw_figure
-    from bayes_ihlrt.plots.frame import save_figure as save_figure
+    from bayes_ihlrt.plots.saving import save_figure as save_figure
     from bayes_ihlrt.posterior.audit import Audit as Audit
     from bayes_ihlrt.posterior.audit import audit as audit
     from bayes_ihlrt.posterior.fitted import FittedModel as FittedModel
@@ -131,7 +131,7 @@ else:
         "response_table": "bayes_ihlrt.analysis.patients",
         "table_one": "bayes_ihlrt.analysis.patients",
         "draw_figure": "bayes_ihlrt.plots.catalogue",
-        "save_figure": "bayes_ihlrt.plots.frame",
+        "save_figure": "bayes_ihlrt.plots.saving",
         "additive_interaction": "bayes_ihlrt.estimands.interaction",
         "conditional_survival": "bayes_ihlrt.estimands.curves",
         "residual_life": "bayes_ihlrt.estimands.curves",

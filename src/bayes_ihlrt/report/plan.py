@@ -232,14 +232,39 @@ def plan_sections(output: Output) -> list[Section]:
         *_curves(output),
         _priors(output.plan),
     )
+    answered = any(table.name == "plan-answer" for table in tables)
+    first = [table for table in tables if not answered or not _is_detail(table.name)]
+    shown = [file for file in output.figures if not _is_detail(file.stem)]
+    checked = _looks_again(output)
     trials = Section(
         "plan",
         "Trial designs, simulated",
-        tuple(plan_summary(output)),
-        tables=tables,
-        figures=embedded(output.figures),
+        tuple(told for told in plan_summary(output) if told not in checked),
+        tables=tuple(first),
+        figures=embedded(shown),
     )
-    return [*found, trials]
+    details = Section(
+        "plan-details",
+        "Trial designs in detail",
+        checked,
+        tables=tuple(table for table in tables if table not in first),
+        figures=embedded(file for file in output.figures if file not in shown),
+        folded=True,
+    )
+    return [*found, trials, details]
+
+
+_DETAILS: Final = ("looks", "targets", "plan-audit", "plan-priors")
+_DETAILS_DRAWN: Final = ("conduct", "convergence", "decisions")
+
+
+def _is_detail(name: str) -> bool:
+    """Whether a table or a figure is folded: what `_answer` does not rest on."""
+    return name.startswith((*_DETAILS, *_DETAILS_DRAWN))
+
+
+def _looks_again(output: Output) -> tuple[str, ...]:
+    return tuple(corrected_sentences(output.result.get("corrected_looks", ())))
 
 
 def plan_summary(output: Output) -> list[str]:
@@ -275,7 +300,7 @@ def plan_summary(output: Output) -> list[str]:
         )
     told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
     told += followed_sentences(rows)
-    told += corrected_sentences(output.result.get("corrected_looks", ()))
+    told += _looks_again(output)
     return [*told, *audit_summary(output.result["audit"])]
 
 

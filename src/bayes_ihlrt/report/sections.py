@@ -1,6 +1,7 @@
 """The sections of a report: results of each command; specifications, data, versions and seeds."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
@@ -240,14 +241,10 @@ def _ladder(output: Output) -> list[Section]:
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
     notes = tuple(output.result.get("notes") or ())
-    tables = _with_missing(output, ladder_tables)
-    return [Section("ladder", title, told, notes, tables=tables, figures=figures)]
-
-
-def _with_missing(
-    output: Output, tables: Callable[[Output], tuple[Table, ...]]
-) -> tuple[Table, ...]:
-    return (*missing_tables(output.kind.value, output.result), *tables(output))
+    answered = answer_tables(output, "ladder-answer", "Effect by design")
+    tables = tuple(replace(t, folded=bool(answered)) for t in ladder_tables(output))
+    shown = (*missing_tables(output.kind.value, output.result), *answered, *tables)
+    return [Section("ladder", title, told, notes, tables=shown, figures=figures)]
 
 
 def _sensitivity(output: Output) -> list[Section]:
@@ -261,7 +258,11 @@ def _sensitivity(output: Output) -> list[Section]:
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=(*missing_tables(output.kind.value, output.result), *answered, *first),
+            tables=(
+                *missing_tables(output.kind.value, output.result),
+                *answered,
+                *(replace(table, folded=bool(answered)) for table in first),
+            ),
             figures=embedded(shown),
         ),
         Section(
