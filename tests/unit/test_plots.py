@@ -1,6 +1,7 @@
 """Figures from made-up datasets: units on the axes, what is drawn, the stamp of synthetic data."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import FigureForm
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 from bayes_ihlrt.plots.saving import save_figure
+from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from figure_cases import DATASETS, TIMES, made
 
 
@@ -273,3 +276,26 @@ def test_no_two_lines_of_many_look_alike():
         (line.get_color(), line.get_linestyle(), line.get_marker()) for line in figure.axes[0].lines
     }
     assert len(looks) == 6
+
+
+def test_of_a_large_grid_priors_that_are_changed_alone_are_drawn():
+    names = ["stated", "ihlrt flat", *(f"ihlrt flat; nlr {number}" for number in range(50))]
+    values = {
+        part: (("quantity", "member"), np.linspace(-1.0, 0.0, len(names))[None])
+        for part in ("median", "q2.5", "q97.5", "probability")
+    }
+    data = xr.Dataset(
+        {**values, "prior": ("member", names)},
+        coords={"quantity": ["log_hazard_ratio"], "member": np.arange(len(names))},
+        attrs={"threshold": 0.95},
+    )
+    spec = SimpleNamespace(treatment=None, modifier=None, name="own", labels=Labels())
+    for few, kept in ((5, 5), (len(names), 2)):
+        part = data.isel(member=slice(few))
+        result = SimpleNamespace(
+            spec=spec, synthetic=False, checks={"grid": SimpleNamespace(data=part)}
+        )
+        drawn = sensitivity_figures(result)["prior_grid"]
+        assert drawn.sizes["cell"] == kept
+        assert drawn["stated"].to_numpy().sum() == 1
+        assert ("one changed at a time" in drawn.attrs["title"]) == (kept == 2)

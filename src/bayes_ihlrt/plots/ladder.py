@@ -196,7 +196,7 @@ def _told(row: xr.Dataset) -> tuple[str, str, str]:
     ratio = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
     months, gained = row["months"].to_numpy(), "-"
     if np.isfinite(months).all():
-        gained = f"{months[1]:+.1f} ({months[0]:+.1f} to {months[2]:+.1f})"
+        gained = f"{months[1]:+z.1f} ({months[0]:+z.1f} to {months[2]:+z.1f})"
     counts = f"{int(row['patients'])}, {int(row['events'])}"
     if float(row["immortal"]) > 0.0:
         counts += f"; {float(row['immortal']):.0f} immortal months"

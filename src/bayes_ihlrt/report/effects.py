@@ -330,7 +330,7 @@ def balance_panel(found: PropensityResult) -> RichTable | None:
 
 
 def _difference(value: float) -> str:
-    return _TOO_FEW if np.isnan(value) else f"{value:+.2f}"
+    return _TOO_FEW if np.isnan(value) else f"{value:+z.2f}"
 
 
 def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:
