@@ -105,7 +105,7 @@ def _stacked(data: xr.Dataset, wide: float) -> Figure:
     notes = [*data.attrs.get("notes", ())]
     if not reasons:
         notes.append("What each rung rests on is in the table of the ladder.")
-    told = "\n".join(textwrap.fill(note, int(wide / _LETTER)) for note in notes)
+    told = "\n".join(textwrap.fill(note, int(0.88 * wide / _LETTER)) for note in notes)
     figure.supxlabel(told, fontsize=8, color=GREY, x=0.01, ha="left")
     return finished(figure)
 

@@ -109,11 +109,16 @@ def _make_room(figure: Figure, *, grow: bool) -> None:
     fault: str | None = None
     for _ in range(_TRIES):
         fault = _crowded(figure)
-        wrapped = [_wrap(axes, figure) for axes in figure.axes if axes.get_visible()]
+        seen = [axes for axes in figure.axes if axes.get_visible()]
+        wrapped = [_wrap(axes, figure) for axes in seen]
         if any(wrapped):
             continue
         if fault is None:
             return
+        # Once legends and names have left axes their width.
+        thinned = [_thin(axes.xaxis) for axes in seen]
+        if any(thinned):
+            continue
         if not grow:
             break
         wide, high = figure.get_size_inches()
@@ -152,8 +157,9 @@ class _Reader(RendererAgg):
 
 def _crowded(figure: Figure) -> str | None:
     """Draw it, and say which words leave the figure or run into each other."""
-    # Twice where all is well, as what is wrapped is measured in the layout of the drawing before.
-    return _fault(figure) or _fault(figure)
+    # Twice, as words are measured in the layout of the drawing before.
+    _fault(figure)
+    return _fault(figure)
 
 
 def _fault(figure: Figure) -> str | None:
@@ -191,7 +197,6 @@ def _wrap(axes: Axes, figure: Figure) -> bool:
         _fold(axes.title, 1.05 * box.width if across > 1 else wide - box.x0),
         _names(axes.yaxis, _NAMES * wide / across),
         _names(axes.xaxis, 0.95 * box.width / named),
-        _thin(axes.xaxis),
         _legend(axes, box),
     ]
     return any(found)
@@ -200,14 +205,14 @@ def _wrap(axes: Axes, figure: Figure) -> bool:
 def _beneath(axes: Axes, box: Bbox, wide: float, across: int) -> bool:
     """Give the label below a panel its room; to the left of it where no other panel stands."""
     label = axes.xaxis.label
-    if across > 1:
-        return _fold(label, 1.1 * box.width)
     middle = 0.5 * (box.x0 + box.x1)
-    long = label.get_window_extent().width
-    if label.get_ha() == "center" and long > 1.96 * min(middle, wide - middle):
+    room = 1.96 * min(middle, wide - middle)
+    if across > 1:
+        return _fold(label, min(1.1 * box.width, room))
+    if label.get_ha() == "center" and label.get_window_extent().width > room:
         label.set(x=1.0, ha="right")
         return True
-    return _fold(label, 1.96 * min(middle, wide - middle) if label.get_ha() == "center" else box.x1)
+    return _fold(label, room if label.get_ha() == "center" else box.x1)
 
 
 def _fold(text: Text, room: float) -> bool:
@@ -241,7 +246,8 @@ def _names(axis: Axis, room: float) -> bool:
 def _thin(axis: Axis) -> bool:
     """Leave out every second of numbers that run into each other, and never one."""
     ticks = axis.get_majorticklocs()
-    labels = [label for label in axis.get_ticklabels() if label.get_text()]
+    # Labels of a shared axis that are not drawn have no place.
+    labels = [label for label in axis.get_ticklabels() if label.get_text() and label.get_visible()]
     numbers = [label for label in labels if label.get_text().replace(".", "").isdigit()]
     if not isinstance(axis.get_major_locator(), FixedLocator) or len(numbers) != len(ticks):
         return False

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from bayes_ihlrt.plots.frame import (
@@ -340,12 +340,7 @@ def plot_trial_replay(
     matplotlib.figure.Figure
         Left the patients, a dot for an event; right the posterior at each look.
     """
-    lines = list(data.attrs["trace"])
-    beside = inches(width, 9.0) >= NARROW
-    height = (4.6 if beside else 8.0) + 0.14 * len(lines)
-    figure = framed_figure(data, width=9.0, height=height, ax=ax, asked=width)
-    shape, shares = ((1, 2), "width_ratios") if beside else ((2, 1), "height_ratios")
-    left, right = figure.subplots(*shape, gridspec_kw={shares: [2.0, 1.0]})
+    figure, left, right = _replay_panels(data, ax, width)
     place = np.arange(data.sizes["patient"])
     for arm, colour, style, name in (
         (0.0, GREY, "dotted", "control"),
@@ -380,5 +375,20 @@ def plot_trial_replay(
     right.margins(x=0.3)
     right.set_xlabel("Look")
     right.set_ylabel("Hazard ratio, treated / control (95 %)")
-    figure.supxlabel("\n".join(lines), fontsize=7, x=0.01, ha="left", wrap=True)
+    told = "\n".join(data.attrs["trace"])
+    figure.supxlabel(told, fontsize=7, x=0.01, ha="left", wrap=True)
     return finished(figure)
+
+
+def _replay_panels(
+    data: xr.Dataset, ax: Axes | None, width: float | None
+) -> tuple[FigureBase, Axes, Axes]:
+    """Patients and looks, beside each other where there is room."""
+    beside = inches(width, 9.0) >= NARROW
+    height = (4.6 if beside else 8.0) + 0.14 * len(data.attrs["trace"])
+    figure = framed_figure(data, width=9.0, height=height, ax=ax, asked=width)
+    if beside:
+        left, right = figure.subplots(1, 2, width_ratios=[2.0, 1.0])
+    else:
+        left, right = figure.subplots(2, 1, height_ratios=[2.0, 1.0])
+    return figure, left, right

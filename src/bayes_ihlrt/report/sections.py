@@ -251,24 +251,21 @@ def _sensitivity(output: Output) -> list[Section]:
     tables, figures = sensitivity_tables(output), output.figures
     answered = answer_tables(output, "sensitivity-answer", "The answer under other priors")
     # Outputs of before an answer was kept open with every prior.
-    first = [t for t in tables if t.name in (_ANSWERS - {"grid"} if answered else _ANSWERS)]
+    names = _ANSWERS - {"grid"} if answered else _ANSWERS
+    first = (replace(table, folded=bool(answered)) for table in tables if table.name in names)
     shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
     return [
         Section(
             "sensitivity",
             "Sensitivity to priors and assumptions",
             tuple(_sensitivity_summary(output)),
-            tables=(
-                *missing_tables(output.kind.value, output.result),
-                *answered,
-                *(replace(table, folded=bool(answered)) for table in first),
-            ),
+            tables=(*missing_tables(output.kind.value, output.result), *answered, *first),
             figures=embedded(shown),
         ),
         Section(
             "sensitivity-details",
             "Sensitivity in detail",
-            tables=tuple(table for table in tables if table not in first),
+            tables=tuple(table for table in tables if table.name not in names),
             figures=embedded(file for file in figures if file not in shown),
             folded=True,
         ),
