@@ -57,11 +57,19 @@ def treated_from(month: float) -> Strategy:
     Strategy
         Named ``"from month <m>"``.
 
+    Raises
+    ------
+    SpecificationError
+        The month is no number, or before 0.
+
     Examples
     --------
     >>> treated_from(3).name
     'from month 3'
     """
+    if not (isinstance(month, int | float | np.number) and 0.0 <= month < np.inf):
+        fault = Fault("month", f"it is {month!r}", "Give a month, 0 or later")
+        raise SpecificationError("treated_from", [fault])
     return Strategy(f"from month {month:g}", float(month))
 
 
