@@ -18,6 +18,7 @@ from bayes_ihlrt.analysis.check import (
 )
 from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.analysis.notes import numbered
 from bayes_ihlrt.analysis.prior_worth import justification_faults, with_scales
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import Fault, InputError, RefusedError, SpecificationError
@@ -307,6 +308,8 @@ def _inputs(
     if isinstance(spec, str | Path) and isinstance(data, str | Path):
         # Faults of both files are told at once.
         found, cohort = read_inputs(spec, data)
+        # Where the file lies is no part of an analysis.
+        found = found.model_copy(update={"data": found.data.model_copy(update={"file": None})})
     else:
         found = spec if isinstance(spec, AnalysisSpec) else load_spec(spec)
         cohort = read_cohort(found, data)
@@ -315,7 +318,8 @@ def _inputs(
     if seed is not None:
         sampler = found.sampler.model_copy(update={"seed": seed})
         found = found.model_copy(update={"sampler": sampler})
-    return found, cohort
+    # Faults are told by now: results know patients by their numbers.
+    return found, numbered(cohort)
 
 
 def _whole(name: str, value: object, least: int) -> list[Fault]:

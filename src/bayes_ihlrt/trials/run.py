@@ -259,9 +259,9 @@ class TrialPlanResult(Shown):
 
     Examples
     --------
-    With the ``plan`` of a small trial, as `load_plan` reads it from a file, and three fits audited:
+    With the ``plan`` of a small trial, as `load_plan` reads it from a file, and no fit audited:
 
-    >>> found = run_trial_plan(plan, 1024, audited=3, progress=lambda what, done, total: None)
+    >>> found = run_trial_plan(plan, 1024, audited=0, progress=lambda what, done, total: None)
     >>> found.failures, found.result.cell("small", "no effect").found.success.estimate < 0.1
     ((), True)
     """
