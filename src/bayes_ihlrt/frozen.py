@@ -28,8 +28,8 @@ class FrozenDict(dict[Any, Any]):
         message = "a specification is frozen: make another, for instance by `with_prior`"
         raise TypeError(message)
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type["FrozenDict"], tuple[dict[Any, Any]]]:
         return FrozenDict, (dict(self),)

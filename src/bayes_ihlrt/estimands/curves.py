@@ -67,7 +67,11 @@ def treated_from(month: float) -> Strategy:
     >>> treated_from(3).name
     'from month 3'
     """
-    if not (isinstance(month, int | float | np.number) and 0.0 <= month < np.inf):
+    try:
+        possible = bool(0.0 <= month < np.inf)
+    except TypeError:
+        possible = False
+    if not possible:
         fault = Fault("month", f"it is {month!r}", "Give a month, 0 or later")
         raise SpecificationError("treated_from", [fault])
     return Strategy(f"from month {month:g}", float(month))
