@@ -27,8 +27,9 @@ def spec():
     )
 
 
-@pytest.fixture
-def fit(spec):
+@pytest.fixture(scope="module")
+def fit(spec, module_sampler):
+    """Return a fit whose draws are noise; not to be changed."""
     return bi.fit(spec, "ihlrt_synthetic", seed=1)
 
 
