@@ -12,6 +12,7 @@ is written, and what a page quotes otherwise is told.
 
 import argparse
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -72,7 +73,7 @@ STUDIES = {
     ),
 }
 PYTHON = {"sample_size": "docs/howto/plan.md"}
-"""Pages whose first block of Python is run, and its last value quoted."""
+"""Pages whose block of Python before the mark is run, and its last value quoted."""
 WIDTH = "110"
 
 
@@ -134,7 +135,8 @@ def quoted(name: str, folder: Path) -> tuple[Path | None, str]:
     if name in PYTHON:
         page = ROOT / PYTHON[name]
         text = page.read_text("utf-8")
-        return page, in_block(text, after_mark(text, name), last_value(text))
+        place = after_mark(text, name)
+        return page, in_block(text, place, last_value(text[:place]))
     study = STUDIES[name]
     if study.page is None:
         return None, ""
@@ -173,12 +175,12 @@ def lines_of(printed: str, part: Part) -> str:
 
 
 def last_value(text: str) -> str:
-    """Run the first block of Python of a page and return what its last line is worth."""
-    code = text.partition("```python\n")[2].partition("```")[0]
+    """Run the last block of Python of a text and return what its last line is worth."""
+    code = text.rpartition("```python\n")[2].partition("```")[0]
     *before, last = ast.parse(code).body
     if not isinstance(last, ast.Expr):
         sys.exit("the block of Python does not end in a value")
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"bi": importlib.import_module("bayes_ihlrt")}
     exec(compile(ast.Module(before, []), "page", "exec"), names)
     return repr(eval(compile(ast.Expression(last.value), "page", "eval"), names))
 
