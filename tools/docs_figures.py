@@ -69,7 +69,7 @@ STUDIES = {
         "plan group_sequential --trials 2048",
         page="docs/howto/plan.md",
         answer=False,
-        parts=(Part("Success over sample size", ""),),
+        parts=(Part("Success over sample size", "+/- is one"),),
     ),
 }
 PYTHON = {"sample_size": "docs/howto/plan.md"}
@@ -164,14 +164,15 @@ def first_lines(answer: str) -> str:
 
 
 def lines_of(printed: str, part: Part) -> str:
-    """Return the lines of a part; an empty end is an empty line."""
+    """Return the lines of a part."""
     lines = [line.rstrip() for line in printed.splitlines()]
-    first = next(i for i, line in enumerate(lines) if line.startswith(part.begins))
-    rest = lines[first + 1 :]
-    ends = (
-        i for i, line in enumerate(rest) if (line.startswith(part.ends) if part.ends else not line)
-    )
-    return "\n".join(lines[first : first + 1 + next(ends)])
+    begins = [i for i, line in enumerate(lines) if line.startswith(part.begins)]
+    ends = [
+        i for i, line in enumerate(lines) if begins and i > begins[0] and line.startswith(part.ends)
+    ]
+    if not ends:
+        sys.exit(f"nothing printed goes from '{part.begins}' to '{part.ends}'")
+    return "\n".join(lines[begins[0] : ends[0]])
 
 
 def last_value(text: str) -> str:

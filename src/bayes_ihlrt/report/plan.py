@@ -95,7 +95,7 @@ def _on_target(target: Mapping[str, Any]) -> str:
     name, unit = target_words(target["target"])
     bias, coverage = target["bias"], target["coverage"]
     cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
-    truth = f" (truth {target['truth']:.2f})" if target["truth"] is not None else ""
+    truth = f" (truth {target['truth']:z.2f})" if target["truth"] is not None else ""
     return f"{name}{truth}: bias {bias['estimate']:+z.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
 
 
