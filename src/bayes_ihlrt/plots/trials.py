@@ -375,8 +375,6 @@ def plot_trial_replay(
     right.margins(x=0.3)
     right.set_xlabel("Look")
     right.set_ylabel("Hazard ratio, treated / control (95 %)")
-    told = "\n".join(data.attrs["trace"])
-    figure.supxlabel(told, fontsize=7, x=0.01, ha="left", wrap=True)
     return finished(figure)
 
 
@@ -391,4 +389,6 @@ def _replay_panels(
         left, right = figure.subplots(1, 2, width_ratios=[2.0, 1.0])
     else:
         left, right = figure.subplots(2, 1, height_ratios=[2.0, 1.0])
+    told = "\n".join(data.attrs["trace"])
+    figure.supxlabel(told, fontsize=7, x=0.01, ha="left", wrap=True)
     return figure, left, right
