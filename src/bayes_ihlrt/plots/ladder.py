@@ -105,14 +105,14 @@ def _stacked(data: xr.Dataset, wide: float) -> Figure:
     notes = [*data.attrs.get("notes", ())]
     if not reasons:
         notes.append("What each rung rests on is in the table of the ladder.")
-    told = "\n".join(textwrap.fill(note, int(0.88 * wide / _LETTER)) for note in notes)
-    figure.supxlabel(told, fontsize=8, color=GREY, x=0.01, ha="left")
+    below = "\n".join(textwrap.fill(note, int(0.88 * wide / _LETTER)) for note in notes)
+    figure.supxlabel(below, fontsize=8, color=GREY, x=0.01, ha="left")
     return finished(figure)
 
 
 def _block(row: xr.Dataset, letters: int, *, reasons: bool) -> tuple[list[str], list[str]]:
     """Lines of a rung: its name; its numbers and what it rests on, or why it is not there."""
-    reason, told = str(row["reason"].item()), []
+    reason = str(row["reason"].item())
     if reason:
         told = [f"Not estimated: {reason}"]
     else:

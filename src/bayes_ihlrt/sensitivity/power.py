@@ -514,7 +514,8 @@ def _dataset(
 
 
 def _sentences(data: xr.Dataset, top: Sequence[str], spec: ModelSpec) -> tuple[str, ...]:
-    found, called = [], spec.labels.term
+    found: list[str] = []
+    called = spec.labels.term
     likelihood = data["sensitivity"].sel(component=LIKELIHOOD)
     for label in data["quantity"].to_numpy():
         part = data["sensitivity"].sel(quantity=label, component=list(top))
