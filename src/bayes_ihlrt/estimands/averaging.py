@@ -13,7 +13,7 @@ each patient weighs what is left at s,
 Areas are taken piece by piece, between the months at which a hazard may jump.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -185,7 +185,7 @@ def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
     return total
 
 
-def in_threads(work: Callable[[int], None], tops: Iterable[int]) -> None:
+def in_threads(work: Callable[[int], None], tops: range) -> None:
     """Do the work of every block of draws in threads.
 
     Nearly all of the time is in exponentials, which do not hold the interpreter's lock.
@@ -194,14 +194,23 @@ def in_threads(work: Callable[[int], None], tops: Iterable[int]) -> None:
     ----------
     work : callable
         Given the first draw of a block, does it.
-    tops : iterable of int
+    tops : range
         First draws.
     """
-    # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
-    caller = copy_context()
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for _ in pool.map(lambda top: caller.copy().run(work, top), tops):
-            pass
+    # Each thread takes the next block from one iterator: a task for every block of a quarter of a
+    # millisecond would cost as much again.
+    left = iter(tops)
+
+    def blocks() -> None:
+        for top in left:
+            work(top)
+
+    cores = available_cores()
+    with ThreadPoolExecutor(cores) as pool:
+        # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
+        begun = [pool.submit(copy_context().run, blocks) for _ in range(cores)]
+        for each in begun:
+            each.result()
 
 
 def time_to_level(
