@@ -12,7 +12,7 @@ from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.checks.result import ModelChecks, Status, Verdict
 from bayes_ihlrt.cli.main import app
 
-pytestmark = pytest.mark.usefixtures("sampler")
+pytestmark = pytest.mark.usefixtures("sampler", "summarised_once")
 
 
 def made_up(fit, *, horizons, row_weights, observed_from, centre, seed, stage):
