@@ -134,14 +134,14 @@ def summarise_once(patch, summaries):
     summarise, curve = analysis.summarise_fit, narrative.modifier_curves
 
     def again(fitted, *, stage=None):
-        key = draws_of(fitted)
+        key = (draws_of(fitted), fitted.failures)
         if key not in results:
             told = []
             results[key] = (summarise(fitted, stage=told.append), told)
         result, told = results[key]
         for words in told if stage else ():
             stage(words)
-        own = {name: getattr(fitted, name) for name in ("checked", "fit", "propensity", "failures")}
+        own = {name: getattr(fitted, name) for name in ("checked", "fit", "propensity")}
         return replace(result, **own)
 
     def curves_again(result):

@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.averaging import averaged, increasing, pieces, quadrature, time_to_level
 from bayes_ihlrt.estimands.population import Population, sample_population
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
-_FEWER: Final = 20
+_MANY: Final = 32
+_SOME: Final = 20
+_FEW: Final = 12
 LAST_MONTH: Final = 600.0
 """Months beyond which a quantile of survival counts as not reached."""
 
@@ -162,9 +167,10 @@ def restricted_means(
     """Return the restricted mean survival time up to several horizons, from one set of curves.
 
     Gauss-Legendre quadrature between the points where the hazard may jump and the horizons: 32
-    nodes where follow-up is one piece and in each piece of a spline, 20 in the pieces of other
-    hazards (relative error 1e-12 in draws of a posterior, 1e-6 in the most extreme of a prior).
-    Near zero time is cubed so that hazards with a shape below 1 are integrated as accurately.
+    nodes where follow-up is one piece and in each piece of a spline, 12 where a piece has a
+    constant hazard, 20 in the pieces of others (relative error 1e-12 in draws of a posterior, 1e-5
+    in the most extreme of a prior). Near zero time is cubed so that hazards with a shape below 1
+    are integrated as accurately.
 
     Parameters
     ----------
@@ -193,12 +199,19 @@ def restricted_means(
     """
     starts = [each.start for each in strategies]
     edges = pieces(fit, [*starts, *horizons], 0.0, max(horizons))
-    smooth = not hasattr(fit.prepared.hazard, "knots") and len(edges) > 2
-    nodes, weights = quadrature(edges, first=_FEWER, later=_FEWER) if smooth else quadrature(edges)
+    count = _nodes(fit.prepared.hazard, len(edges) - 1)
+    nodes, weights = quadrature(edges, first=count, later=count)
     curve = averaged(fit, population, nodes, starts)
     until = [int(np.searchsorted(nodes, horizon)) for horizon in horizons]
     areas = np.stack([curve[..., :last] @ weights[:last] for last in until], axis=-1)
     return labelled(fit, areas, strategies).assign_coords({TIME: list(horizons)})
+
+
+def _nodes(hazard: Hazard, count: int) -> int:
+    """Nodes of each piece: fewer where survival bends less within one."""
+    if count == 1 or isinstance(hazard, MSpline):
+        return _MANY
+    return _FEW if isinstance(hazard, Piecewise) else _SOME
 
 
 def median_survival(
