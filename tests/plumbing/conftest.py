@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis import fit as analysis
 from bayes_ihlrt.cli.main import app
-from bayes_ihlrt.plots import frame
+from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.report import narrative, writing
 
@@ -84,13 +84,13 @@ def pictured_once(patch, pictures, *, dpi=20):
             # The test looks at what is drawn, or lets it fail.
             draw(kind, data, file)
             return
-        key = (kind, file.suffix, frame.DPI, hashlib.sha256(pickle.dumps(data)).hexdigest())
+        key = (kind, file.suffix, saving.DPI, hashlib.sha256(pickle.dumps(data)).hexdigest())
         if key not in pictures:
             draw(kind, data, file)
             pictures[key] = file.read_bytes()
         file.write_bytes(pictures[key])
 
-    patch.setattr(frame, "DPI", dpi)
+    patch.setattr(saving, "DPI", dpi)
     patch.setattr(writing, "_draw", again)
 
 
@@ -180,7 +180,7 @@ def first_results(tmp_path_factory, summaries, pictures):
     with pytest.MonkeyPatch.context() as patch:
         faked(patch)
         # Pages are looked at in a browser.
-        pictured_once(patch, pictures, dpi=frame.DPI)
+        pictured_once(patch, pictures, dpi=saving.DPI)
         summarise_once(patch, summaries)
         arguments = ["primary", "--data", "ihlrt_synthetic", "--out", str(out), "--quiet"]
         result = CliRunner().invoke(app, ["fit", *arguments])

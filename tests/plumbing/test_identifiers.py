@@ -16,7 +16,7 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.names import Identifiers
-from bayes_ihlrt.plots import frame
+from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.spec.read import load_spec
 
@@ -192,7 +192,7 @@ def told(tmp_path_factory, summarising_once):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(Figure, "savefig", noting)
-        patch.setattr(frame, "DPI", 20)
+        patch.setattr(saving, "DPI", 20)
         summarising_once(patch)
         for name, arguments in COMMANDS.items():
             done = run(*arguments)
