@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.report import writing
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
@@ -291,7 +292,8 @@ def test_whatever_fails_while_writing_the_rest_is_kept(
     def fail(*_, **__):
         return {"value": object()} if broken == "FitResult.to_dict" else 1 / 0
 
-    monkeypatch.setattr(f"bayes_ihlrt.report.writing.{broken}", fail)
+    owner, _, name = broken.rpartition(".")
+    monkeypatch.setattr(getattr(writing, owner) if owner else writing, name, fail)
     result = fit("--out", tmp_path / "out", "--quiet")
     assert result.exit_code == 1
     assert type(result.exception) in {TypeError, ZeroDivisionError}
