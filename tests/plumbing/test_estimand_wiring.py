@@ -26,6 +26,8 @@ from bayes_ihlrt.report.terminal import print_fit
 from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
 
 def fitted(name, **estimands):
     spec = load_spec(name)

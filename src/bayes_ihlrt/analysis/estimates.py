@@ -19,7 +19,7 @@ from bayes_ihlrt.estimands.curves import (
     NEVER,
     Strategy,
     labelled,
-    rmst,
+    restricted_means,
     survival,
     survival_quantile,
     treated_from,
@@ -305,8 +305,9 @@ def _standardised(
     draws: dict[tuple[str, float | None], xr.DataArray] = {}
     for h in horizons:
         draws["survival", h] = curves.sel({TIME: h}, drop=True)
+    months = restricted_means(fit, horizons, compared, population=patients)
     for h in horizons:
-        draws["rmst", h] = rmst(fit, h, compared, population=patients)
+        draws["rmst", h] = months.sel({TIME: h}, drop=True)
     for name, share in _shares(spec).items():
         draws[name, None] = survival_quantile(fit, share, compared, population=patients)
     return _told(draws, start=compared[-1].start, at=at)

@@ -16,7 +16,7 @@ from bayes_ihlrt.analysis.estimates import strategies, weigher
 from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
 from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, probability, summarise
-from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
+from bayes_ihlrt.estimands.curves import Strategy, restricted_means, survival
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import Population, populations_at
 from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
@@ -225,9 +225,10 @@ def _by_horizon(
     patients: Population,
 ) -> dict[str, list[xr.DataArray]]:
     at_horizons = survival(fit, horizons, compared, population=patients)
+    months = restricted_means(fit, horizons, compared, population=patients)
     return {
         "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],
-        "rmst": [rmst(fit, month, compared, population=patients) for month in horizons],
+        "rmst": [months.sel({TIME: month}, drop=True) for month in horizons],
     }
 
 
