@@ -23,7 +23,7 @@ REPORT: Final = "report.html"
 
 RESULT_FILES: Final = frozenset(
     {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
-    | {"checks.json", "summary.txt", MANIFEST}
+    | {"checks.json", "summary.txt", "estimates.nc", MANIFEST}
 )
 """What a command writes."""
 
