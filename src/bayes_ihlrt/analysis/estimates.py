@@ -28,6 +28,7 @@ from bayes_ihlrt.names import (
     HORIZON,
     SHARE,
     STRATEGY,
+    VALUE,
     EstimandTarget,
     ModifierTransform,
 )
@@ -152,9 +153,8 @@ def asked(fit: FittedModel, spec: AnalysisSpec) -> Asked:
     Returns
     -------
     Asked
-        The patients' own values, those of the specification, the two that are compared, and those
-        that the slider of the report moves through; and the grid along which the effect is
-        followed.
+        The patients' own values, those of the specification and the two that are compared; and
+        the grid along which the effect is followed.
     """
     shares = dict.fromkeys((0.5, *spec.estimands.quantiles))
     horizons = dict.fromkeys(spec.estimands.horizons)
@@ -163,7 +163,7 @@ def asked(fit: FittedModel, spec: AnalysisSpec) -> Asked:
     if spec.treatment is not None and spec.modifier is not None:
         observed = observed_values(fit)
         compared = compared_values(spec, observed)
-        values += [spec.modifier.reference, *compared, *slider_values(spec, observed)]
+        values += [spec.modifier.reference, *compared]
         if compared[0] < compared[1]:
             grid = tuple(grid_values(spec, observed).tolist())
     return Asked(
@@ -322,6 +322,48 @@ def draws_around(
     # Under a wide prior hazards leave every float.
     with np.errstate(invalid="ignore"):
         return after, draws_of(before, spec, weights=weigh(before))
+
+
+def also_at(
+    draws: xr.Dataset,
+    values: Sequence[float | None],
+    fit: FittedModel,
+    spec: AnalysisSpec,
+    *,
+    weights: Floats | None,
+) -> xr.Dataset:
+    """Return hazard ratios, survival and months at further values of the modifier as well.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        From `draws_of`.
+    values : sequence of float or None
+        Of which those that are not told yet are added.
+    fit : FittedModel
+        Whose draws they are.
+    spec : AnalysisSpec
+        Horizons, strategies.
+    weights : ndarray or None
+        What each patient weighs in the averages.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without quantiles and grid.
+    """
+    told = draws[["log_hazard_ratio", "survival", "rmst"]]
+    known = set(told[VALUE].to_numpy().tolist())
+    rest = tuple(value for value in values if value is not None and value not in known)
+    if not rest:
+        return told
+    wanted = Asked(strategies(spec), rest, tuple(dict.fromkeys(spec.estimands.horizons)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        more = estimate_draws(fit, wanted, weights=weights)
+    both: xr.Dataset = xr.concat(
+        [told, more], dim=VALUE, data_vars="all", coords="minimal", compat="override", join="exact"
+    )
+    return both
 
 
 def estimate_all(

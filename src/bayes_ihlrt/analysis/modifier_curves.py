@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.estimates import (
+    also_at,
     observed_values,
     slider_values,
     strategies,
@@ -120,14 +121,17 @@ def _sets(
 ) -> list[dict[str, Any]]:
     if not asked:
         return []
-    weights = weigher(result.spec, result.propensity)(result.fit)
-    patients = populations_at(result.fit, asked, weights=weights)
-    expected = result.draws_before
+    fit, spec, weigh = result.fit, result.spec, weigher(result.spec, result.propensity)
+    patients = populations_at(fit, asked, weights=weigh(fit))
+    drawn = also_at(result.draws, asked, fit, spec, weights=weigh(fit))
+    before, expected = result.before, result.draws_before
+    if before is not None and expected is not None:
+        expected = also_at(expected, asked, before, spec, weights=weigh(before))
     return [
         _set_of(
             result,
-            (at, summarise(survival(result.fit, months, compared, population=population))),
-            after=at_value(result.draws, at),
+            (at, summarise(survival(fit, months, compared, population=population))),
+            after=at_value(drawn, at),
             before=None if expected is None else at_value(expected, at),
         )
         for at, population in zip(asked, patients, strict=True)

@@ -150,16 +150,20 @@ type _Draws = Mapping[str, tuple[tuple[str, ...], Floats]]
 def _log_hazard_ratios(fit: FittedModel, asked: Asked, weights: Floats | None) -> _Draws:
     """Own values and given ones, and those of the grid, encoded together."""
     given = [value for value in asked.values if value is not None]
-    many = [*given, *asked.grid]
-    at = log_hazard_ratio(fit, many, weights=weights).to_numpy() if many else None
+    columns: list[Floats] = []
+    if many := [*given, *asked.grid]:
+        at = log_hazard_ratio(fit, many, weights=weights).to_numpy()
+        columns = list(np.moveaxis(at, -1, 0))
+    by_value: dict[float | None, Floats] = dict(zip(given, columns, strict=False))
+    if None in asked.values:
+        by_value[None] = log_hazard_ratio(fit, weights=weights).to_numpy()
     found: dict[str, tuple[tuple[str, ...], Floats]] = {}
     if asked.values:
-        columns = iter(range(len(given)))
-        own = log_hazard_ratio(fit, weights=weights).to_numpy() if None in asked.values else None
-        values = [own if value is None else at[..., next(columns)] for value in asked.values]
-        found["log_hazard_ratio"] = ((*_SAMPLE, VALUE), np.stack(values, axis=-1))
-    if asked.grid and at is not None:
-        found["grid_log_hazard_ratio"] = ((*_SAMPLE, GRID), at[..., len(given) :])
+        told = np.stack([by_value[value] for value in asked.values], axis=-1)
+        found["log_hazard_ratio"] = ((*_SAMPLE, VALUE), told)
+    if asked.grid:
+        along = np.stack(columns[len(given) :], axis=-1)
+        found["grid_log_hazard_ratio"] = ((*_SAMPLE, GRID), along)
     return found
 
 
