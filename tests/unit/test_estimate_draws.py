@@ -22,8 +22,7 @@ WEIGHTS = np.array([1.0, 2.0, 0.5, 1.0])
 
 @pytest.fixture
 def fit():
-    drawn = weibull(1.2, **effects(), albi=normal(0.5))
-    return fabricate({"family": "weibull"}, drawn, "ihlrt * nlr + albi")
+    return fabricate({"family": "weibull"}, weibull(1.2, **effects()), "ihlrt * nlr")
 
 
 def same(found, expected):
@@ -51,7 +50,16 @@ def test_along_the_grid_months_are_gained_up_to_the_latest_horizon(fit):
     same(found["grid_log_hazard_ratio"], along["log_hazard_ratio"])
     months = along["rmst"].isel(horizon=0)
     same(found["grid_gain"], contrast(months).isel(strategy=0))
-    assert not np.allclose(found["grid_gain"], estimate_draws(fit, ASKED)["grid_gain"])
+
+
+def test_patients_weigh_what_they_are_given():
+    drawn = {"ihlrt": normal(-0.5), "nlr": normal(0.4), "albi": normal(0.5)}
+    fit = fabricate({"family": "weibull"}, weibull(1.2, **drawn), "ihlrt + nlr + albi")
+    found, alike = (estimate_draws(fit, ASKED, weights=each) for each in (WEIGHTS, None))
+    for name in ("survival", "rmst", "quantile", "grid_gain"):
+        assert not np.allclose(found[name], alike[name]), name
+    doubled = estimate_draws(fit, ASKED, weights=2.0 * WEIGHTS)
+    same(doubled["grid_gain"], found["grid_gain"])
 
 
 def test_what_does_not_follow_from_the_model_is_missing(fit):
