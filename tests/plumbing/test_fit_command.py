@@ -24,6 +24,7 @@ DRAWN = {"survival", "hazard_ratio", "gain", "forest", "prior_posterior", "trace
 FILES = {
     "result.json",
     "posterior.nc",
+    "estimates.nc",
     "specification.toml",
     "report.json",
     "manifest.json",
@@ -283,7 +284,7 @@ def test_a_full_disk_leaves_earlier_results_as_they_were(written, sampler, monke
         ("FitResult.to_dict", {"result.json"}),
         ("figure_data", {name for name in FILES if name.startswith("figures/")}),
         ("brief_fit", {"report.json"}),
-        ("save", {"posterior.nc"}),
+        ("save", {"posterior.nc", "estimates.nc"}),
     ],
 )
 def test_whatever_fails_while_writing_the_rest_is_kept(
