@@ -11,6 +11,7 @@ import xarray as xr
 from bayes_ihlrt.estimands.contrasts import diagnostics, finite_or_none, summarise
 from bayes_ihlrt.names import PATIENT
 from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.tree import LIKELIHOODS_KEPT
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 GOOD_K: Final = 0.7
@@ -20,6 +21,10 @@ REDUCED: Final = (
     "do not tell patients apart"
 )
 
+TOO_MANY: Final = (
+    "not computed: draws x patients are more than the {most:,} of which likelihoods are kept; "
+    "fewer draws in [sampler] bring it back"
+)
 WEIGHTED: Final = (
     "not defined: the draws of an analysis that a propensity adjusts are no posterior given single "
     "patients"
@@ -200,6 +205,8 @@ def leave_one_out(fit: FittedModel) -> Loo:
         Empty, with a note, where the model does not know single patients, and where importance
         weights left copies of few draws (of draws that were let through though not to be trusted).
     """
+    if "log_likelihood" not in fit.tree.children and "log_prior" in fit.tree.children:
+        return Loo(None, None, None, None, None, TOO_MANY.format(most=LIKELIHOODS_KEPT))
     if "log_likelihood" not in fit.tree.children:
         return Loo(None, None, None, None, None, WEIGHTED)
     if fit.prepared.arrays.unit != PATIENT:
