@@ -251,7 +251,7 @@ def _assignment(facts: _Facts) -> Component:
 
 def _time_zero(facts: _Facts) -> Component:
     data = facts.spec.data
-    clock = unmarked(str(data.time or data.stop))
+    clock = unmarked(data.follow_up_columns[0])
     here = f"Months count from where column {clock} does (the authors say what that is)"
     if data.origin is not None:
         here = f"Months count from the date in column {unmarked(data.origin)}"
