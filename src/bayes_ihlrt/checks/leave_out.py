@@ -185,7 +185,7 @@ def leave_one_out(
     patients : LeaveOut
         By patient, the centre's effect integrated out given its other patients.
     centres : LeaveOut or None
-        By level of the first group term; None without groups.
+        By level of the first group term; None without groups, and of an event between scans.
 
     References
     ----------
@@ -196,7 +196,7 @@ def leave_one_out(
     every = (np.arange(len(person_time.patients)), person_time.patients)
     by_patient = _left_out(fitted, density, every, seed=seed, centres=False)
     group = group_of_patients(prepared, person_time)
-    if group is None:
+    if group is None or density.by_group is None:
         return by_patient, None
     levels = prepared.encoder.levels[prepared.spec.outcome.groups[0].group]
     units = (group, np.asarray(levels, dtype=object))

@@ -106,17 +106,29 @@ def _between_scans(value: TensorVariable, *parameters: TensorVariable) -> Tensor
     zeros = pt.zeros_like(exit_time)
     units = pt.inc_subtensor(zeros[row_unit], rows)
     between = pt.inc_subtensor(zeros[row_unit], uncertain * risk)
-    found = pt.gt(pt.inc_subtensor(zeros[row_unit], uncertain), 0.0)
-    units = units + pt.switch(found, _log_probability(pt.switch(found, between, 1.0)), 0.0)
+    units = units + log_found(between, pt.inc_subtensor(zeros[row_unit], uncertain))
     return pt.switch(pt.eq(value, exit_time), weight * units, -np.inf)
 
 
-def _log_probability(risk: TensorVariable) -> TensorVariable:
-    """log(1 - exp(-risk)), accurate for small and large risks, in value and derivatives."""
-    low = risk < np.log(2.0)
-    small = pt.log(-pt.expm1(-pt.maximum(pt.switch(low, risk, 1.0), _LEAST_RISK)))
+def log_found(risk: TensorVariable, rows: TensorVariable) -> TensorVariable:
+    """Return log(1 - exp(-risk)): that an event happened between two scans.
+
+    Parameters
+    ----------
+    risk : TensorVariable
+        Cumulative hazard between them.
+    rows : TensorVariable
+        Rows between them; 0 for a patient without an event between scans.
+
+    Returns
+    -------
+    TensorVariable
+        Accurate for small and large risks, in value and derivatives; 0 without rows.
+    """
+    found, low = pt.gt(rows, 0.0), risk < np.log(2.0)
+    small = pt.log(-pt.expm1(-pt.switch(found & low, pt.maximum(risk, _LEAST_RISK), 1.0)))
     large = pt.log1p(-pt.exp(-pt.switch(low, 1.0, risk)))
-    return pt.switch(low, small, large)
+    return pt.switch(found, pt.switch(low, small, large), 0.0)
 
 
 def _simulator(hazard: Hazard) -> Callable[..., Floats]:

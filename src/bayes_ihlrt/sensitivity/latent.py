@@ -32,7 +32,9 @@ from bayes_ihlrt.batch.compiled import compile_graph
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, Fault, RefusedError
+from bayes_ihlrt.model.arrays import UNCERTAIN
 from bayes_ihlrt.model.graph import add_outcome, graph_coords
+from bayes_ihlrt.model.likelihood import log_found
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import PATIENT, DesignKind, Engine
 from bayes_ihlrt.parts import Failure
@@ -60,7 +62,7 @@ LOGIT: Final = "confounder_logit_prevalence"
 RATE: Final = "initiation_log_rate"
 SLOPES: Final = "initiation_coefficients"
 _RATE_SD: Final = 1.0
-_SIGNATURE = "(p),(p),(p),(p),(p),(p),(),(),(),(p),(p)->(p)"
+_SIGNATURE = "(p),(p),(p),(p),(p),(p),(p),(p),(),(),(),(p),(p)->(p)"
 
 
 @dataclass(frozen=True)
@@ -210,14 +212,21 @@ def build_latent(prepared: PreparedModel, person_time: PersonTime, prior: Latent
         zero, unit = pt.zeros_like(data["exit_time"]), data["row_unit"]
         log_hazard = prepared.hazard.log_hazard(pt, data["hazard_basis"], theta)
         increment = prepared.hazard.cumulative_hazard(pt, data["increment_basis"], theta)
-        scored = pt.inc_subtensor(zero[unit], data["event"] * (log_hazard + eta))
-        events = pt.inc_subtensor(zero[unit], data["event"])
-        spent = pt.inc_subtensor(zero[unit], data["exposure"] * pt.exp(eta) * increment)
+        uncertain = data.get(UNCERTAIN, pt.zeros_like(eta))
+        event = (1.0 - uncertain) * data["event"]
+        risk = data["exposure"] * pt.exp(eta) * increment
+        scored = pt.inc_subtensor(zero[unit], event * (log_hazard + eta))
+        events = pt.inc_subtensor(zero[unit], event)
+        spent = pt.inc_subtensor(zero[unit], (1.0 - uncertain) * risk)
+        between = pt.inc_subtensor(zero[unit], uncertain * risk)
+        apart = pt.inc_subtensor(zero[unit], uncertain)
         pm.CustomDist(
             "time",
             scored,
             events,
             spent,
+            between,
+            apart,
             started,
             log_start,
             waiting,
@@ -235,11 +244,12 @@ def build_latent(prepared: PreparedModel, person_time: PersonTime, prior: Latent
 
 
 def _log_likelihood(value: TensorVariable, *parameters: TensorVariable) -> TensorVariable:
-    scored, events, spent, started, log_start, waiting = parameters[:6]
-    confounder, initiation, logit, weight, exit_time = parameters[6:]
+    scored, events, spent, between, apart, started, log_start, waiting = parameters[:8]
+    confounder, initiation, logit, weight, exit_time = parameters[8:]
 
     def given(u: float) -> TensorVariable:
         outcome = scored + events * confounder * u - spent * pt.exp(confounder * u)
+        outcome = outcome + log_found(between * pt.exp(confounder * u), apart)
         begun = started * (log_start + initiation * u)
         return outcome + begun - waiting * pt.exp(log_start + initiation * u)
 

@@ -11,13 +11,35 @@ from typing import Final
 
 import numpy as np
 
+from bayes_ihlrt.analysis.check import CohortSource, read_cohort
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.names import LAST_FREE
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
-TIMES: Final = "times"
-BETWEEN_SCANS: Final = "as stated"
+TIMES: Final = "event"
 SHARES: Final[Mapping[str, float]] = {"at the scan": 1.0, "half-way between scans": 0.5}
 """Share of the time between two scans after which the event is put, by what that is called."""
+
+
+def taken(choices: Mapping[str, str], spec: AnalysisSpec, data: CohortSource) -> CohortSource:
+    """Return the data with the time of the event that an analysis takes.
+
+    Parameters
+    ----------
+    choices : mapping of str to str
+        What the analysis chooses; under `TIMES` one of `SHARES`, or as stated.
+    spec : AnalysisSpec
+        The analysis.
+    data : str, Path, Cohort, DataFrame or mapping
+        The data.
+
+    Returns
+    -------
+    str, Path, Cohort, DataFrame or mapping
+        The same where nothing is chosen.
+    """
+    share = SHARES.get(choices.get(TIMES, ""))
+    return data if share is None else at_share(read_cohort(spec, data), share)
 
 
 def at_share(cohort: Cohort, share: float) -> Cohort:
