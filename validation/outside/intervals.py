@@ -24,7 +24,10 @@ _STEPS: Final = 2_400
 
 
 def cohort(patients: int, seed: int) -> pd.DataFrame:
-    """Return one row a patient: ``id, free, found, treated_months, nlr``, empty for never."""
+    """Return one row a patient: ``id, free, found, treated_months, nlr``, empty for never.
+
+    ``true_months`` and ``progressed`` say what nobody knows, followed until the end of follow-up.
+    """
     rng = np.random.default_rng(seed)
     nlr = np.exp(rng.normal(np.log(2.9), 0.5, patients))
     start = rng.exponential(1.0 / _START, patients)
@@ -45,6 +48,9 @@ def cohort(patients: int, seed: int) -> pd.DataFrame:
             "found": found,
             "treated_months": np.where(start < last, start, np.nan),
             "nlr": nlr,
+            "true_months": np.minimum(time, end),
+            "progressed": (time <= end).astype(float),
+            "true_start": np.where(start < np.minimum(time, end), start, np.nan),
         }
     )
 

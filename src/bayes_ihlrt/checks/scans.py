@@ -109,7 +109,7 @@ def _at_risk(edges: Floats, seen: tuple[Floats, Floats, Floats], observed: xr.Da
     middle = (edges[1:] + edges[:-1]) / 2.0
 
     def curve(at: Floats) -> Floats:
-        return np.interp(at, times, alive)
+        return np.asarray(np.interp(at, times, alive), dtype=np.float64)
 
     until = np.where(np.isfinite(right), right, left)
     spread = np.maximum(curve(left) - curve(until), 1e-300)

@@ -86,8 +86,8 @@ def _negative(raw: RawCohort, role: Role) -> list[Fault]:
     return [Fault(raw.where(role), problem, remedy)]
 
 
-def _both(right: float, entry: float) -> tuple[str, str]:
-    return (shown(right), shown(entry)) if right == entry else told_apart(right, entry)[:2]
+def _both(right: float, entry: float) -> tuple[str, ...]:
+    return (shown(right), shown(entry)) if right == entry else told_apart(right, entry)
 
 
 def _listed(spans: Any, raw: RawCohort, rows: NDArray[np.intp]) -> str:

@@ -87,7 +87,7 @@ def _at_risk(cohort: Cohort, updated: Collection[str]) -> dict[str, NDArray[np.g
     rows = update_rows(cohort, cohort.columns, updated)
     if LAST_FREE not in rows:
         return rows
-    who, free = number_labels(rows["patient"]), floats(rows[LAST_FREE])
+    who, free = number_labels(rows["patient"].astype(object)), floats(rows[LAST_FREE])
     patient, first = np.unique(who, return_index=True)
     between = np.isfinite(free[first])
     pieces, parent = cut(rows, who, patient=patient[between], time=free[first][between])

@@ -20,7 +20,7 @@ from bayes_ihlrt.methods.model import CLONE_WEIGHTS, WEIGHTS, hazard_words, modi
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, Crossover, DesignKind
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
-from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.data_file import EventSpec, IntervalSpec
 from bayes_ihlrt.spec.propensity import decided_on
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -283,6 +283,8 @@ def _outcome(facts: _Facts) -> Component:
     told = f"Column {column}"
     if isinstance(event, EventSpec):
         told += f" ({_listed(unmarked(str(code)) for code in event.codes)})"
+    if isinstance(event, IntervalSpec):
+        told = f"Between the scans of columns {unmarked(event.left)} and {column}"
     return Component(
         "Outcome",
         f"Time to the first {facts.called(facts.spec.data.event_column)}, looked for alike under "

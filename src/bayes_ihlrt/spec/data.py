@@ -177,8 +177,8 @@ class DataSpec(BaseModel):
     @property
     def event_column(self) -> str:
         """Column that tells whether the event happened; of scans the one that found it."""
-        if self.interval is not None:
-            return self.interval.right
+        if isinstance(self.event, IntervalSpec):
+            return self.event.right
         return self.event.column if isinstance(self.event, EventSpec) else self.event
 
     @property
