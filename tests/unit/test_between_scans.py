@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
 from bayes_ihlrt.cohort.intervals import schedule_notes
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
@@ -283,3 +284,11 @@ def test_turnbull_of_rows_reads_the_intervals_of_patients():
         np.zeros(5), np.array([2.0, 0.0, 6.0, 9.0, 3.0]), np.array([5.0, 4.0, 6.0, np.inf, 7.0])
     )
     np.testing.assert_allclose(found["survival"], by_hand["survival"])
+
+
+def test_two_ways_to_read_the_scans_are_two_follow_ups():
+    one, other = (
+        follow_up_fingerprint(cohort({"free": [free, None, 6.0, 9.0, 3.0]}).columns)
+        for free in (2.0, 1.0)
+    )
+    assert one != other

@@ -84,7 +84,8 @@ def examine(
     Raises
     ------
     SpecificationError
-        When weights or observation times do not belong to the rows.
+        When weights or observation times do not belong to the rows, or times of observation are
+        given for an event between scans.
     """
     tell = stage or _silent
     _check_lengths(fit, row_weights, observed_from)
@@ -298,6 +299,10 @@ def _check_lengths(
         for name, (found, names, unit) in wanted.items()
         if found is not None and (problem := _problem(np.asarray(found), names))
     ]
+    if observed_from is not None and _between_scans(fit):
+        problem = "an event between scans has no time that could be compared with it"
+        remedy = "Leave it out, and name the column as `entry` in [data]"
+        faults.append(Fault("observed_from", problem, remedy))
     if faults:
         raise SpecificationError("checks", faults)
 
