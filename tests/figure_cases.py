@@ -93,6 +93,16 @@ def gain_dataset():
     )
 
 
+def estimates_dataset():
+    """A gain in months at two values of the modifier."""
+    told = {"median": [1.2, 2.4], "q2.5": [-0.8, 0.1], "q97.5": [3.1, 4.9]}
+    return xr.Dataset(
+        {name: ("row", values) for name, values in told.items()},
+        coords={"row": ["24 months, nlr 2", "24 months, nlr 5"]},
+        attrs={"label": "Months gained", "ratio": False, "contrast": True},
+    )
+
+
 def subgroups_dataset():
     """Two subgroups, of which one has no events under treatment."""
     columns = {
@@ -271,6 +281,7 @@ DATASETS = {
     "survival": survival_dataset,
     "incidence": incidence_dataset,
     "hazard_ratio": hazard_ratio_dataset,
+    "estimates": estimates_dataset,
     "gain": gain_dataset,
     "subgroups": subgroups_dataset,
     "forest": forest_dataset,
