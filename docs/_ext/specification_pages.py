@@ -38,11 +38,16 @@ DESIGN_RUNS = {
     "draws": "trials.analysis.corrected",
     "looks": "trials.decisions.decide",
     "report_at": "trials.quantities.statements",
+    "comparators": "comparators.statistics.compared",
+    "reasons": "review.frameworks.framework_tables",
 }
 SCENARIO_RUNS = {
     "control": "trials.patients.event_times",
     "effect": "trials.patients.event_times",
     "posterior": "trials.run.design_priors",
+    "accrual": "trials.patients.arrivals",
+    "weight": "trials.plan.averaged",
+    "reason": "review.frameworks.framework_tables",
 }
 STUDIES = {
     "draws": "sensitivity.cells.fit_cells",

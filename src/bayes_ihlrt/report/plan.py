@@ -3,7 +3,7 @@
 Sentences say what the numbers mean: bias against which truth, and looks with few events.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from scipy.stats import binomtest
@@ -13,11 +13,12 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
-from bayes_ihlrt.report.plain_words import target_words
 from bayes_ihlrt.report.single_trials import audit_summary
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
+from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.review.truths import bias_told
 from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -51,7 +52,9 @@ def unit_words(modifier: ModifierSpec | None) -> str:
 
 
 def bias_sentences(
-    results: Sequence[Mapping[str, Any]], scenarios: Iterable[ScenarioSpec]
+    results: Sequence[Mapping[str, Any]],
+    scenarios: Iterable[ScenarioSpec],
+    bending: Collection[str] = (),
 ) -> list[str]:
     """Return how well survival and months are estimated, and where no hazard ratio is true.
 
@@ -61,6 +64,8 @@ def bias_sentences(
         ``results`` of ``result.json``.
     scenarios : iterable of ScenarioSpec
         Their truths.
+    bending : collection of str
+        Designs whose analysis lets the hazard ratio change with time.
 
     Returns
     -------
@@ -75,14 +80,14 @@ def bias_sentences(
     ]
     for row in results:
         others = [
-            _on_target(target)
+            bias_told(target)
             for target in row["targets"]
             if target["bias"] is not None and not target["target"].startswith("log_hr")
         ]
         where = f"{row['design']} / {row['scenario']}"
         if others:
             told.append(f"{where}: {'; '.join(others)}.")
-        if row["scenario"] in changing:
+        if row["scenario"] in changing and row["design"] not in bending:
             told.append(
                 f"{where}: the effect changes with time since treatment began, and the rules are "
                 "read from a model with proportional hazards, which is wrong there"
@@ -91,12 +96,9 @@ def bias_sentences(
     return told
 
 
-def _on_target(target: Mapping[str, Any]) -> str:
-    name, unit = target_words(target["target"])
-    bias, coverage = target["bias"], target["coverage"]
-    cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
-    truth = f" (truth {target['truth']:.2f})" if target["truth"] is not None else ""
-    return f"{name}{truth}: bias {bias['estimate']:+.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
+def bending_designs(plan: TrialPlan) -> tuple[str, ...]:
+    """Return the designs whose analysis lets the hazard ratio change with time."""
+    return tuple(name for name, design in plan.designs.items() if design.treatment.periods)
 
 
 def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -230,6 +232,9 @@ def plan_sections(output: Output) -> list[Section]:
         *_assurance(output),
         *plan_tables(output),
         *_curves(output),
+        *framework_tables(
+            computed(output.result["results"]), output.plan, output.result.get("averaged", ())
+        ),
         _priors(output.plan),
     )
     trials = Section(
@@ -273,7 +278,10 @@ def plan_summary(output: Output) -> list[str]:
             f"Along curves {trials:,} more trials were simulated; the analysis of {failed:,} of "
             "them failed, and none of their fits was checked against Markov chains."
         )
-    told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
+    told += [
+        *_cohorts(output),
+        *bias_sentences(rows, output.plan.scenarios, bending_designs(output.plan)),
+    ]
     told += followed_sentences(rows)
     told += corrected_sentences(output.result.get("corrected_looks", ()))
     return [*told, *audit_summary(output.result["audit"])]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.report.plan import (
+    bending_designs,
     bias_sentences,
     corrected_sentences,
     followed_sentences,
@@ -30,12 +32,14 @@ from bayes_ihlrt.results.files import (
     write_json,
     write_parts,
 )
+from bayes_ihlrt.review.frameworks import review_parts
+from bayes_ihlrt.review.truths import bias_part
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.plan import Cell, Curve, prior_sources
+from bayes_ihlrt.trials.plan import Cell, Curve, averaged, prior_sources
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
@@ -166,6 +170,9 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     ]
     if depends := _depends(own):
         parts.append(depends)
+    rows, mean = [cell.found.to_dict() for cell in own], averaged(found.result)
+    parts.append(bias_part(rows, own[0].task.design))
+    parts += review_parts(rows, plan, [asdict(one) for one in mean])
     first = [
         "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
         *found.incomplete,
@@ -280,7 +287,7 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
     rows = [cell.found.to_dict() for cell in result.cells]
-    told += bias_sentences(rows, result.plan.scenarios)
+    told += bias_sentences(rows, result.plan.scenarios, bending_designs(result.plan))
     told += followed_sentences(rows)
     told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
-from bayes_ihlrt.report.plain_words import in_words, target_words
+from bayes_ihlrt.report.plain_words import in_words
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import Parts, write_json, write_parts
@@ -25,6 +25,7 @@ from bayes_ihlrt.results.table import (
     significant,
     text,
 )
+from bayes_ihlrt.review.truths import target_told
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
 from bayes_ihlrt.verdicts import Decision
@@ -267,7 +268,7 @@ def _single(key: str, rows: Sequence[Mapping[str, Any]]) -> Column:
         isinstance(value, int | float) and not isinstance(value, bool) for value in known
     )
     if key == "target":
-        return Column(_label(key), lambda record: target_words(record[key])[0], key, numeric=False)
+        return Column(_label(key), lambda record: target_told(record[key])[0], key, numeric=False)
     return Column(_label(key), lambda record: significant(record[key]), key, numeric)
 
 

@@ -5,7 +5,7 @@ A curve varies one number of the design, for a figure of power over it.
 
 import tomllib
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import tomli_w
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +13,8 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from bayes_ihlrt.spec.rules import Frozen, Positive
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
+
+_ROUNDING: Final = 1e-6
 
 
 class CurveAxis(StrEnum):
@@ -162,13 +164,35 @@ class TrialPlan(Frozen):
         if len(set(names)) != len(names):
             message = f"scenarios need different names; found {', '.join(names)}"
             raise ValueError(message)
+        weights = [scenario.weight for scenario in self.scenarios]
+        stated = [weight for weight in weights if weight is not None]
+        if stated and (len(stated) < len(weights) or abs(sum(stated) - 1.0) > _ROUNDING):
+            message = "weight: every scenario needs one, or none, and they add up to 1"
+            raise ValueError(
+                f"{message}; {len(stated)} of {len(weights)} add up to {sum(stated):g}"
+            )
         if self.name in self.variants:
             message = f"the variant '{self.name}' has the name of the plan"
             raise ValueError(message)
-        self.designs  # noqa: B018 - every variant is a valid design, or this raises
+        # Every variant is a valid design, or this raises.
+        if unknown := [
+            one for name, each in self.designs.items() for one in self._unknown(name, each)
+        ]:
+            raise ValueError("; ".join(unknown))
         if faulty := [one for curve in self.curves for one in curve.problems(self.design)]:
             raise ValueError("; ".join(faulty))
         return self
+
+    def _unknown(self, name: str, design: TrialDesign) -> list[str]:
+        """Prognostic effects of scenarios on what the patients of a design do not have."""
+        population, found = design.population, []
+        for scenario in self.scenarios:
+            where = f"scenario '{scenario.name}' under design '{name}'"
+            if lacking := sorted(set(scenario.effect.covariate_hr) - set(population.covariates)):
+                found.append(f"{where}: no patient has {', '.join(lacking)}")
+            if scenario.effect.centre_sd and population.centres is None:
+                found.append(f"{where}: centre_sd needs [population] centres")
+        return found
 
     @property
     def designs(self) -> dict[str, TrialDesign]:

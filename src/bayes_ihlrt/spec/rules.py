@@ -60,6 +60,11 @@ class Rule(Frozen):
     horizon: Positive | None = Field(default=None, description="Months, for survival and rmst.")
     more_than: Probability | None = Field(default=None, description="Lower threshold.")
     less_than: Probability | None = Field(default=None, description="Upper threshold.")
+    from_month: Annotated[float, Field(ge=0.0)] | None = Field(
+        default=None,
+        description="Of a hazard ratio in a design with [treatment] periods: the one from this of "
+        "the periods' months on; the first without it.",
+    )
     draws: Annotated[int, Field(ge=10, le=10_000)] = Field(
         default=100, description="Simulated continuations, for predictive and conditional power."
     )
@@ -110,6 +115,13 @@ class Rule(Frozen):
             raise ValueError("; ".join(found))
         return self
 
+    @model_validator(mode="after")
+    def _month_is_of_a_ratio(self) -> Self:
+        if self.from_month is not None and self.quantity is not Quantity.HAZARD_RATIO:
+            message = "from_month belongs to hazard-ratio"
+            raise ValueError(message)
+        return self
+
     @property
     def statement(self) -> "Rule":
         """The rule without its threshold: two rules about one probability share it."""
@@ -130,11 +142,66 @@ class Rule(Frozen):
         to = "" if self.horizon is None else f" to {self.horizon:g}"
         bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
         at = "" if self.at is None else f" at {self.at:g}"
-        return f"P({self.quantity}{to} {bound}{at})"
+        late = "" if self.from_month is None else f" from month {self.from_month:g}"
+        return f"P({self.quantity}{to}{late} {bound}{at})"
 
     def __str__(self) -> str:
         """Return the rule as it is read aloud."""
         return f"{self.about} {'<' if self.more_than is None else '>'} {self.threshold:g}"
+
+
+class Test(StrEnum):
+    """A test of the arms as assigned, one-sided for benefit."""
+
+    LOG_RANK = "log-rank"
+    RMST = "rmst"
+    """Difference of the areas under the Kaplan-Meier curves to a horizon."""
+
+
+class ComparatorSpec(Frozen):
+    """A test without a model, made on the same simulated trials as the rules.
+
+    It rejects at the first look at which its one-sided p-value is below that look's level. The
+    trial's own stops are not applied to it.
+
+    Examples
+    --------
+    >>> ComparatorSpec(test="log-rank", alpha=0.025).levels(2)
+    (0.0, 0.025)
+    """
+
+    test: Test = Field(description="log-rank | rmst.")
+    alpha: Annotated[float, Field(gt=0.0, lt=0.5)] | tuple[Probability, ...] = Field(
+        default=0.025,
+        description="One-sided level at the last look; or one for each look, 0 for none.",
+    )
+    horizon: Positive | None = Field(default=None, description="Months, for rmst.")
+    stratified: bool = Field(
+        default=False, description="log-rank: within the strata of the randomisation."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if (self.test is Test.RMST) != (self.horizon is not None):
+            message = "horizon belongs to test = 'rmst', which needs it"
+            raise ValueError(message)
+        if self.stratified and self.test is not Test.LOG_RANK:
+            message = "stratified belongs to test = 'log-rank'"
+            raise ValueError(message)
+        return self
+
+    def levels(self, looks: int) -> tuple[float, ...]:
+        """Return the one-sided level of each of so many looks."""
+        if isinstance(self.alpha, tuple):
+            return self.alpha
+        return (*(0.0,) * (looks - 1), self.alpha)
+
+    @property
+    def name(self) -> str:
+        """What it is called, e.g. ``"log-rank test, stratified"`` or ``"RMST test to 24"``."""
+        if self.test is Test.RMST:
+            return f"RMST test to {self.horizon or 0.0:g}"
+        return "log-rank test" + (", stratified" if self.stratified else "")
 
 
 class Combine(StrEnum):

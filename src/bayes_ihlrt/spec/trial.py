@@ -13,11 +13,26 @@ from pydantic import Field, model_validator
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
-from bayes_ihlrt.spec.rules import Count, Frozen, LookSpec, Positive, Probability
-from bayes_ihlrt.spec.scenario import NonNegative
+from bayes_ihlrt.spec.rules import (
+    ComparatorSpec,
+    Count,
+    Frozen,
+    LookSpec,
+    Positive,
+)
+from bayes_ihlrt.spec.scenario import (
+    LATER_EFFECT,
+    CovariateSpec,
+    Name,
+    NonNegative,
+    TreatmentSpec,
+)
 
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
+MAX_STRATA: Final = 200
+CENTRE: Final = "centre"
+"""Name under which randomisation is stratified by centre."""
 _FEWEST: Final = 1e-3
 """Smallest share of those screened that may be enrolled: all who are screened are simulated."""
 
@@ -31,13 +46,6 @@ class Pattern(StrEnum):
     """At even distances, as design software without simulation assumes."""
 
 
-class TreatmentStart(StrEnum):
-    """When treatment begins in the treated arm."""
-
-    RANDOMISATION = "randomisation"
-    ON_DEMAND = "on-demand"
-
-
 class ArmsSpec(Frozen):
     """Two arms, randomised in permuted blocks."""
 
@@ -46,6 +54,10 @@ class ArmsSpec(Frozen):
     block: Count = Field(default=4, description="Patients of a block.")
     stratify_at: Positive | None = Field(
         default=None, description="Separate blocks below and from this value of the modifier on."
+    )
+    stratify: tuple[Name, ...] = Field(
+        default=(),
+        description="Separate blocks also by these 0/1 covariates, and by 'centre'.",
     )
 
     @model_validator(mode="after")
@@ -93,6 +105,12 @@ class ModifierPopulation(Frozen):
     switch_to: Positive | None = Field(
         default=None, description="Value from which patients are enrolled after an enrichment."
     )
+    covariates: dict[Name, CovariateSpec] = Field(
+        default={}, description="Prognostic covariates beside the modifier, by name."
+    )
+    centres: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None, description="Number of centres, which enrol alike."
+    )
 
     @model_validator(mode="after")
     def _finds_patients(self) -> Self:
@@ -107,31 +125,6 @@ class ModifierPopulation(Frozen):
                     "screened"
                 )
                 raise ValueError(message)
-        return self
-
-
-class TreatmentSpec(Frozen):
-    """The treatment of the treated arm; the analysis compares arms as assigned."""
-
-    name: str = Field(description="Name of the arm's 0/1 term in the formula.")
-    start: TreatmentStart = Field(
-        default=TreatmentStart.RANDOMISATION, description="randomisation | on-demand."
-    )
-    share: Probability = Field(default=1.0, description="On demand: share that ever gets it.")
-    median_months: Positive | None = Field(
-        default=None, description="On demand: median time to it among those, exponential."
-    )
-    after: NonNegative = Field(default=0.0, description="On demand: earliest month.")
-
-    @model_validator(mode="after")
-    def _on_demand_has_a_time(self) -> Self:
-        on_demand = self.start is TreatmentStart.ON_DEMAND
-        if on_demand != (self.median_months is not None):
-            message = "median_months belongs to start = 'on-demand', which needs it"
-            raise ValueError(message)
-        if not on_demand and (self.share != 1.0 or self.after):
-            message = "share and after belong to start = 'on-demand'"
-            raise ValueError(message)
         return self
 
 
@@ -210,6 +203,10 @@ class TrialDesign(Frozen):
     report_at : tuple of float
         Values of the modifier, on the scale of the data, at which the log hazard ratio is also
         reported.
+    comparators : tuple of ComparatorSpec
+        Tests of the arms as assigned that are made on the same simulated trials.
+    reasons : dict of str to str
+        Why a prior of the analysis is what it is, by its name in `priors`.
 
     Examples
     --------
@@ -246,6 +243,12 @@ class TrialDesign(Frozen):
     report_at: tuple[Positive, ...] = Field(
         default=(), description="Values of the modifier at which estimates are also reported."
     )
+    comparators: tuple[ComparatorSpec, ...] = Field(
+        default=(), description="Tests of the arms as assigned, made on the same trials."
+    )
+    reasons: dict[str, str] = Field(
+        default={}, description="Why a prior is what it is, by its name in `priors`."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -254,7 +257,7 @@ class TrialDesign(Frozen):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        problems = [*_look_problems(self), *_name_problems(self)]
+        problems = [*_look_problems(self), *_name_problems(self), *_part_problems(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -267,11 +270,14 @@ class TrialDesign(Frozen):
     @property
     def model(self) -> ModelSpec:
         """The survival model that analyses the trial."""
+        later = self.treatment.later
+        formula = " + ".join([self.outcome.formula, *later])
+        own = {} if "default" in self.priors else dict.fromkeys(later, LATER_EFFECT)
         return ModelSpec(
             treatment=self.treatment.name,
             modifier=self.modifier,
-            outcome=self.outcome,
-            priors=self.priors,
+            outcome=self.outcome.model_copy(update={"formula": formula}),
+            priors={**own, **self.priors},
         )
 
 
@@ -324,8 +330,11 @@ def _name_problems(design: TrialDesign) -> list[str]:
     known = {design.treatment.name, *([design.modifier.name] if design.modifier else [])}
     read = set(design.outcome.parsed.columns)
     found = []
-    if strange := sorted(read - known):
-        found.append(f"the formula names {', '.join(strange)}, which no simulated patient has")
+    if strange := sorted(read - known - set(design.population.covariates)):
+        found.append(
+            f"the formula names {', '.join(strange)}, which no simulated patient has (covariates "
+            "are given in [population.covariates])"
+        )
     if missing := sorted(known - read):
         found.append(f"the formula lacks {', '.join(missing)}")
     if design.outcome.groups:
@@ -335,6 +344,59 @@ def _name_problems(design: TrialDesign) -> list[str]:
         if at or design.report_at:
             found.append("a value of the modifier is asked for, and there is no [modifier]")
     return found
+
+
+def _part_problems(design: TrialDesign) -> list[str]:
+    """Tell what periods, strata, covariates, comparators and reasons do not fit."""
+    treatment, population, found = design.treatment, design.population, []
+    rules = [rule for look in design.looks for rule in look.rules]
+    if not treatment.is_proportional and any(rule.quantity.of_future for rule in rules):
+        found.append("rules about the future need an analysis as-assigned and without periods")
+    late = sorted({rule.from_month or 0.0 for rule in rules} - {0.0, *treatment.periods})
+    if late:
+        told = ", ".join(f"{month:g}" for month in late)
+        found.append(f"a rule reads from month {told}, which is none of [treatment] periods")
+    taken = {treatment.name, *treatment.later, CENTRE}
+    taken |= {design.modifier.name, design.modifier.column} if design.modifier else set()
+    if twice := sorted(taken & set(population.covariates)):
+        found.append(f"{', '.join(twice)} is the name of something else, not of a covariate")
+    binary = {name for name, each in population.covariates.items() if each.is_binary}
+    strata = binary | ({CENTRE} if population.centres else set())
+    if strange := sorted(set(design.arms.stratify) - strata):
+        found.append(
+            f"randomisation is stratified by {', '.join(strange)}, which is neither a 0/1 covariate"
+            " of the population nor its 'centre'"
+        )
+    elif strata_of(design) > MAX_STRATA:
+        found.append(f"{strata_of(design)} strata are too many; {MAX_STRATA} are allowed")
+    for each in design.comparators:
+        count = len(each.levels(len(design.looks)))
+        if count != len(design.looks):
+            found.append(f"the {each.name} has {count} levels for {len(design.looks)} looks")
+        if each.stratified and strata_of(design) == 1:
+            found.append(f"the {each.name} needs strata: [arms] stratify_at or stratify")
+    if unknown := sorted(set(design.reasons) - set(design.priors)):
+        found.append(f"[reasons] names {', '.join(unknown)}, which [priors] does not state")
+    return found
+
+
+def strata_of(design: TrialDesign) -> int:
+    """Return the number of strata of a design's randomisation.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    int
+        1 where it is not stratified.
+    """
+    count = 1 if design.arms.stratify_at is None else 2
+    for name in design.arms.stratify:
+        count *= (design.population.centres or 1) if name == CENTRE else 2
+    return count
 
 
 def scaled_design(design: TrialDesign, patients: int) -> TrialDesign:

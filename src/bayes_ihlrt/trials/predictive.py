@@ -23,7 +23,7 @@ from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.spec.trial import Pattern, TrialDesign
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
-from bayes_ihlrt.trials.patients import Patients, invert_accrual, randomise
+from bayes_ihlrt.trials.patients import Patients, covariates, invert_accrual, randomise
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see
@@ -174,13 +174,18 @@ def _others(
         steps = jnp.where(here, 0.0, 1.0)
     arrival = invert_accrual(design.accrual, jnp.cumsum(steps) / (1.0 - low), after=seen.time)
     uniform = low + jax.random.uniform(of_modifier, (count,)) * (1.0 - low)
-    modifier = population.median * jnp.exp(population.log_sd * jax.scipy.special.ndtri(uniform))
+    normal = jax.scipy.special.ndtri(uniform)
+    modifier = population.median * jnp.exp(population.log_sd * normal)
     modifier = jnp.where(here, patients.modifier, modifier)
+    others = covariates(key, design, normal)
     arm = randomise(stream(key, Stream.BLOCKS), modifier, design.arms)
     return patients._replace(
         arrival=jnp.where(here, patients.arrival, arrival),
         modifier=modifier,
         arm=jnp.where(here, patients.arm, arm),
+        covariates={
+            name: jnp.where(here, own, others[name]) for name, own in patients.covariates.items()
+        },
     )
 
 

@@ -62,7 +62,7 @@ class Replay:
         The look at which it ended, from 1.
     patients : dict of str to ndarray, shape (patients,)
         ``arrival``, ``modifier``, ``arm``, ``start``, ``event`` and ``dropout`` in months; what
-        follow-up at the end had seen of it as ``stop`` and ``observed``.
+        follow-up at the end had seen of it as ``stop`` and ``observed``; covariates by their names.
     looks : xarray.Dataset
         ``months``, ``enrolled``, ``events_control``, ``events_treated`` over ``look`` up to the
         end, posterior ``mean`` and ``sd`` over ``look, target``; attribute ``events`` says what
@@ -109,7 +109,8 @@ def replay_trial(task: Task, trial: int) -> Replay:
     end, stage = int(done.look[0]), int(done.stage[0])
     whole = jax.tree.map(lambda values: np.asarray(values[place, stage]), block.patients)
     seen = jax.tree.map(lambda values: np.asarray(values[place, stage]), block.seen)
-    patients = whole._asdict() | {"stop": seen.stop, "observed": seen.event}
+    patients = {**whole.covariates, **{name: getattr(whole, name) for name in _OF_PATIENTS}}
+    patients |= {"stop": seen.stop, "observed": seen.event}
     here = seen.exposure == 1.0
     along = {name: done.along(table[name])[0, : end + 1] for name in _BY_LOOK}
     moments = {name: table[name][0][done.places[0, : end + 1]] for name in ("mean", "sd")}
@@ -135,6 +136,7 @@ def replay_trial(task: Task, trial: int) -> Replay:
     )
 
 
+_OF_PATIENTS = ("arrival", "modifier", "arm", "start", "event", "dropout")
 _BY_LOOK = ("months", "enrolled", "events_control", "events_treated")
 
 

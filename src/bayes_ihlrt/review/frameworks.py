@@ -1,0 +1,241 @@
+"""Two frameworks side by side: error rates of rules and tests, and what a success is worth.
+
+An error rate asks how often a rule succeeds given a truth. The probability of no effect given
+success asks the reverse, under the truths that a design prior holds likely (FDA draft guidance on
+Bayesian methodology, January 2026, FDA-2025-D-3217).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bayes_ihlrt.results.table import Table, text
+from bayes_ihlrt.spec.plan import TrialPlan
+
+
+def comparison_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what tests without a model say of the same trials.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``, a line a test; None where the design names no test.
+    """
+    if not rows or not rows[0]["compared"]:
+        return None
+    told = []
+    for number, test in enumerate(rows[0]["compared"]):
+        each = [row["compared"][number] for row in rows]
+        shares = "; ".join(
+            f"{row['scenario']} {one['rejects']['estimate']:.1%} +/- {one['rejects']['mcse']:.1%}"
+            for row, one in zip(rows, each, strict=True)
+        )
+        alike = [one["alike"]["estimate"] for one in each]
+        lost = sum(one["without"] for one in each)
+        without = f" No answer in {lost} trials, which counts as none." if lost else ""
+        told.append(
+            f"{_first_upper(test['test'])}, one-sided {_levels(test['levels'])}: {shares}. Same "
+            f"conclusion as the rules in {min(alike):.1%} of trials or more.{without}"
+        )
+    told.append("Tests compare arms as assigned; the rules' own stops do not stop them.")
+    return {"title": "What would tests without a model say of the same trials?", "told": told}
+
+
+def belief_part(
+    rows: Sequence[Mapping[str, Any]], averaged: Mapping[str, Any] | None, drawn: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return what a success is worth under the plan's design priors.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+    averaged : mapping or None
+        The design's own in ``averaged`` of ``result.json``.
+    drawn : sequence of str
+        Scenarios whose effect differs from trial to trial.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``; None where the plan has no design prior.
+    """
+    told = []
+    for row in rows:
+        if row["scenario"] in drawn:
+            told.append(f"{row['scenario']}: {_belief(row['no_effect'])}")
+    if averaged is not None:
+        share = averaged["success"]
+        told.append(
+            f"Averaged over the scenarios by their weights: success {share['estimate']:.1%} "
+            f"+/- {share['mcse']:.1%}; {_belief(averaged['no_effect'])}"
+        )
+    return {"title": "How far is a success to be believed?", "told": told} if told else None
+
+
+def review_parts(
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, averaged: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return these parts of the answer of a plan's own design, those that there are.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of the plan's own design.
+    plan : TrialPlan
+        The plan.
+    averaged : sequence of mapping
+        ``averaged`` of ``result.json``.
+
+    Returns
+    -------
+    list of dict
+        See `comparison_part` and `belief_part`.
+    """
+    drawn = [one.name for one in plan.scenarios if one.is_drawn]
+    own = next((one for one in averaged if one["design"] == plan.name), None)
+    found = [comparison_part(rows), belief_part(rows, own, drawn)]
+    return [part for part in found if part is not None]
+
+
+def _belief(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "the truth gives the rule's quantity no value; let the first rule read months."
+    told = f"no effect ({statement_told(found['statement'])} is false) has probability "
+    told += _probability(found["before"])
+    told += f" before the trial, {_probability(found['after_success'])} after a success"
+    return f"{told} and {_probability(found['after_failure'])} after none."
+
+
+def _probability(found: Mapping[str, float] | None) -> str:
+    return "(never)" if found is None else f"{found['estimate']:.3f} +/- {found['mcse']:.3f}"
+
+
+def statement_told(statement: str) -> str:
+    """Return a rule's statement in words.
+
+    Parameters
+    ----------
+    statement : str
+        As a rule writes it.
+
+    Returns
+    -------
+    str
+        In words.
+
+    Examples
+    --------
+    >>> statement_told("rmst to 24 > 0"), statement_told("hazard-ratio < 1")
+    ('months gained to 24 > 0', 'hazard ratio < 1')
+    """
+    return statement.replace("hazard-ratio", "hazard ratio").replace("rmst", "months gained")
+
+
+def _levels(levels: Sequence[float]) -> str:
+    asked = [(look, level) for look, level in enumerate(levels, 1) if level > 0.0]
+    return ", ".join(f"{level:g} at look {look}" for look, level in asked)
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def framework_tables(
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, averaged: Sequence[Mapping[str, Any]]
+) -> tuple[Table, ...]:
+    """Return the tables that a reviewer of a Bayesian plan reads.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``.
+    plan : TrialPlan
+        The plan.
+    averaged : sequence of mapping
+        ``averaged`` of ``result.json``.
+
+    Returns
+    -------
+    tuple of Table
+        Both frameworks by design and scenario, and why priors and truths are what they are.
+    """
+    return (_frameworks(rows, averaged), _reasons(plan))
+
+
+def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[str, Any]]) -> Table:
+    records = []
+    for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
+        belief, tests = row["no_effect"], row.get("compared") or ()
+        each = (f"{test['test']} {_interval(test['rejects'], 1)}" for test in tests)
+        records.append(
+            {
+                "design": row["design"],
+                "scenario": row["scenario"],
+                "success": _interval(row["success"], 1),
+                "tests": "; ".join(each) or "-",
+                "before": "-" if belief is None else _share(belief["before"]),
+                "after": "-" if belief is None else _share(belief["after_success"]),
+                "none": "-" if belief is None else _share(belief["after_failure"]),
+            }
+        )
+    columns = (
+        text("Design", "design"),
+        text("Scenario", "scenario"),
+        text("Success by the rules", "success"),
+        text("Rejection by tests", "tests"),
+        text("P(no effect)", "before"),
+        text("given success", "after"),
+        text("given none", "none"),
+    )
+    note = (
+        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
+        "works, power where the truth is fixed, averaged success where it is drawn. No effect: the "
+        "statement of the last look's first efficacy rule is false of the truth. '-': no test, or "
+        "no single true value."
+    )
+    title = "Error rates, and what a success is worth"
+    return Table("plan-frameworks", title, columns, tuple(records), note)
+
+
+def _interval(found: Mapping[str, float], digits: int) -> str:
+    low, high = (f"{100.0 * found[end]:.{digits}f}" for end in ("low", "high"))
+    return f"{100.0 * found['estimate']:.{digits}f} % ({low} to {high})"
+
+
+def _share(found: Mapping[str, float] | None) -> str:
+    return "-" if found is None else f"{found['estimate']:.3f} (+/- {found['mcse']:.3f})"
+
+
+_NOT_STATED: Final = "not stated"
+
+
+def _reasons(plan: TrialPlan) -> Table:
+    records, known = [], set()
+    for name, design in plan.designs.items():
+        for prior in design.priors:
+            reason = design.reasons.get(prior, _NOT_STATED)
+            if (prior, reason) not in known:
+                known.add((prior, reason))
+                records.append({"of": "prior", "what": prior, "reason": reason, "design": name})
+    records += [
+        {
+            "of": "scenario",
+            "what": scenario.name,
+            "reason": scenario.reason or _NOT_STATED,
+            "design": "every",
+        }
+        for scenario in plan.scenarios
+    ]
+    columns = (
+        text("", "of"),
+        text("Of", "what"),
+        text("Design", "design"),
+        text("Reason", "reason"),
+    )
+    title = "Why these priors and these truths"
+    return Table("plan-reasons", title, columns, tuple(records))

@@ -1,0 +1,122 @@
+"""How well a plan's own analysis finds the truth, and which truth that is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bayes_ihlrt.spec.scenario import Analysed
+from bayes_ihlrt.spec.trial import TrialDesign
+
+
+def truth_named(design: TrialDesign) -> str:
+    """Return which truth a design's estimates are compared with.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.spec.read import load_plan
+    >>> truth_named(load_plan("on_demand").design)
+    'Truth: the effect of assignment, starts of treatment as late and as rare as planned.'
+    """
+    treatment = design.treatment
+    if treatment.analysed is Analysed.TREATED:
+        when = "as planned" if treatment.median_months is not None else "from randomisation on"
+        return f"Truth: the effect of treatment, {when} against never; nobody crosses over in it."
+    parts = []
+    if treatment.median_months is not None:
+        parts.append("starts of treatment as late and as rare as planned")
+    if treatment.crossover is not None:
+        parts.append("controls who cross over included")
+    return f"Truth: the effect of assignment{''.join(f', {part}' for part in parts)}."
+
+
+def target_told(name: str) -> tuple[str, str]:
+    """Return a target in words, and the unit of its bias.
+
+    Parameters
+    ----------
+    name : str
+        As in ``result.json``.
+
+    Returns
+    -------
+    tuple of str
+        Words; unit with a leading blank, or nothing.
+
+    Examples
+    --------
+    >>> target_told("rmst_24"), target_told("log_hr_from_3[5]")
+    (('months gained of 24', ' months'), ('log hazard ratio from month 3 at 5', ''))
+    """
+    stem, _, at = name.removesuffix("]").partition("[")
+    where = f" at {at}" if at else ""
+    kind, _, number = stem.rpartition("_")
+    match kind:
+        case "rmst":
+            return f"months gained of {number}{where}", " months"
+        case "survival":
+            return f"difference in survival at month {number}{where}", ""
+        case "log_hr_from":
+            return f"log hazard ratio from month {number}{where}", ""
+        case _:
+            return f"log hazard ratio{where}", ""
+
+
+def bias_told(target: Mapping[str, Any]) -> str:
+    """Return how well one target is estimated, in words.
+
+    Parameters
+    ----------
+    target : mapping
+        One of ``targets`` of ``result.json``.
+
+    Returns
+    -------
+    str
+        Truth, bias and coverage; or that there is no single true value.
+    """
+    name, unit = target_told(target["target"])
+    bias, coverage = target["bias"], target["coverage"]
+    if bias is None:
+        return f"{name}: no single true one"
+    cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
+    return (
+        f"{name} (truth {target['truth']:.2f}): bias {bias['estimate']:+.2f} "
+        f"(+/- {bias['mcse']:.2f}){unit}{cover}"
+    )
+
+
+def bias_part(rows: Sequence[Mapping[str, Any]], design: TrialDesign) -> dict[str, Any]:
+    """Return the part of a plan's answer on bias.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    dict
+        ``title`` and ``told``: first a line a scenario, then the truth that is meant.
+    """
+    told = [
+        f"{row['scenario']}: {'; '.join(bias_told(target) for target in _shown(row))}."
+        for row in rows
+    ]
+    last = f"{truth_named(design)} Estimates are those where trials end; early stops bias them."
+    return {"title": "Is the effect estimated without bias?", "told": [*told, last]}
+
+
+def _shown(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the rules read; the log hazard ratio at values of the modifier stands in the table."""
+    return [one for one in row["targets"] if "[" not in one["target"]]
