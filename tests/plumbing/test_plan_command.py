@@ -1,6 +1,7 @@
 """`bayes-ihlrt plan`: what is written, resumed, refused and printed."""
 
 import json
+import shutil
 from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.report import plan_table
 from bayes_ihlrt.report.single_trials import audit_sentences
+from bayes_ihlrt.review import archive
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import run as design_prior
@@ -48,6 +51,39 @@ def plan_file(tmp_path):
     path = tmp_path / "small.toml"
     path.write_text(cases.plan().to_toml(), "utf-8")
     return path
+
+
+def test_a_folder_is_told_again_without_data(plan_file, tmp_path):
+    out = tmp_path / "out"
+    done = run(plan_file, "--trials", 300, "--out", out, "--audit", 0, "--quiet")
+    assert done.exit_code == 0, done.output
+    replayed = CliRunner().invoke(app, ["replay-plan", str(out), "--json"])
+    assert replayed.exit_code == 0, replayed.output
+    again = json.loads(replayed.stdout)
+    assert again["numbers"] > 100
+    assert (again["different"], again["simulated"]) == ([], 0)
+    changed = json.loads((out / "result.json").read_text("utf-8"))
+    changed["results"][1]["success"]["estimate"] += 0.01
+    other = tmp_path / "other"
+    shutil.copytree(out, other)
+    (other / "result.json").write_text(json.dumps(changed), "utf-8")
+    told = CliRunner().invoke(app, ["replay-plan", str(other)])
+    assert told.exit_code == 1
+    assert "1 DIFFER" in told.output
+    assert "results[1].success.estimate" in told.output
+
+
+def test_draws_of_a_design_prior_are_read_back(tmp_path):
+    effects = np.arange(6.0).reshape(2, 3)
+    theta = {"log_hazard": np.arange(9.0).reshape(3, 3)}
+    source = PriorSource("cohort.csv", synthetic=True, fingerprint="f")
+    prior = DesignPrior(Piecewise((3.0, 6.0)), theta, *effects[[0, 1, 1]], source=source)
+    cell = SimpleNamespace(scenario="from a cohort", task=SimpleNamespace(prior=prior))
+    archive.write_priors(SimpleNamespace(cells=[cell]), tmp_path / archive.PRIORS)
+    (found,) = archive.read_priors(tmp_path / archive.PRIORS).values()
+    assert (found.hazard, found.source) == (prior.hazard, source)
+    np.testing.assert_array_equal(found.theta["log_hazard"], theta["log_hazard"])
+    np.testing.assert_array_equal(found.effect, effects[1])
 
 
 def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):

@@ -1,4 +1,4 @@
-"""`bayes-ihlrt plan`, `replay-trial` and `explore`: randomised trials, simulated."""
+"""`plan`, `replay-plan`, `replay-trial` and `explore`: randomised trials, simulated."""
 
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import plan_table as report_plan_table
     from bayes_ihlrt.report import single_trials as report_single_trials
     from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.review import archive as review_archive
     from bayes_ihlrt.spec import read as spec_read
     from bayes_ihlrt.trials import run as trials_run
 else:
@@ -36,6 +37,7 @@ else:
     report_plan_table = lazy_module("bayes_ihlrt.report.plan_table")
     report_single_trials = lazy_module("bayes_ihlrt.report.single_trials")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+    review_archive = lazy_module("bayes_ihlrt.review.archive")
     spec_read = lazy_module("bayes_ihlrt.spec.read")
     trials_run = lazy_module("bayes_ihlrt.trials.run")
 
@@ -85,6 +87,29 @@ def plan(  # noqa: PLR0913 - one an option of the command line
         elif not quiet:
             every = partial(report_plan_table.print_plan, found=found) if tables else None
             tell_answer(report_plan_table.plan_answer(found), every, written, out)
+
+
+@app.command("replay-plan")
+def replay_plan(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `plan` wrote.")],
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Simulate every trial again; read them otherwise.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell every number of a plan again from its folder, without any data, and compare."""
+    with told_plainly():
+        with report_terminal.TrialProgress(quiet=quiet) as progress:
+            found = review_archive.replay_plan(folder, again=again, stage=progress)
+        if as_json:
+            print_json(found.to_dict())
+        elif not quiet:
+            for sentence in found.sentences:
+                say(sentence)
+    if found.different:
+        raise typer.Exit(1)
 
 
 @app.command("replay-trial")

@@ -32,6 +32,7 @@ from bayes_ihlrt.results.files import (
     write_json,
     write_parts,
 )
+from bayes_ihlrt.review.archive import PRIORS, write_priors
 from bayes_ihlrt.review.frameworks import review_parts
 from bayes_ihlrt.review.truths import bias_part
 from bayes_ihlrt.spec.plan import TrialPlan
@@ -46,7 +47,9 @@ from bayes_ihlrt.trials.units import FOLDER
 _VARIANTS: Final = 3
 """Designs beside the plan's own that are told on the terminal."""
 _OWN: Final = (
-    (RESULT_FILES - {"posterior.nc", "specification.toml"}) | DERIVED_FILES | {"plan.toml", FOLDER}
+    (RESULT_FILES - {"posterior.nc", "specification.toml"})
+    | DERIVED_FILES
+    | {"plan.toml", PRIORS, FOLDER}
 )
 
 
@@ -327,6 +330,7 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
     parts: Parts = {
         "result.json": lambda file: write_json(found.to_dict(), file),
         "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
+        PRIORS: lambda file: write_priors(found.result, file),
         "report.json": lambda file: write_json(_brief(found), file),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, plan_answer(found))
