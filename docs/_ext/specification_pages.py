@@ -38,6 +38,7 @@ DESIGN_RUNS = {
     "draws": "trials.analysis.corrected",
     "looks": "trials.decisions.decide",
     "report_at": "trials.quantities.statements",
+    "external": "trials.external.external_controls",
     "comparators": "comparators.statistics.compared",
     "reasons": "review.frameworks.framework_tables",
 }

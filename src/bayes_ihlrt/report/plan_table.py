@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +39,7 @@ from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.plan import Cell, Curve, averaged, prior_sources
+from bayes_ihlrt.trials.plan import Cell, Curve, plan_dict, prior_sources
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
@@ -173,9 +172,9 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     ]
     if depends := _depends(own):
         parts.append(depends)
-    rows, mean = [cell.found.to_dict() for cell in own], averaged(found.result)
-    parts.append(bias_part(rows, own[0].task.design))
-    parts += review_parts(rows, plan, [asdict(one) for one in mean])
+    rows = [cell.found.to_dict() for cell in own]
+    parts += [bias_part(rows, own[0].task.design)]
+    parts += review_parts(rows, plan, plan_dict(found.result))
     first = [
         "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
         *found.incomplete,

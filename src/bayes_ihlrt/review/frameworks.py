@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.results.table import Table, text
-from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 
 
 def comparison_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -78,7 +78,7 @@ def belief_part(
 
 
 def review_parts(
-    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, averaged: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, result: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return these parts of the answer of a plan's own design, those that there are.
 
@@ -88,18 +88,64 @@ def review_parts(
         ``results`` of ``result.json``, of the plan's own design.
     plan : TrialPlan
         The plan.
-    averaged : sequence of mapping
-        ``averaged`` of ``result.json``.
+    result : mapping
+        ``result.json``: of it ``averaged`` and ``curves``.
 
     Returns
     -------
     list of dict
-        See `comparison_part` and `belief_part`.
+        See `comparison_part`, `belief_part` and `external_part`.
     """
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
-    own = next((one for one in averaged if one["design"] == plan.name), None)
+    own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
     found = [comparison_part(rows), belief_part(rows, own, drawn)]
+    found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
+
+
+def external_part(
+    rows: Sequence[Mapping[str, Any]], curves: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Return what external controls bring, and what drift makes of success.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+    curves : sequence of mapping
+        ``curves`` of ``result.json``.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``; None without external controls.
+    """
+    if not rows or rows[0]["borrowed"] is None:
+        return None
+    told = [f"{row['scenario']}: {_worth(row['borrowed'])}." for row in rows]
+    for curve in curves:
+        if curve["over"] != CurveAxis.DRIFT.value:
+            continue
+        for scenario in dict.fromkeys(row["scenario"] for row in curve["results"]):
+            each = ", ".join(
+                f"{row['value']:g} {row['success']['estimate']:.1%}"
+                for row in curve["results"]
+                if row["scenario"] == scenario and row["success"] is not None
+            )
+            told.append(f"{scenario}, success by drift: {each}.")
+    told.append("Drift is the hazard ratio of external controls to the trial's, all else equal.")
+    return {"title": "What do external controls bring?", "told": told}
+
+
+def _worth(found: Mapping[str, Any]) -> str:
+    if found["worth"] is None:
+        return f"what {found['patients']} external controls are worth is not known"
+    worth, lost = found["worth"], found["without"]
+    some = f" (not known in {lost} trials)" if lost else ""
+    return (
+        f"{found['patients']} external controls are worth {worth['estimate']:.1f} "
+        f"+/- {worth['mcse']:.1f} control events{some}"
+    )
 
 
 def _belief(found: Mapping[str, Any] | None) -> str:

@@ -107,16 +107,23 @@ def bias_part(rows: Sequence[Mapping[str, Any]], design: TrialDesign) -> dict[st
     Returns
     -------
     dict
-        ``title`` and ``told``: first a line a scenario, then the truth that is meant.
+        ``title`` and ``told``: first a line for what is read, then the truth that is meant.
     """
-    told = [
-        f"{row['scenario']}: {'; '.join(bias_told(target) for target in _shown(row))}."
-        for row in rows
-    ]
+    told = []
+    for number, target in enumerate(rows[0]["targets"]):
+        # The log hazard ratio at values of the modifier stands in the table.
+        if "[" in target["target"]:
+            continue
+        each = [f"{row['scenario']} {_short(row['targets'][number])}" for row in rows]
+        name, unit = target_told(target["target"])
+        told.append(f"{name[:1].upper()}{name[1:]}{unit and ','}{unit}: {'; '.join(each)}.")
     last = f"{truth_named(design)} Estimates are those where trials end; early stops bias them."
     return {"title": "Is the effect estimated without bias?", "told": [*told, last]}
 
 
-def _shown(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What the rules read; the log hazard ratio at values of the modifier stands in the table."""
-    return [one for one in row["targets"] if "[" not in one["target"]]
+def _short(target: Mapping[str, Any]) -> str:
+    bias, coverage = target["bias"], target["coverage"]
+    if bias is None:
+        return "(no single true one)"
+    cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
+    return f"{bias['estimate']:+.2f} +/- {bias['mcse']:.2f} (truth {target['truth']:.2f}{cover})"

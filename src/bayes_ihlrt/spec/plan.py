@@ -15,6 +15,8 @@ from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
 
 _ROUNDING: Final = 1e-6
+_KIND: Final = "borrow"
+"""Key that says which other keys a table has."""
 
 
 class CurveAxis(StrEnum):
@@ -24,6 +26,8 @@ class CurveAxis(StrEnum):
     """Maximum sample size; looks that wait for events or patients are scaled with it."""
     ENROL_FROM = "enrol-from"
     """Value of the modifier from which patients are enrolled."""
+    DRIFT = "drift"
+    """Hazard ratio of external controls to the trial's, in every scenario."""
     SWITCH_TO = "switch-to"
     """Value of the modifier from which patients are enrolled after an enrichment."""
 
@@ -34,6 +38,7 @@ class CurveAxis(StrEnum):
             CurveAxis.PATIENTS: "sample size",
             CurveAxis.ENROL_FROM: "the cut-off of enrolment",
             CurveAxis.SWITCH_TO: "the cut-off after enrichment",
+            CurveAxis.DRIFT: "the drift of external controls",
         }[self]
 
 
@@ -43,7 +48,7 @@ class CurveSpec(Frozen):
     Parameters
     ----------
     over : CurveAxis
-        ``"patients"``, ``"enrol-from"`` or ``"switch-to"``.
+        ``"patients"``, ``"enrol-from"``, ``"switch-to"`` or ``"drift"``.
     values : tuple of float
         Increasing; at least two.
 
@@ -53,7 +58,7 @@ class CurveSpec(Frozen):
     <CurveAxis.PATIENTS: 'patients'>
     """
 
-    over: CurveAxis = Field(description="patients | enrol-from | switch-to.")
+    over: CurveAxis = Field(description="patients | enrol-from | switch-to | drift.")
     values: Annotated[tuple[Positive, ...], Field(min_length=2)] = Field(
         description="Values, increasing."
     )
@@ -89,9 +94,31 @@ class CurveSpec(Frozen):
         """
         return tuple(_changed(design, self.over, value) for value in self.values)
 
+    def scenario(self, scenario: ScenarioSpec, value: float) -> ScenarioSpec:
+        """Return a scenario at a value: another one where the curve is over drift.
+
+        Parameters
+        ----------
+        scenario : ScenarioSpec
+            The truth.
+        value : float
+            One of `values`.
+
+        Returns
+        -------
+        ScenarioSpec
+            With that drift.
+        """
+        if self.over is not CurveAxis.DRIFT:
+            return scenario
+        effect = scenario.effect.model_copy(update={"external_hr": value})
+        return scenario.model_copy(update={"effect": effect})
+
     def problems(self, design: TrialDesign) -> list[str]:
         """Return which values make no valid design, and why."""
         found = []
+        if self.over is CurveAxis.DRIFT and design.external is None:
+            found.append("the curve over drift needs [design.external]")
         for value in self.values:
             try:
                 _changed(design, self.over, value)
@@ -104,6 +131,8 @@ class CurveSpec(Frozen):
         """Return the axis in words."""
         if self.over is CurveAxis.PATIENTS:
             return "Maximum sample size, patients"
+        if self.over is CurveAxis.DRIFT:
+            return "Hazard ratio of external controls to the trial's"
         name = "the modifier" if design.modifier is None else design.modifier.name
         then = ", after an enrichment" if self.over is CurveAxis.SWITCH_TO else ""
         return f"Enrolled from this value of {name} on{then}"
@@ -112,6 +141,8 @@ class CurveSpec(Frozen):
 def _changed(design: TrialDesign, axis: CurveAxis, value: float) -> TrialDesign:
     if axis is CurveAxis.PATIENTS:
         return scaled_design(design, int(value))
+    if axis is CurveAxis.DRIFT:
+        return design
     content = design.model_dump(mode="json", exclude_none=True)
     content["population"][axis.value.replace("-", "_")] = value
     return TrialDesign.model_validate(content)
@@ -190,6 +221,8 @@ class TrialPlan(Frozen):
             where = f"scenario '{scenario.name}' under design '{name}'"
             if lacking := sorted(set(scenario.effect.covariate_hr) - set(population.covariates)):
                 found.append(f"{where}: no patient has {', '.join(lacking)}")
+            if scenario.effect.external_hr != 1.0 and design.external is None:
+                found.append(f"{where}: external_hr needs [external]")
             if scenario.effect.centre_sd and population.centres is None:
                 found.append(f"{where}: centre_sd needs [population] centres")
         return found
@@ -231,11 +264,13 @@ class TrialPlan(Frozen):
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Put changes into nested tables; lists are replaced as a whole."""
+    """Put changes into nested tables; lists, and tables that name their kind, are replaced."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged[key] if key in merged else None
         merged[key] = (
-            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+            _merged(old, value)
+            if isinstance(old, dict) and isinstance(value, dict) and _KIND not in value
+            else value
         )
     return merged

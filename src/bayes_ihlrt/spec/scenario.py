@@ -119,6 +119,71 @@ class TreatmentSpec(Frozen):
         return self.analysed is Analysed.ASSIGNED and not self.periods
 
 
+class Borrowing(StrEnum):
+    """How external controls enter the trial's own analysis."""
+
+    POWER = "power"
+    """Their likelihood to a power: each counts as that part of a patient, nothing may differ."""
+    COMMENSURATE = "commensurate"
+    """Their log hazard may differ from the trial's controls', with prior Normal(0, sd)."""
+    ROBUST_MAP = "robust-map"
+    """The same with a mixture of two such priors: one with `sd`, one with `vague_sd`."""
+
+
+_OF_BORROWING: Final = ("power", "sd", "vague_sd", "alike")
+
+
+class ExternalControls(Frozen):
+    """Control patients from elsewhere who are analysed with the trial's.
+
+    They have the trial's modifier and covariates, and are seen in full at every look. That their
+    hazard differs (drift) is a scenario's ``effect.external_hr``.
+
+    Examples
+    --------
+    >>> ExternalControls(patients=100, months=36.0, borrow="power", power=0.5).weight
+    0.5
+    """
+
+    patients: Annotated[int, Field(ge=2, le=20_000)] = Field(description="How many.")
+    months: Positive = Field(description="Their longest follow-up.")
+    borrow: Borrowing = Field(description="power | commensurate | robust-map.")
+    power: Share | None = Field(default=None, description="power: what each of them counts.")
+    sd: Positive | None = Field(
+        default=None, description="commensurate, robust-map: sd of the difference in log hazard."
+    )
+    vague_sd: Positive | None = Field(default=None, description="robust-map: sd if they differ.")
+    alike: Share | None = Field(
+        default=None, description="robust-map: prior probability of the component with `sd`."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        needed = {
+            Borrowing.POWER: {"power"},
+            Borrowing.COMMENSURATE: {"sd"},
+            Borrowing.ROBUST_MAP: {"sd", "vague_sd", "alike"},
+        }[self.borrow]
+        given = {name for name in _OF_BORROWING if getattr(self, name) is not None}
+        if given != needed:
+            message = f"borrow = '{self.borrow}' needs {', '.join(sorted(needed))} and nothing else"
+            raise ValueError(f"{message}; found {', '.join(sorted(given)) or 'none'}")
+        if self.vague_sd is not None and self.vague_sd <= (self.sd or 0.0):
+            message = "vague_sd has to be above sd"
+            raise ValueError(message)
+        return self
+
+    @property
+    def weight(self) -> float:
+        """What each of them counts in the likelihood."""
+        return 1.0 if self.power is None else self.power
+
+    @property
+    def prior(self) -> Prior | None:
+        """Prior of their difference in log hazard; None where the model has no term for it."""
+        return None if self.sd is None else Prior(dist=Dist.NORMAL, mu=0.0, sigma=self.sd)
+
+
 class CovariateSpec(Frozen):
     """A prognostic covariate of the simulated patients: normal, or 0/1 with a prevalence.
 
@@ -242,6 +307,11 @@ class EffectSpec(Frozen):
     covariate_hr: dict[Name, Positive] = Field(
         default={},
         description="Prognosis: hazard ratio per unit of a covariate of [population.covariates].",
+    )
+    external_hr: Positive = Field(
+        default=1.0,
+        description="Drift: hazard ratio of [design.external] controls to the trial's, all else "
+        "equal.",
     )
     centre_sd: NonNegative = Field(
         default=0.0, description="Sd of the log hazard over the population's centres."

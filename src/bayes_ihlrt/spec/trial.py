@@ -22,7 +22,9 @@ from bayes_ihlrt.spec.rules import (
 )
 from bayes_ihlrt.spec.scenario import (
     LATER_EFFECT,
+    Borrowing,
     CovariateSpec,
+    ExternalControls,
     Name,
     NonNegative,
     TreatmentSpec,
@@ -31,6 +33,8 @@ from bayes_ihlrt.spec.scenario import (
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
 MAX_STRATA: Final = 200
+EXTERNAL: Final = "external"
+"""Name of the term by which external controls differ."""
 CENTRE: Final = "centre"
 """Name under which randomisation is stratified by centre."""
 _FEWEST: Final = 1e-3
@@ -205,6 +209,8 @@ class TrialDesign(Frozen):
         reported.
     comparators : tuple of ComparatorSpec
         Tests of the arms as assigned that are made on the same simulated trials.
+    external : ExternalControls, optional
+        Control patients from elsewhere who are analysed with the trial's.
     reasons : dict of str to str
         Why a prior of the analysis is what it is, by its name in `priors`.
 
@@ -243,6 +249,9 @@ class TrialDesign(Frozen):
     report_at: tuple[Positive, ...] = Field(
         default=(), description="Values of the modifier at which estimates are also reported."
     )
+    external: ExternalControls | None = Field(
+        default=None, description="Control patients from elsewhere; none without it."
+    )
     comparators: tuple[ComparatorSpec, ...] = Field(
         default=(), description="Tests of the arms as assigned, made on the same trials."
     )
@@ -270,9 +279,13 @@ class TrialDesign(Frozen):
     @property
     def model(self) -> ModelSpec:
         """The survival model that analyses the trial."""
-        later = self.treatment.later
-        formula = " + ".join([self.outcome.formula, *later])
+        later, external = self.treatment.later, self.external
         own = {} if "default" in self.priors else dict.fromkeys(later, LATER_EFFECT)
+        further = [*later]
+        if external is not None and external.prior is not None:
+            further.append(EXTERNAL)
+            own[EXTERNAL] = external.prior
+        formula = " + ".join([self.outcome.formula, *further])
         return ModelSpec(
             treatment=self.treatment.name,
             modifier=self.modifier,
@@ -375,8 +388,26 @@ def _part_problems(design: TrialDesign) -> list[str]:
             found.append(f"the {each.name} has {count} levels for {len(design.looks)} looks")
         if each.stratified and strata_of(design) == 1:
             found.append(f"the {each.name} needs strata: [arms] stratify_at or stratify")
+    found += _external_problems(design)
     if unknown := sorted(set(design.reasons) - set(design.priors)):
         found.append(f"[reasons] names {', '.join(unknown)}, which [priors] does not state")
+    return found
+
+
+def _external_problems(design: TrialDesign) -> list[str]:
+    found, external = [], design.external
+    rules = [rule for look in design.looks for rule in look.rules]
+    if EXTERNAL in design.population.covariates or EXTERNAL in design.outcome.parsed.columns:
+        found.append(f"'{EXTERNAL}' is the term of external controls, which the model adds itself")
+    if external is None:
+        return found
+    if any(rule.quantity.of_future for rule in rules):
+        found.append("rules about the future cannot be asked with external controls")
+    if external.borrow is Borrowing.ROBUST_MAP:
+        if EXTERNAL in design.priors:
+            found.append("robust-map has a prior of its own: remove that of 'external'")
+        if design.approximation is not Approximation.LAPLACE:
+            found.append("robust-map needs approximation = 'laplace'")
     return found
 
 

@@ -3,7 +3,7 @@
 Posteriors are told as means, sds and probabilities, by plain Laplace or corrected.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -26,12 +26,14 @@ from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.trial import (
+    EXTERNAL,
     AccrualSpec,
     Approximation,
     ArmsSpec,
     DropoutSpec,
     TrialDesign,
 )
+from bayes_ihlrt.trials.external import components, mixture_weight
 from bayes_ihlrt.trials.marginals import (
     SETTINGS,
     Asked,
@@ -208,7 +210,8 @@ def _kind(design: TrialDesign) -> TrialDesign:
 def _prepared(design: TrialDesign, rows: PersonTime) -> PreparedModel:
     """Bind the model to a template; the untreated patient of the baseline prior has no period."""
     found = prepare(design.model, rows)
-    later = [found.encoder.columns.index(name) for name in design.treatment.later]
+    apart = [*design.treatment.later, EXTERNAL]
+    later = [place for place, name in enumerate(found.encoder.columns) if name in apart]
     if not later:
         return found
     reference = np.array(found.arrays.data["design_reference"], dtype=np.float64)
@@ -316,7 +319,35 @@ def _gaussian(
         name: np.broadcast_to(values, (count, *values.shape))
         for name, values in analysis.graph.items()
     }
-    arrays: Mapping[str, Any] = {**members, **shared}
+    parts = components(analysis.design, analysis.prepared)
+    if not parts:
+        return _told(analysis, {**members, **shared}, chunk=chunk)
+    each = []
+    for _, hyper in parts:
+        own = {**members, **shared, HYPERPARAMETERS: np.broadcast_to(hyper, (count, *hyper.shape))}
+        each.append(_told(analysis, own, chunk=chunk))
+    return _mixed(parts[0][0], each)
+
+
+def _mixed(alike: float, each: Sequence[Posteriors]) -> Posteriors:
+    """Return a mixture of two posteriors; it failed where one of them did."""
+    first, second = each
+    weight = mixture_weight(alike, [one["evidence"] for one in each])[:, None]
+    found = dict(first)
+    for name in ("mean", "probability"):
+        found[name] = weight * first[name] + (1.0 - weight) * second[name]
+    second_moment = sum(
+        share * (one["sd"] ** 2 + one["mean"] ** 2)
+        for share, one in ((weight, first), (1.0 - weight, second))
+    )
+    found["sd"] = np.sqrt(np.maximum(second_moment - found["mean"] ** 2, 0.0))
+    found["converged"] = first["converged"] & second["converged"]
+    for name in ("untrusted", "followed"):
+        found[name] = first[name] | second[name]
+    return found
+
+
+def _told(analysis: TrialAnalysis, arrays: Mapping[str, Any], *, chunk: int) -> Posteriors:
     found = analysis.engine.gaussians(arrays, start=analysis.start, chunk=chunk)
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     normals = Normals(found, np.asarray(means), np.asarray(sds))
@@ -331,6 +362,7 @@ def _gaussian(
         "followed": told.followed,
         "position": found.mean,
         "factor": found.factor,
+        "evidence": found.log_evidence,
     }
 
 

@@ -18,6 +18,7 @@ from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.trials.analysis import TrialAnalysis, statement_holds
 from bayes_ihlrt.trials.decisions import holds
+from bayes_ihlrt.trials.external import is_mixture
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target, statements
 from bayes_ihlrt.trials.simulator import BLOCK
@@ -135,16 +136,19 @@ def left_out(result: PlanResult) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Rules about the future, each with its design and look.
+        Rules about the future, each with its design and look, and designs with a robust MAP prior,
+        whose posterior is a mixture and no graph's.
     """
     designs = {cell.design: cell.task.design for cell in result.cells}
-    return tuple(
+    future = [
         f"{name}, look {number}: {rule}"
         for name, design in designs.items()
         for number, look in enumerate(design.looks, 1)
         for rule in look.rules
         if rule.quantity.of_future
-    )
+    ]
+    mixed = [f"{name}: robust-map" for name, design in designs.items() if is_mixture(design)]
+    return (*future, *mixed)
 
 
 def audit_plan(
@@ -169,7 +173,10 @@ def audit_plan(
     PlanAudit
         Differences by fit.
     """
-    good = [np.argwhere(cell.table["converged"]) for cell in result.cells]
+    good = [
+        np.argwhere(cell.table["converged"] & ~np.array(is_mixture(cell.task.design)))
+        for cell in result.cells
+    ]
     ends = np.cumsum([len(places) for places in good])
     wanted = min(audit_size(int(ends[-1])) if fits is None else fits, int(ends[-1]))
     rng = np.random.default_rng([result.plan.seed, 77])

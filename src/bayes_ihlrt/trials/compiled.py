@@ -45,11 +45,12 @@ def has_frames(design: TrialDesign) -> bool:
     Returns
     -------
     bool
-        False for rules about the future and for corrected posteriors: they are compiled for each
-        design.
+        False for rules about the future, corrected posteriors and external controls: they are
+        compiled for each design.
     """
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
-    return design.approximation is Approximation.LAPLACE and not future
+    plain = design.approximation is Approximation.LAPLACE and design.external is None
+    return plain and not future
 
 
 def _without_thresholds(design: TrialDesign) -> TrialDesign:

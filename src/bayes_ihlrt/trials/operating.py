@@ -12,6 +12,7 @@ from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
+from bayes_ihlrt.trials.external import worth
 from bayes_ihlrt.trials.quantities import Target, benefit_at, statement_bound, statements
 
 Floats = NDArray[np.float64]
@@ -282,6 +283,25 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Borrowed:
+    """What external controls bring, where each trial ended.
+
+    Parameters
+    ----------
+    patients : int
+        How many they are.
+    worth : Estimated or None
+        Control events that they are worth, by the sd of the log hazard ratio (`external.worth`).
+    without : int
+        Trials whose log hazard ratio gives no such number.
+    """
+
+    patients: int
+    worth: Estimated | None
+    without: int
+
+
+@dataclass(frozen=True)
 class OperatingCharacteristics:
     """Operating characteristics of one design under one scenario.
 
@@ -312,6 +332,8 @@ class OperatingCharacteristics:
         One for each of the design's `comparators`.
     no_effect : NoEffect or None
         None where the truth gives the rule's quantity no value.
+    borrowed : Borrowed or None
+        None without external controls.
     """
 
     design: str
@@ -331,6 +353,7 @@ class OperatingCharacteristics:
     at_values: tuple[AtValue, ...] = ()
     compared: tuple[Compared, ...] = ()
     no_effect: NoEffect | None = None
+    borrowed: Borrowed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, with ``bias`` and ``coverage`` of the first target on top."""
@@ -388,7 +411,19 @@ def operating_characteristics(
         at_values=_at_values(design, table, done),
         compared=_compared(design, table, done),
         no_effect=no_effect([(1.0, design, table)], targets),
+        borrowed=_borrowed(design, table, done),
     )
+
+
+def _borrowed(design: TrialDesign, table: Table, done: Decisions) -> Borrowed | None:
+    if design.external is None:
+        return None
+    treated, control = (
+        done.at(table[f"events_{arm}"]).astype(np.float64) for arm in ("treated", "control")
+    )
+    found = worth(done.at(table["sd"])[:, 0], treated, control)
+    lost = int((~np.isfinite(found)).sum())
+    return Borrowed(design.external.patients, average(found), lost)
 
 
 def no_effect(

@@ -290,14 +290,15 @@ def screened_count(design: TrialDesign) -> int:
     cuts = [cut for cut in (population.enrol_from, population.switch_to) if cut is not None]
     if not cuts:
         return design.patients
-    share = _share_above(max(cuts), population.median, population.log_sd)
+    share = share_above(max(cuts), population.median, population.log_sd)
     count = int(np.ceil(design.patients / share))
     while binom.cdf(design.patients - 1, count, share) > _TOO_FEW:
         count = int(np.ceil(1.05 * count))
     return count
 
 
-def _share_above(cut: float, median: float, log_sd: float) -> float:
+def share_above(cut: float, median: float, log_sd: float) -> float:
+    """Return the share of a log-normal population from a value on."""
     if log_sd == 0.0:
         return float(median >= cut)
     return float(norm.sf((np.log(cut) - np.log(median)) / log_sd))
@@ -422,7 +423,7 @@ def enrol(
     arm = randomise(stream(key, Stream.BLOCKS), chosen.modifier, design.arms, within=within)
     start = jnp.where(arm == 1.0, _treatment_start(chosen, design), _crossover(chosen, design))
     z = transformed(chosen.modifier, design)
-    target = chosen.survival * jnp.exp(-_prognosis(key, chosen, truth, design))
+    target = chosen.survival * jnp.exp(-prognosis(key, chosen, truth, design))
     event = event_times(source.hazard, source.cuts, truth, z=z, start=start, target=target)
     rates = -np.log1p(-np.array([design.dropout.control, design.dropout.treated]))
     rate = jnp.where(arm == 1.0, rates[1], rates[0]) / design.dropout.by
@@ -440,7 +441,7 @@ def enrol(
     )
 
 
-def _prognosis(
+def prognosis(
     key: jax.Array, people: Screened, truth: Truth, design: TrialDesign
 ) -> jax.Array | float:
     """Log hazard of each patient beyond what the modifier and treatment make of it."""

@@ -99,7 +99,8 @@ def run_curve(
         for scenario, task in tasks.items():
             if scenario in lost:
                 continue
-            changed, what = replace(task, design=design), f"{name} / {scenario}"
+            truth = spec.scenario(task.scenario, value)
+            changed, what = replace(task, design=design, scenario=truth), f"{name} / {scenario}"
             row = attempted(what, partial(_simulated, changed, (name, scenario), simulate))
             if isinstance(row, Failure):
                 lost[scenario] = row

@@ -22,7 +22,7 @@ from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.spec.scenario import Analysed
-from bayes_ihlrt.spec.trial import CENTRE, ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.trial import CENTRE, EXTERNAL, ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.patients import arm_starts, spec_value
 
 Floats = NDArray[np.float64]
@@ -420,6 +420,7 @@ def _rows(
     count = len(people.modifier)
     columns = {design.treatment.name: np.full(count, arm), **people.covariates}
     columns |= {term: np.full(count, float(term in later)) for term in design.treatment.later}
+    columns[EXTERNAL] = np.zeros(count)
     if design.modifier is not None:
         columns[design.modifier.column] = people.modifier
     return prepared.encoder.design(columns)

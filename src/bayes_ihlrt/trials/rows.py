@@ -18,7 +18,7 @@ from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import MedianSurvivalPrior
 from bayes_ihlrt.spec.model import ModelSpec, rounded_months
 from bayes_ihlrt.spec.scenario import Analysed
-from bayes_ihlrt.spec.trial import TrialDesign
+from bayes_ihlrt.spec.trial import EXTERNAL, TrialDesign
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import people_of
 from bayes_ihlrt.trials.stages import Seen
@@ -204,6 +204,14 @@ def template(design: TrialDesign) -> PersonTime:
         given[spec.modifier.column] = given["modifier"]
     stop, event = jnp.asarray(np.minimum(times, end)), jnp.asarray(times <= end)
     seen = Seen(jnp.asarray(end), stop, event, jnp.ones(count))
+    if design.external is not None:
+        # The first of the trial's patients again, as controls from elsewhere.
+        more = np.arange(design.external.patients) % count
+        given = {name: np.append(values, values[more]) for name, values in given.items()}
+        given[EXTERNAL] = np.repeat([0.0, 1.0], [count, len(more)])
+        arm = np.append(arm, np.zeros(len(more)))
+        rows = (jnp.append(part, part[more]) for part in seen[1:])
+        seen = Seen(seen.time, *rows)
     return _template_rows(design, given, arm, seen)
 
 

@@ -14,6 +14,7 @@ from bayes_ihlrt.comparators.statistics import compared
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.spec.trial import strata_of
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
+from bayes_ihlrt.trials.external import external_controls, seen_of, together
 from bayes_ihlrt.trials.patients import Patients, screen, screened_count
 from bayes_ihlrt.trials.predictive import AtStage, future_probability
 from bayes_ihlrt.trials.quantities import Reading, statements
@@ -207,7 +208,12 @@ def _kernel(
         truth = source.of_trial(key, numbers)
         people = screen(key, design, screened_count(design), pace=truth.pace)
         patients, seen = run_stages(key, people, truth, design=design, numbers=sizes, source=source)
-        return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
+        if design.external is None:
+            return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
+        others = external_controls(key, truth, design, source)
+        known = seen_of(others, design)
+        whole = jax.vmap(together, in_axes=(0, 0, None, None))(patients, seen, others, known)
+        return truth, patients, seen, jax.vmap(analysis.members)(*whole)
 
     run = jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
     true = true_values(design, source, analysis.targets)

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     FUTURE = 7
     COVARIATES = 16
     CENTRES = 17
+    EXTERNAL = 18
 
 
 def trial_key(seed: int | jax.Array, trial: jax.Array) -> jax.Array:

@@ -37,6 +37,8 @@ class Truth(NamedTuple):
         Sd of the log hazard over centres.
     pace : array or float, scalar
         Patients a month, of those that the design plans.
+    external : array or float, scalar
+        Log hazard ratio of external controls to the trial's.
     """
 
     theta: Mapping[str, jax.Array]
@@ -46,6 +48,7 @@ class Truth(NamedTuple):
     covariates: Mapping[str, jax.Array] = {}
     centre_sd: jax.Array | float = 0.0
     pace: jax.Array | float = 1.0
+    external: jax.Array | float = 0.0
 
 
 class Spread(NamedTuple):
@@ -239,6 +242,7 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
         {name: jnp.asarray(np.log(ratio)) for name, ratio in sorted(effect.covariate_hr.items())},
         jnp.asarray(effect.centre_sd),
         jnp.asarray(pace.ratio),
+        jnp.asarray(np.log(effect.external_hr)),
     )
     spread = Spread(
         effect.log_hr_sd,
