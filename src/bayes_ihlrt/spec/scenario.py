@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.hazards.weibull import Weibull
@@ -304,8 +305,8 @@ class EffectSpec(Frozen):
         description="Design prior: probability that treatment does nothing in a trial, whatever "
         "else is drawn.",
     )
-    covariate_hr: dict[Name, Positive] = Field(
-        default={},
+    covariate_hr: Kept[Name, Positive] = Field(
+        default_factory=FrozenDict,
         description="Prognosis: hazard ratio per unit of a covariate of [population.covariates].",
     )
     external_hr: Positive = Field(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
@@ -109,8 +110,9 @@ class ModifierPopulation(Frozen):
     switch_to: Positive | None = Field(
         default=None, description="Value from which patients are enrolled after an enrichment."
     )
-    covariates: dict[Name, CovariateSpec] = Field(
-        default={}, description="Prognostic covariates beside the modifier, by name."
+    covariates: Kept[Name, CovariateSpec] = Field(
+        default_factory=FrozenDict,
+        description="Prognostic covariates beside the modifier, by name.",
     )
     centres: Annotated[int, Field(ge=2, le=100)] | None = Field(
         default=None, description="Number of centres, which enrol alike."
@@ -236,7 +238,7 @@ class TrialDesign(Frozen):
     treatment: TreatmentSpec = Field(description="What the treated arm gets.")
     modifier: ModifierSpec | None = Field(default=None, description="The effect modifier.")
     outcome: OutcomeSpec = Field(description="The model that analyses the trial.")
-    priors: dict[str, AnyPrior] = Field(default={}, description="Analysis priors.")
+    priors: Kept[str, AnyPrior] = Field(default_factory=FrozenDict, description="Analysis priors.")
     approximation: Approximation = Field(
         default=Approximation.LAPLACE, description="laplace | corrected."
     )
@@ -255,8 +257,9 @@ class TrialDesign(Frozen):
     comparators: tuple[ComparatorSpec, ...] = Field(
         default=(), description="Tests of the arms as assigned, made on the same trials."
     )
-    reasons: dict[str, str] = Field(
-        default={}, description="Why a prior is what it is, by its name in `priors`."
+    reasons: Kept[str, str] = Field(
+        default_factory=FrozenDict,
+        description="Why a prior is what it is, by its name in `priors`.",
     )
 
     @model_validator(mode="before")
