@@ -127,12 +127,19 @@ def _pages(
             raise KeyError(message)
         yield from _table(title, here, schema, used)
         for key, field in here["properties"].items():
-            inner, many = _resolved(field, schema), field.get("type") == "array"
-            name = f"{where}.{key}".strip(".")
+            named = _named(field)
+            inner, many = _resolved(named or field, schema), field.get("type") == "array"
+            name = f"{where}.{key}{'.NAME' if named else ''}".strip(".")
             if "properties" in inner and inner["title"] not in seen and key != "priors":
                 seen.add(inner["title"])
                 shown = f"[[{name}]]" if many else f"[{name}]"
                 waiting.append((name, shown, inner, used[key]))
+
+
+def _named(field: Schema) -> Schema | None:
+    """What a table holds under names of the user's own, where it is a table again."""
+    parts = [field.get("additionalProperties"), *field.get("patternProperties", {}).values()]
+    return next((part for part in parts if isinstance(part, dict) and "$ref" in part), None)
 
 
 def specification_page() -> str:

@@ -142,7 +142,7 @@ def together(
 
     Returns
     -------
-    patients, seen : Patients, Seen
+    tuple of Patients and Seen
         Of all of them, for the model alone.
     """
     names = ("arrival", "modifier", "arm", "start", "event", "dropout")

@@ -519,7 +519,7 @@ def treatment_starts(late: CrossoverSpec | None, *, never: bool) -> tuple[Floats
 
     Returns
     -------
-    months, shares : ndarray, shape (U,)
+    tuple of ndarray, shape (U,)
         Infinite for never.
     """
     if late is None:
@@ -540,7 +540,7 @@ def arm_starts(design: TrialDesign) -> tuple[tuple[Floats, Floats], tuple[Floats
 
     Returns
     -------
-    treated, control : tuple of ndarray
+    tuple of tuple of ndarray
         From `treatment_starts`. As treated the comparison is with controls none of whom ever get
         it, as assigned with controls as they are, crossover included.
     """
