@@ -8,6 +8,7 @@ import typer
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.app import (
+    NOT_TRUSTED,
     Json,
     Out,
     Quiet,
@@ -44,7 +45,7 @@ Plan = Annotated[
     str, typer.Argument(metavar="PLAN", help="TOML file, or name of a packaged trial plan.")
 ]
 _TRIALS: Final = "Trials of each design, and of each value of a curve, under each scenario."
-_AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]."
+_AUDIT: Final = "Fits redone by NUTS, 0 for none [default: 1 %, at least 20 and at most 200]."
 
 
 @app.command()
@@ -85,6 +86,8 @@ def plan(  # noqa: PLR0913 - one an option of the command line
         elif not quiet:
             every = partial(report_plan_table.print_plan, found=found) if tables else None
             tell_answer(report_plan_table.plan_answer(found), every, written, out)
+        if found.audit.verdict == "failed":
+            raise typer.Exit(NOT_TRUSTED)
 
 
 @app.command("replay-trial")

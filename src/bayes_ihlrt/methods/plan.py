@@ -182,5 +182,7 @@ def _audit(audit: Mapping[str, Any]) -> list[str]:
     fits = counted(audit["fits"], "fit", "fits")
     return [
         f"The approximation was checked against the No-U-Turn sampler [@hoffman2014] on {fits} of "
-        "the simulated trials, drawn at random."
+        "the simulated trials, half of each look's drawn near its thresholds, and probabilities of "
+        "stopping were corrected by a probit recalibration of the simulated posterior "
+        "probabilities on those of the chains."
     ]

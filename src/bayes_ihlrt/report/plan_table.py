@@ -14,11 +14,10 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.report.plan import (
     bias_sentences,
-    corrected_sentences,
     followed_sentences,
     success_means,
 )
-from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
+from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary, failed_audit
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
@@ -168,6 +167,7 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
         parts.append(depends)
     first = [
         "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
+        *failed_audit(found.audit.to_dict()),
         *found.incomplete,
         f"{plan.name}{f': {plan.description}' if plan.description else ''}.",
         _rests_on(own[0]),
@@ -248,16 +248,12 @@ def _careful(found: TrialPlanResult) -> list[str]:
     """What changes how the shares are read; the rest stands in the tables."""
     sentences = plan_sentences(found)
     rows = [cell.found.to_dict() for cell in found.result.cells]
-    looks = corrected_sentences([look.to_dict() for look in found.corrected])
     audit = found.audit.to_dict()
-    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *looks, *audit_sentences(audit)}
+    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *audit_sentences(audit)}
     detail |= {sentences[0], sentences[-1]}
-    differ = [look.strip() for look in looks if look.endswith("DIFFER.")]
     told = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
     told += [sentence for sentence in sentences if sentence not in detail]
-    if differ:
-        told += [f"{looks[0].removesuffix(':')}, gave another answer at {len(differ)}:", *differ]
-    return told + audit_summary(audit)
+    return told + audit_summary(audit, found.result.plan.name)
 
 
 def plan_sentences(found: TrialPlanResult) -> list[str]:
@@ -282,7 +278,6 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     rows = [cell.found.to_dict() for cell in result.cells]
     told += bias_sentences(rows, result.plan.scenarios)
     told += followed_sentences(rows)
-    told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")
