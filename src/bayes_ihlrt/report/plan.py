@@ -130,6 +130,7 @@ def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+TYPE_ONE: Final = "type I error"
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
@@ -312,7 +313,7 @@ def success_means(scenario: ScenarioSpec) -> str:
     """
     if scenario.is_drawn:
         return "assurance"
-    return "type I error" if scenario.is_null else "power"
+    return TYPE_ONE if scenario.is_null else "power"
 
 
 def _priors(plan: TrialPlan) -> Table:

@@ -13,6 +13,7 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.report.plan import (
+    TYPE_ONE,
     bias_sentences,
     followed_sentences,
     success_means,
@@ -159,6 +160,7 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
             "table": _success_table(own, means, found.result.lost.values()),
             "told": [
                 f"That is of '{own[0].design}'; intervals are of Monte Carlo error.",
+                *_binding(own[0]),
                 *variants,
             ],
         }
@@ -176,12 +178,28 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     return {"first": first, "number": None, "parts": parts}
 
 
+def _binding(cell: Cell) -> list[str]:
+    """Whether type I errors count on futility rules being followed, where there are any."""
+    design = cell.task.design
+    if not any(look.futility for look in design.looks):
+        return []
+    if design.binding_futility:
+        return ["Type I errors count on futility rules being followed (binding)."]
+    return ["Type I errors are those of a trial that goes on despite futility (non-binding)."]
+
+
 def _shares(cells: Sequence[Cell], means: Mapping[str, str]) -> str:
     """How often one design succeeds, by what success is under each truth."""
     shares: dict[str, list[float]] = {}
     for cell in cells:
-        shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
+        shares.setdefault(means[cell.scenario], []).append(_success(cell, means).estimate)
     return "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
+
+
+def _success(cell: Cell, means: Mapping[str, str]) -> Estimated:
+    """Success; the type I error of a design that may go on despite futility is the worst case."""
+    free = means[cell.scenario] == TYPE_ONE and not cell.task.design.binding_futility
+    return cell.found.success_without_futility if free else cell.found.success
 
 
 def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
@@ -209,12 +227,12 @@ def _success_table(
         [
             f"{cell.design} / {cell.scenario}" if designs else cell.scenario,
             means[cell.scenario],
-            f"{one.success.estimate:.1%} ({one.success.low:.1%} to {one.success.high:.1%})",
+            f"{success.estimate:.1%} ({success.low:.1%} to {success.high:.1%})",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
         ]
         for cell in cells
-        for one in [cell.found]
+        for one, success in [(cell.found, _success(cell, means))]
     ]
     rows += [[failure.part, "not computed", *[""] * 5] for failure in lost]
     events = (
@@ -386,6 +404,8 @@ def _looks(cell: Cell) -> str:
             f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
             f"{look.futility.estimate:.1%}"
         )
+    if cell.found.accrual_stopped.estimate:
+        parts.append(f"accrual stopped early in {cell.found.accrual_stopped.estimate:.1%}")
     if by_value := _at_values(cell):
         parts.append(by_value)
     return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Single simulated trials: one shown again, and fits done again by Markov chains."""
+"""Single trials: a simulated one shown again, fits done again by chains, the running one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,18 @@ from rich.console import Console
 from rich.text import Text
 
 from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.interim.monitor import InterimResult
+from bayes_ihlrt.interim.words import interim_answer, interim_facts
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.frame import DPI
 from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.report.document import Section
+from bayes_ihlrt.report.studies import answer_tables
+from bayes_ihlrt.report.terminal import print_summary
+from bayes_ihlrt.report.writing import write_summary
+from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.outputs import Output
+from bayes_ihlrt.results.table import plain_table
 from bayes_ihlrt.storage.claims import replace_file
 from bayes_ihlrt.trials.replay import Replay, replay_data
 
@@ -29,13 +38,13 @@ def print_replay(console: Console, replay: Replay, *, written: Path | None = Non
         File of the figure, where it was drawn.
     """
     console.print(Text(f"Simulated: no patient is in it. {replay.looks.attrs['title']}", "bold"))
-    for place in range(replay.look):
+    for place, number in enumerate(replay.looks["look"].to_numpy().tolist()):
         look = replay.looks.isel(look=place)
         events = int(look["events_control"]) + int(look["events_treated"])
         mean, sd = (float(look[name].isel(target=0)) for name in ("mean", "sd"))
         console.print(
             Text(
-                f"look {place + 1}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
+                f"look {number}, month {float(look['months']):.1f}: {int(look['enrolled'])} "
                 f"patients, {events} {look.attrs['events']}, hazard ratio {np.exp(mean):.2f} "
                 f"({np.exp(mean - Z_975 * sd):.2f}-{np.exp(mean + Z_975 * sd):.2f})"
             )
@@ -230,3 +239,79 @@ _VERDICTS: Final = {
     None: "",
 }
 """Folders of versions without a verdict have none."""
+
+
+def write_interim(found: InterimResult, out: Path) -> tuple[Path, ...]:
+    """Write ``result.json``, the plan and what was told of a running trial.
+
+    Parameters
+    ----------
+    found : InterimResult
+        The analysis.
+    out : Path
+        Folder; made if it is not there.
+
+    Returns
+    -------
+    tuple of Path
+        Files that were written.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    answer = interim_answer(found)
+    brief = {"schema": 1, "of": "interim", "name": found.plan.name, "summary": answer}
+    parts: Parts = {
+        "result.json": lambda file: write_json(found.to_dict(), file),
+        "plan.toml": lambda file: file.write_text(found.plan.to_toml(), "utf-8"),
+        "report.json": lambda file: write_json(brief, file),
+        "summary.txt": lambda file: write_summary(
+            file, lambda console: print_summary(console, answer)
+        ),
+    }
+    return write_parts(parts, out)
+
+
+def interim_sections(output: Output) -> list[Section]:
+    """Return the section of a running trial.
+
+    Parameters
+    ----------
+    output : Output
+        What `interim` wrote.
+
+    Returns
+    -------
+    list of Section
+        Verdict, rules, estimates and continuations.
+    """
+    result = output.result
+    tables = [
+        *answer_tables(output, "interim-answer", "What may come of each continuation"),
+        plain_table("interim-rules", "Rules of the look, at the data so far", result["rules"]),
+        plain_table("interim-estimates", "Estimates, and before the data", result["estimates"]),
+    ]
+    if result["continuations"]:
+        title = "Continuations, the last look's rule applied"
+        tables.append(plain_table("interim-continuations", title, interim_facts(result)))
+    told = tuple(interim_summary(output))
+    return [Section("interim", "The running trial", told, tables=tuple(tables))]
+
+
+def interim_summary(output: Output) -> list[str]:
+    """Return what an interim analysis told, in sentences.
+
+    Parameters
+    ----------
+    output : Output
+        What `interim` wrote.
+
+    Returns
+    -------
+    list of str
+        As on the terminal.
+    """
+    answer = output.brief["summary"]
+    return [*answer["first"], *(line for part in answer["parts"] for line in part["told"])]

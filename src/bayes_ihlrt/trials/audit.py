@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import batched
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import arviz_stats
@@ -349,10 +350,13 @@ class Drawn(NamedTuple):
         The draws.
     converged : bool
         Whether they may be trusted.
+    parameters : mapping of str to ndarray, shape (chains, draws, ...)
+        Draws of coefficients and of the baseline, on their own scale.
     """
 
     values: Floats
     converged: bool
+    parameters: Mapping[str, Floats] = MappingProxyType({})
 
 
 def chain_targets(
@@ -392,7 +396,8 @@ def chain_targets(
         }
         shape = (chains.sizes["chain"], chains.sizes["draw"], len(analysis.targets))
         values = np.asarray(read(draws)).reshape(shape)
-        found.append(Drawn(values, not convergence(tree).failures))
+        own = {name: chains[name].to_numpy() for name in names}
+        found.append(Drawn(values, not convergence(tree).failures, own))
     return found
 
 

@@ -286,7 +286,8 @@ class CorrectedShare:
     design, scenario : str
         Names.
     ending : str
-        ``"success"`` or ``"futility"``.
+        ``"success"``, ``"futility"`` or ``"success without futility"``: if such rules were
+        ignored.
     look : int or None
         Number of the look; None for any.
     simulated : Estimated
@@ -376,6 +377,9 @@ def _ends(cell: Cell, table: Table) -> dict[tuple[str, int | None], float]:
         ]
         found |= {(name, None): float(ended.mean())} if looks else {}
         found |= {(name, n + 1): float((ended & (done.look == n)).mean()) for n in looks}
+    if any(look.futility for look in cell.task.design.looks):
+        free = decide(cell.task.design, table, futility=False).verdict == Verdict.SUCCESS
+        found["success without futility", None] = float(free.mean())
     return found
 
 

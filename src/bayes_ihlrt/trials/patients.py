@@ -312,6 +312,8 @@ def enrol(
     rate = jnp.where(arm == 1.0, rates[1], rates[0]) / design.dropout.by
     lost = chosen.dropout / jnp.where(rate > 0.0, rate, 1.0)
     dropout = jnp.where(rate > 0.0, lost, jnp.inf)
+    if design.max_follow_up is not None:
+        dropout = jnp.minimum(dropout, design.max_follow_up)
     return Patients(chosen.arrival, chosen.modifier, arm, start, event, dropout)
 
 
