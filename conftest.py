@@ -70,38 +70,44 @@ def example_fit(demo_run):
 @pytest.fixture(scope="session")
 def example_ladder():
     """Return a crude ladder of the heart transplants."""
-    import bayes_ihlrt as bi
+    from bayes_ihlrt.ladder.run import bias_ladder
+    from bayes_ihlrt.spec.estimands import EstimandSpec
+    from bayes_ihlrt.spec.read import load_spec
 
-    spec = bi.load_spec("heart")
+    spec = load_spec("heart")
     crude = {
         "modifier": None,
         "outcome": spec.outcome.model_copy(update={"formula": "transplant"}),
         "priors": {name: spec.priors[name] for name in ("transplant", "baseline")},
-        "estimands": bi.EstimandSpec(),
+        "estimands": EstimandSpec(),
         "ladder": spec.ladder.model_copy(update={"draws": 1000, "null_replicates": 100}),
     }
-    return bi.bias_ladder(spec.model_copy(update=crude), "heart")
+    return bias_ladder(spec.model_copy(update=crude), "heart")
 
 
 @pytest.fixture(scope="session")
 def example_prepared():
     """Return a constant hazard of the heart transplants, bound to its data."""
-    import bayes_ihlrt as bi
+    from bayes_ihlrt.analysis.check import check_analysis
+    from bayes_ihlrt.model.prepared import prepare
+    from bayes_ihlrt.spec.model import ModelSpec
+    from bayes_ihlrt.spec.read import load_spec
 
-    spec = bi.load_spec("heart")
+    spec = load_spec("heart")
     model = spec.model.model_dump(exclude_none=True) | {"modifier": None}
     model["outcome"] = {"formula": "transplant", "hazard": {"family": "exponential"}}
     model["priors"] = {name: spec.priors[name] for name in ("transplant", "baseline")}
-    rows = bi.check_analysis(spec, "heart").person_time
-    return bi.prepare(bi.ModelSpec.model_validate(model), rows)
+    rows = check_analysis(spec, "heart").person_time
+    return prepare(ModelSpec.model_validate(model), rows)
 
 
 @pytest.fixture(scope="session")
 def example_engine(example_prepared):
     """Return the batched engine of `example_prepared`."""
-    import bayes_ihlrt as bi
+    from bayes_ihlrt.batch.density import prepared_density
+    from bayes_ihlrt.batch.engine import BatchEngine
 
-    return bi.BatchEngine(bi.prepared_density(example_prepared))
+    return BatchEngine(prepared_density(example_prepared))
 
 
 @pytest.fixture(scope="session")

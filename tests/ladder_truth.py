@@ -24,7 +24,7 @@ from bayes_ihlrt.ladder.rungs import WEIGHTS, plan_rungs
 from bayes_ihlrt.multistate.rows import transitions
 from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.propensity.model import SeparationWarning
-from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.read import parse_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.states import Transition
 from bayes_ihlrt.synthetic.truth import CohortTruth
@@ -102,7 +102,7 @@ def initiation(scenario, rung, patients=PATIENTS):
 
 def specification(scenario, seed):
     """Return the analysis, with wide priors: priors centred on the truth would flatter coverage."""
-    return AnalysisSpec.from_toml(f"""
+    return parse_spec(f"""
 schema = 2
 name = "known-truth"
 data = {{ patient = "patient_id", time = "os_months", event = "death" }}

@@ -22,6 +22,7 @@ PROVIDED = {
     "pydantic": ["pydantic", "pydantic_core"],
     "tomli-w": ["tomli_w"],
     "jinja2": ["jinja2", "markupsafe"],
+    "lazy-loader": ["lazy_loader"],
     "python-docx": ["docx"],
 }
 

@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,15 +22,37 @@ def has_parameters(value):
 
 
 def typed_names():
-    """Read the names that the type checker sees in the package's `__init__`."""
-    tree = ast.parse(Path(bayes_ihlrt.__file__).read_text())
-    (guard,) = (node for node in tree.body if isinstance(node, ast.If))
-    imported = (node for node in guard.body if isinstance(node, ast.ImportFrom))
+    """Read the names that the type checker sees in the package's stub."""
+    tree = ast.parse(Path(bayes_ihlrt.__file__).with_suffix(".pyi").read_text())
+    imported = (node for node in tree.body if isinstance(node, ast.ImportFrom))
     return {alias.name for node in imported for alias in node.names}
 
 
 def test_types_and_run_time_offer_the_same_names():
     assert typed_names() == set(bayes_ihlrt.__all__)
+
+
+VERBS = ("analysis", "fit", "summary", "estimates", "plot", "ladder", "sensitivity", "diagnose")
+VERBS += ("plan", "report", "save", "load", "check")
+
+
+def test_the_face_is_small_and_has_every_verb():
+    assert set(VERBS) <= set(bayes_ihlrt.__all__)
+    assert len(bayes_ihlrt.__all__) <= 48
+
+
+@pytest.mark.parametrize("first", ["bayes_ihlrt.ladder.run", "bayes_ihlrt.report.html", "none"])
+def test_a_room_does_not_take_the_place_of_the_verb_that_is_called_like_it(first):
+    load = "" if first == "none" else f"import {first}; "
+    code = (
+        f"{load}import bayes_ihlrt as bi; before = [bi.analysis, bi.ladder]; "
+        "from bayes_ihlrt.analysis.fit import FitResult; import bayes_ihlrt.sensitivity.study; "
+        "from bayes_ihlrt.report import html; "
+        "after = [bi.analysis, bi.ladder, bi.sensitivity, bi.report]; "
+        "print(*(type(each).__name__ for each in before + after), html.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["function"] * 6 + ["bayes_ihlrt.report.html"]
 
 
 @pytest.mark.parametrize("name", [*bayes_ihlrt.__all__, "__version__"])
@@ -43,27 +67,6 @@ def test_dir_lists_the_public_names():
 def test_an_unknown_name_is_refused_as_python_does():
     with pytest.raises(AttributeError, match="module 'bayes_ihlrt' has no attribute 'Cohrt'"):
         bayes_ihlrt.Cohrt  # noqa: B018
-
-
-LAZY = [
-    file.parent
-    for file in Path(bayes_ihlrt.__file__).parent.rglob("__init__.py")
-    if "lazy_names(" in file.read_text()
-]
-
-
-@pytest.mark.parametrize("package", LAZY, ids=lambda folder: folder.name)
-def test_no_lazy_name_is_that_of_a_module_of_its_package(package):
-    """Importing the module would put it in the place of what it defines."""
-    tree = ast.parse((package / "__init__.py").read_text())
-    tables = [
-        {key.value for key in node.value.keys}
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_NAMES"
-    ]
-    assert tables
-    modules = {file.stem for file in package.iterdir() if file.suffix == ".py" or file.is_dir()}
-    assert not set.union(*tables) & modules
 
 
 def undocumented(value):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bayes_ihlrt import TrialPlan
+from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec
 
 sys.path.append(str(Path(__file__).parents[1] / "docs" / "_ext"))

@@ -6,7 +6,7 @@ python3 tools/export_schema.py
 import json
 from pathlib import Path
 
-from bayes_ihlrt import json_schema
+from bayes_ihlrt.spec.analysis import json_schema
 
 FILE = Path(__file__).parents[1] / "docs" / "specification.schema.json"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = {
+    "face": "The face: one verb for each thing",
     "analysis": "Analyses: from a specification to a result",
     "spec": "Specifications",
     "cohort": "Cohorts",
@@ -45,9 +46,19 @@ PARTS = {
 ROOMS = ("clinical", "hazards", "plots", "propensity", "estimands", "sensitivity", "trials")
 """Rooms all of whose names have a page, beside what `bayes_ihlrt` offers."""
 FILES = (
-    *("cohort.datasets", "model.arrays", "model.likelihood", "model.priors", "spec.parameters"),
+    *("analysis.check", "analysis.causes", "analysis.fit", "analysis.cause_fit"),
+    *("analysis.counterparts", "analysis.diagnose", "analysis.figures", "analysis.patients"),
+    *("batch.compiled", "batch.density", "batch.engine", "batch.result", "batch.summary"),
+    *("cohort.datasets", "cohort.load", "designs.build", "designs.person_time"),
+    *("ladder.figure", "ladder.run", "report.effects", "report.words"),
+    *("model.arrays", "model.graph", "model.likelihood", "model.prepared", "model.priors"),
+    *("posterior.audit", "posterior.fitted", "posterior.store", "priors", "errors"),
+    *("spec.analysis", "spec.data", "spec.estimands", "spec.model", "spec.parameters"),
+    *("spec.plan", "spec.read", "spec.sampler", "spec.scenario", "spec.treatment", "spec.trial"),
+    *("synthetic.simulate",),
 )
-"""Files elsewhere all of whose names have one: those of `model` are for new hazards."""
+"""Files elsewhere all of whose names have one: what the face stands on, and what a new hazard
+needs of `model`."""
 
 
 def public_names() -> dict[str, list[str]]:
@@ -81,6 +92,8 @@ def _files(room: str) -> list[str]:
     """Return the files of a room that are documented whole."""
     folder = Path(bayes_ihlrt.__file__).parent / room
     own = [f"{room}.{file.stem}" for file in sorted(folder.glob("[a-z]*.py"))]
+    # A file that is no room.
+    own += [room] if folder.with_suffix(".py").is_file() else []
     return own if room in ROOMS else [name for name in FILES if name in own]
 
 
@@ -150,7 +163,7 @@ def gallery_page(figures: Path) -> str:
         "# Gallery",
         "",
         "Every figure that a command draws, by its name for `bayes-ihlrt figures --only` and",
-        "`bayes_ihlrt.draw_figure`. Pictures are of the packaged synthetic cohort.",
+        "`bayes_ihlrt.plot`. Pictures are of the packaged synthetic cohort.",
         "",
     ]
     for name in PLOTS:

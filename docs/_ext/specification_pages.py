@@ -7,7 +7,8 @@ the JSON schema, and a key without its function is a fault.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import bayes_ihlrt
+from bayes_ihlrt.spec.analysis import json_schema
+from bayes_ihlrt.spec.plan import TrialPlan
 
 type Schema = Mapping[str, Any]
 
@@ -74,13 +75,13 @@ CONFOUNDER_RUNS = {
 
 def plan_page() -> str:
     """Return the tables of a plan of trials."""
-    schema = bayes_ihlrt.TrialPlan.model_json_schema(by_alias=True)
+    schema = TrialPlan.model_json_schema(by_alias=True)
     lines = [
         "# The plan file",
         "",
         "A plan of simulated trials is one TOML file. `bayes-ihlrt plan FILE` reads it by",
-        "`bayes_ihlrt.load_plan` and runs it by `bayes_ihlrt.trials.run.run_trial_plan`;",
-        "`bayes_ihlrt.run_plan` is the part of it without files, design priors and audit. The last",
+        "`bayes_ihlrt.load` and runs it by `bayes_ihlrt.plan`; `bayes_ihlrt.trials.plan.run_plan`",
+        "is the part of it without files, design priors and audit. The last",
         "column names the function below `bayes_ihlrt` that uses a key. Times are months, hazard",
         "ratios treated against control. [Plan a trial](../../howto/plan.md) explains by example.",
         "",
@@ -91,12 +92,12 @@ def plan_page() -> str:
 
 def sensitivity_page() -> str:
     """Return the table ``[sensitivity]`` of a specification, and the studies that it sets."""
-    schema = bayes_ihlrt.json_schema()
+    schema = json_schema()
     table = _resolved(schema["properties"]["sensitivity"], schema)
     lines = [
         "# The sensitivity study",
         "",
-        "`bayes-ihlrt sensitivity SPEC` is `bayes_ihlrt.sensitivity.study.sensitivity_study`. What",
+        "`bayes-ihlrt sensitivity SPEC` is `bayes_ihlrt.sensitivity`. What",
         "is varied stands in the table `[sensitivity]` of the specification; without one every key",
         "has its default. The last column names the function below `bayes_ihlrt` that uses a key;",
         "these have none, since nothing of them is to be set: power-scaling",
@@ -133,7 +134,7 @@ def _pages(
 
 def specification_page() -> str:
     """Return the tables of a specification file from its JSON schema."""
-    schema = bayes_ihlrt.json_schema()
+    schema = json_schema()
     lines = [
         "# The specification file",
         "",

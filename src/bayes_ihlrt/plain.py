@@ -1,4 +1,4 @@
-"""Results as plain data: the one place where they become JSON.
+"""Results as plain data, in a line or two, and as a page: the one place where they become JSON.
 
 Every ``to_dict`` may hold what the computation left (NumPy scalars and arrays, enumerations, paths,
 dates, labelled arrays); `plain` turns all of it into the types of JSON and names the place of what
@@ -14,6 +14,8 @@ from functools import cache
 from operator import attrgetter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
+
+from bayes_ihlrt._lazy import lazy_module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,3 +229,15 @@ def short_repr[T](*said: str) -> Callable[[type[T]], type[T]]:
         return cls
 
     return decorated
+
+
+# The face, which knows every result: it is loaded where a notebook shows one, and never here.
+_views: Final = lazy_module("bayes_ihlrt.face.tell")
+
+
+class Shown:
+    """A result whose answer a notebook shows."""
+
+    def _repr_html_(self) -> str:
+        found: str = _views.answer_page(self)
+        return found

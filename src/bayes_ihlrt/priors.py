@@ -290,6 +290,11 @@ class AdjacentHazardPrior(_Frozen):
     ----------
     hr_adjacent : float
         Ratio of neighbouring hazards, above 1.
+
+    Examples
+    --------
+    >>> round(AdjacentHazardPrior(hr_adjacent=2.0).to_prior().sigma, 3)
+    0.354
     """
 
     hr_adjacent: Annotated[float, Field(gt=1.0, le=1e6, allow_inf_nan=False)]

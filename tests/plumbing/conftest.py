@@ -78,6 +78,13 @@ def sampler(monkeypatch):
     return faked(monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def module_sampler():
+    """Return the sampler of noise for what the tests of a file share."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield faked(patch)
+
+
 def draws_of(fitted):
     """Return what the summary of a fit depends on, in few letters."""
     found = hashlib.sha256(fitted.checked.spec.to_toml().encode())

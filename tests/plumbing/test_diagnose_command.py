@@ -7,10 +7,12 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+import bayes_ihlrt as bi
 from bayes_ihlrt.analysis import diagnose as diagnosing
 from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.checks.result import ModelChecks, Status, Verdict
 from bayes_ihlrt.cli.main import app
+from face_cases import check_result
 
 pytestmark = pytest.mark.usefixtures("sampler")
 
@@ -40,6 +42,11 @@ def _checks(monkeypatch):
 
 def diagnose(*arguments, data="ihlrt_synthetic"):
     return CliRunner().invoke(app, ["diagnose", "primary", "--data", data, *map(str, arguments)])
+
+
+def test_a_diagnosis_is_shown_summarised_drawn_and_loaded(tmp_path):
+    found = bi.diagnose(bi.fit("primary", "ihlrt_synthetic"))
+    check_result(found, tmp_path, figure="hazard_families", words="Is the model to be believed")
 
 
 def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):

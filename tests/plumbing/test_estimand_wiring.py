@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.counterparts import published_counterparts
 from bayes_ihlrt.analysis.estimates import estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
+from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.patients import adverse_event_table, table_one
 from bayes_ihlrt.cohort import datasets

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bayes_ihlrt as bi
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import ConvergenceError, DataError, Fault, RefusedError, SpecificationError
 from bayes_ihlrt.ladder import fit as rung_fit
@@ -17,11 +18,13 @@ from bayes_ihlrt.report.html import report_page
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.read import load_spec
+from face_cases import check_result
 
 FEW = ConvergenceError(
     "the posterior is not to be trusted: effective sample size 378 (needed: 400)",
     "Raise draws in [ladder]",
 )
+
 FAULT = [Fault("patient 3", "no time", "Give it")]
 OF_A_PART = [
     FEW,
@@ -92,6 +95,11 @@ def ladder_spec():
 def whole_ladder(ladder_spec):
     """Return what an undisturbed ladder writes."""
     return ladder.bias_ladder(ladder_spec, "heart").to_dict()
+
+
+def test_a_ladder_is_shown_summarised_drawn_and_loaded(ladder_spec, tmp_path):
+    result = bi.ladder(ladder_spec, "heart")
+    check_result(result, tmp_path, figure="ladder", words="with immortal time removed")
 
 
 def failing_at(design, error=FEW):

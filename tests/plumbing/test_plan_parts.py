@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bayes_ihlrt as bi
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import ConvergenceError
@@ -14,6 +15,7 @@ from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import plan as planning
 from bayes_ihlrt.trials import run as trial_plan
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
+from face_cases import check_result
 
 FEW = ConvergenceError("effective sample size 378 (needed: 400)", "Name another analysis")
 CURVE = {"over": "patients", "values": [100.0, 110.0]}
@@ -36,6 +38,11 @@ def plan():
 def whole(plan):
     """Return what an undisturbed run gives."""
     return plan_dict(run_plan(plan, 100))
+
+
+def test_a_plan_is_shown_summarised_drawn_and_loaded(plan, tmp_path):
+    found = bi.plan(plan, trials=100, audit=0)
+    check_result(found, tmp_path, figure="success", words="no effect")
 
 
 def failing_at(*places):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import gamma
 
-from bayes_ihlrt import check_analysis, load, load_spec
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.spec.read import load_spec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "r_users.md").read_text("utf-8")
 

@@ -34,10 +34,9 @@ def test_a_frame_a_mapping_and_a_name_give_the_same(sampler):
 
 
 def test_the_public_names_are_enough(sampler):
-    spec = bayes_ihlrt.load_spec("heart")
-    result = bayes_ihlrt.run_fit(spec, "heart")
-    curve = bayes_ihlrt.survival(result.fit, [12.0], [bayes_ihlrt.NEVER])
-    assert float(bayes_ihlrt.summarise(curve)["mean"][0, 0]) == pytest.approx(
+    result = bayes_ihlrt.fit("heart", "heart")
+    curve = bayes_ihlrt.estimates(result, "survival", horizon=12)
+    assert float(bayes_ihlrt.summary(curve)["mean"]["never"]) == pytest.approx(
         next(
             found.summary["mean"]
             for found in result.estimates

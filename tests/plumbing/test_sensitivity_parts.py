@@ -30,6 +30,7 @@ from bayes_ihlrt.sensitivity.tipping import tipping_points
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.sensitivity import ExternalSpec
+from face_cases import check_result
 
 FEW = ConvergenceError("effective sample size 378 (needed: 400)", "Raise draws in [sensitivity]")
 
@@ -70,6 +71,10 @@ def prepared_study(spec):
     """Return the analysis, ready to be questioned."""
     checked = check_analysis(spec, "heart")
     return Study(checked, prepare(checked.spec.model, checked.person_time))
+
+
+def test_a_study_is_shown_summarised_drawn_and_loaded(whole, tmp_path):
+    check_result(whole, tmp_path, figure="prior_grid", words="what does the answer depend on")
 
 
 def same(left, right):

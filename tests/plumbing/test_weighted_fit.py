@@ -5,8 +5,8 @@ import json
 import pytest
 import tomli_w
 
-from bayes_ihlrt import run_fit
 from bayes_ihlrt.analysis.figures import figure_data
+from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.report.words import summary_sentences
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 

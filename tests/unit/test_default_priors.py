@@ -128,7 +128,7 @@ def test_a_set_fills_in_what_is_not_stated():
     assert (found["nlr"].prior.mu, found["nlr"].source) == (0.4, f"set {HCC}")
     assert found["ihlrt"].source == "specification"
     assert found["afp_high"].source == "package default"
-    assert AnalysisSpec.from_toml(spec.to_toml()).to_dict() == spec.to_dict()
+    assert parse_spec(spec.to_toml()).to_dict() == spec.to_dict()
 
 
 def test_a_set_says_nothing_on_another_scale_of_the_modifier():

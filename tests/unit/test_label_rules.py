@@ -14,6 +14,7 @@ from bayes_ihlrt.ladder.figure import _adjusted
 from bayes_ihlrt.limits import LONGEST_LABEL
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
 from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.read import parse_spec
 
 FRAME = {
     "id": np.arange(1, 41),
@@ -110,7 +111,7 @@ def test_names_of_the_analysis_may_be_labelled():
     # A label of a column is that of the modifier made of it, and comes back from TOML as it was.
     of = spec.model_copy(update={"data": data(**{"NLR (day 0)": "NLR at baseline"})})
     assert of.labels.of("m") == of.labels.of("nlr") == "NLR at baseline"
-    again = AnalysisSpec.from_toml(spec.to_toml())
+    again = parse_spec(spec.to_toml())
     assert again.data.labels == spec.data.labels
 
 

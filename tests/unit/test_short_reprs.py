@@ -2,12 +2,13 @@
 
 import pytest
 
-from bayes_ihlrt import check_analysis, load_spec
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.spec.read import load_spec
 
 
 @pytest.fixture(scope="module")

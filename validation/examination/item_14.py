@@ -1,6 +1,7 @@
 """Item 14: priors are told, and told to disagree with what was observed."""
 
-from bayes_ihlrt import AnalysisSpec, run_fit
+from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 from validation.examination.row import Row
 from validation.outside.long_survivors import cohort
 

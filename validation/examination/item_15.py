@@ -1,6 +1,7 @@
 """Item 15: the same file never silently gives another answer."""
 
-from bayes_ihlrt import SpecificationError, parse_spec
+from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.spec.read import parse_spec
 from validation.examination.row import Row
 
 SPECIFICATION = """

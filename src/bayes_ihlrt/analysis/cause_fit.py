@@ -28,7 +28,7 @@ from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
 from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import ConvergenceError
-from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.plain import Shown, json_text, short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
@@ -36,8 +36,9 @@ _EVERY: Final = 4
 """Of so many draws of the prior one is used for probabilities before the data."""
 
 
+@short_repr("spec", "checked.person_time", "draws_name", "converged")
 @dataclass(frozen=True)
-class CausesResult:
+class CausesResult(Shown):
     """A fitted analysis of competing causes.
 
     Parameters
@@ -56,6 +57,13 @@ class CausesResult:
         Whether treatment exchanges deaths of one cause for those of another.
     told : tuple of str
         What was found beside the estimates: priors and data that disagree, other baselines.
+
+    Examples
+    --------
+    `fit` returns one where the event of the specification names its causes; see `run_causes`:
+
+    >>> issubclass(CausesResult, Shown)
+    True
     """
 
     checked: CheckedCauses

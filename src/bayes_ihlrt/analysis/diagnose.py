@@ -15,7 +15,7 @@ from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.cohort.load import load_cohort
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
-from bayes_ihlrt.plain import short_repr
+from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
 
 type Stage = Callable[[str], None]
@@ -23,7 +23,7 @@ type Stage = Callable[[str], None]
 
 @short_repr("result", "checks.flagged")
 @dataclass(frozen=True, eq=False)
-class Diagnosis:
+class Diagnosis(Shown):
     """A fitted analysis with its checks.
 
     Parameters

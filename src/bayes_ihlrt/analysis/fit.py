@@ -35,7 +35,7 @@ from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
 from bayes_ihlrt.labels import called
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
-from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.plain import Shown, json_text, short_repr
 from bayes_ihlrt.posterior import fitted as sampling
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import check_convergence
@@ -119,8 +119,9 @@ _THIN: Final = 0.5
 """Effective share of patients below which the population at time zero is told by few."""
 
 
+@short_repr("spec", "fit.person_time", "draws_name", "converged")
 @dataclass(frozen=True)
-class FitResult:
+class FitResult(Shown):
     """A fitted analysis.
 
     Parameters
@@ -203,8 +204,7 @@ class FitResult:
         """How few patients the population at time zero rests on."""
         if self.spec.population is not PopulationKind.TIME_ZERO:
             return ()
-        share = effective_share(time_zero_weights(self.fit))
-        if share > _THIN:
+        if (share := effective_share(time_zero_weights(self.fit))) > _THIN:
             return ()
         patients = len(self.checked.person_time.patients)
         return (

@@ -57,11 +57,23 @@ def treated_from(month: float) -> Strategy:
     Strategy
         Named ``"from month <m>"``.
 
+    Raises
+    ------
+    SpecificationError
+        The month is no number, or before 0.
+
     Examples
     --------
     >>> treated_from(3).name
     'from month 3'
     """
+    try:
+        possible = bool(0.0 <= month < np.inf)
+    except TypeError:
+        possible = False
+    if not possible:
+        fault = Fault("month", f"it is {month!r}", "Give a month, 0 or later")
+        raise SpecificationError("treated_from", [fault])
     return Strategy(f"from month {month:g}", float(month))
 
 

@@ -127,39 +127,38 @@ def read_running(
     if own.data.origin is None:
         covariates.append(own.enrolled)
     cohort = load_cohort(source, own.data, treatment, covariates=covariates)
-    columns = cohort.columns
     arrival, told = _enrolment(plan, cohort, source)
-    stop, event = (np.asarray(columns[name], np.float64) for name in ("stop", "event"))
+    stop, event = (np.asarray(cohort.columns[name], np.float64) for name in ("stop", "event"))
     seen = float((arrival + stop).max())
     at = seen if month is None else month
     if faults := _faults(design, arrival, at, seen):
         raise DataError(str(source), faults)
     lost = (event == 0.0) & (arrival + stop < at - own.lost_after)
-    gone = counted(int(lost.sum()), "patient", "patients")
-    notes = [*cohort.notes, *told]
     if month is None:
-        notes.append(f"The data are taken to be of month {at:.1f}, the last one with news.")
+        told.append(f"The data are taken to be of month {at:.1f}, the last one with news.")
     if lost.any():
-        notes.append(
-            f"{gone} without an event and without news for {own.lost_after:g} months count as lost "
-            "to follow-up ([interim] lost_after)."
+        told.append(
+            f"{counted(int(lost.sum()), 'patient', 'patients')} without an event and without news "
+            f"for {own.lost_after:g} months count as lost to follow-up ([interim] lost_after)."
         )
-    modifier = np.full(len(stop), np.nan)
-    if design.modifier is not None:
-        modifier = np.asarray(columns[design.modifier.column], np.float64)
-    arm = np.asarray(columns[treatment.name], np.float64)
     order = np.argsort(arrival, kind="stable")
     return RunningTrial(
         arrival[order],
-        arm[order],
-        modifier[order],
+        np.asarray(cohort.columns[treatment.name], np.float64)[order],
+        _modifier(design, cohort)[order],
         stop[order],
         (event == 1.0)[order],
         lost[order],
         at,
         _about(cohort, stop),
-        tuple(notes),
+        (*cohort.notes, *told),
     )
+
+
+def _modifier(design: TrialDesign, cohort: Cohort) -> Floats:
+    if design.modifier is None:
+        return np.full(cohort.n_patients, np.nan)
+    return np.asarray(cohort.columns[design.modifier.column], np.float64)
 
 
 def _about(cohort: Cohort, stop: Floats) -> dict[str, Any]:

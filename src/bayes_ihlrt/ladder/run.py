@@ -28,7 +28,7 @@ from bayes_ihlrt.ladder.rung import Rung
 from bayes_ihlrt.ladder.rungs import RungPlan, crude_model, plan_rungs
 from bayes_ihlrt.ladder.words import target_of
 from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
-from bayes_ihlrt.plain import short_repr
+from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
@@ -39,7 +39,7 @@ type Stage = Callable[[str], None]
 
 @short_repr("spec", "cohort", "rungs", "horizon")
 @dataclass(frozen=True, eq=False)
-class LadderResult:
+class LadderResult(Shown):
     """The bias ladder of a cohort.
 
     Parameters

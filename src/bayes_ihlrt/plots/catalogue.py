@@ -24,7 +24,12 @@ from bayes_ihlrt.plots.checks import (
     plot_survival_check,
 )
 from bayes_ihlrt.plots.cohort import plot_flow, plot_swimmer, plot_treatment_starts
-from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
+from bayes_ihlrt.plots.effects import (
+    plot_estimates,
+    plot_forest,
+    plot_hazard_ratio,
+    plot_survival,
+)
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 from bayes_ihlrt.plots.studies import (
@@ -57,6 +62,7 @@ PLOTS: Final[Mapping[str, Plot]] = {
     "incidence": plot_incidence,
     "hazard_ratio": plot_hazard_ratio,
     "forest": plot_forest,
+    "estimates": plot_estimates,
     "gain": plot_gain,
     "subgroups": plot_subgroups,
     "prior_posterior": plot_prior_posterior,

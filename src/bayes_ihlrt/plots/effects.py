@@ -264,3 +264,34 @@ def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if low <= tick <= high]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def plot_estimates(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+    """Draw an estimand at each horizon and value of the modifier.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        ``median``, ``q2.5`` and ``q97.5`` over ``row``; attributes ``label`` of the axis, whether
+        it is a ``ratio`` or another ``contrast``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own without it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Median and 95 % interval; a dashed line where treatment makes no difference.
+    """
+    rows = data["row"].to_numpy()
+    axes = single_axes(data, width=7.0, height=1.4 + 0.4 * len(rows), ax=ax)
+    position = np.arange(len(rows))[::-1].astype(np.float64)
+    axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
+    axes.plot(data["median"], position, "o", color=DARK, markersize=6)
+    axes.set_yticks(position, [str(name) for name in rows], fontsize=9)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    if data.attrs["ratio"]:
+        ratio_axis(axes, data, axis="x")
+    if data.attrs["contrast"]:
+        axes.axvline(float(data.attrs["ratio"]), color=GREY, linewidth=0.8, linestyle="dashed")
+    axes.set_xlabel(f"{data.attrs['label']}, median and 95 % interval", fontsize=9)
+    return finished(axes)

@@ -14,7 +14,7 @@ from bayes_ihlrt.report.answers import diagnosis_answer
 from bayes_ihlrt.report.narrative import fit_summary
 from bayes_ihlrt.report.terminal import print_fit, print_summary
 from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
-from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
 
 _STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 
@@ -44,7 +44,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print()
 
 
-def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
+def write_diagnosis(diagnosis: Diagnosis, out: Path, *, also: Parts = NOTHING) -> tuple[Path, ...]:
     """Write what `write_fit` writes, ``checks.json`` and the figures of the checks.
 
     Parameters
@@ -53,6 +53,8 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
         What was found.
     out : Path
         Folder; made if it is not there.
+    also : mapping of str to callable
+        What else is written with it; see `results.files.write_parts`.
 
     Returns
     -------
@@ -75,4 +77,4 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path) -> tuple[Path, ...]:
             folder, lambda: figure_data(result), lambda: diagnosis.figures
         ),
     }
-    return write_parts(parts, out)
+    return write_parts({**parts, **also}, out)

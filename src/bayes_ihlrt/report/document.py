@@ -20,6 +20,8 @@ _ALT: Final = {
     "of values of the modifier.",
     "forest": "Hazard ratio of every coefficient with its 95 % interval. The numbers are in the "
     "table of parameters.",
+    "estimates": "One estimand at each horizon and value of the modifier, with its 95 % interval. "
+    "Dashed: no difference.",
     "prior_posterior": "Prior and posterior density of every parameter. Where they are alike, the "
     "data say little.",
     "trace": "Draws of every chain in order, and their rank histograms, which are flat where "

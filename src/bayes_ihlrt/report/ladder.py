@@ -23,7 +23,7 @@ from bayes_ihlrt.report.answers import brief_ladder, ladder_answer
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.report.writing import write_figures, write_summary
-from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, text
 
@@ -81,7 +81,7 @@ def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
         )
 
 
-def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
+def write_ladder(result: LadderResult, out: Path, *, also: Parts = NOTHING) -> tuple[Path, ...]:
     """Write ``result.json``, ``report.json``, draws, specification and figure.
 
     Parameters
@@ -90,6 +90,8 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         The ladder.
     out : Path
         Folder; made if it is not there.
+    also : mapping of str to callable
+        What else is written with it; see `results.files.write_parts`.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def write_ladder(result: LadderResult, out: Path) -> tuple[Path, ...]:
         ),
         "figures": lambda folder: write_figures(folder, lambda: {"ladder": ladder_data(result)}),
     }
-    return write_parts(parts, out)
+    return write_parts({**parts, **also}, out)
 
 
 def _rungs(result: LadderResult) -> RichTable:

@@ -23,6 +23,7 @@ from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
     DERIVED_FILES,
+    NOTHING,
     RESULT_FILES,
     Parts,
     held_names,
@@ -310,7 +311,7 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     return told
 
 
-def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
+def write_plan(found: TrialPlanResult, out: Path, *, also: Parts = NOTHING) -> tuple[Path, ...]:
     """Write ``result.json``, the plan and the figures; finished trials are there already.
 
     Parameters
@@ -319,6 +320,8 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
         The plan.
     out : Path
         Folder; made if it is not there.
+    also : mapping of str to callable
+        What else is written with it; see `results.files.write_parts`.
 
     Returns
     -------
@@ -339,7 +342,7 @@ def write_plan(found: TrialPlanResult, out: Path) -> tuple[Path, ...]:
         ),
         "figures": lambda folder: write_each(figure_parts(plan_figures(found.result)), folder),
     }
-    return write_parts(parts, out)
+    return write_parts({**parts, **also}, out)
 
 
 def _brief(found: TrialPlanResult) -> dict[str, Any]:

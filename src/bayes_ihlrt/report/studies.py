@@ -13,7 +13,7 @@ from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
 from bayes_ihlrt.report.plain_words import in_words, target_words
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
-from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import (
     Column,
@@ -306,7 +306,9 @@ def print_sensitivity(console: Console, result: SensitivityResult) -> None:
         console.print()
 
 
-def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
+def write_sensitivity(
+    result: SensitivityResult, out: Path, *, also: Parts = NOTHING
+) -> tuple[Path, ...]:
     """Write ``result.json``, the numbers, the specification and the figures.
 
     Parameters
@@ -315,6 +317,8 @@ def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
         The study.
     out : Path
         Folder; made if it is not there.
+    also : mapping of str to callable
+        What else is written with it; see `results.files.write_parts`.
 
     Returns
     -------
@@ -336,4 +340,4 @@ def write_sensitivity(result: SensitivityResult, out: Path) -> tuple[Path, ...]:
         ),
         "figures": lambda folder: write_figures(folder, lambda: sensitivity_figures(result)),
     }
-    return write_parts(parts, out)
+    return write_parts({**parts, **also}, out)

@@ -19,7 +19,7 @@ from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
 from bayes_ihlrt.results.drawings import DATA, save_drawing
-from bayes_ihlrt.results.files import Parts, write_each, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_each, write_json, write_parts
 
 
 def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable[[Path], object]]:
@@ -133,7 +133,7 @@ def _draw(kind: str, data: xr.Dataset, file: Path) -> None:
 
 
 def write_fit(
-    result: FitResult | CausesResult, out: Path, *, swimmer: bool = False
+    result: FitResult | CausesResult, out: Path, *, swimmer: bool = False, also: Parts = NOTHING
 ) -> tuple[Path, ...]:
     """Write ``result.json``, ``report.json``, draws, specification and figures.
 
@@ -146,6 +146,8 @@ def write_fit(
         `results.files.check_folder`.
     swimmer : bool
         Draw every patient's own course as well: it tells single patients' months.
+    also : mapping of str to callable
+        What else is written with it; see `results.files.write_parts`.
 
     Returns
     -------
@@ -158,5 +160,5 @@ def write_fit(
         The folder cannot be written.
     """
     if isinstance(result, CausesResult):
-        return write_parts(cause_parts(result), out)
-    return write_parts(fit_parts(result, swimmer=swimmer), out)
+        return write_parts({**cause_parts(result), **also}, out)
+    return write_parts({**fit_parts(result, swimmer=swimmer), **also}, out)

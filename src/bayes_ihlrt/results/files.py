@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, InputError
@@ -20,10 +21,12 @@ MANIFEST: Final = "manifest.json"
 """Fingerprints of all files of a result."""
 
 REPORT: Final = "report.html"
+KEPT: Final = "result.pickle"
+"""The result itself, where Python saved it."""
 
 RESULT_FILES: Final = frozenset(
     {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
-    | {"checks.json", "summary.txt", MANIFEST}
+    | {"checks.json", "summary.txt", MANIFEST, KEPT}
 )
 """What a command writes."""
 
@@ -140,6 +143,8 @@ def _fault(out: Path, problem: str, remedy: str) -> InputError:
 
 type Parts = Mapping[str, Callable[[Path], object]]
 """What writes each file, or each folder of files, of a result, by its path in the folder."""
+
+NOTHING: Final[Parts] = MappingProxyType({})
 
 
 def write_parts(parts: Parts, out: Path) -> tuple[Path, ...]:

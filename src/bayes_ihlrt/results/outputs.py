@@ -305,8 +305,8 @@ def _read(place: Path) -> Output:
         keys = ", ".join(sorted(result)[:8])
         problem = f"it is no result of a known command, schema 1 (found: {keys})"
         raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
-    _check_manifest(place)
-    (kind,) = kinds
+    check_manifest(place, "report")
+    kind = kinds[0]
     brief, checks = place / "report.json", place / "checks.json"
     specification = place / _SPECIFICATION.get(kind, "specification.toml")
     needed = [specification, *([brief] if kind in _BRIEFED else [])]
@@ -349,12 +349,25 @@ def _json(file: Path) -> dict[str, Any]:
     return found
 
 
-def _check_manifest(place: Path) -> None:
-    """Every file is there, and is the one that the command wrote."""
+def check_manifest(place: Path, subject: str) -> None:
+    """Raise where a file of a result is not there, or is not the one that was written.
+
+    Parameters
+    ----------
+    place : Path
+        Folder of the result.
+    subject : str
+        What asks.
+
+    Raises
+    ------
+    InputError
+        With every such file.
+    """
     manifest = place / MANIFEST
     if not manifest.is_file():
         problem = "it is missing: without it nobody can tell whether the files are of one run"
-        raise InputError("report", [Fault(f"file {manifest}", problem, _AGAIN)])
+        raise InputError(subject, [Fault(f"file {manifest}", problem, _AGAIN)])
     sums: Mapping[str, str] = _json(manifest)["sha256"]
     faults = []
     for name, expected in sums.items():
@@ -366,7 +379,7 @@ def _check_manifest(place: Path) -> None:
             remedy = "Restore the file, or run the command again"
             faults.append(Fault(f"file {file}", problem, remedy))
     if faults:
-        raise InputError("report", faults)
+        raise InputError(subject, faults)
 
 
 def _check_version(output: Output) -> None:

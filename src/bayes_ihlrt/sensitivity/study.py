@@ -14,7 +14,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
-from bayes_ihlrt.plain import short_repr
+from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.sensitivity.audit import audit_grid
 from bayes_ihlrt.sensitivity.cells import CellFits
 from bayes_ihlrt.sensitivity.confounding import SUMMARY, Effect, confounding
@@ -48,7 +48,7 @@ TITLES: Final[Mapping[str, str]] = {
 
 @short_repr("checked", "incomplete")
 @dataclass(frozen=True, eq=False)
-class SensitivityResult:
+class SensitivityResult(Shown):
     """What the conclusion of an analysis depends on.
 
     Parameters

@@ -1,10 +1,8 @@
 """`AnalysisSpec`: a whole analysis as plain frozen data, one TOML file each.
 
-It tells which columns of the data file its parts read, and where `[propensity]` contradicts the
-design or the sampler, so that no option is ignored in silence.
+It tells which columns of the data file its parts read.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -21,7 +20,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.labels import Labels, labels_of
 from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, TimeUnit
 from bayes_ihlrt.priors import AnyPrior
@@ -33,8 +33,10 @@ from bayes_ihlrt.spec.estimands import (
     stated_population,
     treated_month,
 )
+from bayes_ihlrt.spec.faults import described, translated
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec, parameter_words
+from bayes_ihlrt.spec.parameters import prior_faults
 from bayes_ihlrt.spec.prior_sets import (
     BASE,
     JUSTIFICATION,
@@ -43,84 +45,16 @@ from bayes_ihlrt.spec.prior_sets import (
     with_justification,
     words_schema,
 )
-from bayes_ihlrt.spec.propensity import PropensitySpec, decided_on
+from bayes_ihlrt.spec.propensity import (
+    PropensitySpec,
+    adjustment_faults,
+    decided_on,
+    with_target_of_clones,
+)
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
 from bayes_ihlrt.spec.states import CauseSpec, cause_faults, outcomes_of
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
-
-
-def adjustment_faults(
-    propensity: PropensitySpec | None, treatment: TreatmentSpec | None, sampler: SamplerSpec
-) -> list[Fault]:
-    """Return what a propensity that adjusts would ignore.
-
-    Parameters
-    ----------
-    propensity : PropensitySpec or None
-        The model of initiation and its use.
-    treatment : TreatmentSpec or None
-        The treatment and its design.
-    sampler : SamplerSpec
-        Settings of the sampler.
-
-    Returns
-    -------
-    list of Fault
-        A population other than everybody for clones; settings of NUTS, which does not draw these
-        posteriors.
-    """
-    if propensity is None or propensity.adjust is Adjustment.NONE:
-        return []
-    return [*_of_clones(propensity, treatment), *_of_sampler(propensity, sampler)]
-
-
-def _of_clones(propensity: PropensitySpec, treatment: TreatmentSpec | None) -> list[Fault]:
-    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
-    stated = "estimand" in propensity.model_fields_set
-    if not clones or not stated or propensity.estimand is EstimandTarget.ATE:
-        return []
-    problem = (
-        f"'{propensity.estimand}' was found, and clones are weighted by the probability of keeping "
-        "to their strategy, which stands for everybody"
-    )
-    return [Fault("[propensity] estimand", problem, "Write estimand = 'ate' for this design")]
-
-
-def _of_sampler(propensity: PropensitySpec, sampler: SamplerSpec) -> list[Fault]:
-    ignored = ("engine", "tune", "target_accept")
-    fields = type(sampler).model_fields
-    changed = [name for name in ignored if getattr(sampler, name) != fields[name].default]
-    if not changed:
-        return []
-    problem = (
-        f"{' and '.join(changed)} would be ignored: with adjust '{propensity.adjust}' the batched "
-        "engine fits every draw of the propensity"
-    )
-    return [Fault("[sampler]", problem, "Leave it out; draws, chains and seed are used")]
-
-
-def with_target_of_clones(
-    propensity: PropensitySpec | None, treatment: TreatmentSpec | None
-) -> PropensitySpec | None:
-    """Return a propensity with the population of clones, where the design has them and none is set.
-
-    Parameters
-    ----------
-    propensity : PropensitySpec or None
-        The model of initiation and its use.
-    treatment : TreatmentSpec or None
-        The treatment and its design.
-
-    Returns
-    -------
-    PropensitySpec or None
-        With estimand ``ate`` for clones that state no other, as it is otherwise.
-    """
-    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
-    if propensity is None or not clones or "estimand" in propensity.model_fields_set:
-        return propensity
-    return propensity.model_copy(update={"estimand": EstimandTarget.ATE})
 
 
 def covariates(
@@ -213,7 +147,8 @@ class AnalysisSpec(BaseModel):
 
     Examples
     --------
-    >>> spec = AnalysisSpec.from_toml('''
+    >>> from bayes_ihlrt.spec.read import parse_spec
+    >>> spec = parse_spec('''
     ... schema = 2
     ... name = "os"
     ... [data]
@@ -228,7 +163,7 @@ class AnalysisSpec(BaseModel):
     ... ''')
     >>> spec.covariates
     ('albi',)
-    >>> AnalysisSpec.from_toml(spec.to_toml()) == spec
+    >>> parse_spec(spec.to_toml()) == spec
     True
     """
 
@@ -250,13 +185,15 @@ class AnalysisSpec(BaseModel):
         default=None, description="The continuous effect modifier; none if left out."
     )
     outcome: OutcomeSpec = Field(description="Linear predictor, group effects, baseline hazard.")
-    causes: dict[str, CauseSpec] = Field(default={}, description="Hazards of competing causes.")
+    causes: Kept[str, CauseSpec] = Field(
+        default_factory=FrozenDict, description="Hazards of competing causes."
+    )
     propensity: PropensitySpec | None = Field(
         default=None,
         description="What treatment is decided on, for designs that weight; none if left out.",
     )
-    priors: dict[str, AnyPrior] = Field(
-        default={},
+    priors: Kept[str, AnyPrior] = Field(
+        default_factory=FrozenDict,
         description="Priors by term or parameter; the package's own where left out. `base` names a "
         "packaged set that the other lines override; `justification` says what informative ones "
         "rest on.",
@@ -373,29 +310,51 @@ class AnalysisSpec(BaseModel):
         read += tuple(name for name in self.estimands.subgroups if name != "centre")
         return tuple(dict.fromkeys(read))
 
-    @classmethod
-    def from_toml(cls, text: str) -> Self:
-        """Read a specification from TOML text.
+    def with_prior(
+        self, name: str, prior: AnyPrior, *, justification: str | None = None
+    ) -> "AnalysisSpec":
+        """Return the specification with another prior of one term or parameter.
 
         Parameters
         ----------
-        text : str
-            TOML with the keys of this class.
+        name : str
+            Term or parameter, such as ``"ihlrt:nlr"``.
+        prior : Prior, HazardRatioPrior, MedianSurvivalPrior or AdjacentHazardPrior
+            Its prior.
+        justification : str, optional
+            What informative priors rest on, in words; as before without it.
 
         Returns
         -------
         AnalysisSpec
-            The validated specification.
+            Another; this one stays as it is.
 
         Raises
         ------
-        pydantic.ValidationError
-            With pydantic's wording; `load_spec` tells the same in plain words.
+        SpecificationError
+            There is no such term or parameter, or the prior does not suit it.
+
+        Examples
+        --------
+        >>> import bayes_ihlrt as bi
+        >>> sceptical = bi.load("primary").with_prior("ihlrt:nlr", bi.Normal(0, 0.35))
+        >>> sceptical.priors["ihlrt:nlr"].sigma
+        0.35
         """
-        return cls.model_validate(tomllib.loads(text))
+        stated = {**self.to_dict(), "priors": {**self.to_dict()["priors"], name: prior}}
+        if justification is not None:
+            stated["priors"][JUSTIFICATION] = justification
+        try:
+            found = type(self).model_validate({**stated, "scales": self.scales})
+        except ValidationError as error:
+            faults = translated(error, "", fields=described(type(self)))
+            raise SpecificationError(self.name, faults) from None
+        if faults := prior_faults(found.model):
+            raise SpecificationError(self.name, faults)
+        return found
 
     def to_toml(self) -> str:
-        """Return the specification as TOML text that `from_toml` reads back equal."""
+        """Return the specification as TOML text that `parse_spec` reads back equal."""
         return tomli_w.dumps(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:

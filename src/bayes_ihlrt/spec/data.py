@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.labels import Labelled, said_twice
 from bayes_ihlrt.names import TimeUnit
 from bayes_ihlrt.spec.data_file import (
@@ -86,8 +87,8 @@ class DataSpec(BaseModel):
         description="Leave out patients who lack a covariate (complete cases), and list them; "
         "otherwise a missing covariate is a fault.",
     )
-    units: dict[ColumnName, str] = Field(
-        default_factory=dict,
+    units: Kept[ColumnName, str] = Field(
+        default_factory=FrozenDict,
         description="Unit of each laboratory column, e.g. {albumin = 'g/dL'}; its values are then "
         "checked for plausibility. Of a column with times: its own unit instead of `time_unit`.",
     )
@@ -116,17 +117,17 @@ class DataSpec(BaseModel):
         description="Number that stands for a value below the limit of detection such as <2.0; "
         "without it such cells are faults. Values above a limit (>1000) are taken as the limit.",
     )
-    aliases: dict[ColumnName, ColumnName] = Field(
-        default_factory=dict,
+    aliases: Kept[ColumnName, ColumnName] = Field(
+        default_factory=FrozenDict,
         description="Short names by which formulas call columns, e.g. { nlr = 'NLR (day 0)' }.",
     )
-    derived: dict[ColumnName, Derived] = Field(
-        default_factory=dict,
+    derived: Kept[ColumnName, Derived] = Field(
+        default_factory=FrozenDict,
         description="Columns that are computed: a comparison, e.g. afp_high = 'AFP >= 400', or a "
         "score from its parts, e.g. albi = { albumin = 'Albumin (g/L)', bilirubin = ... }.",
     )
-    labels: dict[ColumnName, Labelled] = Field(
-        default_factory=dict,
+    labels: Kept[ColumnName, Labelled] = Field(
+        default_factory=FrozenDict,
         description="What columns, the treatment and the modifier are called in tables, figures "
         "and sentences: a text, e.g. { nlr = 'Neutrophil-to-lymphocyte ratio' }, or a table such "
         "as { label = 'Aetiology', unit = ..., levels = { hbv = 'Hepatitis B' } }.",

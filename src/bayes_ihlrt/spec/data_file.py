@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from bayes_ihlrt.frozen import Kept
+
 OPEN: Final = "?"
 """Stands in a specification for what is still to be decided."""
 
@@ -166,7 +168,7 @@ def _list_or_causes(value: Any) -> str:
 
 EventCodes = Annotated[
     Annotated[tuple[Code, ...], Tag("of-one-event")]
-    | Annotated[dict[CauseName, CauseCodes], Tag("of-causes")],
+    | Annotated[Kept[CauseName, CauseCodes], Tag("of-causes")],
     Discriminator(_list_or_causes),
 ]
 
@@ -276,7 +278,7 @@ def _list_or_table(value: Any) -> str:
 
 Codes = Annotated[
     Annotated[tuple[Code, ...], Tag("all")]
-    | Annotated[dict[ColumnName, tuple[Code, ...]], Tag("by-column")],
+    | Annotated[Kept[ColumnName, tuple[Code, ...]], Tag("by-column")],
     Discriminator(_list_or_table),
 ]
 
@@ -286,7 +288,7 @@ def _score_or_comparison(value: Any) -> str:
 
 
 Derived = Annotated[
-    Annotated[str, Tag("comparison")] | Annotated[dict[str, ColumnName], Tag("score")],
+    Annotated[str, Tag("comparison")] | Annotated[Kept[str, ColumnName], Tag("score")],
     Discriminator(_score_or_comparison),
 ]
 

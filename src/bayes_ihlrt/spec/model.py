@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import GroupParametrisation, HazardFamily, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import AnyPrior
@@ -216,7 +217,7 @@ class OutcomeSpec(_Frozen):
     group: str = ""
     parametrisation: GroupParametrisation = GroupParametrisation.AUTO
     hazard: HazardSpec = HazardSpec()
-    reference: dict[str, str] = {}
+    reference: Kept[str, str] = Field(default_factory=FrozenDict)
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
@@ -281,7 +282,7 @@ class ModelSpec(_Frozen):
     treatment: str | None = None
     modifier: ModifierSpec | None = None
     outcome: OutcomeSpec = OutcomeSpec()
-    priors: dict[str, AnyPrior] = {}
+    priors: Kept[str, AnyPrior] = Field(default_factory=FrozenDict)
     prior_base: str | None = None
     scales: HeldScales = Field(default=None, exclude=True, repr=False)
     labels: Labels = Field(default=Labels(), exclude=True, repr=False)

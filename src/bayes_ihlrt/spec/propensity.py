@@ -1,13 +1,17 @@
-"""`PropensitySpec`: how treatment is explained and how the propensity is used."""
+"""`PropensitySpec`: how treatment is explained, how that is used, and what would be ignored."""
 
 from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bayes_ihlrt.names import Adjustment, EstimandTarget, PropensityUncertainty
+from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.frozen import FrozenDict, Kept
+from bayes_ihlrt.names import Adjustment, DesignKind, EstimandTarget, PropensityUncertainty
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.formula import check_readable, parse_formula, parse_group
 from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 INTERCEPT: Final = "intercept"
 """Parameter of the model of initiation: the logit at mean covariates."""
@@ -64,7 +68,7 @@ class PropensitySpec(BaseModel):
     uncertainty: PropensityUncertainty = PropensityUncertainty.LINKED_BOOTSTRAP
     trim: Share | None = None
     acknowledge_poor_overlap: bool = False
-    priors: dict[str, Prior] = {}
+    priors: Kept[str, Prior] = Field(default_factory=FrozenDict)
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
@@ -124,3 +128,76 @@ def decided_on(propensity: PropensitySpec | None, modifier: ModifierSpec | None)
     if modifier is not None:
         names = [modifier.column if name == modifier.name else name for name in names]
     return tuple(dict.fromkeys(names))
+
+
+def adjustment_faults(
+    propensity: PropensitySpec | None, treatment: TreatmentSpec | None, sampler: SamplerSpec
+) -> list[Fault]:
+    """Return what a propensity that adjusts would ignore.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation and its use.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+    sampler : SamplerSpec
+        Settings of the sampler.
+
+    Returns
+    -------
+    list of Fault
+        A population other than everybody for clones; settings of NUTS, which does not draw these
+        posteriors.
+    """
+    if propensity is None or propensity.adjust is Adjustment.NONE:
+        return []
+    return [*_of_clones(propensity, treatment), *_of_sampler(propensity, sampler)]
+
+
+def _of_clones(propensity: PropensitySpec, treatment: TreatmentSpec | None) -> list[Fault]:
+    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    stated = "estimand" in propensity.model_fields_set
+    if not clones or not stated or propensity.estimand is EstimandTarget.ATE:
+        return []
+    problem = (
+        f"'{propensity.estimand}' was found, and clones are weighted by the probability of keeping "
+        "to their strategy, which stands for everybody"
+    )
+    return [Fault("[propensity] estimand", problem, "Write estimand = 'ate' for this design")]
+
+
+def _of_sampler(propensity: PropensitySpec, sampler: SamplerSpec) -> list[Fault]:
+    ignored = ("engine", "tune", "target_accept")
+    fields = type(sampler).model_fields
+    changed = [name for name in ignored if getattr(sampler, name) != fields[name].default]
+    if not changed:
+        return []
+    problem = (
+        f"{' and '.join(changed)} would be ignored: with adjust '{propensity.adjust}' the batched "
+        "engine fits every draw of the propensity"
+    )
+    return [Fault("[sampler]", problem, "Leave it out; draws, chains and seed are used")]
+
+
+def with_target_of_clones(
+    propensity: PropensitySpec | None, treatment: TreatmentSpec | None
+) -> PropensitySpec | None:
+    """Return a propensity with the population of clones, where the design has them and none is set.
+
+    Parameters
+    ----------
+    propensity : PropensitySpec or None
+        The model of initiation and its use.
+    treatment : TreatmentSpec or None
+        The treatment and its design.
+
+    Returns
+    -------
+    PropensitySpec or None
+        With estimand ``ate`` for clones that state no other, as it is otherwise.
+    """
+    clones = treatment is not None and treatment.design is DesignKind.CLONE_CENSOR_WEIGHT
+    if propensity is None or not clones or "estimand" in propensity.model_fields_set:
+        return propensity
+    return propensity.model_copy(update={"estimand": EstimandTarget.ATE})

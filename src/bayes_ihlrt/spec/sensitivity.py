@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.clinical.evidence import evidence_faults
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.limits import MIN_ESS
 from bayes_ihlrt.priors import AnyPrior, HazardRatioPrior
 from bayes_ihlrt.spec.model import HazardSpec, ModelSpec
@@ -175,8 +176,9 @@ class SensitivitySpec(BaseModel):
         default=0.65,
         description="Hazard ratio that an enthusiast expects and a sceptic gives 5 %.",
     )
-    priors: dict[str, dict[str, AnyPrior]] = Field(
-        default={}, description="Further priors of the grid: by parameter, then by name."
+    priors: Kept[str, Kept[str, AnyPrior]] = Field(
+        default_factory=FrozenDict,
+        description="Further priors of the grid: by parameter, then by name.",
     )
     evidence: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("LAUNCH OS",),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bayes_ihlrt.errors import Fault, RefusedError, nearest
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.names import DesignKind, HazardFamily
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.data import DataSpec
@@ -67,7 +68,7 @@ class TransitionSpec(BaseModel):
     formula: str = ""
     group: str = ""
     cuts: Cuts | None = None
-    priors: dict[str, AnyPrior] = {}
+    priors: Kept[str, AnyPrior] = Field(default_factory=FrozenDict)
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
@@ -221,8 +222,8 @@ class CauseSpec(BaseModel):
     hazard: HazardSpec | None = Field(
         default=None, description="Baseline hazard of this cause; that of [outcome] if left out."
     )
-    priors: dict[str, AnyPrior] = Field(
-        default={},
+    priors: Kept[str, AnyPrior] = Field(
+        default_factory=FrozenDict,
         description="Priors of this cause by term or parameter; the package's own where left out.",
     )
 

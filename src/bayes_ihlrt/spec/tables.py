@@ -19,7 +19,6 @@ from bayes_ihlrt.priors import (
 from bayes_ihlrt.spec.analysis import (
     AnalysisSpec,
     agreement_faults,
-    with_target_of_clones,
 )
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import EstimandSpec
@@ -35,7 +34,7 @@ from bayes_ihlrt.spec.prior_sets import (
     prior_set_names,
     read_prior_set,
 )
-from bayes_ihlrt.spec.propensity import PropensitySpec
+from bayes_ihlrt.spec.propensity import PropensitySpec, with_target_of_clones
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.schema_one import schema_one_faults
 from bayes_ihlrt.spec.sensitivity import (

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.names import CAUSE, Crossover, DesignKind, GraceWeights, StartRule, Ties
 from bayes_ihlrt.spec.data_file import OPEN, ColumnName
 
@@ -247,8 +248,8 @@ class VisitsSpec(BaseModel):
         description="Column of `file` with 1 where the patient could be treated and 0 where not; "
         "without it every untreated patient could.",
     )
-    switches: dict[ColumnName, ColumnName] = Field(
-        default={},
+    switches: Kept[ColumnName, ColumnName] = Field(
+        default_factory=FrozenDict,
         description="Covariates that are 0 before and 1 from a time in the data file on, e.g. "
         "{ response = 'response_months' }; an empty cell means never.",
     )
@@ -260,8 +261,8 @@ class VisitsSpec(BaseModel):
     starts: StartRule = Field(
         default=StartRule.AUTO, description="Which visit a start of treatment belongs to."
     )
-    masked: dict[ColumnName, Months] = Field(
-        default={},
+    masked: Kept[ColumnName, Months] = Field(
+        default_factory=FrozenDict,
         description="Months after the start of treatment in which values are not used, e.g. "
         "{ nlr = 1.0 }: NLR rises for about four weeks after chemoembolisation.",
     )

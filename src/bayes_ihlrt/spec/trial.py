@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
@@ -241,7 +242,7 @@ class TrialDesign(Frozen):
     treatment: TreatmentSpec = Field(description="What the treated arm gets.")
     modifier: ModifierSpec | None = Field(default=None, description="The effect modifier.")
     outcome: OutcomeSpec = Field(description="The model that analyses the trial.")
-    priors: dict[str, AnyPrior] = Field(default={}, description="Analysis priors.")
+    priors: Kept[str, AnyPrior] = Field(default_factory=FrozenDict, description="Analysis priors.")
     approximation: Approximation = Field(
         default=Approximation.LAPLACE, description="laplace | corrected."
     )

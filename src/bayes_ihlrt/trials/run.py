@@ -16,7 +16,7 @@ from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
 from bayes_ihlrt.estimands.population import changing_columns
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, Identifiers, ModifierTransform
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing
-from bayes_ihlrt.plain import short_repr
+from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import parse_formula
@@ -240,7 +240,7 @@ class Progress(Protocol):
 
 @short_repr("result", "incomplete")
 @dataclass(frozen=True, eq=False)
-class TrialPlanResult:
+class TrialPlanResult(Shown):
     """A plan that was run and audited.
 
     Parameters
@@ -251,6 +251,14 @@ class TrialPlanResult:
         Fits redone by NUTS, and the probabilities of stopping corrected for what they say.
     lost_workers : int
         Workers of a Dask cluster that were lost on the way.
+
+    Examples
+    --------
+    With the ``plan`` of a small trial, as `load_plan` reads it from a file, and no fit audited:
+
+    >>> found = run_trial_plan(plan, 1024, audited=0, progress=lambda what, done, total: None)
+    >>> found.failures, found.result.cell("small", "no effect").found.success.estimate < 0.1
+    ((), True)
     """
 
     result: PlanResult

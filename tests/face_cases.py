@@ -1,0 +1,38 @@
+"""What is asked of every result, whatever made it."""
+
+import pickle
+import re
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+import bayes_ihlrt as bi
+
+
+def told(result):
+    """Return the content of ``result.json``, without what is measured."""
+    return {key: value for key, value in result.to_dict().items() if key != "seconds"}
+
+
+def check_result(result, folder, *, figure, words):
+    """A result is short, shown, summarised, drawn where one wants it, written and read back."""
+    assert len(repr(result)) < 2000
+    page = result._repr_html_()
+    assert page.startswith("<div")
+    assert re.search(words, page), page
+    assert "<script" not in page
+    table = bi.summary(result)
+    assert isinstance(table, pd.DataFrame)
+    assert len(table)
+    axes = Figure(figsize=(5, 4)).subplots()
+    drawn = bi.plot(result, figure, ax=axes)
+    assert drawn is axes.figure
+    again = pickle.loads(pickle.dumps(result))
+    assert told(again) == told(result)
+    assert again._repr_html_() == page
+    place = bi.save(result, folder / "run")
+    loaded = bi.load(place)
+    assert type(loaded) is type(result)
+    assert told(loaded) == told(result)
+    assert bi.summary(loaded).equals(table)
+    return loaded
