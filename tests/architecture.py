@@ -33,6 +33,7 @@ FLOORS = (
     ("checks", "multistate"),
     ("analysis",),
     ("ladder", "sensitivity", "trials"),
+    ("interim",),
     ("results",),
     ("methods", "review"),
     ("explorer", "report"),

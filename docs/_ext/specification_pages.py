@@ -21,11 +21,13 @@ PLAN_RUNS = {
     "variants": "trials.plan.plan_tasks",
     "scenarios": "trials.plan.plan_tasks",
     "curves": "trials.plan.run_curve",
+    "interim": "interim.data.read_running",
 }
 """What runs each table of a plan, below the package."""
 DESIGN_RUNS = {
     "patients": "trials.patients.enrol",
     "max_months": "trials.schedule.schedule",
+    "max_follow_up": "trials.patients.enrol",
     "endpoint": "trials.schedule.schedule",
     "arms": "trials.patients.randomise",
     "accrual": "trials.patients.arrivals",
@@ -38,6 +40,7 @@ DESIGN_RUNS = {
     "approximation": "trials.analysis.posteriors",
     "draws": "trials.analysis.corrected",
     "looks": "trials.decisions.decide",
+    "binding_futility": "report.plan_table.plan_answer",
     "report_at": "trials.quantities.statements",
     "external": "trials.external.external_controls",
     "comparators": "comparators.statistics.compared",
@@ -167,7 +170,8 @@ def specification_page() -> str:
 def _resolved(field: Schema, schema: Schema) -> Schema:
     """Follow the first reference of a field, or of what a list is made of."""
     listed = [field["items"]] if "items" in field else []
-    for part in (field, *field.get("anyOf", []), *field.get("allOf", []), *listed):
+    several = [part for key in ("anyOf", "oneOf", "allOf") for part in field.get(key, [])]
+    for part in (field, *several, *listed):
         if "$ref" in part:
             return schema["$defs"][part["$ref"].rpartition("/")[2]]
     return field

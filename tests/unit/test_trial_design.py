@@ -112,7 +112,10 @@ def test_a_curve_changes_one_number_of_the_design():
         ({"over": "patients", "values": [200, 100]}, "values need to increase. Found 200, 100"),
         ({"over": "patients", "values": [100.5, 200]}, "whole numbers"),
         ({"over": "patients", "values": [100]}, "Give at least 2"),
-        ({"over": "events", "values": [100, 200]}, "Allowed: enrol-from, patients, switch-to"),
+        (
+            {"over": "events", "values": [100, 200]},
+            "Allowed: drift, enrol-from, patients, switch-to",
+        ),
         (
             {"over": "patients", "values": [4, 200]},
             "the curve over patients cannot be at 4 (Input should be",

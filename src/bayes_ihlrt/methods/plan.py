@@ -49,6 +49,33 @@ def plan_methods(output: Output) -> list[str]:
     ]
 
 
+def interim_methods(output: Output) -> list[str]:
+    """Return the methods of an interim analysis, in sentences.
+
+    Parameters
+    ----------
+    output : Output
+        What `interim` wrote.
+
+    Returns
+    -------
+    list of str
+        Model, posterior, rules, continuations; with marks for what they cite.
+    """
+    design = output.plan.designs[output.result["design"]]
+    look = design.looks[output.result["look"] - 1]
+    draws = "in the posterior's draws, or its mode at a stated effect (conditional power)"
+    return [
+        _model(design).replace("Each simulated trial", "The data of the running trial", 1),
+        "The posterior was drawn by the No-U-Turn sampler [@hoffman2014]; rules of the look were "
+        f"read from it: {'; '.join(_consequences(look))}.",
+        "Predictive probabilities of success were found by simulating the follow-up of patients "
+        f"without an event, and patients yet to come, from parameters {draws}, and applying the "
+        "last look's rule to the whole; posteriors of simulated data were followed along profiles "
+        "[@tierney1986].",
+    ]
+
+
 def _simulation(output: Output, plan: TrialPlan) -> list[str]:
     rows = computed(output.result["results"])
     trials = sorted({row["trials"] for row in rows})
@@ -206,6 +233,7 @@ def _consequences(look: LookSpec) -> list[str]:
         "success": look.efficacy,
         "success in a trial that was enriched": look.efficacy_enriched,
         "stop for futility": look.futility,
+        "accrual stopped, those enrolled followed on": look.stop_accrual,
         "enrolment restricted": look.enrich,
     }
     told = [f"{name} if {_all(rules)}" for name, rules in lists.items() if rules]
@@ -222,5 +250,7 @@ def _audit(audit: Mapping[str, Any]) -> list[str]:
     fits = counted(audit["fits"], "fit", "fits")
     return [
         f"The approximation was checked against the No-U-Turn sampler [@hoffman2014] on {fits} of "
-        "the simulated trials, drawn at random."
+        "the simulated trials, half of each look's drawn near its thresholds, and probabilities of "
+        "stopping were corrected by a probit recalibration of the simulated posterior "
+        "probabilities on those of the chains."
     ]

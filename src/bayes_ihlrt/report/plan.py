@@ -1,12 +1,10 @@
 """What a report says of simulated trials: aim, truths, operating characteristics, audit.
 
-Sentences say what the numbers mean: bias against which truth, and looks with few events.
+Sentences say what the numbers mean: bias against which truth, and posteriors of few events.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
-
-from scipy.stats import binomtest
 
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
@@ -23,7 +21,6 @@ from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.scenario import ControlSpec, ScenarioSpec
-from bayes_ihlrt.trials.early_looks import FEW_EVENTS, STRICT
 from bayes_ihlrt.trials.marginals import FEW_EVENTS as WORTH
 from bayes_ihlrt.trials.marginals import FEW_FOR_CURVES as FOR_CURVES
 
@@ -101,67 +98,6 @@ def bending_designs(plan: TrialPlan) -> tuple[str, ...]:
     return tuple(name for name, design in plan.designs.items() if design.treatment.periods)
 
 
-def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return success at looks with few events or strict thresholds, as simulated and checked.
-
-    Parameters
-    ----------
-    looks : sequence of mapping
-        ``corrected_looks`` of ``result.json``.
-
-    Returns
-    -------
-    list of str
-        Nothing where there is no such look.
-    """
-    if not looks:
-        return []
-    told = [
-        f"Looks under {FEW_EVENTS} events or with a threshold above {STRICT:g}, a sample of whose "
-        "fits was done again by importance-weighted draws:"
-    ]
-    for look in looks:
-        events = "" if look["events"] is None else f" ({look['events']:.0f} events)"
-        where = f"  {look['design']} / {look['scenario']}, look {look['look']}{events}"
-        found, lost = look["corrected"], _lost(look)
-        if found is None:
-            told.append(f"{where}: the draws of none of {look['lost']} fits are to be trusted.")
-            continue
-        told.append(f"{where}: {_two_ways(look, found)}{lost})." + _verdict(look, found))
-    return told
-
-
-def _two_ways(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
-    """Both shares; the parenthesis is left open for what was lost."""
-    told = f"success {look['simulated']:.2%} as simulated, {found['estimate']:.2%} by draws"
-    fits = f"{counted(look['fits'], 'fit', 'fits')}, {_changed(look)}"
-    if found["mcse"] == 0.0:
-        # All fits near the threshold were done again: no sample of them has an error.
-        return f"{told} (without error of sampling: {fits}"
-    return f"{told} (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {fits}"
-
-
-def _changed(look: Mapping[str, Any]) -> str:
-    before, after = look["only_simulated"], look["only_draws"]
-    if not before + after:
-        return "all with the same decision"
-    return f"{after} of them a success by draws only, {before} as simulated only"
-
-
-def _verdict(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
-    """Whether they differ by more than the sample of fits and the draws of each fit explain.
-
-    The interval knows of the sample alone. By their own error draws turn a decision near the
-    threshold as often one way as the other (McNemar's exact test).
-    """
-    share, changed = look["simulated"], look["only_simulated"] + look["only_draws"]
-    inside = found["low"] - _ROUNDING <= share <= found["high"] + _ROUNDING
-    if inside or not changed:
-        return ""
-    chance = binomtest(look["only_draws"], changed).pvalue
-    return " THEY DIFFER." if chance < _BY_CHANCE else ""
-
-
 def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return at which looks posteriors were followed along their profiles.
 
@@ -196,17 +132,7 @@ def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _lost(look: Mapping[str, Any]) -> str:
-    if not look["lost"]:
-        return ""
-    empty = look["without_events"]
-    why = f", {empty} of them with an arm without events" if empty else ""
-    return f"; the draws of {look['lost']} more are not to be trusted{why}, and count as simulated"
-
-
-_ROUNDING: Final = 1e-9
-"""Two ways of adding up the same share of trials differ by less."""
-_BY_CHANCE: Final = 0.05
+TYPE_ONE: Final = "type I error"
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
@@ -283,7 +209,6 @@ def plan_summary(output: Output) -> list[str]:
         *bias_sentences(rows, output.plan.scenarios, bending_designs(output.plan)),
     ]
     told += followed_sentences(rows)
-    told += corrected_sentences(output.result.get("corrected_looks", ()))
     return [*told, *audit_summary(output.result["audit"])]
 
 
@@ -396,7 +321,7 @@ def success_means(scenario: ScenarioSpec) -> str:
     """
     if scenario.is_drawn:
         return "assurance"
-    return "type I error" if scenario.is_null else "power"
+    return TYPE_ONE if scenario.is_null else "power"
 
 
 def _priors(plan: TrialPlan) -> Table:

@@ -48,6 +48,10 @@ _BIAS: Final = {
 _NO_ROOM: Final = frozenset({"priors", "specification", "failed"})
 _FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
 _AUDIT: Final = "Check of the batched engine against Markov chains"
+_AUDIT_RULES: Final = (
+    "Rules against Markov chains at their thresholds (shift in standard normal deviates, positive "
+    "where the simulated posterior is too sure of the statement)"
+)
 _LABELS: Final = {
     "expected_n": "expected patients",
     "expected_events": "expected events",
@@ -214,11 +218,21 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         ]
         if parts:
             tables.append(_operating(name, title, parts))
-    if output.result["audit"]["fits"]:
-        tables.append(
-            facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
-        )
-    return tuple(tables)
+    return (*tables, *_audit_tables(output.result["audit"]))
+
+
+def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:
+    """What chains say: in all, of each rule at its threshold, of each probability of stopping."""
+    if not audit["fits"]:
+        return []
+    facts = {name: value for name, value in audit.items() if name not in {"rules", "corrected"}}
+    tables = [facts_table("plan-audit", f"{_AUDIT}, of simulated trials", facts)]
+    if audit.get("rules"):
+        tables.append(plain_table("plan-audit-rules", _AUDIT_RULES, audit["rules"]))
+    if audit.get("corrected"):
+        title = "Probabilities of stopping, corrected for what Markov chains say"
+        tables.append(_operating("plan-corrected", title, audit["corrected"]))
+    return tables
 
 
 def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -18,24 +18,24 @@ def truth_named(design: TrialDesign) -> str:
     Returns
     -------
     str
-        A sentence.
+        A part of a sentence.
 
     Examples
     --------
     >>> from bayes_ihlrt.spec.read import load_plan
     >>> truth_named(load_plan("on_demand").design)
-    'Truth: the effect of assignment, starts of treatment as late and as rare as planned.'
+    'the effect of assignment, starts of treatment as late and as rare as planned'
     """
     treatment = design.treatment
     if treatment.analysed is Analysed.TREATED:
         when = "as planned" if treatment.median_months is not None else "from randomisation on"
-        return f"Truth: the effect of treatment, {when} against never; nobody crosses over in it."
+        return f"the effect of treatment, {when} against never, without crossover"
     parts = []
     if treatment.median_months is not None:
         parts.append("starts of treatment as late and as rare as planned")
     if treatment.crossover is not None:
         parts.append("controls who cross over included")
-    return f"Truth: the effect of assignment{''.join(f', {part}' for part in parts)}."
+    return f"the effect of assignment{''.join(f', {part}' for part in parts)}"
 
 
 def target_told(name: str) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def bias_part(rows: Sequence[Mapping[str, Any]], design: TrialDesign) -> dict[st
     Returns
     -------
     dict
-        ``title`` and ``told``: first a line for what is read, then the truth that is meant.
+        ``title``, with the truth that is meant, and ``told``, a line for each quantity.
     """
     told = []
     for number, target in enumerate(rows[0]["targets"]):
@@ -117,8 +117,8 @@ def bias_part(rows: Sequence[Mapping[str, Any]], design: TrialDesign) -> dict[st
         each = [f"{row['scenario']} {_short(row['targets'][number])}" for row in rows]
         name, unit = target_told(target["target"])
         told.append(f"{name[:1].upper()}{name[1:]}{unit and ','}{unit}: {'; '.join(each)}.")
-    last = f"{truth_named(design)} Estimates are those where trials end; early stops bias them."
-    return {"title": "Is the effect estimated without bias?", "told": [*told, last]}
+    title = f"Is it estimated without bias? Against {truth_named(design)}, where trials end:"
+    return {"title": title, "told": told}
 
 
 def _short(target: Mapping[str, Any]) -> str:
@@ -126,4 +126,7 @@ def _short(target: Mapping[str, Any]) -> str:
     if bias is None:
         return "(no single true one)"
     cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
-    return f"{bias['estimate']:+.2f} +/- {bias['mcse']:.2f} (truth {target['truth']:.2f}{cover})"
+    # A true hazard ratio is the scenario's own, which it mostly has its name from.
+    ratio = target["target"].startswith("log_hr")
+    truth = "" if ratio else f" (truth {target['truth']:.2f})"
+    return f"{bias['estimate']:+.2f} +/- {bias['mcse']:.2f}{truth}{cover}"

@@ -4,12 +4,14 @@ A curve varies one number of the design, for a figure of power over it.
 """
 
 import tomllib
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 import tomli_w
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.rules import Frozen, Positive
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
@@ -148,6 +150,55 @@ def _changed(design: TrialDesign, axis: CurveAxis, value: float) -> TrialDesign:
     return TrialDesign.model_validate(content)
 
 
+class InterimSpec(Frozen):
+    """Where the data of the running trial say what: for `interim` alone.
+
+    Parameters
+    ----------
+    data : DataSpec
+        Columns of patients, times since enrolment and events; one row a patient.
+    arm : str, optional
+        Column with 1 in the treated arm and 0 in control; the treatment's name without it.
+    enrolled : str
+        Column with the time of enrolment since the trial opened; not asked where `data` has an
+        `origin`, which is the date of enrolment.
+    opened : date, optional
+        Day on which the trial opened, where times are dates; the first enrolment without it.
+    lost_after : float
+        Months without news, before the day of the data, from which a patient without an event
+        counts as lost to follow-up.
+
+    Examples
+    --------
+    >>> InterimSpec().data.time, InterimSpec().enrolled
+    ('time', 'enrolled')
+    """
+
+    data: DataSpec = Field(
+        default=DataSpec(patient="patient", time="time", event="event"),
+        description="Columns and units, as in a specification; `time` counts from enrolment.",
+    )
+    arm: str | None = Field(default=None, description="Column with 1 = treated, 0 = control.")
+    enrolled: str = Field(
+        default="enrolled",
+        description="Column with the time of enrolment since the trial opened, in `time_unit`; "
+        "with `data.origin`, the date of enrolment, it is not needed.",
+    )
+    opened: date | None = Field(
+        default=None, description="Day on which the trial opened; the first enrolment without it."
+    )
+    lost_after: Positive = Field(
+        default=3.0, description="Months without news after which a patient counts as lost."
+    )
+
+    @model_validator(mode="after")
+    def _one_row_a_patient(self) -> Self:
+        if not self.data.one_row_a_patient or self.data.entry is not None or self.data.causes:
+            message = "data of a running trial have one row a patient, with `time` from enrolment "
+            raise ValueError(f"{message}and one event: leave out start, stop, entry and causes")
+        return self
+
+
 class TrialPlan(Frozen):
     """A design, its variants and the scenarios it is simulated under.
 
@@ -187,6 +238,10 @@ class TrialPlan(Frozen):
     )
     curves: tuple[CurveSpec, ...] = Field(
         default=(), description="Figures of success over sample size or over a cut-off."
+    )
+
+    interim: InterimSpec = Field(
+        default=InterimSpec(), description="Columns of the running trial's data, for `interim`."
     )
 
     @model_validator(mode="after")

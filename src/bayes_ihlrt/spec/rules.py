@@ -37,6 +37,15 @@ class Quantity(StrEnum):
         return self in {Quantity.PREDICTIVE, Quantity.CONDITIONAL_POWER}
 
 
+class Sample(StrEnum):
+    """Whose success a rule about the future predicts."""
+
+    PLANNED = "planned"
+    """Of the trial as planned: accrual goes on."""
+    CURRENT = "current"
+    """Of those enrolled so far, followed on to the last look: nobody else is enrolled."""
+
+
 class Rule(Frozen):
     """One criterion: the posterior probability of a statement against a threshold.
 
@@ -67,6 +76,11 @@ class Rule(Frozen):
     )
     draws: Annotated[int, Field(ge=10, le=10_000)] = Field(
         default=100, description="Simulated continuations, for predictive and conditional power."
+    )
+    sample: Sample = Field(
+        default=Sample.PLANNED,
+        description="Of predictive probability and conditional power: planned | current (nobody "
+        "else is enrolled, those enrolled are followed on).",
     )
     assumed_hr: Positive | None = Field(
         default=None,
@@ -106,14 +120,24 @@ class Rule(Frozen):
                 and min(self.below or 1.0, self.above or 1.0) <= 0.0,
                 "a hazard ratio is positive",
             ),
+            *self._misplaced(),
+        ]
+        if found := [text for wrong, text in problems if wrong]:
+            raise ValueError("; ".join(found))
+        return self
+
+    def _misplaced(self) -> list[tuple[bool, str]]:
+        """What belongs to rules about the future."""
+        return [
+            (
+                self.sample is not Sample.PLANNED and not self.quantity.of_future,
+                "sample belongs to predictive-probability and conditional-power",
+            ),
             (
                 self.assumed_hr is not None and self.quantity is not Quantity.CONDITIONAL_POWER,
                 "assumed_hr belongs to conditional-power",
             ),
         ]
-        if found := [text for wrong, text in problems if wrong]:
-            raise ValueError("; ".join(found))
-        return self
 
     @model_validator(mode="after")
     def _month_is_of_a_ratio(self) -> Self:
@@ -138,7 +162,8 @@ class Rule(Frozen):
         """The probability in words, e.g. ``"P(rmst to 24 > 1 at 5)"``."""
         if self.quantity.of_future:
             assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
-            return f"{self.quantity}{assumed}"
+            size = " at the current sample size" if self.sample is Sample.CURRENT else ""
+            return f"{self.quantity}{size}{assumed}"
         to = "" if self.horizon is None else f" to {self.horizon:g}"
         bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
         at = "" if self.at is None else f" at {self.at:g}"
@@ -216,7 +241,8 @@ class Combine(StrEnum):
 class LookSpec(Frozen):
     """When the data are looked at, and what follows.
 
-    Within a list all rules have to hold. Efficacy is asked first, then futility, then enrichment.
+    Within a list all rules have to hold. Efficacy is asked first, then futility, then whether
+    accrual stops, then enrichment.
     A look happens no later than the trial's maximum duration, and no earlier than the one before.
     """
 
@@ -231,6 +257,10 @@ class LookSpec(Frozen):
     combine: Combine = Field(default=Combine.ALL, description="all | any of these conditions.")
     efficacy: tuple[Rule, ...] = Field(default=(), description="Stop for success.")
     futility: tuple[Rule, ...] = Field(default=(), description="Stop without success.")
+    stop_accrual: tuple[Rule, ...] = Field(
+        default=(),
+        description="Enrol nobody else, follow those enrolled, and go on to the last look.",
+    )
     enrich: tuple[Rule, ...] = Field(
         default=(), description="From here on enrol only patients above [enrichment] switch_to."
     )
@@ -251,4 +281,5 @@ class LookSpec(Frozen):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Every rule of the look."""
-        return (*self.efficacy, *self.futility, *self.enrich, *self.efficacy_enriched)
+        stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
+        return (*stopping, *self.enrich, *self.efficacy_enriched)

@@ -18,6 +18,30 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
+class Pattern(StrEnum):
+    """How patients arrive."""
+
+    POISSON = "poisson"
+    """At random, with the given rate."""
+    EVEN = "even"
+    """At even distances, as design software without simulation assumes."""
+
+
+class AccrualSpec(Frozen):
+    """Patients who arrive per month, constant between cut points."""
+
+    rates: tuple[Positive, ...] = Field(description="Patients per month, by period.")
+    cuts: tuple[Positive, ...] = Field(default=(), description="Months at which the rate changes.")
+    pattern: Pattern = Field(default=Pattern.POISSON, description="poisson | even.")
+
+    @model_validator(mode="after")
+    def _cuts_fit(self) -> Self:
+        if len(self.rates) != len(self.cuts) + 1 or list(self.cuts) != sorted(set(self.cuts)):
+            message = "rates needs one more value than cuts, and cuts increase"
+            raise ValueError(message)
+        return self
+
+
 class CrossoverSpec(Frozen):
     """Control patients who get the treatment during follow-up.
 

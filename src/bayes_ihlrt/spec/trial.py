@@ -23,6 +23,7 @@ from bayes_ihlrt.spec.rules import (
 )
 from bayes_ihlrt.spec.scenario import (
     LATER_EFFECT,
+    AccrualSpec,
     Borrowing,
     CovariateSpec,
     ExternalControls,
@@ -40,15 +41,6 @@ CENTRE: Final = "centre"
 """Name under which randomisation is stratified by centre."""
 _FEWEST: Final = 1e-3
 """Smallest share of those screened that may be enrolled: all who are screened are simulated."""
-
-
-class Pattern(StrEnum):
-    """How patients arrive."""
-
-    POISSON = "poisson"
-    """At random, with the given rate."""
-    EVEN = "even"
-    """At even distances, as design software without simulation assumes."""
 
 
 class ArmsSpec(Frozen):
@@ -71,21 +63,6 @@ class ArmsSpec(Frozen):
             unit = self.control + self.treated
             message = f"block must be a multiple of {unit} and at most {MAX_BLOCK}"
             raise ValueError(f"{message}; found {self.block}")
-        return self
-
-
-class AccrualSpec(Frozen):
-    """Patients who arrive per month, constant between cut points."""
-
-    rates: tuple[Positive, ...] = Field(description="Patients per month, by period.")
-    cuts: tuple[Positive, ...] = Field(default=(), description="Months at which the rate changes.")
-    pattern: Pattern = Field(default=Pattern.POISSON, description="poisson | even.")
-
-    @model_validator(mode="after")
-    def _cuts_fit(self) -> Self:
-        if len(self.rates) != len(self.cuts) + 1 or list(self.cuts) != sorted(set(self.cuts)):
-            message = "rates needs one more value than cuts, and cuts increase"
-            raise ValueError(message)
         return self
 
 
@@ -181,6 +158,8 @@ class TrialDesign(Frozen):
         Maximum sample size, both arms.
     max_months : float
         Months after its opening at which the trial ends, whatever has happened.
+    max_follow_up : float, optional
+        Months for which a patient is followed at most; to the end of the trial without it.
     endpoint : Endpoint
         What an event is, ``"os"`` or ``"pfs"``; the scenarios' hazards are those of this endpoint.
     arms : ArmsSpec
@@ -206,6 +185,9 @@ class TrialDesign(Frozen):
         be expected beyond every threshold.
     looks : tuple of LookSpec
         When the data are looked at and what follows, in order; the last one is final.
+    binding_futility : bool
+        Whether a met futility rule has to be followed. If not, type I errors are told of a trial
+        that never does: the worst case. Calibrated thresholds always are of that.
     report_at : tuple of float
         Values of the modifier, on the scale of the data, at which the log hazard ratio is also
         reported.
@@ -228,6 +210,9 @@ class TrialDesign(Frozen):
 
     patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")
     max_months: Positive = Field(default=120.0, description="Longest duration of the trial.")
+    max_follow_up: Positive | None = Field(
+        default=None, description="Months for which a patient is followed at most."
+    )
     endpoint: Endpoint = Field(default=Endpoint.OS, description="os | pfs.")
     arms: ArmsSpec = Field(default=ArmsSpec(), description="Allocation.")
     accrual: AccrualSpec = Field(description="Arrival of patients who are screened.")
@@ -247,6 +232,11 @@ class TrialDesign(Frozen):
     )
     looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)] = Field(
         description="Looks, in order; the last one is final."
+    )
+    binding_futility: bool = Field(
+        default=True,
+        description="Whether a met futility rule has to be followed; if not, type I errors are "
+        "those of a trial that never does.",
     )
     report_at: tuple[Positive, ...] = Field(
         default=(), description="Values of the modifier at which estimates are also reported."
@@ -302,11 +292,13 @@ def _look_problems(design: TrialDesign) -> list[str]:
     last, population = design.looks[-1], design.population
     if not last.efficacy:
         found.append("the last look needs efficacy rules")
-    if last.futility or last.enrich:
-        found.append("the last look is final: it has neither futility nor enrich rules")
+    if last.futility or last.enrich or last.stop_accrual:
+        found.append("the last look is final: it has no futility, stop_accrual or enrich rules")
     if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
         found.append("the last look has no future: predictive rules belong to earlier looks")
     enriches = any(look.enrich for look in design.looks)
+    if enriches and any(look.stop_accrual for look in design.looks):
+        found.append("enrich and stop_accrual rules do not go together: use one of them")
     if enriches != (population.switch_to is not None):
         found.append("enrich rules and [population] switch_to belong together")
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)

@@ -55,7 +55,7 @@ def has_frames(design: TrialDesign) -> bool:
 
 def _without_thresholds(design: TrialDesign) -> TrialDesign:
     """Return what a design's statistics depend on."""
-    lists = ("efficacy", "futility", "enrich", "efficacy_enriched")
+    lists = ("efficacy", "futility", "stop_accrual", "enrich", "efficacy_enriched")
     looks = tuple(
         look.model_copy(
             update={name: tuple(r.statement for r in getattr(look, name)) for name in lists}
@@ -194,6 +194,7 @@ def _form(design: TrialDesign) -> str:
             look.min_follow_up is not None,
             look.combine.value,
             bool(look.enrich),
+            bool(look.stop_accrual),
         )
         for look in design.looks
     ]

@@ -315,7 +315,7 @@ class OperatingCharacteristics:
         Trials with a failed fit at a look that they reached.
     causes : mapping of str to int
         Failed fits by cause.
-    success, futility, enriched : Estimated
+    success, futility, enriched, accrual_stopped : Estimated
         Shares of trials. Success is type I error, power or assurance, as the scenario is.
     success_without_futility : Estimated
         Success if futility rules were ignored.
@@ -344,6 +344,7 @@ class OperatingCharacteristics:
     success: Estimated
     futility: Estimated
     enriched: Estimated
+    accrual_stopped: Estimated
     success_without_futility: Estimated
     expected_n: Estimated | None
     expected_events: Estimated | None
@@ -398,6 +399,7 @@ def operating_characteristics(
         success=share(done.verdict == Verdict.SUCCESS),
         futility=share(done.verdict == Verdict.FUTILITY),
         enriched=share(done.enriched),
+        accrual_stopped=share(done.stopped >= 0),
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),

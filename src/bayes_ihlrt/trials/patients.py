@@ -16,12 +16,17 @@ from scipy.stats import binom, norm
 
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.spec.scenario import Analysed, CovariateSpec, CrossoverSpec, TreatmentStart
+from bayes_ihlrt.spec.scenario import (
+    AccrualSpec,
+    Analysed,
+    CovariateSpec,
+    CrossoverSpec,
+    Pattern,
+    TreatmentStart,
+)
 from bayes_ihlrt.spec.trial import (
     CENTRE,
-    AccrualSpec,
     ArmsSpec,
-    Pattern,
     TrialDesign,
     strata_of,
 )
@@ -429,6 +434,8 @@ def enrol(
     rate = jnp.where(arm == 1.0, rates[1], rates[0]) / design.dropout.by
     lost = chosen.dropout / jnp.where(rate > 0.0, rate, 1.0)
     dropout = jnp.where(rate > 0.0, lost, jnp.inf)
+    if design.max_follow_up is not None:
+        dropout = jnp.minimum(dropout, design.max_follow_up)
     return Patients(
         chosen.arrival,
         chosen.modifier,
