@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from scipy.stats import norm
 
 import trial_cases as cases
+from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.interim.data import chosen_design
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.trials.external import external_controls, mixture_weight, seen_of
 from bayes_ihlrt.trials.simulator import BLOCK
@@ -139,3 +141,19 @@ def test_a_curve_over_drift_changes_the_truth_alone():
     assert curve.designs(design) == (design, design)
     assert curve.scenario(TRUTH, 0.8).effect.external_hr == 0.8
     assert curve.problems(cases.design()) == ["the curve over drift needs [design.external]"]
+
+
+def test_an_interim_analysis_refuses_what_it_does_not_read():
+    found = cases.plan(
+        design=cases.content(
+            external={"patients": 60, "months": 24.0, "borrow": "power", "power": 0.5},
+            treatment={"name": "arm", "periods": [3.0]},
+        )
+    )
+    with pytest.raises(SpecificationError) as caught:
+        chosen_design(found, None)
+    assert [fault.where for fault in caught.value.faults] == [
+        "[treatment] analysed, periods",
+        "[external]",
+    ]
+    assert chosen_design(cases.plan(), None) == cases.plan().design

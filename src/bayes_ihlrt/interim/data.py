@@ -83,13 +83,32 @@ def chosen_design(plan: TrialPlan, name: str | None) -> TrialDesign:
     Raises
     ------
     SpecificationError
-        There is none of this name.
+        There is none of this name, or it needs what an interim analysis does not read.
     """
     wanted = plan.name if name is None else name
     if wanted not in plan.designs:
         remedy = nearest(wanted, plan.designs)
         raise SpecificationError(plan.name, [Fault(f"design '{wanted}'", "there is none", remedy)])
-    return plan.designs[wanted]
+    design = plan.designs[wanted]
+    if faults := _not_read(design):
+        raise SpecificationError(f"{plan.name}, design '{wanted}'", faults)
+    return design
+
+
+def _not_read(design: TrialDesign) -> list[Fault]:
+    """What an interim analysis does not read from the data of a running trial."""
+    treatment, covariates = design.treatment, sorted(design.population.covariates)
+    remedy = "Analyse the data by `fit`, or name a design without it"
+    asked = {
+        "[treatment] analysed, periods": ("starts of treatment", not treatment.is_proportional),
+        "[population] covariates": (f"covariates ({', '.join(covariates)})", bool(covariates)),
+        "[external]": ("external controls", design.external is not None),
+    }
+    return [
+        Fault(place, f"an interim analysis reads no {what}", remedy)
+        for place, (what, there) in asked.items()
+        if there
+    ]
 
 
 def read_running(
