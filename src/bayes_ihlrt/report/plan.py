@@ -287,7 +287,27 @@ def truth_words(scenario: ScenarioSpec, modifier: ModifierSpec | None = None) ->
         told.append(f"times {effect.interaction_hr:g} {unit_words(modifier)}{drawn}")
     if effect.modifier_hr != 1.0:
         told.append(f"prognosis: hazard ratio {effect.modifier_hr:g} {unit_words(modifier)}")
-    return "; ".join(told)
+    return "; ".join([*told, *_further(scenario)])
+
+
+def _further(scenario: ScenarioSpec) -> list[str]:
+    """What else differs between patients, centres and trials."""
+    effect, control, pace = scenario.effect, scenario.control, scenario.accrual
+    told = [
+        f"hazard ratio {ratio:g} per unit of {name}" for name, ratio in effect.covariate_hr.items()
+    ]
+    if effect.no_effect:
+        told.append(f"no effect at all with probability {effect.no_effect:g}")
+    if effect.centre_sd:
+        told.append(f"sd {effect.centre_sd:g} of the log hazard over centres")
+    if effect.external_hr != 1.0:
+        told.append(f"drift: hazard ratio {effect.external_hr:g} of external controls")
+    if control is not None and control.log_median_sd:
+        told.append(f"log control median drawn with sd {control.log_median_sd:g}")
+    if pace.ratio != 1.0 or pace.log_sd:
+        drawn = f", its log drawn with sd {pace.log_sd:g}" if pace.log_sd else ""
+        told.append(f"accrual {pace.ratio:g} times the plan's{drawn}")
+    return told
 
 
 def _control(control: ControlSpec) -> str:

@@ -217,6 +217,9 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
     records = []
     for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
         belief, tests = row["no_effect"], row.get("compared") or ()
+        if belief is not None and belief["before"]["mcse"] == 0.0:
+            # One truth: there is an effect or there is none.
+            belief = None
         each = (f"{test['test']} {_interval(test['rejects'], 1)}" for test in tests)
         records.append(
             {
@@ -241,8 +244,8 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
     note = (
         "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
         "works, power where the truth is fixed, averaged success where it is drawn. No effect: the "
-        "statement of the last look's first efficacy rule is false of the truth. '-': no test, or "
-        "no single true value."
+        "statement of the last look's first efficacy rule is false of the truth. '-': no test, a "
+        "fixed truth, or no single true value."
     )
     title = "Error rates, and what a success is worth"
     return Table("plan-frameworks", title, columns, tuple(records), note)
