@@ -238,8 +238,9 @@ def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:
 def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """A column a characteristic: the estimate with its Monte Carlo interval."""
     named = dict.fromkeys(key for row in rows for key in row)
-    # Lists are tables of their own.
-    keys = [key for key in named if not any(isinstance(row.get(key), list) for row in rows)]
+    # Lists are tables of their own, and so is what a reviewer asks.
+    listed = {key for key in named if any(isinstance(row.get(key), list) for row in rows)}
+    keys = [key for key in named if key not in {*listed, "no_effect", "borrowed"}]
     records: list[dict[str, Any]] = []
     columns: dict[str, Column] = {}
     for row in rows:

@@ -230,6 +230,7 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
                 "before": "-" if belief is None else _share(belief["before"]),
                 "after": "-" if belief is None else _share(belief["after_success"]),
                 "none": "-" if belief is None else _share(belief["after_failure"]),
+                "worth": _worth(row["borrowed"]) if row.get("borrowed") else "-",
             }
         )
     columns = (
@@ -240,6 +241,7 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
         text("P(no effect)", "before"),
         text("given success", "after"),
         text("given none", "none"),
+        *([text("External controls", "worth")] if any(r.get("borrowed") for r in rows) else []),
     )
     note = (
         "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
