@@ -13,7 +13,7 @@ import trial_known_answers as known
         (known.errors, 3),
         (known.delayed, 1),
         (known.goldilocks, 4),
-        (known.running, 1),
+        (known.running, 2),
     ],
 )
 def test_simulated_trials_know_the_answer(rows, count):

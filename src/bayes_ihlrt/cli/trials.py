@@ -141,7 +141,8 @@ def interim(  # noqa: PLR0913 - one an option of the command line
         if as_json:
             print_json(found.to_dict())
         elif not quiet:
-            tell_answer(interim_words.interim_answer(found), None, written, out)
+            # The answer holds every number: there are no more tables to print.
+            tell_answer(interim_words.interim_answer(found), lambda _: None, written, out)
 
 
 @app.command("replay-plan")

@@ -475,7 +475,9 @@ def _estimate(target: Target, after: Floats, before: Floats) -> Estimate:
     for draws in (after, before):
         values = np.exp(draws) if ratio else draws
         low, median, high = np.quantile(values, [0.025, 0.5, 0.975])
-        better = float((values < 1.0).mean() if ratio else (values > 0.0).mean())
+        # Flat priors leave draws in which nobody dies, or everybody at once: ties count half.
+        gain = 1.0 - values if ratio else values
+        better = float((gain > 0.0).mean() + 0.5 * (gain == 0.0).mean())
         told += [float(median), float(low), float(high), better]
     name = "hazard_ratio" if ratio else "rmst_difference"
     return Estimate(name, target.at, target.horizon, *told)
