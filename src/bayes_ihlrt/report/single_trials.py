@@ -17,7 +17,7 @@ from bayes_ihlrt.interim.words import (
     interim_rules,
 )
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import DPI
+from bayes_ihlrt.plots.saving import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.studies import answer_tables
@@ -155,7 +155,7 @@ def failed_audit(audit: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> rule = {"look": 1, "scenario": "hr 0.5", "design": "small", "shift": -0.21, "se": 0.02,
-    ...         "rule": "P(hazard-ratio < 1) > 0.9985", "gross": 0, "off": True}
+    ...         "rule": "P(hazard ratio < 1) > 0.9985", "gross": 0, "off": True}
     >>> failed_audit({"verdict": "failed", "rules": [rule]})[0].split(":")[0]
     'AUDIT FAILED'
     """
