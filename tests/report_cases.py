@@ -197,7 +197,7 @@ def plan_output(versions, plan=None):
             found = operating_characteristics(design, table, wanted, names=(name, scenario.name))
             task = Task(design, scenario, plan.seed)
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
-    future = ("predictive-probability > 0.9",)
+    future = ("predictive probability > 0.9",)
     audit = plan_audit(cells[0], future).to_dict()
     own = {cell.scenario: cell.task for cell in cells if cell.design == plan.name}
     curves = [

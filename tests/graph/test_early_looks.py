@@ -56,7 +56,7 @@ def test_posteriors_that_differ_fail_the_audit(result, monkeypatch):
     assert len(early) == 2
     assert all(rule.shift > 0.1 for rule in early)
     told = failed_audit(found.to_dict())[0]
-    assert "look 1, P(hazard-ratio < 1) > 0.9985 is met too often, by 0." in told
+    assert "look 1, P(hazard ratio < 1) > 0.9985 is met too often, by 0." in told
     # As the normal approximation has it: a fifth of the early successes are left, or fewer.
     early = {s.scenario: s for s in found.shares if (s.ending, s.look) == ("success", 1)}
     better = early["hr 0.6"]

@@ -113,7 +113,7 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
         round(300 * look["reached"]["estimate"]) for c in told["results"] for look in c["by_look"]
     )
     assert told["audit"]["verdict"] == "passed"
-    assert {rule["rule"] for rule in told["audit"]["rules"]} == {"P(hazard-ratio < 1) > 0.975"}
+    assert {rule["rule"] for rule in told["audit"]["rules"]} == {"P(hazard ratio < 1) > 0.975"}
     corrected = [s for s in told["audit"]["corrected"] if s["look"] is None]
     for share, cell in zip(corrected, told["results"], strict=True):
         assert share["simulated"]["estimate"] == cell["success"]["estimate"]
@@ -162,7 +162,7 @@ def test_a_failed_audit_is_told_first_and_ends_with_status_3(tmp_path, monkeypat
     assert done.exit_code == 3, done.output
     first = " ".join(done.stdout.split())
     assert first.index("AUDIT FAILED: Markov chains say otherwise") < first.index("type I error")
-    assert "P(hazard-ratio < 1) > 0.975 is met too often, by 0." in first
+    assert "P(hazard ratio < 1) > 0.975 is met too often, by 0." in first
 
 
 def test_an_audit_tells_what_it_did_not_check():
@@ -170,7 +170,7 @@ def test_an_audit_tells_what_it_did_not_check():
     looks = [{"events": 50, "futility": [future]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
     cell = SimpleNamespace(design="small", task=SimpleNamespace(design=cases.design(looks=looks)))
     rules = nuts_audit.left_out(SimpleNamespace(cells=[cell, cell]))
-    assert rules == ("small, look 1: predictive-probability < 0.1",)
+    assert rules == ("small, look 1: predictive probability < 0.1",)
     rule = cases.design().looks[0].efficacy[0]
     redone = Redone(rule.statement, 0.98, 0.97, 4000.0)
     fit = nuts_audit.AuditedFit("small", "null", 1, 1, True, (redone,), 0.1, 0, 0, False)
@@ -181,7 +181,7 @@ def test_an_audit_tells_what_it_did_not_check():
     done, missing = audit_sentences(audit)
     assert "1 of 900 fits" in done
     assert "the chains of 1 of them DID NOT CONVERGE" in done
-    assert missing.endswith("yet to come: small, look 1: predictive-probability < 0.1.")
+    assert missing.endswith("yet to come: small, look 1: predictive probability < 0.1.")
     nothing = nuts_audit.PlanAudit((), 900, ()).to_dict()
     assert audit_sentences(nothing) == ["No fit was audited by NUTS."]
 
@@ -210,7 +210,7 @@ def test_one_trial_is_shown_again(plan_file, tmp_path):
     arguments = ["replay-trial", str(plan_file), "3", "--scenario", "hr 0.6", "--out", str(figure)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "P(hazard-ratio < 1) > 0.975" in done.stdout
+    assert "P(hazard ratio < 1) > 0.975" in done.stdout
     assert "deaths, hazard ratio" in done.stdout
     assert "compiling and simulating the trial ..." in done.stderr
     assert figure.stat().st_size > 10_000

@@ -206,7 +206,7 @@ def test_methods_of_a_plan(everything):
         "a constant (exponential) baseline hazard [@kalbfleisch2002] and the linear predictor arm",
         "all other parameters integrated by Laplace's method [@tierney1986]: at many points",
         "elsewhere at the rule's bound [@diciccio1991].",
-        "Look 1 was at 50 events: success if P(hazard-ratio < 1) > 0.975.",
+        "Look 1 was at 50 events: success if P(hazard ratio < 1) > 0.975.",
         "In 'effect' the truth of each trial was drawn from a design prior",
         "The posterior of the cohort ihlrt_synthetic (synthetic data)",
         "checked against the No-U-Turn sampler [@hoffman2014] on 20 fits",
@@ -224,7 +224,7 @@ def test_methods_of_richer_rules(tmp_path):
     results = plan_of(tmp_path, type(plan).model_validate(content), design_priors=[])
     told = methods_paragraph(results)[0]
     assert "90 events or 6 months of follow-up of the first 200 patients, whichever came" in told
-    assert "stop for futility if predictive-probability < 0.1" in told
+    assert "stop for futility if predictive probability < 0.1" in told
     assert "Predictive probability of success was found by simulating" in told
     assert "differences were read by the delta method beyond" in told
     assert "nlr entered as log2(nlr / 3)" in told

@@ -68,7 +68,7 @@ def test_stops_and_enrichment_do_not_go_together():
         cases.design(looks=[LOOKS[2] | {"stop_accrual": [NOW]}])
     with pytest.raises(ValidationError, match="sample belongs to predictive-probability"):
         Rule(**cases.SUCCESS, sample="current")
-    assert str(Rule(**NOW)) == "predictive-probability at the current sample size > 0.9"
+    assert str(Rule(**NOW)) == "predictive probability at the current sample size > 0.9"
 
 
 def test_non_inferiority_is_a_hazard_ratio_below_a_margin():

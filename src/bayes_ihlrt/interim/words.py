@@ -156,6 +156,60 @@ def _unequal(found: InterimResult) -> list[str]:
     return told
 
 
+def interim_rules(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rules of a result as rows of a table, in words.
+
+    Parameters
+    ----------
+    result : mapping
+        ``result.json``.
+
+    Returns
+    -------
+    list of dict
+        One for each.
+    """
+    return [
+        {
+            "asked for": rule["purpose"].replace("_", " "),
+            "rule": rule["rule"],
+            "probability": rule["probability"],
+            "Monte Carlo error": rule["mcse"],
+            "met": rule["met"],
+        }
+        for rule in result["rules"]
+    ]
+
+
+def interim_effects(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the estimates of a result as rows of a table, in words.
+
+    Parameters
+    ----------
+    result : mapping
+        ``result.json``.
+
+    Returns
+    -------
+    list of dict
+        One for each, before the data last.
+    """
+    names = {"rmst_difference": "months gained", "hazard_ratio": "hazard ratio"}
+    return [
+        {
+            "estimate": names[one["quantity"]]
+            + (f" of {one['horizon']:g}" if one["horizon"] is not None else "")
+            + (f" at {one['at']:g}" if one["at"] is not None else ""),
+            "median": one["median"],
+            "lower": one["low"],
+            "upper": one["high"],
+            "P(benefit)": one["benefit"],
+            "P(benefit) before": one["prior_benefit"],
+        }
+        for one in result["estimates"]
+    ]
+
+
 def interim_facts(result: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the continuations of a result as rows of a table.
 
@@ -172,14 +226,12 @@ def interim_facts(result: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [
         {
             "continuation": one["name"],
-            "patients at most": one["patients"],
-            "assumed hazard ratio": one["assumed_hr"],
-            "parameters": "posterior mode" if one["at_mode"] else "posterior draws",
+            "patients": one["patients"],
+            "hazard ratio": "as seen" if one["assumed_hr"] is None else f"{one['assumed_hr']:g}",
+            "parameters": "at the mode" if one["at_mode"] else "drawn",
             "success": one["success"]["estimate"],
             "lower": one["success"]["low"],
             "upper": one["success"]["high"],
-            "events": None if one["events"] is None else one["events"]["estimate"],
-            "months": None if one["months"] is None else one["months"]["estimate"],
         }
         for one in result["continuations"]
     ]

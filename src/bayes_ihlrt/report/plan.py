@@ -163,14 +163,33 @@ def plan_sections(output: Output) -> list[Section]:
         ),
         _priors(output.plan),
     )
+    answered = any(table.name == "plan-answer" for table in tables)
+    first = [table for table in tables if not answered or not _is_detail(table.name)]
+    shown = [file for file in output.figures if not _is_detail(file.stem)]
     trials = Section(
         "plan",
         "Trial designs, simulated",
         tuple(plan_summary(output)),
-        tables=tables,
-        figures=embedded(output.figures),
+        tables=tuple(first),
+        figures=embedded(shown),
     )
-    return [*found, trials]
+    details = Section(
+        "plan-details",
+        "Trial designs in detail",
+        tables=tuple(table for table in tables if table not in first),
+        figures=embedded(file for file in output.figures if file not in shown),
+        folded=True,
+    )
+    return [*found, trials, details]
+
+
+_DETAILS: Final = ("looks", "targets", "plan-audit", "plan-priors")
+_DETAILS_DRAWN: Final = ("conduct", "convergence", "decisions")
+
+
+def _is_detail(name: str) -> bool:
+    """Whether a table or a figure is folded: what `_answer` does not rest on."""
+    return name.startswith((*_DETAILS, *_DETAILS_DRAWN))
 
 
 def plan_summary(output: Output) -> list[str]:

@@ -10,9 +10,14 @@ from rich.text import Text
 
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.interim.monitor import InterimResult
-from bayes_ihlrt.interim.words import interim_answer, interim_facts
+from bayes_ihlrt.interim.words import (
+    interim_answer,
+    interim_effects,
+    interim_facts,
+    interim_rules,
+)
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import DPI
+from bayes_ihlrt.plots.saving import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.studies import answer_tables
@@ -150,7 +155,7 @@ def failed_audit(audit: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> rule = {"look": 1, "scenario": "hr 0.5", "design": "small", "shift": -0.21, "se": 0.02,
-    ...         "rule": "P(hazard-ratio < 1) > 0.9985", "gross": 0, "off": True}
+    ...         "rule": "P(hazard ratio < 1) > 0.9985", "gross": 0, "off": True}
     >>> failed_audit({"verdict": "failed", "rules": [rule]})[0].split(":")[0]
     'AUDIT FAILED'
     """
@@ -290,13 +295,16 @@ def interim_sections(output: Output) -> list[Section]:
     result = output.result
     tables = [
         *answer_tables(output, "interim-answer", "What may come of each continuation"),
-        plain_table("interim-rules", "Rules of the look, at the data so far", result["rules"]),
-        plain_table("interim-estimates", "Estimates, and before the data", result["estimates"]),
+        plain_table(
+            "interim-rules", "Rules of the look, at the data so far", interim_rules(result)
+        ),
+        plain_table("interim-estimates", "The effect so far", interim_effects(result)),
     ]
     if result["continuations"]:
         title = "Continuations, the last look's rule applied"
         tables.append(plain_table("interim-continuations", title, interim_facts(result)))
-    told = tuple(interim_summary(output))
+    answer = output.brief["summary"]
+    told = (*answer["first"], *(line for part in answer["parts"] for line in part["told"]))
     return [Section("interim", "The running trial", told, tables=tuple(tables))]
 
 
@@ -311,7 +319,12 @@ def interim_summary(output: Output) -> list[str]:
     Returns
     -------
     list of str
-        As on the terminal.
+        Verdict, what it rests on, predictive probabilities of success.
     """
-    answer = output.brief["summary"]
-    return [*answer["first"], *(line for part in answer["parts"] for line in part["told"])]
+    ahead = [one for one in output.result["continuations"] if not one["at_mode"]][:2]
+    names = {"go on": "it goes on as planned", "stop accrual": "accrual stops and all are followed"}
+    told = [
+        f"Success at the end, where {names[one['name']]}: {_interval(one['success'], 1)}."
+        for one in ahead
+    ]
+    return [*output.brief["summary"]["first"], *told]

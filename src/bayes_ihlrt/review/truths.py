@@ -89,7 +89,7 @@ def bias_told(target: Mapping[str, Any]) -> str:
         return f"{name}: no single true one"
     cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
     return (
-        f"{name} (truth {target['truth']:.2f}): bias {bias['estimate']:+.2f} "
+        f"{name} (truth {target['truth']:z.2f}): bias {bias['estimate']:+z.2f} "
         f"(+/- {bias['mcse']:.2f}){unit}{cover}"
     )
 
@@ -128,5 +128,5 @@ def _short(target: Mapping[str, Any]) -> str:
     cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
     # A true hazard ratio is the scenario's own, which it mostly has its name from.
     ratio = target["target"].startswith("log_hr")
-    truth = "" if ratio else f" (truth {target['truth']:.2f})"
-    return f"{bias['estimate']:+.2f} +/- {bias['mcse']:.2f}{truth}{cover}"
+    truth = "" if ratio else f" (truth {target['truth']:z.2f})"
+    return f"{bias['estimate']:+z.2f} +/- {bias['mcse']:.2f}{truth}{cover}"

@@ -55,7 +55,7 @@ class Rule(Frozen):
     Examples
     --------
     >>> str(Rule(quantity="hazard-ratio", below=1.0, more_than=0.975))
-    'P(hazard-ratio < 1) > 0.975'
+    'P(hazard ratio < 1) > 0.975'
     """
 
     quantity: Quantity = Field(description="What the statement is about.")
@@ -163,12 +163,12 @@ class Rule(Frozen):
         if self.quantity.of_future:
             assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
             size = " at the current sample size" if self.sample is Sample.CURRENT else ""
-            return f"{self.quantity}{size}{assumed}"
+            return f"{self.quantity.replace('-', ' ')}{size}{assumed}"
         to = "" if self.horizon is None else f" to {self.horizon:g}"
         bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
         at = "" if self.at is None else f" at {self.at:g}"
         late = "" if self.from_month is None else f" from month {self.from_month:g}"
-        return f"P({self.quantity}{to}{late} {bound}{at})"
+        return f"P({self.quantity.replace('-', ' ')}{to}{late} {bound}{at})"
 
     def __str__(self) -> str:
         """Return the rule as it is read aloud."""
