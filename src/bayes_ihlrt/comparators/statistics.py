@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from bayes_ihlrt.comparators.log_rank import Followed, log_rank
 from bayes_ihlrt.comparators.restricted_mean import restricted_mean
-from bayes_ihlrt.spec.rules import ComparatorSpec, Test
+from bayes_ihlrt.spec.rules import ComparatorSpec, ComparatorTest
 
 type Compared = Callable[[Followed, jax.Array, jax.Array], jax.Array]
 """Follow-up, arm and stratum, leading axes (trials, stages), to (trials, stages, tests)."""
@@ -42,7 +42,7 @@ def compared(tests: tuple[ComparatorSpec, ...], levels: int) -> Compared:
 def _statistic(
     test: ComparatorSpec, followed: Followed, arm: jax.Array, stratum: jax.Array, levels: int
 ) -> jax.Array:
-    if test.test is Test.RMST:
+    if test.test is ComparatorTest.RMST:
         gain, error = restricted_mean(followed, arm, horizon=test.horizon or 0.0)
         return jnp.where(error > 0.0, gain / jnp.where(error > 0.0, error, 1.0), jnp.nan)
     if test.stratified:

@@ -8,7 +8,7 @@ from bayes_ihlrt.methods.model import hazard_words, modifier_words
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
-from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule, Test
+from bayes_ihlrt.spec.rules import Combine, ComparatorTest, LookSpec, Quantity, Rule
 from bayes_ihlrt.spec.scenario import Analysed, Borrowing
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 from bayes_ihlrt.trials.marginals import FEW_EVENTS, FEW_FOR_CURVES
@@ -163,7 +163,7 @@ def _external(design: TrialDesign) -> list[str]:
 def _tests(design: TrialDesign) -> list[str]:
     if not design.comparators:
         return []
-    cited = {Test.LOG_RANK: "[@mantel1966]", Test.RMST: "[@royston2013]"}
+    cited = {ComparatorTest.LOG_RANK: "[@mantel1966]", ComparatorTest.RMST: "[@royston2013]"}
     names = ", ".join(f"{test.name} {cited[test.test]}" for test in design.comparators)
     return [f"On the same simulated trials, arms as assigned, was made: {names}."]
 

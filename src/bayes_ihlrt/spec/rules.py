@@ -175,7 +175,7 @@ class Rule(Frozen):
         return f"{self.about} {'<' if self.more_than is None else '>'} {self.threshold:g}"
 
 
-class Test(StrEnum):
+class ComparatorTest(StrEnum):
     """A test of the arms as assigned, one-sided for benefit."""
 
     LOG_RANK = "log-rank"
@@ -195,7 +195,7 @@ class ComparatorSpec(Frozen):
     (0.0, 0.025)
     """
 
-    test: Test = Field(description="log-rank | rmst.")
+    test: ComparatorTest = Field(description="log-rank | rmst.")
     alpha: Annotated[float, Field(gt=0.0, lt=0.5)] | tuple[Probability, ...] = Field(
         default=0.025,
         description="One-sided level at the last look; or one for each look, 0 for none.",
@@ -207,10 +207,10 @@ class ComparatorSpec(Frozen):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        if (self.test is Test.RMST) != (self.horizon is not None):
+        if (self.test is ComparatorTest.RMST) != (self.horizon is not None):
             message = "horizon belongs to test = 'rmst', which needs it"
             raise ValueError(message)
-        if self.stratified and self.test is not Test.LOG_RANK:
+        if self.stratified and self.test is not ComparatorTest.LOG_RANK:
             message = "stratified belongs to test = 'log-rank'"
             raise ValueError(message)
         return self
@@ -224,7 +224,7 @@ class ComparatorSpec(Frozen):
     @property
     def name(self) -> str:
         """What it is called, e.g. ``"log-rank test, stratified"`` or ``"RMST test to 24"``."""
-        if self.test is Test.RMST:
+        if self.test is ComparatorTest.RMST:
             return f"RMST test to {self.horizon or 0.0:g}"
         return "log-rank test" + (", stratified" if self.stratified else "")
 
