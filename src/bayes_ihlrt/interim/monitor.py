@@ -453,7 +453,8 @@ def _estimates(
         str(name): values.to_numpy().reshape(-1, *values.shape[2:])
         for name, values in before.items()
     }
-    read, where = reader(analysis.prepared, wanted), readings(design, analysis.prepared, wanted)
+    read = reader(design, analysis.prepared, wanted)
+    where = readings(design, analysis.prepared, wanted)
     columns = [_read_all(read, where, values, analysis) for values in (drawn[1], prior)]
     return tuple(
         _estimate(target, columns[0][:, number], columns[1][:, number])
