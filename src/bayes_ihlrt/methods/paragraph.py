@@ -18,7 +18,7 @@ from bayes_ihlrt.methods.model import (
     hazards_by_cause,
     modifier_words,
 )
-from bayes_ihlrt.methods.plan import plan_methods
+from bayes_ihlrt.methods.plan import interim_methods, plan_methods
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.posterior.quality import draws_name
@@ -375,4 +375,5 @@ _WRITERS: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.LADDER: ladder_methods,
     Kind.SENSITIVITY: sensitivity_methods,
     Kind.PLAN: plan_methods,
+    Kind.INTERIM: interim_methods,
 }
