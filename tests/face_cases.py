@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import bayes_ihlrt as bi
+from bayes_ihlrt.plain import json_text
 
 
 def told(result):
     """Return the content of ``result.json``, without what is measured."""
-    return {key: value for key, value in result.to_dict().items() if key != "seconds"}
+    return json_text({key: value for key, value in result.to_dict().items() if key != "seconds"})
 
 
 def check_result(result, folder, *, figure, words):
