@@ -276,7 +276,7 @@ def plan(
     >>> import bayes_ihlrt as bi
     >>> bi.plan("fixed_os", trials=1)
     Traceback (most recent call last):
-    bayes_ihlrt.errors.SpecificationError: fixed_os: 1 fault
+    bayes_ihlrt.errors.SpecificationError: fixed-os: 1 fault
       - trials: it is 1. Give a whole number, 2 or more.
     """
     if isinstance(source, TrialPlan):
