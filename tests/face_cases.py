@@ -4,6 +4,7 @@ import pickle
 import re
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bayes_ihlrt as bi
@@ -25,9 +26,9 @@ def check_result(result, folder, *, figure, words):
     table = bi.summary(result)
     assert isinstance(table, pd.DataFrame)
     assert len(table)
-    axes = Figure(figsize=(5, 4)).subplots()
-    drawn = bi.plot(result, figure, ax=axes)
-    assert drawn is axes.figure
+    place = Figure(figsize=(5, 4))
+    assert bi.plot(result, figure, ax=place.subplots()) is place
+    assert place.findobj(Axes)
     again = pickle.loads(pickle.dumps(result))
     assert told(again) == told(result)
     assert again._repr_html_() == page
