@@ -84,7 +84,7 @@ def summary(result: object) -> pd.DataFrame:
 
     Parameters
     ----------
-    result : FitResult, CausesResult, Estimates, LadderResult, SensitivityResult, Diagnosis, ...
+    result : FitResult, CausesResult, Estimates, LadderResult, Diagnosis or another
         What a verb returned.
 
     Returns
@@ -118,7 +118,7 @@ def plot(result: object, name: str | None = None, *, ax: "Axes | None" = None) -
 
     Parameters
     ----------
-    result : FitResult, CausesResult, Estimates, LadderResult, SensitivityResult, Diagnosis, ...
+    result : FitResult, CausesResult, Estimates, LadderResult, Diagnosis or another
         What a verb returned.
     name : str, optional
         Which of its figures, as the gallery calls them; the first without it.
