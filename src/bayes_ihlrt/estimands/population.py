@@ -25,7 +25,6 @@ from bayes_ihlrt.model.encode import covariate_patterns, group_labels
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModelSpec
-from bayes_ihlrt.spec.parameters import ANCHOR
 
 Floats = NDArray[np.float64]
 _FURTHEST: Final = 700.0
@@ -440,7 +439,7 @@ def _held(fit: FittedModel, eta: Floats) -> Floats:
     """Hold log hazard ratios within what a float holds; of draws whose baseline is not, nothing."""
     if max(eta.max(initial=0.0), -eta.min(initial=0.0)) <= _FURTHEST:
         return eta
-    level = fit.baseline[ANCHOR[fit.prepared.spec.outcome.hazard.family]]
+    level = fit.baseline[fit.prepared.hazard.level]
     beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > _FURTHEST
     np.clip(eta, -_FURTHEST, _FURTHEST, out=eta)
     # Both are out of reach, and their sum, the hazard, need not be: it is not known here.
