@@ -183,7 +183,7 @@ def plan_output(versions, plan=None):
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
     fits = [AuditedFit("n-100", "null", 7, 1, 0.004, 0.002, 0.05, False, True)] * 20
     strayed = replace(fits[0], converged=False)
-    future = ("predictive-probability > 0.9",)
+    future = ("predictive probability > 0.9",)
     audit = PlanAudit((*fits[1:], strayed), of=8000, left_out=future).to_dict()
     own = {cell.scenario: cell.task for cell in cells if cell.design == plan.name}
     curves = [

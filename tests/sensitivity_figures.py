@@ -20,7 +20,7 @@ def prior_grid():
 
 def tipping_points():
     paths = ["prior mean", "prior sd", "sceptical events"]
-    statements = ["hazard ratio below 1", "24-month gain above 1 month(s)"]
+    statements = ["hazard ratio below 1", "24-month gain above 1 month"]
     chance = np.linspace(0.99, 0.2, 30).reshape(3, 5, 2)
     return xr.Dataset(
         {

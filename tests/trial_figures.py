@@ -73,7 +73,7 @@ def replay():
         },
         coords={"look": [1]},
         attrs={
-            "trace": ["look 1, efficacy: P(hazard-ratio < 1) > 0.975: 0.8, not met"],
+            "trace": ["look 1, efficacy: P(hazard ratio < 1) > 0.975: 0.8, not met"],
             "events": "deaths",
         },
     )

@@ -164,6 +164,7 @@ Labelled = Annotated[Label, BeforeValidator(_as_table, json_schema_input_type=st
 _NAME: Final = re.compile(r"[^\W\d]\w*(?!\w*\s*[(=])")
 _LEVEL: Final = re.compile(r"(?:C\()?([^\W\d]\w*)\)?\[(?:T\.)?(.*)\]", re.DOTALL)
 _EFFECT: Final = re.compile(r"([^\W\d]\w*)_effect(?:\[(.*)\])?", re.DOTALL)
+_OFFSET: Final = "_effect_deviation"
 _SLOPE: Final = re.compile(r"([^\W\d]\w*)_effect:(.+)\[(.*)\]", re.DOTALL)
 """Effect of a group on the effect of a covariate, in one level of the group."""
 _OUTSIDE: Final = re.compile(r":(?![^\[(]*[\])])")
@@ -349,6 +350,8 @@ class Labels(BaseModel):
     def _factor(self, text: str) -> str:
         if text in self.texts:
             return self.of(text)
+        if text.endswith(_OFFSET) and self._known(text.removesuffix(_OFFSET)):
+            return f"Effect of {self.of(text.removesuffix(_OFFSET))}, in its standard deviations"
         effect = _EFFECT.fullmatch(text)
         if effect is not None and self._known(effect[1]):
             told = f"Effect of {self.of(effect[1])}"

@@ -20,6 +20,28 @@ class TimeUnit(StrEnum):
 
 DAYS_PER_MONTH: Final = 30.4375
 
+
+def in_months(count: float) -> str:
+    """Return a number of months in words.
+
+    Parameters
+    ----------
+    count : float
+        How many.
+
+    Returns
+    -------
+    str
+        For example ``"1 month"``.
+
+    Examples
+    --------
+    >>> in_months(1.0), in_months(0.0), in_months(1.5)
+    ('1 month', '0 months', '1.5 months')
+    """
+    return f"{count:g} month{'' if count == 1.0 else 's'}"
+
+
 _MONTHS: Final = {
     TimeUnit.DAYS: 1.0 / DAYS_PER_MONTH,
     TimeUnit.WEEKS: 7.0 / DAYS_PER_MONTH,

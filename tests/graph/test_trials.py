@@ -118,7 +118,7 @@ def test_replay_is_the_same_trial(effective):
         found.patients["observed"].sum()
         == found.looks["events_control"][-1] + (found.looks["events_treated"][-1])
     )
-    assert "P(hazard-ratio < 1) > 0.975" in str(found.trace[0])
+    assert "P(hazard ratio < 1) > 0.975" in str(found.trace[0])
 
 
 @pytest.mark.slow

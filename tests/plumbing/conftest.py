@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis import fit as analysis
 from bayes_ihlrt.cli.main import app
-from bayes_ihlrt.plots import frame
+from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.report import narrative
 
@@ -69,7 +69,7 @@ def faked(patch):
 @pytest.fixture(autouse=True)
 def _coarse_figures(monkeypatch):
     """Draw figures coarsely: here it is asked that they are written, not how they look."""
-    monkeypatch.setattr(frame, "DPI", 20)
+    monkeypatch.setattr(saving, "DPI", 20)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def causes_results(causes_files, tmp_path_factory):
     out = tmp_path_factory.mktemp("by-cause") / "out"
     with pytest.MonkeyPatch.context() as patch:
         faked(patch)
-        patch.setattr(frame, "DPI", 20)
+        patch.setattr(saving, "DPI", 20)
         result = CliRunner().invoke(app, ["fit", spec, "--data", data, "--out", str(out)])
     assert result.exit_code == 0, result.output
     return out, result.stdout

@@ -74,7 +74,7 @@ def test_the_page_is_told_what_can_be_moved(address):
     assert moved["scenario.effect.hr.0"]["unit"] == "at nlr 3"
     assert moved["design.population.enrol_from"]["value"] == 0.0
     assert moved["design.looks.1.efficacy.0.more_than"]["label"] == (
-        "Success if P(hazard-ratio < 1) is above"
+        "Success if P(hazard ratio < 1) is above"
     )
 
 

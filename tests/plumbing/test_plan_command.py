@@ -103,14 +103,14 @@ def test_an_audit_tells_what_it_did_not_check():
     looks = [{"events": 50, "futility": [future]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
     cell = SimpleNamespace(design="small", task=SimpleNamespace(design=cases.design(looks=looks)))
     rules = nuts_audit.left_out(SimpleNamespace(cells=[cell, cell]))
-    assert rules == ("small, look 1: predictive-probability < 0.1",)
+    assert rules == ("small, look 1: predictive probability < 0.1",)
     fit = nuts_audit.AuditedFit("small", "null", 1, 1, 0.01, 0.002, 0.1, False, False)
     audit = nuts_audit.PlanAudit((fit,), 900, rules).to_dict()
     assert (audit["not_converged"], audit["left_out"]) == (1, list(rules))
     done, missing = audit_sentences(audit)
     assert "1 of 900 fits" in done
     assert "the chains of 1 of them DID NOT CONVERGE" in done
-    assert missing.endswith("yet to come: small, look 1: predictive-probability < 0.1.")
+    assert missing.endswith("yet to come: small, look 1: predictive probability < 0.1.")
     nothing = nuts_audit.PlanAudit((), 900, ()).to_dict()
     assert audit_sentences(nothing) == ["No fit was audited by NUTS."]
 
@@ -139,7 +139,7 @@ def test_one_trial_is_shown_again(plan_file, tmp_path):
     arguments = ["replay-trial", str(plan_file), "3", "--scenario", "hr 0.6", "--out", str(figure)]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "P(hazard-ratio < 1) > 0.975" in done.stdout
+    assert "P(hazard ratio < 1) > 0.975" in done.stdout
     assert "deaths, hazard ratio" in done.stdout
     assert "compiling and simulating the trial ..." in done.stderr
     assert figure.stat().st_size > 10_000

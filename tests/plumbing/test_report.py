@@ -427,10 +427,10 @@ def test_figures_tell_every_name_and_size_that_cannot_be(first_results, tmp_path
     assert done.exit_code == 1
     assert "2 faults" in done.stderr
     assert "Did you mean 'forest'?" in done.stderr
-    small = ("--only", "forest", "--only", "treatment_starts", "--width", 85)
+    small = ("--only", "forest", "--only", "treatment_starts", "--width", 85, "--height", 45)
     done = run("figures", first_results, *small, "--out", tmp_path)
     assert done.exit_code == 1
-    assert "figure forest: its words have no room in 85 by 73 mm" in done.stderr
+    assert "figure forest: its words have no room in 85 by 45 mm: 'ihlrt, at nlr 3'" in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["treatment_starts.pdf"]
 
 

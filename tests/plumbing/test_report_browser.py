@@ -129,3 +129,18 @@ def test_axe_finds_nothing_serious(browser, address, size):
     found = visit.violations()
     visit.page.close()
     assert found == []
+
+
+def test_no_table_is_cut_on_paper(browser, address):
+    # A4 less its margins, with everything open, as it is printed.
+    page = browser.new_page(viewport={"width": 688, "height": 1000})
+    page.goto(address)
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('table')]"
+        ".filter((table) => table.getBoundingClientRect().right > innerWidth + 1)"
+        ".map((table) => table.caption.innerText)"
+    )
+    assert wide == []
+    page.close()

@@ -206,7 +206,7 @@ def test_methods_of_a_plan(everything):
         "a constant (exponential) baseline hazard [@kalbfleisch2002] and the linear predictor arm",
         "all other parameters integrated by Laplace's method [@tierney1986]: at many points",
         "elsewhere at the rule's bound [@diciccio1991].",
-        "Look 1 was at 50 events: success if P(hazard-ratio < 1) > 0.975.",
+        "Look 1 was at 50 events: success if P(hazard ratio < 1) > 0.975.",
         "In 'effect' the truth of each trial was drawn from a design prior",
         "The posterior of the cohort ihlrt_synthetic (synthetic data)",
         "checked against the No-U-Turn sampler [@hoffman2014] on 20 fits",

@@ -2,7 +2,16 @@
 
 import numpy as np
 import pytest
-from validation.write_causes import COHORTS, FIRST_SEED, coverage, one_cohort
+from validation.write_causes import (
+    COHORTS,
+    FIRST_SEED,
+    LEAST,
+    MOST,
+    PAGE,
+    coverage,
+    one_cohort,
+    raised,
+)
 
 
 @pytest.mark.slow
@@ -16,4 +25,5 @@ def test_bias_and_coverage():
             assert z > 10.0, name
             continue
         assert abs(z) < 3.0, name
-        assert 0.91 <= coverage(found, name) <= 0.98, name
+        assert LEAST <= coverage(found, name) <= MOST, name
+    assert raised(found) in PAGE.read_text("utf-8")

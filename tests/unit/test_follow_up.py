@@ -5,6 +5,7 @@ import pytest
 
 from bayes_ihlrt.analysis.follow_up import (
     flow_data,
+    follow_up_by_arm,
     follow_up_by_state,
     patient_flow,
     swimmer_data,
@@ -43,6 +44,27 @@ def test_follow_up_by_state_by_hand():
     # Since the start: 7 (death), 5 and 7 (ends).
     assert rows["treated"]["median"] == 7.0
     assert rows["untreated"]["median"] == 6.0
+
+
+def test_follow_up_by_arm_by_hand_where_arms_are_known_at_the_start():
+    cohort, treatment = cohort_of(design="clone-censor-weight", grace=3.0)
+    told = follow_up_by_arm(cohort, person_time(cohort, treatment), treatment)
+    rows = {row["state"]: row for row in told}
+    assert list(rows) == ["all patients", "never ihlrt", "ihlrt within 3 months"]
+    # Never: left at 2, 3 and 5 when treated, death at 4, end at 6: nobody else is left then.
+    never = rows["never ihlrt"]
+    assert (never["patients"], never["events"], never["months"]) == (5, 1, 20.0)
+    assert (never["since"], never["median"]) == ("time zero", 6.0)
+    # Within 3 months: two are left out at 3, two deaths; bob's follow-up ends at 8.
+    assert rows["ihlrt within 3 months"]["patients"] == 5
+    assert rows["ihlrt within 3 months"]["median"] == 8.0
+
+
+@pytest.mark.parametrize("design", ["split", "ever-never"])
+def test_follow_up_is_not_told_by_arms_known_in_hindsight(design):
+    own = {"acknowledge_immortal_time_bias": True} if design == "ever-never" else {}
+    cohort, treatment = cohort_of(design=design, **own)
+    assert follow_up_by_arm(cohort, person_time(cohort, treatment), treatment) is None
 
 
 def test_starts_tell_quartiles_and_no_single_patient():

@@ -167,11 +167,11 @@ def test_enrichment_switches_the_path():
     assert [(stage.look, stage.path) for stage in where] == [(0, None), (1, None), (1, 0)]
     probability = np.full((2, len(where), len(known)), 0.5)
     names = {str(rule.about): number for number, rule in enumerate(known)}
-    high, low = names["P(hazard-ratio < 1 at 5)"], names["P(hazard-ratio < 1 at 2)"]
+    high, low = names["P(hazard ratio < 1 at 5)"], names["P(hazard ratio < 1 at 2)"]
     probability[0, 0, [high, low]] = 0.9, 0.4
     probability[0, 2, high] = 0.99
     probability[1, 0, [high, low]] = 0.9, 0.9
-    probability[1, 1, names["P(hazard-ratio < 1)"]] = 0.98
+    probability[1, 1, names["P(hazard ratio < 1)"]] = 0.98
     done = decide(design, {"probability": probability})
     assert done.enriched.tolist() == [True, False]
     assert done.verdict.tolist() == [Verdict.SUCCESS, Verdict.SUCCESS]

@@ -1,16 +1,18 @@
 """How patients were followed: for how long, when treatment started, and what a design made of them.
 
 Everything here describes. Ever and never treated are known in hindsight only, so follow-up is told
-by state: of untreated time from time zero, of treated time from the start of treatment.
+by state: of untreated time from time zero, of treated time from the start of treatment. Where a
+design puts patients, or their clones, into an arm at the start of its clock, it is told by arm.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.notes import CLOCKS
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, follow_up
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -90,6 +92,66 @@ def follow_up_by_state(cohort: Cohort, treatment: str | None) -> list[dict[str, 
         )
     )
     return rows
+
+
+_ARMS_AT_START: Final = frozenset(
+    {DesignKind.CLONE_CENSOR_WEIGHT, DesignKind.LANDMARK, DesignKind.FIXED}
+)
+"""Designs whose arms are known when their clock starts, and hold nobody twice."""
+
+
+def follow_up_by_arm(
+    cohort: Cohort, rows: PersonTime, treatment: TreatmentSpec, *, called: str = ""
+) -> list[dict[str, Any]] | None:
+    """Return how long each arm of a design was followed, where that may be told.
+
+    The end of follow-up is the event; the patient's event, and the day on which a clone leaves its
+    strategy, are censored: how long the arm would have been followed without them. No weights.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort.
+    rows : PersonTime
+        Its person-time.
+    treatment : TreatmentSpec
+        The treatment with its design.
+    called : str
+        What the treatment is called in the names of arms; its name by default.
+
+    Returns
+    -------
+    list of dict or None
+        As `follow_up_by_state`, after all patients. None where arms are known in hindsight only
+        (``ever-never``), where patients change them (``split``), or hold patients more than once
+        (``sequential``, several landmarks): by state is honest then.
+
+    Examples
+    --------
+    >>> from bayes_ihlrt.designs.build import person_time
+    >>> from bayes_ihlrt.spec.data import DataSpec
+    >>> frame = {"id": [1, 2], "months": [4.0, 6.0], "death": [1, 0], "arm": [0, 1]}
+    >>> data = DataSpec(patient="id", time="months", event="death")
+    >>> arm = TreatmentSpec(name="arm", column="arm", design="fixed")
+    >>> cohort = Cohort.from_frame(frame, data, arm)
+    >>> told = follow_up_by_arm(cohort, person_time(cohort, arm), arm)
+    >>> [(row["state"], row["patients"], row["months"]) for row in told]
+    [('all patients', 2, 10.0), ('untreated', 1, 4.0), ('treated', 1, 6.0)]
+    """
+    design = rows.provenance.design
+    if design not in _ARMS_AT_START or len(treatment.landmarks) > 1:
+        return None
+    found = follow_up_by_state(cohort, None)
+    for arm, own in _arms(rows, treatment, called).items():
+        past = _histories(cohort, rows, treatment, own)
+        ended = ~past.event & ~past.censored
+        start, stop = (rows.columns[name][own].astype(np.float64) for name in ("start", "stop"))
+        first, last = np.full(len(past.event), np.inf), np.full(len(past.event), -np.inf)
+        np.minimum.at(first, past.code, start)
+        np.maximum.at(last, past.code, stop)
+        clock = CLOCKS.get(design, "time zero")
+        found.append(_followed(arm, clock, first, last, past.event, ended=ended))
+    return found
 
 
 def _followed(
@@ -288,10 +350,18 @@ def _arms(rows: PersonTime, treatment: TreatmentSpec | None, called: str) -> dic
     return {untreated: ~own, treated: own}
 
 
-def _arm(
+class _Histories(NamedTuple):
+    """Follow-ups of an arm: which row is whose, who they are, and how they end."""
+
+    code: NDArray[np.intp]
+    who: NDArray[np.intp]
+    event: Bools
+    censored: Bools
+
+
+def _histories(
     cohort: Cohort, rows: PersonTime, treatment: TreatmentSpec | None, own: Bools
-) -> dict[str, int]:
-    """How many histories of an arm there are, and how they end."""
+) -> _Histories:
     parts = [rows.patient_index[own]]
     parts += [
         rows.columns[name][own].astype(np.float64)
@@ -305,12 +375,20 @@ def _arm(
     if treatment is not None:
         treated = rows.columns[treatment.name][own][first].astype(np.float64) == 1.0
         censored = ~event & _leaves(cohort, rows, treatment, who=who, treated=treated)
+    return _Histories(code.ravel(), who, event, censored)
+
+
+def _arm(
+    cohort: Cohort, rows: PersonTime, treatment: TreatmentSpec | None, own: Bools
+) -> dict[str, int]:
+    """How many histories of an arm there are, and how they end."""
+    past = _histories(cohort, rows, treatment, own)
     return {
-        "follow_ups": len(first),
-        "patients": len(np.unique(who)),
-        "events": int(event.sum()),
-        "censored": int(censored.sum()),
-        "ended": int((~event & ~censored).sum()),
+        "follow_ups": len(past.who),
+        "patients": len(np.unique(past.who)),
+        "events": int(past.event.sum()),
+        "censored": int(past.censored.sum()),
+        "ended": int((~past.event & ~past.censored).sum()),
     }
 
 

@@ -77,7 +77,9 @@ class CloneMonths:
         if self.gained is None:
             return f"Survival by strategy is not reported: {self.reason}."
         low, high = self.gained["q2.5"], self.gained["q97.5"]
-        numbers = f"{self.gained['median']:+.1f} months (95 % interval {low:+.1f} to {high:+.1f})"
+        numbers = (
+            f"{self.gained['median']:+z.1f} months (95 % interval {low:+z.1f} to {high:+z.1f})"
+        )
         known = f"in {self.horizon:g} months, by weighted survival of everybody's clones: {numbers}"
         decision = decide(1.0 - self.gained["prob_below_0"])
         if decision is Decision.OPEN:

@@ -131,7 +131,7 @@ def family_verdict(data: xr.Dataset) -> Verdict:
     name = str(others["family"].to_numpy()[best])
     numbers: dict[str, Number] = {"best_other": name, "difference": gain, "difference_se": se}
     numbers |= {"stacking_weight": float(data["weight"][0])}
-    told = f"{name}: elpd {gain:+.1f}, standard error {se:.1f}"
+    told = f"{name}: elpd {gain:+z.1f}, standard error {se:.1f}"
     if gain > max(_BETTER, _STANDARD_ERRORS * se):
         reason = f"Another hazard predicts patients better ({told})."
         return Verdict("hazard family", Status.FLAG, reason, numbers)

@@ -20,7 +20,7 @@ from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.population import populations_at, undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier
-from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform, in_months
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModifierSpec
 
@@ -239,7 +239,7 @@ def mitigation_statements(
             f"under {treatment}, HR of {name} {step} between {low:g} and {high:g}"
         ),
         "gains-more-at-high": (
-            f"{treatment} gains {question.gain:g} more month(s) of {question.horizon:g} at {name} "
+            f"{treatment} gains {in_months(question.gain)} more of {question.horizon:g} at {name} "
             f"{question.high:g} than at {question.low:g}"
         ),
     }

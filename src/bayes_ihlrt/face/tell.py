@@ -113,7 +113,13 @@ def summary(result: object) -> pd.DataFrame:
     return _view("summary", result).table(result)
 
 
-def plot(result: object, name: str | None = None, *, ax: "Axes | None" = None) -> "Figure":
+def plot(
+    result: object,
+    name: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+    width: float | None = None,
+) -> "Figure":
     """Draw a figure of a result.
 
     Parameters
@@ -124,6 +130,8 @@ def plot(result: object, name: str | None = None, *, ax: "Axes | None" = None) -
         Which of its figures, as the gallery calls them; the first without it.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own, for which it lays itself out.
 
     Returns
     -------
@@ -154,7 +162,7 @@ def plot(result: object, name: str | None = None, *, ax: "Axes | None" = None) -
         remedy = nearest(str(name), figures)
         raise InputError("plot", [Fault("the figure", f"this result has no '{name}'", remedy)])
     kind, data = figures[name or next(iter(figures))]
-    return draw_figure(kind, data, ax=ax)
+    return draw_figure(kind, data, ax=ax, width=width)
 
 
 def answer_page(result: object) -> str:

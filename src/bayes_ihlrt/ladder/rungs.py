@@ -126,7 +126,7 @@ _ASSUMES: Final = {
 }
 _SIMULATED: Final = (
     "Treated within the grace period against never; fair if covariates and response tell all that "
-    "treatment is decided on and every hazard is right; its hazard ratio is that given response"
+    "treatment is decided on and every hazard is right"
 )
 
 

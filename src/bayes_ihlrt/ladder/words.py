@@ -58,7 +58,7 @@ def _switch(states: StatesSpec) -> str:
 
 
 def _gained(months: Summary) -> str:
-    return f"{months['median']:+.1f} ({months['q2.5']:+.1f} to {months['q97.5']:+.1f})"
+    return f"{months['median']:+z.1f} ({months['q2.5']:+z.1f} to {months['q97.5']:+z.1f})"
 
 
 _WHO: Final = {
@@ -205,8 +205,8 @@ def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:
 def _range(found: Sequence[dict[str, float]]) -> str:
     if len(found) == 1:
         (one,) = found
-        return f"{one['median']:+.1f} ({one['q2.5']:+.1f} to {one['q97.5']:+.1f})"
+        return f"{one['median']:+z.1f} ({one['q2.5']:+z.1f} to {one['q97.5']:+z.1f})"
     middle = [summary["median"] for summary in found]
-    low, high = (f"{value:+.1f}" for value in (min(middle), max(middle)))
+    low, high = (f"{value:+z.1f}" for value in (min(middle), max(middle)))
     between = low if low == high else f"between {low} and {high}"
     return f"{between} by {len(found)} rungs"

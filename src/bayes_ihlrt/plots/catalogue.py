@@ -31,10 +31,10 @@ from bayes_ihlrt.plots.effects import (
     plot_survival,
 )
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
+from bayes_ihlrt.plots.ladder import plot_ladder
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
 from bayes_ihlrt.plots.studies import (
     plot_confounding_contour,
-    plot_ladder,
     plot_prior_grid,
     plot_specification_curve,
     plot_tipping_points,
@@ -53,8 +53,10 @@ from bayes_ihlrt.plots.trials import (
 class Plot(Protocol):
     """A function that draws one dataset."""
 
-    def __call__(self, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
-        """Draw, in `ax` or in a figure of its own."""
+    def __call__(
+        self, data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+    ) -> Figure:
+        """Draw, in `ax` or in a figure of its own, which has that width in millimetres."""
 
 
 PLOTS: Final[Mapping[str, Plot]] = {
@@ -98,7 +100,9 @@ PLOTS: Final[Mapping[str, Plot]] = {
 """The function that draws each dataset, by the name of the figure."""
 
 
-def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def draw_figure(
+    name: str, data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw a figure, of its own or where you have room for it.
 
     Parameters
@@ -110,6 +114,9 @@ def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figur
     ax : matplotlib.axes.Axes, optional
         Where to draw. A figure of several panels takes the place of these axes, which are then
         part of a grid, as those of `matplotlib.pyplot.subplots` are.
+    width : float, optional
+        Millimetres of a figure of its own, which lays its panels and numbers out for it. Give
+        `save_figure` the same width, which makes room for its words.
 
     Returns
     -------
@@ -134,4 +141,4 @@ def draw_figure(name: str, data: xr.Dataset, *, ax: Axes | None = None) -> Figur
     if name not in PLOTS:
         message = f"there is no figure '{name}'; allowed: {', '.join(PLOTS)}"
         raise ValueError(message)
-    return PLOTS[name](data, ax=ax)
+    return PLOTS[name](data, ax=ax, width=width)

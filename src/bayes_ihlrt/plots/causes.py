@@ -8,13 +8,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from bayes_ihlrt.names import CAUSE, STRATEGY, TIME
-from bayes_ihlrt.plots.frame import COLOURS, GREY, STYLES, finished, framed_figure, months_since
+from bayes_ihlrt.plots.frame import (
+    COLOURS,
+    GREY,
+    STYLES,
+    finished,
+    framed_figure,
+    inches,
+    months_since,
+    panels_across,
+)
 
 _ACROSS: Final = 2
 _ENTRY: Final = {"treated": " (enters at treatment)"}
 
 
-def plot_incidence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_incidence(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw cumulative incidence by cause and strategy, with what is counted beside the model.
 
     Parameters
@@ -23,6 +34,8 @@ def plot_incidence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `incidence_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -31,9 +44,11 @@ def plot_incidence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         steps, and dotted what one minus Kaplan-Meier would say.
     """
     causes = [str(name) for name in data[CAUSE].to_numpy()]
-    down = -(-len(causes) // _ACROSS)
-    figure = framed_figure(data, width=7.6, height=1.1 + 3.1 * down, ax=ax)
-    panels = figure.subplots(down, _ACROSS, sharex=True, sharey=True, squeeze=False).ravel()
+    wide = inches(width, 7.6)
+    across = panels_across(wide, _ACROSS)
+    down = -(-len(causes) // across)
+    figure = framed_figure(data, width=wide, height=1.1 + 3.1 * down, ax=ax)
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, cause in zip(panels, causes, strict=False):
         _panel(panel, data.sel({CAUSE: cause}))
         panel.set_title(cause, fontsize=10)
@@ -45,9 +60,11 @@ def plot_incidence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     panels[0].set(ylim=(0.0, min(1.0, 1.05 * top)), xlim=(0.0, float(data[TIME].max())))
     panels[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for row in range(down):
-        panels[row * _ACROSS].set_ylabel("Cumulative incidence")
+        panels[row * across].set_ylabel("Cumulative incidence")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    columns = panels_across(wide, 2, least=2.6)
+    place = "outside lower center"
+    figure.legend(handles, labels, loc=place, ncols=columns, frameon=False, fontsize=8)
     return finished(figure)
 
 

@@ -18,11 +18,15 @@ from bayes_ihlrt.plots.frame import (
     COLOURS,
     DARK,
     GREY,
+    NARROW,
     STYLES,
+    beside_rows,
     finished,
     framed_figure,
+    inches,
     legend_above,
     months_since,
+    panels_across,
     ratio_axis,
     single_axes,
 )
@@ -31,7 +35,9 @@ _BAND: Final = "0.82"
 _COLUMNS: Final = 3
 
 
-def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_survival_check(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw Kaplan-Meier survival over what the posterior predicts for the same patients at risk.
 
     Parameters
@@ -40,6 +46,8 @@ def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.risk_sets.survival_check`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -48,8 +56,10 @@ def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """
     count = data.sizes["stratum"]
     columns = min(_COLUMNS, count) if count != 4 else 2
+    wide = inches(width, 2.9 * columns + 0.8)
+    columns = panels_across(wide, columns)
     rows = -(-count // columns)
-    figure = framed_figure(data, width=2.9 * columns + 0.8, height=2.3 * rows + 1.0, ax=ax)
+    figure = framed_figure(data, width=wide, height=2.3 * rows + 1.0, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, stratum in zip(grid, data["stratum"].to_numpy(), strict=False):
         part = data.sel(stratum=stratum)
@@ -64,14 +74,19 @@ def plot_survival_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     for axes in grid[count:]:
         axes.set_visible(False)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=8, ncols=3, loc="outside lower center")
+    across = panels_across(wide, 3, least=1.6)
+    figure.legend(
+        handles, labels, frameon=False, fontsize=8, ncols=across, loc="outside lower center"
+    )
     for axes in grid[max(count - columns, 0) : count]:
         axes.set_xlabel(months_since(data), fontsize=9)
     figure.supylabel("Survival probability", fontsize=9)
     return finished(figure)
 
 
-def plot_hazard_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_hazard_check(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw events per month at risk by period over what the posterior predicts.
 
     Parameters
@@ -80,13 +95,15 @@ def plot_hazard_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.risk_sets.hazard_check`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Points are observed.
     """
-    axes = single_axes(data, width=6.6, height=4.0, ax=ax)
+    axes = single_axes(data, width=6.6, height=4.0, ax=ax, asked=width)
     begin, end = data["begin"].to_numpy(), data["end"].to_numpy()
     for i, (low, high) in enumerate(zip(data["low"], data["high"], strict=True)):
         label = "replicated, 95 %" if i == 0 else "_"
@@ -107,7 +124,9 @@ def plot_hazard_check(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_residuals(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_residuals(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw Cox-Snell residuals, and martingale residuals over the modifier.
 
     Parameters
@@ -116,6 +135,8 @@ def plot_residuals(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.risk_sets.residual_check`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -123,8 +144,11 @@ def plot_residuals(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         Left: the residuals' cumulative hazard beside the diagonal; right: one mark a patient.
     """
     panels = 2 if "modifier" in data else 1
-    figure = framed_figure(data, width=4.2 * panels + 0.4, height=4.0, ax=ax)
-    grid = figure.subplots(1, panels, squeeze=False)[0]
+    wide = inches(width, 4.2 * panels + 0.4)
+    across = panels_across(wide, panels, least=3.0)
+    down = -(-panels // across)
+    figure = framed_figure(data, width=wide, height=min(4.0, 0.9 * wide) * down, ax=ax)
+    grid = figure.subplots(down, across, squeeze=False).ravel()
     reach = float(max(data["residual"].max(), data["cumulative"].max())) * 1.05
     grid[0].plot([0.0, reach], [0.0, reach], color=GREY, linestyle="dashed", label="unit hazard")
     grid[0].step(
@@ -142,7 +166,9 @@ def plot_residuals(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(figure)
 
 
-def plot_effect_by_period(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_effect_by_period(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the hazard ratio of treatment in each period since its start.
 
     Parameters
@@ -151,13 +177,15 @@ def plot_effect_by_period(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
         From `checks.families.effect_by_period`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Posterior median and 95 % interval.
     """
-    axes = single_axes(data, width=6.0, height=3.6, ax=ax)
+    axes = single_axes(data, width=6.0, height=3.6, ax=ax, asked=width)
     place = np.arange(data.sizes["period"])
     axes.vlines(place, data["q2.5"], data["q97.5"], color=DARK, linewidth=2.0)
     axes.plot(place, data["median"], "o", color=DARK)
@@ -173,7 +201,9 @@ def plot_effect_by_period(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
     return finished(axes)
 
 
-def plot_prior_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_prior_survival(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw survival as the priors alone have it, with the Kaplan-Meier curve of all patients.
 
     Parameters
@@ -182,13 +212,15 @@ def plot_prior_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.prior_curves.prior_survival`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Median and 95 % of prior draws.
     """
-    axes = single_axes(data, width=6.6, height=4.2, ax=ax)
+    axes = single_axes(data, width=6.6, height=4.2, ax=ax, asked=width)
     for i, name in enumerate(data[STRATEGY].to_numpy()):
         part = data.sel({STRATEGY: name})
         axes.fill_between(
@@ -224,7 +256,9 @@ def _martingale(axes: Axes, data: xr.Dataset) -> None:
     legend_above(axes, columns=3)
 
 
-def plot_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_calibration(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw ECDF minus uniform of the posterior probabilities below the truth.
 
     Parameters
@@ -235,15 +269,18 @@ def plot_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         ``synthetic``.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         One panel each; lines that leave the widest band are bright, wide and dashed.
     """
-    columns = min(3, data.sizes["panel"])
+    wide = inches(width, 3.0 * min(3, data.sizes["panel"]) + 0.6)
+    columns = panels_across(wide, min(3, data.sizes["panel"]))
     rows = -(-data.sizes["panel"] // columns)
-    figure = framed_figure(data, width=3.0 * columns + 0.6, height=1.75 * rows + 1.1, ax=ax)
+    figure = framed_figure(data, width=wide, height=1.75 * rows + 1.1, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     point = data["point"].to_numpy()
     widest = data.isel(band=-1)
@@ -278,7 +315,9 @@ _NAMED: Final = 3
 _MARKERS: Final = ("o", "s", "^", "D")
 
 
-def plot_influence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_influence(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw Pareto k of each patient, and how far the treatment's effect moves without the patient.
 
     Parameters
@@ -287,6 +326,8 @@ def plot_influence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.examination.examine`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -294,7 +335,7 @@ def plot_influence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         Patients in the order of the data; the three largest are named.
     """
     shifts = bool(np.isfinite(data["shift"]).any())
-    figure = framed_figure(data, width=7.0, height=4.6 if shifts else 3.2, ax=ax)
+    figure = framed_figure(data, width=7.0, height=4.6 if shifts else 3.2, ax=ax, asked=width)
     grid = figure.subplots(1 + shifts, 1, squeeze=False, sharex=True)[:, 0]
     place, k = np.arange(data.sizes["patient"]), data["k_hat"].to_numpy()
     bad = k > _GOOD_K
@@ -318,7 +359,9 @@ def plot_influence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(figure)
 
 
-def plot_hazard_families(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_hazard_families(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw how much better or worse other baseline hazards predict patients left out.
 
     Parameters
@@ -327,37 +370,35 @@ def plot_hazard_families(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `checks.families.compare_hazards`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Difference of elpd from the model with two standard errors; stacking weights at the right.
     """
-    axes = single_axes(data, width=7.4, height=1.4 + 0.42 * data.sizes["family"], ax=ax)
+    narrow = inches(width, 7.4) < NARROW
+    axes = single_axes(
+        data, width=7.4, height=1.4 + 0.42 * data.sizes["family"], ax=ax, asked=width
+    )
     place = np.arange(data.sizes["family"])[::-1]
     difference, se = data["difference"].to_numpy(), data["difference_se"].to_numpy()
     axes.hlines(place, difference - 2.0 * se, difference + 2.0 * se, color=DARK)
     axes.plot(difference, place, "o", color=DARK)
     axes.axvline(0.0, color=GREY, linewidth=0.8, linestyle="dashed")
     names = [str(name) for name in data["family"].to_numpy()]
-    axes.set_yticks(place, [f"{names[0]} (the model)", *names[1:]], fontsize=8)
-    for y, weight in zip(place, data["weight"].to_numpy(), strict=True):
-        axes.annotate(
-            f"{weight:.2f}", (1.02, y), xycoords=("axes fraction", "data"), fontsize=8, va="center"
-        )
-    axes.annotate(
-        "stacking weight",
-        (1.02, len(place) - 0.45),
-        xycoords=("axes fraction", "data"),
-        fontsize=8,
-        color=GREY,
-    )
+    weights = [f"{weight:.2f}" for weight in data["weight"].to_numpy()]
+    names = [f"{names[0]} (the model)", *names[1:]]
+    beside_rows(axes, place, names, weights, head="stacking weight", narrow=narrow)
     axes.set_ylim(-0.6, len(place) - 0.4)
     axes.set_xlabel("elpd less that of the model, two standard errors (right: predicts better)")
     return finished(axes)
 
 
-def plot_risk_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_risk_calibration(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw observed over predicted survival of unseen patients, by group of predicted risk.
 
     Parameters
@@ -366,6 +407,8 @@ def plot_risk_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
         From `checks.calibration.calibration_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -373,9 +416,14 @@ def plot_risk_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
         One panel a horizon, with the AUC and the Brier score.
     """
     count = data.sizes["horizon"]
-    figure = framed_figure(data, width=3.6 * count + 0.6, height=4.2, ax=ax)
-    grid = figure.subplots(1, count, squeeze=False, sharey=True)[0]
-    for i, axes in enumerate(grid):
+    wide = inches(width, 3.6 * count + 0.6)
+    across = panels_across(wide, count)
+    down = -(-count // across)
+    figure = framed_figure(data, width=wide, height=4.2 * down, ax=ax)
+    grid = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    for i, axes in enumerate(grid[:count]):
         part = data.isel(horizon=i)
         axes.plot([0.0, 1.0], [0.0, 1.0], color=GREY, linestyle="dashed", linewidth=0.8)
         axes.vlines(part["predicted"], part["low"], part["high"], color=DARK, linewidth=1.2)
@@ -389,5 +437,5 @@ def plot_risk_calibration(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
         axes.set_title(f"{month}\n{told}\n{null}", fontsize=8)
         axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
     figure.supxlabel("Predicted survival, mean of the group", fontsize=9)
-    grid[0].set_ylabel("Kaplan-Meier survival, 95 % interval")
+    figure.supylabel("Kaplan-Meier survival, 95 % interval", fontsize=9)
     return finished(figure)

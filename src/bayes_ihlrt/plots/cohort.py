@@ -34,7 +34,9 @@ _MIDDLE: Final = 0.31
 _RIGHT: Final = 0.8
 
 
-def plot_treatment_starts(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_treatment_starts(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the cumulative incidence of starting treatment, with those who can still start.
 
     Parameters
@@ -43,13 +45,15 @@ def plot_treatment_starts(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
         From `analysis.follow_up.treatment_starts_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Steps of the share treated and of the share with the event before any treatment.
     """
-    figure = framed_figure(data, width=6.0, height=3.9, ax=ax)
+    figure = framed_figure(data, width=6.0, height=3.9, ax=ax, asked=width)
     axes, table = figure.subplots(2, 1, height_ratios=[6, 0.7], sharex=True)
     for number, (end, label) in enumerate(zip(data["end"].to_numpy(), _ENDS, strict=True)):
         axes.step(
@@ -76,7 +80,7 @@ def plot_treatment_starts(data: xr.Dataset, *, ax: Axes | None = None) -> Figure
     return finished(figure)
 
 
-def plot_flow(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_flow(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw what a design made of the patients, from the data to how each arm ended.
 
     Parameters
@@ -85,6 +89,8 @@ def plot_flow(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `analysis.follow_up.flow_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -93,7 +99,9 @@ def plot_flow(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     """
     attrs, arms = data.attrs, data["arm"].to_numpy().tolist()
     left_out = [textwrap.fill(line, _LETTERS + 3) for line in attrs["left_out"]]
-    axes = single_axes(data, width=5.4, height=3.7 + 0.2 * max(0, len(left_out) - 2), ax=ax)
+    axes = single_axes(
+        data, width=5.4, height=3.7 + 0.2 * max(0, len(left_out) - 2), ax=ax, asked=width
+    )
     axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0))
     axes.axis("off")
     middle = _MIDDLE if left_out else 0.5
@@ -132,7 +140,7 @@ def _arm(row: xr.Dataset) -> str:
     return "\n".join(textwrap.fill(line, _LETTERS) for line in lines)
 
 
-def plot_swimmer(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_swimmer(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw every patient's own course: untreated and treated time, and how it ends.
 
     Parameters
@@ -141,6 +149,8 @@ def plot_swimmer(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `analysis.follow_up.swimmer_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -148,7 +158,7 @@ def plot_swimmer(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         One line a patient, numbered by length of follow-up and not identified.
     """
     count = data.sizes["line"]
-    axes = single_axes(data, width=6.5, height=1.6 + 0.085 * count, ax=ax)
+    axes = single_axes(data, width=6.5, height=max(3.6, 1.6 + 0.085 * count), ax=ax, asked=width)
     place, end = data["line"].to_numpy(), data["end"].to_numpy()
     begin, died = data["treated_from"].to_numpy(), data["event"].to_numpy() == 1.0
     treated = np.isfinite(begin)

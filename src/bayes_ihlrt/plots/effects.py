@@ -13,9 +13,13 @@ from bayes_ihlrt.plots.frame import (
     COLOURS,
     DARK,
     GREY,
+    NARROW,
     STYLES,
+    beside_rows,
     finished,
     framed_figure,
+    head_of_rows,
+    inches,
     legend_above,
     months_since,
     ratio_axis,
@@ -27,7 +31,9 @@ _PALE: Final = 0.6
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
 
 
-def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_survival(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw survival by strategy with Kaplan-Meier curves and numbers at risk.
 
     Parameters
@@ -36,6 +42,8 @@ def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `survival_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -43,7 +51,7 @@ def plot_survival(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         Posterior median and 95 % interval; thin steps are Kaplan-Meier, with a tick for each
         patient whose follow-up ended there without the event.
     """
-    figure = framed_figure(data, width=7.0, height=5.2, ax=ax)
+    figure = framed_figure(data, width=7.0, height=5.2, ax=ax, asked=width)
     states = data["state"].to_numpy()
     axes, table = figure.subplots(2, 1, height_ratios=[6, 0.35 * (len(states) + 1)], sharex=True)
     shared = data[STRATEGY].to_numpy()
@@ -95,7 +103,9 @@ def _observed(axes: Axes, part: xr.Dataset, number: int) -> None:
     )
 
 
-def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_hazard_ratio(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the hazard ratio of treatment over the effect modifier.
 
     Parameters
@@ -104,6 +114,8 @@ def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `hazard_ratio_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -113,7 +125,7 @@ def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         the months that matter, with dots where they pass a level; thin and pale what they were
         before the data.
     """
-    figure = framed_figure(data, width=7.0, height=5.8, ax=ax)
+    figure = framed_figure(data, width=7.0, height=5.8, ax=ax, asked=width)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 2], sharex=True)
     value, drawn = data["value"], data.attrs.get("draws", "posterior")
     axes.fill_between(value, data["q2.5"], data["q97.5"], color=DARK, alpha=0.18, linewidth=0)
@@ -151,7 +163,7 @@ def plot_hazard_ratio(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(figure)
 
 
-def plot_forest(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_forest(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw the hazard ratio of every coefficient with its 95 % interval.
 
     Parameters
@@ -160,6 +172,8 @@ def plot_forest(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `forest_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -172,7 +186,8 @@ def plot_forest(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     # Ratios of hazard ratios stand below a heading of their own, in the scale of all.
     place = np.arange(len(ratios)) + split * ratios
     count = len(ratios) + split
-    axes = single_axes(data, width=7.0, height=1.3 + 0.42 * count, ax=ax)
+    narrow = inches(width, 7.0) < NARROW
+    axes = single_axes(data, width=7.0, height=1.3 + 0.42 * count, ax=ax, asked=width)
     position = (count - 1 - place).astype(np.float64)
     for rows, mark, fill in ((~ratios, "o", DARK), (ratios, "D", "white")):
         part = data.isel(coefficient=np.flatnonzero(rows))
@@ -186,32 +201,20 @@ def plot_forest(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
             markersize=6,
         )
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
-    axes.set_yticks(position, [str(label) for label in data["label"].to_numpy()])
     axes.set_ylim(-0.6, count - 0.4)
     ratio_axis(axes, data, axis="x")
     axes.set_xlabel("Per unit of the term (log scale), median and 95 % interval")
-    _forest_numbers(axes, data, position)
+    told = [
+        f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
+        for row in (data.isel(coefficient=i) for i in range(len(ratios)))
+    ]
+    names = [str(label) for label in data["label"].to_numpy()]
+    beside_rows(axes, position, names, told, narrow=narrow, size=8.0 if narrow else None)
     for head, rows in (("Hazard ratio", ~ratios), ("Ratio of hazard ratios", ratios)):
         if rows.any():
             top = float(position[rows].max()) + 0.6
-            axes.annotate(
-                f"{head} (95 %)",
-                (1.02, top),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8,
-                color=GREY,
-            )
+            head_of_rows(axes, top, f"{head} (95 %)", narrow=narrow)
     return finished(axes)
-
-
-def _forest_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
-    for i, place in enumerate(position):
-        row = data.isel(coefficient=i)
-        text = f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})"
-        axes.annotate(
-            text, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8
-        )
 
 
 def _risk_table(axes: Axes, data: xr.Dataset) -> None:
@@ -255,7 +258,7 @@ def _chances(axes: Axes, data: xr.Dataset) -> None:
     for level in attrs["levels"]:
         axes.axhline(level, color=GREY, linewidth=0.6, linestyle="dotted")
     axes.plot([], [], color=GREY, linewidth=0.8, alpha=_PALE, label="thin, pale: before the data")
-    axes.set(ylim=(0.0, 1.0), ylabel="Probability", yticks=[0.0, *attrs["levels"], 1.0])
+    axes.set(ylim=(0.0, 1.0), ylabel="Probability", yticks=[0.0, *attrs["levels"]])
     axes.tick_params(axis="y", labelsize=8)
     legend_above(axes, columns=3)
 

@@ -1,19 +1,18 @@
 """What the figures share: colours that differ in black and white, the frame, ratio axes, files."""
 
-import warnings
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import xarray as xr
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatter, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 from bayes_ihlrt.escaping import printable
-from bayes_ihlrt.names import FigureForm
 
 DARK: Final = "#16324f"
 BRIGHT: Final = "#c8553d"
@@ -63,8 +62,68 @@ class _LiteralFigure(Figure):
         super().draw(renderer)
 
 
+MM: Final = 25.4
+_SHORTEST: Final = 0.75
+"""Share of its height that a narrower figure keeps."""
+NARROW: Final = 5.2
+"""Inches below which numbers no longer stand beside a panel, but below the names of its rows."""
+
+
+def inches(width: float | None, own: float) -> float:
+    """Return the width of a figure in inches.
+
+    Parameters
+    ----------
+    width : float or None
+        Millimetres that are asked for.
+    own : float
+        Inches where nothing is.
+
+    Returns
+    -------
+    float
+        Inches.
+
+    Examples
+    --------
+    >>> inches(None, 7.0), inches(127.0, 7.0)
+    (7.0, 5.0)
+    """
+    return own if width is None else width / MM
+
+
+def panels_across(wide: float, most: int, *, least: float = 2.2) -> int:
+    """Return how many panels have room beside each other.
+
+    Parameters
+    ----------
+    wide : float
+        Inches.
+    most : int
+        Panels in a row where there is room.
+    least : float
+        Inches that a panel needs.
+
+    Returns
+    -------
+    int
+        One at least.
+
+    Examples
+    --------
+    >>> panels_across(3.3, 3), panels_across(7.0, 3)
+    (1, 3)
+    """
+    return max(1, min(most, int(wide / least)))
+
+
 def framed_figure(
-    data: xr.Dataset, *, width: float, height: float, ax: Axes | None = None
+    data: xr.Dataset,
+    *,
+    width: float,
+    height: float,
+    ax: Axes | None = None,
+    asked: float | None = None,
 ) -> FigureBase:
     """Return an empty figure with its title, stamped where the data are synthetic.
 
@@ -76,6 +135,8 @@ def framed_figure(
         Inches.
     ax : matplotlib.axes.Axes, optional
         Axes whose place it takes, as a part of their figure.
+    asked : float, optional
+        Millimetres of a figure of its own, which is lower in proportion where it is narrower.
 
     Returns
     -------
@@ -88,7 +149,9 @@ def framed_figure(
         `ax` is no part of a grid, so that its place cannot be divided.
     """
     if ax is None:
-        figure: FigureBase = _LiteralFigure(figsize=(width, height), layout="constrained")
+        wide = inches(asked, width)
+        tall = height * max(min(wide / width, 1.0), _SHORTEST)
+        figure: FigureBase = _LiteralFigure(figsize=(wide, tall), layout="constrained")
     else:
         place, whole = ax.get_subplotspec(), ax.get_figure()
         if place is None or whole is None:
@@ -105,7 +168,9 @@ def framed_figure(
     return figure
 
 
-def single_axes(data: xr.Dataset, *, width: float, height: float, ax: Axes | None) -> Axes:
+def single_axes(
+    data: xr.Dataset, *, width: float, height: float, ax: Axes | None, asked: float | None = None
+) -> Axes:
     """Return the axes of a figure of one panel, with its title, stamped where data are synthetic.
 
     Parameters
@@ -116,6 +181,8 @@ def single_axes(data: xr.Dataset, *, width: float, height: float, ax: Axes | Non
         Inches, of a figure of its own.
     ax : matplotlib.axes.Axes or None
         Axes to draw in; a figure of its own is made without them.
+    asked : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -123,7 +190,7 @@ def single_axes(data: xr.Dataset, *, width: float, height: float, ax: Axes | Non
         Empty; `ax` where it was given.
     """
     if ax is None:
-        found: Axes = framed_figure(data, width=width, height=height).subplots()
+        found: Axes = framed_figure(data, width=width, height=height, asked=asked).subplots()
         return found
     ax.set_title(_title(data), fontsize=10, loc="left")
     if data.attrs["synthetic"]:
@@ -154,8 +221,10 @@ def finished(part: Axes | FigureBase) -> Figure:
     return figure
 
 
+STAMP: Final = "Synthetic data"
+"""What is written across figures whose data were simulated; it may cross words."""
 _STAMP: Final[dict[str, Any]] = {
-    "s": "Synthetic data",
+    "s": STAMP,
     "fontsize": 34,
     "color": "0.5",
     "alpha": 0.18,
@@ -167,6 +236,10 @@ _STAMP: Final[dict[str, Any]] = {
 
 def _title(data: xr.Dataset) -> str:
     return f"{data.attrs['title']}{' (synthetic data)' if data.attrs['synthetic'] else ''}"
+
+
+LEGEND_NARROW: Final = 7.0
+"""Points of the letters of a legend that has the room to the left of its axes only."""
 
 
 def legend_above(axes: Axes, *, columns: int = 2, narrow: bool = False) -> None:
@@ -183,7 +256,7 @@ def legend_above(axes: Axes, *, columns: int = 2, narrow: bool = False) -> None:
     """
     axes.legend(
         frameon=False,
-        fontsize=7 if narrow else 8,
+        fontsize=LEGEND_NARROW if narrow else 8,
         loc="lower right" if narrow else "lower left",
         bbox_to_anchor=(1.0, 1.0) if narrow else (0.0, 1.0),
         borderaxespad=0.2,
@@ -191,98 +264,64 @@ def legend_above(axes: Axes, *, columns: int = 2, narrow: bool = False) -> None:
     )
 
 
-_MM: Final = 25.4
-_NARROW: Final = 0.75
-"""Share of its own width below which a figure's legend is set in one column."""
-_BEYOND: Final = 0.05
-"""Inches by which a line or a letter may pass the edge."""
-_NO_ROOM: Final = "constrained_layout not applied"
-_FORMATS: Final[dict[str, dict[str, Any]]] = {
-    FigureForm.PDF: {"metadata": {"CreationDate": None}},
-    FigureForm.SVG: {"metadata": {"Date": None}},
-    FigureForm.PNG: {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
-}
-"""What makes the same figure the same file, by the ending of its name."""
-_FONTS: Final[dict[Any, Any]] = {
-    "pdf.fonttype": 42,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bayes-ihlrt",
-}
-"""Letters stay letters: TrueType in PDF, text in SVG."""
-DPI: Final = 150
-
-
-def save_figure(
-    figure: Figure,
-    file: Path,
+def beside_rows(
+    axes: Axes,
+    position: NDArray[np.float64],
+    names: Sequence[str],
+    numbers: Sequence[str],
     *,
-    width: float | None = None,
-    height: float | None = None,
-    dpi: int | None = None,
+    head: str = "",
+    narrow: bool = False,
+    size: float | None = 8.0,
 ) -> None:
-    """Write a figure in the form and at the size that a journal asks for.
-
-    Letters keep their size. The same figure gives the same file.
+    """Name the rows of a panel, with a number for each at the right, or below its name.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        The figure; it keeps the size that it is given.
-    file : Path
-        Ends in ``.pdf``, ``.svg`` or ``.png``.
-    width : float, optional
-        Millimetres; the figure's own by default.
-    height : float, optional
-        Millimetres; by default the figure's own, or less in proportion where it becomes narrower,
-        down to three quarters.
-    dpi : int, optional
-        Dots per inch of a PNG; 150 by default.
-
-    Raises
-    ------
-    ValueError
-        The ending is another one, or the words have no room at that size.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> figure = Figure(figsize=(4.0, 3.0))
-    >>> _ = figure.subplots().plot([0.0, 12.0], [1.0, 0.6])
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "survival.pdf"
-    ...     save_figure(figure, file, width=85.0)
-    ...     file.read_bytes()[:5]
-    b'%PDF-'
+    axes : matplotlib.axes.Axes
+        Changed.
+    position : ndarray, shape (row,)
+        Where the rows are.
+    names, numbers : sequence of str
+        Of each row.
+    head : str
+        What the numbers are; nothing where they say so themselves.
+    narrow : bool
+        There is no room at the right.
+    size : float or None
+        Points of the letters of the names; None is the style's own.
     """
-    kind = file.suffix.removeprefix(".").lower()
-    if kind not in _FORMATS:
-        message = f"'{file.name}' ends in '{file.suffix}'; allowed: .{', .'.join(_FORMATS)}"
-        raise ValueError(message)
-    own_width, own_height = figure.get_size_inches()
-    share = 1.0 if width is None else width / _MM / own_width
-    tall = own_height * max(min(share, 1.0), _NARROW) if height is None else height / _MM
-    figure.set_size_inches(own_width * share, tall)
-    if share < _NARROW:
-        for axes in figure.axes:
-            if axes.get_legend() is not None:
-                legend_above(axes, columns=1, narrow=True)
-    with rc_context(_FONTS):
-        if (width is not None or height is not None) and not _has_room(figure):
-            wide, high = (f"{_MM * inches:.0f}" for inches in figure.get_size_inches())
-            own = f"{_MM * own_width:.0f} by {_MM * own_height:.0f}"
-            message = f"its words have no room in {wide} by {high} mm; its own size is {own} mm"
-            raise ValueError(message)
-        figure.savefig(file, dpi=DPI if dpi is None else dpi, **_FORMATS[kind])
+    if narrow:
+        names = [f"{name}\n{number}" for name, number in zip(names, numbers, strict=True)]
+    else:
+        for place, number in zip(position, numbers, strict=True):
+            axes.annotate(*(number, (1.02, place)), xycoords=_BESIDE, va="center", fontsize=8)
+    axes.set_yticks(position, list(names), fontsize=size)
+    if head:
+        head_of_rows(axes, float(position.max()) + 0.6, head, narrow=narrow)
 
 
-def _has_room(figure: Figure) -> bool:
-    """Whether everything that is drawn lies within the figure, and axes have kept a size."""
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        figure.draw_without_rendering()
-    drawn, (wide, high) = figure.get_tightbbox(), figure.get_size_inches()
-    beyond = max(-drawn.x0, -drawn.y0, drawn.x1 - wide, drawn.y1 - high)
-    return beyond < _BEYOND and not any(_NO_ROOM in str(one.message) for one in said)
+def head_of_rows(axes: Axes, top: float, words: str, *, narrow: bool) -> None:
+    """Write a heading over the numbers of rows.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Changed.
+    top : float
+        Where, on the scale of the rows.
+    words : str
+        The heading.
+    narrow : bool
+        The numbers stand below the names, at the left.
+    """
+    at, side = (-0.03, "right") if narrow else (1.02, "left")
+    axes.annotate(
+        *(words, (at, top)), xycoords=_BESIDE, va="center", ha=side, fontsize=8, color=GREY
+    )
+
+
+_BESIDE: Final = ("axes fraction", "data")
 
 
 def ratio_axis(axes: Axes, data: xr.Dataset, *, axis: str) -> None:

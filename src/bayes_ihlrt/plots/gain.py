@@ -1,6 +1,6 @@
 """Figures of one posterior: months gained, subgroups, prior against posterior, traces and ranks."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -12,9 +12,14 @@ from bayes_ihlrt.plots.frame import (
     BRIGHT,
     DARK,
     GREY,
+    NARROW,
+    beside_rows,
     finished,
     framed_figure,
+    head_of_rows,
+    inches,
     legend_above,
+    panels_across,
     ratio_axis,
     single_axes,
 )
@@ -23,7 +28,7 @@ _SHADES: Final = (BRIGHT, "0.75", DARK)
 _HATCHES: Final = ("////", "", "")
 
 
-def plot_gain(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_gain(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw the posterior density of the months gained, cut into decision regions.
 
     Parameters
@@ -32,6 +37,8 @@ def plot_gain(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `gain_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -39,7 +46,7 @@ def plot_gain(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         One panel a setting; the probability of each region is written in its panel.
     """
     settings = data["setting"].to_numpy()
-    figure = framed_figure(data, width=7.0, height=1.1 + 1.35 * len(settings), ax=ax)
+    figure = framed_figure(data, width=7.0, height=1.1 + 1.35 * len(settings), ax=ax, asked=width)
     grid = figure.subplots(len(settings), 1, sharex=True, squeeze=False).ravel()
     gain, horizon = float(data.attrs["gain"]), float(data.attrs["horizon"])
     for axes, setting in zip(grid, settings, strict=True):
@@ -62,7 +69,9 @@ def plot_gain(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(figure)
 
 
-def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_subgroups(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the hazard ratio in each subgroup, as the model shrinks it and by itself.
 
     Parameters
@@ -71,6 +80,8 @@ def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `subgroup_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -80,7 +91,7 @@ def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         hazard ratio, and the probability that it is below 1, before the data in brackets.
     """
     count = data.sizes["subgroup"]
-    axes = single_axes(data, width=7.5, height=1.5 + 0.5 * count, ax=ax)
+    axes = single_axes(data, width=7.5, height=1.5 + 0.5 * count, ax=ax, asked=width)
     position = np.arange(count)[::-1].astype(np.float64)
     axes.hlines(position - 0.2, data["low"], data["high"], color=GREY, linewidth=0.9)
     axes.plot(
@@ -96,7 +107,6 @@ def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     axes.plot(data["median"], position + 0.1, "o", color=DARK, markersize=6, label="model")
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="dashed")
     axes.axvline(float(data.attrs["overall"]), color=DARK, linewidth=0.8, linestyle="dotted")
-    axes.set_yticks(position, _subgroup_labels(data), fontsize=8)
     axes.set_ylim(-0.7, count - 0.3)
     ratio_axis(axes, _widest(data), axis="x")
     axes.set_xlabel(
@@ -105,7 +115,9 @@ def plot_subgroups(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         fontsize=9,
     )
     legend_above(axes)
-    _subgroup_numbers(axes, data, position)
+    narrow = inches(width, 7.5) < NARROW
+    beside_rows(axes, position, _subgroup_labels(data), _subgroup_numbers(data), narrow=narrow)
+    head_of_rows(axes, count - 0.4, "HR (95 %)  P(HR < 1) (before data)", narrow=narrow)
     return finished(axes)
 
 
@@ -149,10 +161,9 @@ def _widest(data: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> None:
-    top = data.sizes["subgroup"] - 0.4
-    words = [(top, "HR (95 %)  P(HR < 1) (before data)")]
-    for place, name in zip(position, data["subgroup"].to_numpy(), strict=True):
+def _subgroup_numbers(data: xr.Dataset) -> list[str]:
+    words = []
+    for name in data["subgroup"].to_numpy():
         row = data.sel(subgroup=name)
         text = (
             f"{float(row['median']):.2f} ({float(row['q2.5']):.2f}-{float(row['q97.5']):.2f})  "
@@ -160,17 +171,16 @@ def _subgroup_numbers(axes: Axes, data: xr.Dataset, position: np.ndarray) -> Non
         )
         before = float(row["prior_prob_benefit"])
         text += f" ({before:.2f})" if np.isfinite(before) else ""
-        words.append((float(place) + 0.1, text))
-    for height, text in words:
-        axes.annotate(
-            text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8
-        )
+        words.append(text)
+    return words
 
 
 _CHAIN_STYLES: Final = ("solid", "dashed", "dotted", "dashdot")
 
 
-def plot_prior_posterior(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_prior_posterior(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw prior and posterior density of every top-level parameter.
 
     Parameters
@@ -179,6 +189,8 @@ def plot_prior_posterior(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `prior_posterior_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -186,9 +198,10 @@ def plot_prior_posterior(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         One panel a parameter; the prior is dashed, the posterior filled.
     """
     names, drawn = data["parameter"].to_numpy(), data.attrs.get("draws", "posterior")
-    columns = min(3, len(names))
+    wide = inches(width, 2.9 * min(3, len(names)) + 0.6)
+    columns = panels_across(wide, min(3, len(names)), least=1.6)
     rows = -(-len(names) // columns)
-    figure = framed_figure(data, width=2.9 * columns + 0.6, height=1.9 * rows + 1.0, ax=ax)
+    figure = framed_figure(data, width=wide, height=1.9 * rows + 1.0, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
         part = data.sel(parameter=name)
@@ -205,13 +218,20 @@ def plot_prior_posterior(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     for axes in grid[len(names) :]:
         axes.set_visible(False)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, fontsize=9, ncols=2, loc="outside upper right")
-    figure.supxlabel("Parameter; coefficients are log hazard ratios", fontsize=9)
+    told = "Parameter; coefficients are log hazard ratios"
+    keep: dict[str, Any] = {"frameon": False, "fontsize": 9, "ncols": 2}
+    # Beside the title there is room in a wide figure only.
+    if wide > NARROW:
+        figure.legend(handles, labels, loc="outside upper right", **keep)
+        figure.supxlabel(told, fontsize=9)
+    else:
+        keep |= {"title": told, "title_fontsize": 9}
+        figure.legend(handles, labels, loc="outside lower center", **keep)
     figure.supylabel("Density", fontsize=9)
     return finished(figure)
 
 
-def plot_trace(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trace(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw the trace and the rank histogram of each chain.
 
     Parameters
@@ -220,6 +240,8 @@ def plot_trace(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trace_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -227,7 +249,7 @@ def plot_trace(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         One row a parameter. Chains that agree have flat rank histograms.
     """
     names = data["parameter"].to_numpy()
-    figure = framed_figure(data, width=8.0, height=1.15 * len(names) + 1.2, ax=ax)
+    figure = framed_figure(data, width=8.0, height=1.15 * len(names) + 1.2, ax=ax, asked=width)
     grid = figure.subplots(len(names), 2, squeeze=False, sharex="col")
     chains = data["chain"].to_numpy()
     shades = [str(0.15 + 0.5 * i / max(1, len(chains) - 1)) for i in range(len(chains))]

@@ -17,10 +17,13 @@ from bayes_ihlrt.plots.frame import (
     COLOURS,
     DARK,
     GREY,
+    NARROW,
     STYLES,
     finished,
     framed_figure,
+    inches,
     legend_above,
+    panels_across,
     single_axes,
 )
 
@@ -34,7 +37,7 @@ _GREYS: Final = ("#ffffff", "#d9d9d9", "#8f8f8f", "#4a4a4a", "#000000")
 _STEPS: Final = (0.0, 0.1, 0.15, 0.2, 0.25, 10.0)
 
 
-def plot_love(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_love(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw standardised mean differences before and after weighting, one panel a subset.
 
     Parameters
@@ -43,6 +46,8 @@ def plot_love(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `balance_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -50,11 +55,12 @@ def plot_love(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         Treated minus control; a covariate counts as balanced between the dashed lines.
     """
     subsets, covariates = data["subset"].to_numpy(), data["covariate"].to_numpy()
-    columns = min(4, len(subsets))
+    wide = inches(width, max(7.0, 2.2 + 1.9 * min(4, len(subsets))))
+    columns = panels_across(wide, min(4, len(subsets)), least=1.7)
     rows = -(-len(subsets) // columns)
     figure = framed_figure(
         data,
-        width=max(7.0, 2.2 + 1.9 * columns),
+        width=wide,
         height=rows * (1.1 + 0.26 * len(covariates)) + 1.2,
         ax=ax,
     )
@@ -78,13 +84,13 @@ def plot_love(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         list(entries),
         frameon=False,
         fontsize=8,
-        ncols=4,
+        ncols=panels_across(wide, 4, least=1.7),
         loc="outside lower center",
     )
     return finished(figure)
 
 
-def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None) -> Figure:
     """Draw the propensities of the treated upwards and of the controls downwards.
 
     Parameters
@@ -93,13 +99,16 @@ def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `overlap_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Outlines before weighting, filled after weighting.
     """
-    axes = single_axes(data, width=7.0, height=4.2, ax=ax)
+    axes = single_axes(data, width=7.0, height=4.2, ax=ax, asked=width)
+    narrow = inches(width, 7.0) < NARROW
     edges = data["edge"].to_numpy()
     highest = 1.15 * float(data["share"].max())
     for arm, sign, colour in (("treated", 1.0, BRIGHT), ("control", -1.0, DARK)):
@@ -119,7 +128,7 @@ def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
             linewidth=1.4,
             label=f"{arm}, as observed",
         )
-        note, place = _overlap_note(data, arm), (0.985, sign * 0.82 * highest)
+        note, place = _overlap_note(data, arm, narrow=narrow), (0.985, sign * 0.82 * highest)
         axes.text(*place, note, ha="right", va="center", fontsize=8)
     axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(xlim=(0.0, 1.0), ylim=(-highest, highest))
@@ -130,7 +139,9 @@ def plot_overlap(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_connect_s(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_connect_s(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw balance after weighting for every subset and covariate, with what weighting costs.
 
     Parameters
@@ -139,6 +150,8 @@ def plot_connect_s(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `balance_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -153,7 +166,11 @@ def plot_connect_s(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     weighted = data["smd"].sel(sample="weighted").transpose("subset", "covariate")
     values = np.abs(weighted.to_numpy())
     figure = framed_figure(
-        data, width=4.9 + 0.5 * len(covariates), height=2.8 + 0.34 * len(subsets), ax=ax
+        data,
+        width=4.9 + 0.5 * len(covariates),
+        height=2.8 + 0.34 * len(subsets),
+        ax=ax,
+        asked=width,
     )
     axes, table = figure.subplots(1, 2, width_ratios=[len(covariates), 5], sharey=True)
     _shaded_matrix(axes, values)
@@ -166,10 +183,20 @@ def plot_connect_s(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         panel.spines[:].set_visible(False)
         panel.tick_params(length=0)
     _cost_table(table, data)
+    figure.supxlabel(
+        "Shade: absolute standardised mean difference after weighting (white: balanced; cross: too "
+        "few patients to tell)",
+        fontsize=8,
+        x=0.01,
+        ha="left",
+        wrap=True,
+    )
     return finished(figure)
 
 
-def plot_weight_sums(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_weight_sums(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the sum of weights over time under each strategy beside those naturally at risk.
 
     Parameters
@@ -178,13 +205,15 @@ def plot_weight_sums(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `weight_sum_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         The coloured lines should lie on the black one; the ratio is below.
     """
-    figure = framed_figure(data, width=7.0, height=5.0, ax=ax)
+    figure = framed_figure(data, width=7.0, height=5.0, ax=ax, asked=width)
     axes, below = figure.subplots(2, 1, height_ratios=[3, 1.3], sharex=True)
     axes.step(data[TIME], data["at_risk"], where="post", color="black", label="naturally at risk")
     for i, name in enumerate(data[STRATEGY].to_numpy()):
@@ -253,10 +282,11 @@ def _love_panel(axes: Axes, data: xr.Dataset, *, limit: float) -> None:
     axes.set_axisbelow(True)
 
 
-def _overlap_note(data: xr.Dataset, arm: str) -> str:
+def _overlap_note(data: xr.Dataset, arm: str, *, narrow: bool) -> str:
     beyond = float(data["beyond"].sel(arm=arm))
     rows = int(data["rows"].sel(arm=arm))
-    return f"{arm}: {rows} decisions, {beyond:.0%} beyond the other arm"
+    between = ",\n" if narrow else ", "
+    return f"{arm}: {rows} decisions{between}{beyond:.0%} beyond the other arm"
 
 
 def _shaded_matrix(axes: Axes, values: NDArray[np.float64]) -> None:
@@ -274,11 +304,6 @@ def _shaded_matrix(axes: Axes, values: NDArray[np.float64]) -> None:
         ScalarMappable(norm, shades), ax=axes, location="bottom", shrink=0.9, aspect=30
     )
     bar.set_ticks([0.0, 0.1, 0.15, 0.2, 0.25], labels=["0", "0.1", "0.15", "0.2", "0.25"])
-    bar.set_label(
-        "Absolute standardised mean difference after weighting\n"
-        "(white: balanced; cross: too few patients to tell)",
-        fontsize=8,
-    )
     bar.ax.tick_params(labelsize=8)
 
 

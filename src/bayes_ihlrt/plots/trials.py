@@ -5,15 +5,17 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from bayes_ihlrt.plots.frame import (
     BRIGHT,
     DARK,
     GREY,
+    NARROW,
     finished,
     framed_figure,
+    inches,
     legend_above,
     ratio_axis,
     single_axes,
@@ -41,7 +43,9 @@ _VERDICTS: Final = {
 }
 
 
-def plot_trial_success(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_success(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw the share of successful trials with its Monte Carlo interval.
 
     Parameters
@@ -50,13 +54,15 @@ def plot_trial_success(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.figures.success_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         By hazard ratio where scenarios differ in it alone, else by scenario.
     """
-    axes = single_axes(data, width=7.5, height=3.8, ax=ax)
+    axes = single_axes(data, width=7.5, height=3.8, ax=ax, asked=width)
     by_effect = "hr" in data.coords
     places = data["hr"].to_numpy() if by_effect else np.arange(data.sizes["scenario"])
     order = np.argsort(places)
@@ -88,7 +94,9 @@ def plot_trial_success(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_trial_curves(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_curves(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw operating characteristics along an axis, with bands of Monte Carlo error.
 
     Parameters
@@ -97,13 +105,15 @@ def plot_trial_curves(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.figures.curve_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         One line for each of ``line``.
     """
-    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax, asked=width)
     x = data["x"].to_numpy()
     for number, line in enumerate(data["line"].to_numpy().tolist()):
         row, look = data.sel(line=line), _look(number)
@@ -117,7 +127,9 @@ def plot_trial_curves(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_trial_stopping(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_stopping(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw at which look trials end, and how.
 
     Parameters
@@ -126,6 +138,8 @@ def plot_trial_stopping(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.figures.stopping_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -133,7 +147,9 @@ def plot_trial_stopping(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         One bar for each look of each design under each scenario.
     """
     cells, looks = data["cell"].to_numpy().tolist(), data["look"].to_numpy().tolist()
-    axes = single_axes(data, width=8.0, height=1.2 + 0.26 * len(cells) * (len(looks) + 1), ax=ax)
+    axes = single_axes(
+        data, width=8.0, height=1.2 + 0.26 * len(cells) * (len(looks) + 1), ax=ax, asked=width
+    )
     labels, place = [], 0.0
     for cell in cells:
         for look in looks:
@@ -163,7 +179,9 @@ def plot_trial_stopping(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_trial_convergence(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_convergence(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw how the share of successes settles as trials are added.
 
     Parameters
@@ -172,13 +190,15 @@ def plot_trial_convergence(data: xr.Dataset, *, ax: Axes | None = None) -> Figur
         From `trials.figures.convergence_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         With Wilson bands; the axis of trials is logarithmic.
     """
-    axes = single_axes(data, width=7.5, height=3.8, ax=ax)
+    axes = single_axes(data, width=7.5, height=3.8, ax=ax, asked=width)
     for number, cell in enumerate(data["cell"].to_numpy().tolist()):
         row, look = data.sel(cell=cell), _look(number)
         axes.fill_between(
@@ -200,7 +220,9 @@ def plot_trial_convergence(data: xr.Dataset, *, ax: Axes | None = None) -> Figur
     return finished(axes)
 
 
-def plot_trial_conduct(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_conduct(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw patients enrolled and events over calendar time, with the looks.
 
     Parameters
@@ -209,13 +231,15 @@ def plot_trial_conduct(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.figures.conduct_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Medians and 90 % ranges over trials.
     """
-    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax, asked=width)
     month = data["month"].to_numpy()
     for name, label, colour, style in (
         ("enrolled", "enrolled", DARK, "solid"),
@@ -251,7 +275,9 @@ def plot_trial_conduct(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_trial_decisions(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_decisions(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw which hazard ratios lead to which decision, and where trials lie.
 
     Parameters
@@ -260,13 +286,15 @@ def plot_trial_decisions(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.figures.decision_data`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         By number of events.
     """
-    axes = single_axes(data, width=7.0, height=3.8, ax=ax)
+    axes = single_axes(data, width=7.0, height=3.8, ax=ax, asked=width)
     events = data["events"].to_numpy()
     middle = data["hazard_ratio"].sel(quantile=0.5).to_numpy()
     low, high = (data["hazard_ratio"].sel(quantile=q).to_numpy() for q in (0.05, 0.95))
@@ -293,7 +321,9 @@ def plot_trial_decisions(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     return finished(axes)
 
 
-def plot_trial_replay(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_trial_replay(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw every patient's follow-up over calendar time and the hazard ratio at each look.
 
     Parameters
@@ -302,15 +332,15 @@ def plot_trial_replay(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         From `trials.replay.replay_data`.
     ax : matplotlib.axes.Axes, optional
         Axes of a grid whose place the panels take; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         Left the patients, a dot for an event; right the posterior at each look.
     """
-    lines = list(data.attrs["trace"])
-    figure = framed_figure(data, width=9.0, height=4.6 + 0.14 * len(lines), ax=ax)
-    left, right = figure.subplots(1, 2, width_ratios=[2.0, 1.0])
+    figure, left, right = _replay_panels(data, ax, width)
     place = np.arange(data.sizes["patient"])
     for arm, colour, style, name in (
         (0.0, GREY, "dotted", "control"),
@@ -345,5 +375,20 @@ def plot_trial_replay(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     right.margins(x=0.3)
     right.set_xlabel("Look")
     right.set_ylabel("Hazard ratio, treated / control (95 %)")
-    figure.supxlabel("\n".join(lines), fontsize=7, x=0.01, ha="left")
     return finished(figure)
+
+
+def _replay_panels(
+    data: xr.Dataset, ax: Axes | None, width: float | None
+) -> tuple[FigureBase, Axes, Axes]:
+    """Patients and looks, beside each other where there is room."""
+    beside = inches(width, 9.0) >= NARROW
+    height = (4.6 if beside else 8.0) + 0.14 * len(data.attrs["trace"])
+    figure = framed_figure(data, width=9.0, height=height, ax=ax, asked=width)
+    if beside:
+        left, right = figure.subplots(1, 2, width_ratios=[2.0, 1.0])
+    else:
+        left, right = figure.subplots(2, 1, height_ratios=[2.0, 1.0])
+    told = "\n".join(data.attrs["trace"])
+    figure.supxlabel(told, fontsize=7, x=0.01, ha="left", wrap=True)
+    return figure, left, right

@@ -97,7 +97,7 @@ class Audit:
             f"{table.sizes[MEMBER]} members refitted by NUTS: posterior means differ by "
             f"{typical['mean']:.3f} posterior sd on average (Monte Carlo error "
             f"{typical['mcse']:.3f}), sds by {typical['sd']:.3f}, P(theta < 0) by {tail:.3f}; "
-            f"largest difference of a mean {worst.mean:+.2f} sd (Monte Carlo error "
+            f"largest difference of a mean {worst.mean:+z.2f} sd (Monte Carlo error "
             f"{worst.mcse:.2f}), {worst.parameter} of member {worst.member}.{chains}"
         )
 

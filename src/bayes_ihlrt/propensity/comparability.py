@@ -106,7 +106,7 @@ class Comparability:
             for arm in self._small
         ]
         if self.unbalanced:
-            named = ", ".join(f"{name} {value:+.2f}" for name, value in self.unbalanced[:_NAMED])
+            named = ", ".join(f"{name} {value:+z.2f}" for name, value in self.unbalanced[:_NAMED])
             more = len(self.unbalanced) - _NAMED
             others = f" and {more} more" if more > 0 else ""
             parts.append(

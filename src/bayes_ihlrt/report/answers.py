@@ -121,7 +121,7 @@ def _months(rung: Rung) -> str:
     gained = rung.rmst_difference
     if gained is None:
         return "not defined" if rung.estimated else "not estimated"
-    return f"{gained['median']:+.1f} ({gained['q2.5']:+.1f} to {gained['q97.5']:+.1f})"
+    return f"{gained['median']:+z.1f} ({gained['q2.5']:+z.1f} to {gained['q97.5']:+z.1f})"
 
 
 def _ratio(log_hr: Mapping[str, float] | None) -> str:
@@ -243,7 +243,7 @@ def _prior_table(result: SensitivityResult) -> Answer:
             r for r in here if r["estimand"] == "log_hazard_ratio" and r["at"] in {None, reference}
         )
         gain = months["statement"]
-        shown = f"{months['median']:+.1f} ({months['q2.5']:+.1f} to {months['q97.5']:+.1f})"
+        shown = f"{months['median']:+z.1f} ({months['q2.5']:+z.1f} to {months['q97.5']:+z.1f})"
         rows.append(
             [
                 prior.removeprefix(f"{treatment_label(spec)} "),

@@ -1,6 +1,6 @@
 """Tables of competing causes, from what `fit` wrote: by cause, and of all of them together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.cause_estimates import NAIVE
@@ -76,7 +76,7 @@ def cause_sections(output: Output) -> list[Section]:
             "Can the draws be trusted?",
             tuple(brief["convergence"]),
             failures,
-            tables=(_diagnostics(result),),
+            tables=(_diagnostics(result, output.spec.labels.term),),
             folded=not failures,
         ),
     ]
@@ -180,14 +180,14 @@ def _priors(brief: Mapping[str, Any]) -> Table:
     return Table("priors", "Prior of every parameter", columns, records, note)
 
 
-def _diagnostics(result: Mapping[str, Any]) -> Table:
+def _diagnostics(result: Mapping[str, Any], called: Callable[[str], str]) -> Table:
     """Over all parameters of each hazard, a row a cause."""
     rows = [
         {"cause": part["cause"]}
         | {
-            label: part["diagnostics"][name]
+            label: called(told) if name == "worst" else told
             for name, label in _DIAGNOSTICS.items()
-            if part["diagnostics"][name] is not None
+            if (told := part["diagnostics"][name]) is not None
         }
         for part in result["causes"]
     ]

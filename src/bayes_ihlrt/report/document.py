@@ -37,8 +37,8 @@ _ALT: Final = {
     "modifier: how probable harm is, a gain that does not matter, and one that does.",
     "prior_survival": "Survival as the priors alone predict it, before any data.",
     "survival_check": "Observed survival beside survival simulated from the posterior.",
-    "prior_grid": "The effect under every prior of the grid. The numbers are in the table of "
-    "results under other priors.",
+    "prior_grid": "The effect under other priors; where there are many, one of them changed at a "
+    "time. The numbers are in the table of results under other priors.",
     "tipping_points": "The effect as the prior moves, and where the decision changes.",
     "subgroups": "Effect of treatment in each subgroup with its 95 % interval, beside the effect "
     "in everybody.",

@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison
 from bayes_ihlrt.analysis.interaction import InteractionResult
 from bayes_ihlrt.analysis.propensity import PropensityResult
+from bayes_ihlrt.names import in_months
 from bayes_ihlrt.propensity.balance import BALANCED, EVERYBODY
 from bayes_ihlrt.results.table import (
     Column,
@@ -329,7 +330,7 @@ def balance_panel(found: PropensityResult) -> RichTable | None:
 
 
 def _difference(value: float) -> str:
-    return _TOO_FEW if np.isnan(value) else f"{value:+.2f}"
+    return _TOO_FEW if np.isnan(value) else f"{value:+z.2f}"
 
 
 def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:
@@ -428,7 +429,7 @@ def _middle(row: Record) -> str:
 def _crossings(found: Mapping[str, Any], modifier: str) -> Table:
     """Where over the modifier a probability passes a level, in words."""
     low, high = found["searched"]
-    gain = f"a gain of more than {found['gain']:g} month(s) within {found['horizon']:g}"
+    gain = f"a gain of more than {in_months(found['gain'])} within {found['horizon']:g}"
     what = {"prob_benefit": "a lower hazard", "prob_gain": gain}
     way = {"higher": f"at {modifier} above", "lower": f"at {modifier} below"}
     rows = [

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.fit import FitResult
-from bayes_ihlrt.analysis.follow_up import follow_up_by_state, patient_flow, treatment_starts
+from bayes_ihlrt.analysis.follow_up import (
+    follow_up_by_arm,
+    follow_up_by_state,
+    patient_flow,
+    treatment_starts,
+)
 from bayes_ihlrt.analysis.patients import table_one
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.errors import RefusedError
@@ -31,6 +36,10 @@ _BY_STATE: Final = (
     " Told by state, for ever and never treated are known in hindsight only: the start of "
     "treatment ends untreated time."
 )
+_BY_ARM: Final = (
+    " Told by arm, as the design puts patients or their clones into arms when its clock starts; "
+    "who leaves a strategy is censored there. Without weights."
+)
 
 
 def brief_follow_up(result: FitResult) -> dict[str, Any]:
@@ -44,16 +53,19 @@ def brief_follow_up(result: FitResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``states`` of `follow_up_by_state`, ``starts`` of `treatment_starts` (None without a
-        treatment) and ``flow`` of `patient_flow`.
+        ``states`` of `follow_up_by_arm`, or else of `follow_up_by_state`, and ``by`` which;
+        ``starts`` of `treatment_starts` (None without a treatment) and ``flow`` of `patient_flow`.
     """
     cohort, treatment = result.checked.cohort, result.spec.treatment
     name = None if treatment is None else treatment.name
     called = result.spec.labels.of(name)
+    rows = result.checked.person_time
+    arms = None if treatment is None else follow_up_by_arm(cohort, rows, treatment, called=called)
     return {
-        "states": follow_up_by_state(cohort, name),
+        "states": arms or follow_up_by_state(cohort, name),
+        "by": "arm" if arms else "state",
         "starts": None if name is None else {"name": called, **treatment_starts(cohort, name)},
-        "flow": patient_flow(cohort, result.checked.person_time, treatment, called=called),
+        "flow": patient_flow(cohort, rows, treatment, called=called),
     }
 
 
@@ -124,7 +136,8 @@ def _follow_up_table(output: Output) -> Table:
         count("Person-months", "months"),
         estimate("Median follow-up, months (95 % interval)", 1, missing="not reached"),
     )
-    note = _NOTE + (_BY_STATE if len(rows) > 1 else "")
+    by_arm = output.brief["follow_up"].get("by") == "arm"
+    note = _NOTE + (_BY_ARM if by_arm else _BY_STATE if len(rows) > 1 else "")
     told = tuple({**row, "state": _capital(row["state"])} for row in rows)
     return Table("follow-up", "Length of follow-up", columns, told, note)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from bayes_ihlrt.errors import Fault, InputError, nearest
 from bayes_ihlrt.names import FigureForm
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import save_figure
+from bayes_ihlrt.plots.saving import save_figure
 from bayes_ihlrt.results.drawings import drawings, load_drawing
 from bayes_ihlrt.results.outputs import Results
 from bayes_ihlrt.storage.claims import replace_file
@@ -15,7 +15,7 @@ from bayes_ihlrt.storage.claims import replace_file
 
 @dataclass(frozen=True)
 class Format:
-    """How figures are written; see `plots.frame.save_figure`.
+    """How figures are written; see `plots.saving.save_figure`.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _draw(source: Path, file: Path, form: Format) -> Iterator[Fault]:
     kind, data = load_drawing(source)
 
     def write(place: Path) -> None:
-        figure = PLOTS[kind](data)
+        figure = PLOTS[kind](data, width=form.width)
         save_figure(figure, place, width=form.width, height=form.height, dpi=form.dpi)
 
     try:

@@ -147,7 +147,7 @@ def _months(rung: Rung) -> str:
 
 
 def _gained(gained: Summary) -> str:
-    return f"{gained['median']:+.1f} ({gained['q2.5']:+.1f} to {gained['q97.5']:+.1f})"
+    return f"{gained['median']:+z.1f} ({gained['q2.5']:+z.1f} to {gained['q97.5']:+z.1f})"
 
 
 def _by_modifier(result: LadderResult, of: str, cell: Callable[[Rung, float], str]) -> RichTable:

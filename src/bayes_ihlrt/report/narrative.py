@@ -203,7 +203,9 @@ def _gain_sentences(result: FitResult) -> list[str]:
     else:
         told += survival_time(result)
     place = "" if modifier is None else f" at {modifier_label(result.spec)} {modifier.reference:g}"
-    told.append(f"Hazard ratio {numbers_of(ratio, 2)}{place}; below 1 with {_beside(ratio)}.")
+    told.append(
+        f"Hazard ratio {numbers_of(ratio, 2)}{place}; below 1 with probability {_beside(ratio)}."
+    )
     return told
 
 

@@ -3,11 +3,12 @@
 The CSV of `export` keeps the keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from bayes_ihlrt.results.table import Column, Record, Table
+from bayes_ihlrt.sensitivity.quantities import quantity_words
 
 _HEADS: Final[Mapping[str, str]] = {
     "at": "At this value of the modifier",
@@ -39,14 +40,11 @@ _HEADS: Final[Mapping[str, str]] = {
     "value": "Where the answer changes",
 }
 _VALUES: Final[Mapping[str, str]] = {
-    "log_hazard_ratio": "log hazard ratio",
-    "rmst_difference": "event-free months gained",
-    "rmst_interaction": "change of the months gained over the modifier",
-    "interaction": "change of the log hazard ratio per unit of the modifier",
-    "modifier_under_treatment": "log hazard ratio of the modifier under treatment",
     "laplace": "Laplace approximation",
     "nuts": "Markov chains (NUTS)",
 }
+_PARAMETERS: Final = frozenset({"component", "parameter"})
+"""Columns, or items, that hold the name of a parameter."""
 _FACTS: Final[Mapping[str, str]] = {
     "e value": "E-value (95 % interval)",
     "e value: median": "E-value",
@@ -69,13 +67,15 @@ _FACTS: Final[Mapping[str, str]] = {
 }
 
 
-def in_words(table: Table) -> Table:
+def in_words(table: Table, called: Callable[[str], str] = str) -> Table:
     """Return a table whose headings, items and quantities are words.
 
     Parameters
     ----------
     table : Table
         From `results.table.plain_table` or `results.table.facts_table`.
+    called : callable, optional
+        Returns what a parameter is called: `Labels.term` of the analysis.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def in_words(table: Table) -> Table:
     >>> in_words(facts_table("t", "T", {"tipping_factor": 0.95})).rows
     (('Factor on the hazard ratio at which the answer changes', '0.95'),)
     """
-    return replace(table, columns=tuple(_worded(column) for column in table.columns))
+    return replace(table, columns=tuple(_worded(column, called) for column in table.columns))
 
 
 def target_words(name: str) -> tuple[str, str]:
@@ -122,9 +122,11 @@ def target_words(name: str) -> tuple[str, str]:
     return f"log hazard ratio{where}", ""
 
 
-def _worded(column: Column) -> Column:
+def _worded(column: Column, called: Callable[[str], str]) -> Column:
     def show(record: Record) -> str:
-        return _told(column, column.show(record))
+        cell = column.show(record)
+        parameter = column.key in _PARAMETERS or record.get("item") in _PARAMETERS
+        return called(cell) if parameter and column.key != "item" else _told(column, cell)
 
     return replace(column, label=_head(column.label), show=show)
 
@@ -139,5 +141,4 @@ def _told(column: Column, cell: str) -> str:
     if column.key == "item":
         words = _FACTS.get(cell, cell)
         return words[:1].upper() + words[1:]
-    first, blank, rest = cell.partition(" ")
-    return f"{_VALUES[first]}{blank}{rest}" if first in _VALUES else cell
+    return _VALUES.get(cell) or quantity_words(cell)

@@ -95,8 +95,8 @@ def _on_target(target: Mapping[str, Any]) -> str:
     name, unit = target_words(target["target"])
     bias, coverage = target["bias"], target["coverage"]
     cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
-    truth = f" (truth {target['truth']:.2f})" if target["truth"] is not None else ""
-    return f"{name}{truth}: bias {bias['estimate']:+.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
+    truth = f" (truth {target['truth']:z.2f})" if target["truth"] is not None else ""
+    return f"{name}{truth}: bias {bias['estimate']:+z.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
 
 
 def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -232,14 +232,39 @@ def plan_sections(output: Output) -> list[Section]:
         *_curves(output),
         _priors(output.plan),
     )
+    answered = any(table.name == "plan-answer" for table in tables)
+    first = [table for table in tables if not answered or not _is_detail(table.name)]
+    shown = [file for file in output.figures if not _is_detail(file.stem)]
+    checked = _looks_again(output)
     trials = Section(
         "plan",
         "Trial designs, simulated",
-        tuple(plan_summary(output)),
-        tables=tables,
-        figures=embedded(output.figures),
+        tuple(told for told in plan_summary(output) if told not in checked),
+        tables=tuple(first),
+        figures=embedded(shown),
     )
-    return [*found, trials]
+    details = Section(
+        "plan-details",
+        "Trial designs in detail",
+        checked,
+        tables=tuple(table for table in tables if table not in first),
+        figures=embedded(file for file in output.figures if file not in shown),
+        folded=True,
+    )
+    return [*found, trials, details]
+
+
+_DETAILS: Final = ("looks", "targets", "plan-audit", "plan-priors")
+_DETAILS_DRAWN: Final = ("conduct", "convergence", "decisions")
+
+
+def _is_detail(name: str) -> bool:
+    """Whether a table or a figure is folded: what `_answer` does not rest on."""
+    return name.startswith((*_DETAILS, *_DETAILS_DRAWN))
+
+
+def _looks_again(output: Output) -> tuple[str, ...]:
+    return tuple(corrected_sentences(output.result.get("corrected_looks", ())))
 
 
 def plan_summary(output: Output) -> list[str]:
@@ -275,7 +300,7 @@ def plan_summary(output: Output) -> list[str]:
         )
     told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
     told += followed_sentences(rows)
-    told += corrected_sentences(output.result.get("corrected_looks", ()))
+    told += _looks_again(output)
     return [*told, *audit_summary(output.result["audit"])]
 
 

@@ -1,6 +1,7 @@
 """The sections of a report: results of each command; specifications, data, versions and seeds."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bayes_ihlrt.cohort import datasets
@@ -240,21 +241,18 @@ def _ladder(output: Output) -> list[Section]:
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
     notes = tuple(output.result.get("notes") or ())
-    tables = _with_missing(output, ladder_tables)
-    return [Section("ladder", title, told, notes, tables=tables, figures=figures)]
-
-
-def _with_missing(
-    output: Output, tables: Callable[[Output], tuple[Table, ...]]
-) -> tuple[Table, ...]:
-    return (*missing_tables(output.kind.value, output.result), *tables(output))
+    answered = answer_tables(output, "ladder-answer", "Effect by design")
+    tables = tuple(replace(t, folded=bool(answered)) for t in ladder_tables(output))
+    shown = (*missing_tables(output.kind.value, output.result), *answered, *tables)
+    return [Section("ladder", title, told, notes, tables=shown, figures=figures)]
 
 
 def _sensitivity(output: Output) -> list[Section]:
     tables, figures = sensitivity_tables(output), output.figures
     answered = answer_tables(output, "sensitivity-answer", "The answer under other priors")
     # Outputs of before an answer was kept open with every prior.
-    first = [t for t in tables if t.name in (_ANSWERS - {"grid"} if answered else _ANSWERS)]
+    names = _ANSWERS - {"grid"} if answered else _ANSWERS
+    first = (replace(table, folded=bool(answered)) for table in tables if table.name in names)
     shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
     return [
         Section(
@@ -267,7 +265,7 @@ def _sensitivity(output: Output) -> list[Section]:
         Section(
             "sensitivity-details",
             "Sensitivity in detail",
-            tables=tuple(table for table in tables if table not in first),
+            tables=tuple(table for table in tables if table.name not in names),
             figures=embedded(file for file in figures if file not in shown),
             folded=True,
         ),

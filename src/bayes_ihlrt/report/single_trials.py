@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import DPI
+from bayes_ihlrt.plots.saving import DPI
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.storage.claims import replace_file
 from bayes_ihlrt.trials.replay import Replay, replay_data

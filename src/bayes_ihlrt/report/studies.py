@@ -96,7 +96,7 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
         The grid of priors, power-scaling, tipping points, published effects, unmeasured
         confounding, patients from elsewhere, structure, audit; those that were run.
     """
-    result = output.result
+    result, called = output.result, output.spec.labels.term
     confounding = result.get("confounding") or {}
     reference = None if output.spec.modifier is None else output.spec.modifier.reference
     tables = []
@@ -113,13 +113,13 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
             plain = plain_table(
                 anchor, title, rows, interactive=True, first=_FIRST, hidden=_NO_ROOM
             )
-            tables.append(in_words(plain))
+            tables.append(in_words(plain, called))
     for name, title in (
         ("confounding", "Unmeasured confounding"),
         ("audit", f"{_AUDIT}, under other priors"),
     ):
         if result.get(name):
-            tables.append(in_words(facts_table(f"sensitivity-{name}", title, result[name])))
+            tables.append(in_words(facts_table(f"sensitivity-{name}", title, result[name]), called))
     return tuple(tables)
 
 

@@ -107,8 +107,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """
     for line in summary["first"]:
         console.print(Text(line, style="bold"))
-    for part in summary["parts"]:
-        console.print()
+    for place, part in enumerate(summary["parts"]):
+        if place or summary["first"]:
+            console.print()
         console.print(Text(part["title"], style="bold"))
         if "table" in part:
             console.print(Padding(_small_table(part["table"]), (0, 0, 0, 2), expand=False))

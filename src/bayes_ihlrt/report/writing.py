@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.cause_fit import CausesResult
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.plots.catalogue import PLOTS
-from bayes_ihlrt.plots.frame import save_figure
+from bayes_ihlrt.plots.saving import save_figure
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary

@@ -189,6 +189,8 @@ class Table:
         What goes into the CSV file, one observation a row; the records where left out.
     interactive : bool
         Whether the report lets the reader sort and filter it.
+    folded : bool
+        Whether the report shows it only when it is asked for, as it does with long ones.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Table:
     note: str = ""
     tidy: tuple[Record, ...] = ()
     interactive: bool = False
+    folded: bool = False
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:

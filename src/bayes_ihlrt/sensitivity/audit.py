@@ -103,15 +103,18 @@ def _result(study: Study, found: Audit, cells: list[PriorCell], chances: Floats)
         "not_converged": len(found.not_converged),
     }
     numeric = found.differences.assign_coords(prior=(MEMBER, [cell.name for cell in cells]))
-    return CheckResult("audit", (row,), numeric, _words(row, treatment), None)
+    return CheckResult(
+        "audit", (row,), numeric, _words(row, study.prepared.spec.labels.of(treatment)), None
+    )
 
 
 def _words(row: dict[str, Any], treatment: str) -> tuple[str, ...]:
     words = [
         f"NUTS refitted {row['fits']} choices of priors: posterior means differ by at most "
         f"{row['max_difference']:.2f} posterior sd (Monte Carlo error {row['mcse']:.2f}), "
-        f"P({treatment} < 0) by at most {row['max_probability_difference']:.3f}; the decision "
-        f"about {treatment} < 0 differs, beyond Monte Carlo error, in {row['decisions_changed']}.",
+        f"P(hazard ratio of {treatment} below 1) by at most "
+        f"{row['max_probability_difference']:.3f}; whether it is below 1 is answered otherwise, "
+        f"beyond Monte Carlo error, in {row['decisions_changed']}.",
     ]
     if row["not_converged"]:
         words.append(

@@ -39,7 +39,8 @@ def sensitivity_figures(result: SensitivityResult) -> dict[str, xr.Dataset]:
     for study, (figure, title) in titles.items():
         if study in result.checks:
             data = _grid(result) if study == "grid" else result.checks[study].data
-            found[figure] = _titled(data, title, result)
+            alone = ", one changed at a time" if data.attrs.get("alone") else ""
+            found[figure] = _titled(data, title + alone, result)
     structure = result.checks.get("structure")
     # Nothing to draw where no analysis could be estimated: the table says why of each.
     if structure is not None and np.isfinite(structure.data["median"].to_numpy()).any():
@@ -56,12 +57,18 @@ def _titled(data: xr.Dataset, title: str, result: SensitivityResult) -> xr.Datas
 
 
 def _grid(result: SensitivityResult) -> xr.Dataset:
-    """Hazard ratio at the reference in every cell, sorted, the stated one marked."""
+    """Hazard ratio at the reference by cell, sorted, the stated one marked.
+
+    Where there are more than a page holds, priors that are changed together are left to the table.
+    """
     data = result.checks["grid"].data
     reference = None if result.spec.modifier is None else result.spec.modifier.reference
     label = "log_hazard_ratio" if reference is None else f"log_hazard_ratio at {reference:g}"
     part = data.sel(quantity=label)
     order = np.argsort(part["median"].to_numpy(), kind="stable")
+    single = np.array([";" not in str(name) for name in part["prior"].to_numpy()[order]])
+    if alone := len(order) > _MOST and not single.all():
+        order = order[single]
     columns = {name: ("cell", np.exp(part[name].to_numpy()[order])) for name in _BOUNDS}
     return xr.Dataset(
         {
@@ -70,8 +77,12 @@ def _grid(result: SensitivityResult) -> xr.Dataset:
             "stated": ("cell", part[MEMBER].to_numpy()[order] == 0),
             "label": ("cell", part["prior"].to_numpy()[order]),
         },
-        attrs={"threshold": data.attrs["threshold"]},
+        attrs={"threshold": data.attrs["threshold"], "alone": int(alone)},
     )
+
+
+_MOST = 40
+"""Rows that a figure of a page holds."""
 
 
 _BOUNDS = ("q2.5", "median", "q97.5")

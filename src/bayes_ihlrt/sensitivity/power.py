@@ -41,7 +41,14 @@ from bayes_ihlrt.parts import Failure, attempted, known
 from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, cell_priors, fit_cells
 from bayes_ihlrt.sensitivity.decisions import CheckResult, Row, with_lost
 from bayes_ihlrt.sensitivity.priors import power_scaled
-from bayes_ihlrt.sensitivity.quantities import Quantity, Wanted, as_fit, read_quantities
+from bayes_ihlrt.sensitivity.quantities import (
+    Quantity,
+    Wanted,
+    as_fit,
+    quantity_words,
+    read_quantities,
+)
+from bayes_ihlrt.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
 
@@ -443,7 +450,7 @@ def power_scaling(
     data = _dataset(table, k_hat, refitted, labels=[each.label for each in quantities])
     top = [name for name in table if name not in {LIKELIHOOD, ALL_PRIORS}]
     sensitive = any((table[name] >= SENSITIVE).any() for name in table if name != LIKELIHOOD)
-    words = (*_sentences(data, top), *_left_out(unscaled(prepared)))
+    words = (*_sentences(data, top, prepared.spec), *_left_out(unscaled(prepared)))
     gone = [({"component": name}, replace(each, part=name)) for name, each in lost.items()]
     return CheckResult(
         name="power_scaling",
@@ -506,8 +513,9 @@ def _dataset(
     )
 
 
-def _sentences(data: xr.Dataset, top: Sequence[str]) -> tuple[str, ...]:
-    found = []
+def _sentences(data: xr.Dataset, top: Sequence[str], spec: ModelSpec) -> tuple[str, ...]:
+    found: list[str] = []
+    called = spec.labels.term
     likelihood = data["sensitivity"].sel(component=LIKELIHOOD)
     for label in data["quantity"].to_numpy():
         part = data["sensitivity"].sel(quantity=label, component=list(top))
@@ -515,15 +523,16 @@ def _sentences(data: xr.Dataset, top: Sequence[str]) -> tuple[str, ...]:
         strong = [name for name in top if values[name] >= SENSITIVE]
         if strong:
             said = ", ".join(
-                f"{name} {values[name]:.2f} "
+                f"{called(name)} {values[name]:.2f} "
                 f"({diagnose(values[name], float(likelihood.sel(quantity=label))).value})"
                 for name in sorted(strong, key=lambda name: -values[name])
             )
-            found.append(f"{label} owes much to a prior (0.05 is much): {said}.")
+            words = quantity_words(str(label), spec)
+            found.append(f"The {words} owes much to a prior (0.05 is much): {said}.")
     refitted = [str(c) for c in data["component"].to_numpy()[data["refitted"].to_numpy()]]
     if refitted:
         found.append(
             f"Refitted rather than reweighted (Pareto k-hat above {MAX_K_HAT}): "
-            f"{', '.join(refitted)}."
+            f"{', '.join(map(called, refitted))}."
         )
     return tuple(found) or ("No quantity owes much to any prior (power-scaling below 0.05).",)

@@ -1,7 +1,8 @@
 """What is read from every posterior of a study: estimands and the statements about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,11 +18,11 @@ from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.model.predictor import simple_interaction
 from bayes_ihlrt.model.prepared import PreparedModel
-from bayes_ihlrt.names import STRATEGY
+from bayes_ihlrt.names import STRATEGY, in_months
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import weighted_quality
 from bayes_ihlrt.sensitivity.decisions import probability_error
-from bayes_ihlrt.spec.model import ModifierSpec
+from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
 
 Floats = NDArray[np.float64]
 EQUIVALENCE = (0.8, 1.25)
@@ -93,6 +94,46 @@ class Quantity:
         return self.estimand if self.at is None else f"{self.estimand} at {self.at:g}"
 
 
+_QUANTITIES: Final[Mapping[str, str]] = {
+    "log_hazard_ratio": "log hazard ratio",
+    "rmst_difference": "event-free months gained",
+    "rmst_interaction": "change of the months gained over the modifier",
+    "interaction": "change of the log hazard ratio per unit of the modifier",
+    "modifier_under_treatment": "log hazard ratio of the modifier under treatment",
+}
+
+
+def quantity_words(label: str, spec: ModelSpec | None = None) -> str:
+    """Return a quantity in words.
+
+    Parameters
+    ----------
+    label : str
+        As `Quantity.label` or as in ``result.json``.
+    spec : ModelSpec, optional
+        The model, whose modifier is named where it is known.
+
+    Returns
+    -------
+    str
+        Unchanged where it is none.
+
+    Examples
+    --------
+    >>> quantity_words("log_hazard_ratio at 3"), quantity_words("flat")
+    ('log hazard ratio at 3', 'flat')
+    """
+    name, blank, rest = label.partition(" ")
+    if name not in _QUANTITIES:
+        return label
+    told, modifier = _QUANTITIES[name], None if spec is None else spec.modifier
+    if spec is not None and modifier is not None:
+        called = spec.labels.of(modifier.name)
+        told = told.replace("the modifier", called)
+        rest = rest.replace("at ", f"at {called} ", 1)
+    return f"{told}{blank}{rest}"
+
+
 def as_fit(prepared: PreparedModel, person_time: PersonTime, draws: xr.Dataset) -> FittedModel:
     """Present weighted draws of many posteriors as chains, so that estimands can be read.
 
@@ -151,7 +192,7 @@ def read_quantities(fit: FittedModel, wanted: Wanted) -> tuple[Quantity, ...]:
         remedy = "Add [treatment] to the specification"
         fault = Fault("model", "it has no treatment, whose effect could be sensitive", remedy)
         raise SpecificationError("sensitivity", [fault])
-    gain = f"{wanted.horizon:g}-month gain above {wanted.margin:g} month(s)"
+    gain = f"{wanted.horizon:g}-month gain above {in_months(wanted.margin)}"
     overall = _gain(fit, wanted, None)
     if spec.modifier is None:
         ratio = log_hazard_ratio(fit, weights=wanted.weigh(fit)).to_numpy()
@@ -242,7 +283,7 @@ def _mitigation(fit: FittedModel, wanted: Wanted, *, ends: tuple[float, float]) 
         contrast = _gain(fit, wanted, ends[1]) - _gain(fit, wanted, ends[0])
         words = (
             f"gain at {spec.labels.of(spec.modifier.name)} {ends[1]:g} exceeds that at {ends[0]:g} "
-            f"by more than {wanted.interaction_margin:g} month(s)"
+            f"by more than {in_months(wanted.interaction_margin)}"
         )
         holds = contrast > wanted.interaction_margin
         found.append(Quantity("rmst_interaction", None, words, contrast, holds))

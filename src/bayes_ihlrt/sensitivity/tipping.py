@@ -385,7 +385,7 @@ def _sentence(statement: str, row: Row, spread: str) -> str:
     interval = f"{row['prior_hr_low']:.2f} to {row['prior_hr_high']:.2f}"
     turns = "falls below" if row["falling"] else "reaches"
     where = {
-        Path.MEAN: f"the prior mean of the log hazard ratio passes {value:+.2f} (hazard ratio "
+        Path.MEAN: f"the prior mean of the log hazard ratio passes {value:+z.2f} (hazard ratio "
         f"{row['prior_hr']:.2f})",
         Path.SD: f"the prior's {spread} passes {value:.2f} (hazard ratio {interval})",
         Path.EVENTS: f"a sceptic's prior is worth {value:,.0f} events (hazard ratio {interval})",

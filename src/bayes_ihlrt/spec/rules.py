@@ -46,7 +46,7 @@ class Rule(Frozen):
     Examples
     --------
     >>> str(Rule(quantity="hazard-ratio", below=1.0, more_than=0.975))
-    'P(hazard-ratio < 1) > 0.975'
+    'P(hazard ratio < 1) > 0.975'
     """
 
     quantity: Quantity = Field(description="What the statement is about.")
@@ -126,11 +126,11 @@ class Rule(Frozen):
         """The probability in words, e.g. ``"P(rmst to 24 > 1 at 5)"``."""
         if self.quantity.of_future:
             assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
-            return f"{self.quantity}{assumed}"
+            return f"{self.quantity.replace('-', ' ')}{assumed}"
         to = "" if self.horizon is None else f" to {self.horizon:g}"
         bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
         at = "" if self.at is None else f" at {self.at:g}"
-        return f"P({self.quantity}{to} {bound}{at})"
+        return f"P({self.quantity.replace('-', ' ')}{to} {bound}{at})"
 
     def __str__(self) -> str:
         """Return the rule as it is read aloud."""

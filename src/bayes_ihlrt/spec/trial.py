@@ -219,7 +219,7 @@ class TrialDesign(Frozen):
     ...     "patients": 100, "accrual": {"rates": [10.0]}, "treatment": {"name": "ihlrt"},
     ...     "outcome": {"formula": "ihlrt"}, "looks": [{"events": 60, "efficacy": [success]}]})
     >>> str(design.looks[0].efficacy[0]), design.max_months
-    ('P(hazard-ratio < 1) > 0.975', 120.0)
+    ('P(hazard ratio < 1) > 0.975', 120.0)
     """
 
     patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")
