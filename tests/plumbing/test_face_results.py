@@ -50,16 +50,17 @@ def test_a_fit_is_shown_summarised_drawn_and_loaded(fit, tmp_path):
 
 def test_estimates_are_those_of_the_fit(fit):
     own = {
-        (row.estimand, row.strategy, row.contrast, row.horizon): row.to_dict()
+        (row.estimand, row.strategy, row.contrast, row.horizon): row
         for row in fit.estimates
         if row.at is None
     }
     for name in ("survival", "rmst", "median_survival", "hazard_ratio"):
         for row in bi.estimates(fit, name).rows:
             expected = own[name, row.strategy, row.contrast, row.horizon]
-            prior = {"prior_prob_benefit": expected["prior_prob_benefit"]}
             # Settings that are averaged together are added up in another order.
-            assert {**row.to_dict(), **prior} == pytest.approx(expected, rel=1e-9)
+            assert row.summary == pytest.approx(expected.summary, rel=1e-9)
+            assert row.prob_benefit == pytest.approx(expected.prob_benefit)
+            assert row.population == expected.population
 
 
 def test_draws_are_labelled_and_complements_add_up(fit):
