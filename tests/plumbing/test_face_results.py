@@ -48,6 +48,13 @@ def test_a_fit_is_shown_summarised_drawn_and_loaded(fit, tmp_path):
     assert read_results(tmp_path / "run").first.result["name"] == "analysis"
 
 
+def near(found, expected):
+    """Settings that are averaged together are added up in another order."""
+    if found is None or expected is None:
+        return found is expected
+    return found == pytest.approx(expected, rel=1e-9)
+
+
 def test_estimates_are_those_of_the_fit(fit):
     own = {
         (row.estimand, row.strategy, row.contrast, row.horizon): row
@@ -57,10 +64,10 @@ def test_estimates_are_those_of_the_fit(fit):
     for name in ("survival", "rmst", "median_survival", "hazard_ratio"):
         for row in bi.estimates(fit, name).rows:
             expected = own[name, row.strategy, row.contrast, row.horizon]
-            # Settings that are averaged together are added up in another order.
-            assert row.summary == pytest.approx(expected.summary, rel=1e-9)
-            assert row.prob_benefit == pytest.approx(expected.prob_benefit)
             assert row.population == expected.population
+            assert row.summary.keys() == expected.summary.keys()
+            assert all(near(row.summary[key], expected.summary[key]) for key in row.summary)
+            assert near(row.prob_benefit, expected.prob_benefit)
 
 
 def test_draws_are_labelled_and_complements_add_up(fit):
