@@ -269,7 +269,9 @@ def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def plot_estimates(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
+def plot_estimates(
+    data: xr.Dataset, *, ax: Axes | None = None, width: float | None = None
+) -> Figure:
     """Draw an estimand at each horizon and value of the modifier.
 
     Parameters
@@ -279,6 +281,8 @@ def plot_estimates(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         it is a ``ratio`` or another ``contrast``.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own without it.
+    width : float, optional
+        Millimetres of a figure of its own.
 
     Returns
     -------
@@ -286,15 +290,15 @@ def plot_estimates(data: xr.Dataset, *, ax: Axes | None = None) -> Figure:
         Median and 95 % interval; a dashed line where treatment makes no difference.
     """
     rows = data["row"].to_numpy()
-    axes = single_axes(data, width=7.0, height=1.4 + 0.4 * len(rows), ax=ax)
+    axes = single_axes(data, width=7.0, height=1.4 + 0.4 * len(rows), ax=ax, asked=width)
     position = np.arange(len(rows))[::-1].astype(np.float64)
     axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
     axes.plot(data["median"], position, "o", color=DARK, markersize=6)
-    axes.set_yticks(position, [str(name) for name in rows], fontsize=9)
+    axes.set_yticks(position, [str(name) for name in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     if data.attrs["ratio"]:
         ratio_axis(axes, data, axis="x")
     if data.attrs["contrast"]:
         axes.axvline(float(data.attrs["ratio"]), color=GREY, linewidth=0.8, linestyle="dashed")
-    axes.set_xlabel(f"{data.attrs['label']}, median and 95 % interval", fontsize=9)
+    axes.set_xlabel(f"{data.attrs['label']}, median and 95 % interval")
     return finished(axes)
