@@ -129,6 +129,16 @@ def forest_dataset():
     )
 
 
+def estimates_dataset():
+    numbers = {"median": [1.8, 2.0, 2.3], "q2.5": [-0.4, 0.0, -0.6], "q97.5": [3.8, 4.1, 4.7]}
+    label = "Event-free months, locoregional treatment from month 1.9 less never"
+    return xr.Dataset(
+        {name: ("row", values) for name, values in numbers.items()},
+        coords={"row": [f"month 24, NLR at baseline {value}" for value in (2, 3, 5)]},
+        attrs={"label": label, "ratio": 0, "contrast": 1},
+    )
+
+
 def treatment_starts_dataset():
     return xr.Dataset(
         {
@@ -274,6 +284,7 @@ DATASETS = {
     "gain": gain_dataset,
     "subgroups": subgroups_dataset,
     "forest": forest_dataset,
+    "estimates": estimates_dataset,
     "prior_posterior": prior_posterior_dataset,
     "trace": trace_dataset,
     "flow": flow_dataset,
