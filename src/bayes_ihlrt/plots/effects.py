@@ -303,5 +303,5 @@ def plot_estimates(
         ratio_axis(axes, data, axis="x")
     if data.attrs["contrast"]:
         axes.axvline(float(data.attrs["ratio"]), color=GREY, linewidth=0.8, linestyle="dashed")
-    axes.set_xlabel(f"{data.attrs['label']}, median and 95 % interval")
+    axes.set_xlabel(f"{data.attrs['label']}\nmedian and 95 % interval")
     return finished(axes)
