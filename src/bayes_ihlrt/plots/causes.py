@@ -63,8 +63,14 @@ def plot_incidence(
         panels[row * across].set_ylabel("Cumulative incidence")
     handles, labels = panels[0].get_legend_handles_labels()
     columns = panels_across(wide, 2, least=2.6)
-    place = "outside lower center"
-    figure.legend(handles, labels, loc=place, ncols=columns, frameon=False, fontsize=8)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=8,
+    )
     return finished(figure)
 
 

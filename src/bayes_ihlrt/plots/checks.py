@@ -382,7 +382,7 @@ def plot_hazard_families(
     axes = single_axes(
         data, width=7.4, height=1.4 + 0.42 * data.sizes["family"], ax=ax, asked=width
     )
-    place = np.arange(data.sizes["family"])[::-1]
+    place = np.arange(data.sizes["family"], dtype=np.float64)[::-1]
     difference, se = data["difference"].to_numpy(), data["difference_se"].to_numpy()
     axes.hlines(place, difference - 2.0 * se, difference + 2.0 * se, color=DARK)
     axes.plot(difference, place, "o", color=DARK)

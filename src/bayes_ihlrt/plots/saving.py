@@ -132,7 +132,7 @@ class _Reader(RendererAgg):
     """A renderer that keeps which lines of words are drawn and where, and draws none."""
 
     def __init__(self, figure: Figure) -> None:
-        super().__init__(*figure.bbox.size, figure.dpi)
+        super().__init__(*figure.bbox.size, figure.dpi)  # type: ignore[no-untyped-call]
         self.read: list[tuple[str, Bbox]] = []
 
     def draw_text(
@@ -148,7 +148,8 @@ class _Reader(RendererAgg):
     ) -> None:
         """Keep a line of words; what leans has no box."""
         if s.strip() and s != STAMP and angle % 90.0 == 0.0:
-            long, tall, deep = self.get_text_width_height_descent(s, prop, ismath)
+            measured = self.get_text_width_height_descent(s, prop, ismath)  # type: ignore[no-untyped-call]
+            long, tall, deep = measured
             foot = self.height - y
             upright = x - tall + deep, foot, x + deep, foot + long
             level = x, foot - deep, x + long, foot - deep + tall
@@ -209,10 +210,10 @@ def _beneath(axes: Axes, box: Bbox, wide: float, across: int) -> bool:
     room = 1.96 * min(middle, wide - middle)
     if across > 1:
         return _fold(label, min(1.1 * box.width, room))
-    if label.get_ha() == "center" and label.get_window_extent().width > room:
+    if label.get_horizontalalignment() == "center" and label.get_window_extent().width > room:
         label.set(x=1.0, ha="right")
         return True
-    return _fold(label, room if label.get_ha() == "center" else box.x1)
+    return _fold(label, room if label.get_horizontalalignment() == "center" else box.x1)
 
 
 def _fold(text: Text, room: float) -> bool:
@@ -255,7 +256,7 @@ def _thin(axis: Axis) -> bool:
     if not any(_shared(*pair) > 0.0 for pair in pairwise(boxes)):
         return False
     first = int(np.argmin(np.abs(ticks - 1.0))) % 2
-    axis.set_major_locator(FixedLocator(ticks[first::2]))
+    axis.set_major_locator(FixedLocator(list(ticks[first::2])))
     return True
 
 
