@@ -93,6 +93,16 @@ def gain_dataset():
     )
 
 
+def estimates_dataset():
+    """A gain in months at two values of the modifier."""
+    told = {"median": [1.2, 2.4], "q2.5": [-0.8, 0.1], "q97.5": [3.1, 4.9]}
+    return xr.Dataset(
+        {name: ("row", values) for name, values in told.items()},
+        coords={"row": ["24 months, nlr 2", "24 months, nlr 5"]},
+        attrs={"label": "Months gained", "ratio": False, "contrast": True},
+    )
+
+
 def subgroups_dataset():
     """Two subgroups, of which one has no events under treatment."""
     columns = {
@@ -126,16 +136,6 @@ def forest_dataset():
             "of_ratios": ("coefficient", [False, True, False]),
         },
         coords={"coefficient": ["ihlrt", "ihlrt:nlr", "nlr"]},
-    )
-
-
-def estimates_dataset():
-    numbers = {"median": [1.8, 2.0, 2.3], "q2.5": [-0.4, 0.0, -0.6], "q97.5": [3.8, 4.1, 4.7]}
-    label = "Event-free months, locoregional treatment from month 1.9 less never"
-    return xr.Dataset(
-        {name: ("row", values) for name, values in numbers.items()},
-        coords={"row": [f"month 24, NLR at baseline {value}" for value in (2, 3, 5)]},
-        attrs={"label": label, "ratio": 0, "contrast": 1},
     )
 
 
@@ -281,10 +281,10 @@ DATASETS = {
     "survival": survival_dataset,
     "incidence": incidence_dataset,
     "hazard_ratio": hazard_ratio_dataset,
+    "estimates": estimates_dataset,
     "gain": gain_dataset,
     "subgroups": subgroups_dataset,
     "forest": forest_dataset,
-    "estimates": estimates_dataset,
     "prior_posterior": prior_posterior_dataset,
     "trace": trace_dataset,
     "flow": flow_dataset,

@@ -26,9 +26,12 @@ def maximise(spec, person_time):
     return maximise_graph(build_model(spec, person_time))
 
 
-def maximise_graph(model):
-    """Maximise a graph's likelihood without its priors, by BFGS and then Newton."""
-    evaluate = _function(model)
+def maximise_graph(model, mode="FAST_COMPILE"):
+    """Maximise a graph's likelihood without its priors, by BFGS and then Newton.
+
+    `mode` is PyTensor's: ``"JAX"`` is worth its compilation from some ten thousand rows on.
+    """
+    evaluate = _function(model, mode)
     point = model.initial_point()
     shapes = [np.shape(point[value.name]) for value in model.value_vars]
 
@@ -48,16 +51,16 @@ def maximise_graph(model):
     return Maximum(named, loglik, float(np.max(np.abs(gradient))))
 
 
-def _function(model):
+def _function(model, mode):
     """Return log-likelihood, its gradient and the named parameters as functions of coordinates."""
     values = model.value_vars
     loglik = model.logp(vars=model.observed_RVs)
     named = model.unobserved_value_vars
     outputs = [loglik, *pytensor.gradient.grad(loglik, values), *named]
-    compiled = pytensor.function(values, outputs, mode="FAST_COMPILE")
+    compiled = pytensor.function(values, outputs, mode=mode)
 
     def evaluate(parts):
-        first, *rest = compiled(*parts)
+        first, *rest = map(np.asarray, compiled(*parts))
         gradient = np.concatenate([np.ravel(part) for part in rest[: len(values)]])
         names = [variable.name for variable in named]
         return float(first), gradient, dict(zip(names, rest[len(values) :], strict=True))

@@ -4,15 +4,16 @@
     python tests/sbc.py page RESULTS               # write the page and the figure
 
 A run that was interrupted goes on where it stopped. The parts may run at the same time, with files
-of their own; `page` reads every file whose name begins with RESULTS.
+of their own; `page` reads every file whose name begins with RESULTS. `tests/sbc_nuts.py` does the
+same by chains.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import xarray as xr
@@ -28,6 +29,41 @@ MAX_FAILED = 0.01
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+@dataclass(frozen=True)
+class Method:
+    """How posteriors were computed, in the words of its page.
+
+    Parameters
+    ----------
+    name : str
+        Of the page and its figure.
+    title, means : str
+        Heading; what computed the posteriors, and how many draws it took.
+    flag, flagged : str
+        Column and words of posteriors that are not to be trusted.
+    told : str
+        Sentence before the last: what is looked at elsewhere.
+    """
+
+    name: str
+    title: str
+    means: str
+    flag: str
+    flagged: str
+    told: str
+
+
+BATCHED = Method(
+    "sbc",
+    "Simulation-based calibration",
+    "by the batched engine (1,000 importance-weighted draws of each)",
+    "k-hat > 0.7",
+    "had a Pareto k-hat above 0.7: the engine flags them",
+    "Written by `python tests/sbc.py`; planted faults are in `tests/slow/test_sbc.py`, the same "
+    "scenarios by chains in `tests/sbc_nuts.py`.",
+)
+
+
 def read(results):
     """Return the lines of all files of a run, in the order of the table."""
     lines = [
@@ -39,6 +75,15 @@ def read(results):
     return sorted(lines, key=lambda line: order[Scenario(**line["scenario"])])
 
 
+def done(results, replicates):
+    """Return the scenarios of a run that are done, or stop where it had other data sets."""
+    lines = read(results)
+    if others := {line["replicates"] for line in lines} - {replicates}:
+        found = ", ".join(map(str, sorted(others)))
+        sys.exit(f"{results} has {found} data sets a scenario, not {replicates}: name another file")
+    return {Scenario(**line["scenario"]) for line in lines}
+
+
 def _turn(pair):
     """Put fast groups first, and in each the hardest design of every hazard before the others."""
     hardest = pair[-1]
@@ -48,12 +93,17 @@ def _turn(pair):
 
 def run(results, part, parts, replicates):
     """Calibrate one part of the scenarios, those that share a graph in the same part."""
-    done = {Scenario(**line["scenario"]) for line in read(results)}
+    past = done(results, replicates)
     pairs = sorted(zip(*[iter(all_scenarios())] * 2, strict=True), key=_turn)
-    mine = [scenario for pair in pairs[part::parts] for scenario in pair if scenario not in done]
-    file = results.with_name(f"{results.name}.{part}")
-    began = perf_counter()
-    for found in calibrate(mine, replicates=replicates, seed=SEED, chunk=CHUNK):
+    mine = [scenario for pair in pairs[part::parts] for scenario in pair if scenario not in past]
+    found = calibrate(mine, replicates=replicates, seed=SEED, chunk=CHUNK)
+    keep(found, results.with_name(f"{results.name}.{part}"), replicates, BATCHED.flag)
+
+
+def keep(calibrations, file, replicates, flag):
+    """Append a line of JSON for each scenario as soon as it is done."""
+    began, spent = perf_counter(), process_time()
+    for found in calibrations:
         line = {
             "scenario": asdict(found.scenario),
             "replicates": replicates,
@@ -61,6 +111,7 @@ def run(results, part, parts, replicates):
             "flagged": found.flagged,
             "events": np.quantile(found.events, [0.05, 0.5, 0.95]).tolist(),
             "seconds": perf_counter() - began,
+            "cpu_seconds": process_time() - spent,
             "p_values": found.p_values,
             "counts": {name: counts.tolist() for name, counts in found.counts.items()},
         }
@@ -68,11 +119,12 @@ def run(results, part, parts, replicates):
             out.write(json.dumps(line) + "\n")
         worst = min(found.p_values, key=found.p_values.get)
         sys.stdout.write(
-            f"{found.scenario}: {line['seconds']:.0f} s, failed {found.failed}, k-hat > 0.7 "
-            f"{found.flagged}, worst {worst} p = {found.p_values[worst]:.4f}\n"
+            f"{found.scenario}: {line['seconds']:.0f} s, {line['cpu_seconds']:.0f} s of CPU, "
+            f"failed {found.failed}, {flag} {found.flagged}, "
+            f"worst {worst} p = {found.p_values[worst]:.4f}\n"
         )
         sys.stdout.flush()
-        began = perf_counter()
+        began, spent = perf_counter(), process_time()
 
 
 def adjusted_p_values(lines):
@@ -118,7 +170,7 @@ def figure_dataset(lines):
     )
 
 
-def page(lines):
+def page(lines, method=BATCHED):
     """Return the page with the verdict table."""
     raw, adjusted = adjusted_p_values(lines)
     total = len(raw)
@@ -132,11 +184,11 @@ def page(lines):
         for level in (LEVEL, LEVEL / total)
     )
     text = [
-        "# Simulation-based calibration",
+        f"# {method.title}",
         "",
         f"{len(lines)} of {len(all_scenarios())} scenarios, {lines[0]['replicates']:,} data sets "
-        f"each, {fits:,} posteriors in all, by the batched engine (1,000 importance-weighted draws "
-        "of each). Parameters are drawn from the graph's own prior, event times from the hazard "
+        f"each, {fits:,} posteriors in all, {method.means}. Parameters are drawn from the graph's "
+        "own prior, event times from the hazard "
         "that they define, for 100 patients in five centres with planned follow-up of 10 to 48 "
         "months; the posterior probability of a value below the true one is then uniform if "
         "generator, density, prior and approximation agree. Quantities: every coefficient, "
@@ -149,8 +201,8 @@ def page(lines):
         "were found. Tests of one scenario depend on each other, so that this number varies more "
         "than that of independent tests would.",
         "",
-        f"{failed} of {fits:,} data sets had no posterior. {flagged} ({flagged / fits:.3%}) had a "
-        "Pareto k-hat above 0.7: the engine flags them, and they are part of the table. Leaving "
+        f"{failed} of {fits:,} data sets had no posterior. {flagged} ({flagged / fits:.3%}) "
+        f"{method.flagged}, and they are part of the table. Leaving "
         "them out would bias it, since they depend on the data. Where more than "
         f"{MAX_FAILED:.0%} have no posterior, the verdict is left open.",
         "",
@@ -159,10 +211,10 @@ def page(lines):
         "means that no deviation was found: a distance of the ECDF from the uniform within "
         f"{narrow:.3f} (single quantity) or {wide:.3f} (whole table) may be chance.",
         "",
-        "![ECDF differences](../figures/sbc.png)",
+        f"![ECDF differences](../figures/{method.name}.png)",
         "",
-        "| hazard | group | design | events (5 %, median, 95 %) | without posterior | k-hat > 0.7 "
-        "| worst quantity | its p | adjusted | verdict |",
+        f"| hazard | group | design | events (5 %, median, 95 %) | without posterior "
+        f"| {method.flag} | worst quantity | its p | adjusted | verdict |",
         "|---|---|---|---:|---:|---:|---|---:|---:|---|",
     ]
     for place, line in enumerate(lines):
@@ -178,8 +230,7 @@ def page(lines):
     text += [
         "",
         "Not covered: models reduced to sufficient statistics, categorical covariates, weights. "
-        "Written by `python tests/sbc.py`; planted faults and a subset by NUTS are in "
-        "`tests/slow/test_sbc.py`.",
+        + method.told,
         "",
     ]
     return "\n".join(text)
@@ -195,6 +246,13 @@ def _p(value):
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
+def write_page(lines, method):
+    """Write the page and its figure."""
+    (DOCS / "validation" / f"{method.name}.md").write_text(page(lines, method))
+    figure = plot_calibration(figure_dataset(lines))
+    figure.savefig(DOCS / "figures" / f"{method.name}.png", dpi=110)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["run", "page"])
@@ -206,10 +264,7 @@ def main():
         part, parts = map(int, given.part.split("/"))
         run(given.results, part, parts, given.replicates)
         return
-    lines = read(given.results)
-    (DOCS / "validation" / "sbc.md").write_text(page(lines))
-    figure = plot_calibration(figure_dataset(lines))
-    figure.savefig(DOCS / "figures" / "sbc.png", dpi=110)
+    write_page(read(given.results), BATCHED)
 
 
 if __name__ == "__main__":

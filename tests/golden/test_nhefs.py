@@ -61,7 +61,7 @@ def survival(cohort, weights):
     prepared = prepare_propensity(DEATH, rows, None)
     model = build_propensity(prepared)
     model["weight"].set_value(weights)
-    best = maximise_graph(model)
+    best = maximise_graph(model, mode="JAX")
     curves = []
     for arm in (0.0, 1.0):
         ahead = {"qsmk": np.full(MONTHS, arm), "month": np.arange(float(MONTHS))}

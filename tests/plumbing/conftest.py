@@ -1,18 +1,24 @@
-"""A sampler that draws noise at once, so that what happens around sampling can be tested."""
+"""A sampler that draws noise at once, so that what happens around sampling can be tested.
+
+What is the same in many tests is made once: the summary of the same draws, the picture of the same
+data.
+"""
 
 import hashlib
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis import fit as analysis
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior import nuts
-from bayes_ihlrt.report import narrative
+from bayes_ihlrt.report import narrative, writing
 
 # Enough independent draws for the convergence gate.
 CHAINS, DRAWS = 4, 200
@@ -66,10 +72,37 @@ def faked(patch):
     return fake
 
 
+SAVEFIG = Figure.savefig
+
+
+def pictured_once(patch, pictures, *, dpi=20):
+    """Draw coarsely, and the same data once: here it is asked that figures are written."""
+    draw = writing._draw  # the one place through which commands draw
+
+    def again(kind, data, file):
+        if Figure.savefig is not SAVEFIG:
+            # The test looks at what is drawn, or lets it fail.
+            draw(kind, data, file)
+            return
+        key = (kind, file.suffix, saving.DPI, hashlib.sha256(pickle.dumps(data)).hexdigest())
+        if key not in pictures:
+            draw(kind, data, file)
+            pictures[key] = file.read_bytes()
+        file.write_bytes(pictures[key])
+
+    patch.setattr(saving, "DPI", dpi)
+    patch.setattr(writing, "_draw", again)
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Return what `pictured_once` has drawn."""
+    return {}
+
+
 @pytest.fixture(autouse=True)
-def _coarse_figures(monkeypatch):
-    """Draw figures coarsely: here it is asked that they are written, not how they look."""
-    monkeypatch.setattr(saving, "DPI", 20)
+def _pictured_once(monkeypatch, pictures):
+    pictured_once(monkeypatch, pictures)
 
 
 @pytest.fixture
@@ -89,6 +122,7 @@ def draws_of(fitted):
     """Return what the summary of a fit depends on, in few letters."""
     found = hashlib.sha256(fitted.checked.spec.to_toml().encode())
     found.update(fitted.checked.cohort.fingerprint.encode())
+    found.update(repr(sorted(fitted.fit.convergence.numbers.items(), key=str)).encode())
     for name, values in fitted.fit.posterior.data_vars.items():
         found.update(str(name).encode())
         found.update(np.ascontiguousarray(values.to_numpy()).tobytes())
@@ -97,21 +131,25 @@ def draws_of(fitted):
 
 @pytest.fixture(scope="session")
 def summaries():
-    """Return what `summarised_once` has computed."""
+    """Return what `summarise_once` has computed."""
     return {}, {}
 
 
-@pytest.fixture
-def summarised_once(monkeypatch, summaries):
+def summarise_once(patch, summaries):
     """Summarise the same draws once: here it is asked what becomes of a summary."""
     results, curves = summaries
     summarise, curve = analysis.summarise_fit, narrative.modifier_curves
 
     def again(fitted, *, stage=None):
-        key = draws_of(fitted)
+        key = (draws_of(fitted), fitted.failures)
         if key not in results:
-            results[key] = summarise(fitted, stage=stage)
-        return replace(results[key], checked=fitted.checked, fit=fitted.fit)
+            told = []
+            results[key] = (summarise(fitted, stage=told.append), told)
+        result, told = results[key]
+        for words in told if stage else ():
+            stage(words)
+        own = {name: getattr(fitted, name) for name in ("checked", "fit", "propensity")}
+        return replace(result, **own)
 
     def curves_again(result):
         key = draws_of(result)
@@ -119,16 +157,31 @@ def summarised_once(monkeypatch, summaries):
             curves[key] = curve(result)
         return curves[key]
 
-    monkeypatch.setattr(analysis, "summarise_fit", again)
-    monkeypatch.setattr(narrative, "modifier_curves", curves_again)
+    patch.setattr(analysis, "summarise_fit", again)
+    patch.setattr(narrative, "modifier_curves", curves_again)
 
 
 @pytest.fixture(scope="session")
-def first_results(tmp_path_factory):
+def summarising_once(summaries):
+    """Return what has the same draws summarised once, as long as a patch lasts."""
+    return lambda patch: summarise_once(patch, summaries)
+
+
+@pytest.fixture
+def summarised_once(monkeypatch, summarising_once):
+    """Summarise the same draws once, in whatever test of the session."""
+    summarising_once(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def first_results(tmp_path_factory, summaries, pictures):
     """Return a folder with the results of the primary analysis; not to be changed."""
     out = tmp_path_factory.mktemp("primary") / "deep" / "out"
     with pytest.MonkeyPatch.context() as patch:
         faked(patch)
+        # Pages are looked at in a browser.
+        pictured_once(patch, pictures, dpi=saving.DPI)
+        summarise_once(patch, summaries)
         arguments = ["primary", "--data", "ihlrt_synthetic", "--out", str(out), "--quiet"]
         result = CliRunner().invoke(app, ["fit", *arguments])
     assert result.exit_code == 0, result.output
@@ -181,13 +234,13 @@ def causes_files(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def causes_results(causes_files, tmp_path_factory):
+def causes_results(causes_files, tmp_path_factory, pictures):
     """Return a folder with a fit of competing causes, and what it printed; not to be changed."""
     spec, data = map(str, causes_files)
     out = tmp_path_factory.mktemp("by-cause") / "out"
     with pytest.MonkeyPatch.context() as patch:
         faked(patch)
-        patch.setattr(saving, "DPI", 20)
+        pictured_once(patch, pictures)
         result = CliRunner().invoke(app, ["fit", spec, "--data", data, "--out", str(out)])
     assert result.exit_code == 0, result.output
     return out, result.stdout

@@ -9,16 +9,15 @@ from typer.testing import CliRunner
 
 import bayes_ihlrt as bi
 from bayes_ihlrt.analysis import diagnose as diagnosing
-from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.checks.result import ModelChecks, Status, Verdict
 from bayes_ihlrt.cli.main import app
 from face_cases import check_result
 
-pytestmark = pytest.mark.usefixtures("sampler")
+pytestmark = pytest.mark.usefixtures("sampler", "summarised_once")
 
 
-def made_up(fit, *, horizons, row_weights, observed_from, centre, seed, stage):
-    """Stand in for `examine`: tell what was asked for."""
+def made_up(fit, *, horizons, row_weights, observed_from, centre, patients, seed, stage):
+    """Stand in for `examine`: tell what was asked for, and the patients left out by the fit."""
     if stage is not None:
         stage("leaving out patients")
     entry = None if observed_from is None else float(observed_from.sum())
@@ -27,13 +26,10 @@ def made_up(fit, *, horizons, row_weights, observed_from, centre, seed, stage):
         Verdict("centres", Status.NO_FLAG, "They agree.", {"asked": str(horizons)}),
         Verdict("delayed entry", Status.CANNOT_TELL, "Nothing is known.", {"entry": entry}),
     )
-    one = np.ones(1)
-    labels = np.array(["p1"], dtype=object)
-    loo = LeaveOut(labels, -one, 0.2 * one, one < 0, one < 0, np.ones((1, 1)))
     family = ("family", np.array([0.0, np.nan]))
     names = ("elpd", "difference", "difference_se", "unreliable", "weight")
     families = xr.Dataset(dict.fromkeys(names, family), coords={"family": ["weibull", "gompertz"]})
-    return ModelChecks(verdicts, {"hazard_families": families}, loo, None)
+    return ModelChecks(verdicts, {"hazard_families": families}, patients, None)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +57,11 @@ def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):
     written = json.loads((out / "checks.json").read_text())
     assert written["flagged"] == ["hazard"]
     assert written["hazard_families"][1]["elpd"] is None
-    assert written["loo"]["left_out"] == 1
+    # What is told of patients left out is told once, by the fit.
+    fitted = json.loads((out / "result.json").read_text())["loo"]
+    assert written["loo"]["left_out"] == 80
+    for name in ("elpd", "se", "k_above_0.7"):
+        assert written["loo"][name] == fitted[name]
     assert written["centres"] is None
     assert written["effect_by_period"] is None
     assert (out / "result.json").is_file()

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bayes_ihlrt.analysis.counterparts import published_counterparts
-from bayes_ihlrt.analysis.estimates import estimate_all
+from bayes_ihlrt.analysis.estimates import draws_of, estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
@@ -25,6 +25,8 @@ from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.terminal import print_fit
 from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.spec.read import load_spec, parse_spec
+
+pytestmark = pytest.mark.usefixtures("summarised_once")
 
 
 def fitted(name, **estimands):
@@ -99,6 +101,27 @@ def test_figures_of_gain_and_subgroups(primary):
         assert PLOTS[name](data[name]).axes
 
 
+def test_months_are_told_from_one_set_of_draws(primary):
+    """Another month for the treated moves the table, the slider and the figure by one month."""
+    treated = primary.draws["strategy"] != NEVER.name
+    moved = primary.draws.assign(rmst=primary.draws["rmst"] + 1.0 * treated)
+    other = replace(primary, draws=moved)
+
+    def gains(result):
+        asked = (None, *result.spec.estimands.at)
+        sets = [part for part in modifier_curves(result)["sets"] if part["at"] in asked]
+        told = estimate_all(result.draws, result.spec)
+        return (
+            [e.summary["median"] for e in told if e.estimand == "rmst" and e.contrast],
+            [row["difference"]["median"] for part in sets for row in part["rmst"]],
+            figure_data(result)["gain"]["x"].mean("point").to_numpy(),
+        )
+
+    for before, after in zip(gains(primary), gains(other), strict=True):
+        assert len(before) >= 4
+        np.testing.assert_allclose(after, np.array(before) + 1.0, rtol=1e-9)
+
+
 def test_the_curve_has_the_prior_beside_it(primary):
     """The hazard ratio's as in the table at the same draws; the gain's by hand."""
     curve, question = primary.interaction.curve, primary.interaction.question
@@ -141,7 +164,7 @@ def test_clones_have_a_hazard_ratio_and_no_survival(primary):
     result = replace(primary, fit=replace(primary.fit, person_time=rows))
     with pytest.raises(RefusedError, match="clones of both strategies are alike"):
         sample_population(result.fit)
-    found = estimate_all(result.fit, result.spec)
+    found = estimate_all(draws_of(result.fit, result.spec), result.spec)
     assert all((e.summary["median"] is None) == (e.estimand != "hazard_ratio") for e in found)
     text = printed(replace(result, estimates=found))
     assert "Survival by strategy is not reported: clones of both strategies are alike" in text

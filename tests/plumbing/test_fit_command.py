@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.report import writing
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.read import load_spec
 
@@ -23,6 +24,7 @@ DRAWN = {"survival", "hazard_ratio", "gain", "forest", "prior_posterior", "trace
 FILES = {
     "result.json",
     "posterior.nc",
+    "estimates.nc",
     "specification.toml",
     "report.json",
     "manifest.json",
@@ -234,11 +236,11 @@ def test_chains_that_disagree_are_reported_on_request(sampler, tmp_path):
 def test_results_are_replaced_on_request_only(written, sampler):
     (written / "figures" / "stale.png").write_text("of an earlier model")
     before = (written / "result.json").read_text()
-    assert fit("--out", written, "--quiet", "--seed", "3").exit_code == 1
+    assert fit("--out", written, "--quiet", "--seed", "7").exit_code == 1
     assert (written / "result.json").read_text() == before
-    assert fit("--out", written, "--quiet", "--seed", "3", "--overwrite").exit_code == 0
+    assert fit("--out", written, "--quiet", "--seed", "7", "--overwrite").exit_code == 0
     assert files_in(written) == FILES
-    assert json.loads((written / "result.json").read_text())["seed"] == 3
+    assert json.loads((written / "result.json").read_text())["seed"] == 7
 
 
 def fail_to_save(figure, path, **options):
@@ -270,7 +272,7 @@ def test_a_full_disk_leaves_earlier_results_as_they_were(written, sampler, monke
     before = {name: (written / name).read_bytes() for name in FILES}
     monkeypatch.setattr(Figure, "savefig", fail_to_save)
     for ending in ("", "-2"):
-        assert fit("--out", written, "--quiet", "--overwrite", "--seed", "3").exit_code == 1
+        assert fit("--out", written, "--quiet", "--overwrite", "--seed", "7").exit_code == 1
         assert files_in(written.with_name(f"{written.name}.unfinished{ending}")) == KEPT
     assert {name: (written / name).read_bytes() for name in FILES} == before
     assert files_in(written) == FILES
@@ -282,7 +284,7 @@ def test_a_full_disk_leaves_earlier_results_as_they_were(written, sampler, monke
         ("FitResult.to_dict", {"result.json"}),
         ("figure_data", {name for name in FILES if name.startswith("figures/")}),
         ("brief_fit", {"report.json"}),
-        ("save", {"posterior.nc"}),
+        ("save", {"posterior.nc", "estimates.nc"}),
     ],
 )
 def test_whatever_fails_while_writing_the_rest_is_kept(
@@ -291,7 +293,8 @@ def test_whatever_fails_while_writing_the_rest_is_kept(
     def fail(*_, **__):
         return {"value": object()} if broken == "FitResult.to_dict" else 1 / 0
 
-    monkeypatch.setattr(f"bayes_ihlrt.report.writing.{broken}", fail)
+    owner, _, name = broken.rpartition(".")
+    monkeypatch.setattr(getattr(writing, owner) if owner else writing, name, fail)
     result = fit("--out", tmp_path / "out", "--quiet")
     assert result.exit_code == 1
     assert type(result.exception) in {TypeError, ZeroDivisionError}

@@ -16,8 +16,11 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.names import Identifiers
+from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.spec.read import load_spec
+
+pytestmark = pytest.mark.usefixtures("summarised_once")
 
 PATIENTS = 80
 # Half are text, half digits that no other number, date or checksum of a run holds.
@@ -175,7 +178,7 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, summarising_once):
     """Return a folder with the outputs of every command, what they printed and drew."""
     folder = tmp_path_factory.mktemp("secrets")
     write_inputs(folder)
@@ -189,6 +192,8 @@ def told(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(Figure, "savefig", noting)
+        patch.setattr(saving, "DPI", 20)
+        summarising_once(patch)
         for name, arguments in COMMANDS.items():
             done = run(*arguments)
             assert done.exit_code == 0, f"{name}: {done.output}"

@@ -12,6 +12,8 @@ from bayes_ihlrt.posterior import fitted as sampling
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
 
 @pytest.fixture
 def weights(monkeypatch, sampler):

@@ -197,7 +197,7 @@ def test_methods_cite_what_was_done_and_nothing_else(everything, first_results):
     assert page.count('<li id="ref-') == len(fit) + 3
 
 
-def test_analysis_without_treatment(sampler, tmp_path):
+def test_analysis_without_treatment(sampler, summarised_once, tmp_path):
     out = tmp_path / "out"
     data = ("hepatocellular", "--data", "hepatocellular", "--out", out, "--quiet")
     assert run("fit", *data).exit_code == 0
@@ -346,7 +346,7 @@ def test_command_writes_once_and_tells_where(changed):
     assert run("report", changed, "--overwrite", "--quiet").stdout == ""
 
 
-def test_a_new_result_takes_the_old_report_away(sampler, first_results, tmp_path):
+def test_a_new_result_takes_the_old_report_away(sampler, summarised_once, first_results, tmp_path):
     out = Path(copytree(first_results, tmp_path / "out"))
     assert run("report", out).exit_code == 0
     assert run("export", out).exit_code == 0

@@ -11,6 +11,8 @@ from bayes_ihlrt.cohort.read import SparseEventsWarning
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 
+pytestmark = pytest.mark.usefixtures("summarised_once")
+
 FEW = """
 schema = 2
 name = "few"

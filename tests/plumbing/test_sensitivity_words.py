@@ -144,7 +144,7 @@ def test_an_audit_counts_decisions_and_lost_chains(study, monkeypatch):
     (row,) = found.rows
     assert (row["fits"], row["decisions_changed"], row["not_converged"]) == (2, 1, 1)
     assert (row["prior"], row["max_difference"]) == ("narrow", 0.3)
-    assert "differs, beyond Monte Carlo error, in 1" in found.sentences[0]
+    assert "below 1 is answered otherwise, beyond Monte Carlo error, in 1." in found.sentences[0]
     assert "chains of 1 of them did not converge" in found.sentences[1]
 
 

@@ -111,7 +111,8 @@ quickly = settings(
 )
 
 
-@quickly
+# Each table is written in dozens of forms; ten thousand files are read by the slow test below.
+@settings(quickly, max_examples=15)
 @given(table=tables())
 def test_never_other_numbers(table, tmp_path):
     check_forms(table, tmp_path)

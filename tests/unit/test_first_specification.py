@@ -16,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from bayes_ihlrt.analysis import fit as fitting
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.proposal.first_specification import first_specification, open_questions, quoted
 from bayes_ihlrt.proposal.recognise import answered, recognise
 from bayes_ihlrt.proposal.role_guesses import OPEN
+from bayes_ihlrt.report import narrative, writing
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
 RNG = np.random.default_rng(20261129)
@@ -132,7 +134,12 @@ def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
     assert "Write the year with four digits" in run("check", tmp_path / "study").output
 
 
-def test_what_a_run_writes_names_no_place_of_the_data(tmp_path):
+def test_what_a_run_writes_names_no_place_of_the_data(tmp_path, monkeypatch):
+    # Nothing that takes long says where the data lie.
+    monkeypatch.setattr(fitting, "compare_baselines", lambda *_: None)
+    monkeypatch.setattr(fitting, "describe_interaction", lambda *_, **__: None)
+    monkeypatch.setattr(writing, "write_figures", lambda *_: None)
+    monkeypatch.setattr(narrative, "modifier_curves", lambda _: {})
     file = export(tmp_path / "export.csv")
     run("init", tmp_path / "study", "--from", file)
     study = tmp_path / "study" / "specification.toml"

@@ -115,8 +115,9 @@ def test_a_straight_line_says_the_same_from_every_reference(transform, reference
     }
     first = fabricated(model("ihlrt * nlr", transform, 3.0), draws)
     other = fabricated(model("ihlrt * nlr", transform, reference), moved)
-    assert said(first) == said(other)
-    assert said(first)["hazard-ratio-falls"][1] == (draws["ihlrt:nlr"] < 0.0).mean()
+    told = said(first)
+    assert told == said(other)
+    assert told["hazard-ratio-falls"][1] == (draws["ihlrt:nlr"] < 0.0).mean()
     np.testing.assert_allclose(
         multiplicative_interaction(first, QUESTION), multiplicative_interaction(other, QUESTION)
     )
@@ -125,7 +126,7 @@ def test_a_straight_line_says_the_same_from_every_reference(transform, reference
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("formula", BENT)
 @given(reference=st.floats(0.8, 9.0), seed=st.integers(0, 99))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_a_bent_effect_says_the_same_from_every_reference(transform, formula, reference, seed):
     rng = np.random.default_rng(seed)
     first = model(formula, transform, 3.0)
@@ -137,14 +138,15 @@ def test_a_bent_effect_says_the_same_from_every_reference(transform, formula, re
     one, other = (fabricated(model(formula, transform, at), draws) for at in (3.0, reference))
     effect = [log_hazard_ratio(fit, [1.6, 5.5]).to_numpy() for fit in (one, other)]
     np.testing.assert_allclose(*effect, atol=1e-6)
-    assert said(one) == said(other)
+    told = said(one)
+    assert told == said(other)
     falls = (effect[0][..., 1] < effect[0][..., 0]).mean()
-    assert said(one)["hazard-ratio-falls"] == (
+    assert told["hazard-ratio-falls"] == (
         "ihlrt lowers the hazard more at nlr 5.5 than at 1.6",
         falls,
     )
     assert modifier_step(one, QUESTION) == (1.6, 5.5, "5.5 against 1.6")
-    assert "hazard-ratio-turns" in said(one)
+    assert "hazard-ratio-turns" in told
 
 
 def test_an_effect_that_turns_is_told_as_one():

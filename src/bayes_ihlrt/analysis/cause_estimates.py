@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.estimates import (
     Estimate,
     Quantity,
     by_strategy,
+    hazard_ratio_values,
     hazard_ratios,
     reduced,
     strategies,
@@ -27,6 +28,7 @@ from bayes_ihlrt.estimands.causes import (
     without_other_causes,
 )
 from bayes_ihlrt.estimands.contrasts import chance_above
+from bayes_ihlrt.estimands.draws import Asked, estimate_draws
 from bayes_ihlrt.names import CAUSE, STRATEGY, TIME
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.estimands import PopulationKind
@@ -167,7 +169,9 @@ def _rows(
     for name, part in parts.items():
         treatment = part.treatment
         if treatment is not None and treatment.name in part.outcome.parsed.columns:
-            rows += [(name, row) for row in hazard_ratios(fits[name], part, weights)]
+            told = Asked((), hazard_ratio_values(part))
+            draws = estimate_draws(fits[name], told, weights=weights)
+            rows += [(name, row) for row in hazard_ratios(draws, part)]
     return rows, months
 
 

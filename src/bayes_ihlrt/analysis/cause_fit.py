@@ -12,15 +12,7 @@ import xarray as xr
 from bayes_ihlrt.analysis.cause_estimates import CauseEstimate, Trade, cause_estimates, trades
 from bayes_ihlrt.analysis.causes import CheckedCauses, check_causes, merged
 from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource
-from bayes_ihlrt.analysis.fit import (
-    FitResult,
-    Stage,
-    draws_name,
-    fit_checked,
-    naming,
-    run_checked,
-    versions,
-)
+from bayes_ihlrt.analysis.fit import FitResult, Stage, fit_checked, run_checked, versions
 from bayes_ihlrt.analysis.flexible_baseline import baseline_notes, compare_baselines
 from bayes_ihlrt.analysis.notes import FIRST, data_summary
 from bayes_ihlrt.analysis.parameters import parameter_table
@@ -30,6 +22,7 @@ from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.plain import Shown, json_text, short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.quality import draws_name, naming
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 _EVERY: Final = 4

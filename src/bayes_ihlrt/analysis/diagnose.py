@@ -118,6 +118,7 @@ def diagnose(
         if observed_from is None
         else np.array([observed_from.get(name, np.nan) for name in patients]),
         centre=result.spec.data.centre,
+        patients=result.left_out,
         seed=result.spec.sampler.seed,
         stage=stage,
     )

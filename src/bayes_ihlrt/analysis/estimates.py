@@ -15,26 +15,23 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.propensity import PropensityResult
 from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, summarise
-from bayes_ihlrt.estimands.curves import (
-    NEVER,
-    Strategy,
-    labelled,
-    rmst,
-    survival,
-    survival_quantile,
-    treated_from,
-)
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.curves import NEVER, Strategy, treated_from
+from bayes_ihlrt.estimands.draws import Asked, at_value, estimate_draws, gained
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import (
-    Population,
     bootstrap_weights,
-    populations_at,
+    cohort_rows,
     time_zero_weights,
     treated_weights,
-    undefined_survival,
 )
-from bayes_ihlrt.names import STRATEGY, TIME, EstimandTarget
+from bayes_ihlrt.names import (
+    HORIZON,
+    SHARE,
+    STRATEGY,
+    VALUE,
+    EstimandTarget,
+    ModifierTransform,
+)
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.estimands import PopulationKind
@@ -143,14 +140,236 @@ def strategies(spec: AnalysisSpec) -> tuple[Strategy, ...]:
     return NEVER, treated_from(spec.treat_from)
 
 
-def estimate_all(
+def asked(fit: FittedModel, spec: AnalysisSpec) -> Asked:
+    """Return what is told of an analysis, and at which values of the modifier.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        Its patients are read and its draws are not.
+    spec : AnalysisSpec
+        Horizons, modifier values, strategies.
+
+    Returns
+    -------
+    Asked
+        The patients' own values, those of the specification and the two that are compared; and
+        the grid along which the effect is followed.
+    """
+    shares = dict.fromkeys((0.5, *spec.estimands.quantiles))
+    horizons = dict.fromkeys(spec.estimands.horizons)
+    values: list[float | None] = [None, *spec.estimands.at]
+    grid: tuple[float, ...] = ()
+    if spec.treatment is not None and spec.modifier is not None:
+        observed = observed_values(fit)
+        compared = compared_values(spec, observed)
+        values += [spec.modifier.reference, *compared]
+        if compared[0] < compared[1]:
+            grid = tuple(grid_values(spec, observed).tolist())
+    return Asked(
+        strategies(spec), tuple(dict.fromkeys(values)), tuple(horizons), tuple(shares), grid
+    )
+
+
+def observed_values(fit: FittedModel) -> Floats:
+    """Return each patient's value of the effect modifier, shape (patients,).
+
+    Parameters
+    ----------
+    fit : FittedModel
+        Of a model with a modifier.
+
+    Returns
+    -------
+    ndarray of float
+        From the patient's first row, on the scale of the data; empty without a modifier.
+    """
+    modifier = fit.prepared.spec.modifier
+    if modifier is None:
+        return np.empty(0)
+    return cohort_rows(fit)[modifier.column].astype(np.float64)
+
+
+def compared_values(spec: AnalysisSpec, observed: Floats) -> tuple[float, float]:
+    """Return the two values of the modifier that are compared.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    observed : ndarray, shape (patients,)
+        Values of the cohort.
+
+    Returns
+    -------
+    tuple of float
+        The lowest and highest value asked for; the cohort's quartiles where there is only one.
+    """
+    at = spec.estimands.at
+    if len(set(at)) > 1:
+        return min(at), max(at)
+    low, high = (float(f"{q:.2g}") for q in np.quantile(observed, [0.25, 0.75]))
+    # Rounding must not carry them beyond the cohort, where splines are not defined.
+    if not observed.min() <= low < high <= observed.max():
+        low, high = float(observed.min()), float(observed.max())
+    return low, high
+
+
+_GRID: Final = 21
+_SLIDER: Final = 7
+
+
+def grid_values(spec: AnalysisSpec, observed: Floats) -> Floats:
+    """Return values of the modifier along which its effect is followed.
+
+    One patient far from the others would leave all of them between two of values equally far
+    apart, so that there are as many where the patients are.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    observed : ndarray, shape (patients,)
+        Values of the cohort.
+
+    Returns
+    -------
+    ndarray
+        Increasing, from the lowest value to the highest.
+    """
+    log = spec.modifier is not None and spec.modifier.transform is ModifierTransform.LOG2
+    space = np.geomspace if log else np.linspace
+    even = space(observed.min(), observed.max(), _GRID)
+    # Rounding must not carry the ends beyond the cohort, where splines are not defined.
+    even[[0, -1]] = observed.min(), observed.max()
+    scale = np.log(even) if log else even
+    own = np.log(observed) if log else observed
+    apart = 0.2 * (scale[1] - scale[0])
+    if (np.diff(np.quantile(own, [0.05, 0.95])) > (_GRID - 1) * apart).all():
+        return np.asarray(even, dtype=np.float64)
+    crowded = np.quantile(observed, np.linspace(0.0, 1.0, _GRID))
+    return np.unique(np.concatenate([even, crowded]))
+
+
+def slider_values(spec: AnalysisSpec, observed: Floats) -> list[float]:
+    """Return the values of the modifier at which a reader may look.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification, with a modifier.
+    observed : ndarray, shape (patients,)
+        Values of the cohort.
+
+    Returns
+    -------
+    list of float
+        Increasing, on the scale of the data: the specification's values and the reference, where
+        the cohort has such values, and seven from the 5 % to the 95 % quantile of the cohort,
+        equally spaced on the scale of the model and rounded to two digits.
+    """
+    modifier = spec.modifier
+    if modifier is None:
+        return []
+    low, high = (float(q) for q in np.quantile(observed, [0.05, 0.95]))
+    space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
+    between = [float(f"{value:.2g}") for value in space(low, high, _SLIDER)]
+    # Rounding may carry a value beyond the cohort, where splines are not defined.
+    chosen = {*between, modifier.reference, *spec.estimands.at}
+    return sorted(value for value in chosen if observed.min() <= value <= observed.max())
+
+
+def draws_of(fit: FittedModel, spec: AnalysisSpec, *, weights: Floats | None = None) -> xr.Dataset:
+    """Return draws of every estimand that an analysis tells.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior, or the model with draws of its prior.
+    spec : AnalysisSpec
+        Horizons, modifier values, strategies.
+    weights : ndarray, shape (patients,) or (samples, patients), optional
+        What each patient weighs in the averages; equal weights by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        See `estimands.draws.estimate_draws`.
+    """
+    return estimate_draws(fit, asked(fit, spec), weights=weights)
+
+
+def draws_around(
+    fit: FittedModel, before: FittedModel, spec: AnalysisSpec, weigh: Weigh
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return draws of every estimand that an analysis tells, after and before the data.
+
+    Parameters
+    ----------
+    fit, before : FittedModel
+        The posterior, and the model with draws of its prior.
+    spec : AnalysisSpec
+        Horizons, modifier values, strategies.
+    weigh : callable
+        From a fit to the weights of its patients.
+
+    Returns
+    -------
+    tuple of xarray.Dataset
+        See `draws_of`.
+    """
+    after = draws_of(fit, spec, weights=weigh(fit))
+    # Under a wide prior hazards leave every float.
+    with np.errstate(invalid="ignore"):
+        return after, draws_of(before, spec, weights=weigh(before))
+
+
+def also_at(
+    draws: xr.Dataset,
+    values: Sequence[float | None],
     fit: FittedModel,
     spec: AnalysisSpec,
     *,
-    weights: Floats | None = None,
-    prior: tuple[FittedModel, Floats | None] | None = None,
+    weights: Floats | None,
+) -> xr.Dataset:
+    """Return hazard ratios, survival and months at further values of the modifier as well.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        From `draws_of`.
+    values : sequence of float or None
+        Of which those that are not told yet are added.
+    fit : FittedModel
+        Whose draws they are.
+    spec : AnalysisSpec
+        Horizons, strategies.
+    weights : ndarray or None
+        What each patient weighs in the averages.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without quantiles and grid.
+    """
+    told = draws[["log_hazard_ratio", "survival", "rmst"]]
+    known = set(told[VALUE].to_numpy().tolist())
+    rest = tuple(value for value in values if value is not None and value not in known)
+    if not rest:
+        return told
+    wanted = Asked(strategies(spec), rest, tuple(dict.fromkeys(spec.estimands.horizons)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        more = estimate_draws(fit, wanted, weights=weights)
+    both: xr.Dataset = xr.concat(
+        [told, more], dim=VALUE, data_vars="all", coords="minimal", compat="override", join="exact"
+    )
+    return both
+
+
+def estimate_all(
+    draws: xr.Dataset, spec: AnalysisSpec, *, prior: xr.Dataset | None = None
 ) -> tuple[Estimate, ...]:
-    """Return every estimand that a specification asks for.
+    """Return the summary of every estimand that a specification asks for.
 
     Hazard ratios for the population's own modifier values, at each value of the modifier and at its
     reference, all else averaged over the population; survival, restricted mean
@@ -160,23 +379,20 @@ def estimate_all(
 
     Parameters
     ----------
-    fit : FittedModel
-        The posterior.
+    draws : xarray.Dataset
+        From `draws_of`.
     spec : AnalysisSpec
         Horizons, modifier values, strategies.
-    weights : ndarray, shape (patients,) or (samples, patients), optional
-        What each patient weighs in the averages; equal weights by default.
-    prior : tuple of FittedModel and ndarray, optional
-        The model with draws of its prior, and its weights, for probabilities before the data.
+    prior : xarray.Dataset, optional
+        The same before the data.
 
     Returns
     -------
     tuple of Estimate
         In that order.
     """
-    rows = _rows(fit, spec, weights)
-    before = None if prior is None else _rows(prior[0], spec, prior[1])
-    found = reduced(rows, before, population=spec.population.value)
+    before = None if prior is None else _rows(prior, spec)
+    found = reduced(_rows(draws, spec), before, population=spec.population.value)
     return found + tuple(needed_to_treat(each) for each in found if _is_gain(each))
 
 
@@ -219,14 +435,18 @@ def reduced(
     )
 
 
-def _rows(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
-    rows = [] if spec.treatment is None else hazard_ratios(fit, spec, weights)
-    asked = (None, *spec.estimands.at)
-    if undefined_survival(fit):
-        # The rows stay, without values, so that a reader sees what is not told.
-        return rows + [row for at in asked for row in _undefined(fit, spec, at)]
-    for at, patients in zip(asked, populations_at(fit, asked, weights=weights), strict=True):
-        rows += _standardised(fit, spec, at, patients)
+def _rows(draws: xr.Dataset, spec: AnalysisSpec) -> list[Quantity]:
+    rows = [] if spec.treatment is None else hazard_ratios(draws, spec)
+    start = strategies(spec)[-1].start
+    for at in (None, *spec.estimands.at):
+        here = at_value(draws, at)
+        for name in ("survival", "rmst"):
+            for horizon in dict.fromkeys(spec.estimands.horizons):
+                values = here[name].sel({HORIZON: horizon}, drop=True)
+                rows += by_strategy(name, values, start=start, horizon=horizon, at=at)
+        for name, share in _shares(spec).items():
+            values = here["quantile"].sel({SHARE: share}, drop=True)
+            rows += by_strategy(name, values, start=start, horizon=None, at=at)
     return rows
 
 
@@ -260,82 +480,51 @@ def needed_to_treat(found: Estimate) -> Estimate:
     return replace(found, estimand="number_needed_to_treat", summary=summary)
 
 
-def hazard_ratios(fit: FittedModel, spec: AnalysisSpec, weights: Floats | None) -> list[Quantity]:
+def hazard_ratios(draws: xr.Dataset, spec: AnalysisSpec) -> list[Quantity]:
     """Return the hazard ratio of treatment: averaged, and at values of the modifier.
 
     Parameters
     ----------
-    fit : FittedModel
-        The posterior of a model with the treatment.
+    draws : xarray.Dataset
+        Of a model with the treatment, at `hazard_ratio_values`.
     spec : AnalysisSpec
         Modifier and its values.
-    weights : ndarray or None
-        What each patient weighs.
 
     Returns
     -------
     list of Quantity
         For the population's own values first, then by value.
     """
-    values: list[float | None] = [None]
-    draws = log_hazard_ratio(fit, weights=weights).to_numpy()[..., None]
-    if spec.modifier is not None:
-        at = sorted({spec.modifier.reference, *spec.estimands.at})
-        values += at
-        conditional = log_hazard_ratio(fit, at, weights=weights).to_numpy()
-        draws = np.concatenate([draws, conditional], axis=-1)
-    return [
-        Quantity(
-            "hazard_ratio",
-            np.exp(draws[..., i]),
-            contrast=RATIO,
-            at=value,
-            benefit=chance_above(np.zeros_like(draws[..., i]), draws[..., i]),
-        )
-        for i, value in enumerate(values)
-    ]
+    rows = []
+    for value in hazard_ratio_values(spec):
+        log_hr = at_value(draws, value)["log_hazard_ratio"].to_numpy()
+        benefit = chance_above(np.zeros_like(log_hr), log_hr)
+        ratio = np.exp(log_hr)
+        rows.append(Quantity("hazard_ratio", ratio, contrast=RATIO, at=value, benefit=benefit))
+    return rows
 
 
-def _standardised(
-    fit: FittedModel, spec: AnalysisSpec, at: float | None, patients: Population
-) -> list[Quantity]:
-    """Survival quantities of each strategy and their difference, at one modifier value."""
-    compared, horizons = strategies(spec), spec.estimands.horizons
-    curves = survival(fit, horizons, compared, population=patients)
-    draws: dict[tuple[str, float | None], xr.DataArray] = {}
-    for h in horizons:
-        draws["survival", h] = curves.sel({TIME: h}, drop=True)
-    for h in horizons:
-        draws["rmst", h] = rmst(fit, h, compared, population=patients)
-    for name, share in _shares(spec).items():
-        draws[name, None] = survival_quantile(fit, share, compared, population=patients)
-    return _told(draws, start=compared[-1].start, at=at)
+def hazard_ratio_values(spec: AnalysisSpec) -> tuple[float | None, ...]:
+    """Return the values of the modifier at which hazard ratios are told.
 
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
 
-def _undefined(fit: FittedModel, spec: AnalysisSpec, at: float | None) -> list[Quantity]:
-    compared = strategies(spec)
-    samples = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
-    nothing = labelled(fit, np.full((samples, len(compared)), np.nan), compared)
-    asked: list[tuple[str, float | None]] = [
-        (name, horizon) for name in ("survival", "rmst") for horizon in spec.estimands.horizons
-    ]
-    asked += [(name, None) for name in _shares(spec)]
-    return _told(dict.fromkeys(asked, nothing), start=compared[-1].start, at=at)
+    Returns
+    -------
+    tuple of float or None
+        The population's own (None), then the reference and the values asked for, increasing.
+    """
+    if spec.modifier is None:
+        return (None,)
+    return None, *sorted({spec.modifier.reference, *spec.estimands.at})
 
 
 def _shares(spec: AnalysisSpec) -> dict[str, float]:
     named = {f"survival_quantile_{share:g}": share for share in spec.estimands.quantiles}
     return {"median_survival": 0.5, **named}
-
-
-def _told(
-    draws: dict[tuple[str, float | None], xr.DataArray], *, start: float, at: float | None
-) -> list[Quantity]:
-    return [
-        row
-        for (name, horizon), values in draws.items()
-        for row in by_strategy(name, values, start=start, horizon=horizon, at=at)
-    ]
 
 
 def by_strategy(
@@ -377,7 +566,7 @@ def by_strategy(
         never, treated = values[..., 0], values[..., 1]
         # Where neither strategy reaches its median there is no difference to speak of.
         with np.errstate(invalid="ignore"):
-            difference = treated - never
+            difference = gained(draws).transpose("chain", "draw").to_numpy()
         same = horizon is not None and horizon <= start
         undefined = bool(np.isnan(difference).any())
         unknown = bool(np.isnan(values).any())

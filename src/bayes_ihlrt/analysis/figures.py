@@ -8,8 +8,8 @@ import xarray as xr
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.estimates import strategies, weigher
-from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
+from bayes_ihlrt.analysis.estimates import observed_values, strategies, weigher
+from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.follow_up import (
     flow_data,
     patient_flow,
@@ -22,7 +22,8 @@ from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.analysis.parameters import flat_draws, result_names, unit_of
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import chance_above, probability, summarise
-from bayes_ihlrt.estimands.curves import rmst, survival
+from bayes_ihlrt.estimands.curves import survival
+from bayes_ihlrt.estimands.draws import at_value, gained
 from bayes_ihlrt.estimands.interaction import (
     crude_rate_ratios,
     log_hazard_ratio,
@@ -31,7 +32,7 @@ from bayes_ihlrt.estimands.interaction import (
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.model.predictor import linear_in_modifier
-from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
+from bayes_ihlrt.names import HORIZON, TIME, ModifierTransform
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 Floats = NDArray[np.float64]
@@ -158,19 +159,16 @@ def gain_data(result: FitResult) -> xr.Dataset:
         region), regions being ``harm`` (below 0), ``gain too small`` (0 to `gain`) and ``gain``.
         Attributes ``gain`` and ``horizon`` (months) and the strategy ``treated``.
     """
-    spec, fit = result.spec, result.fit
+    spec = result.spec
     horizon, gain = max(spec.estimands.horizons), spec.estimands.gain
-    weights, compared = weigher(spec, result.propensity)(fit), strategies(spec)
     name = spec.labels.of(None if spec.modifier is None else spec.modifier.name)
     grids, heights, chances, settings = [], [], [], []
     for at in (None, *spec.estimands.at):
-        patients = sample_population(fit, modifier_at=at, weights=weights)
-        months = rmst(fit, horizon, compared, population=patients)
-        gained = months.isel({STRATEGY: 1}, drop=True) - months.isel({STRATEGY: 0}, drop=True)
-        x, height = density(gained.to_numpy().ravel())
+        months = gained(at_value(result.draws, at)["rmst"].sel({HORIZON: horizon}))
+        x, height = density(months.to_numpy().ravel())
         grids.append(x)
         heights.append(height)
-        below = [float(probability(gained < edge)) for edge in (0.0, gain)]
+        below = [float(probability(months < edge)) for edge in (0.0, gain)]
         chances.append([below[0], below[1] - below[0], 1.0 - below[1]])
         settings.append(spec.population.words if at is None else f"{name} {at:g}")
     return xr.Dataset(
@@ -180,7 +178,7 @@ def gain_data(result: FitResult) -> xr.Dataset:
             "probability": (("setting", "region"), np.array(chances)),
         },
         coords={"setting": settings, "region": ["harm", "gain too small", "gain"]},
-        attrs={"gain": gain, "horizon": horizon, "treated": compared[-1].name},
+        attrs={"gain": gain, "horizon": horizon, "treated": strategies(spec)[-1].name},
     )
 
 
@@ -443,7 +441,7 @@ def hazard_ratio_data(result: FitResult, interaction: InteractionResult) -> xr.D
         modifier's ``label``, its ``reference`` and ``log``; ``gain`` and ``horizon`` (months);
         ``levels``.
     """
-    modifier, observed = result.spec.modifier, modifier_of_patients(result)
+    modifier, observed = result.spec.modifier, observed_values(result.fit)
     if modifier is None:
         message = "the analysis has no modifier"
         raise ValueError(message)

@@ -5,7 +5,7 @@ rests on are read by name: nothing is loaded for them.
 """
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.comparability import refuse_few
-from bayes_ihlrt.analysis.estimates import OPEN, Estimate, estimate_all, weigher
+from bayes_ihlrt.analysis.estimates import OPEN, Estimate, draws_around, estimate_all, weigher
 from bayes_ihlrt.analysis.flexible_baseline import (
     BaselineComparison,
     baseline_notes,
@@ -29,69 +29,21 @@ from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
 from bayes_ihlrt.analysis.prior_words import prior_sentence
 from bayes_ihlrt.analysis.propensity import PropensityResult, clone_months, describe_propensity
 from bayes_ihlrt.batch.compiled import compile_model
+from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
 from bayes_ihlrt.labels import called
-from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
 from bayes_ihlrt.plain import Shown, json_text, short_repr
 from bayes_ihlrt.posterior import fitted as sampling
 from bayes_ihlrt.posterior.fitted import FittedModel
-from bayes_ihlrt.posterior.quality import check_convergence
+from bayes_ihlrt.posterior.quality import check_convergence, draws_name, naming
 from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
-
-_KINDS: Final[Mapping[str, str]] = {
-    Engine.NUTS.value: "posterior",
-    Engine.LAPLACE.value: "posterior",
-    PropensityUncertainty.LINKED_BOOTSTRAP.value: "bootstrap",
-    PropensityUncertainty.CUT.value: "cut-distribution",
-    PropensityUncertainty.SANDWICH.value: "sandwich-corrected",
-    PropensityUncertainty.PLUGIN.value: "uncalibrated",
-}
-
-
-def draws_name(engine: str) -> str:
-    """Return the word before "probability" and "median" of draws.
-
-    Parameters
-    ----------
-    engine : str
-        What made the draws: an `Engine` or a `PropensityUncertainty`.
-
-    Returns
-    -------
-    str
-        ``"posterior"`` for draws from a posterior; those of a weighted analysis are named by how
-        they were made.
-
-    Examples
-    --------
-    >>> draws_name("nuts"), draws_name("linked-bootstrap")
-    ('posterior', 'bootstrap')
-    """
-    return _KINDS[engine]
-
-
-def naming(engine: str) -> dict[str, str]:
-    """Return what draws and probabilities made of them are called, for ``result.json``.
-
-    Parameters
-    ----------
-    engine : str
-        What made the draws.
-
-    Returns
-    -------
-    dict of str to str
-        ``kind`` and ``probability``.
-    """
-    kind = draws_name(engine)
-    return {"kind": kind, "probability": f"{kind} probability"}
-
 
 _LIBRARIES: Final = (
     *("bayes-ihlrt", "pymc", "pytensor", "blackjax", "jax", "arviz", "numpy", "xarray"),
@@ -119,6 +71,27 @@ _THIN: Final = 0.5
 """Effective share of patients below which the population at time zero is told by few."""
 
 
+def identity(checked: CheckedAnalysis) -> dict[str, object]:
+    """Return what draws depend on: where all of it agrees, they are the same draws.
+
+    Parameters
+    ----------
+    checked : CheckedAnalysis
+        Specification and data.
+
+    Returns
+    -------
+    dict of str to object
+        ``specification`` and ``versions`` as JSON, ``seed``, ``data_fingerprint``.
+    """
+    return {
+        "specification": json_text(checked.spec.to_dict(), indent=None),
+        "versions": json_text(versions(), indent=None),
+        "seed": checked.spec.sampler.seed,
+        "data_fingerprint": checked.cohort.fingerprint,
+    }
+
+
 @short_repr("spec", "fit.person_time", "draws_name", "converged")
 @dataclass(frozen=True)
 class FitResult(Shown):
@@ -136,8 +109,14 @@ class FitResult(Shown):
         Summary and diagnostics of each parameter; coefficients are log hazard ratios.
     estimates : tuple of Estimate
         Hazard ratios, survival, restricted mean and median survival.
+    draws : xarray.Dataset
+        Draws of every estimand, from which `estimates` and all that is told of the effect are
+        read: see `estimands.draws.estimate_draws`.
     loo : Loo
         Leave-one-patient-out cross-validation.
+    left_out : LeaveOut or None
+        What it is summed from, for checks of the model; None where it is not defined or could not
+        be computed.
     propensity : PropensityResult or None
         Weights, balance and overlap; None without ``[propensity]``.
     interaction : InteractionResult or None
@@ -146,6 +125,8 @@ class FitResult(Shown):
         The effect under a flexible baseline too; None unless treatment changes during follow-up.
     before : FittedModel or None
         The model with draws of its prior, for probabilities before the data.
+    draws_before : xarray.Dataset or None
+        As `draws`, before the data.
     prior_note : str or None
         Where observed untreated survival lies outside what the priors expected.
     failures : tuple of Failure
@@ -169,11 +150,14 @@ class FitResult(Shown):
     prior: xr.Dataset = field(repr=False)
     parameters: dict[str, dict[str, float | None]] = field(repr=False)
     estimates: tuple[Estimate, ...] = field(repr=False)
+    draws: xr.Dataset = field(repr=False)
     loo: Loo = field(repr=False)
+    left_out: LeaveOut | None = field(default=None, repr=False)
     propensity: PropensityResult | None = field(default=None, repr=False)
     interaction: InteractionResult | None = field(default=None, repr=False)
     baseline: BaselineComparison | None = field(default=None, repr=False)
     before: FittedModel | None = field(default=None, repr=False)
+    draws_before: xr.Dataset | None = field(default=None, repr=False)
     prior_note: str | None = field(default=None, repr=False)
     failures: tuple[Failure, ...] = ()
 
@@ -239,17 +223,9 @@ class FitResult(Shown):
         """Draws with the specification, versions, seed and data fingerprint in the attributes."""
         tree = self.fit.tree.copy()
         tree["prior"] = xr.DataTree(self.prior)
-        tree.attrs = {
-            **tree.attrs,
-            "specification": json_text(self.spec.to_dict(), indent=None),
-            "versions": json_text(versions(), indent=None),
-            "seed": self.spec.sampler.seed,
-            "data": json_text(
-                data_summary(self.checked.cohort, self.checked.person_time), indent=None
-            ),
-            "data_fingerprint": self.checked.cohort.fingerprint,
-            "synthetic": int(self.synthetic),
-        }
+        told = data_summary(self.checked.cohort, self.checked.person_time)
+        about = {"data": json_text(told, indent=None), "synthetic": int(self.synthetic)}
+        tree.attrs = {**tree.attrs, **identity(self.checked), **about}
         return tree
 
     def to_dict(self) -> dict[str, Any]:
@@ -281,26 +257,6 @@ class FitResult(Shown):
         return {**found.numbers, "converged": self.converged, "failures": list(found.failures)}
 
 
-def modifier_of_patients(result: FitResult) -> np.ndarray:
-    """Return each patient's value of the effect modifier, shape (patients,).
-
-    Parameters
-    ----------
-    result : FitResult
-        Of an analysis with a modifier.
-
-    Returns
-    -------
-    ndarray of float
-        From the patient's first row, on the scale of the data; empty without a modifier.
-    """
-    modifier, rows = result.spec.modifier, result.checked.person_time
-    if modifier is None:
-        return np.empty(0)
-    first = np.flatnonzero(np.diff(rows.patient_index, prepend=-1))
-    return rows.columns[modifier.column][first].astype(np.float64)
-
-
 type Stage = Callable[[str], None]
 
 
@@ -318,12 +274,15 @@ class FittedAnalysis:
         Weights, balance and overlap; None without ``[propensity]``.
     failures : tuple of Failure
         Parts beside the posterior that could not be computed.
+    draws : tuple of xarray.Dataset, optional
+        Draws of every estimand after and before the data, where they are there already.
     """
 
     checked: CheckedAnalysis
     fit: FittedModel
     propensity: PropensityResult | None = None
     failures: tuple[Failure, ...] = ()
+    draws: tuple[xr.Dataset, xr.Dataset] | None = None
 
 
 def run_fit(
@@ -512,27 +471,33 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
     # Draws of a wide prior spend infinite hazard: nobody is alive, and that is the right answer.
     with np.errstate(over="ignore"):
-        estimates = estimate_all(fit, spec, weights=weigh(fit), prior=(fewer, weigh(fewer)))
+        draws, expected = fitted.draws or draws_around(fit, fewer, spec, weigh)
+        estimates = estimate_all(draws, spec, prior=expected)
         tell("comparing with the prior")
         treatment = None if spec.treatment is None else spec.treatment.name
         conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
-        interaction = describe_interaction(fit, before, spec, weigh, fewer=fewer)
+        interaction = describe_interaction(fit, before, spec, weigh, draws=(draws, expected))
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec)
     tell("summarising")
+    loo, left = leave_one_out(fit, seed=spec.sampler.seed)
+    lost = (left,) if isinstance(left, Failure) else ()
     return FitResult(
         checked=fitted.checked,
         fit=fit,
         prior=prior,
         parameters=parameter_table(fit),
         estimates=estimates,
-        loo=leave_one_out(fit),
+        draws=draws,
+        loo=loo,
+        left_out=left if isinstance(left, LeaveOut) else None,
         propensity=fitted.propensity,
         interaction=interaction,
         baseline=baseline,
         before=fewer,
+        draws_before=expected,
         prior_note=conflict,
-        failures=fitted.failures,
+        failures=(*fitted.failures, *lost),
     )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import summarise
 from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.draws import gained
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import undefined_survival
-from bayes_ihlrt.names import STRATEGY, Engine
+from bayes_ihlrt.names import Engine
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -205,9 +206,7 @@ def _under(fit: FittedModel, spec: AnalysisSpec, label: str) -> UnderBaseline:
         ratio = log_hazard_ratio(fit, [spec.modifier.reference])[..., 0]
     gain = None
     if not undefined_survival(fit):
-        always = treated_from(spec.treat_from)
-        months = rmst(fit, spec.estimands.horizons[-1], [always, NEVER])
-        difference = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
-        gain = {str(name): float(value) for name, value in summarise(difference).items()}
+        months = rmst(fit, spec.estimands.horizons[-1], [NEVER, treated_from(spec.treat_from)])
+        gain = {str(name): float(value) for name, value in summarise(gained(months)).items()}
     log_hr = {str(name): float(value) for name, value in summarise(ratio).items()}
     return UnderBaseline(label, log_hr, gain)

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.estimates import strategies
+from bayes_ihlrt.analysis.estimates import compared_values, observed_values, strategies
 from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, probability, summarise
 from bayes_ihlrt.estimands.interaction import (
     additive_interaction,
@@ -21,22 +21,20 @@ from bayes_ihlrt.estimands.mitigation import (
     Statement,
     Weigh,
     crossings,
-    gain_by_modifier,
     gain_chance,
     interaction_contrasts,
     mitigation_statements,
     modifier_step,
     multiplicative_interaction,
 )
-from bayes_ihlrt.estimands.population import cohort_rows, undefined_survival
-from bayes_ihlrt.names import ModifierTransform
+from bayes_ihlrt.estimands.population import undefined_survival
+from bayes_ihlrt.names import GRID, ModifierTransform
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.verdicts import SETTLED
 
 Floats = NDArray[np.float64]
 type Summary = dict[str, float | None]
-_VALUES: Final = 21
 _SPAN: Final = (0.05, 0.95)
 """Quantiles of the cohort between which it is asked whether the effect turns."""
 
@@ -102,7 +100,12 @@ class InteractionResult:
 
 
 def describe_interaction(
-    fit: FittedModel, prior: FittedModel, spec: AnalysisSpec, weigh: Weigh, *, fewer: FittedModel
+    fit: FittedModel,
+    prior: FittedModel,
+    spec: AnalysisSpec,
+    weigh: Weigh,
+    *,
+    draws: tuple[xr.Dataset, xr.Dataset],
 ) -> InteractionResult | None:
     """Return what a posterior says of the interaction of treatment and modifier.
 
@@ -116,8 +119,8 @@ def describe_interaction(
         Values of the modifier, horizons, gain and levels.
     weigh : callable
         From a fit to the weights of its patients.
-    fewer : FittedModel
-        As `prior` with fewer draws, for what is told at many values of the modifier.
+    draws : tuple of xarray.Dataset
+        Estimates of the posterior and of the prior: `analysis.estimates.draws_of`.
 
     Returns
     -------
@@ -125,14 +128,41 @@ def describe_interaction(
         None without a treatment, a modifier, or more than one value of it.
     """
     modifier = spec.modifier
-    if spec.treatment is None or modifier is None:
+    question = _question(fit, spec, weigh)
+    if modifier is None or question is None:
         return None
-    observed = cohort_rows(fit)[modifier.column].astype(np.float64)
-    low, high = _compared(spec.estimands.at, observed)
+    log = modifier.transform is ModifierTransform.LOG2
+    after, before = draws
+    curve, chances = _curve(fit, after, question, log=log)
+    curve = curve.assign(_chances_before(before, question))
+    contrasts: tuple[xr.Dataset | None, xr.Dataset | None] = (None, None)
+    if not undefined_survival(fit):
+        contrasts = _gains(fit, question, after), _gains(prior, question, None)
+    statements = mitigation_statements(fit, prior, question, contrasts=contrasts)
+    return InteractionResult(
+        question=question,
+        step=modifier_step(fit, question)[2],
+        multiplicative=_multiplicative(fit, question, statements),
+        additive=_additive(fit, question, prior),
+        contrasts=_contrasts(*contrasts),
+        statements=statements,
+        curve=curve,
+        crossings={
+            name: crossings(chance, curve["value"].to_numpy(), spec.estimands.levels, log=log)
+            for name, chance in chances.items()
+        },
+    )
+
+
+def _question(fit: FittedModel, spec: AnalysisSpec, weigh: Weigh) -> Question | None:
+    if spec.treatment is None or spec.modifier is None:
+        return None
+    observed = observed_values(fit)
+    low, high = compared_values(spec, observed)
     if not low < high:
         return None
     middle = np.quantile(observed, _SPAN)
-    question = Question(
+    return Question(
         low=low,
         high=high,
         horizon=max(spec.estimands.horizons),
@@ -141,96 +171,41 @@ def describe_interaction(
         span=(min(low, float(middle[0])), max(high, float(middle[1]))),
         weigh=weigh,
     )
-    log = modifier.transform is ModifierTransform.LOG2
-    values = _values(observed, log=log)
-    curve, chances = _curve(fit, values, question, log=log)
-    curve = curve.assign(_chances_before(fewer, values, question))
-    statements = mitigation_statements(fit, prior, question)
-    return InteractionResult(
-        question=question,
-        step=modifier_step(fit, question)[2],
-        multiplicative=_multiplicative(fit, question, statements),
-        additive=_additive(fit, question, prior),
-        contrasts=_contrasts(fit, question, prior),
-        statements=statements,
-        curve=curve,
-        crossings={
-            name: crossings(chance, values, spec.estimands.levels, log=log)
-            for name, chance in chances.items()
-        },
-    )
 
 
-def _compared(at: tuple[float, ...], observed: Floats) -> tuple[float, float]:
-    """The lowest and highest value asked for; the cohort's quartiles where there is only one."""
-    if len(set(at)) > 1:
-        return min(at), max(at)
-    low, high = (float(f"{q:.2g}") for q in np.quantile(observed, [0.25, 0.75]))
-    # Rounding must not carry them beyond the cohort, where splines are not defined.
-    if not observed.min() <= low < high <= observed.max():
-        low, high = float(observed.min()), float(observed.max())
-    return low, high
-
-
-def _values(observed: Floats, *, log: bool) -> Floats:
-    """Values to look at: equally far apart, and as many where the patients are.
-
-    One patient far from the others would otherwise leave all of them between two values.
-    """
-    space = np.geomspace if log else np.linspace
-    even = space(observed.min(), observed.max(), _VALUES)
-    # Rounding must not carry the ends beyond the cohort, where splines are not defined.
-    even[[0, -1]] = observed.min(), observed.max()
-    scale = np.log(even) if log else even
-    own = np.log(observed) if log else observed
-    apart = 0.2 * (scale[1] - scale[0])
-    if (np.diff(np.quantile(own, [0.05, 0.95])) > (_VALUES - 1) * apart).all():
-        return np.asarray(even, dtype=np.float64)
-    crowded = np.quantile(observed, np.linspace(0.0, 1.0, _VALUES))
-    return np.unique(np.concatenate([even, crowded]))
+def _gains(fit: FittedModel, question: Question, draws: xr.Dataset | None) -> xr.Dataset:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return interaction_contrasts(fit, question, draws=draws)
 
 
 def _curve(
-    fit: FittedModel, values: Floats, question: Question, *, log: bool
+    fit: FittedModel, draws: xr.Dataset, question: Question, *, log: bool
 ) -> tuple[xr.Dataset, dict[str, Chance]]:
     """Hazard ratio and chances over the modifier; and the chances at any other value."""
     weights = question.weigh(fit)
 
-    def log_hr(at: Floats) -> xr.DataArray:
-        found = log_hazard_ratio(fit, at, weights=weights)
-        return found.rename({found.dims[-1]: "value"})
-
     def benefit(at: Floats) -> Floats:
-        return np.asarray(probability(log_hr(at) < 0.0).to_numpy(), dtype=np.float64)
+        found = log_hazard_ratio(fit, at, weights=weights)
+        return np.asarray(probability(found < 0.0).to_numpy(), dtype=np.float64)
 
-    ratios = log_hr(values)
+    along = draws[["grid_log_hazard_ratio", "grid_gain"]].rename({GRID: "value"})
+    ratios, gain = along["grid_log_hazard_ratio"], along["grid_gain"]
     found = summarise(xr.apply_ufunc(np.exp, ratios))[["median", "q2.5", "q97.5"]]
     found = found.assign(prob_benefit=probability(ratios < 0.0))
     if undefined_survival(fit):
         nothing = xr.full_like(found["prob_benefit"], np.nan)
         return found.assign(prob_gain=nothing), {"prob_benefit": benefit}
-    gained = gain_by_modifier(fit, values, question.horizon, question.treated, weights=weights)
-    gained = gained.rename({gained.dims[-1]: "value"})
-    found = found.assign(prob_gain=probability(gained > question.gain))
-    chances = {"prob_benefit": benefit, "prob_gain": gain_chance(gained, question.gain, log=log)}
+    found = found.assign(prob_gain=probability(gain > question.gain))
+    chances = {"prob_benefit": benefit, "prob_gain": gain_chance(gain, question.gain, log=log)}
     return found, chances
 
 
-def _chances_before(
-    prior: FittedModel, values: Floats, question: Question
-) -> dict[str, tuple[str, Floats]]:
+def _chances_before(draws: xr.Dataset, question: Question) -> dict[str, tuple[str, Floats]]:
     """What the curve's probabilities were before the data; NaN where hazards leave every float."""
-    weights = question.weigh(prior)
-    log_hr = log_hazard_ratio(prior, values, weights=weights).to_numpy()
+    log_hr, months = (draws[f"grid_{name}"].to_numpy() for name in ("log_hazard_ratio", "gain"))
     benefit = chance_above(np.zeros_like(log_hr), log_hr).mean(axis=(0, 1))
-    gain = np.full_like(benefit, np.nan)
-    if not undefined_survival(prior):
-        with np.errstate(over="ignore", invalid="ignore"):
-            months = gain_by_modifier(
-                prior, values, question.horizon, question.treated, weights=weights
-            ).to_numpy()
-        chance = chance_above(months, np.full_like(months, question.gain)).mean(axis=(0, 1))
-        gain = np.where(np.isfinite(months).all(axis=(0, 1)), chance, np.nan)
+    chance = chance_above(months, np.full_like(months, question.gain)).mean(axis=(0, 1))
+    gain = np.where(np.isfinite(months).all(axis=(0, 1)), chance, np.nan)
     return {"prior_prob_benefit": ("value", benefit), "prior_prob_gain": ("value", gain)}
 
 
@@ -244,18 +219,17 @@ def _multiplicative(
 
 
 def _contrasts(
-    fit: FittedModel, question: Question, prior: FittedModel
+    after: xr.Dataset | None, before: xr.Dataset | None
 ) -> dict[str, dict[str, Any] | None]:
-    if undefined_survival(fit):
+    if after is None or before is None:
         return {"survival": None, "rmst": None}
-    before = interaction_contrasts(prior, question)
     return {
         str(name): {
             **_summary(draws),
             "prob_above_0": float(probability(draws > 0.0)),
             "prior_prob_above_0": _above_zero(before[name]),
         }
-        for name, draws in interaction_contrasts(fit, question).items()
+        for name, draws in after.items()
     }
 
 

@@ -1,30 +1,33 @@
 """Effect, survival and restricted mean survival over the effect modifier, ready to be shown.
 
-What a slider of the report moves: computed once from all draws, at the values of the specification
-and at a few more between the outer twentieths of the cohort.
+What a slider of the report moves: read from the draws of the estimates, at the values of the
+specification and at a few more between the outer twentieths of the cohort; curves are averaged
+here.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.estimates import strategies, weigher
-from bayes_ihlrt.analysis.fit import FitResult, modifier_of_patients
+from bayes_ihlrt.analysis.estimates import (
+    also_at,
+    observed_values,
+    slider_values,
+    strategies,
+    weigher,
+)
+from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.notes import clock
 from bayes_ihlrt.estimands.contrasts import chance_above, finite_or_none, probability, summarise
-from bayes_ihlrt.estimands.curves import Strategy, rmst, survival
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import Population, populations_at
-from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform
-from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.estimands.curves import Strategy, survival
+from bayes_ihlrt.estimands.draws import at_value, gained
+from bayes_ihlrt.estimands.population import populations_at
+from bayes_ihlrt.names import HORIZON, STRATEGY
 
 Floats = NDArray[np.float64]
 _MOST_TIMES: Final = 60
-_VALUES: Final = 7
 _SHOWN: Final = ("median", "q2.5", "q97.5")
 
 
@@ -96,20 +99,12 @@ def modifier_values(result: FitResult) -> list[float]:
     Returns
     -------
     list of float
-        Increasing, on the scale of the data: the specification's values and the reference, where
-        the cohort has such values, and seven from the 5 % to the 95 % quantile of the cohort,
-        equally spaced on the scale of the model and rounded to two digits. Empty without a
-        modifier or treatment, and where `estimates` tells no survival.
+        See `estimates.slider_values`; empty without a modifier or treatment, and where `estimates`
+        tells no survival.
     """
-    modifier, observed = result.spec.modifier, modifier_of_patients(result)
-    if modifier is None or result.spec.treatment is None or not _tells_survival(result):
+    if result.spec.treatment is None or not _tells_survival(result):
         return []
-    low, high = (float(q) for q in np.quantile(observed, [0.05, 0.95]))
-    space = np.geomspace if modifier.transform is ModifierTransform.LOG2 else np.linspace
-    between = [float(f"{value:.2g}") for value in space(low, high, _VALUES)]
-    # Rounding may carry a value beyond the cohort, where splines are not defined.
-    asked = {*between, modifier.reference, *result.spec.estimands.at}
-    return sorted(value for value in asked if observed.min() <= value <= observed.max())
+    return slider_values(result.spec, observed_values(result.fit))
 
 
 def _tells_survival(result: FitResult) -> bool:
@@ -126,108 +121,69 @@ def _sets(
 ) -> list[dict[str, Any]]:
     if not asked:
         return []
-    weigh = weigher(result.spec, result.propensity)
-    weights = weigh(result.fit)
-    after = populations_at(result.fit, asked, weights=weights)
-    before: Iterable[Population | None] = itertools.repeat(None, len(asked))
-    if result.before is not None:
-        before = populations_at(result.before, asked, weights=weigh(result.before))
-    ratios = _hazard_ratios(result, asked, weights)
+    fit, spec, weigh = result.fit, result.spec, weigher(result.spec, result.propensity)
+    patients = populations_at(fit, asked, weights=weigh(fit))
+    drawn = also_at(result.draws, asked, fit, spec, weights=weigh(fit))
+    before, expected = result.before, result.draws_before
+    if before is not None and expected is not None:
+        expected = also_at(expected, asked, before, spec, weights=weigh(before))
     return [
-        {
-            "at": at,
-            "hazard_ratio": ratio,
-            **_set_of(result, months, compared, after=patients, before=expected),
-        }
-        for at, ratio, patients, expected in zip(asked, ratios, after, before, strict=True)
+        _set_of(
+            result,
+            (at, summarise(survival(fit, months, compared, population=population))),
+            after=at_value(drawn, at),
+            before=None if expected is None else at_value(expected, at),
+        )
+        for at, population in zip(asked, patients, strict=True)
     ]
 
 
 def _set_of(
     result: FitResult,
-    months: Floats,
-    compared: tuple[Strategy, ...],
+    drawn: tuple[float | None, xr.Dataset],
     *,
-    after: Population,
-    before: Population | None,
+    after: xr.Dataset,
+    before: xr.Dataset | None,
 ) -> dict[str, Any]:
-    fit, horizons = result.fit, result.spec.estimands.horizons
-    curves = summarise(survival(fit, months, compared, population=after))
-    by_horizon = _by_horizon(fit, horizons, compared, after)
-    expected = None
-    if result.before is not None and before is not None:
-        expected = _by_horizon(result.before, horizons, compared, before)
-    start = compared[-1].start
+    at, curves = drawn
+    start = strategies(result.spec)[-1].start
+    told = {"survival_at": "survival", "rmst": "rmst"}
     return {
+        "at": at,
+        "hazard_ratio": _hazard_ratio(after, before),
         "survival": {
-            strategy.name: {
-                name: curves[name].sel({STRATEGY: strategy.name}).to_numpy().tolist()
-                for name in _SHOWN
+            name: {
+                shown: curves[shown].sel({STRATEGY: name}).to_numpy().tolist() for shown in _SHOWN
             }
-            for strategy in compared
+            for name in after[STRATEGY].to_numpy().tolist()
         },
         **{
             name: [
                 _compared(
-                    draws,
+                    after[estimand].sel({HORIZON: month}, drop=True),
                     month,
                     same=month <= start,
-                    before=None if expected is None else expected[name][place],
+                    before=None
+                    if before is None
+                    else before[estimand].sel({HORIZON: month}, drop=True),
                 )
-                for place, (month, draws) in enumerate(zip(horizons, found, strict=True))
+                for month in result.spec.estimands.horizons
             ]
-            for name, found in by_horizon.items()
+            for name, estimand in told.items()
         },
     }
 
 
-def _hazard_ratios(
-    result: FitResult, asked: tuple[float | None, ...], weights: Floats | None
-) -> list[dict[str, float | None]]:
-    """Hazard ratio at each value, and the prior probability that treatment lowers the hazard."""
-    found = []
-    before: list[xr.DataArray | None] = [None] * len(asked)
-    if result.before is not None:
-        own = weigher(result.spec, result.propensity)(result.before)
-        before = list(_log_hazard_ratios(result.before, asked, own))
-    for draws, prior in zip(_log_hazard_ratios(result.fit, asked, weights), before, strict=True):
-        chance = None
-        if prior is not None:
-            values = prior.to_numpy()
-            chance = float(chance_above(np.zeros_like(values), values).mean())
-        found.append(
-            {
-                **_row(xr.apply_ufunc(np.exp, draws)),
-                "prob_benefit": finite_or_none(probability(draws < 0.0)),
-                "prior_prob_benefit": chance,
-            }
-        )
-    return found
-
-
-def _log_hazard_ratios(
-    fit: FittedModel, asked: tuple[float | None, ...], weights: Floats | None
-) -> Iterator[xr.DataArray]:
-    values = [at for at in asked if at is not None]
-    at_values = log_hazard_ratio(fit, values, weights=weights)
-    place = iter(range(len(values)))
-    for at in asked:
-        if at is None:
-            yield log_hazard_ratio(fit, weights=weights)
-        else:
-            yield at_values.isel({at_values.dims[-1]: next(place)}, drop=True)
-
-
-def _by_horizon(
-    fit: FittedModel,
-    horizons: tuple[float, ...],
-    compared: tuple[Strategy, ...],
-    patients: Population,
-) -> dict[str, list[xr.DataArray]]:
-    at_horizons = survival(fit, horizons, compared, population=patients)
+def _hazard_ratio(after: xr.Dataset, before: xr.Dataset | None) -> dict[str, float | None]:
+    """Hazard ratio, and the prior probability that treatment lowers the hazard."""
+    draws, chance = after["log_hazard_ratio"], None
+    if before is not None:
+        values = before["log_hazard_ratio"].to_numpy()
+        chance = float(chance_above(np.zeros_like(values), values).mean())
     return {
-        "survival_at": [at_horizons.sel({TIME: month}, drop=True) for month in horizons],
-        "rmst": [rmst(fit, month, compared, population=patients) for month in horizons],
+        **_row(xr.apply_ufunc(np.exp, draws)),
+        "prob_benefit": finite_or_none(probability(draws < 0.0)),
+        "prior_prob_benefit": chance,
     }
 
 
@@ -241,9 +197,9 @@ def _compared(
         **{name: _row(draws.sel({STRATEGY: name}, drop=True)) for name in names},
     }
     if len(names) == 2:
-        never, treated = (draws.sel({STRATEGY: name}, drop=True) for name in names)
-        benefit = None if same else finite_or_none(probability(treated > never))
-        found["difference"] = {**_row(treated - never), "prob_benefit": benefit}
+        gain = gained(draws)
+        benefit = None if same else finite_or_none(probability(gain > 0.0))
+        found["difference"] = {**_row(gain), "prob_benefit": benefit}
         if before is not None and not same:
             prior = [before.sel({STRATEGY: name}).to_numpy() for name in names]
             found["difference"]["prior_prob_benefit"] = float(

@@ -1,23 +1,25 @@
 """The parameter table and leave-one-patient-out cross-validation of a fitted model."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
-import arviz_stats
 import numpy as np
 import xarray as xr
 
+from bayes_ihlrt.checks.leave_out import LeaveOut, leave_out_patients
+from bayes_ihlrt.checks.terms import is_weighted, values_of
 from bayes_ihlrt.estimands.contrasts import diagnostics, finite_or_none, summarise
+from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.names import PATIENT
+from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
-GOOD_K: Final = 0.7
-ALIKE: Final = "not estimated: nearly all draws are one and the same"
+SEVERAL: Final = "not defined: patients have several histories each"
 REDUCED: Final = (
     "not available: the model was reduced to event counts and exposure by covariate pattern, which "
-    "do not tell patients apart"
+    "do not tell patients apart (`diagnose` goes back to the patients)"
 )
 
 WEIGHTED: Final = (
@@ -37,7 +39,7 @@ class Loo:
     p_loo : float or None
         Effective number of parameters.
     bad_k : int or None
-        Patients with a Pareto k above 0.7, whose share in `elpd` is not reliable.
+        Patients with a Pareto k above 0.7, without whom the model was fitted again.
     largest_k : float or None
         Largest Pareto k.
     note : str or None
@@ -51,12 +53,12 @@ class Loo:
     Vehtari A, Gelman A, Gabry J. Stat Comput 2017;27:1413-1432, doi 10.1007/s11222-016-9696-4.
     """
 
-    elpd: float | None
-    se: float | None
-    p_loo: float | None
-    bad_k: int | None
-    largest_k: float | None
-    note: str | None
+    elpd: float | None = None
+    se: float | None = None
+    p_loo: float | None = None
+    bad_k: int | None = None
+    largest_k: float | None = None
+    note: str | None = None
     predicts: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,38 +188,56 @@ def _without_chains(sd: xr.DataArray, *, error: float) -> xr.DataArray:
     return xr.concat(parts, dim="diagnostic")
 
 
-def leave_one_out(fit: FittedModel) -> Loo:
-    """Return leave-one-patient-out cross-validation by Pareto-smoothed importance sampling.
+def leave_one_out(fit: FittedModel, *, seed: int) -> tuple[Loo, LeaveOut | Failure | None]:
+    """Return leave-one-patient-out cross-validation: see `checks.leave_out.leave_out_patients`.
 
     Parameters
     ----------
     fit : FittedModel
-        The posterior, with a log-likelihood by patient.
+        The posterior.
+    seed : int
+        Seed of posteriors without single patients, where importance sampling does not do.
 
     Returns
     -------
-    Loo
-        Empty, with a note, where the model does not know single patients, and where importance
-        weights left copies of few draws (of draws that were let through though not to be trusted).
+    loo : Loo
+        Empty, with a note, where the model does not know single patients.
+    patients : LeaveOut, Failure or None
+        What it is summed from, or why it could not be computed; None where it is not defined.
     """
-    if "log_likelihood" not in fit.tree.children:
-        return Loo(None, None, None, None, None, WEIGHTED)
-    if fit.prepared.arrays.unit != PATIENT:
-        return Loo(None, None, None, None, None, REDUCED)
-    with warnings.catch_warnings():
-        # Large Pareto k are counted and told below.
-        warnings.filterwarnings("ignore", message="Estimated shape parameter", category=UserWarning)
-        try:
-            found = arviz_stats.loo(fit.tree, var_name="time", pointwise=True)
-        except ValueError as error:
-            if "All tail values are the same" not in str(error):
-                raise
-            return Loo(None, None, None, None, None, ALIKE)
-    k = np.asarray(found.pareto_k, dtype=np.float64)
-    bad = int((k > GOOD_K).sum())
-    note = f"the share of {bad} patient(s) is not reliable (Pareto k above 0.7)" if bad else None
+    if note := _undefined(fit):
+        return Loo(note=note), None
+    found = attempted(
+        "leave-one-out",
+        lambda: leave_out_patients(fit.prepared, values_of(fit), fit.person_time, seed=seed),
+    )
+    if isinstance(found, Failure):
+        return Loo(note=f"not computed: {found.reason}"), found
+    bad, lost = int((found.k_hat > MAX_K_HAT).sum()), int(found.unreliable.sum())
+    again = counted(bad, "patient", "patients, one by one")
+    note = f"the model was fitted again without {again} (Pareto k above {MAX_K_HAT:g})"
+    if lost:
+        note += f", and of {lost} the share is not reliable"
     groups = [term.group for term in fit.prepared.spec.outcome.groups]
     known = " and ".join(fit.prepared.spec.labels.of(group) for group in groups)
-    predicts = f"a further patient of a known {known}, not of a new one" if groups else None
-    numbers = (float(found.elpd), float(found.se), float(found.p))
-    return Loo(*numbers, bad, float(k.max()), note, predicts)
+    loo = Loo(
+        elpd=found.total,
+        se=finite_or_none(found.se),
+        p_loo=found.within - found.total,
+        bad_k=bad,
+        largest_k=finite_or_none(found.k_hat.max()),
+        note=note if bad else None,
+        predicts=f"a further patient of a known {known}, not of a new one" if groups else None,
+    )
+    return loo, found
+
+
+def _undefined(fit: FittedModel) -> str | None:
+    """Why no patient can be left out."""
+    if is_weighted(fit):
+        return WEIGHTED
+    if fit.person_time.overlapping:
+        return SEVERAL
+    if fit.prepared.arrays.unit != PATIENT:
+        return REDUCED
+    return None

@@ -23,7 +23,7 @@ from bayes_ihlrt.analysis.comparability import (
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import follow_up
 from bayes_ihlrt.designs.decisions import Decisions
-from bayes_ihlrt.estimands.contrasts import finite_or_none, probability, summarise
+from bayes_ihlrt.estimands.contrasts import contrast, finite_or_none, probability, summarise
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.multistate.states import UNTREATED, within
 from bayes_ihlrt.names import STRATEGY, Adjustment, DesignKind, EstimandTarget
@@ -135,7 +135,7 @@ def clone_months(
     months = found["rmst"]
     return CloneMonths(
         *(treated, never, horizon),
-        gained=_summary(months.sel({STRATEGY: treated}) - months.sel({STRATEGY: never})),
+        gained=_summary(contrast(months, reference=never).sel({STRATEGY: treated}, drop=True)),
         survival=parts["survival"],
         months=parts["rmst"],
     )

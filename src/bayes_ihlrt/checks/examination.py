@@ -16,14 +16,13 @@ from bayes_ihlrt.checks.prior_curves import prior_survival
 from bayes_ihlrt.checks.result import ModelChecks, Verdict, cannot_tell, not_computed
 from bayes_ihlrt.checks.risk_sets import hazard_check, residual_check, survival_check
 from bayes_ihlrt.checks.score import since_start
-from bayes_ihlrt.checks.terms import values_of
+from bayes_ihlrt.checks.terms import is_weighted, values_of
 from bayes_ihlrt.checks.verdicts import (
     calibration_verdict,
     centre_verdict,
     discrimination_verdict,
     family_verdict,
     influence_verdict,
-    is_weighted,
     omitted_centres,
     prior_verdict,
     residual_verdicts,
@@ -48,6 +47,7 @@ def examine(
     row_weights: Floats | None = None,
     observed_from: Floats | None = None,
     centre: str | None = None,
+    patients: LeaveOut | None = None,
     seed: int = 20260101,
     stage: Stage | None = None,
 ) -> ModelChecks:
@@ -70,6 +70,8 @@ def examine(
         time.
     centre : str, optional
         Column of the rows that names the centre, which is checked where the model leaves it out.
+    patients : LeaveOut, optional
+        What `leave_out_patients` gave of the model with the same seed, where it is there already.
     seed : int
         Seed of replicated counts, of the division into folds and of further posteriors.
     stage : callable, optional
@@ -109,7 +111,8 @@ def examine(
         )
         work.verdicts += [cannot_tell(check, reason) for check in _LEFT_OUT]
     else:
-        loo, centres = _of_patients(fit, work, tuple(horizons), about=(centre, seed), tell=tell)
+        about = (centre, seed)
+        loo, centres = _of_patients(fit, work, tuple(horizons), patients, about=about, tell=tell)
     return ModelChecks(tuple(work.verdicts), work.figures, loo, centres, tuple(work.failures))
 
 
@@ -150,6 +153,7 @@ def _of_patients(
     fit: FittedModel,
     work: _Work,
     horizons: tuple[float, ...],
+    patients: LeaveOut | None,
     *,
     about: tuple[str | None, int],
     tell: Stage,
@@ -164,7 +168,9 @@ def _of_patients(
     tell("leaving out patients and centres")
     left = work.part(
         "leave-one-out",
-        lambda: leave_one_out(fit.prepared, values_of(fit), fit.person_time, seed=seed),
+        lambda: leave_one_out(
+            fit.prepared, values_of(fit), fit.person_time, seed=seed, patients=patients
+        ),
         checks=_LEFT_OUT[:3],
     )
     if left is not None:
@@ -239,7 +245,7 @@ def _shift(fit: FittedModel, loo: LeaveOut) -> Floats | None:
     """Change of the treatment's log hazard ratio without each patient, posterior sds."""
     if fit.prepared.spec.treatment is None:
         return None
-    effect = log_hazard_ratio(fit).to_numpy().ravel()
+    effect = log_hazard_ratio(fit).to_numpy().ravel()[:: loo.every]
     moved = (loo.weights @ effect - effect.mean()) / effect.std()
     return np.where(loo.refitted | loo.unreliable, np.nan, moved)
 

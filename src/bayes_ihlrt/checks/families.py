@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
+from bayes_ihlrt.checks.leave_out import LeaveOut, leave_out_patients
 from bayes_ihlrt.checks.terms import Columns, event_quantiles, event_times_of, values_of
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import probability, summarise
@@ -83,7 +83,7 @@ def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset
 
     def predicted(hazard: HazardSpec) -> LeaveOut:
         other = fit_shared(with_hazard(fit.prepared.spec, hazard), rows, settings)
-        return leave_one_out(other.prepared, values_of(other), rows, seed=seed)[0]
+        return leave_out_patients(other.prepared, values_of(other), rows, seed=seed)
 
     for hazard in other_hazards(fit):
         names.append(_label(hazard))

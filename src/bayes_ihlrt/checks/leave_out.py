@@ -1,7 +1,8 @@
 """Leave-one-patient-out and leave-one-centre-out, refitted where importance sampling fails.
 
-The posteriors without some of the patients are members of one batch, and the patients are left out
-of them by weights of zero.
+What a fit tells of patients left out and what its checks tell of them is the same. The posteriors
+without some of the patients are members of one batch, and the patients are left out of them by
+weights of zero.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.checks.pointwise import Pointwise, group_of_patients, pointwise
 from bayes_ihlrt.checks.terms import Values, by_rows, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.prepared import PreparedModel
 
@@ -93,6 +95,8 @@ def refit(
 
 
 REFIT_DRAWS: Final = 4000
+_MOST: Final = 20_000_000
+"""Draws x patients that are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,10 @@ class LeaveOut:
         Where the new fit is not to be trusted either.
     weights : ndarray, shape (units, draws)
         Importance weight of each draw for the posterior without the unit.
+    within : float
+        Log predictive density given everybody, each unit included, summed.
+    every : int
+        Of how many draws one was looked at: of large cohorts not all are.
     below : ndarray, shape (units,), or None
         Of centres: the probability, from the others, of fewer events than the centre had (half of
         that of as many added), given its time at risk.
@@ -124,6 +132,8 @@ class LeaveOut:
     refitted: NDArray[np.bool_]
     unreliable: NDArray[np.bool_]
     weights: Floats
+    within: float
+    every: int = 1
     below: Floats | None = None
 
     @property
@@ -160,10 +170,10 @@ class LeaveOut:
         }
 
 
-def leave_one_out(
+def leave_out_patients(
     prepared: PreparedModel, values: Values, person_time: PersonTime, *, seed: int
-) -> tuple[LeaveOut, LeaveOut | None]:
-    """Leave out every patient, and every centre.
+) -> LeaveOut:
+    """Leave out every patient.
 
     elpd_i = log 1 / E[1 / p(y_i | theta, other patients of the centre)] over the posterior, by
     Pareto-smoothed importance sampling; where k-hat is above 0.7 the model is fitted again without
@@ -182,30 +192,60 @@ def leave_one_out(
 
     Returns
     -------
-    patients : LeaveOut
+    LeaveOut
         By patient, the centre's effect integrated out given its other patients.
-    centres : LeaveOut or None
-        By level of the first group term; None without groups.
 
     References
     ----------
     Vehtari A, Gelman A, Gabry J. Stat Comput 2017;27:1413-1432, doi 10.1007/s11222-016-9696-4.
     """
-    fitted = (prepared, person_time)
-    density = pointwise(prepared, values, person_time)
-    every = (np.arange(len(person_time.patients)), person_time.patients)
-    by_patient = _left_out(fitted, density, every, seed=seed, centres=False)
+    units = (np.arange(len(person_time.patients)), person_time.patients)
+    return _left_out((prepared, person_time), values, units, seed=seed, centres=False)
+
+
+def leave_one_out(
+    prepared: PreparedModel,
+    values: Values,
+    person_time: PersonTime,
+    *,
+    seed: int,
+    patients: LeaveOut | None = None,
+) -> tuple[LeaveOut, LeaveOut | None]:
+    """Leave out every patient, and every centre.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The model.
+    values : mapping of str to ndarray, shape (draws, ...)
+        Posterior draws.
+    person_time : PersonTime
+        The rows that were fitted.
+    seed : int
+        Seed of the new fits.
+    patients : LeaveOut, optional
+        From `leave_out_patients` of the same draws, where it is there already.
+
+    Returns
+    -------
+    patients : LeaveOut
+        See `leave_out_patients`.
+    centres : LeaveOut or None
+        By level of the first group term; None without groups.
+    """
+    if patients is None:
+        patients = leave_out_patients(prepared, values, person_time, seed=seed)
     group = group_of_patients(prepared, person_time)
     if group is None:
-        return by_patient, None
+        return patients, None
     levels = prepared.encoder.levels[prepared.spec.outcome.groups[0].group]
-    units = (group, np.asarray(levels, dtype=object))
-    return by_patient, _left_out(fitted, density, units, seed=seed + 1, centres=True)
+    units, fitted = (group, np.asarray(levels, dtype=object)), (prepared, person_time)
+    return patients, _left_out(fitted, values, units, seed=seed + 1, centres=True)
 
 
 def _left_out(
     fitted: tuple[PreparedModel, PersonTime],
-    density: Pointwise,
+    values: Values,
     units: tuple[NDArray[np.intp], NDArray[np.object_]],
     *,
     seed: int,
@@ -213,8 +253,11 @@ def _left_out(
 ) -> LeaveOut:
     """Leave out units: each is the patients that carry its number."""
     number, labels = units
+    draws = len(next(iter(values.values())))
+    every = max(1, -(-draws * len(number) // _MOST))
+    density = pointwise(fitted[0], {name: v[::every] for name, v in values.items()}, fitted[1])
     log_p = _density(density, centres=centres).T
-    weights, k_hat, _ = smooth(-log_p)
+    weights, k_hat, _ = _smoothed(-log_p)
     elpd = _log_mean(log_p, weights)
     below = None
     if centres and density.group_below is not None:
@@ -226,13 +269,25 @@ def _left_out(
         found = refit(*fitted, kept, draws=REFIT_DRAWS, seed=seed)
         unreliable[bad] = ~found.trusted
         for place in np.flatnonzero(found.trusted):
-            values, share = found.member(int(place))
-            unit, again = bad[place], pointwise(fitted[0], values, fitted[1])
+            own, share = found.member(int(place))
+            unit, again = bad[place], pointwise(fitted[0], own, fitted[1])
             elpd[unit] = _log_mean(_density(again, centres=centres)[:, unit], share)
             if below is not None and again.group_below is not None:
                 below[unit] = share @ again.group_below[:, unit]
     refitted = np.isin(np.arange(len(labels)), bad) & ~unreliable
-    return LeaveOut(labels, elpd, k_hat, refitted, unreliable, weights, below)
+    within = float(_log_mean(log_p, np.full(log_p.shape[1], 1.0 / log_p.shape[1])).sum())
+    return LeaveOut(labels, elpd, k_hat, refitted, unreliable, weights, within, every, below)
+
+
+def _smoothed(log_weights: Floats) -> tuple[Floats, Floats, Floats]:
+    try:
+        return smooth(log_weights)
+    except ValueError as error:
+        if "All tail values are the same" not in str(error):
+            raise
+        # Of draws that were let through though they are not to be trusted.
+        problem = "the draws are copies of few, or all but a few mean the same"
+        raise ConvergenceError(problem, "See why they did not converge") from error
 
 
 def _density(density: Pointwise, *, centres: bool) -> Floats:

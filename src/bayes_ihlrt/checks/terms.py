@@ -18,6 +18,7 @@ from bayes_ihlrt.hazards.piecewise import interval_labels
 from bayes_ihlrt.model.arrays import graph_arrays
 from bayes_ihlrt.model.predictor import modifier_values
 from bayes_ihlrt.model.prepared import PreparedModel
+from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,24 @@ def values_of(fit: FittedModel) -> dict[str, Floats]:
         By `parameter_names`.
     """
     return {name: fit.draws(name) for name in parameter_names(fit.prepared)}
+
+
+def is_weighted(fit: FittedModel) -> bool:
+    """Return whether rows are weighted or the draws come from a weighted analysis.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The model.
+
+    Returns
+    -------
+    bool
+        True where the draws are no posterior given single patients.
+    """
+    engine = fit.tree.attrs.get("engine")
+    weighted = bool((column(fit.person_time, "weight") != 1.0).any())
+    return weighted or engine in set(PropensityUncertainty)
 
 
 def by_rows(prepared: PreparedModel, person_time: PersonTime) -> PreparedModel:

@@ -26,9 +26,14 @@ from bayes_ihlrt.checks.score import (
     square_columns,
     unobserved_columns,
 )
-from bayes_ihlrt.checks.terms import Columns, cell_columns, column, hazard_columns, values_of
+from bayes_ihlrt.checks.terms import (
+    Columns,
+    cell_columns,
+    hazard_columns,
+    is_weighted,
+    values_of,
+)
 from bayes_ihlrt.limits import MAX_K_HAT
-from bayes_ihlrt.names import PropensityUncertainty
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel
 
@@ -300,24 +305,6 @@ _SHAPE_ALONE: Final = (
     "The hazard's shape alone can cause this, and its check is flagged too: choose a flexible "
     "baseline (family piecewise or mspline in [outcome.hazard]) and look again."
 )
-
-
-def is_weighted(fit: FittedModel) -> bool:
-    """Return whether rows are weighted or the draws come from a weighted analysis.
-
-    Parameters
-    ----------
-    fit : FittedModel
-        The model.
-
-    Returns
-    -------
-    bool
-        True where the draws are no posterior given single patients.
-    """
-    engine = fit.tree.attrs.get("engine")
-    weighted = bool((column(fit.person_time, "weight") != 1.0).any())
-    return weighted or engine in set(PropensityUncertainty)
 
 
 def residual_verdicts(fit: FittedModel, observed_from: Floats | None) -> list[Verdict]:

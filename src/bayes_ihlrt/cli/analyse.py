@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from bayes_ihlrt.analysis import causes as analysis_causes
     from bayes_ihlrt.analysis import check as analysis_check
     from bayes_ihlrt.analysis import diagnose as analysis_diagnose
-    from bayes_ihlrt.analysis import fit as analysis_fit
     from bayes_ihlrt.analysis.cause_fit import CausesResult
     from bayes_ihlrt.analysis.causes import CheckedCauses
     from bayes_ihlrt.analysis.check import CheckedAnalysis
@@ -56,13 +55,13 @@ if TYPE_CHECKING:
     from bayes_ihlrt.report import writing as report_writing
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
+    from bayes_ihlrt.results import shared as results_shared
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
     analysis_cause_fit = lazy_module("bayes_ihlrt.analysis.cause_fit")
     analysis_causes = lazy_module("bayes_ihlrt.analysis.causes")
     analysis_check = lazy_module("bayes_ihlrt.analysis.check")
     analysis_diagnose = lazy_module("bayes_ihlrt.analysis.diagnose")
-    analysis_fit = lazy_module("bayes_ihlrt.analysis.fit")
     cohort_read = lazy_module("bayes_ihlrt.cohort.read")
     propensity_model = lazy_module("bayes_ihlrt.propensity.model")
     report_answers = lazy_module("bayes_ihlrt.report.answers")
@@ -72,6 +71,7 @@ else:
     report_check_table = lazy_module("bayes_ihlrt.report.check_table")
     report_html = lazy_module("bayes_ihlrt.report.html")
     report_outputs = lazy_module("bayes_ihlrt.results.outputs")
+    results_shared = lazy_module("bayes_ihlrt.results.shared")
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
@@ -288,7 +288,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
             warnings.simplefilter("ignore", cohort_read.SparseEventsWarning)
             warnings.simplefilter("ignore", propensity_model.SeparationWarning)
             shown, tell = stages.shows_progress, stages.tell
-            result = analysis_fit.run_checked(checked, progress=shown, stage=tell)
+            result = results_shared.read_or_fit(checked, out, progress=shown, stage=tell)
             diagnosis = analysis_diagnose.diagnose(result, observed_from=entry, stage=tell)
             written = report_checks.write_diagnosis(diagnosis, out) if out is not None else ()
         _tell_diagnosis(diagnosis, written, out, quiet=quiet, tables=tables, as_json=as_json)

@@ -13,7 +13,7 @@ each patient weighs what is left at s,
 Areas are taken piece by piece, between the months at which a hazard may jump.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -117,11 +117,13 @@ def averaged(
     fit: FittedModel,
     population: Population,
     times: Floats,
-    start: float,
+    starts: Sequence[float],
     *,
     deaths: bool = False,
 ) -> Floats:
     """Return the average over patients of survival, or of what the hazard takes from it.
+
+    Strategies are alike until one of them treats: that stretch is averaged once for all of them.
 
     Parameters
     ----------
@@ -131,27 +133,32 @@ def averaged(
         Who is averaged over.
     times : ndarray, shape (times,)
         Months.
-    start : float
-        Month from which everybody is treated; infinite for never.
+    starts : sequence of float
+        For each strategy the month from which everybody is treated; infinite for never.
     deaths : bool
         Average exp(eta_i) S_i(t), which times the baseline hazard is the density of the event,
         instead of S_i(t).
 
     Returns
     -------
-    ndarray, shape (samples, times)
-        One curve a draw. At the month of a switch it is the curve before it.
+    ndarray, shape (samples, strategies, times)
+        One curve a draw and strategy. At the month of a switch it is the curve before it.
     """
-    parts = stretches(fit, population, start)
-    ends = [*(part.begin for part in parts[1:]), np.inf]
-    result = np.empty((parts[0].eta.shape[0], len(times)))
-    begun = np.full(len(times), fill_value=False)
-    for part, end in zip(parts, ends, strict=True):
-        here = ~begun & (times <= end)
-        begun |= here
-        if here.any():
-            hazard = spent(fit, part.begin, times[here])
-            result[:, here] = _sums(part, hazard, deaths=deaths)
+    result = np.empty((len(population.untreated), len(starts), len(times)))
+    parts = [stretches(fit, population, start) for start in starts]
+    shared = times <= max((start for start in starts if start > 0.0), default=-np.inf)
+    if shared.any():
+        untreated = next(own[0] for own, start in zip(parts, starts, strict=True) if start > 0.0)
+        common = np.empty((len(result), len(times)))
+        hazard = spent(fit, 0.0, times[shared])
+        common[:, shared] = _sums(untreated, hazard, deaths=deaths)
+    for number, (own, start) in enumerate(zip(parts, starts, strict=True)):
+        before = (times <= start) & (start > 0.0)
+        if before.any():
+            result[:, number, before] = common[:, before]
+        if not before.all():
+            hazard = spent(fit, own[-1].begin, times[~before])
+            result[:, number, ~before] = _sums(own[-1], hazard, deaths=deaths)
     return result
 
 
@@ -178,7 +185,7 @@ def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
     return total
 
 
-def in_threads(work: Callable[[int], None], tops: Iterable[int]) -> None:
+def in_threads(work: Callable[[int], None], tops: range) -> None:
     """Do the work of every block of draws in threads.
 
     Nearly all of the time is in exponentials, which do not hold the interpreter's lock.
@@ -187,14 +194,23 @@ def in_threads(work: Callable[[int], None], tops: Iterable[int]) -> None:
     ----------
     work : callable
         Given the first draw of a block, does it.
-    tops : iterable of int
+    tops : range
         First draws.
     """
-    # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
-    caller = copy_context()
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for _ in pool.map(lambda top: caller.copy().run(work, top), tops):
-            pass
+    # Each thread takes the next block from one iterator: a task for every block of a quarter of a
+    # millisecond would cost as much again.
+    left = iter(tops)
+
+    def blocks() -> None:
+        for top in left:
+            work(top)
+
+    cores = available_cores()
+    with ThreadPoolExecutor(cores) as pool:
+        # Threads begin without the caller's context, of which NumPy's handling of overflow is part.
+        begun = [pool.submit(copy_context().run, blocks) for _ in range(cores)]
+        for each in begun:
+            each.result()
 
 
 def time_to_level(
@@ -281,7 +297,7 @@ def pieces(
 
 
 def quadrature(
-    edges: Sequence[float], *, later: int = _NODES, power: int = 3
+    edges: Sequence[float], *, first: int = _NODES, later: int = _NODES, power: int = 3
 ) -> tuple[Floats, Floats]:
     """Return nodes and weights that integrate a survival curve over consecutive intervals.
 
@@ -289,15 +305,15 @@ def quadrature(
     ----------
     edges : sequence of float
         Increasing, 0 or more.
-    later : int
-        Nodes of each interval but the first; fewer serve where intervals are short.
+    first, later : int
+        Nodes of the first interval and of each other; fewer serve where intervals are short.
     power : int
         Power of time near zero in which nodes are even: the higher, the steeper f may be there.
 
     Returns
     -------
     nodes : ndarray, shape (nodes,)
-        Where to evaluate a function f: 32 in the first interval.
+        Where to evaluate a function f.
     weights : ndarray, shape (nodes,)
         The integral of f is ``(weights * f(nodes)).sum()``.
 
@@ -309,7 +325,7 @@ def quadrature(
     """
     nodes, weights = [], []
     for number, (low, high) in enumerate(pairwise(edges)):
-        x, w = np.polynomial.legendre.leggauss(later if number else _NODES)
+        x, w = np.polynomial.legendre.leggauss(later if number else first)
         unit, share = (x + 1.0) / 2.0, w / 2.0
         width = high - low
         if low == 0.0:

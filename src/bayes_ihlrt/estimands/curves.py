@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.averaging import averaged, increasing, pieces, quadrature, time_to_level
 from bayes_ihlrt.estimands.population import Population, sample_population
+from bayes_ihlrt.hazards.mspline import MSpline
+from bayes_ihlrt.hazards.piecewise import Piecewise
+from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
+_MANY: Final = 32
+_SOME: Final = 20
+_FEW: Final = 12
 LAST_MONTH: Final = 600.0
 """Months beyond which a quantile of survival counts as not reached."""
 
@@ -115,8 +121,8 @@ def survival(
     """
     grid = np.asarray(times, dtype=np.float64)
     patients = population or sample_population(fit, modifier_at=modifier_at)
-    curves = [averaged(fit, patients, grid, strategy.start) for strategy in strategies]
-    return labelled(fit, np.stack(curves, axis=1), strategies).assign_coords({TIME: grid})
+    curves = averaged(fit, patients, grid, [strategy.start for strategy in strategies])
+    return labelled(fit, curves, strategies).assign_coords({TIME: grid})
 
 
 def rmst(
@@ -129,8 +135,7 @@ def rmst(
 ) -> xr.DataArray:
     """Return the restricted mean survival time, the area under S^a up to the horizon.
 
-    Gauss-Legendre quadrature with 32 nodes between the points where the hazard may jump; near
-    zero time is cubed so that hazards with a shape below 1 are integrated as accurately.
+    See `restricted_means`, which takes several horizons at once.
 
     Parameters
     ----------
@@ -159,10 +164,66 @@ def rmst(
     >>> bool((rmst(fit, 24.0, [NEVER]) < 24.0).all())
     True
     """
-    nodes, weights = quadrature(pieces(fit, [each.start for each in strategies], 0.0, horizon))
     patients = population or sample_population(fit, modifier_at=modifier_at)
-    curve = survival(fit, nodes, strategies, population=patients)
-    return (curve * xr.DataArray(weights, dims=TIME)).sum(TIME, skipna=False)
+    means = restricted_means(fit, [horizon], strategies, population=patients)
+    return means.isel({TIME: 0}, drop=True)
+
+
+def restricted_means(
+    fit: FittedModel,
+    horizons: Sequence[float],
+    strategies: Sequence[Strategy],
+    *,
+    population: Population,
+) -> xr.DataArray:
+    """Return the restricted mean survival time up to several horizons, from one set of curves.
+
+    Gauss-Legendre quadrature between the points where the hazard may jump and the horizons: 32
+    nodes where follow-up is one piece and in each piece of a spline, 12 where a piece has a
+    constant hazard, 20 in the pieces of others (relative error 1e-12 in draws of a posterior, 1e-5
+    in the most extreme of a prior). Near zero time is cubed so that hazards with a shape below 1
+    are integrated as accurately.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    horizons : sequence of float
+        Months.
+    strategies : sequence of Strategy
+        What to compare.
+    population : Population
+        Who is averaged over.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensions ``chain, draw, strategy, time``, the times being the horizons; months.
+
+    Examples
+    --------
+    >>> everybody = sample_population(fit)
+    >>> months = restricted_means(fit, [12.0, 24.0], [NEVER], population=everybody)
+    >>> months.dims
+    ('chain', 'draw', 'strategy', 'time')
+    >>> bool((abs(months.isel(time=1) - rmst(fit, 24.0, [NEVER])) < 1e-9).all())
+    True
+    """
+    starts = [each.start for each in strategies]
+    edges = pieces(fit, [*starts, *horizons], 0.0, max(horizons))
+    count = _nodes(fit.prepared.hazard, len(edges) - 1)
+    nodes, weights = quadrature(edges, first=count, later=count)
+    curve = averaged(fit, population, nodes, starts)
+    until = [int(np.searchsorted(nodes, horizon)) for horizon in horizons]
+    areas = np.stack([curve[..., :last] @ weights[:last] for last in until], axis=-1)
+    return labelled(fit, areas, strategies).assign_coords({TIME: list(horizons)})
+
+
+def _nodes(hazard: Hazard, count: int) -> int:
+    """Nodes of each piece: fewer where survival bends less within one."""
+    if count == 1 or isinstance(hazard, MSpline):
+        return _MANY
+    return _FEW if isinstance(hazard, Piecewise) else _SOME
 
 
 def median_survival(
@@ -444,11 +505,10 @@ def hazard(
     grid = np.asarray(times, dtype=np.float64)
     family, patients = fit.prepared.hazard, population or _patients(fit, modifier_at)
     level = np.exp(family.log_hazard(np, family.log_hazard_basis(np, grid), fit.baseline))
-    found = []
-    for strategy in strategies:
-        deaths = averaged(fit, patients, grid, strategy.start, deaths=True)
-        found.append(level * deaths / averaged(fit, patients, grid, strategy.start))
-    return labelled(fit, np.stack(found, axis=1), strategies).assign_coords({TIME: grid})
+    starts = [strategy.start for strategy in strategies]
+    deaths = averaged(fit, patients, grid, starts, deaths=True)
+    found = level[:, None] * deaths / averaged(fit, patients, grid, starts)
+    return labelled(fit, found, strategies).assign_coords({TIME: grid})
 
 
 def cumulative_hazard(

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from bayes_ihlrt.estimands.contrasts import probability
-from bayes_ihlrt.estimands.curves import NEVER, Strategy, rmst, survival
+from bayes_ihlrt.estimands.curves import NEVER, Strategy
+from bayes_ihlrt.estimands.draws import Asked, at_value, estimate_draws, gained
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
-from bayes_ihlrt.estimands.population import populations_at, undefined_survival
+from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.model.predictor import linear_in_modifier
-from bayes_ihlrt.names import STRATEGY, TIME, ModifierTransform, in_months
+from bayes_ihlrt.names import HORIZON, ModifierTransform, in_months
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModifierSpec
 
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 _NOTHING: Final = 1e-12
 """Log ratios of hazard ratios below this are rounding: the model has no interaction."""
 _POINTS: Final = 41
+_SAMPLE: Final = ("chain", "draw")
 type Weigh = Callable[[FittedModel], Floats | None]
 
 
@@ -104,7 +106,9 @@ class Statement:
     posterior: float | None
 
 
-def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
+def interaction_contrasts(
+    fit: FittedModel, question: Question, *, draws: xr.Dataset | None = None
+) -> xr.Dataset:
     """Return how much more treatment gains at the high than at the low value of the modifier.
 
     [S^treated(t) - S^never(t)] at high less the same at low, and likewise for the restricted mean
@@ -116,6 +120,8 @@ def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
         The posterior.
     question : Question
         Values of the modifier, horizon, strategy.
+    draws : xarray.Dataset, optional
+        What `estimate_draws` gave for these and other values, if it is there already.
 
     Returns
     -------
@@ -133,15 +139,13 @@ def interaction_contrasts(fit: FittedModel, question: Question) -> xr.Dataset:
     >>> bool((abs(gains["survival"]) <= 2.0).all()), bool((abs(gains["rmst"]) <= 48.0).all())
     (True, True)
     """
-    found: dict[str, list[xr.DataArray]] = {"survival": [], "rmst": []}
-    strategies, weights = [NEVER, question.treated], question.weigh(fit)
-    for patients in populations_at(fit, (question.low, question.high), weights=weights):
-        alive = survival(fit, [question.horizon], strategies, population=patients)
-        months = rmst(fit, question.horizon, strategies, population=patients)
-        for name, draws in (("survival", alive.isel({TIME: 0}, drop=True)), ("rmst", months)):
-            gain = draws.isel({STRATEGY: 1}, drop=True) - draws.isel({STRATEGY: 0}, drop=True)
-            found[name].append(gain)
-    return xr.Dataset({name: high - low for name, (low, high) in found.items()})
+    if draws is None:
+        asked = Asked((NEVER, question.treated), (question.low, question.high), (question.horizon,))
+        draws = estimate_draws(fit, asked, weights=question.weigh(fit))
+    at_end = draws[["survival", "rmst"]].sel({HORIZON: question.horizon}, drop=True)
+    high, low = (at_value(at_end, value).map(gained) for value in (question.high, question.low))
+    found: xr.Dataset = high - low
+    return found.drop_vars(_SAMPLE)
 
 
 def multiplicative_interaction(fit: FittedModel, question: Question) -> xr.DataArray:
@@ -198,7 +202,11 @@ def effect_shape(fit: FittedModel, question: Question) -> xr.Dataset:
 
 
 def mitigation_statements(
-    fit: FittedModel, prior: FittedModel, question: Question
+    fit: FittedModel,
+    prior: FittedModel,
+    question: Question,
+    *,
+    contrasts: tuple[xr.Dataset | None, xr.Dataset | None] = (None, None),
 ) -> tuple[Statement, ...]:
     """Return statements about the interaction with their prior and posterior probability.
 
@@ -210,6 +218,8 @@ def mitigation_statements(
         The same model with draws of its prior.
     question : Question
         What is asked.
+    contrasts : tuple of xarray.Dataset
+        `interaction_contrasts` of both, where they are there already.
 
     Returns
     -------
@@ -243,11 +253,14 @@ def mitigation_statements(
             f"{question.high:g} than at {question.low:g}"
         ),
     }
-    before, after = (_probabilities(each, question) for each in (prior, fit))
+    after = _probabilities(fit, question, contrasts[0])
+    before = _probabilities(prior, question, contrasts[1])
     return tuple(Statement(key, words[key], before[key], after[key]) for key in after)
 
 
-def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | None]:
+def _probabilities(
+    fit: FittedModel, question: Question, contrasts: xr.Dataset | None
+) -> dict[str, float | None]:
     begin, end, _ = modifier_step(fit, question)
     strata = joint_log_hazard(fit, [begin, end], weights=question.weigh(fit))
     treated = strata[:, :, 1].to_numpy()
@@ -263,8 +276,10 @@ def _probabilities(fit: FittedModel, question: Question) -> dict[str, float | No
         statements = {**own, **statements}
     found: dict[str, float | None] = {n: float(probability(s)) for n, s in statements.items()}
     if not undefined_survival(fit):
-        with np.errstate(over="ignore", invalid="ignore"):
-            months = interaction_contrasts(fit, question)["rmst"]
+        if contrasts is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                contrasts = interaction_contrasts(fit, question)
+        months = contrasts["rmst"]
         sound = bool(np.isfinite(months).all())
         chance = float(probability(months > question.gain))
         found["gains-more-at-high"] = chance if sound else None
@@ -503,8 +518,6 @@ def gain_by_modifier(
     """
     # Also tells when the model has no treatment or no modifier.
     labels = log_hazard_ratio(fit, at)
-    gains = []
-    for patients in populations_at(fit, labels[labels.dims[-1]].to_numpy(), weights=weights):
-        months = rmst(fit, horizon, [NEVER, treated], population=patients)
-        gains.append(months.isel({STRATEGY: 1}, drop=True) - months.isel({STRATEGY: 0}, drop=True))
-    return labels.copy(data=np.stack([gain.to_numpy() for gain in gains], axis=-1))
+    asked = Asked((NEVER, treated), (), (horizon,), grid=tuple(map(float, at)))
+    gains = estimate_draws(fit, asked, weights=weights)["grid_gain"]
+    return labels.copy(data=gains.to_numpy())

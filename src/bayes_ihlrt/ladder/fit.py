@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,15 +15,17 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.errors import ConvergenceError, SpecificationError
+from bayes_ihlrt.estimands.curves import NEVER, treated_from
+from bayes_ihlrt.estimands.draws import at_value, gained
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import undefined_survival
 from bayes_ihlrt.ladder.rung import (
     ResponsePaths,
     Rung,
     Stratum,
-    hazard_ratios_at,
+    at_values,
+    effect_draws,
     modifier_values,
-    months_gained,
     summary_of,
     target_weights,
 )
@@ -34,7 +35,7 @@ from bayes_ihlrt.multistate.courses import ENDPOINT, strategy_contrasts
 from bayes_ihlrt.multistate.fit import TransitionFit, fit_shared_transitions
 from bayes_ihlrt.multistate.occupation import EVENT, state_occupation
 from bayes_ihlrt.multistate.states import UNTREATED, within
-from bayes_ihlrt.names import STRATEGY, TIME, Adjustment, DesignKind
+from bayes_ihlrt.names import HORIZON, STRATEGY, TIME, Adjustment, DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.propensity.clock import without_clock
 from bayes_ihlrt.propensity.overlap import positivity_table
@@ -162,16 +163,15 @@ def _estimated(
 ) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
     reason = undefined_survival(fit)
-    defined = not reason
-    at = modifier_values(spec) if defined else ()
-    gained = partial(months_gained, fit, horizon, weights, treat_from=plan.treat_from)
+    compared = NEVER, treated_from(plan.treat_from)
+    draws = effect_draws(fit, spec, compared, horizons=(horizon,), weights=weights)
     return Rung(
         plan=plan,
-        log_hr=summary_of(log_hazard_ratio(fit, weights=weights)),
-        log_hr_at=hazard_ratios_at(spec, fit, weights),
-        rmst_difference=gained() if defined else None,
+        log_hr=summary_of(_log_hr(at_value(draws, None))),
+        log_hr_at=at_values(spec, draws, _log_hr),
+        rmst_difference=None if reason else summary_of(_months(at_value(draws, None))),
         no_months=reason or None,
-        rmst_at={value: gained(modifier_at=value) for value in at},
+        rmst_at={} if reason else at_values(spec, draws, _months),
         person_time=fit.person_time,
         posterior=xr.DataTree(fit.posterior),
         engine=str(fit.tree.attrs["engine"]),
@@ -187,10 +187,11 @@ def _simulated(
     grace = grace_months(spec.ladder, plan.treatment)
     event = fit.fits[Transition.EVENT]
     total = _months_simulated(fit, grace, horizon)
+    draws = effect_draws(event, spec, ())
     return Rung(
         plan=plan,
-        log_hr=summary_of(log_hazard_ratio(event)),
-        log_hr_at=hazard_ratios_at(spec, event),
+        log_hr=summary_of(_log_hr(at_value(draws, None))),
+        log_hr_at=at_values(spec, draws, _log_hr),
         rmst_difference=summary_of(total),
         rmst_at={
             value: summary_of(_months_simulated(fit, grace, horizon, value))
@@ -203,6 +204,14 @@ def _simulated(
         ),
         engine=", ".join(sorted({str(part.tree.attrs["engine"]) for part in fit.fits.values()})),
     )
+
+
+def _log_hr(draws: xr.Dataset) -> xr.DataArray:
+    return draws["log_hazard_ratio"]
+
+
+def _months(draws: xr.Dataset) -> xr.DataArray:
+    return gained(draws["rmst"].isel({HORIZON: 0}, drop=True))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One rung of the bias ladder: what it used, what its draws say, and how it is written."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,11 +13,11 @@ from bayes_ihlrt.analysis.notes import left_out, starts_left_out, without_events
 from bayes_ihlrt.analysis.propensity import patient_weights
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import probability, summarise
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
-from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import sample_population, treated_weights
+from bayes_ihlrt.estimands.curves import Strategy
+from bayes_ihlrt.estimands.draws import Asked, at_value, estimate_draws
+from bayes_ihlrt.estimands.population import treated_weights
 from bayes_ihlrt.ladder.rungs import RungPlan
-from bayes_ihlrt.names import STRATEGY, EstimandTarget
+from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -258,65 +258,59 @@ def modifier_values(spec: AnalysisSpec) -> tuple[float, ...]:
     return () if spec.modifier is None else spec.estimands.at
 
 
-def hazard_ratios_at(
-    spec: AnalysisSpec, fit: FittedModel, weights: Floats | None = None
-) -> dict[float, Summary]:
-    """Return the log hazard ratio of treatment at values of the modifier.
+def effect_draws(
+    fit: FittedModel,
+    spec: AnalysisSpec,
+    strategies: tuple[Strategy, ...],
+    *,
+    horizons: tuple[float, ...] = (),
+    weights: Floats | None = None,
+) -> xr.Dataset:
+    """Return draws of what a rung tells: overall, and at values of the modifier.
 
     Parameters
     ----------
-    spec : AnalysisSpec
-        The specification.
     fit : FittedModel
         Draws.
+    spec : AnalysisSpec
+        The specification.
+    strategies : tuple of Strategy
+        Never, and the one that treats; none where survival is told by other means.
+    horizons : tuple of float
+        Months up to which survival time is compared.
     weights : ndarray, shape (patients,), optional
         What each patient weighs; equal weights by default.
 
     Returns
     -------
-    dict of float to dict
-        Summaries by value.
+    xarray.Dataset
+        See `estimands.draws.estimate_draws`.
     """
-    at = modifier_values(spec)
-    if not at:
-        return {}
-    values = log_hazard_ratio(fit, at, weights=weights)
-    return {value: summary_of(values[..., number]) for number, value in enumerate(at)}
+    return estimate_draws(
+        fit, Asked(strategies, (None, *modifier_values(spec)), horizons), weights=weights
+    )
 
 
-def months_gained(
-    fit: FittedModel,
-    horizon: float,
-    weights: Floats | None,
-    *,
-    treat_from: float = 0.0,
-    modifier_at: float | None = None,
-) -> Summary:
-    """Return restricted mean time treated less untreated.
+def at_values(
+    spec: AnalysisSpec, draws: xr.Dataset, read: Callable[[xr.Dataset], xr.DataArray]
+) -> dict[float, Summary]:
+    """Return summaries by value of the modifier.
 
     Parameters
     ----------
-    fit : FittedModel
-        Draws.
-    horizon : float
-        Months.
-    weights : ndarray, shape (patients,), or None
-        What each patient weighs; None for equal weights.
-    treat_from : float
-        Month from which the treated strategy treats.
-    modifier_at : float, optional
-        Set everybody's modifier to this value.
+    spec : AnalysisSpec
+        The specification.
+    draws : xarray.Dataset
+        From `effect_draws`.
+    read : callable
+        From the draws at one value to those of one quantity.
 
     Returns
     -------
-    dict of str to float
-        Months.
+    dict of float to dict
+        Empty without a modifier.
     """
-    always = treated_from(treat_from)
-    patients = sample_population(fit, modifier_at=modifier_at, weights=weights)
-    months = rmst(fit, horizon, [always, NEVER], population=patients)
-    gain = months.sel({STRATEGY: always.name}) - months.sel({STRATEGY: NEVER.name})
-    return summary_of(gain)
+    return {at: summary_of(read(at_value(draws, at))) for at in modifier_values(spec)}
 
 
 def summary_of(draws: xr.DataArray) -> Summary:

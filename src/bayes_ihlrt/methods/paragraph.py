@@ -7,7 +7,6 @@ Of the ladder and of sensitivity studies, those that were run are told and no ot
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.estimands.curves import NEVER, treated_from
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.methods.model import (
@@ -22,6 +21,7 @@ from bayes_ihlrt.methods.model import (
 from bayes_ihlrt.methods.plan import plan_methods
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
+from bayes_ihlrt.posterior.quality import draws_name
 from bayes_ihlrt.results.outputs import Kind, Output, Results
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 

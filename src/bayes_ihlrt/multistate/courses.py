@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.errors import Fault, SpecificationError, nearest
+from bayes_ihlrt.estimands.contrasts import contrast
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.multistate.fit import TransitionFit
 from bayes_ihlrt.multistate.occupation import STATE, state_occupation
@@ -68,15 +68,7 @@ def strategy_contrasts(occupation: xr.Dataset, reference: str = UNTREATED.name) 
     SpecificationError
         When the reference is not among the strategies, or there is no other.
     """
-    names = [str(name) for name in occupation[STRATEGY].values]
-    others = [name for name in names if name != reference]
-    if reference not in names or not others:
-        problem = f"found '{reference}' against {', '.join(names)}"
-        remedy = f"Name one of at least two strategies. {nearest(reference, names)}"
-        raise SpecificationError("contrast", [Fault("reference", problem, remedy)])
-    curves = strategy_survival(occupation)
-    base = curves.sel({STRATEGY: reference}, drop=True)
-    return curves.sel({STRATEGY: others}) - base
+    return strategy_survival(occupation).map(contrast, reference=reference)
 
 
 def natural_course(fit: TransitionFit, times: Sequence[float] | Floats) -> xr.Dataset:

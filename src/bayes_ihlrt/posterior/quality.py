@@ -10,6 +10,7 @@ Vehtari A, Simpson D, Gelman A, Yao Y, Gabry J. Pareto smoothed importance sampl
 Res 2024;25(72):1-58.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -484,3 +485,52 @@ def _judged(failures: list[str]) -> str:
 def _error(ess: float, resampled: float = np.inf) -> float:
     """Return the Monte Carlo error of a mean of weighted draws, resampled where that is told."""
     return float(np.sqrt(1.0 / ess + 1.0 / resampled))
+
+
+_KINDS: Final[Mapping[str, str]] = {
+    Engine.NUTS.value: "posterior",
+    Engine.LAPLACE.value: "posterior",
+    PropensityUncertainty.LINKED_BOOTSTRAP.value: "bootstrap",
+    PropensityUncertainty.CUT.value: "cut-distribution",
+    PropensityUncertainty.SANDWICH.value: "sandwich-corrected",
+    PropensityUncertainty.PLUGIN.value: "uncalibrated",
+}
+
+
+def draws_name(engine: str) -> str:
+    """Return the word before "probability" and "median" of draws.
+
+    Parameters
+    ----------
+    engine : str
+        What made the draws: an `Engine` or a `PropensityUncertainty`.
+
+    Returns
+    -------
+    str
+        ``"posterior"`` for draws from a posterior; those of a weighted analysis are named by how
+        they were made.
+
+    Examples
+    --------
+    >>> draws_name("nuts"), draws_name("linked-bootstrap")
+    ('posterior', 'bootstrap')
+    """
+    return _KINDS[engine]
+
+
+def naming(engine: str) -> dict[str, str]:
+    """Return what draws and probabilities made of them are called, for ``result.json``.
+
+    Parameters
+    ----------
+    engine : str
+        What made the draws.
+
+    Returns
+    -------
+    dict of str to str
+        ``kind`` and ``probability``.
+    """
+    kind = draws_name(engine)
+    return {"kind": kind, "probability": f"{kind} probability"}

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bayes_ihlrt.analysis.fit import draws_name
 from bayes_ihlrt.analysis.prior_worth import WORTH_NOTE
 from bayes_ihlrt.labels import Labels
+from bayes_ihlrt.posterior.quality import draws_name
 from bayes_ihlrt.report.effects import (
     NEEDED,
     baseline_table,

@@ -42,9 +42,8 @@ from bayes_ihlrt.trials.units import FOLDER
 
 _VARIANTS: Final = 3
 """Designs beside the plan's own that are told on the terminal."""
-_OWN: Final = (
-    (RESULT_FILES - {"posterior.nc", "specification.toml"}) | DERIVED_FILES | {"plan.toml", FOLDER}
-)
+_FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
+_OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", FOLDER}
 
 
 def check_plan_folder(out: Path, plan: TrialPlan) -> None:

@@ -20,6 +20,7 @@ from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
 from bayes_ihlrt.results.drawings import DATA, save_drawing
 from bayes_ihlrt.results.files import NOTHING, Parts, write_each, write_json, write_parts
+from bayes_ihlrt.results.shared import estimate_tree
 
 
 def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable[[Path], object]]:
@@ -40,6 +41,7 @@ def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable
     return {
         "result.json": lambda file: write_json(result.to_dict(), file),
         "posterior.nc": lambda file: save(result.tree, file),
+        "estimates.nc": lambda file: save(estimate_tree(result), file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
         "report.json": lambda file: write_json(brief_fit(result), file),
         "summary.txt": lambda file: write_summary(

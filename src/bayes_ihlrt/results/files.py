@@ -26,7 +26,7 @@ KEPT: Final = "result.pickle"
 
 RESULT_FILES: Final = frozenset(
     {"result.json", "posterior.nc", "specification.toml", "figures", "report.json"}
-    | {"checks.json", "summary.txt", MANIFEST, KEPT}
+    | {"checks.json", "summary.txt", "estimates.nc", MANIFEST, KEPT}
 )
 """What a command writes."""
 

@@ -12,13 +12,13 @@ from bayes_ihlrt.batch.result import DRAW, MEMBER, POSITION, WEIGHT
 from bayes_ihlrt.batch.summary import summarise_draws
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands.curves import NEVER, treated_from
+from bayes_ihlrt.estimands.draws import Asked, estimate_draws, gained
 from bayes_ihlrt.estimands.interaction import joint_log_hazard, log_hazard_ratio
 from bayes_ihlrt.estimands.mitigation import Weigh, equally
-from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.model.predictor import simple_interaction
 from bayes_ihlrt.model.prepared import PreparedModel
-from bayes_ihlrt.names import STRATEGY, in_months
+from bayes_ihlrt.names import HORIZON, VALUE, in_months
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import weighted_quality
 from bayes_ihlrt.sensitivity.decisions import probability_error
@@ -335,8 +335,7 @@ def _interaction_pair(values: tuple[Floats, Floats], falls: str, flat: str) -> l
 
 def _gain(fit: FittedModel, wanted: Wanted, at: float | None) -> Floats:
     """Months gained up to the horizon, shape (members, draws)."""
-    treated = treated_from(wanted.treat_from)
-    patients = sample_population(fit, modifier_at=at, weights=wanted.weigh(fit))
-    months = rmst(fit, wanted.horizon, [NEVER, treated], population=patients)
-    gain = months.sel({STRATEGY: treated.name}) - months.sel({STRATEGY: NEVER.name})
+    asked = Asked((NEVER, treated_from(wanted.treat_from)), (at,), (wanted.horizon,))
+    months = estimate_draws(fit, asked, weights=wanted.weigh(fit))["rmst"]
+    gain = gained(months.isel({VALUE: 0, HORIZON: 0}))
     return np.asarray(gain.transpose("chain", "draw").to_numpy())
