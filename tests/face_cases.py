@@ -4,14 +4,16 @@ import pickle
 import re
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import bayes_ihlrt as bi
+from bayes_ihlrt.plain import json_text
 
 
 def told(result):
     """Return the content of ``result.json``, without what is measured."""
-    return {key: value for key, value in result.to_dict().items() if key != "seconds"}
+    return json_text({key: value for key, value in result.to_dict().items() if key != "seconds"})
 
 
 def check_result(result, folder, *, figure, words):
@@ -24,9 +26,9 @@ def check_result(result, folder, *, figure, words):
     table = bi.summary(result)
     assert isinstance(table, pd.DataFrame)
     assert len(table)
-    axes = Figure(figsize=(5, 4)).subplots()
-    drawn = bi.plot(result, figure, ax=axes)
-    assert drawn is axes.figure
+    place = Figure(figsize=(5, 4))
+    assert bi.plot(result, figure, ax=place.subplots()) is place
+    assert place.findobj(Axes)
     again = pickle.loads(pickle.dumps(result))
     assert told(again) == told(result)
     assert again._repr_html_() == page

@@ -36,6 +36,8 @@ def keys(schema: Mapping[str, Any], start: str) -> Iterator[str]:
         for choice in content.get("enum", ()):
             yield f"choice {table}: {choice}"
         for key, field in content.get("properties", {}).items():
+            for choice in field.get("enum", ()):
+                yield f"choice {field['title']}: {choice}"
             # An empty table and none at all say the same.
             default = field.get("default")
             yield f"key {table}.{key}, default {None if default == {} else default!r}"

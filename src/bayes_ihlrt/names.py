@@ -177,16 +177,6 @@ class ModifierTransform(StrEnum):
         return steps[self]
 
 
-class HazardFamily(StrEnum):
-    """Shape of the baseline hazard."""
-
-    EXPONENTIAL = "exponential"
-    WEIBULL = "weibull"
-    GOMPERTZ = "gompertz"
-    PIECEWISE = "piecewise"
-    MSPLINE = "mspline"
-
-
 class Smoothing(StrEnum):
     """Prior that ties the intervals of a piecewise hazard together."""
 

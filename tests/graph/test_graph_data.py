@@ -6,8 +6,9 @@ import pytensor
 import pytest
 
 import graph_cases as cases
+from bayes_ihlrt.hazards.piecewise import interval_labels
 from bayes_ihlrt.model.arrays import pack
-from bayes_ihlrt.model.graph import build_graph, build_model, interval_labels, prepare
+from bayes_ihlrt.model.graph import build_graph, build_model, prepare
 from bayes_ihlrt.names import PATIENT
 
 COEFFICIENTS = {"treated", "nlr", "treated:nlr", "albi"}

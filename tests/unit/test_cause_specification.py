@@ -65,7 +65,7 @@ def test_a_cause_has_what_is_stated_and_else_what_the_outcome_has():
     liver, tumour = (cause_spec(found, name) for name in ("liver", "tumour"))
     assert tumour.outcome == found.outcome
     assert liver.outcome.formula == "trt"
-    assert liver.outcome.hazard.family.value == "exponential"
+    assert liver.outcome.hazard.family == "exponential"
     assert liver.priors["trt"].mu == 0.1
     assert not tumour.priors
     assert liver.data.event.codes == ("2", "3")

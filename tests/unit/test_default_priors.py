@@ -12,12 +12,12 @@ from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.analysis.prior_worth import with_scales
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.hazards.registry import level_of
 from bayes_ihlrt.ladder.rungs import crude_model
 from bayes_ihlrt.ladder.states import ladder_states
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import rounded_months
-from bayes_ihlrt.spec.parameters import ANCHOR
 from bayes_ihlrt.spec.prior_sets import read_prior_set
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.schema_one import schema_one_lines
@@ -86,7 +86,7 @@ def test_a_refit_of_some_patients_and_a_variant_have_the_priors_of_the_cohort():
     crude = prepare(crude_model(checked.spec), fewer).priors
     for name in ("trt", "age", "trt:age"):
         assert crude[name].prior == whole[name]
-    anchor = ANCHOR[crude_model(checked.spec).outcome.hazard.family]
+    anchor = level_of(crude_model(checked.spec).outcome.hazard.family)
     assert crude[anchor].prior == whole["log_rate"]
     landmark = {**TABLES["treatment"], "design": "landmark", "landmark": 5.0}
     other = check_analysis(specification(treatment=landmark), frame())

@@ -17,12 +17,11 @@ from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.hazards.mspline import MSpline
 from bayes_ihlrt.hazards.piecewise import Piecewise
-from bayes_ihlrt.model.smoothing import (
+from bayes_ihlrt.hazards.smoothing import (
     INTERVALS,
     automatic_cuts,
     automatic_knots,
     interval_trend,
-    trend_places,
     walk_matrix,
     weight_trend,
 )
@@ -73,7 +72,7 @@ def test_the_trend_of_intervals_has_the_weibull_cumulative_hazard_at_every_cut(l
     if len(set(cuts)) < len(cuts):
         return
     hazard = Piecewise(cuts)
-    trend = interval_trend(np, np.array(log_shape), trend_places(hazard))
+    trend = interval_trend(np, np.array(log_shape), hazard.places)
     spent = hazard.increment_basis(np, np.zeros(len(cuts)), np.array(cuts))
     found = hazard.cumulative_hazard(np, spent, {"log_hazard": trend})
     np.testing.assert_allclose(found, np.array(cuts) ** np.exp(log_shape), rtol=1e-9)
@@ -83,7 +82,7 @@ def test_the_trend_of_intervals_has_the_weibull_cumulative_hazard_at_every_cut(l
 def test_the_trend_of_weights_is_near_the_weibull(shape):
     """A spline whose coefficients are a power of time follows it within 5 %."""
     hazard = MSpline((0.0, 1.0, 3.0, 7.0, 15.0, 30.0))
-    log_weights = weight_trend(np, np.array(np.log(shape)), trend_places(hazard))
+    log_weights = weight_trend(np, np.array(np.log(shape)), hazard.places)
     theta = {"log_scale": np.array(0.0), "log_weights": log_weights}
     months = np.array([3.0, 10.0, 20.0, 29.0])
     found = hazard.log_hazard(np, hazard.log_hazard_basis(np, months), theta)

@@ -5,7 +5,13 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from bayes_ihlrt.clinical.effects import EVIDENCE, Published, Question, equivalent_events
+from bayes_ihlrt.clinical.effects import (
+    EVIDENCE,
+    Published,
+    Question,
+    equivalent_events,
+    read_effects,
+)
 from bayes_ihlrt.clinical.evidence import Discount, evidence_faults, evidence_prior, published
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.priors import Prior
@@ -412,3 +418,43 @@ def test_a_student_prior_is_told_as_one():
     assert told["prior_events"] == pytest.approx(16.667, abs=1e-3)
     # A sceptic's prior of so many events is worth as many, Student t or not.
     assert tipping.as_prior(tipping.Path.EVENTS, stated, 50.0)["prior_events"] == pytest.approx(50)
+
+
+ENTRY = """
+[mine]
+outcome = "overall survival"
+hr = 0.8
+interval = [0.6, 1.1]
+comparison = "a over b"
+question = "prognosis"
+population = "some"
+design = "a cohort"
+source = "a paper"
+studies = ["mine"]
+"""
+
+
+def test_an_effect_is_read_from_text_that_a_clinician_can_correct():
+    (found,) = read_effects(ENTRY)
+    assert (found.name, found.effect, found.question) == (
+        "mine",
+        Published(0.8, 0.6, 1.1),
+        Question.PROGNOSIS,
+    )
+    assert (found.studies, found.doi, found.checked) == (("mine",), None, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("hr = 0.8", "", "missing hr"),
+        ("hr = 0.8", "hr = 1.8", "[mine] interval: 1.8 does not lie between 0.6 and 1.1"),
+        ("[0.6, 1.1]", "[0.6]", "[mine]: not enough values to unpack"),
+        ('"prognosis"', '"prognoses"', "'prognoses' is not a valid Question"),
+        ("design", "designed", "unknown designed"),
+    ],
+)
+def test_what_is_wrong_with_an_effect_is_told_with_its_name(old, new, words):
+    with pytest.raises(SpecificationError) as caught:
+        read_effects(ENTRY.replace(old, new, 1))
+    assert words in str(caught.value)

@@ -155,7 +155,7 @@ class CausesResult(Shown):
             "events": self.checked.events[name],
             "formula": outcome.formula,
             "group": outcome.group,
-            "hazard": outcome.hazard.family.value,
+            "hazard": outcome.hazard.family,
             "priors": prior_sentence(part.spec, part.priors, part.worths),
             "parameters": self.parameters[name],
             "diagnostics": {

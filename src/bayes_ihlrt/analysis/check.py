@@ -25,8 +25,9 @@ from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError
-from bayes_ihlrt.model.smoothing import automatic_cuts, event_times
-from bayes_ihlrt.names import Adjustment, DesignKind, HazardFamily, Identifiers
+from bayes_ihlrt.hazards.smoothing import automatic_cuts
+from bayes_ihlrt.model.smoothing import event_times
+from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
@@ -491,7 +492,7 @@ def count_parameters(
     beside = [name for name in priors if name not in formula.term_names]
     hazard = spec.outcome.hazard
     intervals = 0
-    if hazard.family is HazardFamily.PIECEWISE:
+    if hazard.family == "piecewise":
         times, events = event_times(rows)
         intervals = len(hazard.cuts or automatic_cuts(times, events=events))
     return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)

@@ -164,7 +164,7 @@ def compare_baselines(fit: FittedModel, spec: AnalysisSpec) -> BaselineCompariso
     if isinstance(other, Failure):
         return BaselineComparison(chosen, None, horizon, reason=str(other).removesuffix("."))
     pieces = other.prepared.hazard.shapes["log_hazard"][0]
-    label = f"{FLEXIBLE.family.value}, {pieces} intervals"
+    label = f"{FLEXIBLE.family}, {pieces} intervals"
     return BaselineComparison(chosen, _under(other, spec, label), horizon)
 
 

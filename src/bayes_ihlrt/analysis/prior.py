@@ -7,7 +7,8 @@ expected is held beside what was observed without treatment.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -16,19 +17,15 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.hazards.mspline import MSpline
-from bayes_ihlrt.hazards.piecewise import Piecewise
-from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.hazards.piecewise import DEVIATION_NAME
+from bayes_ihlrt.hazards.protocol import Hazard, Simple
+from bayes_ihlrt.hazards.smoothing import walk_matrix
 from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.prepared import PreparedModel
-from bayes_ihlrt.model.smoothing import interval_trend, trend_places, walk_matrix, weight_trend
 from bayes_ihlrt.names import INTERVAL, TIME, DesignKind, Dist
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.priors import Z_975, Prior, PriorScale
-from bayes_ihlrt.spec.parameters import ANCHOR
-from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
 
 Floats = NDArray[np.float64]
 N_DRAWS: Final = 4000
@@ -64,20 +61,17 @@ def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> 
     """
     rng = np.random.default_rng(seed)
     columns = prepared.encoder.columns
-    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
+    anchor = prepared.hazard.level
     found = {
         name: draw_prior(resolved.prior, rng, (draws,))
         for name, resolved in prepared.priors.items()
         if name not in {anchor, DEVIATION_NAME}
     }
     found |= {name: _mirrored(prepared.priors[name].prior, found[name]) for name in columns}
-    if DEVIATION_NAME in prepared.priors and isinstance(prepared.hazard, Piecewise):
-        count = prepared.hazard.n_intervals
-        contrasts = draw_prior(prepared.priors[DEVIATION_NAME].prior, rng, (draws, count - 1))
-        found[DEVIATION_NAME] = contrasts @ orthonormal_basis(count)[:, 1:].T
     coefficients = np.stack([found[name] for name in columns], -1) if columns else np.empty((1, 0))
     reference = coefficients @ np.asarray(prepared.arrays.data["design_reference"])
-    found[anchor] = _level(prepared, found, np.broadcast_to(reference, (draws,)), rng)
+    source = SampleDraw(prepared, found, rng, np.zeros(draws))
+    found[anchor] = _level(prepared, source, np.broadcast_to(reference, (draws,)))
     dims = {1: ("chain", "draw"), 2: ("chain", "draw", INTERVAL)}
     return xr.Dataset({name: (dims[v.ndim], v[None]) for name, v in found.items()})
 
@@ -126,64 +120,101 @@ def _mirrored(prior: Prior, draws: Floats) -> Floats:
     return np.concatenate([draws[: len(draws) - half], 2.0 * prior.mu - draws[:half]])
 
 
-def _level(
-    prepared: PreparedModel,
-    found: Mapping[str, Floats],
-    reference: Floats,
-    rng: np.random.Generator,
-) -> Floats:
+@dataclass
+class SampleDraw:
+    """Draws the parameters of a family from their priors; what follows from draws is kept.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        A specification bound to its data.
+    found : dict of str to ndarray, shape (draws,)
+        Draws of parameters by name; deviations are added.
+    rng : numpy.random.Generator
+        Source of randomness.
+    zero : ndarray, shape (draws,)
+        Levels of 0.
+    xp : module
+        Array library.
+    """
+
+    prepared: PreparedModel
+    found: dict[str, Floats]
+    rng: np.random.Generator
+    zero: Floats
+    xp: ModuleType = np
+
+    @property
+    def log_time(self) -> float:
+        """Log of a typical time in months."""
+        return float(np.ravel(self.prepared.arrays.data["time_centre"])[0])
+
+    def has(self, name: str) -> bool:
+        """Whether a parameter has a prior."""
+        return name in self.prepared.priors
+
+    def sample(self, name: str, *, stretch: float = 1.0, stored: str | None = None) -> Floats:
+        """Return draws of a parameter, times `stretch`."""
+        del stored
+        return self.found[name] * stretch
+
+    def keep(self, name: str, value: Floats, dims: str | None = None) -> Floats:
+        """Return a parameter that was drawn, or what follows from draws."""
+        del dims
+        return self.found.get(name, value)
+
+    def places(self, constants: Floats) -> Floats:
+        """Return the constants of a trend."""
+        return constants
+
+    def mean_over_events(self, values: Floats) -> Floats:
+        """Return the mean of the intervals' values over the events."""
+        return np.asarray(values @ np.asarray(self.prepared.arrays.data["interval_share"]))
+
+    def contrasts(self, name: str, count: int) -> Floats:
+        """Return deviations of mean zero that have nothing to do with their neighbours."""
+        prior = self.prepared.priors[name].prior
+        drawn = draw_prior(prior, self.rng, (len(self.zero), count - 1))
+        self.found[name] = np.asarray(drawn @ orthonormal_basis(count)[:, 1:].T)
+        return self.found[name]
+
+    def walk(self, trend: Floats) -> Floats:
+        """Return random walks about a trend, shape (draws, steps + 1)."""
+        scale, steps = self.found["smoothing_sd"][:, None], trend.shape[-1] - 1
+        noise = self.rng.normal(size=(len(self.zero), steps))
+        return np.asarray(trend + scale * (noise @ walk_matrix(steps).T))
+
+
+def _level(prepared: PreparedModel, source: SampleDraw, reference: Floats) -> Floats:
     """Draw the parameter that sets the hazard's level, given the others."""
-    anchor = ANCHOR[prepared.spec.outcome.hazard.family]
+    anchor = prepared.hazard.level
     prior = prepared.priors[anchor].prior
-    size: tuple[int, ...] = reference.shape
-    shape = _shape(prepared.hazard, found, rng)
-    level = draw_prior(prior, rng, size)
-    simple, offset = prepared.hazard, np.zeros(size)
-    given = {anchor: np.zeros(size), **shape}
-    if isinstance(simple, Piecewise | MSpline) and "log_shape" in found:
-        # A statement is about the Weibull that the walk departs from.
-        given = {"log_rate": np.zeros(size), "log_shape": found["log_shape"]}
-        if isinstance(simple, MSpline):
-            offset = np.exp(found["log_shape"]) * np.log(simple.knots[-1])
-        simple = Weibull()
+    with np.errstate(over="ignore"):
+        coordinates = prepared.hazard.coordinates(source)
+    shape, simple = coordinates.shape, coordinates.simple
+    level = draw_prior(prior, source.rng, reference.shape)
     if prior.on is PriorScale.LOG_MEDIAN:
         mu = prior.hyperparameters["mu"]
         furthest = max(LAST_LOG_MEDIAN - mu, 0.1)
         apart = min(Z_975 * prior.hyperparameters["sigma"], furthest)
-        level = _at_median(simple, given, level, mu=mu, apart=apart) - reference
+        level = _at_median(simple, level, mu=mu, apart=apart) - reference
     elif prior.at is not None:
-        level = level - _log_cumulative(simple, given, prior.at) - reference
+        level = level - _log_cumulative(simple.hazard, simple.theta, prior.at) - reference
     if prior.on is PriorScale.LOG_MEDIAN or prior.at is not None:
-        level = level + offset
+        level = level + simple.offset
     return level[:, None] + shape[anchor] if anchor in shape else level
 
 
-def _shape(
-    hazard: Hazard, found: Mapping[str, Floats], rng: np.random.Generator
-) -> dict[str, Floats]:
-    """Draw the hazard's parameters other than its level."""
-    if isinstance(hazard, Piecewise):
-        if DEVIATION_NAME in found:
-            return {"log_hazard": found[DEVIATION_NAME]}
-        trend = interval_trend(np, found["log_shape"], trend_places(hazard))
-        return {"log_hazard": trend + _walk(found, rng, len(hazard.cuts))}
-    if isinstance(hazard, MSpline):
-        trend = weight_trend(np, found["log_shape"], trend_places(hazard))
-        return {"log_weights": trend + _walk(found, rng, trend.shape[-1] - 1)}
-    return {name: found[name] for name in hazard.parameters if name in found}
-
-
-def _at_median(
-    hazard: Hazard, given: Mapping[str, Floats], log_median: Floats, *, mu: float, apart: float
-) -> Floats:
+def _at_median(simple: Simple, log_median: Floats, *, mu: float, apart: float) -> Floats:
     """Return the level at which H(median) = log 2, exact at the prior median and its upper bound.
 
     `model.baseline` states the prior of the graph in the same way.
     """
     median = np.exp(mu)
+    hazard, given = simple.hazard, simple.theta
     cumulative = _log_cumulative(hazard, given, median)
     stretch: Floats | float = 1.0
-    if not isinstance(hazard, Piecewise):
+    if simple.stretched:
         stretch = (_log_cumulative(hazard, given, float(np.exp(mu + apart))) - cumulative) / apart
     return np.asarray(np.log(np.log(2.0)) - cumulative - stretch * (log_median - mu))
 
@@ -194,12 +225,6 @@ def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) ->
     with np.errstate(over="ignore", divide="ignore"):
         found = np.log(hazard.cumulative_hazard(np, spent, given)[..., 0])
     return np.asarray(np.clip(found, -_FURTHEST, _FURTHEST))
-
-
-def _walk(found: Mapping[str, Floats], rng: np.random.Generator, n_steps: int) -> Floats:
-    """Draw random walks of mean zero, shape (draws, steps + 1)."""
-    scale = found["smoothing_sd"][:, None]
-    return scale * (rng.normal(size=(len(scale), n_steps)) @ walk_matrix(n_steps).T)
 
 
 _DESIGNS: Final = frozenset({DesignKind.SPLIT, DesignKind.FIXED})
@@ -297,7 +322,7 @@ def prior_fit(fit: FittedModel, prior: xr.Dataset, *, seed: int) -> FittedModel:
             drawn[f"{term.group}_effect{suffix}"] = effect
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})
     reference = replace(fit, tree=tree).coefficients @ _reference(fit)
-    anchor = ANCHOR[fit.prepared.spec.outcome.hazard.family]
+    anchor = fit.prepared.hazard.level
     shift = xr.DataArray(reference.reshape(prior[anchor].shape[:2]), dims=("chain", "draw"))
     drawn[anchor] = prior[anchor] + shift
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)})

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from bayes_ihlrt.analysis.prior_worth import Worth
+from bayes_ihlrt.hazards.registry import level_of
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Z_975, PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.parameters import ANCHOR, ResolvedPrior
+from bayes_ihlrt.spec.parameters import ResolvedPrior
 
 _FLAT: Final = 5.0
 """Sd of a log hazard ratio from which a prior is all but flat: hazard ratios beyond 10,000."""
@@ -47,7 +48,7 @@ def prior_sentence(
             if worths is not None and name in worths:
                 told += f", worth {worths[name].words}"
             parts.append(f"{words} {told} [{priors[name].source}]")
-    level = priors[ANCHOR[spec.outcome.hazard.family]]
+    level = priors[level_of(spec.outcome.hazard.family)]
     parts.append(f"{_baseline(level.prior)} [{level.source}]")
     return f"Priors, before the data: {'; '.join(parts)}."
 

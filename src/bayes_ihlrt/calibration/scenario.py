@@ -7,21 +7,21 @@ from zlib import crc32
 
 import numpy as np
 
-from bayes_ihlrt.names import HazardFamily, Smoothing
+from bayes_ihlrt.names import Smoothing
 from bayes_ihlrt.spec.model import HazardSpec, ModelSpec
 
 CUTS: Final = (6.0, 12.0, 24.0)
 """Inner cut points of the piecewise hazards, months."""
 
 HAZARDS: Final = {
-    "exponential": HazardSpec(family=HazardFamily.EXPONENTIAL),
-    "weibull": HazardSpec(family=HazardFamily.WEIBULL),
-    "gompertz": HazardSpec(family=HazardFamily.GOMPERTZ),
-    "piecewise, random walk": HazardSpec(family=HazardFamily.PIECEWISE, cuts=CUTS),
+    "exponential": HazardSpec(family="exponential"),
+    "weibull": HazardSpec(family="weibull"),
+    "gompertz": HazardSpec(family="gompertz"),
+    "piecewise, random walk": HazardSpec(family="piecewise", cuts=CUTS),
     "piecewise, independent": HazardSpec(
-        family=HazardFamily.PIECEWISE, cuts=CUTS, smoothing=Smoothing.INDEPENDENT
+        family="piecewise", cuts=CUTS, smoothing=Smoothing.INDEPENDENT
     ),
-    "m-spline": HazardSpec(family=HazardFamily.MSPLINE, knots=2),
+    "m-spline": HazardSpec(family="mspline", knots=2),
 }
 """Baseline hazards by the name that tables use."""
 

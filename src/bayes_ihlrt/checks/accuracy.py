@@ -37,7 +37,7 @@ from bayes_ihlrt.checks.terms import (
 )
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.model.graph import interval_labels
+from bayes_ihlrt.hazards.piecewise import interval_labels
 from bayes_ihlrt.names import TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
 

@@ -20,8 +20,9 @@ from bayes_ihlrt.checks.leave_out import LeaveOut, leave_out_patients
 from bayes_ihlrt.checks.terms import Columns, event_quantiles, event_times_of, values_of
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import probability, summarise
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.model.priors import chance_below
-from bayes_ihlrt.names import Dist, Engine, HazardFamily
+from bayes_ihlrt.names import Dist, Engine
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.priors import Prior
@@ -50,8 +51,8 @@ def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
     cuts = event_quantiles(event_times_of(fit.person_time), most=5)
     return tuple(
         HazardSpec(family=family)
-        for family in HazardFamily
-        if family is not own and (cuts or family is not HazardFamily.PIECEWISE)
+        for family in FAMILIES
+        if family != own and (cuts or family != "piecewise")
     )
 
 
@@ -150,8 +151,8 @@ def _compared(names: list[str], terms: Floats, unreliable: list[int]) -> xr.Data
 
 def _label(hazard: HazardSpec) -> str:
     if hazard.cuts is None:
-        return hazard.family.value
-    return f"{hazard.family.value} ({', '.join(f'{cut:g}' for cut in hazard.cuts)})"
+        return hazard.family
+    return f"{hazard.family} ({', '.join(f'{cut:g}' for cut in hazard.cuts)})"
 
 
 CHANGE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.7)

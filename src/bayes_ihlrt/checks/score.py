@@ -50,7 +50,7 @@ from bayes_ihlrt.checks.terms import (
     treated_rows,
 )
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.graph import interval_labels
+from bayes_ihlrt.hazards.piecewise import interval_labels
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.posterior.fitted import FittedModel
 

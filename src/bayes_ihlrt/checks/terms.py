@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.calibration.simulate import linear_predictor
 from bayes_ihlrt.designs.person_time import PersonTime, cut, floats
+from bayes_ihlrt.hazards.piecewise import interval_labels
 from bayes_ihlrt.model.arrays import graph_arrays
-from bayes_ihlrt.model.graph import interval_labels
 from bayes_ihlrt.model.predictor import modifier_values
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import PropensityUncertainty

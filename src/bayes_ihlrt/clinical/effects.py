@@ -1,4 +1,4 @@
-"""Published effects, with their direction.
+"""Published effects, with their direction: those of `published_effects.toml`, corrected there.
 
 Directions are written out because papers print them either way: a hazard ratio here is always that
 of the first group named in `comparison` over the second, below 1 where the first lives longer. The
@@ -10,10 +10,12 @@ EMERALD-1 is not among them by itself: of its progression-free survival we know 
 ``systemic added PFS``.
 """
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from math import exp, log, nan, sqrt
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.priors import Z_975
@@ -121,8 +123,6 @@ class Published:
 
 
 UNIT_INFORMATION = 4.0
-
-
 """Variance of a log hazard ratio times the number of events, for two arms of equal size."""
 
 
@@ -184,181 +184,63 @@ class PublishedEffect:
     checked: bool = True
 
 
-EVIDENCE: Final = (
-    PublishedEffect(
-        "LAUNCH OS",
-        "overall survival",
-        Published(0.45, 0.33, 0.61),
-        "lenvatinib with on-demand TACE over lenvatinib",
-        Question.LOCAL_ADDED,
-        "advanced hepatocellular carcinoma, China, n = 338",
-        "randomised, open label, interim analysis",
-        "Peng Z et al. J Clin Oncol 2023;41:117-127; interval: meeting abstract of the same trial",
-        ("LAUNCH",),
-        "10.1200/JCO.22.00392",
-    ),
-    PublishedEffect(
-        "triple therapy OS",
-        "overall survival",
-        Published(0.51, 0.44, 0.59),
-        "TACE or HAIC with immune and targeted therapy over immune and targeted therapy",
-        Question.LOCAL_ADDED,
-        "unresectable hepatocellular carcinoma, 16 studies",
-        "meta-analysis of nearly always retrospective cohorts",
-        "pooled estimate whose publication we could not identify",
-        ("meta-analysis of triple therapy",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "triple therapy PFS",
-        "progression-free survival",
-        Published(0.59, 0.50, 0.70),
-        "TACE or HAIC with immune and targeted therapy over immune and targeted therapy",
-        Question.LOCAL_ADDED,
-        "unresectable hepatocellular carcinoma, 16 studies",
-        "meta-analysis of nearly always retrospective cohorts",
-        "pooled estimate whose publication we could not identify",
-        ("meta-analysis of triple therapy",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "LEAP-012 PFS",
-        "progression-free survival",
-        Published(0.66, 0.51, 0.84),
-        "lenvatinib, pembrolizumab and TACE over TACE with placebo",
-        Question.SYSTEMIC_ADDED,
-        "unresectable, non-metastatic hepatocellular carcinoma, n = 480",
-        "randomised, double blind",
-        "LEAP-012. Lancet 2025;405:203-215",
-        ("LEAP-012",),
-    ),
-    PublishedEffect(
-        "LEAP-012 OS",
-        "overall survival",
-        Published(0.80, 0.57, 1.11),
-        "lenvatinib, pembrolizumab and TACE over TACE with placebo",
-        Question.SYSTEMIC_ADDED,
-        "unresectable, non-metastatic hepatocellular carcinoma, n = 480",
-        "randomised, double blind, first interim analysis",
-        "LEAP-012. Lancet 2025;405:203-215",
-        ("LEAP-012",),
-    ),
-    PublishedEffect(
-        "TALENTACE PFS",
-        "TACE progression-free survival",
-        Published(0.71, 0.55, 0.92),
-        "atezolizumab, bevacizumab and on-demand TACE over TACE",
-        Question.SYSTEMIC_ADDED,
-        "intermediate to high tumour burden, China and Japan",
-        "randomised, open label; the curves met near month 24",
-        "TALENTACE. ESMO Gastrointestinal Cancers 2025, abstract LBA2",
-        ("TALENTACE",),
-    ),
-    PublishedEffect(
-        "systemic added PFS",
-        "progression-free survival",
-        Published(0.69, 0.60, 0.79),
-        "immune and targeted therapy with TACE over TACE",
-        Question.SYSTEMIC_ADDED,
-        "unresectable, non-metastatic hepatocellular carcinoma, 3 trials",
-        "meta-analysis of EMERALD-1, LEAP-012 and TALENTACE, not independent of them",
-        "meta-analysis of phase III trials, searched to July 2025",
-        ("EMERALD-1", "LEAP-012", "TALENTACE"),
-    ),
-    PublishedEffect(
-        "ABC-HCC TTFS",
-        "failure of the treatment strategy",
-        Published(0.545, 0.359, 0.826),
-        "atezolizumab with bevacizumab over TACE",
-        Question.SYSTEMIC_INSTEAD,
-        "intermediate-stage hepatocellular carcinoma, n = 168",
-        "randomised, open label, first interim analysis",
-        "ABC-HCC. ASCO Gastrointestinal Cancers Symposium 2026",
-        ("ABC-HCC",),
-    ),
-    PublishedEffect(
-        "IMbrave150 OS",
-        "overall survival",
-        Published(0.58, 0.42, 0.79),
-        "atezolizumab with bevacizumab over sorafenib",
-        Question.SYSTEMIC,
-        "unresectable hepatocellular carcinoma, n = 501",
-        "randomised, open label, first analysis",
-        "Finn RS et al. N Engl J Med 2020;382:1894-1905",
-        ("IMbrave150",),
-        "10.1056/NEJMoa1915745",
-    ),
-    PublishedEffect(
-        "NLR OS",
-        "overall survival",
-        Published(1.80, 1.59, 2.04),
-        "high over low neutrophil-to-lymphocyte ratio at baseline",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma under any treatment, 90 studies",
-        "meta-analysis of observational studies; printed as the benefit of a low ratio",
-        "Qi X et al. Oncotarget 2016;7:45283-45301",
-        ("meta-analysis of NLR",),
-        "10.18632/oncotarget.9942",
-    ),
-    PublishedEffect(
-        "NLR 5 OS",
-        "overall survival",
-        Published(2.01, 1.22, 3.56),
-        "neutrophil-to-lymphocyte ratio of 5 and more over below 5",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma under atezolizumab with bevacizumab",
-        "retrospective cohort",
-        "hazard ratio whose publication we could not identify",
-        ("cohort of NLR 5",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "mALBI OS",
-        "overall survival",
-        Published(2.36, 1.37, 4.05),
-        "modified ALBI grade 2b or 3 over 1 or 2a",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma; which treatment is not stated where we found it",
-        "observational",
-        "hazard ratio whose publication we could not identify",
-        ("cohort of mALBI",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "AFP 100 OS",
-        "overall survival",
-        Published(2.61, 1.49, 4.55),
-        "alpha-fetoprotein of 100 ng/mL and more over below 100",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma; which treatment is not stated where we found it",
-        "observational",
-        "hazard ratio whose publication we could not identify",
-        ("cohort of AFP",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "CRAFITY 1 OS",
-        "overall survival",
-        Published(2.0, 1.1, 3.4),
-        "CRAFITY score 1 over 0",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma; which treatment is not stated where we found it",
-        "observational",
-        "hazard ratio whose publication we could not identify",
-        ("cohort of CRAFITY",),
-        checked=False,
-    ),
-    PublishedEffect(
-        "CRAFITY 2 OS",
-        "overall survival",
-        Published(3.6, 2.1, 6.2),
-        "CRAFITY score 2 over 0",
-        Question.PROGNOSIS,
-        "hepatocellular carcinoma; which treatment is not stated where we found it",
-        "observational",
-        "hazard ratio whose publication we could not identify",
-        ("cohort of CRAFITY",),
-        checked=False,
-    ),
-)
+_FILE: Final = Path(__file__).parent / "published_effects.toml"
+_OPTIONAL: Final = frozenset({"doi", "checked"})
+
+
+def read_effects(text: str) -> tuple[PublishedEffect, ...]:
+    r"""Read published effects, as the file of the package holds them.
+
+    Parameters
+    ----------
+    text : str
+        TOML: a table an effect, under its name, with ``hr``, ``interval`` and the other fields of
+        `PublishedEffect`.
+
+    Returns
+    -------
+    tuple of PublishedEffect
+        In the order of the file.
+
+    Raises
+    ------
+    SpecificationError
+        Keys are missing or not known, or a value cannot be; every fault is told.
+
+    Examples
+    --------
+    >>> read_effects('[a]\nhr = 0.8\ninterval = [0.6, 1.1]\nquestions = "prognosis"')
+    Traceback (most recent call last):
+    bayes_ihlrt.errors.SpecificationError: published effects: 1 fault
+      - [a]: missing comparison, design, outcome, population, question, source, studies; unknown ...
+    """
+    tables, faults, found = tomllib.loads(text), [], []
+    own = {field.name for field in fields(PublishedEffect)} - {"name", "effect"}
+    known = own | {"hr", "interval"}
+    for name, table in tables.items():
+        lacking, other = sorted(known - _OPTIONAL - table.keys()), sorted(table.keys() - known)
+        told = [f"missing {', '.join(lacking)}"] * bool(lacking)
+        told += [f"unknown {', '.join(other)}"] * bool(other)
+        if told:
+            faults.append(Fault(f"[{name}]", "; ".join(told), f"Keys: {', '.join(sorted(known))}"))
+            continue
+        try:
+            found.append(_effect(name, table))
+        except (ValueError, TypeError) as error:
+            faults.append(Fault(f"[{name}]", str(error), "Correct the value"))
+        except SpecificationError as error:
+            faults += [replace(fault, where=f"[{name}] {fault.where}") for fault in error.faults]
+    if faults:
+        raise SpecificationError("published effects", faults)
+    return tuple(found)
+
+
+def _effect(name: str, table: dict[str, Any]) -> PublishedEffect:
+    rest = {key: value for key, value in table.items() if key not in {"hr", "interval"}}
+    rest |= {"question": Question(table["question"]), "studies": tuple(table["studies"])}
+    low, high = table["interval"]
+    return PublishedEffect(name=name, effect=Published(table["hr"], low, high), **rest)
+
+
+EVIDENCE: Final = read_effects(_FILE.read_text("utf-8"))
 """Published effects, hazard ratios of the first over the second group."""

@@ -26,7 +26,6 @@ from bayes_ihlrt.model.encode import covariate_patterns, group_labels
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModelSpec
-from bayes_ihlrt.spec.parameters import ANCHOR
 
 Floats = NDArray[np.float64]
 _ROWS: Final = 200_000
@@ -418,7 +417,7 @@ def _held(fit: FittedModel, eta: Floats, draws: slice) -> Floats:
     """Hold log hazard ratios within what a float holds; of draws whose baseline is not, nothing."""
     if max(eta.max(initial=0.0), -eta.min(initial=0.0)) <= FURTHEST:
         return eta
-    level = fit.baseline[ANCHOR[fit.prepared.spec.outcome.hazard.family]][draws]
+    level = fit.baseline[fit.prepared.hazard.level][draws]
     beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > FURTHEST
     np.clip(eta, -FURTHEST, FURTHEST, out=eta)
     # Both are out of reach, and their sum, the hazard, need not be: it is not known here.

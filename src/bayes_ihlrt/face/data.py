@@ -26,5 +26,4 @@ def datasets() -> pd.DataFrame:
         for name in packaged.names()
     }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=list(kept))
-    found["time_unit"] = [unit.value for unit in found["time_unit"]]
     return found.rename_axis("name")

@@ -185,9 +185,8 @@ def estimates(
       - horizon: it is -24. Give months above 0.
     """
     if not isinstance(fit, FitResult):
-        fault = Fault(
-            "the first argument", f"it is of type {type(fit).__name__}", "Give what `fit` returned"
-        )
+        found, remedy = type(fit).__name__, "Give what `fit` returned for one event"
+        fault = Fault("the first argument", f"it is of type {found}", remedy)
         raise InputError("estimates", [fault])
     faults = [*_estimand(estimand, fit.spec), *_months(horizon), *_values(at, fit.spec)]
     if treat_from is not None:

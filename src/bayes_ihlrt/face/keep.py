@@ -48,7 +48,7 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
 
     Parameters
     ----------
-    result : FitResult, CausesResult, LadderResult, SensitivityResult, Diagnosis, ...
+    result : FitResult, CausesResult, LadderResult, SensitivityResult, Diagnosis or another
         What a verb returned; or an `AnalysisSpec` or `TrialPlan`.
     path : str or Path
         The folder, made if it is not there; of a specification the file.

@@ -224,10 +224,12 @@ def diagnose(fit: FitResult, *, observed_from: Mapping[str, float] | None = None
     >>> bi.diagnose("primary")
     Traceback (most recent call last):
     bayes_ihlrt.errors.InputError: diagnose: 1 fault
-      - the first argument: it is of type str. Give what `fit` returned.
+      - the first argument: it is of type str. Give what `fit` returned for one event.
     """
     if not isinstance(fit, FitResult):
-        raise _wrong("diagnose", "the first argument", fit, "Give what `fit` returned")
+        raise _wrong(
+            "diagnose", "the first argument", fit, "Give what `fit` returned for one event"
+        )
     return model_checks.diagnose(fit, observed_from=observed_from)
 
 
@@ -276,7 +278,7 @@ def plan(
     >>> import bayes_ihlrt as bi
     >>> bi.plan("fixed_os", trials=1)
     Traceback (most recent call last):
-    bayes_ihlrt.errors.SpecificationError: fixed_os: 1 fault
+    bayes_ihlrt.errors.SpecificationError: fixed-os: 1 fault
       - trials: it is 1. Give a whole number, 2 or more.
     """
     if isinstance(source, TrialPlan):

@@ -1,10 +1,25 @@
 """Constant hazard."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
-from bayes_ihlrt.names import HazardFamily
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_ihlrt.hazards.protocol import (
+    LOG_RATE,
+    NO_PLACES,
+    Array,
+    Coordinates,
+    Draw,
+    Namespace,
+    Options,
+    Shapes,
+    Simple,
+    Theta,
+)
+from bayes_ihlrt.priors import Prior
 
 
 @dataclass(frozen=True)
@@ -23,10 +38,42 @@ class Exponential:
     array([13.86])
     """
 
-    name: ClassVar[HazardFamily] = HazardFamily.EXPONENTIAL
+    name: ClassVar[str] = "exponential"
     parameters: ClassVar[tuple[str, ...]] = ("log_rate",)
+    level: ClassVar[str] = "log_rate"
+    words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE}
+    told: ClassVar[str] = "a constant (exponential) baseline hazard [@kalbfleisch2002]"
+    options: ClassVar[frozenset[str]] = frozenset()
+    flexible: ClassVar[bool] = False
+    additive: ClassVar[bool] = True
     proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = True
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard: it has no cuts and no knots."""
+        del options, times, events
+        return cls()
+
+    @classmethod
+    def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
+        """Return no priors: the level is all that it has."""
+        del months, options
+        return {}
+
+    def coordinates(self, draw: Draw) -> Coordinates:
+        """Sample the level where it is."""
+        return Coordinates({}, 0.0, Simple(self, {"log_rate": draw.zero}))
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Labels of vector parameters: there are none."""
+        return {}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of a trend: there are none."""
+        return NO_PLACES
 
     @property
     def shapes(self) -> Shapes:

@@ -1,11 +1,30 @@
 """Hazard that rises or falls exponentially."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards.numerics import LARGEST_EXPONENT, expm1_ratio, log1p_ratio, log_floored
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.protocol import (
+    LOG_RATE,
+    NO_PLACES,
+    Array,
+    Coordinates,
+    Draw,
+    Namespace,
+    Options,
+    Shapes,
+    Simple,
+    Theta,
+)
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Prior
+
+SLOPE_SD: Final = 2.0
+"""The hazard changes by less than a factor 50 up to the reference time (95 %)."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +53,46 @@ class Gompertz:
            [  inf]])
     """
 
-    name: ClassVar[HazardFamily] = HazardFamily.GOMPERTZ
+    name: ClassVar[str] = "gompertz"
     parameters: ClassVar[tuple[str, ...]] = ("log_rate", "slope")
+    level: ClassVar[str] = "log_rate"
+    words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE, "slope": "baseline slope"}
+    told: ClassVar[str] = "a Gompertz baseline hazard [@kalbfleisch2002]"
+    options: ClassVar[frozenset[str]] = frozenset()
+    flexible: ClassVar[bool] = False
+    additive: ClassVar[bool] = False
     proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = False
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard: it has no cuts and no knots."""
+        del options, times, events
+        return cls()
+
+    @classmethod
+    def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
+        """Return that of the slope: a factor below 50 up to the reference time (95 %)."""
+        del options
+        return {"slope": Prior(dist=Dist.NORMAL, mu=0.0, sigma=SLOPE_SD / months)}
+
+    def coordinates(self, draw: Draw) -> Coordinates:
+        """Sample the slope per typical time, and the level at that time."""
+        time = draw.xp.exp(draw.log_time)
+        scaled = draw.sample("slope", stretch=time, stored="slope_scaled")
+        shape = {"slope": draw.keep("slope", scaled / time)}
+        simple = Simple(self, {**shape, "log_rate": draw.zero})
+        return Coordinates(shape, scaled, simple)
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Labels of vector parameters: there are none."""
+        return {}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of a trend: there are none."""
+        return NO_PLACES
 
     @property
     def shapes(self) -> Shapes:

@@ -8,7 +8,7 @@ Ramsay JO. Monotone regression splines in action. Stat Sci 1988.
 https://doi.org/10.1214/ss/1177012761
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -17,8 +17,27 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.hazards.numerics import softmax, solve_polynomial
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta, cut_faults
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.protocol import (
+    LOG_SHAPE,
+    LOG_SHAPE_WORDS,
+    Array,
+    Coordinates,
+    Draw,
+    Namespace,
+    Options,
+    Shapes,
+    Simple,
+    Theta,
+    cut_faults,
+)
+from bayes_ihlrt.hazards.smoothing import (
+    SMOOTHING_SD,
+    WALK_WORDS,
+    automatic_knots,
+    weight_trend,
+)
+from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.priors import Prior
 
 
 def b_splines(xp: Namespace, t: Array, knots: tuple[float, ...], degree: int) -> Array:
@@ -162,8 +181,19 @@ class MSpline:
     knots: tuple[float, ...]
     degree: int = 3
 
-    name: ClassVar[HazardFamily] = HazardFamily.MSPLINE
+    name: ClassVar[str] = "mspline"
     parameters: ClassVar[tuple[str, ...]] = ("log_scale", "log_weights")
+    level: ClassVar[str] = "log_scale"
+    words: ClassVar[Mapping[str, str]] = {
+        "log_scale": "baseline level (log)",
+        "log_weights": "baseline spline weights (log)",
+        "log_shape": LOG_SHAPE_WORDS,
+        **WALK_WORDS,
+    }
+    told: ClassVar[str] = "a baseline hazard of M-splines [@ramsay1988]"
+    options: ClassVar[frozenset[str]] = frozenset({"knots"})
+    flexible: ClassVar[bool] = True
+    additive: ClassVar[bool] = False
     proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = False
 
@@ -177,7 +207,7 @@ class MSpline:
                     "degree",
                     f"found {self.degree}",
                     "Give 1 or more (3, cubic, is usual); for a hazard that is constant between "
-                    f"knots choose the family '{HazardFamily.PIECEWISE}'",
+                    "knots choose the family 'piecewise'",
                 )
             )
         if faults:
@@ -228,6 +258,50 @@ class MSpline:
             )
             raise SpecificationError("M-spline knots", [fault])
         return cls(knots)
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard with as many knots as are given, or as the events allow."""
+        knots = options.knots or automatic_knots(times, events=events)
+        return cls.from_event_times(times, n_knots=knots)
+
+    @classmethod
+    def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
+        """Return those of a random walk about a Weibull."""
+        del months, options
+        return {"log_shape": LOG_SHAPE, "smoothing_sd": SMOOTHING_SD}
+
+    def coordinates(self, draw: Draw) -> Coordinates:
+        """Draw log weights about those of a Weibull; the level is log H at the last knot."""
+        log_shape, places = draw.sample("log_shape"), draw.places(self.places)
+        weights = draw.walk(weight_trend(draw.xp, log_shape, places))
+        shape = {"log_weights": draw.keep("log_weights", weights, dims="basis")}
+        weibull = {"log_rate": draw.zero, "log_shape": log_shape}
+        offset = draw.xp.exp(log_shape) * places[0, 2]
+        return Coordinates(shape, 0.0, Simple(Weibull(), weibull, offset))
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Numbers of the basis functions, and of the steps between them."""
+        labels = [str(number) for number in range(self._n_weights)]
+        return {"basis": labels, "step": labels[1:]}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of the Weibull trend, shape (weights, 3): data of a graph.
+
+        Log (Greville abscissa / last knot), log weight of a constant hazard and log last knot.
+        """
+        last, beyond = self.knots[-1], (self.knots[-1],) * self.degree
+        padded = np.asarray(((0.0,) * self.degree) + self.knots + beyond)
+        # With coefficients f(Greville abscissa) a spline follows f; the first of them is 0.
+        inner = np.lib.stride_tricks.sliding_window_view(padded[1:-1], self.degree)
+        abscissae = inner.mean(axis=-1)
+        abscissae[0] = padded[: self.degree + 2].mean()
+        constant = np.log(self.constant_weights())
+        return np.stack(
+            [np.log(abscissae / last), constant, np.full(len(abscissae), np.log(last))], axis=1
+        )
 
     @property
     def shapes(self) -> Shapes:

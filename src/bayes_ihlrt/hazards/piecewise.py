@@ -1,14 +1,65 @@
 """Hazard that is constant between cut points."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import pairwise
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta, cut_faults
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.protocol import (
+    LOG_SHAPE,
+    LOG_SHAPE_WORDS,
+    Array,
+    Coordinates,
+    Draw,
+    Namespace,
+    Options,
+    Shapes,
+    Simple,
+    Theta,
+    cut_faults,
+)
+from bayes_ihlrt.hazards.smoothing import (
+    FROM_ZERO,
+    SMOOTHING_SD,
+    WALK_WORDS,
+    automatic_cuts,
+    interval_trend,
+)
+from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.names import INTERVAL, Dist, Smoothing
+from bayes_ihlrt.priors import Prior
+
+DEVIATION_NAME: Final = "log_hazard_deviation"
+"""Deviations of independent intervals from their mean log hazard."""
+DEVIATION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=20.0)
+"""Independent intervals are estimated each by itself: all but flat, so that 20 intervals give the
+maximum likelihood of the treatment within 0.02. The random walk and the M-spline smooth."""
+
+
+def interval_labels(cuts: Sequence[float]) -> list[str]:
+    """Return the labels of the intervals between cut points.
+
+    Parameters
+    ----------
+    cuts : sequence of float
+        Inner cut points, months.
+
+    Returns
+    -------
+    list of str
+        One label an interval.
+
+    Examples
+    --------
+    >>> interval_labels((3.0, 6.0))
+    ['0-3', '3-6', '6+']
+    """
+    edges = ["0", *(f"{cut:g}" for cut in cuts)]
+    return [f"{low}-{high}" for low, high in pairwise(edges)] + [f"{edges[-1]}+"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +97,19 @@ class Piecewise:
 
     cuts: tuple[float, ...]
 
-    name: ClassVar[HazardFamily] = HazardFamily.PIECEWISE
+    name: ClassVar[str] = "piecewise"
     parameters: ClassVar[tuple[str, ...]] = ("log_hazard",)
+    level: ClassVar[str] = "log_hazard"
+    words: ClassVar[Mapping[str, str]] = {
+        "log_hazard": "baseline hazard (log)",
+        DEVIATION_NAME: "baseline hazard of an interval (log, against their mean)",
+        "log_shape": LOG_SHAPE_WORDS,
+        **WALK_WORDS,
+    }
+    told: ClassVar[str] = "a piecewise constant baseline hazard [@friedman1982]"
+    options: ClassVar[frozenset[str]] = frozenset({"cuts", "smoothing"})
+    flexible: ClassVar[bool] = True
+    additive: ClassVar[bool] = True
     proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = False
 
@@ -61,7 +123,7 @@ class Piecewise:
                     "cuts",
                     "no cut point was given",
                     "Give at least one time in months, e.g. [3, 6, 12, 24], or choose the family "
-                    f"'{HazardFamily.EXPONENTIAL}' for a constant hazard",
+                    "'exponential' for a constant hazard",
                 )
             )
         if faults:
@@ -71,6 +133,51 @@ class Piecewise:
     def n_intervals(self) -> int:
         """Number of intervals, one more than the cut points."""
         return len(self.cuts) + 1
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard with the cuts that are given, or at quantiles of the event times."""
+        return cls(cuts=options.cuts or automatic_cuts(times, events=events))
+
+    @classmethod
+    def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
+        """Return those of a random walk about a Weibull, or of independent deviations."""
+        del months
+        if options.smoothing is Smoothing.INDEPENDENT:
+            return {DEVIATION_NAME: DEVIATION}
+        return {"log_shape": LOG_SHAPE, "smoothing_sd": SMOOTHING_SD}
+
+    def coordinates(self, draw: Draw) -> Coordinates:
+        """Draw a walk about a Weibull, or independent deviations; the level is that of events."""
+        if draw.has(DEVIATION_NAME):
+            apart = draw.contrasts(DEVIATION_NAME, self.n_intervals)
+            shape = {"log_hazard": apart}
+            simple = Simple(self, shape, stretched=False)
+        else:
+            log_shape = draw.sample("log_shape")
+            trend = interval_trend(draw.xp, log_shape, draw.places(self.places))
+            shape = {"log_hazard": draw.walk(trend)}
+            weibull = {"log_rate": draw.zero, "log_shape": log_shape}
+            simple = Simple(Weibull(), weibull)
+        return Coordinates(shape, draw.mean_over_events(shape["log_hazard"]), simple)
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Labels of the intervals, and of the steps between them."""
+        labels = interval_labels(self.cuts)
+        return {INTERVAL: labels, "step": labels[1:]}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of the Weibull trend, shape (intervals, 3): data of a graph.
+
+        Log end, log (end / beginning) and log width; the last interval, which has no end, is taken
+        to be as wide as the one before it.
+        """
+        edges = np.concatenate([[0.0], self.cuts])
+        ends = np.append(edges[1:], 2.0 * edges[-1] - edges[-2])
+        ratio = np.append(FROM_ZERO, np.log(ends[1:] / edges[1:]))
+        return np.stack([np.log(ends), ratio, np.log(ends - edges)], axis=1)
 
     @property
     def shapes(self) -> Shapes:

@@ -1,11 +1,28 @@
 """Hazard that rises or falls as a power of time."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards.numerics import LOG_ZERO, exp_or_inf, log_floored, log_ratio_floored
-from bayes_ihlrt.hazards.protocol import Array, Namespace, Shapes, Theta
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.protocol import (
+    LOG_RATE,
+    LOG_SHAPE,
+    LOG_SHAPE_WORDS,
+    NO_PLACES,
+    Array,
+    Coordinates,
+    Draw,
+    Namespace,
+    Options,
+    Shapes,
+    Simple,
+    Theta,
+)
+from bayes_ihlrt.priors import Prior
 
 
 @dataclass(frozen=True)
@@ -37,10 +54,45 @@ class Weibull:
     array([0.1717, 0.2228])
     """
 
-    name: ClassVar[HazardFamily] = HazardFamily.WEIBULL
+    name: ClassVar[str] = "weibull"
     parameters: ClassVar[tuple[str, ...]] = ("log_rate", "log_shape")
+    level: ClassVar[str] = "log_rate"
+    words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE, "log_shape": LOG_SHAPE_WORDS}
+    told: ClassVar[str] = "a Weibull baseline hazard [@kalbfleisch2002]"
+    options: ClassVar[frozenset[str]] = frozenset()
+    flexible: ClassVar[bool] = False
+    additive: ClassVar[bool] = False
     proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = True
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard: it has no cuts and no knots."""
+        del options, times, events
+        return cls()
+
+    @classmethod
+    def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
+        """Return that of the log shape: shapes between 0.38 and 2.66 with probability 95 %."""
+        del months, options
+        return {"log_shape": LOG_SHAPE}
+
+    def coordinates(self, draw: Draw) -> Coordinates:
+        """Sample the level at a typical time, where the shape does not move it."""
+        shape = {"log_shape": draw.sample("log_shape")}
+        shift = draw.xp.exp(shape["log_shape"]) * draw.log_time
+        simple = Simple(self, {**shape, "log_rate": draw.zero})
+        return Coordinates(shape, shift, simple)
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Labels of vector parameters: there are none."""
+        return {}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of a trend: there are none."""
+        return NO_PLACES
 
     @property
     def shapes(self) -> Shapes:

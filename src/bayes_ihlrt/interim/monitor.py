@@ -346,7 +346,7 @@ def _analyses(design: TrialDesign) -> tuple[TrialAnalysis, list[TrialAnalysis]]:
     larger = [
         scaled_design(design, size) for size in dict.fromkeys(sizes) if size > design.patients
     ]
-    if design.model.outcome.hazard.family.value == "mspline" or _standardised(design):
+    if design.model.outcome.hazard.family == "mspline" or _standardised(design):
         # Knots and scales that follow the template are compiled in.
         alone = build_analysis(design)
         return alone, [alone]

@@ -12,12 +12,12 @@ from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
 from bayes_ihlrt.designs.person_time import floats
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.names import Dist, HazardFamily, ResponseEffect
+from bayes_ihlrt.hazards.piecewise import DEVIATION_NAME
+from bayes_ihlrt.hazards.registry import FAMILIES
+from bayes_ihlrt.names import Dist, ResponseEffect
 from bayes_ihlrt.priors import AnyPrior, Prior
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import without_terms
-from bayes_ihlrt.spec.parameters import ANCHOR
-from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
 from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, TransitionSpec
 
 _LAST_RESPONSE_CUT: Final = 6.0
@@ -28,7 +28,7 @@ ON_RESPONSE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=1.0)
 """What treatment does to response: a hazard ratio between 1/7 and 7. It is wider than the prior of
 treatment on the event, since what it shrinks away is the path through response."""
 
-_SHAPES: Final = frozenset({*ANCHOR.values(), DEVIATION_NAME, "log_shape", "slope", "smoothing_sd"})
+_SHAPES: Final = frozenset(name for family in FAMILIES.values() for name in family.words)
 """Parameters of the baseline hazard, which mean another thing in another family."""
 
 
@@ -108,7 +108,7 @@ def _changing(spec: AnalysisSpec) -> set[str]:
 
 
 def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:
-    if spec.outcome.hazard.family is HazardFamily.PIECEWISE:
+    if spec.outcome.hazard.family == "piecewise":
         return {name: prior for name, prior in spec.priors.items() if name != DEVIATION_NAME}
     return {name: prior for name, prior in spec.priors.items() if name not in _SHAPES}
 

@@ -148,9 +148,7 @@ def unlike_fit(spec: AnalysisSpec, rungs: Sequence[Rung]) -> list[str]:
     own, theirs = spec.outcome.hazard, ladder_hazard(spec.ladder)
     told = []
     if own != theirs:
-        told.append(
-            f"the rungs have a {theirs.family.value} baseline hazard and `fit` a {own.family.value}"
-        )
+        told.append(f"the rungs have a {theirs.family} baseline hazard and `fit` a {own.family}")
     held = {name for rung in rungs for name in rung.plan.adjusted_for}
     for adjustment, words in ((CRUDE, "crude"), (WEIGHTS, "weighted")):
         kept = [set(r.plan.adjusted_for) for r in rungs if r.plan.adjustment == adjustment]

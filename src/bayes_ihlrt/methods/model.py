@@ -6,9 +6,9 @@ Marks name the works that are cited.
 from typing import Final
 
 from bayes_ihlrt.checks.result import Status
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.names import (
     EstimandTarget,
-    HazardFamily,
     ModifierTransform,
     PropensityUncertainty,
     Smoothing,
@@ -102,13 +102,6 @@ def _left_out(*, grouped: bool) -> str:
     )
 
 
-_HAZARDS: Final = {
-    HazardFamily.EXPONENTIAL: "a constant (exponential) baseline hazard [@kalbfleisch2002]",
-    HazardFamily.WEIBULL: "a Weibull baseline hazard [@kalbfleisch2002]",
-    HazardFamily.GOMPERTZ: "a Gompertz baseline hazard [@kalbfleisch2002]",
-    HazardFamily.PIECEWISE: "a piecewise constant baseline hazard [@friedman1982]",
-    HazardFamily.MSPLINE: "a baseline hazard of M-splines [@ramsay1988]",
-}
 WEIGHTS: Final = {
     EstimandTarget.ATO: "overlap weights [@li2018]",
     EstimandTarget.ATT: "weights to the treated [@li2018]",
@@ -150,8 +143,8 @@ def hazard_words(hazard: HazardSpec) -> str:
     >>> hazard_words(HazardSpec(family="weibull"))
     'a Weibull baseline hazard [@kalbfleisch2002]'
     """
-    told = _HAZARDS[hazard.family]
-    if hazard.family is HazardFamily.PIECEWISE:
+    told = FAMILIES[hazard.family].told
+    if hazard.family == "piecewise":
         tied = "independent" if hazard.smoothing is Smoothing.INDEPENDENT else "random-walk"
         cuts = ", ".join(f"{cut:g}" for cut in hazard.cuts or ())
         at = f"{cuts} months" if cuts else "quantiles of the event times"

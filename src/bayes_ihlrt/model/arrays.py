@@ -14,8 +14,8 @@ from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.contrasts import crude_contrasts
 from bayes_ihlrt.model.encode import Encoder, covariate_patterns
-from bayes_ihlrt.model.smoothing import trend_places, walk_information
-from bayes_ihlrt.names import PATIENT, HazardFamily
+from bayes_ihlrt.model.smoothing import walk_information
+from bayes_ihlrt.names import PATIENT
 
 Floats = NDArray[np.float64]
 PATTERN: Final = "pattern"
@@ -83,9 +83,8 @@ def graph_arrays(
     columns = person_time.columns
     pattern, first = covariate_patterns(encoder.spec, columns)
     copies = np.ones(len(pattern))
-    reducible = hazard.name in {HazardFamily.EXPONENTIAL, HazardFamily.PIECEWISE}
     # An event between scans has the likelihood of all its rows together: no sum over patients.
-    reducible &= person_time.uncertain is None
+    reducible = hazard.additive and person_time.uncertain is None
     large = reduce and len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
     if reducible and large:
         rows = {name: values[first] for name, values in columns.items()}
@@ -103,7 +102,7 @@ def graph_arrays(
         data[f"{term.group}_index"] = encoder.group_index(rows, term.group)
         if term.slope is not None:
             data[f"{term.group}_{term.slope}"] = encoder.slope_values(rows, term.slope)
-    places = trend_places(hazard)
+    places = hazard.places
     data |= {**_centre_points(encoder, data, rows), "trend_places": places.ravel()}
     data["walk_information"] = walk_information(_floats(data["event"]), len(places))
     sd = _column_sd(_floats(data["design"]), copies)

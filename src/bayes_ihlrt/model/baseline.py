@@ -10,32 +10,25 @@ weights of sum one (M-spline). What is stated of survival at a time fixes the le
 deviations, which have a prior of their own: one statement is one piece of information.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Final
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
-from bayes_ihlrt.hazards.piecewise import Piecewise
-from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.hazards.weibull import Weibull
+from bayes_ihlrt.hazards.protocol import Hazard, Simple
+from bayes_ihlrt.hazards.smoothing import walk_matrix
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.priors import GraphPriors
-from bayes_ihlrt.model.smoothing import (
-    interval_trend,
-    trend_places,
-    walk_matrix,
-    weight_trend,
-)
-from bayes_ihlrt.names import INTERVAL, HazardFamily, Smoothing
+from bayes_ihlrt.names import INTERVAL
 from bayes_ihlrt.priors import Z_975, PriorScale
-from bayes_ihlrt.spec.model import HazardSpec
-from bayes_ihlrt.spec.parameters import ANCHOR
-from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
 
+Floats = NDArray[np.float64]
 Theta = dict[str, TensorVariable]
 LAST_LOG_MEDIAN: Final = np.log(600.0)
 """Log month up to which an upper bound of the median is taken as stated."""
@@ -52,7 +45,7 @@ class Constants:
     share : TensorVariable, shape (intervals,)
         Share of events in each interval, for the piecewise hazard.
     places : TensorVariable, shape (3 x pieces,)
-        Constants of a flexible hazard's trend (`trend_places`), flat.
+        Constants of a flexible hazard's trend, flat.
     information : TensorVariable, scalar
         About how much the data say of a step of the walk (`walk_information`).
     """
@@ -64,7 +57,6 @@ class Constants:
 
 
 def add_baseline(
-    spec: HazardSpec,
     hazard: Hazard,
     priors: GraphPriors,
     *,
@@ -76,10 +68,8 @@ def add_baseline(
 
     Parameters
     ----------
-    spec : HazardSpec
-        Family and options.
     hazard : Hazard
-        The hazard made from it.
+        The hazard of the specification.
     priors : GraphPriors
         Priors by parameter.
     centre : TensorVariable, scalar
@@ -94,10 +84,10 @@ def add_baseline(
     dict of str to TensorVariable
         The hazard's parameters.
     """
-    shape, own, simple = _shape_of(spec)(hazard, priors, constants)
-    anchor = ANCHOR[spec.family]
-    shift = centre + own
-    location, stretch = _stated_location(simple, priors, anchor, reference)
+    found = hazard.coordinates(GraphDraw(priors, constants))
+    shape, anchor = found.shape, hazard.level
+    shift = centre + found.shift
+    location, stretch = _stated_location(found.simple, priors, anchor, reference)
     if not priors.has_location(anchor):
         level = priors.sample(anchor, stored=f"{anchor}_centred" if anchor in shape else None)
     else:
@@ -110,29 +100,6 @@ def add_baseline(
     if anchor not in shape:
         return {**shape, anchor: level}
     return {anchor: pm.Deterministic(anchor, level + shape[anchor], dims=INTERVAL)}
-
-
-@dataclass(frozen=True)
-class Simple:
-    """The hazard of level zero that a statement on survival is about.
-
-    A statement is one piece of information: it fixes the level given the shape of a parametric
-    hazard. A flexible hazard departs from a Weibull by deviations that have a prior of their own,
-    so the statement is about that Weibull.
-
-    Parameters
-    ----------
-    hazard : Hazard
-        A parametric one.
-    theta : dict of str to TensorVariable
-        Its parameters, with log rate 0.
-    offset : TensorVariable or float
-        The family's level is this much above the log rate.
-    """
-
-    hazard: Hazard
-    theta: Theta
-    offset: TensorVariable | float = 0.0
 
 
 def _stated_location(
@@ -162,7 +129,7 @@ def _stated_location(
     median = pt.exp(log_median)
     log_cumulative = _log_cumulative(hazard, median, free)
     stretch: TensorVariable | float = 1.0
-    if not isinstance(hazard, Piecewise):
+    if simple.stretched:
         apart = pt.minimum(Z_975 * values["sigma"], pt.maximum(LAST_LOG_MEDIAN - log_median, 0.1))
         later = _log_cumulative(hazard, pt.exp(log_median + apart), free)
         stretch = (later - log_cumulative) / apart
@@ -170,95 +137,108 @@ def _stated_location(
     return location + simple.offset, stretch
 
 
-def _log_cumulative(hazard: Hazard, time: TensorVariable, theta: Theta) -> TensorVariable:
+def _log_cumulative(
+    hazard: Hazard, time: TensorVariable, theta: Mapping[str, TensorVariable]
+) -> TensorVariable:
     spent = hazard.increment_basis(pt, pt.zeros((1,)), time[None])
     return pt.log(hazard.cumulative_hazard(pt, spent, theta)[0])
 
 
-_Shape = tuple[Theta, TensorVariable | float, Simple]
+@dataclass(frozen=True)
+class GraphDraw:
+    """Draws the parameters of a family as nodes of the model on the stack.
 
-
-def _exponential(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    del priors, constants
-    return {}, 0.0, Simple(hazard, {"log_rate": pt.as_tensor(0.0)})
-
-
-def _weibull(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    shape = {"log_shape": priors.sample("log_shape")}
-    own = pt.exp(shape["log_shape"]) * constants.time_centre
-    return shape, own, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
-
-
-def _gompertz(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    time = pt.exp(constants.time_centre)
-    scaled = priors.sample("slope", stretch=time, stored="slope_scaled")
-    shape = {"slope": pm.Deterministic("slope", scaled / time)}
-    return shape, scaled, Simple(hazard, {**shape, "log_rate": pt.as_tensor(0.0)})
-
-
-def _random_walk(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    """Log hazards of the intervals at level 0: a walk about those of a Weibull."""
-    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
-    log_hazard = _walk(interval_trend(pt, log_shape, places), priors, constants)
-    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape})
-    return {"log_hazard": log_hazard}, pt.dot(constants.share, log_hazard), simple
-
-
-def _independent(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    """Deviations of mean zero that have nothing to do with their neighbours.
-
-    Contrasts in an orthonormal basis are independent and identically distributed, so that all
-    intervals are alike: each deviation has variance sd^2 (1 - 1 / intervals).
+    Parameters
+    ----------
+    priors : GraphPriors
+        Priors by parameter.
+    constants : Constants
+        Constants of the data.
+    xp : module
+        Array library.
+    zero : TensorVariable, scalar
+        A level of 0.
     """
-    if not isinstance(hazard, Piecewise):
-        raise TypeError(type(hazard).__name__)
-    contrasts = priors.sample(DEVIATION_NAME, dims="step", stored="log_hazard_contrast")
-    deviations = pt.dot(orthonormal_basis(hazard.n_intervals)[:, 1:], contrasts)
-    deviations = pm.Deterministic(DEVIATION_NAME, deviations, dims=INTERVAL)
-    shape = {"log_hazard": deviations}
-    return shape, pt.dot(constants.share, deviations), Simple(hazard, shape)
 
+    priors: GraphPriors
+    constants: Constants
+    xp: ModuleType = pt
+    zero: TensorVariable = field(default_factory=lambda: pt.as_tensor(0.0))
 
-def _mspline(hazard: Hazard, priors: GraphPriors, constants: Constants) -> _Shape:
-    """Log weights: a walk about those of a Weibull; the level is log H at the last knot."""
-    log_shape, places = priors.sample("log_shape"), _places(hazard, constants)
-    weights = _walk(weight_trend(pt, log_shape, places), priors, constants)
-    weights = pm.Deterministic("log_weights", weights, dims="basis")
-    offset = pt.exp(log_shape) * places[0, 2]
-    simple = Simple(Weibull(), {"log_rate": pt.as_tensor(0.0), "log_shape": log_shape}, offset)
-    return {"log_weights": weights}, 0.0, simple
+    @property
+    def log_time(self) -> TensorVariable:
+        """Log of a typical time in months."""
+        return self.constants.time_centre
 
+    def has(self, name: str) -> bool:
+        """Whether a parameter has a prior."""
+        return name in self.priors.priors
 
-def _places(hazard: Hazard, constants: Constants) -> TensorVariable:
-    return constants.places.reshape(trend_places(hazard).shape)
+    def sample(
+        self, name: str, *, stretch: TensorVariable | float = 1.0, stored: str | None = None
+    ) -> TensorVariable:
+        """Add a parameter, times `stretch`."""
+        return self.priors.sample(name, stretch=stretch, stored=stored)
 
+    def keep(self, name: str, value: TensorVariable, dims: str | None = None) -> TensorVariable:
+        """Keep under its name what follows from draws."""
+        return pm.Deterministic(name, value, dims=dims)
 
-def _walk(trend: TensorVariable, priors: GraphPriors, constants: Constants) -> TensorVariable:
-    """Return a random walk whose steps are those of a trend, with scale ``smoothing_sd`` = s.
+    def places(self, constants: Floats) -> TensorVariable:
+        """Return the constants of a trend, which are data of the graph."""
+        return self.constants.places.reshape(constants.shape)
 
-    A step is d ~ Normal(t, s), t being the trend's. Given about I of information in the data its
-    posterior has the standard deviation s / sqrt(1 + s^2 I), and t enters by a share of
-    1 / (1 + s^2 I): the coordinate c, d = t / (1 + s^2 I) + c s / sqrt(1 + s^2 I), is therefore
-    non-centred where the data say little and the step itself where they say much, so that neither
-    the scale nor the trend moves it. Its prior is Normal(t s I / sqrt(1 + s^2 I), sqrt(1 + s^2 I)).
-    """
-    scale, pieces = priors.sample("smoothing_sd"), trend.type.shape[0]
-    steps = trend[1:] - trend[:-1]
-    spread = pt.sqrt(1.0 + scale**2 * constants.information)
-    location = steps * scale * constants.information / spread
-    coordinate = pm.Normal("walk_step", location, spread, dims="step")
-    walked = steps / spread**2 + coordinate * scale / spread
-    return trend.mean() + pt.dot(walk_matrix(pieces - 1), walked)
+    def mean_over_events(self, values: TensorVariable) -> TensorVariable:
+        """Return the mean of the intervals' values over the events."""
+        return pt.dot(self.constants.share, values)
 
+    def contrasts(self, name: str, count: int) -> TensorVariable:
+        """Return deviations of mean zero that have nothing to do with their neighbours.
 
-_SHAPES: Final[Mapping[HazardFamily, Callable[..., _Shape]]] = {
-    HazardFamily.EXPONENTIAL: _exponential,
-    HazardFamily.WEIBULL: _weibull,
-    HazardFamily.GOMPERTZ: _gompertz,
-    HazardFamily.PIECEWISE: _random_walk,
-    HazardFamily.MSPLINE: _mspline,
-}
+        Contrasts in an orthonormal basis are independent and identically distributed, so that all
+        are alike: each deviation has variance sd^2 (1 - 1 / count).
 
+        Parameters
+        ----------
+        name : str
+            Of the deviations.
+        count : int
+            How many there are.
 
-def _shape_of(spec: HazardSpec) -> Callable[..., _Shape]:
-    return _independent if spec.smoothing is Smoothing.INDEPENDENT else _SHAPES[spec.family]
+        Returns
+        -------
+        TensorVariable, shape (count,)
+            Deviations.
+        """
+        contrasts = self.priors.sample(name, dims="step", stored="log_hazard_contrast")
+        deviations = pt.dot(orthonormal_basis(count)[:, 1:], contrasts)
+        return pm.Deterministic(name, deviations, dims=INTERVAL)
+
+    def walk(self, trend: TensorVariable) -> TensorVariable:
+        """Return a random walk whose steps are those of a trend, with scale ``smoothing_sd`` = s.
+
+        A step is d ~ Normal(t, s), t being the trend's. Given about I of information in the data
+        its posterior has the standard deviation s / sqrt(1 + s^2 I), and t enters by a share of
+        1 / (1 + s^2 I): the coordinate c, d = t / (1 + s^2 I) + c s / sqrt(1 + s^2 I), is therefore
+        non-centred where the data say little and the step itself where they say much, so that
+        neither the scale nor the trend moves it. Its prior is
+        Normal(t s I / sqrt(1 + s^2 I), sqrt(1 + s^2 I)).
+
+        Parameters
+        ----------
+        trend : TensorVariable, shape (pieces,)
+            What the walk departs from.
+
+        Returns
+        -------
+        TensorVariable, shape (pieces,)
+            The walk.
+        """
+        scale, pieces = self.priors.sample("smoothing_sd"), trend.type.shape[0]
+        steps = trend[1:] - trend[:-1]
+        information = self.constants.information
+        spread = pt.sqrt(1.0 + scale**2 * information)
+        location = steps * scale * information / spread
+        coordinate = pm.Normal("walk_step", location, spread, dims="step")
+        walked = steps / spread**2 + coordinate * scale / spread
+        return trend.mean() + pt.dot(walk_matrix(pieces - 1), walked)

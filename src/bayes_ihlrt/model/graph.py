@@ -1,7 +1,6 @@
 """From a specification and person-time to one PyMC graph."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 import pymc as pm
@@ -10,14 +9,13 @@ from numpy.typing import NDArray
 from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, UNPACKED, Slot, pack
 from bayes_ihlrt.model.baseline import Constants, Theta, add_baseline
 from bayes_ihlrt.model.groups import CrudeContrasts, add_group_effect
 from bayes_ihlrt.model.likelihood import observe
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import GraphPriors, add_hyperparameters
-from bayes_ihlrt.names import COVARIATE, INTERVAL
+from bayes_ihlrt.names import COVARIATE
 from bayes_ihlrt.spec.model import ModelSpec
 
 
@@ -105,7 +103,6 @@ def add_outcome(
     eta, group_mean = _add_groups(prepared, priors, data)
     eta = eta + pt.dot(data["design"], coefficients)
     theta = add_baseline(
-        prepared.spec.outcome.hazard,
         prepared.hazard,
         priors,
         centre=pt.dot(data["design_centre"], coefficients) + group_mean,
@@ -129,36 +126,7 @@ def graph_coords(
         **prepared.encoder.levels,
         COVARIATE: prepared.encoder.columns,
     }
-    width = prepared.arrays.data["hazard_basis"].shape[1]
-    if isinstance(prepared.hazard, Piecewise):
-        coords[INTERVAL] = interval_labels(prepared.hazard.cuts)
-        coords["step"] = coords[INTERVAL][1:]
-    if "log_weights" in prepared.hazard.parameters:
-        coords["basis"] = [str(number) for number in range(width)]
-        coords["step"] = coords["basis"][1:]
-    return coords
-
-
-def interval_labels(cuts: tuple[float, ...]) -> list[str]:
-    """Return the labels of the intervals between cut points.
-
-    Parameters
-    ----------
-    cuts : tuple of float
-        Inner cut points, months.
-
-    Returns
-    -------
-    list of str
-        One label an interval.
-
-    Examples
-    --------
-    >>> interval_labels((3.0, 6.0))
-    ['0-3', '3-6', '6+']
-    """
-    edges = ["0", *(f"{cut:g}" for cut in cuts)]
-    return [f"{low}-{high}" for low, high in pairwise(edges)] + [f"{edges[-1]}+"]
+    return coords | {name: [*labels] for name, labels in prepared.hazard.coords.items()}
 
 
 def _coefficients(columns: tuple[str, ...], priors: GraphPriors) -> TensorVariable:

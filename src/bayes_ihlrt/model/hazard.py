@@ -3,14 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.hazards.exponential import Exponential
-from bayes_ihlrt.hazards.gompertz import Gompertz
-from bayes_ihlrt.hazards.mspline import MSpline
-from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.hazards.weibull import Weibull
-from bayes_ihlrt.model.smoothing import automatic_cuts, automatic_knots
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.spec.model import HazardSpec
 
 
@@ -34,15 +28,4 @@ def make_hazard(
     Hazard
         Ready to be evaluated.
     """
-    match spec.family:
-        case HazardFamily.EXPONENTIAL:
-            return Exponential()
-        case HazardFamily.WEIBULL:
-            return Weibull()
-        case HazardFamily.GOMPERTZ:
-            return Gompertz()
-        case HazardFamily.PIECEWISE:
-            return Piecewise(cuts=spec.cuts or automatic_cuts(event_times, events=events))
-        case HazardFamily.MSPLINE:
-            knots = spec.knots or automatic_knots(event_times, events=events)
-            return MSpline.from_event_times(event_times, n_knots=knots)
+    return FAMILIES[spec.family].placed(spec, event_times, events)

@@ -290,18 +290,21 @@ def plot_estimates(
     Returns
     -------
     matplotlib.figure.Figure
-        Median and 95 % interval; a dashed line where treatment makes no difference.
+        Median and 95 % interval, their numbers at the right; dashed: no difference.
     """
-    rows = data["row"].to_numpy()
+    rows, narrow = data["row"].to_numpy(), inches(width, 7.0) < NARROW
     axes = single_axes(data, width=7.0, height=1.4 + 0.4 * len(rows), ax=ax, asked=width)
     position = np.arange(len(rows))[::-1].astype(np.float64)
     axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
     axes.plot(data["median"], position, "o", color=DARK, markersize=6)
-    axes.set_yticks(position, [str(name) for name in rows], fontsize=9)
+    digits = 1 if float(abs(data["median"]).max()) >= 1.0 and not data.attrs["ratio"] else 2
+    limits = zip(*(data[name].to_numpy() for name in ("median", "q2.5", "q97.5")), strict=True)
+    told = [f"{m:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" for m, low, high in limits]
+    beside_rows(axes, position, [str(name) for name in rows], told, narrow=narrow)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     if data.attrs["ratio"]:
         ratio_axis(axes, data, axis="x")
     if data.attrs["contrast"]:
         axes.axvline(float(data.attrs["ratio"]), color=GREY, linewidth=0.8, linestyle="dashed")
-    axes.set_xlabel(f"{data.attrs['label']}, median and 95 % interval", fontsize=9)
+    axes.set_xlabel(f"{data.attrs['label']}\nmedian and 95 % interval")
     return finished(axes)

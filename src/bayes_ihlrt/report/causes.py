@@ -114,7 +114,7 @@ def cause_headline(result: CausesResult) -> str:
     rows = result.checked.person_time
     label = " (SYNTHETIC DATA)" if result.synthetic else ""
     causes = [
-        f"{name} {result.checked.events[name]:,} ({part.spec.outcome.hazard.family.value} hazard, "
+        f"{name} {result.checked.events[name]:,} ({part.spec.outcome.hazard.family} hazard, "
         f"{part.spec.labels.formula(part.spec.outcome.formula) or 'no covariates'})"
         for name, part in result.checked.parts.items()
     ]

@@ -71,7 +71,7 @@ def _model(checked: CheckedAnalysis) -> dict[str, str]:
     found, outcome = checked.to_dict(), checked.spec.outcome
     group = f", {outcome.group}" if outcome.group else ""
     return {
-        "hazard": outcome.hazard.family.value,
+        "hazard": outcome.hazard.family,
         "terms": (", ".join(found["terms"]) or "none") + group,
         **_references(found["references"]),
         "parameters": f"{checked.n_parameters} ({_share(checked)} events a parameter)",

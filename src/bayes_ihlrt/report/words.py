@@ -225,7 +225,7 @@ def headline(result: FitResult) -> str:
     label = " (SYNTHETIC DATA)" if result.synthetic else ""
     return (
         f"{result.spec.name}{label}: {len(rows.patients):,} patients, {rows.events:,} events, "
-        f"{float(length.sum()):,.0f} person-months; {result.spec.outcome.hazard.family.value} "
+        f"{float(length.sum()):,.0f} person-months; {result.spec.outcome.hazard.family} "
         f"hazard, {result.spec.labels.formula(result.spec.outcome.formula) or 'no covariates'}"
     )
 

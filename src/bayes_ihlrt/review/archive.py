@@ -13,12 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from bayes_ihlrt.errors import Fault, InputError
-from bayes_ihlrt.hazards.exponential import Exponential
-from bayes_ihlrt.hazards.gompertz import Gompertz
-from bayes_ihlrt.hazards.mspline import MSpline
-from bayes_ihlrt.hazards.piecewise import Piecewise
-from bayes_ihlrt.hazards.weibull import Weibull
-from bayes_ihlrt.names import HazardFamily
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
@@ -30,13 +25,6 @@ REPLAYED: Final = ("design_priors", "results", "averaged", "curves")
 """What of ``result.json`` is told again; chains of the audit are not."""
 ALIKE: Final = 1e-6
 """Relative difference up to which numbers are the same: another processor rounds otherwise."""
-_FAMILIES: Final = {
-    HazardFamily.EXPONENTIAL: Exponential,
-    HazardFamily.WEIBULL: Weibull,
-    HazardFamily.GOMPERTZ: Gompertz,
-    HazardFamily.PIECEWISE: Piecewise,
-    HazardFamily.MSPLINE: MSpline,
-}
 _ARRAYS: Final = ("modifier", "effect", "interaction")
 
 
@@ -56,7 +44,7 @@ def write_priors(result: PlanResult, file: Path) -> None:
         if prior is None:
             continue
         hazard: Any = prior.hazard
-        about = {"family": hazard.name.value, "options": asdict(hazard)}
+        about = {"family": hazard.name, "options": asdict(hazard)}
         about["source"] = None if prior.source is None else asdict(prior.source)
         arrays[f"{scenario}/about"] = np.array(json.dumps(about))
         arrays |= {f"{scenario}/theta/{name}": values for name, values in prior.theta.items()}
@@ -94,7 +82,7 @@ def read_priors(file: Path) -> dict[str, DesignPrior]:
             if key.startswith(start)
         }
         priors[name] = DesignPrior(
-            _FAMILIES[HazardFamily(about["family"])](**options),
+            FAMILIES[about["family"]](**options),
             theta,
             **{key: arrays[f"{name}/{key}"] for key in _ARRAYS},
             source=None if about["source"] is None else PriorSource(**about["source"]),

@@ -108,7 +108,7 @@ def ladder_hazard(ladder: LadderSpec) -> HazardSpec:
 
     Examples
     --------
-    >>> ladder_hazard(LadderSpec()).family.value
+    >>> ladder_hazard(LadderSpec()).family
     'piecewise'
     """
     return ladder.hazard or FLEXIBLE

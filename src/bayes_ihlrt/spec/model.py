@@ -15,15 +15,24 @@ from typing import Annotated, Any, Final, Self
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticKnownError
 
 from bayes_ihlrt.frozen import FrozenDict, Kept
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.labels import Labels
-from bayes_ihlrt.names import GroupParametrisation, HazardFamily, ModifierTransform, Smoothing
+from bayes_ihlrt.names import GroupParametrisation, ModifierTransform, Smoothing
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.formula import Formula, GroupTerm, check_readable, parse_formula, parse_group
-from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME
 
 Columns = Mapping[str, NDArray[np.generic]]
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
@@ -155,13 +164,28 @@ class ModifierSpec(_Frozen):
         return self
 
 
+def _known(name: str) -> str:
+    if name not in FAMILIES:
+        expected = ", ".join(f"'{known}'" for known in FAMILIES)
+        raise PydanticKnownError("enum", {"expected": expected})
+    return name
+
+
+Family = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": [*FAMILIES], "title": "HazardFamily"}),
+]
+"""Shape of the baseline hazard."""
+
+
 class HazardSpec(_Frozen):
     """The baseline hazard.
 
     Parameters
     ----------
-    family : HazardFamily
-        Shape of the hazard.
+    family : str
+        Shape of the hazard: a key of `hazards.registry.FAMILIES`.
     cuts : tuple of float, optional
         For ``piecewise``: inner cut points in months, increasing. Left out they lie at quantiles
         of the event times, one interval for six events, at least two and at most twenty.
@@ -172,7 +196,7 @@ class HazardSpec(_Frozen):
         twelve events, at least one and at most ten.
     """
 
-    family: HazardFamily = HazardFamily.WEIBULL
+    family: Family = "weibull"
     cuts: tuple[PositiveFloat, ...] | None = None
     smoothing: Smoothing | None = None
     knots: Annotated[int, Field(ge=1, le=20)] | None = None
@@ -185,11 +209,12 @@ class HazardSpec(_Frozen):
         if self.cuts is not None and list(self.cuts) != sorted(set(self.cuts)):
             message = f"cuts must increase; found {list(self.cuts)}"
             raise ValueError(message)
-        owners = {"cuts": "piecewise", "smoothing": "piecewise", "knots": "mspline"}
-        for option, owner in owners.items():
-            if getattr(self, option) is not None and self.family.value != owner:
-                message = f"{option} belongs to family '{owner}'; found family '{self.family}'"
-                raise ValueError(message)
+        for option in ("cuts", "smoothing", "knots"):
+            if getattr(self, option) is None or option in FAMILIES[self.family].options:
+                continue
+            owners = [f"'{name}'" for name, found in FAMILIES.items() if option in found.options]
+            family = f"family {' or '.join(owners)}"
+            raise ValueError(f"{option} belongs to {family}; found family '{self.family}'")
         return self
 
 
@@ -273,7 +298,7 @@ class ModelSpec(_Frozen):
     ... [outcome]
     ... formula = "ihlrt + albi"
     ... ''')
-    >>> spec.outcome.hazard.family.value
+    >>> spec.outcome.hazard.family
     'weibull'
     >>> ModelSpec.from_toml(spec.to_toml()) == spec
     True
@@ -317,28 +342,8 @@ class ModelSpec(_Frozen):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-FLEXIBLE: Final = HazardSpec(family=HazardFamily.PIECEWISE)
+FLEXIBLE: Final = HazardSpec(family="piecewise")
 """Piecewise, cut at quantiles of the event times, a random walk about a Weibull."""
-
-_PARAMETERS: Final = {
-    HazardFamily.EXPONENTIAL: frozenset({"log_rate"}),
-    HazardFamily.WEIBULL: frozenset({"log_rate", "log_shape"}),
-    HazardFamily.GOMPERTZ: frozenset({"log_rate", "slope"}),
-    HazardFamily.PIECEWISE: frozenset({"log_hazard", DEVIATION_NAME, "log_shape", "smoothing_sd"}),
-    HazardFamily.MSPLINE: frozenset({"log_scale", "log_weights", "log_shape", "smoothing_sd"}),
-}
-_WORDS: Final = {
-    "log_rate": "baseline rate (log)",
-    "log_shape": "baseline shape (log)",
-    "slope": "baseline slope",
-    "log_hazard": "baseline hazard (log)",
-    DEVIATION_NAME: "baseline hazard of an interval (log, against their mean)",
-    "log_scale": "baseline level (log)",
-    "log_weights": "baseline spline weights (log)",
-    "smoothing_sd": "SD of neighbouring baseline hazards (log)",
-}
-_ALL: Final = frozenset().union(*_PARAMETERS.values())
-_LEVELS: Final = frozenset({"log_rate"})
 
 
 def parameter_words(hazard: HazardSpec) -> dict[str, str]:
@@ -359,7 +364,7 @@ def parameter_words(hazard: HazardSpec) -> dict[str, str]:
     >>> parameter_words(HazardSpec(family="weibull"))
     {'log_rate': 'baseline rate (log)', 'log_shape': 'baseline shape (log)'}
     """
-    return {name: words for name, words in _WORDS.items() if name in _PARAMETERS[hazard.family]}
+    return dict(FAMILIES[hazard.family].words)
 
 
 def is_flexible(hazard: HazardSpec) -> bool:
@@ -381,7 +386,7 @@ def is_flexible(hazard: HazardSpec) -> bool:
     (True, False)
     """
     placed = hazard.cuts is None and hazard.knots is None
-    bends = hazard.family in {HazardFamily.PIECEWISE, HazardFamily.MSPLINE}
+    bends = FAMILIES[hazard.family].flexible
     return bends and placed and hazard.smoothing is not Smoothing.INDEPENDENT
 
 
@@ -405,12 +410,14 @@ def with_hazard(spec: ModelSpec, hazard: HazardSpec) -> ModelSpec:
 
     Examples
     --------
-    >>> with_hazard(ModelSpec(), HazardSpec(family="gompertz")).outcome.hazard.family.value
+    >>> with_hazard(ModelSpec(), HazardSpec(family="gompertz")).outcome.hazard.family
     'gompertz'
     """
-    gone = _ALL - _PARAMETERS[hazard.family]
-    if hazard.family is not spec.outcome.hazard.family:
-        gone |= _LEVELS
+    own = set(FAMILIES[hazard.family].words)
+    gone = {name for family in FAMILIES.values() for name in family.words} - own
+    if hazard.family != spec.outcome.hazard.family:
+        # The rate of another family at the same shape is another.
+        gone.add("log_rate")
     outcome = spec.outcome.model_copy(update={"hazard": hazard})
     priors = {name: prior for name, prior in spec.priors.items() if name not in gone}
     return spec.model_copy(update={"outcome": outcome, "priors": priors})
@@ -437,4 +444,4 @@ def hazard_label(hazard: HazardSpec) -> str:
     options = [", ".join(f"{cut:g}" for cut in hazard.cuts or ())]
     options += [] if hazard.smoothing is None else [hazard.smoothing.value]
     options += [] if hazard.knots is None else [f"{hazard.knots} knots"]
-    return " ".join([hazard.family.value, *(option for option in options if option)])
+    return " ".join([hazard.family, *(option for option in options if option)])

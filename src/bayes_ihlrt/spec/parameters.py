@@ -12,10 +12,11 @@ from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.escaping import as_written
-from bayes_ihlrt.names import Dist, HazardFamily, ModifierTransform, Smoothing
-from bayes_ihlrt.priors import AdjacentHazardPrior, AnyPrior, PerUnit, Prior, PriorScale
+from bayes_ihlrt.hazards.registry import FAMILIES, level_of
+from bayes_ihlrt.names import Dist, ModifierTransform
+from bayes_ihlrt.priors import AnyPrior, PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.model import ModelSpec
-from bayes_ihlrt.spec.prior_domains import DEVIATION_NAME, domain_faults
+from bayes_ihlrt.spec.prior_domains import domain_faults
 from bayes_ihlrt.spec.prior_sets import set_priors
 
 BASELINE_SD: Final = 1.5
@@ -25,26 +26,9 @@ TREATMENT: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
 INTERACTION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.25)
 """Per doubling of the modifier, or per standard deviation of what the effect depends on."""
 COVARIATE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=1.0, per=PerUnit.SD)
-LOG_SHAPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
-"""Weibull shapes between 0.38 and 2.66 with probability 95 %."""
-SLOPE_SD: Final = 2.0
-"""The Gompertz hazard changes by less than a factor 50 up to the reference time (95 %)."""
 UNKNOWN_MONTHS: Final = 100.0
 """Stands for the reference time where priors are looked at before there are data."""
-SMOOTHING_SD: Final = AdjacentHazardPrior(hr_adjacent=4.0).to_prior()
-DEVIATION: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=20.0)
-"""Independent intervals are estimated each by itself: all but flat, so that 20 intervals give the
-maximum likelihood of the treatment within 0.02. The random walk and the M-spline smooth."""
 GROUP_SD: Final = Prior(dist=Dist.HALF_NORMAL, sigma=0.5)
-
-ANCHOR: Final = {
-    HazardFamily.EXPONENTIAL: "log_rate",
-    HazardFamily.WEIBULL: "log_rate",
-    HazardFamily.GOMPERTZ: "log_rate",
-    HazardFamily.PIECEWISE: "log_hazard",
-    HazardFamily.MSPLINE: "log_scale",
-}
-"""The parameter of each hazard family that sets its level."""
 
 
 @dataclass(frozen=True)
@@ -233,27 +217,15 @@ def baseline_default(months: float) -> Prior:
 def _baseline_defaults(spec: ModelSpec) -> dict[str, Prior]:
     hazard = spec.outcome.hazard
     months = UNKNOWN_MONTHS if spec.scales is None else spec.scales.months
-    parameters = {ANCHOR[hazard.family]: baseline_default(months)}
-    match hazard.family:
-        case HazardFamily.WEIBULL:
-            parameters["log_shape"] = LOG_SHAPE
-        case HazardFamily.GOMPERTZ:
-            parameters["slope"] = Prior(dist=Dist.NORMAL, mu=0.0, sigma=SLOPE_SD / months)
-        case HazardFamily.PIECEWISE if hazard.smoothing is Smoothing.INDEPENDENT:
-            parameters[DEVIATION_NAME] = DEVIATION
-        case HazardFamily.PIECEWISE | HazardFamily.MSPLINE:
-            parameters["log_shape"] = LOG_SHAPE
-            parameters["smoothing_sd"] = SMOOTHING_SD
-        case _:
-            pass
-    return parameters
+    family = FAMILIES[hazard.family]
+    return {family.level: baseline_default(months), **family.default_priors(months, hazard)}
 
 
 def _aliases(spec: ModelSpec, name: str, term: str | None) -> tuple[str, ...]:
     """Names under which a specification may state a parameter's prior, nearest first."""
     if term is not None:
         return (name, as_written(name), term)
-    level = name == ANCHOR[spec.outcome.hazard.family]
+    level = name == level_of(spec.outcome.hazard.family)
     return (name, *["baseline"] * level, *["group_sd"] * name.startswith("sd_"))
 
 

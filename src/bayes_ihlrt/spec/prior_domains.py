@@ -3,10 +3,9 @@
 from typing import Final
 
 from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.hazards.piecewise import DEVIATION_NAME
+from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
-
-DEVIATION_NAME: Final = "log_hazard_deviation"
-"""Deviations of independent intervals from their mean log hazard."""
 
 
 def domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> list[Fault]:
@@ -34,7 +33,12 @@ def domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> lis
 
 
 _OF_SURVIVAL: Final = frozenset({PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD})
-_SHAPES: Final = frozenset({"log_shape", "slope", DEVIATION_NAME})
+
+
+def _is_shape(name: str) -> bool:
+    """Tell the parameters of a baseline's shape from those of its level."""
+    levels = {family.level for family in FAMILIES.values()}
+    return name not in levels and any(name in family.words for family in FAMILIES.values())
 
 
 def _is_symmetric(prior: Prior) -> bool:
@@ -56,7 +60,7 @@ def _location_checks(name: str, prior: Prior, *, term: bool) -> list[tuple[bool,
     itself = prior.on is PriorScale.PARAMETER
     return [
         (
-            prior.on in _OF_SURVIVAL and (term or name in _SHAPES),
+            prior.on in _OF_SURVIVAL and (term or _is_shape(name)),
             "survival describes the baseline's level, not this parameter",
             "State it under 'baseline'",
         ),

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault
-from bayes_ihlrt.names import HazardFamily, ModifierTransform
+from bayes_ihlrt.hazards.registry import level_of
+from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.priors import AnyPrior, PerUnit, Prior
 from bayes_ihlrt.spec.model import ModelSpec
-from bayes_ihlrt.spec.parameters import ANCHOR, group_scales
+from bayes_ihlrt.spec.parameters import group_scales
 
 TREATMENT: Final = "{ hr_median = 0.75, hr_interval = [0.34, 1.64] }"
 MODIFIER: Final = '{ dist = "Normal", mu = 0.4, sigma = 0.2 }'
@@ -23,10 +24,10 @@ COVARIATE: Final = '{ dist = "Normal", mu = 0.0, sigma = 1.0, per = "row-sd" }'
 BASELINE: Final = "{ median_survival = 19.2, upper = 60.0 }"
 GROUP_SD: Final = '{ dist = "HalfNormal", sigma = 0.5 }'
 _SHAPES: Final = {
-    HazardFamily.WEIBULL: {"log_shape": '{ dist = "Normal", mu = 0.0, sigma = 0.5 }'},
-    HazardFamily.GOMPERTZ: {"slope": '{ dist = "Normal", mu = 0.0, sigma = 0.05 }'},
+    "weibull": {"log_shape": '{ dist = "Normal", mu = 0.0, sigma = 0.5 }'},
+    "gompertz": {"slope": '{ dist = "Normal", mu = 0.0, sigma = 0.05 }'},
 }
-_SEVERAL_LEVELS: Final = frozenset({HazardFamily.PIECEWISE, HazardFamily.MSPLINE})
+_SEVERAL_LEVELS: Final = frozenset({"piecewise", "mspline"})
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -63,7 +64,7 @@ def schema_one_faults(model: ModelSpec, *, table: str = "priors") -> list[Fault]
         faults.append(
             Fault(
                 "[outcome.hazard]",
-                f"the priors that schema 1 gave to a '{family.value}' baseline cannot be written "
+                f"the priors that schema 1 gave to a '{family}' baseline cannot be written "
                 "in schema 2, where a statement on survival counts once and not for each interval",
                 "Write schema = 2 and expect another answer, nearer to maximum likelihood",
             )
@@ -97,7 +98,7 @@ def schema_one_lines(model: ModelSpec) -> tuple[str, ...]:
         if not _stated(given, term):
             filled[term] = _of_term(model, term)
     family = model.outcome.hazard.family
-    if not _stated(given, "baseline", ANCHOR[family]):
+    if not _stated(given, "baseline", level_of(family)):
         filled["baseline"] = BASELINE
     for name, prior in _SHAPES.get(family, {}).items():
         if not _stated(given, name):

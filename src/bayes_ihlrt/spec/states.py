@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from bayes_ihlrt.errors import Fault, RefusedError, nearest
 from bayes_ihlrt.frozen import FrozenDict, Kept
-from bayes_ihlrt.names import DesignKind, HazardFamily
+from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.data_file import EventSpec
@@ -186,7 +186,7 @@ class StatesSpec(BaseModel):
         outcome = OutcomeSpec(
             formula=spec.formula,
             group=spec.group,
-            hazard=HazardSpec(family=HazardFamily.PIECEWISE, cuts=self.cuts_of(transition)),
+            hazard=HazardSpec(family="piecewise", cuts=self.cuts_of(transition)),
         )
         return ModelSpec(
             treatment=treatment,

@@ -20,7 +20,6 @@ from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import parse_formula
-from bayes_ihlrt.spec.parameters import ANCHOR
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.scenario import PosteriorSpec
@@ -194,7 +193,7 @@ def as_design_prior(fit: FittedModel, plan: TrialPlan) -> DesignPrior:
     DesignPrior
         One truth for each posterior draw.
     """
-    spec, design = fit.prepared.spec, plan.design
+    design = plan.design
     log2 = design.modifier is None or design.modifier.transform is ModifierTransform.LOG2
     at = design.reference
     above = 2.0 * at if log2 else at + 1.0
@@ -202,7 +201,7 @@ def as_design_prior(fit: FittedModel, plan: TrialPlan) -> DesignPrior:
         fit.coefficients @ _average(fit, arm, value)
         for arm, value in ((0.0, at), (1.0, at), (0.0, above), (1.0, above))
     )
-    anchor = ANCHOR[spec.outcome.hazard.family]
+    anchor = fit.prepared.hazard.level
     theta: dict[str, Floats] = dict(fit.baseline)
     shift = control if theta[anchor].ndim == 1 else control[:, None]
     theta[anchor] = theta[anchor] + shift
