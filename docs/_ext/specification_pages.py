@@ -130,13 +130,15 @@ def _pages(
             raise KeyError(message)
         yield from _table(title, here, schema, used)
         for key, field in here["properties"].items():
-            named = _named(field)
-            inner, many = _resolved(named or field, schema), field.get("type") == "array"
+            named, many = _named(field), field.get("type") == "array"
             name = f"{where}.{key}{'.NAME' if named else ''}".strip(".")
-            if "properties" in inner and inner["title"] not in seen and key != "priors":
-                seen.add(inner["title"])
-                shown = f"[[{name}]]" if many else f"[{name}]"
-                waiting.append((name, shown, inner, used[key]))
+            shown = f"[[{name}]]" if many else f"[{name}]"
+            forms = [form for form in _referenced(named or field, schema) if "properties" in form]
+            for number, inner in enumerate(forms):
+                if inner["title"] not in seen and key != "priors":
+                    seen.add(inner["title"])
+                    title = f"{shown} with {next(iter(inner['properties']))}" if number else shown
+                    waiting.append((name, title, inner, used[key]))
 
 
 def _named(field: Schema) -> Schema | None:
@@ -167,14 +169,17 @@ def specification_page() -> str:
     return "\n".join(lines)
 
 
-def _resolved(field: Schema, schema: Schema) -> Schema:
-    """Follow the first reference of a field, or of what a list is made of."""
+def _referenced(field: Schema, schema: Schema) -> list[Schema]:
+    """Follow every reference of a field, and of what a list is made of."""
     listed = [field["items"]] if "items" in field else []
     several = [part for key in ("anyOf", "oneOf", "allOf") for part in field.get(key, [])]
-    for part in (field, *several, *listed):
-        if "$ref" in part:
-            return schema["$defs"][part["$ref"].rpartition("/")[2]]
-    return field
+    names = [part["$ref"] for part in (field, *several, *listed) if "$ref" in part]
+    return [schema["$defs"][name.rpartition("/")[2]] for name in names]
+
+
+def _resolved(field: Schema, schema: Schema) -> Schema:
+    """Follow the first reference of a field, or of what a list is made of."""
+    return next(iter(_referenced(field, schema)), field)
 
 
 def _table(

@@ -193,9 +193,12 @@ class InterimSpec(Frozen):
 
     @model_validator(mode="after")
     def _one_row_a_patient(self) -> Self:
-        if not self.data.one_row_a_patient or self.data.entry is not None or self.data.causes:
+        data = self.data
+        other = not data.one_row_a_patient or data.entry is not None
+        if other or data.causes or data.interval is not None:
             message = "data of a running trial have one row a patient, with `time` from enrolment "
-            raise ValueError(f"{message}and one event: leave out start, stop, entry and causes")
+            remedy = "and one event at a known time: leave out start, stop, entry, causes and scans"
+            raise ValueError(f"{message}{remedy}")
         return self
 
 
