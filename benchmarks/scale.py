@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-c", "from bayes_ihlrt.cli.start import main; main()"]
 NOT_TRUSTED = 3
 PAGE = ROOT / "docs" / "validation" / "scale.md"
-MEMORY = 16.0
+MEMORY = 9.0
 """Gigabytes at which a command is ended."""
 PATIENCE = 1_800.0
 """Seconds after which it is."""
@@ -275,7 +275,8 @@ HEAD = f"""# Scale
 Written by `python benchmarks/scale.py --page`. Each row is one process on two cores, from its start
 to its written results, loading and compilation included; data are synthetic. The engine is Laplace
 with 4,000 draws, for the piecewise model NUTS (a Laplace approximation of 250,000 patients in 50
-centres was refused, Pareto k-hat 1.01); `fit` writes its figures too. *Processor* is the time of
+centres was refused, Pareto k-hat 1.01); `fit` writes its figures too. What bounds memory is told
+under [limits](../reference/limits.md). *Processor* is the time of
 both cores together, and says most: other work ran on the machine, as the mean load shows (2 is both
 cores busy, this process included). *Growth* is the power of the size with which processor time and
 memory grow from the row before (1 is in proportion). A command is ended at {MEMORY:.0f} GB or

@@ -11,6 +11,7 @@ import trial_cases
 from bayes_ihlrt.results.files import staged, write_json
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.trials.audit import AuditedFit, PlanAudit
+from bayes_ihlrt.trials.corrected import Redone, check_rules, corrected_shares, judged
 from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import statements, targets
@@ -170,6 +171,21 @@ def statistics(design, *, share, trials=1000):
     }
 
 
+def plan_audit(cell, future):
+    """Return an audit of 20 fits of a cell's first look, one of which strayed."""
+    rule = cell.task.design.looks[-1].efficacy[0]
+    where = (cell.design, cell.scenario, len(cell.task.design.looks))
+    redone = [(Redone(rule.statement, 0.97 + n / 2000, 0.968 + n / 2000, 4e3),) for n in range(20)]
+    fits = [
+        AuditedFit(*where[:2], 7 + n, where[2], n < 10, one, 0.05, 0, 0, True)
+        for n, one in enumerate(redone)
+    ]
+    fits[-1] = replace(fits[-1], converged=False)
+    rules = judged(check_rules(where, [rule], redone))
+    shares = tuple(corrected_shares(cell, rules))
+    return PlanAudit(tuple(fits), 8000, future, rules=rules, shares=shares)
+
+
 def plan_output(versions, plan=None):
     """Return what `plan` writes, from made-up statistics."""
     plan = plan or small_plan()
@@ -181,10 +197,8 @@ def plan_output(versions, plan=None):
             found = operating_characteristics(design, table, wanted, names=(name, scenario.name))
             task = Task(design, scenario, plan.seed)
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
-    fits = [AuditedFit("n-100", "null", 7, 1, 0.004, 0.002, 0.05, False, True)] * 20
-    strayed = replace(fits[0], converged=False)
     future = ("predictive probability > 0.9",)
-    audit = PlanAudit((*fits[1:], strayed), of=8000, left_out=future).to_dict()
+    audit = plan_audit(cells[0], future).to_dict()
     own = {cell.scenario: cell.task for cell in cells if cell.design == plan.name}
     curves = [
         run_curve(spec, own, lambda _, task: statistics(task.design, share=0.6))
@@ -192,7 +206,7 @@ def plan_output(versions, plan=None):
     ]
     found = plan_dict(PlanResult(plan, tuple(cells), tuple(curves), seconds=12.0, simulated=8000))
     # Written by the command itself.
-    found |= {"audit": audit, "corrected_looks": []}
+    found |= {"audit": audit}
     found |= {"versions": versions, "design_priors": [PRIOR]}
     return found
 

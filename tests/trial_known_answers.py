@@ -7,11 +7,15 @@ A benchmark file is what `benchmarks/trials.py --out` wrote.
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+import interim_cases
 import trial_cases as cases
+from bayes_ihlrt.interim.monitor import Settings, run_interim
 from bayes_ihlrt.trials.calibration import calibrate_threshold, simulate_design
 from bayes_ihlrt.trials.closed_forms import (
     average_hazard_ratio,
@@ -20,6 +24,9 @@ from bayes_ihlrt.trials.closed_forms import (
     schoenfeld_power,
     sequential_rejection,
 )
+from bayes_ihlrt.trials.decisions import Verdict, decide
+from bayes_ihlrt.trials.operating import share
+from bayes_ihlrt.trials.units import Task, simulator
 
 TRIALS = 8_192
 
@@ -57,8 +64,6 @@ def errors():
     tuned = calibrate_threshold(cases.design(), null.table, alpha=0.025)
     strict = exact_threshold(0.025, [50, 100])
     won = (null.table["probability"][:, :, 0] > strict).any(axis=1)
-    from bayes_ihlrt.trials.operating import share
-
     yield f"type I error at the exact threshold {strict:.4f}", share(won), 0.025
     CALIBRATED.append((tuned.threshold, strict, tuned.success))
 
@@ -75,8 +80,73 @@ def delayed():
     yield "mean log hazard ratio, effect delayed by 3 months (4,000 patients)", found, np.log(exact)
 
 
+GOLDILOCKS = {
+    0.975: {"power": 0.918},
+    0.98: {"power": 0.920, "stops early for success": 0.890, "stops early for futility": 0.044},
+}
+"""By the threshold; one-sided here, two-sided (.05, .04) there. Of 500 simulated trials."""
+
+
+def goldilocks_design(threshold):
+    """Return the design of the two-arm vignette of the R package goldilocks.
+
+    300 patients, 5 a month, each followed for 12 months; looks from 100 patients on, after every
+    25; futility under .1, from 125 on accrual stops at .9; 50 continuations.
+    """
+    ahead = {"quantity": "predictive-probability", "draws": 50}
+    looks = [
+        {
+            "min_follow_up": 0.0,
+            "patients": number,
+            "futility": [ahead | {"less_than": 0.1}],
+            "stop_accrual": [ahead | {"sample": "current", "more_than": 0.9}] * (number > 100),
+        }
+        for number in range(100, 300, 25)
+    ]
+    success = cases.SUCCESS | {"more_than": threshold}
+    return cases.design(
+        patients=300,
+        accrual={"rates": [5.0]},
+        arms={"block": 2},
+        max_follow_up=12.0,
+        looks=[*looks, {"min_follow_up": 12.0, "efficacy": [success]}],
+    )
+
+
+def goldilocks():
+    """A published adaptive design; its own Monte Carlo error counts too."""
+    hazards = -np.log([0.3, 0.5]) / 12.0
+    truth = cases.scenario(median=float(np.log(2.0) / hazards[0]), hr=[hazards[1] / hazards[0]])
+    for threshold, known in GOLDILOCKS.items():
+        design = goldilocks_design(threshold)
+        found = simulator(Task(design, truth, 5))
+        table = found.statistics(found.block(0))
+        done = decide(design, table)
+        shares = {
+            "power": done.verdict == Verdict.SUCCESS,
+            "stops early for success": done.stopped >= 0,
+            "stops early for futility": done.verdict == Verdict.FUTILITY,
+        }
+        for name, exact in known.items():
+            one = share(shares[name])
+            error = float(np.hypot(one.mcse, np.sqrt(exact * (1.0 - exact) / 500)))
+            yield f"goldilocks, P > {threshold:g}: {name}", replace(one, mcse=error), exact
+
+
+def running():
+    """A running trial with the posterior of trial A of RBesT's vignette on co-data."""
+    with TemporaryDirectory() as folder:
+        patients = interim_cases.rows(deaths=162, hr=0.83, patients=600, hazard=0.02)
+        data = interim_cases.write(Path(folder) / "so_far.csv", patients)
+        found = run_interim(interim_cases.plan(), data, Settings(draws=4_096))
+    ways = {(one.name, one.at_mode, one.assumed_hr): one for one in found.continuations}
+    name = "running trial, 162 deaths, hazard ratio .83"
+    yield f"{name}: predictive probability", ways["go on", False, None].success, 0.4466
+    yield f"{name}: conditional power at .75", ways["go on", True, 0.75].success, 0.7088
+
+
 def rows():
-    for group in (powers, errors, delayed):
+    for group in (powers, errors, delayed, goldilocks, running):
         yield from group()
 
 
@@ -100,6 +170,12 @@ def page(benchmark=None):
         )
     threshold, exact, success = CALIBRATED[0]
     lines += [
+        "",
+        "goldilocks: the two-arm vignette of the R package (Broglio KR, Connor JT, Berry SM. J",
+        "Biopharm Stat 2014;24:685-705), 256 trials with 50 continuations at each of eight looks;",
+        "there 500 with 100, whose Monte Carlo error is counted in. Running trial: trial A of",
+        "RBesT's vignette on co-data, 4,096 continuations; the formula takes deaths as equal in",
+        "the arms, which at a hazard ratio of .75 they are not.",
         "",
         f"`calibrate_threshold` found {threshold:.4f} for two looks from stored statistics "
         f"(success {success.estimate:.4f}); the exact one is {exact:.4f}, a z value of "

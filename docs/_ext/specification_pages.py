@@ -21,11 +21,13 @@ PLAN_RUNS = {
     "variants": "trials.plan.plan_tasks",
     "scenarios": "trials.plan.plan_tasks",
     "curves": "trials.plan.run_curve",
+    "interim": "interim.data.read_running",
 }
 """What runs each table of a plan, below the package."""
 DESIGN_RUNS = {
     "patients": "trials.patients.enrol",
     "max_months": "trials.schedule.schedule",
+    "max_follow_up": "trials.patients.enrol",
     "endpoint": "trials.schedule.schedule",
     "arms": "trials.patients.randomise",
     "accrual": "trials.patients.arrivals",
@@ -38,12 +40,19 @@ DESIGN_RUNS = {
     "approximation": "trials.analysis.posteriors",
     "draws": "trials.analysis.corrected",
     "looks": "trials.decisions.decide",
+    "binding_futility": "report.plan_table.plan_answer",
     "report_at": "trials.quantities.statements",
+    "external": "trials.external.external_controls",
+    "comparators": "comparators.statistics.compared",
+    "reasons": "review.frameworks.framework_tables",
 }
 SCENARIO_RUNS = {
     "control": "trials.patients.event_times",
     "effect": "trials.patients.event_times",
     "posterior": "trials.run.design_priors",
+    "accrual": "trials.patients.arrivals",
+    "weight": "trials.plan.averaged",
+    "reason": "review.frameworks.framework_tables",
 }
 STUDIES = {
     "draws": "sensitivity.cells.fit_cells",
@@ -121,12 +130,19 @@ def _pages(
             raise KeyError(message)
         yield from _table(title, here, schema, used)
         for key, field in here["properties"].items():
-            inner, many = _resolved(field, schema), field.get("type") == "array"
-            name = f"{where}.{key}".strip(".")
+            named = _named(field)
+            inner, many = _resolved(named or field, schema), field.get("type") == "array"
+            name = f"{where}.{key}{'.NAME' if named else ''}".strip(".")
             if "properties" in inner and inner["title"] not in seen and key != "priors":
                 seen.add(inner["title"])
                 shown = f"[[{name}]]" if many else f"[{name}]"
                 waiting.append((name, shown, inner, used[key]))
+
+
+def _named(field: Schema) -> Schema | None:
+    """What a table holds under names of the user's own, where it is a table again."""
+    parts = [field.get("additionalProperties"), *field.get("patternProperties", {}).values()]
+    return next((part for part in parts if isinstance(part, dict) and "$ref" in part), None)
 
 
 def specification_page() -> str:
@@ -154,7 +170,8 @@ def specification_page() -> str:
 def _resolved(field: Schema, schema: Schema) -> Schema:
     """Follow the first reference of a field, or of what a list is made of."""
     listed = [field["items"]] if "items" in field else []
-    for part in (field, *field.get("anyOf", []), *field.get("allOf", []), *listed):
+    several = [part for key in ("anyOf", "oneOf", "allOf") for part in field.get(key, [])]
+    for part in (field, *several, *listed):
         if "$ref" in part:
             return schema["$defs"][part["$ref"].rpartition("/")[2]]
     return field

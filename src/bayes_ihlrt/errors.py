@@ -51,8 +51,18 @@ class Fault:
         return printable(f"{self.where}: {self.problem}. {self.remedy}.")
 
 
+_FAULTS: Final = 100
+"""Faults that a message lists."""
+_LETTERS: Final = 1_500
+"""Letters of a fault that a message tells: half from its beginning, half from its end."""
+
+
 def _listed(fault: Fault) -> str:
-    return "\n".join([f"  - {fault}", *(f"      {printable(line)}" for line in fault.lines)])
+    told = str(fault)
+    if len(told) > _LETTERS:
+        half = _LETTERS // 2
+        told = f"{told[:half]} ... {told[-half:]}"
+    return "\n".join([f"  - {told}", *(f"      {printable(line)}" for line in fault.lines)])
 
 
 class BayesIhlrtError(Exception):
@@ -66,7 +76,7 @@ class BayesIhlrtError(Exception):
 
 
 class InputError(BayesIhlrtError):
-    """One or more faults in what the user gave; all are listed at once.
+    """One or more faults in what the user gave; all are listed at once, of hundreds the first 100.
 
     Parameters
     ----------
@@ -86,7 +96,10 @@ class InputError(BayesIhlrtError):
         self.subject = subject
         self.faults = tuple(faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = "\n".join(_listed(fault) for fault in self.faults)
+        told = [_listed(fault) for fault in self.faults[:_FAULTS]]
+        if more := len(self.faults) - len(told):
+            told.append(f"  - and {more:,} more")
+        lines = "\n".join(told)
         super().__init__(f"{printable(subject)}: {count}\n{lines}")
 
 

@@ -1,20 +1,14 @@
-"""Looks with few events: as simulated, by weighted draws, and by the exact posterior."""
-
-from dataclasses import asdict
+"""Looks with few events: as simulated, by the exact posterior, and audited by chains."""
 
 import numpy as np
 import pytest
 from validation.outside.early_look import exact_success
 
 import trial_cases as cases
-from bayes_ihlrt.report.plan import (
-    bias_sentences,
-    corrected_sentences,
-    followed_sentences,
-    unit_words,
-)
-from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.early_looks import _stratified, checked_looks, corrected_looks
+from bayes_ihlrt.report.plan import bias_sentences, followed_sentences, unit_words
+from bayes_ihlrt.report.single_trials import audit_sentences, failed_audit
+from bayes_ihlrt.trials import audit as nuts_audit
+from bayes_ihlrt.trials.audit import NEAR, Drawn, audit_plan
 from bayes_ihlrt.trials.plan import run_plan
 
 STRICT = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.9985}
@@ -28,81 +22,62 @@ def result():
     return run_plan(cases.plan(design=content), TRIALS)
 
 
-@pytest.fixture(scope="module")
-def looks(result):
-    return corrected_looks(result.cells)
-
-
-def test_a_look_with_few_events_is_simulated_by_the_exact_posterior(looks):
+def test_a_look_with_few_events_is_simulated_by_the_exact_posterior(result):
     """The packaged simulator's accrual is even; the exact share hardly depends on it."""
-    null, better = looks
     rate = np.log(2.0) / 12.0
-    for found, hazards in ((null, (rate, rate)), (better, (rate, 0.6 * rate))):
+    for cell, hazards in zip(result.cells, ((rate, rate), (rate, 0.6 * rate)), strict=True):
         exact, error = exact_success(hazards, trials=40_000)
-        assert found.look == 1
-        assert found.fits > 100
-        assert found.corrected is not None
-        assert abs(found.corrected.estimate - exact) < 3.0 * np.hypot(found.corrected.mcse, error)
+        simulated = cell.found.by_look[0].success.estimate
         share = np.sqrt(exact * (1.0 - exact) / TRIALS)
-        assert abs(found.simulated - exact) < 3.0 * np.hypot(share, error)
-
-
-def test_a_look_with_forty_events_and_a_plain_threshold_is_not_checked(result):
-    assert [checked_looks(cell) for cell in result.cells] == [[0], [0]]
-    design = cases.design(approximation="corrected")
-    assert isinstance(design, TrialDesign)
-
-
-def test_what_is_checked_is_told_with_both_numbers(result, looks):
-    told = corrected_sentences([look.to_dict() for look in looks])
-    assert "Looks under 40 events" in told[0]
-    assert f"{looks[1].corrected.estimate:.2%} by draws" in told[2]
-    assert not told[2].endswith("THEY DIFFER.")
-    off = looks[1].to_dict() | {"simulated": 0.5, "only_simulated": 40, "only_draws": 3}
-    assert corrected_sentences([off])[1].endswith("THEY DIFFER.")
-    assert corrected_sentences([]) == []
+        assert abs(simulated - exact) < 3.0 * np.hypot(share, error)
     followed = followed_sentences([cell.found.to_dict() for cell in result.cells])
     assert "worth fewer than 60 events" in followed[0]
     assert followed[1] == "  small / no effect: look 1 100.0%, look 2 100.0%."
 
 
-def a_look(hits, strata, *, met):
-    """What is told of a look of which every trial was done again."""
-    found = _stratified(hits, strata, strata)
-    about = {"design": "d", "scenario": "s", "look": 1, "events": 20.0, "without_events": 0}
-    numbers = {"simulated": float(met.mean()), "corrected": asdict(found), "fits": len(hits)}
-    ways = {"only_simulated": int((met & ~hits).sum()), "only_draws": int((hits & ~met).sum())}
-    return corrected_sentences([about | numbers | ways | {"lost": 0}])[1]
+def normal_chains(analysis, data, *, seeds):
+    """Draws of normal approximations: with twenty events, a wrong posterior."""
+    drawn = []
+    for one, seed in zip(data, seeds, strict=True):
+        found = analysis.engine.gaussians({name: v[None] for name, v in one.items()})
+        mean, sd = (np.asarray(v) for v in analysis.summarise(found.mean, found.factor))
+        size = (4, 1_000, len(analysis.targets))
+        drawn.append(Drawn(np.random.default_rng(seed).normal(mean, sd, size), converged=True))
+    return drawn
 
 
-@pytest.mark.parametrize("successes", range(0, 201, 19))
-def test_equal_shares_do_not_differ_by_how_they_are_added_up(successes):
-    """Sums of strata are off by rounding, and where all was done again no interval hides it."""
-    met = np.arange(200) < successes
-    strata = np.arange(200) % 3
-    told = a_look(met, strata, met=met)
-    assert "THEY DIFFER" not in told
-    assert "interval" not in told
-    assert told.endswith("(without error of sampling: 200 fits, all with the same decision).")
+def test_posteriors_that_differ_fail_the_audit(result, monkeypatch):
+    """Chains are replaced by normal approximations, whose tail is too heavy at twenty events."""
+    monkeypatch.setattr(nuts_audit, "chain_targets", normal_chains)
+    found = audit_plan(result, fits=160)
+    assert found.verdict == "failed"
+    off = [rule for rule in found.rules if rule.off]
+    early = [rule for rule in off if rule.look == 1]
+    assert len(early) == 2
+    assert all(rule.shift > 0.1 for rule in early)
+    told = failed_audit(found.to_dict())[0]
+    assert "look 1, P(hazard ratio < 1) > 0.9985 is met too often, by 0." in told
+    # As the normal approximation has it: a fifth of the early successes are left, or fewer.
+    early = {s.scenario: s for s in found.shares if (s.ending, s.look) == ("success", 1)}
+    better = early["hr 0.6"]
+    assert better.simulated.estimate > better.corrected.high
+    assert ": OFF." in " ".join(audit_sentences(found.to_dict()))
 
 
-def test_decisions_that_turn_one_way_differ_and_those_of_chance_do_not():
-    """Every trial was done again: the sample has no error, the draws of each fit have theirs."""
-    met, strata = np.arange(200) < 60, np.arange(200) % 3
-    few, many = (a_look(np.arange(200) < 60 + more, strata, met=met) for more in (2, 6))
-    assert few.endswith("2 of them a success by draws only, 0 as simulated only).")
-    assert many.endswith("6 of them a success by draws only, 0 as simulated only). THEY DIFFER.")
-
-
-def test_a_sample_that_agrees_fit_by_fit_shows_no_difference():
-    """The sample moved the share out of its interval, no decision did."""
-    numbers = {"estimate": 0.3, "mcse": 0.01, "low": 0.28, "high": 0.32}
-    look = {"design": "d", "scenario": "s", "look": 1, "events": None, "simulated": 0.35}
-    look |= {"corrected": numbers, "fits": 288, "lost": 0, "without_events": 0}
-    same = look | {"only_simulated": 0, "only_draws": 0}
-    assert corrected_sentences([same])[1].endswith("288 fits, all with the same decision).")
-    other = look | {"only_simulated": 12, "only_draws": 1}
-    assert corrected_sentences([other])[1].endswith("THEY DIFFER.")
+def test_half_of_the_fits_are_near_and_every_look_has_its_share(result, monkeypatch):
+    monkeypatch.setattr(nuts_audit, "chain_targets", normal_chains)
+    found = audit_plan(result, fits=40)
+    counts = {}
+    for fit in found.fits:
+        counts.setdefault((fit.scenario, fit.look), []).append(fit.near)
+    assert {len(near) for near in counts.values()} == {10}
+    assert all(sum(near) >= 5 for near in counts.values())
+    done = {cell.scenario: cell for cell in result.cells}
+    for fit in found.fits:
+        value = done[fit.scenario].table["probability"][fit.trial, fit.look - 1, 0]
+        bound = LOOKS[fit.look - 1]["efficacy"][0]["more_than"]
+        gap = abs(nuts_audit.deviates(value) - nuts_audit.deviates(bound))
+        assert fit.near == (gap <= NEAR)
 
 
 def test_bias_on_months_and_a_changing_effect_are_told():

@@ -1,6 +1,7 @@
 """`bayes-ihlrt plan`: what is written, resumed, refused and printed."""
 
 import json
+import shutil
 from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
@@ -8,17 +9,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.special import ndtr, ndtri
 from typer.testing import CliRunner
 
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.weibull import Weibull
 from bayes_ihlrt.report import plan_table
-from bayes_ihlrt.report.single_trials import audit_sentences
+from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
+from bayes_ihlrt.review import archive
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials import audit as nuts_audit
+from bayes_ihlrt.trials import marginals
 from bayes_ihlrt.trials import run as design_prior
 from bayes_ihlrt.trials import run as trial_plan
+from bayes_ihlrt.trials.corrected import Redone
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
 
@@ -33,14 +39,16 @@ def run(*arguments):
 def without_sampling(monkeypatch):
     """NUTS is replaced by draws of the batch's own approximation, a little off."""
 
-    def targets(analysis, data, *, seed):
-        found = analysis.engine.gaussians({name: v[None] for name, v in data.items()})
-        mean, sd = analysis.summarise(found.mean, found.factor)
-        rng = np.random.default_rng(seed)
-        draws = rng.normal(np.asarray(mean), np.asarray(sd), (4_000, len(analysis.targets)))
-        return draws, True, 4_000.0
+    def targets(analysis, data, *, seeds):
+        drawn = []
+        for one, seed in zip(data, seeds, strict=True):
+            found = analysis.engine.gaussians({name: v[None] for name, v in one.items()})
+            mean, sd = (np.asarray(v) for v in analysis.summarise(found.mean, found.factor))
+            draws = np.random.default_rng(seed).normal(mean, sd, (4, 1_000, len(analysis.targets)))
+            drawn.append(nuts_audit.Drawn(draws, converged=True))
+        return drawn
 
-    monkeypatch.setattr(nuts_audit, "nuts_targets", targets)
+    monkeypatch.setattr(nuts_audit, "chain_targets", targets)
 
 
 @pytest.fixture
@@ -48,6 +56,39 @@ def plan_file(tmp_path):
     path = tmp_path / "small.toml"
     path.write_text(cases.plan().to_toml(), "utf-8")
     return path
+
+
+def test_a_folder_is_told_again_without_data(plan_file, tmp_path):
+    out = tmp_path / "out"
+    done = run(plan_file, "--trials", 300, "--out", out, "--audit", 0, "--quiet")
+    assert done.exit_code == 0, done.output
+    replayed = CliRunner().invoke(app, ["replay-plan", str(out), "--json"])
+    assert replayed.exit_code == 0, replayed.output
+    again = json.loads(replayed.stdout)
+    assert again["numbers"] > 100
+    assert (again["different"], again["simulated"]) == ([], 0)
+    changed = json.loads((out / "result.json").read_text("utf-8"))
+    changed["results"][1]["success"]["estimate"] += 0.01
+    other = tmp_path / "other"
+    shutil.copytree(out, other)
+    (other / "result.json").write_text(json.dumps(changed), "utf-8")
+    told = CliRunner().invoke(app, ["replay-plan", str(other)])
+    assert told.exit_code == 1
+    assert "1 DIFFER" in told.output
+    assert "results[1].success.estimate" in told.output
+
+
+def test_draws_of_a_design_prior_are_read_back(tmp_path):
+    effects = np.arange(6.0).reshape(2, 3)
+    theta = {"log_hazard": np.arange(9.0).reshape(3, 3)}
+    source = PriorSource("cohort.csv", synthetic=True, fingerprint="f")
+    prior = DesignPrior(Piecewise((3.0, 6.0)), theta, *effects[[0, 1, 1]], source=source)
+    cell = SimpleNamespace(scenario="from a cohort", task=SimpleNamespace(prior=prior))
+    archive.write_priors(SimpleNamespace(cells=[cell]), tmp_path / archive.PRIORS)
+    (found,) = archive.read_priors(tmp_path / archive.PRIORS).values()
+    assert (found.hazard, found.source) == (prior.hazard, source)
+    np.testing.assert_array_equal(found.theta["log_hazard"], theta["log_hazard"])
+    np.testing.assert_array_equal(found.effect, effects[1])
 
 
 def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
@@ -68,7 +109,15 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
         assert len(cell["by_look"]) == 2
     assert told["design_priors"] == []
     assert told["audit"]["fits"] == 5
-    assert told["audit"]["of"] == 2 * 2 * 300
+    assert told["audit"]["of"] == sum(
+        round(300 * look["reached"]["estimate"]) for c in told["results"] for look in c["by_look"]
+    )
+    assert told["audit"]["verdict"] == "passed"
+    assert {rule["rule"] for rule in told["audit"]["rules"]} == {"P(hazard ratio < 1) > 0.975"}
+    corrected = [s for s in told["audit"]["corrected"] if s["look"] is None]
+    for share, cell in zip(corrected, told["results"], strict=True):
+        assert share["simulated"]["estimate"] == cell["success"]["estimate"]
+        assert share["corrected"]["low"] < share["corrected"]["high"]
     assert told["audit"]["not_converged"] == 0
     assert told["audit"]["left_out"] == []
     assert told["audit"]["max_difference"] < 5.0 * told["audit"]["max_difference_mcse"] + 0.02
@@ -98,15 +147,37 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     assert "result of another plan" in " ".join(other.stderr.split())
 
 
+def test_a_failed_audit_is_told_first_and_ends_with_status_3(tmp_path, monkeypatch):
+    """Simulated posteriors are a fifth of a deviate too sure."""
+    told = marginals.Marginals.tell
+
+    def surer(self, *arguments):
+        found = told(self, *arguments)
+        return replace(found, probability=ndtr(ndtri(found.probability) + 0.2))
+
+    monkeypatch.setattr(marginals.Marginals, "tell", surer)
+    path = tmp_path / "other.toml"
+    path.write_text(cases.plan(seed=11).to_toml(), "utf-8")
+    done = run(path, "--trials", 600, "--audit", 80)
+    assert done.exit_code == 3, done.output
+    first = " ".join(done.stdout.split())
+    assert first.index("AUDIT FAILED: Markov chains say otherwise") < first.index("type I error")
+    assert "P(hazard ratio < 1) > 0.975 is met too often, by 0." in first
+
+
 def test_an_audit_tells_what_it_did_not_check():
     future = {"quantity": "predictive-probability", "less_than": 0.1}
     looks = [{"events": 50, "futility": [future]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
     cell = SimpleNamespace(design="small", task=SimpleNamespace(design=cases.design(looks=looks)))
     rules = nuts_audit.left_out(SimpleNamespace(cells=[cell, cell]))
     assert rules == ("small, look 1: predictive probability < 0.1",)
-    fit = nuts_audit.AuditedFit("small", "null", 1, 1, 0.01, 0.002, 0.1, False, False)
+    rule = cases.design().looks[0].efficacy[0]
+    redone = Redone(rule.statement, 0.98, 0.97, 4000.0)
+    fit = nuts_audit.AuditedFit("small", "null", 1, 1, True, (redone,), 0.1, 0, 0, False)
     audit = nuts_audit.PlanAudit((fit,), 900, rules).to_dict()
     assert (audit["not_converged"], audit["left_out"]) == (1, list(rules))
+    assert audit["verdict"] == "cannot tell"
+    assert audit_summary(audit)[0].startswith("THE AUDIT CANNOT TELL")
     done, missing = audit_sentences(audit)
     assert "1 of 900 fits" in done
     assert "the chains of 1 of them DID NOT CONVERGE" in done

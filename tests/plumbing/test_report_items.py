@@ -224,7 +224,7 @@ def test_methods_of_richer_rules(tmp_path):
     results = plan_of(tmp_path, type(plan).model_validate(content), design_priors=[])
     told = methods_paragraph(results)[0]
     assert "90 events or 6 months of follow-up of the first 200 patients, whichever came" in told
-    assert "stop for futility if predictive-probability < 0.1" in told
+    assert "stop for futility if predictive probability < 0.1" in told
     assert "Predictive probability of success was found by simulating" in told
     assert "differences were read by the delta method beyond" in told
     assert "nlr entered as log2(nlr / 3)" in told

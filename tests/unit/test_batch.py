@@ -1,6 +1,7 @@
 """The batched engine against closed forms and quadrature, and how it tells of failure."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +11,9 @@ import xarray as xr
 from scipy.special import gammaln, polygamma, psi, roots_hermitenorm
 
 import batch_cases as cases
-from bayes_ihlrt.batch import newton
+from bayes_ihlrt.batch import curvature, newton
 from bayes_ihlrt.batch.compiled import compile_model
+from bayes_ihlrt.batch.curvature import Columns
 from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.importance import resample
@@ -49,7 +51,31 @@ def repeated(engine, name, members):
     return np.repeat(engine.density.arrays()[name][None], members, axis=0).copy()
 
 
-def test_a_hessian_in_blocks_is_the_hessian(monkeypatch):
+@pytest.mark.slow
+def test_columns_of_many_groups_as_one_are_the_hessian(monkeypatch):
+    """One direction moves all effects; the others are the coefficient and the hazard's."""
+    monkeypatch.setattr(curvature, "MANY_LEVELS", 3)
+    text = cases.CENTRES.replace('family = "exponential"', 'family = "weibull"')
+    text = text.replace('formula = ""', 'formula = "albi"')
+    text += 'albi = { dist = "Normal", mu = 0.0, sigma = 0.7 }\n'
+    compiled = compile_model(prepare(cases.spec(text), cases.rows()))
+    density, coordinates = compiled.density, compiled.engine.kernels.coordinates
+    data = {name: jnp.asarray(values) for name, values in compiled.data.items()}
+    away = 0.3 * np.random.default_rng(7).normal(size=len(density.start))
+    scales, others = coordinates.split(jnp.asarray(density.start + away))
+    join = partial(coordinates.join, scales)
+    columns = curvature.columns_of(density, data, others=coordinates.others, join=join)
+    assert columns.together is not None
+    assert len(columns.together.places) == 3
+
+    def cost(x):
+        return -density.log_density(join(x), data)
+
+    found, _ = curvature.curvature(lambda x: (jax.grad(cost)(x),) * 2, others, columns)
+    np.testing.assert_allclose(found, jax.hessian(cost)(others), rtol=1e-9, atol=1e-9)
+
+
+def test_a_hessian_in_blocks_is_the_hessian():
     """Of 7 columns the blocks of 3 leave one over; coordinate 2 stays where it is."""
     rng = np.random.default_rng(5)
     factor = rng.normal(size=(7, 7))
@@ -59,10 +85,12 @@ def test_a_hessian_in_blocks_is_the_hessian(monkeypatch):
     def log_density(x):
         return -0.5 * (x - mode) @ precision @ (x - mode)
 
-    monkeypatch.setattr(newton, "_AT_ONCE", 3)
-    assert "scan" in str(jax.make_jaxpr(lambda x: newton.maximise(log_density, x))(mode))
-    free = newton.maximise(log_density, jnp.zeros(7))
-    held = newton.maximise(log_density, jnp.zeros(7), held=(2,))
+    few = Columns(3)
+    assert "scan" in str(
+        jax.make_jaxpr(lambda x: newton.maximise(log_density, x, columns=few))(mode)
+    )
+    free = newton.maximise(log_density, jnp.zeros(7), columns=few)
+    held = newton.maximise(log_density, jnp.zeros(7), held=(2,), columns=few)
     np.testing.assert_allclose(free.position, mode, atol=1e-9)
     np.testing.assert_allclose(free.precision, precision, rtol=1e-9)
     np.testing.assert_allclose(held.precision, precision, rtol=1e-9)

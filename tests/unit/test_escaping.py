@@ -79,6 +79,31 @@ def test_markup_and_emoji_codes_are_letters():
     assert opened.getvalue() == "stage[red] :smile: [b]x[/b]\n"
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_no_line_ends_in_blanks(terminal):
+    opened = io.StringIO()
+    console = PlainConsole(file=opened, width=40, force_terminal=terminal, color_system=None)
+    table = RichTable("name", "value", box=None, title="title")
+    table.add_row("a", "")
+    table.add_row("", "b b")
+    console.print(table)
+    console.print(Text("one  \n  two   "), "x  \n", end="")
+    console.print(Text("words of a line that is too long for it and has to be broken"))
+    lines = opened.getvalue().split("\n")
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert "  two    x" in lines
+    assert sum("b b" in line for line in lines) == 1
+
+
+def test_a_message_lists_a_hundred_faults_and_no_long_one_whole():
+    error = DataError("a", [Fault(f"key {n}", "x" * 9000, "end") for n in range(250)])
+    assert len(error.faults) == 250
+    assert str(error).endswith("  - and 150 more")
+    assert str(error).startswith("a: 250 faults\n  - key 0: xxx")
+    assert "xxx. end.\n  - key 1: " in str(error)
+    assert len(str(error)) < 160_000
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_faults_are_told_without_commands(name, capsys):
     with pytest.raises(Exception, match="1"), told_plainly():

@@ -13,7 +13,7 @@ from bayes_ihlrt.estimands.averaging import quadrature
 from bayes_ihlrt.estimands.contrasts import diagnostics, probability, summarise
 from bayes_ihlrt.estimands.curves import NEVER, median_survival, rmst, survival, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
-from bayes_ihlrt.estimands.population import condense
+from bayes_ihlrt.estimands.predictors import condense
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.posterior.fitted import FittedModel

@@ -12,6 +12,7 @@ from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.hazards import registry
 from bayes_ihlrt.hazards.exponential import Exponential
 from bayes_ihlrt.hazards.gompertz import Gompertz
+from bayes_ihlrt.hazards.numerics import LOG_ZERO, log_ratio_floored
 from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.weibull import Weibull
 from hazard_cases import FAMILIES, increment, log_hazard, typical_theta
@@ -21,6 +22,12 @@ every_family = pytest.mark.parametrize("hazard", FAMILIES, ids=lambda hazard: ha
 # Rounding only: exp(log_rate + shape * log t) carries the rounding error of its exponent, here
 # below 10, so about 1e-15.
 ROUNDING = 1e-13
+
+
+def test_a_start_that_is_nearly_zero_is_zero():
+    """A subnormal number of months must overflow nowhere: warnings are errors here."""
+    found = log_ratio_floored(np, np.array([5e-324, 1e-300, 0.0, 1.0]), np.full(4, 1440.0))
+    np.testing.assert_allclose(found, [LOG_ZERO] * 3 + [-np.log(1440.0)])
 
 
 def test_the_vocabulary_has_one_hazard_each():

@@ -1,5 +1,7 @@
 """Every estimand of a population is that population's."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
+from bayes_ihlrt.analysis.parameters import WEIGHTED, leave_one_out
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
-from bayes_ihlrt.estimands.curves import NEVER, rmst, treated_from
+from bayes_ihlrt.estimands import population as populations
+from bayes_ihlrt.estimands import predictors
+from bayes_ihlrt.estimands.curves import NEVER, rmst, survival, treated_from
 from bayes_ihlrt.estimands.interaction import (
     joint_log_hazard,
     log_hazard_ratio,
@@ -39,6 +44,10 @@ SHARES = arrays(float, PATIENTS, elements=some.floats(0.0, 1.0)).filter(lambda w
 @pytest.fixture(scope="module")
 def fit():
     """Return a fit in which treatment interacts with the modifier and with a covariate."""
+    return fitted("ihlrt * nlr + ihlrt * albi + nlr:albi")
+
+
+def fitted(formula):
     columns = {
         "patient": np.array([f"p{n:02d}" for n in range(PATIENTS)], dtype=object),
         "start": np.zeros(PATIENTS),
@@ -50,7 +59,6 @@ def fit():
         "albi": ALBI,
         "centre": CENTRE,
     }
-    formula = "ihlrt * nlr + ihlrt * albi + nlr:albi"
     spec = ModelSpec.model_validate(
         {
             "treatment": "ihlrt",
@@ -148,3 +156,35 @@ def test_the_population_follows_the_weights():
     assert stated_population(EstimandSpec(), None) is PopulationKind.SAMPLE
     stated = EstimandSpec(population=PopulationKind.ATT)
     assert stated_population(stated, EstimandTarget.ATO) is PopulationKind.ATT
+
+
+@pytest.mark.parametrize("start", [0.0, 3.0])
+def test_patients_by_the_hundred_thousand_are_averaged_in_blocks_of_draws(monkeypatch, start):
+    """Bins of everybody at one value of the modifier are those at another value, moved."""
+    monkeypatch.setattr(predictors, "_BINS", 4)
+    fit = fitted("ihlrt * nlr + ihlrt:nlr + albi")
+    values, months = [2.0, 5.0], [3.0, 9.0]
+
+    def curves():
+        among = populations.populations_at(fit, values)
+        return [survival(fit, months, [NEVER, treated_from(start)], population=p) for p in among]
+
+    whole = curves()
+    monkeypatch.setattr(predictors, "HELD", 0)
+    first, second = populations.populations_at(fit, values)
+    assert isinstance(first.untreated, predictors.Predictors)
+    other, shift = second.untreated.moved
+    assert other is first.untreated
+    expected = first.untreated[2:4] + shift[2:4, None]
+    np.testing.assert_allclose(second.untreated[2:4], expected)
+    for found, expected in zip(curves(), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_without_likelihoods_by_patient_the_reason_is_told():
+    """Draws of a posterior have a log prior; those that a propensity weighs have neither."""
+    many = SimpleNamespace(tree=SimpleNamespace(children={"posterior": None, "log_prior": None}))
+    weighted = SimpleNamespace(tree=SimpleNamespace(children={"posterior": None}))
+    assert "fewer draws in [sampler]" in leave_one_out(many).note
+    assert "50,000,000" in leave_one_out(many).note
+    assert leave_one_out(weighted).note == WEIGHTED

@@ -5,8 +5,10 @@ import pytest
 
 from bayes_ihlrt.trials.closed_forms import (
     average_hazard_ratio,
+    conditional_power,
     exact_threshold,
     normal_assurance,
+    probability_of_success,
     schoenfeld_events,
     schoenfeld_power,
     sequential_rejection,
@@ -38,6 +40,34 @@ def test_sequential_rejection():
     assert sum(sequential_rejection(bounds, [60, 120, 180])) == pytest.approx(0.025, abs=2e-6)
     threshold = exact_threshold(0.025, [100, 200])
     assert 0.975 < threshold < 0.9875
+
+
+@pytest.mark.parametrize(("hr0", "known"), [(1.0, 0.067473058), (0.95, 0.07871372)])
+def test_conditional_power_is_that_of_rpact(hr0, known):
+    """Conditional rejection probabilities in the unit tests of rpact 4 for survival data
+    (test-f_analysis_base_survival.R): Wang-Tsiatis .25, information .2, .4, 1, statistic 1.38 at
+    the second look after 15 events, tested against a hazard ratio of 1 and of .95."""
+    last = 2.0307167
+    bounds = [last * t**-0.25 for t in (0.2, 0.4, 1.0)]
+    assert sum(sequential_rejection(bounds, [20, 40, 100])) == pytest.approx(0.025, abs=5e-6)
+    z = 1.38 - np.log(hr0) * np.sqrt(15) / 2
+    found = conditional_power(1.0, z=z, information=0.4, bound=last, more_events=40)
+    assert found == pytest.approx(known, abs=1e-6)
+
+
+def test_probability_of_success_is_that_of_rbest():
+    """Trial A of the vignette on co-data; trial B has 150 deaths and hazard ratio .78."""
+    trial = {"events": 162, "final_events": 379, "alpha": 0.025, "prior_events": 1}
+    assert probability_of_success(0.83, **trial) == pytest.approx(0.4466, abs=5e-5)
+    power = probability_of_success(0.83, **trial, assumed_hr=0.75)
+    assert power == pytest.approx(0.7088, abs=5e-5)
+    # Without a prior, conditional power is that of the statistic.
+    flat = trial | {"prior_events": 0}
+    z = -np.log(0.83) * np.sqrt(162) / 2
+    one = conditional_power(
+        0.75, z=z, information=162 / 379, bound=1.9599640, more_events=379 - 162
+    )
+    assert probability_of_success(0.83, **flat, assumed_hr=0.75) == pytest.approx(one, abs=1e-6)
 
 
 def test_the_average_hazard_ratio_weighs_periods():

@@ -1,5 +1,6 @@
 """Designs, rules and scenarios as data: what is accepted, what is refused and how it is told."""
 
+import re
 import tomllib
 
 import numpy as np
@@ -53,6 +54,29 @@ def test_a_variant_is_the_design_with_its_changes():
         ({"accrual": {"rates": [1.0, 2.0]}}, "rates needs one more value"),
         ({"treatment": {"name": "arm", "start": "on-demand"}}, "median_months"),
         ({"population": {"switch_to": 3.0}}, "enrich rules and [population] switch_to"),
+        ({"treatment": {"name": "arm", "periods": [6.0, 3.0]}}, "periods need to increase"),
+        ({"treatment": {"name": "arm", "analysed": "as-treated"}}, "leave out `analysed`"),
+        (
+            {"looks": [{"events": 50, "efficacy": [cases.SUCCESS | {"from_month": 3.0}]}]},
+            "reads from month 3, which is none of [treatment] periods",
+        ),
+        (
+            {
+                "treatment": {"name": "arm", "periods": [3.0]},
+                "looks": [
+                    {"events": 50, "futility": [PREDICTIVE]},
+                    {"events": 90, "efficacy": [cases.SUCCESS]},
+                ],
+            },
+            "need an analysis as-assigned and without periods",
+        ),
+        ({"population": {"covariates": {"arm": {"sd": 1.0}}}}, "name of something else"),
+        ({"population": {"covariates": {"x": {"sd": 1, "prevalence": 0.2}}}}, "either sd"),
+        ({"arms": {"stratify": ["centre"]}}, "neither a 0/1 covariate"),
+        ({"comparators": [{"test": "rmst"}]}, "horizon belongs to test = 'rmst'"),
+        ({"comparators": [{"test": "log-rank", "alpha": [0.01]}]}, "1 levels for 2 looks"),
+        ({"comparators": [{"test": "log-rank", "stratified": True}]}, "needs strata"),
+        ({"reasons": {"arm": "why"}}, "which [priors] does not state"),
         (
             {
                 "approximation": "corrected",
@@ -88,7 +112,10 @@ def test_a_curve_changes_one_number_of_the_design():
         ({"over": "patients", "values": [200, 100]}, "values need to increase. Found 200, 100"),
         ({"over": "patients", "values": [100.5, 200]}, "whole numbers"),
         ({"over": "patients", "values": [100]}, "Give at least 2"),
-        ({"over": "events", "values": [100, 200]}, "Allowed: enrol-from, patients, switch-to"),
+        (
+            {"over": "events", "values": [100, 200]},
+            "Allowed: drift, enrol-from, patients, switch-to",
+        ),
         (
             {"over": "patients", "values": [4, 200]},
             "the curve over patients cannot be at 4 (Input should be",
@@ -251,3 +278,25 @@ def test_people_and_targets():
     assert screened_count(enriched) > 2 * 110
     half = scaled_design(cases.design(), 55)
     assert (half.patients, [look.events for look in half.looks]) == (55, [25, 50])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"effect": {"covariate_hr": {"albi": 2.0}}}, "no patient has albi"),
+        ({"effect": {"centre_sd": 0.3}}, "centre_sd needs [population] centres"),
+        ({"weight": 0.5}, "1 of 2 add up to 0.5"),
+    ],
+)
+def test_scenarios_that_do_not_fit_are_refused(changes, told):
+    first, second = (
+        cases.scenario(name).model_dump(mode="json", exclude_none=True) for name in ("a", "b")
+    )
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        cases.plan(scenarios=[first | changes, second])
+
+
+def test_no_effect_for_certain_is_a_type_one_error():
+    assert cases.scenario(hr=[0.7], no_effect=1.0).is_null
+    assert not cases.scenario(hr=[0.7], no_effect=1.0).is_drawn
+    assert cases.scenario(hr=[0.7], no_effect=0.2).is_drawn

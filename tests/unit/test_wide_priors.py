@@ -7,7 +7,7 @@ import pytest
 from validation.outside import baseline
 
 from bayes_ihlrt.analysis.fit import run_fit
-from bayes_ihlrt.estimands.population import condense
+from bayes_ihlrt.estimands.predictors import condense
 from bayes_ihlrt.spec.read import parse_spec
 
 SPECIFICATION = """

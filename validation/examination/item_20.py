@@ -16,7 +16,7 @@ from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.early_looks import corrected_looks
+from bayes_ihlrt.trials.audit import audit_plan
 from bayes_ihlrt.trials.plan import run_plan
 from validation.examination.row import Row
 from validation.outside.early_look import exact_success
@@ -70,8 +70,9 @@ def _early() -> list[Row]:
     )
     found = []
     rate = np.log(2.0) / 12.0
+    audit = audit_plan(run_plan(plan, TRIALS), fits=120)
     for look, hazard, before in zip(
-        corrected_looks(run_plan(plan, TRIALS).cells),
+        [share for share in audit.shares if (share.ending, share.look) == ("success", 1)],
         (rate, 0.5 * rate),
         ("told as 0.04 %", "told as 2.52 %"),
         strict=True,
@@ -85,7 +86,8 @@ def _early() -> list[Row]:
                 f"stop for success at 20 events, P > .9985, {look.scenario}",
                 f"{exact:.2%} (exact Gamma posterior, own simulation)",
                 before,
-                f"told as {look.simulated:.2%} as simulated, {now.estimate:.2%} by draws",
+                f"told as {look.simulated.estimate:.2%} as simulated, {now.estimate:.2%} "
+                f"corrected by chains; audit {audit.verdict}",
                 f"{now.mcse:.2%}",
                 "right" if far < 3.0 else f"off by {far:.1f} errors",
             )

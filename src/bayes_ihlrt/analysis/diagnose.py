@@ -153,7 +153,8 @@ def read_observed_from(
     Raises
     ------
     SpecificationError
-        The analysis names an entry, or has rows with a start of their own.
+        The analysis names an entry, has rows with a start of their own, or its event lies between
+        scans.
     DataError
         The column is missing or holds values that cannot be.
     """
@@ -161,6 +162,11 @@ def read_observed_from(
         problem = "the specification says itself when each patient is under observation"
         fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
         raise SpecificationError("[data]", [fault])
+    if spec.data.interval is not None:
+        problem = "the check that reads it compares events with expected events at their times"
+        remedy = "Leave it out, and name the column as `entry` in [data]: entry is honoured then"
+        fault = Fault("--observed-from", problem, remedy)
+        raise SpecificationError("[data] event, between scans", [fault])
     own = file_data(spec.data, spec.treatment, spec.modifier)
     with_entry = own.model_copy(update={"entry": column})
     cohort = load_cohort(data, with_entry, None, covariates=(), identifiers=identifiers)

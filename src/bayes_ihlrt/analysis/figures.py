@@ -31,6 +31,7 @@ from bayes_ihlrt.estimands.interaction import (
 )
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.estimands.turnbull import turnbull_of
 from bayes_ihlrt.model.predictor import linear_in_modifier
 from bayes_ihlrt.names import HORIZON, TIME, ModifierTransform
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -373,13 +374,14 @@ def survival_data(result: FitResult) -> xr.Dataset:
     curves, at_risk, ticks = [], [], []
     left = _lost(rows)
     row_weights = None if result.propensity is None else result.propensity.row_weights
-    states = treatment_states(result.spec, rows)
+    scans = rows.uncertain is not None
+    states = {"all patients": left | True} if scans else treatment_states(result.spec, rows)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
         )
         weight = None if row_weights is None else row_weights[mask]
-        curves.append(_product_limit(start, stop, event, weight))
+        curves.append(_turnbull(rows) if scans else _product_limit(start, stop, event, weight))
         ticks.append(_on_curve(curves[-1], np.unique(stop[left[mask]])))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
     kaplan, censored = _padded(curves), _padded(ticks)
@@ -394,7 +396,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
             state=list(states),
             risk_time=marks,
         )
-        .assign_attrs(clock=clock(rows))
+        .assign_attrs(clock=clock(rows), **({"observed": "Turnbull"} if scans else {}))
     )
 
 
@@ -519,6 +521,11 @@ def treatment_states(spec: AnalysisSpec, rows: PersonTime) -> Mapping[str, NDArr
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     treated = rows.columns[treatment.name].astype(np.float64) == 1.0
     return {"untreated": ~treated, "treated": treated}
+
+
+def _turnbull(rows: PersonTime) -> tuple[Floats, Floats]:
+    curve = turnbull_of(rows)
+    return curve[TIME].to_numpy(), curve["survival"].to_numpy()
 
 
 def _product_limit(

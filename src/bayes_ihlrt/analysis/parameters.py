@@ -21,7 +21,6 @@ REDUCED: Final = (
     "not available: the model was reduced to event counts and exposure by covariate pattern, which "
     "do not tell patients apart (`diagnose` goes back to the patients)"
 )
-
 WEIGHTED: Final = (
     "not defined: the draws of an analysis that a propensity adjusts are no posterior given single "
     "patients"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.batch.density import JaxDensity, jax_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.result import of_members
-from bayes_ihlrt.model.arrays import Slot, pack
+from bayes_ihlrt.model.arrays import UNCERTAIN, Slot, pack
 from bayes_ihlrt.model.graph import build_graph, graph_coords
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import (
@@ -40,7 +40,7 @@ _POINTS: Final = (
     *("_centre", "_reference", "_share", "_estimate", "_information", "_places"),
     "parameters",
 )
-_SILENT: Final = frozenset({"weight", "event", "exposure", "initiation"})
+_SILENT: Final = frozenset({"weight", "event", "exposure", "initiation", UNCERTAIN})
 _STEP: Final = 1.3
 _KEPT: Final = 16
 _ENGINES: Final[OrderedDict[str, BatchEngine]] = OrderedDict()

@@ -15,6 +15,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.curvature import in_blocks
 from bayes_ihlrt.batch.marginal import Coordinates, Proposal, grid_density
 
 Floats = NDArray[np.float64]
@@ -44,6 +45,7 @@ def draw(
     key: jax.Array,
     *,
     draws: int,
+    batch: int,
 ) -> Sample:
     """Draw from a proposal and weigh the draws.
 
@@ -59,6 +61,8 @@ def draw(
         JAX random key.
     draws : int
         Number of draws.
+    batch : int
+        Draws that are weighed together.
 
     Returns
     -------
@@ -72,13 +76,15 @@ def draw(
     half = 0.5 * DEGREES_OF_FREEDOM
     radius = jnp.sqrt(half / jax.random.gamma(of_radius, half, (draws,)))
 
-    def one(u: jax.Array, standard: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        u, standard = given
         scales, log_q, mean, factor = _conditional(proposal, u)
         position = coordinates.join(scales, mean + factor @ standard)
         log_q += _log_student_t(standard) - jnp.sum(jnp.log(jnp.diagonal(factor)))
         return position, log_density(position) - log_q
 
-    positions, log_weights = jax.vmap(one)(uniform, radius[:, None] * normal)
+    tails = radius[:, None] * normal
+    positions, log_weights = in_blocks(one, (uniform, tails), count=draws, block=batch)
     return Sample(positions, jnp.where(jnp.isfinite(log_weights), log_weights, -jnp.inf))
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bayes_ihlrt.batch.curvature import Columns, at_once, columns_of, in_blocks, n_rows
 from bayes_ihlrt.batch.density import Data, JaxDensity
 from bayes_ihlrt.batch.importance import Sample, draw
 from bayes_ihlrt.batch.marginal import (
@@ -29,14 +30,14 @@ class Description(NamedTuple):
     ----------
     parameters : dict of str to array
         On their own scale.
-    log_likelihood : array, shape (positions, patients)
-        Weighted, of each patient.
+    log_likelihood : array, shape (positions, patients), or None
+        Weighted, of each patient; None where it was not asked for.
     log_prior : dict of str to array
         Log-density of each free parameter on its own scale.
     """
 
     parameters: dict[str, jax.Array]
-    log_likelihood: jax.Array
+    log_likelihood: jax.Array | None
     log_prior: dict[str, jax.Array]
 
 
@@ -89,7 +90,7 @@ def make_kernels(density: JaxDensity) -> Kernels:
         gaussian=jax.jit(over_members(partial(_gaussian, *parts))),
         sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
         own_scale=jax.jit(jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
-        describe=jax.jit(partial(_describe, density)),
+        describe=jax.jit(partial(_describe, density), static_argnames="likely"),
     )
 
 
@@ -102,7 +103,10 @@ def _mode(
 ) -> Optimum:
     log_density = density.bind(overrides, data)
     fixed, begin = coordinates.split(start)
-    found = maximise(lambda others: log_density(coordinates.join(fixed, others)), begin)
+    columns = _columns(density, coordinates, data, overrides, fixed)
+    found = maximise(
+        lambda others: log_density(coordinates.join(fixed, others)), begin, columns=columns
+    )
     return found._replace(position=coordinates.join(fixed, found.position))
 
 
@@ -143,7 +147,31 @@ def _look(
     begin: jax.Array,
 ) -> Conditional:
     log_density = density.bind(overrides, data)
-    return jax.vmap(partial(conditional, log_density, coordinates))(scales, begin)
+
+    def one(knot: tuple[jax.Array, jax.Array]) -> Conditional:
+        columns = _columns(density, coordinates, data, overrides, knot[0])
+        return conditional(log_density, coordinates, *knot, columns)
+
+    # Several knots side by side hold a Hessian's columns of each.
+    numbers = n_rows(data or density.data) * len(coordinates.others)
+    count = len(scales)
+    found: Conditional = in_blocks(
+        one, (scales, begin), count=count, block=at_once(numbers, most=count)
+    )
+    return found
+
+
+def _columns(
+    density: JaxDensity,
+    coordinates: Coordinates,
+    data: Data | None,
+    overrides: Overrides,
+    scales: jax.Array,
+) -> Columns:
+    """Return how Hessians are computed on these data, with these scales."""
+    whole = density.with_overrides(overrides, data)
+    join = partial(coordinates.join, scales)
+    return columns_of(density, whole, others=coordinates.others, join=join)
 
 
 def _gaussian(
@@ -154,7 +182,9 @@ def _gaussian(
     start: jax.Array,
 ) -> Conditional:
     """Approximate one posterior without scales; one compiled step instead of a proposal's many."""
-    return conditional(density.bind(overrides, data), coordinates, jnp.zeros(0), start)
+    nothing = jnp.zeros(0)
+    columns = _columns(density, coordinates, data, overrides, nothing)
+    return conditional(density.bind(overrides, data), coordinates, nothing, start, columns)
 
 
 def _sample(
@@ -167,12 +197,15 @@ def _sample(
     keep: tuple[str, ...],
 ) -> tuple[Sample, dict[str, jax.Array]]:
     """Draw member after member: all draws of all members at once would not fit into a cache."""
+    rows = n_rows(data or density.data)
+    batch = at_once(max(rows, len(coordinates.others) ** 2), most=n)
 
     def one(
         member: tuple[Overrides, Proposal, jax.Array],
     ) -> tuple[Sample, dict[str, jax.Array]]:
         overrides, proposal, key = member
-        sample = draw(density.bind(overrides, data), proposal, coordinates, key, draws=n)
+        log_density = density.bind(overrides, data)
+        sample = draw(log_density, proposal, coordinates, key, draws=n, batch=batch)
         values = jax.vmap(partial(_own_scale, density, data, overrides))(sample.positions)
         return sample, {name: values[name] for name in keep}
 
@@ -186,13 +219,15 @@ def _own_scale(
     return density.constrained(position, density.with_overrides(overrides, data))
 
 
-def _describe(density: JaxDensity, data: Data, positions: jax.Array) -> Description:
+def _describe(
+    density: JaxDensity, data: Data, positions: jax.Array, *, likely: bool
+) -> Description:
     """Read positions of shape (positions, dims), one after the other: their rows fill a cache."""
 
     def one(position: jax.Array) -> Description:
         return Description(
             density.constrained(position, data),
-            density.log_likelihood(position, data),
+            density.log_likelihood(position, data) if likely else None,
             density.log_prior(position, data),
         )
 

@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytensor.tensor as pt
 
+from bayes_ihlrt.batch.curvature import Columns
 from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.batch.newton import maximise
 
@@ -256,6 +257,7 @@ def conditional(
     coordinates: Coordinates,
     scales: jax.Array,
     begin: jax.Array,
+    columns: Columns,
 ) -> Conditional:
     """Approximate one posterior given the scales.
 
@@ -269,13 +271,17 @@ def conditional(
         Unconstrained coordinates of the scales.
     begin : array, shape (D,)
         Where to begin.
+    columns : Columns
+        How the columns of a Hessian are computed.
 
     Returns
     -------
     Conditional
         Without leading shape.
     """
-    found = maximise(lambda others: log_density(coordinates.join(scales, others)), begin)
+    found = maximise(
+        lambda others: log_density(coordinates.join(scales, others)), begin, columns=columns
+    )
     dims = len(coordinates.others)
     lower = jnp.linalg.cholesky(found.precision)
     covariance = jax.scipy.linalg.cho_solve((lower, True), jnp.eye(dims))

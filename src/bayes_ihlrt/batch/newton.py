@@ -17,15 +17,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayes_ihlrt.batch.curvature import Columns, Slope, curvature
+
 MAX_ITERATIONS: Final = 100
 TOLERANCE: Final = 1e-6
 """Newton decrement g'H^-1 g / 2, in units of log-density, at which the last full step is taken."""
 
 _FIRST_SHIFT: Final = 0.1
+_DENSE: Final = Columns()
 _NEAR: Final = 0.1
 """Decrement below which Newton's own steps converge: a small shift has nothing left to do."""
-_AT_ONCE: Final = 256
-"""Columns of a Hessian that are computed together."""
 _FLAT: Final = 1e-3
 """Added to the diagonal, so that a coordinate without curvature is shifted too."""
 
@@ -65,7 +66,11 @@ class _State(NamedTuple):
 
 
 def maximise(
-    log_density: Callable[[jax.Array], jax.Array], start: jax.Array, *, held: tuple[int, ...] = ()
+    log_density: Callable[[jax.Array], jax.Array],
+    start: jax.Array,
+    *,
+    held: tuple[int, ...] = (),
+    columns: Columns = _DENSE,
 ) -> Optimum:
     """Return the mode of a log-density.
 
@@ -77,6 +82,8 @@ def maximise(
         Where to begin; a start without finite density ends unconverged.
     held : tuple of int
         Coordinates that stay as in `start`; `precision` is of all.
+    columns : Columns
+        How the columns of a Hessian are computed.
 
     Returns
     -------
@@ -90,16 +97,10 @@ def maximise(
     ([2.0, 2.0], True)
     """
     moved, inner_of = _inner(start.shape[0], held)
-
-    def cost(position: jax.Array) -> jax.Array:
-        return -log_density(position)
-
-    def slope(position: jax.Array) -> tuple[jax.Array, jax.Array]:
-        gradient = jax.grad(cost)(position)
-        return gradient, jnp.where(moved, gradient, 0.0)
+    cost, slope = _cost(log_density, moved)
 
     def step(state: _State) -> _State:
-        hessian, gradient = _curvature(slope, state.position)
+        hessian, gradient = curvature(slope, state.position, columns)
         damping = jnp.diag(jnp.abs(jnp.diagonal(hessian)) + _FLAT)
         factor = jnp.linalg.cholesky(inner_of(hessian) + state.shift * damping)
         move = jax.scipy.linalg.cho_solve((factor, True), gradient)
@@ -128,21 +129,17 @@ def maximise(
     return Optimum(last.position, -last.value, last.precision, last.done, last.iterations)
 
 
-type _Slope = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+def _cost(
+    log_density: Callable[[jax.Array], jax.Array], moved: jax.Array
+) -> tuple[Callable[[jax.Array], jax.Array], Slope]:
+    def cost(position: jax.Array) -> jax.Array:
+        return -log_density(position)
 
+    def slope(position: jax.Array) -> tuple[jax.Array, jax.Array]:
+        gradient = jax.grad(cost)(position)
+        return gradient, jnp.where(moved, gradient, 0.0)
 
-def _curvature(slope: _Slope, position: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the Hessian, and the gradient of what moves.
-
-    All columns at once need memory for rows of data times parameters, which a thousand centres do
-    not have: beyond `_AT_ONCE` parameters columns are computed in blocks of as many.
-    """
-    if position.shape[0] <= _AT_ONCE:
-        hessian, gradient = jax.jacfwd(slope, has_aux=True)(position)
-        return hessian, gradient
-    _, along, gradient = jax.linearize(slope, position, has_aux=True)
-    columns = jax.lax.map(along, jnp.eye(position.shape[0]), batch_size=_AT_ONCE)
-    return columns.T, gradient
+    return cost, slope
 
 
 def _inner(dims: int, held: tuple[int, ...]) -> tuple[jax.Array, Callable[[jax.Array], jax.Array]]:

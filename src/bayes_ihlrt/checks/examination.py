@@ -15,6 +15,7 @@ from bayes_ihlrt.checks.leave_out import LeaveOut, leave_one_out
 from bayes_ihlrt.checks.prior_curves import prior_survival
 from bayes_ihlrt.checks.result import ModelChecks, Verdict, cannot_tell, not_computed
 from bayes_ihlrt.checks.risk_sets import hazard_check, residual_check, survival_check
+from bayes_ihlrt.checks.scans import scan_check, untold
 from bayes_ihlrt.checks.score import since_start
 from bayes_ihlrt.checks.terms import is_weighted, values_of
 from bayes_ihlrt.checks.verdicts import (
@@ -85,17 +86,22 @@ def examine(
     Raises
     ------
     SpecificationError
-        When weights or observation times do not belong to the rows.
+        When weights or observation times do not belong to the rows, or times of observation are
+        given for an event between scans.
     """
     tell = stage or _silent
     _check_lengths(fit, row_weights, observed_from)
     fit = fit if row_weights is None else _weighted(fit, row_weights)
     work = _Work([], {}, [])
     tell("comparing events with expected events")
-    work.verdicts += residual_verdicts(fit, observed_from)
-    work.failures += [v.failure for v in work.verdicts if v.failure is not None]
-    work.figure("survival_check", lambda: survival_check(fit, seed=seed))
-    work.figure("hazard_check", lambda: hazard_check(fit, seed=seed))
+    if _between_scans(fit):
+        work.verdicts += untold()
+        work.figure("survival_check", lambda: scan_check(fit, seed=seed))
+    else:
+        work.verdicts += residual_verdicts(fit, observed_from)
+        work.failures += [v.failure for v in work.verdicts if v.failure is not None]
+        work.figure("survival_check", lambda: survival_check(fit, seed=seed))
+        work.figure("hazard_check", lambda: hazard_check(fit, seed=seed))
     tell("drawing from the priors")
     work.figure("prior_survival", lambda: prior_survival(fit, seed=seed))
     work.verdict(
@@ -114,6 +120,10 @@ def examine(
         about = (centre, seed)
         loo, centres = _of_patients(fit, work, tuple(horizons), patients, about=about, tell=tell)
     return ModelChecks(tuple(work.verdicts), work.figures, loo, centres, tuple(work.failures))
+
+
+def _between_scans(fit: FittedModel) -> bool:
+    return fit.person_time.uncertain is not None
 
 
 @dataclass
@@ -160,7 +170,8 @@ def _of_patients(
 ) -> tuple[LeaveOut | None, LeaveOut | None]:
     """Run the checks that need a posterior given single patients."""
     seed = about[1]
-    work.figure("residuals", lambda: residual_check(fit))
+    if not _between_scans(fit):
+        work.figure("residuals", lambda: residual_check(fit))
     periods = work.part("effect_by_period", lambda: since_start(fit))
     if periods is not None:
         tell("fitting an effect of treatment for each period")
@@ -175,6 +186,9 @@ def _of_patients(
     )
     if left is not None:
         _judge_left_out(fit, work, left, about=about, tell=tell)
+    if _between_scans(fit):
+        work.verdicts += untold(*_LEFT_OUT[3:])
+        return left or (None, None)
     tell("predicting patients from the others")
     found = work.part(
         "cross-validation",
@@ -200,11 +214,14 @@ def _judge_left_out(
     shift = _shift(fit, loo)
     work.figures["influence"] = _influence(loo, shift)
     work.verdicts.append(influence_verdict(loo, shift))
-    work.verdict(
-        "centres",
-        lambda: omitted_centres(fit, about[0]) if centres is None else centre_verdict(centres),
-        of="leave-one-out",
-    )
+    if centres is None and _between_scans(fit):
+        work.verdicts += untold("centres")
+    else:
+        work.verdict(
+            "centres",
+            lambda: omitted_centres(fit, about[0]) if centres is None else centre_verdict(centres),
+            of="leave-one-out",
+        )
     tell("fitting other baseline hazards")
     work.figure("hazard_families", lambda: compare_hazards(fit, loo, seed=about[1]))
     families = work.figures.get("hazard_families")
@@ -288,6 +305,10 @@ def _check_lengths(
         for name, (found, names, unit) in wanted.items()
         if found is not None and (problem := _problem(np.asarray(found), names))
     ]
+    if observed_from is not None and _between_scans(fit):
+        problem = "an event between scans has no time that could be compared with it"
+        remedy = "Leave it out, and name the column as `entry` in [data]"
+        faults.append(Fault("observed_from", problem, remedy))
     if faults:
         raise SpecificationError("checks", faults)
 

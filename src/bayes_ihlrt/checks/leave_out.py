@@ -231,12 +231,12 @@ def leave_one_out(
     patients : LeaveOut
         See `leave_out_patients`.
     centres : LeaveOut or None
-        By level of the first group term; None without groups.
+        By level of the first group term; None without groups, and of an event between scans.
     """
     if patients is None:
         patients = leave_out_patients(prepared, values, person_time, seed=seed)
     group = group_of_patients(prepared, person_time)
-    if group is None:
+    if group is None or person_time.uncertain is not None:
         return patients, None
     levels = prepared.encoder.levels[prepared.spec.outcome.groups[0].group]
     units, fitted = (group, np.asarray(levels, dtype=object)), (prepared, person_time)

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, logsumexp, pdtr, wrightomega, xlogy
 
-from bayes_ihlrt.checks.terms import Values, by_rows, column, hazard_terms, in_parts
+from bayes_ihlrt.checks.terms import HazardTerms, Values, by_rows, column, hazard_terms, in_parts
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.model.prepared import PreparedModel
 
@@ -147,7 +147,8 @@ def pointwise(prepared: PreparedModel, values: Values, person_time: PersonTime) 
     Returns
     -------
     Pointwise
-        Unweighted: every patient counts once.
+        Unweighted: every patient counts once. Of an event between scans with the group's effect as
+        it is, which no integral of a Poisson density gives.
     """
     bound = by_rows(prepared, person_time)
     group = group_of_patients(prepared, person_time)
@@ -158,7 +159,7 @@ def pointwise(prepared: PreparedModel, values: Values, person_time: PersonTime) 
         )
     ]
     joined = np.concatenate([part.by_patient for part in parts])
-    if group is None:
+    if group is None or person_time.uncertain is not None:
         return Pointwise(joined)
     return Pointwise(
         joined,
@@ -173,6 +174,8 @@ def _part(
     terms = hazard_terms(bound, values)
     event = column(person_time, "event")
     first = np.flatnonzero(np.diff(person_time.patient_index, prepend=-1))
+    if person_time.uncertain is not None:
+        return Pointwise(_between_scans(terms, person_time, first))
     density = np.add.reduceat(event * terms.log_hazard, first, axis=1)
     expected = np.add.reduceat(terms.expected, first, axis=1)
     if group is None:
@@ -190,6 +193,17 @@ def _part(
     )
     below = _below(total, sums, sd)
     return Pointwise(density + whole[:, group] - others, density @ member + whole, below)
+
+
+def _between_scans(terms: HazardTerms, person_time: PersonTime, first: Ints) -> Floats:
+    """Log density of each patient, whose event happened in some rows together."""
+    uncertain = np.asarray(person_time.uncertain, dtype=np.float64)
+    event = (1.0 - uncertain) * column(person_time, "event")
+    sums = event * terms.log_hazard - (1.0 - uncertain) * terms.expected
+    density = np.add.reduceat(sums, first, axis=1)
+    risk = np.maximum(np.add.reduceat(uncertain * terms.expected, first, axis=1), 1e-300)
+    found = np.maximum.reduceat(uncertain, first) > 0.0
+    return np.asarray(density + np.where(found, np.log(-np.expm1(-risk)), 0.0))
 
 
 def _below(events: Floats, expected: Floats, sd: Floats) -> Floats:

@@ -7,9 +7,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.calibration.simulate import draw_parameters, linear_predictor
+from bayes_ihlrt.checks.scans import TURNBULL
 from bayes_ihlrt.checks.terms import Values, by_rows, column, in_parts, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.estimands.turnbull import turnbull_of
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -41,9 +43,7 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
         estimate of all patients, over time. Months.
     """
     rows = fit.person_time
-    start, stop, event, weight = (
-        column(rows, name) for name in ("start", "stop", "event", "weight")
-    )
+    start, stop = column(rows, "start"), column(rows, "stop")
     begin = float(start.min())
     times = np.linspace(begin, float(stop.max()), _TIMES)
     drawn = draw_parameters(build_graph(fit.prepared), draws=_DRAWS, seed=seed)
@@ -58,14 +58,26 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
             columns[treatment] = np.full(patients.n_rows, state)
         curves = _curves(fit, values, PersonTime(columns, rows.provenance), begin, times)
         bands.append(np.quantile(curves, _BAND, axis=0))
-    observed = kaplan_meier(start, stop, event, weight=weight)
-    step = np.searchsorted(observed[TIME].to_numpy(), times, side="right") - 1
     stacked = np.stack(bands)
     return xr.Dataset(
         {name: ((STRATEGY, TIME), stacked[:, i]) for i, name in enumerate(_NAMES)}
-        | {"km": (TIME, observed["survival"].to_numpy()[step])},
+        | {"km": (TIME, _observed(rows, times))},
         coords={TIME: times, STRATEGY: list(states)},
+        attrs={} if rows.uncertain is None else {"observed": TURNBULL},
     )
+
+
+def _observed(rows: PersonTime, times: Floats) -> Floats:
+    """Survival without a model: Kaplan-Meier, or of events between scans Turnbull's estimate."""
+    if rows.uncertain is not None:
+        known = turnbull_of(rows)
+        curve = np.interp(times, known[TIME].to_numpy(), known["survival"].to_numpy())
+        return np.where(times <= float(known[TIME].max()), curve, np.nan)
+    names = ("start", "stop", "event", "weight")
+    start, stop, event, weight = (column(rows, name) for name in names)
+    found = kaplan_meier(start, stop, event, weight=weight)
+    step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 1
+    return np.asarray(found["survival"].to_numpy()[step])
 
 
 def _first_rows(rows: PersonTime) -> PersonTime:

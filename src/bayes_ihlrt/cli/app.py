@@ -190,7 +190,7 @@ AllowNonconverged = Annotated[
 
 
 _FAULT: Final = 1
-_NOT_CONVERGED: Final = 3
+NOT_TRUSTED: Final = 3
 _WIDTH: Final = 110
 _NUMBERED: Final = (
     "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
@@ -211,7 +211,7 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
         yield
     except ConvergenceError as error:
         say(f"Error: {error}.\nNothing was written.", err=True)
-        raise typer.Exit(_NOT_CONVERGED) from None
+        raise typer.Exit(NOT_TRUSTED) from None
     except OutputError as error:
         say(f"Error: {error}. {what_was_written()}", err=True)
         raise typer.Exit(_FAULT) from None

@@ -1,8 +1,9 @@
 """The command line, `bayes-ihlrt`: every command on one application.
 
 Exit status 0: done. 1: something is wrong with what was given, or output cannot be written, told in
-plain words. 2: usage. 3: nothing that was asked for is to be trusted, and nothing was written; a
-study that lacks a part ends with 0 and says INCOMPLETE first. 130: interrupted (Ctrl+C), 143:
+plain words. 2: usage. 3: nothing that was asked for is to be trusted, and nothing was written, or a
+plan's audit failed, which is written; a study that lacks a part ends with 0 and says INCOMPLETE
+first. 130: interrupted (Ctrl+C), 143:
 terminated (SIGTERM), both at once. Errors and progress go to standard error, results to standard
 output.
 """

@@ -45,3 +45,7 @@ def main() -> None:
     tell_of_output()
     watch()
     commands.main()
+
+
+if __name__ == "__main__":
+    main()

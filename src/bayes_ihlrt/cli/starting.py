@@ -25,6 +25,8 @@ _SHOWN = {
     "modifier": "effect modifier",
     "time_unit": "unit of time",
 }
+_SCANS = {"time": "event found", "event": "last without"}
+"""Of an event between two scans."""
 _NEEDED = ("patient", "time", "event", "start")
 _COLUMNS = (*_NEEDED, "origin", "centre", "modifier")
 
@@ -112,8 +114,9 @@ def _answer(guess: Guess, of_file: Sequence[str]) -> str:
 def _told(found: Recognised) -> list[str]:
     width = max(map(len, _SHOWN.values()))
     guesses = {key: found.guesses[key] for key in _SHOWN if key in found.guesses}
+    shown = _SHOWN | _SCANS if found.scans else _SHOWN
     lines = [
-        f"  {_SHOWN[key]:{width}}  {guess.value}  ({guess.why})" for key, guess in guesses.items()
+        f"  {shown[key]:{width}}  {guess.value}  ({guess.why})" for key, guess in guesses.items()
     ]
     missing = [_SHOWN[k] for k in _NEEDED if found.guesses[k].open and not found.guesses[k].choices]
     if missing:

@@ -1,4 +1,4 @@
-"""`bayes-ihlrt plan`, `replay-trial` and `explore`: randomised trials, simulated."""
+"""`plan`, `interim`, `replay-plan`, `replay-trial`, `explore`: trials, simulated or running."""
 
 from functools import partial
 from pathlib import Path
@@ -8,8 +8,10 @@ import typer
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.app import (
+    NOT_TRUSTED,
     Json,
     Out,
+    Overwrite,
     Quiet,
     Seed,
     Tables,
@@ -25,17 +27,25 @@ from bayes_ihlrt.cli.app import (
 if TYPE_CHECKING:
     from bayes_ihlrt.explorer import app as explorer_app
     from bayes_ihlrt.explorer import session as explorer_session
+    from bayes_ihlrt.interim import monitor as interim_monitor
+    from bayes_ihlrt.interim import words as interim_words
     from bayes_ihlrt.report import plan_table as report_plan_table
     from bayes_ihlrt.report import single_trials as report_single_trials
     from bayes_ihlrt.report import terminal as report_terminal
+    from bayes_ihlrt.results import files as results_files
+    from bayes_ihlrt.review import archive as review_archive
     from bayes_ihlrt.spec import read as spec_read
     from bayes_ihlrt.trials import run as trials_run
 else:
     explorer_app = lazy_module("bayes_ihlrt.explorer.app")
     explorer_session = lazy_module("bayes_ihlrt.explorer.session")
+    interim_monitor = lazy_module("bayes_ihlrt.interim.monitor")
+    interim_words = lazy_module("bayes_ihlrt.interim.words")
     report_plan_table = lazy_module("bayes_ihlrt.report.plan_table")
     report_single_trials = lazy_module("bayes_ihlrt.report.single_trials")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
+    results_files = lazy_module("bayes_ihlrt.results.files")
+    review_archive = lazy_module("bayes_ihlrt.review.archive")
     spec_read = lazy_module("bayes_ihlrt.spec.read")
     trials_run = lazy_module("bayes_ihlrt.trials.run")
 
@@ -44,7 +54,7 @@ Plan = Annotated[
     str, typer.Argument(metavar="PLAN", help="TOML file, or name of a packaged trial plan.")
 ]
 _TRIALS: Final = "Trials of each design, and of each value of a curve, under each scenario."
-_AUDIT: Final = "Fits redone by NUTS [default: 1 %, at least 20 and at most 200]."
+_AUDIT: Final = "Fits redone by NUTS, 0 for none [default: 1 %, at least 20 and at most 200]."
 
 
 @app.command()
@@ -85,6 +95,77 @@ def plan(  # noqa: PLR0913 - one an option of the command line
         elif not quiet:
             every = partial(report_plan_table.print_plan, found=found) if tables else None
             tell_answer(report_plan_table.plan_answer(found), every, written, out)
+        if found.audit.verdict == "failed":
+            raise typer.Exit(NOT_TRUSTED)
+
+
+_LOOK: Final = "Number of the look [default: the last that is due, or else the first]."
+_MONTH: Final = "Months from opening to the day of the data [default: the last with news]."
+_TARGET: Final = "Probability of success that more patients are to reach."
+
+
+@app.command()
+def interim(  # noqa: PLR0913 - one an option of the command line
+    source: Plan,
+    *,
+    data: Annotated[
+        str, typer.Option("--data", metavar="FILE", help="Patients of the trial so far.")
+    ],
+    out: Out = None,
+    design: Annotated[
+        str | None, typer.Option("--design", help="Name of a variant; the plan's own without it.")
+    ] = None,
+    look: Annotated[int | None, typer.Option("--look", min=1, help=_LOOK)] = None,
+    month: Annotated[float | None, typer.Option("--month", min=0.0, help=_MONTH)] = None,
+    draws: Annotated[
+        int, typer.Option("--draws", min=256, max=100_000, help="Continuations of each kind.")
+    ] = 2_000,
+    target: Annotated[float, typer.Option("--target", min=0.0, max=1.0, help=_TARGET)] = 0.8,
+    overwrite: Overwrite = False,
+    seed: Seed = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how a running trial stands: rule, predictive probability, what may come of it."""
+    with told_plainly():
+        read = spec_read.load_plan(source)
+        if seed is not None:
+            read = read.model_copy(update={"seed": seed})
+        with (
+            results_files.claimed_out(out, overwrite=overwrite, holding=results_files.OF_A_PLAN),
+            report_terminal.Stages(quiet=quiet) as stages,
+        ):
+            settings = interim_monitor.Settings(design, look, month, draws, target)
+            found = interim_monitor.run_interim(read, data, settings, stage=stages.tell)
+            written = report_single_trials.write_interim(found, out) if out is not None else ()
+        if as_json:
+            print_json(found.to_dict())
+        elif not quiet:
+            # The answer holds every number: there are no more tables to print.
+            tell_answer(interim_words.interim_answer(found), lambda _: None, written, out)
+
+
+@app.command("replay-plan")
+def replay_plan(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `plan` wrote.")],
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Simulate every trial again; read them otherwise.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell every number of a plan again from its folder, without any data, and compare."""
+    with told_plainly():
+        with report_terminal.TrialProgress(quiet=quiet) as progress:
+            found = review_archive.replay_plan(folder, again=again, stage=progress)
+        if as_json:
+            print_json(found.to_dict())
+        elif not quiet:
+            for sentence in found.sentences:
+                say(sentence)
+    if found.different:
+        raise typer.Exit(1)
 
 
 @app.command("replay-trial")

@@ -28,7 +28,7 @@ from bayes_ihlrt.cohort.identifiers import canonical_labels
 from bayes_ihlrt.cohort.visits import Visits
 from bayes_ihlrt.errors import DataError, Fault, nearest
 from bayes_ihlrt.files.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
-from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.names import LAST_FREE, TimeUnit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -284,7 +284,8 @@ def follow_up_fingerprint(columns: Mapping[str, NDArray[np.generic]]) -> str:
     Parameters
     ----------
     columns : mapping of str to ndarray, shape (rows,)
-        Of a cohort: ``patient``, ``start``, ``stop`` (months), ``event``.
+        Of a cohort: ``patient``, ``start``, ``stop`` (months), ``event``; of an event between scans
+        ``last_free`` too.
 
     Returns
     -------
@@ -301,6 +302,8 @@ def follow_up_fingerprint(columns: Mapping[str, NDArray[np.generic]]) -> str:
         "stop": columns["stop"][order][last],
         "event": columns["event"][order][last],
     }
+    if LAST_FREE in columns:
+        whole[LAST_FREE] = columns[LAST_FREE][order][last]
     (labels,) = canonical_labels(whole)
     return digest({**whole, "patient": labels}, names=whole)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.foretold import predictor_notes
+from bayes_ihlrt.cohort.intervals import schedule_notes
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, follow_up
 from bayes_ihlrt.cohort.unlikely import (
@@ -25,8 +26,9 @@ from bayes_ihlrt.cohort.unlikely import (
 )
 from bayes_ihlrt.files.messages import counted, enumerated, patients
 from bayes_ihlrt.labels import level_code
-from bayes_ihlrt.names import CAUSE, TimeUnit
+from bayes_ihlrt.names import CAUSE, LAST_FREE, TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.data_file import IntervalSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 type Floats = NDArray[np.float64]
@@ -71,6 +73,7 @@ def doubts(
     notes = [*_ties(cohort, known, treatment, data.time_unit), *_gaps(cohort)]
     notes += [*_long(known, data.time_unit), *_steps(known, data.time_unit)]
     notes += [*_inverted(cohort, known, data), *_times(cohort, known, data, treatment)]
+    notes += schedule_notes(cohort.columns, None if treatment is None else treatment.name)
     for name in covariates:
         if name in cohort.columns and name not in _OWN:
             notes += _covariate(cohort, name, known, declared=name in data.units)
@@ -85,7 +88,9 @@ def doubts(
     return notes + predictor_notes(cohort, known, covariates=names)
 
 
-_OWN: Final = frozenset({"patient", "start", "stop", "event", CAUSE, "treatment_start", "centre"})
+_OWN: Final = frozenset(
+    {"patient", "start", "stop", "event", CAUSE, LAST_FREE, "treatment_start", "centre"}
+)
 
 
 def _covariate(cohort: Cohort, name: str, known: FollowUp, *, declared: bool) -> list[str]:
@@ -130,7 +135,7 @@ def _times(
     cohort: Cohort, known: FollowUp, data: DataSpec, treatment: TreatmentSpec | None
 ) -> list[str]:
     """Codes and mixed units among times, in the unit of the file."""
-    own = data.time or data.stop or "stop"
+    own = data.follow_up_columns[0]
     length = (known.end - known.entry) / data.time_unit.months
     column = Column(own, np.round(known.end / data.time_unit.months, 9), known.patients)
     notes, _ = code_note(column, codes_only=True)
@@ -226,6 +231,8 @@ def _steps(known: FollowUp, unit: TimeUnit) -> list[str]:
 
 def _inverted(cohort: Cohort, known: FollowUp, data: DataSpec) -> list[str]:
     """An event column that may stand for censoring."""
+    if isinstance(data.event, IntervalSpec):
+        return []
     died = np.zeros(len(known.end), dtype=bool)
     died[known.row_patient[cohort.columns["event"] == 1.0]] = True
     name, length = data.event_column, known.end - known.entry

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.given import Given, few, values_found
-from bayes_ihlrt.cohort.raw import Rows
+from bayes_ihlrt.cohort.intervals import last_free
+from bayes_ihlrt.cohort.raw import RawCohort, Rows
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.files.cells import CellKind, Cells, absent
 from bayes_ihlrt.files.messages import are, counted, enumerated
-from bayes_ihlrt.names import CAUSE
-from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.names import CAUSE, LAST_FREE
 from bayes_ihlrt.spec.data_file import EventSpec
 
 Labels = NDArray[np.object_]
@@ -54,15 +54,13 @@ def told_events(given: Given, name: str, raw: Any, event: EventSpec) -> Cells | 
     return Cells(CellKind.NUMBER, told, _NOTHING)
 
 
-def ended_by(data: DataSpec, event: NDArray[np.float64], rows: Rows) -> dict[str, NDArray[Any]]:
+def ended_by(raw: RawCohort, rows: Rows) -> dict[str, NDArray[Any]]:
     """Return the columns of how follow-up ended.
 
     Parameters
     ----------
-    data : DataSpec
-        What the file means.
-    event : ndarray, shape (rows,)
-        Of `told_events`, or 0/1.
+    raw : RawCohort
+        Columns read by role, without faults.
     rows : Rows
         The rows of each patient.
 
@@ -70,12 +68,16 @@ def ended_by(data: DataSpec, event: NDArray[np.float64], rows: Rows) -> dict[str
     -------
     dict of str to ndarray, shape (rows,)
         ``event``, 0/1; of competing causes also the name of the one that ended the patient's
-        follow-up, in all rows; empty if none did.
+        follow-up, in all rows; empty if none did. Of an event between scans also the month of the
+        last one without it.
     """
+    event = raw.event
     found: dict[str, NDArray[Any]] = {"event": (event > 0.0).astype(np.float64)}
-    if data.causes:
+    if raw.data.causes:
         ended = rows.largest(event)[rows.patient].astype(np.intp)
-        found[CAUSE] = np.array(["", *data.causes], dtype=object)[ended]
+        found[CAUSE] = np.array(["", *raw.data.causes], dtype=object)[ended]
+    if raw.data.interval is not None:
+        found[LAST_FREE] = last_free(raw) * raw.data.time_unit.months
     return found
 
 

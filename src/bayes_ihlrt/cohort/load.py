@@ -18,10 +18,17 @@ from numpy.typing import NDArray
 from bayes_ihlrt.cohort.datasets import Attribute, cohort_fingerprint, find_data
 from bayes_ihlrt.cohort.exports import EXPORT_COLUMNS, settle_export
 from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
+from bayes_ihlrt.cohort.intervals import settle_scans
 from bayes_ihlrt.cohort.meaning import time_zero, understood
-from bayes_ihlrt.cohort.read import requested_columns, validated_columns
+from bayes_ihlrt.cohort.read import validated_columns
 from bayes_ihlrt.cohort.several_starts import start_notes
-from bayes_ihlrt.cohort.sources import misused, names_present, plain_data, source_columns
+from bayes_ihlrt.cohort.sources import (
+    misused,
+    names_present,
+    plain_data,
+    requested_columns,
+    source_columns,
+)
 from bayes_ihlrt.cohort.starts import follow_up, settle_ties
 from bayes_ihlrt.cohort.switches import read_switches, switch_columns
 from bayes_ihlrt.cohort.visits import Visits, load_visits
@@ -32,7 +39,7 @@ from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.files.table import Table, kept_rows, read_frame
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.spec.data import DataSpec
-from bayes_ihlrt.spec.data_file import FileForm
+from bayes_ihlrt.spec.data_file import EventSpec, FileForm
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 if TYPE_CHECKING:
@@ -432,7 +439,7 @@ def load_cohort(
     needed = _needed(data, treatment, covariates, visits)
     sources = source_columns(data, needed)
     free = {*covariates, data.centre}
-    free |= set() if isinstance(data.event, str) else {data.event_column}
+    free |= {data.event_column} if isinstance(data.event, EventSpec) else set()
     counted_ = {*needed} - free | {*data.units, *switch_columns(visits)}
     named = {data.patient} | ({data.centre} if data.centre else set())
     wanted = Wanted(
@@ -498,10 +505,11 @@ def _checked(
     columns = validated_columns(
         table, plain, treatment=treatment, covariates=kept, understood=[*faults, *wrong]
     )
+    columns, between = settle_scans(columns)
     full, found = attach_visits(
         columns, table, spec, data=data, treatment=treatment, rows=rows, dropped=dropped
     )
-    notes = (*table.notes, *(() if found is None else found.notes))
+    notes = (*table.notes, *between, *(() if found is None else found.notes))
     tied = settle_ties(full, treatment, data.time_unit)
     found = None if found is None else found.moved(tied.ties, tied.moved)
     about = (attrs, dropped, found, identifiers, numbers, notes, tied.ties, missing)

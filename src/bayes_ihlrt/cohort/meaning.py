@@ -81,8 +81,11 @@ def understood(
         What could not be understood.
     """
     kinds = {data.patient: _PATIENT, data.event_column: _EVENT}
-    times = ("time", "start", "stop", "entry")
+    times = ("time", "start", "stop", "entry", "left", "right")
     kinds |= {column: _TIME for role, column in data.roles.items() if role in times}
+    if data.interval is not None:
+        # An empty cell says that the event was never found, so that no code may say 'not known'.
+        kinds[data.interval.right] = _START
     if data.centre is not None:
         kinds[data.centre] = _CENTRE
     if visits is not None:
@@ -188,6 +191,10 @@ class _Meaning:
     def _made(self, name: str) -> bool:
         return name in self.given.data.derived or name in self.given.data.aliases
 
+    def _of_treatment(self, name: str) -> bool:
+        interval = self.given.data.interval
+        return interval is None or name != interval.right
+
     def _column(self, name: str, purpose: str) -> Any:
         """One column of the analysis; None where it is at fault, or is not there."""
         given, data = self.given, self.given.data
@@ -260,8 +267,9 @@ class _Meaning:
             problem = f"{share(len(unknown), len(found.missing), 'value')} {are(len(unknown))} a "
             problem += f"code for 'not known' ({patients(given.patient, unknown)}), and an empty "
             problem += "cell means 'never'"
-            remedy = "Name the code in [data] never if these were never treated; otherwise leave "
-            remedy += "these patients out of the data"
+            happened = "treated" if self._of_treatment(name) else "found with the event"
+            remedy = f"Name the code in [data] never if these were never {happened}; otherwise "
+            remedy += "leave these patients out of the data"
             given.faults.append(Fault(f"column {label}", problem, remedy))
             return None
         found = given.without(name, found, codes, "not known")

@@ -24,6 +24,8 @@ class Role(StrEnum):
     STOP = "stop"
     ENTRY = "entry"
     EVENT = "event"
+    LEFT = "left"
+    RIGHT = "right"
     CENTRE = "centre"
     TREATMENT_START = "treatment_start"
     TREATMENT = "treatment"
@@ -78,7 +80,16 @@ class RawCohort:
     @property
     def stop(self) -> Floats | None:
         """Where each row's interval ends, in the file's unit; None if it cannot be known."""
+        if self.data.interval is not None:
+            return last_scan(self.numbers.get(Role.LEFT), self.numbers.get(Role.RIGHT))
         return self.numbers.get(Role.TIME if self.data.one_row_a_patient else Role.STOP)
+
+    @property
+    def event(self) -> Floats:
+        """How follow-up ended: 0 without the event, else 1 or the number of the cause."""
+        if self.data.interval is not None:
+            return np.isfinite(self.numbers[Role.RIGHT]).astype(np.float64)
+        return self.numbers[Role.EVENT]
 
     def where(self, *roles: Role) -> str:
         """Return the place of a fault, e.g. ``"columns start and stop"``.
@@ -94,8 +105,28 @@ class RawCohort:
             The user's column names.
         """
         named = named_columns(self.data, self.treatment)
+        if self.data.interval is not None and {Role.TIME, Role.STOP} & {*roles}:
+            roles = (Role.LEFT, Role.RIGHT, *roles)
         columns = [column for role in roles for column in named.get(role, ())]
         return f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}"
+
+
+def last_scan(left: Floats | None, right: Floats | None) -> Floats | None:
+    """Return the last scan that tells anything of each patient.
+
+    Parameters
+    ----------
+    left, right : ndarray of float, shape (rows,), or None
+        Last scan without the event, and the one that found it (infinite: none).
+
+    Returns
+    -------
+    ndarray of float, shape (rows,), or None
+        NaN where it is not known; None where a column could not be read.
+    """
+    if left is None or right is None:
+        return None
+    return np.where(np.isposinf(right), left, right)
 
 
 def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role, tuple[str, ...]]:

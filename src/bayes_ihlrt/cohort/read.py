@@ -15,6 +15,7 @@ from bayes_ihlrt.cohort.dates import looks_like_dates
 from bayes_ihlrt.cohort.events import ended_by
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of, numbers_with_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
+from bayes_ihlrt.cohort.intervals import check_scans
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.cohort.rules import (
     check_constants,
@@ -24,6 +25,7 @@ from bayes_ihlrt.cohort.rules import (
     check_rows,
 )
 from bayes_ihlrt.cohort.several_starts import first_start, separate_starts
+from bayes_ihlrt.cohort.sources import requested_columns
 from bayes_ihlrt.cohort.therapy import check_treatment
 from bayes_ihlrt.cohort.time_rules import (
     check_overlaps,
@@ -46,7 +48,9 @@ from bayes_ihlrt.files.table import Table, table_faults
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
-_FOLLOW_UP: Final = frozenset({Role.TIME, Role.START, Role.STOP, Role.ENTRY, Role.TREATMENT_START})
+_EMPTY: Final = {Role.TREATMENT_START: np.inf, Role.RIGHT: np.inf, Role.LEFT: 0.0}
+"""What an empty cell says: never, or that there was no scan before."""
+_FOLLOW_UP: Final = frozenset({Role.TIME, Role.START, Role.STOP, Role.ENTRY, *_EMPTY})
 
 _IF_MISSING: Final[Mapping[Role, str]] = {
     Role.PATIENT: "Give every row the identifier of its patient",
@@ -155,12 +159,13 @@ class _Reader:
     def numbers(self, role: Role, column: str, values: object) -> Floats:
         found = read_cells(values)
         numbers = found.numbers.copy()
-        if role is Role.TREATMENT_START:
-            numbers[found.missing] = np.inf
+        if role in _EMPTY:
+            numbers[found.missing] = _EMPTY[role]
         else:
             self._note_missing(role, column, found.missing)
         self._note_unreadable(role, column, found)
-        infinite = np.isneginf(numbers) if role is Role.TREATMENT_START else np.isinf(numbers)
+        may = np.isinf(_EMPTY.get(role, 0.0))
+        infinite = np.isneginf(numbers) if may else np.isinf(numbers)
         if role is Role.COVARIATE:
             infinite = np.abs(numbers) >= LARGEST
         self._note_infinite(role, column, numbers, infinite=infinite)
@@ -283,9 +288,6 @@ def _meant_as_numbers(found: Cells) -> bool:
     return decimal_commas(list(dict.fromkeys(found.text[unreadable].tolist())))
 
 
-_FIELDS: Final = {Role.TREATMENT_START: "[treatment] start", Role.TREATMENT: "[treatment] column"}
-
-
 class SparseEventsWarning(UserWarning):
     """There are fewer events than parameters: the priors decide much of the result."""
 
@@ -316,43 +318,6 @@ def warn_if_sparse(events: int, parameters: int) -> None:
             SparseEventsWarning,
             stacklevel=2,
         )
-
-
-def requested_columns(
-    data: DataSpec, *, treatment: TreatmentSpec | None, covariates: Sequence[str]
-) -> dict[str, str]:
-    """Return the columns that an analysis reads, with what each is needed as.
-
-    Parameters
-    ----------
-    data : DataSpec
-        Meaning of the columns.
-    treatment : TreatmentSpec or None
-        The treatment.
-    covariates : sequence of str
-        Columns to keep under their own names.
-
-    Returns
-    -------
-    dict of str to str
-        For example ``{"os_months": "[data] time", "age": "a covariate"}``.
-
-    Examples
-    --------
-    >>> data = DataSpec(patient="id", time="os", event="death")
-    >>> requested_columns(data, treatment=None, covariates=["age"])["age"]
-    'a covariate'
-    """
-    requested = {
-        column: _FIELDS.get(role, f"[data] {role.value}")
-        for role, columns in named_columns(data, treatment).items()
-        for column in columns
-    }
-    for name in covariates:
-        requested.setdefault(name, "a covariate")
-    for name in data.units:
-        requested.setdefault(name, "[data] units")
-    return requested
 
 
 def validated_columns(
@@ -395,7 +360,7 @@ def validated_columns(
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
     rows = group_rows(raw.patient, raw.start) if raw.identified and raw.start is not None else None
     faults += [*unusable.values(), *unread]
-    faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw)
+    faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw) + check_scans(raw)
     among_rows = [] if rows is None else check_overlaps(raw, rows) + check_rows(raw, rows)
     # Where patients are repeated it is not known which row the treatment belongs to.
     repeated = data.one_row_a_patient and bool(among_rows)
@@ -420,7 +385,7 @@ def _in_months(raw: RawCohort, rows: Rows | None) -> dict[str, NDArray[Any]]:
         "patient": raw.patient,
         "start": start * months,
         "stop": raw.stop * months,
-        **ended_by(raw.data, raw.numbers[Role.EVENT], rows),
+        **ended_by(raw, rows),
     }
     if raw.treatment is not None and Role.TREATMENT in raw.numbers:
         columns[raw.treatment.name] = raw.numbers[Role.TREATMENT]

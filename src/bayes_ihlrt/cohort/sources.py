@@ -1,14 +1,58 @@
 """Columns of the file from which those of an analysis are made, by short names and rules."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from bayes_ihlrt.clinical.units import Quantity
 from bayes_ihlrt.cohort.derived import parts_of
+from bayes_ihlrt.cohort.raw import Role, named_columns
 from bayes_ihlrt.errors import Fault, nearest
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import TimeUnit
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
+
+_FIELDS: Final = {
+    **{Role.TREATMENT_START: "[treatment] start", Role.TREATMENT: "[treatment] column"},
+    **{Role.LEFT: "[data] event, left", Role.RIGHT: "[data] event, right"},
+}
+
+
+def requested_columns(
+    data: DataSpec, *, treatment: TreatmentSpec | None, covariates: Sequence[str]
+) -> dict[str, str]:
+    """Return the columns that an analysis reads, with what each is needed as.
+
+    Parameters
+    ----------
+    data : DataSpec
+        Meaning of the columns.
+    treatment : TreatmentSpec or None
+        The treatment.
+    covariates : sequence of str
+        Columns to keep under their own names.
+
+    Returns
+    -------
+    dict of str to str
+        For example ``{"os_months": "[data] time", "age": "a covariate"}``.
+
+    Examples
+    --------
+    >>> data = DataSpec(patient="id", time="os", event="death")
+    >>> requested_columns(data, treatment=None, covariates=["age"])["age"]
+    'a covariate'
+    """
+    requested = {
+        column: _FIELDS.get(role, f"[data] {role.value}")
+        for role, columns in named_columns(data, treatment).items()
+        for column in columns
+    }
+    for name in covariates:
+        requested.setdefault(name, "a covariate")
+    for name in data.units:
+        requested.setdefault(name, "[data] units")
+    return requested
 
 
 def source_columns(

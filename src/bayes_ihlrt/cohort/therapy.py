@@ -133,7 +133,8 @@ def _before_entry(raw: RawCohort, rows: Rows) -> list[Fault]:
 
 def _after_end(raw: RawCohort, rows: Rows) -> list[Fault]:
     start = raw.numbers.get(Role.TREATMENT_START)
-    if start is None or raw.stop is None:
+    # After a patient's last scan nothing is known of the event: `settle_scans` tells of them.
+    if start is None or raw.stop is None or raw.data.interval is not None:
         return []
     end = rows.largest(raw.stop)[rows.patient]
     found = rows.once((start > end + same_time(raw)) & np.isfinite(start))

@@ -18,7 +18,8 @@ from bayes_ihlrt.designs.landmark import ever_never, fixed, landmark, landmark_e
 from bayes_ihlrt.designs.person_time import Columns, PersonTime, cut, floats, provenance
 from bayes_ihlrt.designs.sequential import sequential_emulation
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
-from bayes_ihlrt.names import DesignKind, StartRule
+from bayes_ihlrt.files.cells import number_labels
+from bayes_ihlrt.names import LAST_FREE, DesignKind, StartRule
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 
@@ -81,6 +82,30 @@ def _changes(
     return keys[0].astype(np.intp), keys[1]
 
 
+def _at_risk(cohort: Cohort, updated: Collection[str]) -> dict[str, NDArray[np.generic]]:
+    """Return rows cut where covariates change, and at the last scan before an event was found."""
+    rows = update_rows(cohort, cohort.columns, updated)
+    if LAST_FREE not in rows:
+        return rows
+    who, free = number_labels(rows["patient"].astype(object)), floats(rows[LAST_FREE])
+    patient, first = np.unique(who, return_index=True)
+    between = np.isfinite(free[first])
+    pieces, parent = cut(rows, who, patient=patient[between], time=free[first][between])
+    return {**{name: column[parent] for name, column in rows.items()}, **pieces}
+
+
+def _require_known_times(cohort: Cohort, treatment: TreatmentSpec) -> None:
+    if LAST_FREE not in cohort.columns or treatment.design in _FROM_COLUMNS:
+        return
+    problem = (
+        f"design '{treatment.design.value}' follows patients who are free of the event at a "
+        "landmark or decision, and between scans nobody knows whether they are"
+    )
+    allowed = ", ".join(f"'{design.value}'" for design in _FROM_COLUMNS)
+    remedy = f"Use one of {allowed}, or a cohort in which the event is taken at its scan"
+    raise SpecificationError("[treatment]", [Fault("design", problem, remedy)])
+
+
 def person_time(
     cohort: Cohort,
     treatment: TreatmentSpec | None = None,
@@ -125,14 +150,16 @@ def person_time(
     [0.0, 1.0, 0.0]
     """
     _check_updated(cohort, updated)
+    if treatment is not None:
+        _require_known_times(cohort, treatment)
     if treatment is None:
-        rows = update_rows(cohort, cohort.columns, updated)
+        rows = _at_risk(cohort, updated)
         rows["weight"] = np.ones(len(rows["start"]))
         return PersonTime(rows, provenance(DesignKind.FIXED, rows, None))
     if treatment.design is DesignKind.LANDMARK:
         return landmark(cohort, treatment)
     if treatment.design in _FROM_COLUMNS:
-        rows = update_rows(cohort, cohort.columns, updated)
+        rows = _at_risk(cohort, updated)
         return _FROM_COLUMNS[treatment.design](rows, treatment)
     return _EMULATIONS[treatment.design](cohort, treatment).person_time
 
@@ -170,6 +197,7 @@ def emulate(cohort: Cohort, treatment: TreatmentSpec) -> Emulation:
     >>> emulate(cohort, treatment).decisions.initiated.tolist()
     [1.0, 0.0]
     """
+    _require_known_times(cohort, treatment)
     if treatment.design not in _EMULATIONS:
         problem = f"design '{treatment.design.value}' has no decisions, so no weights"
         remedy = nearest(treatment.design.value, [design.value for design in _EMULATIONS])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.cohort.starts import SAME_TIME, FollowUp, by_patient_and_time, follow_up
-from bayes_ihlrt.names import DesignKind, StartRule
+from bayes_ihlrt.names import LAST_FREE, DesignKind, StartRule
 from bayes_ihlrt.plain import short_repr
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class PersonTime:
     columns : mapping of str to ndarray, shape (rows,)
         ``patient``, ``start``, ``stop`` (months), ``event`` (0/1, 1 at most in the last row of a
         patient's history), ``weight``, the treatment and the covariates. A patient has several
-        histories, which overlap in time, where there is a column ``trial`` or ``clone``.
+        histories, which overlap in time, where there is a column ``trial`` or ``clone``. Where an
+        event was found at a scan, ``last_free`` holds the month of the last scan without it, at
+        which rows are cut.
     provenance : Provenance
         How the rows came about.
 
@@ -132,6 +134,17 @@ class PersonTime:
     def overlapping(self) -> bool:
         """Whether patients have several histories that overlap in time."""
         return "trial" in self.columns or "clone" in self.columns
+
+    @property
+    def uncertain(self) -> NDArray[np.bool_] | None:
+        """Rows in which the event may have happened, between two scans; None where times are known.
+
+        A patient's event lies in all such rows together, shape (rows,).
+        """
+        if LAST_FREE not in self.columns:
+            return None
+        free = self.columns[LAST_FREE].astype(np.float64)
+        return np.asarray(self.columns["start"].astype(np.float64) >= free - SAME_TIME)
 
     @property
     def exit_time(self) -> NDArray[np.float64]:

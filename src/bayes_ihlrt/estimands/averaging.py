@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault, SpecificationError
-from bayes_ihlrt.estimands.population import Population, condense
+from bayes_ihlrt.estimands.population import Population
+from bayes_ihlrt.estimands.predictors import condense, predictors
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.posterior.fitted import FittedModel
 
@@ -32,7 +33,6 @@ Floats = NDArray[np.float64]
 _CHUNK: Final = 100_000
 """Elements of the largest temporary array: they stay in the processor's cache, which is 15 times
 faster than arrays that have to be fetched from memory."""
-_BLOCK: Final = 2_000_000
 _NEWTON: Final = 500
 _TOLERANCE: Final = 1e-9
 """Relative length of the last step: convergence being quadratic, the error is then its square."""
@@ -80,13 +80,14 @@ def stretches(fit: FittedModel, population: Population, start: float) -> tuple[S
     if np.isinf(start):
         return (first,)
     hazard = spent(fit, 0.0, np.array([start]))
-    remaining = np.empty(population.untreated.shape)
-    rows = max(1, _BLOCK // population.untreated.shape[1])
-    for top in range(0, len(remaining), rows):
-        part = slice(top, top + rows)
-        decline = np.exp(population.untreated[part]) * -hazard[part]
-        np.multiply(population.weights_of(part), np.exp(decline), out=remaining[part])
-    return first, Stretch(start, *condense(population.treated, remaining))
+
+    def remaining(draws: slice) -> Floats:
+        decline = np.exp(population.untreated[draws]) * -hazard[draws]
+        left: Floats = population.weights_of(draws) * np.exp(decline)
+        return left
+
+    left = predictors(population.untreated.shape, remaining)
+    return first, Stretch(start, *condense(population.treated, left))
 
 
 def spent(fit: FittedModel, begin: float, times: Floats) -> Floats:
@@ -144,7 +145,7 @@ def averaged(
     ndarray, shape (samples, strategies, times)
         One curve a draw and strategy. At the month of a switch it is the curve before it.
     """
-    result = np.empty((len(population.untreated), len(starts), len(times)))
+    result = np.empty((population.untreated.shape[0], len(starts), len(times)))
     parts = [stretches(fit, population, start) for start in starts]
     shared = times <= max((start for start in starts if start > 0.0), default=-np.inf)
     if shared.any():

@@ -11,7 +11,7 @@ Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 (`subgroup_weights`), resampled (`bootstrap_weights`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -21,62 +21,15 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError, nearest
+from bayes_ihlrt.estimands.predictors import FURTHEST, Predictors, Seen, condense, predictors
 from bayes_ihlrt.model.encode import covariate_patterns, group_labels
 from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.model import ModelSpec
 
 Floats = NDArray[np.float64]
-_FURTHEST: Final = 700.0
-_BINS: Final = 200
-_CHUNK: Final = 1_000_000
 _ROWS: Final = 200_000
 """Rows that are encoded at once."""
-
-
-def condense(eta: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Put the linear predictors of many patients into bins, draw by draw.
-
-    An average over patients of a function of the linear predictor alone, such as survival under
-    one treatment state, is then one over 200 bins. Each bin stands at its mean, so that the error
-    is of second order in its width: below 1e-4 in a survival probability when the predictors of a
-    draw lie within 15 of each other.
-
-    Parameters
-    ----------
-    eta : ndarray, shape (samples, patterns)
-        Linear predictors.
-    weights : ndarray, shape (patterns,) or (samples, patterns)
-        Shares of the patterns.
-
-    Returns
-    -------
-    eta : ndarray, shape (samples, bins)
-        Mean of each bin; as given where there are few patterns.
-    weights : ndarray, shape (samples, bins), (samples, patterns) or (1, patterns)
-        Share of each bin.
-    """
-    samples, patterns = eta.shape
-    if patterns <= 2 * _BINS:
-        return eta, np.atleast_2d(weights)
-    means, shares = np.zeros((samples, _BINS)), np.zeros((samples, _BINS))
-    rows = max(1, _CHUNK // patterns)
-    for top in range(0, samples, rows):
-        part = eta[top : top + rows]
-        low = part.min(axis=1, keepdims=True)
-        width = (part.max(axis=1, keepdims=True) - low) / _BINS
-        # Draws that are no number stay none: all of theirs goes into the first bin.
-        places = np.nan_to_num((part - low) / np.where(width > 0.0, width, 1.0))
-        place = places.astype(np.intp)
-        place = np.minimum(place, _BINS - 1) + _BINS * np.arange(len(part))[:, None]
-        own = weights if weights.ndim == 1 else weights[top : top + rows]
-        share = np.broadcast_to(own, part.shape)
-        size = len(part) * _BINS
-        mass = np.bincount(place.ravel(), share.ravel(), size)
-        total = np.bincount(place.ravel(), (share * part).ravel(), size)
-        shares[top : top + rows] = mass.reshape(-1, _BINS)
-        means[top : top + rows] = (total / np.where(mass > 0.0, mass, 1.0)).reshape(-1, _BINS)
-    return means, shares
 
 
 @dataclass(frozen=True)
@@ -85,15 +38,15 @@ class Population:
 
     Parameters
     ----------
-    untreated, treated : ndarray, shape (samples, patterns)
+    untreated, treated : ndarray or Predictors, shape (samples, patterns)
         Linear predictor (log hazard ratio) without and with treatment. Equal in a model without
         treatment.
     weights : ndarray, shape (patterns,) or (samples, patterns)
         Share of the population in each pattern, the same in every draw or not; sums to 1.
     """
 
-    untreated: Floats
-    treated: Floats
+    untreated: Floats | Predictors
+    treated: Floats | Predictors
     weights: Floats
 
     @cached_property
@@ -193,10 +146,10 @@ def populations_at(
         remedy = "Read the hazard ratio, or simulate strategies by the g-formula of the ladder"
         raise RefusedError("population", [Fault("survival by strategy", reason, remedy)])
     asked = [cohort_rows(fit, modifier_at=value) for value in values]
-    at_once = max(1, _ROWS // (2 * len(fit.person_time.patients)))
+    at_once, seen = max(1, _ROWS // (2 * len(fit.person_time.patients))), Seen()
     for first in range(0, len(asked), at_once):
         part = asked[first : first + at_once]
-        yield from _populations(fit, part, weights, seed=0, among=among)
+        yield from _populations(fit, part, weights, seed=0, among=among, seen=seen)
 
 
 def population_of(
@@ -235,6 +188,7 @@ def _populations(
     *,
     seed: int,
     among: Sequence[FittedModel] = (),
+    seen: Seen | None = None,
 ) -> Iterator[Population]:
     """Return each group of patients, the rows of all of them, in both states, encoded at once."""
     spec = fit.prepared.spec
@@ -255,7 +209,7 @@ def _populations(
     ends = np.cumsum([len(next(iter(each.values()))) for each in states])
     designs = np.split(fit.prepared.encoder.design(stacked), ends[:-1])
     found = (
-        _predictor(fit, each, design, seed=seed)
+        _in_draws(fit, each, design, seed=seed, seen=seen)
         for each, design in zip(states, designs, strict=True)
     )
     for pattern in patterns:
@@ -418,30 +372,54 @@ def predictor_of(fit: FittedModel, columns: Columns, *, seed: int = 0) -> Floats
         Log hazard ratios against the baseline hazard, at most 700 from 0, which a float holds; NaN
         in draws whose baseline is beyond that, too.
     """
-    return _predictor(fit, columns, fit.prepared.encoder.design(columns), seed=seed)
+    return _predictor(fit, columns, fit.prepared.encoder.design(columns), seed=seed)(slice(None))
 
 
-def _predictor(fit: FittedModel, columns: Columns, design: Floats, *, seed: int) -> Floats:
-    encoder = fit.prepared.encoder
-    eta: Floats = fit.coefficients @ design.T
+def _in_draws(
+    fit: FittedModel, columns: Columns, design: Floats, *, seed: int, seen: Seen | None
+) -> Floats | Predictors:
+    coefficients, terms = fit.coefficients, fit.prepared.spec.outcome.groups
+    make = _predictor(fit, columns, design, seed=seed)
+    eta = predictors((len(coefficients), len(design)), make)
+    if seen is None or not isinstance(eta, Predictors):
+        return eta
+    read = [name for term in terms for name in (term.group, term.slope) if name is not None]
+    groups = tuple(np.asarray(columns[name]) for name in read)
+    return seen.related(eta, design, groups, coefficients)
+
+
+def _predictor(
+    fit: FittedModel, columns: Columns, design: Floats, *, seed: int
+) -> Callable[[slice], Floats]:
+    """Return what makes the linear predictors in some draws."""
+    encoder, coefficients = fit.prepared.encoder, fit.coefficients
+    effects: list[tuple[Floats, NDArray[np.intp], Floats | None]] = []
     for term in encoder.spec.outcome.groups:
-        # In place: with many patients each array of this shape is a large part of the memory.
-        eta += _group_effect(fit, columns, (term.group, ""), seed=seed)
+        effects.append((*_group_effect(fit, columns, (term.group, ""), seed=seed), None))
         if term.slope is not None:
             slope = _group_effect(fit, columns, (term.group, f":{term.slope}"), seed=seed)
-            eta += slope * encoder.slope_values(columns, term.slope)
-    if fit.reference is not None:
-        eta -= fit.reference[:, None]
-    return _held(fit, eta)
+            effects.append((*slope, encoder.slope_values(columns, term.slope)))
+
+    def make(draws: slice) -> Floats:
+        eta: Floats = coefficients[draws] @ design.T
+        for values, place, slopes in effects:
+            # In place: with many patients each array of this shape is a large part of the memory.
+            part = values[draws][:, place]
+            eta += part if slopes is None else part * slopes
+        if fit.reference is not None:
+            eta -= fit.reference[draws, None]
+        return _held(fit, eta, draws)
+
+    return make
 
 
-def _held(fit: FittedModel, eta: Floats) -> Floats:
+def _held(fit: FittedModel, eta: Floats, draws: slice) -> Floats:
     """Hold log hazard ratios within what a float holds; of draws whose baseline is not, nothing."""
-    if max(eta.max(initial=0.0), -eta.min(initial=0.0)) <= _FURTHEST:
+    if max(eta.max(initial=0.0), -eta.min(initial=0.0)) <= FURTHEST:
         return eta
-    level = fit.baseline[fit.prepared.hazard.level]
-    beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > _FURTHEST
-    np.clip(eta, -_FURTHEST, _FURTHEST, out=eta)
+    level = fit.baseline[fit.prepared.hazard.level][draws]
+    beyond = np.abs(level.reshape(len(level), -1)).max(axis=1) > FURTHEST
+    np.clip(eta, -FURTHEST, FURTHEST, out=eta)
     # Both are out of reach, and their sum, the hazard, need not be: it is not known here.
     eta[beyond] = np.nan
     return eta
@@ -449,8 +427,8 @@ def _held(fit: FittedModel, eta: Floats) -> Floats:
 
 def _group_effect(
     fit: FittedModel, columns: Columns, term: tuple[str, str], *, seed: int
-) -> Floats:
-    """Each row's group effect, shape (samples, rows); of unknown groups drawn from Normal(0, sd).
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Effects, shape (samples, groups), and each row's group; unknown ones from Normal(0, sd).
 
     The seed belongs to the term, so that untreated and treated get the same effect.
     """
@@ -464,8 +442,7 @@ def _group_effect(
         sd = fit.draws(f"sd_{group}{suffix}")[:, None]
         effects = np.concatenate([effects, sd * rng.standard_normal((len(sd), len(unseen)))], 1)
     place = {label: number for number, label in enumerate((*known, *unseen))}
-    chosen: Floats = effects[:, [place[label] for label in labels]]
-    return chosen
+    return effects, np.array([place[label] for label in labels], dtype=np.intp)
 
 
 _MOST: Final = 1e300

@@ -29,6 +29,7 @@ from bayes_ihlrt.trials.truth import DesignPrior
 _PURPOSES: Final = {
     "efficacy": "Success",
     "futility": "Futility",
+    "stop_accrual": "Stop of accrual",
     "enrich": "Enrichment",
     "efficacy_enriched": "Success after enrichment",
 }

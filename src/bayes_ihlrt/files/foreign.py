@@ -37,6 +37,7 @@ _DAMAGED: Final = (
     EOFError,
     AttributeError,
     LookupError,
+    OSError,
     RuntimeError,
     SyntaxError,
     TypeError,

@@ -16,6 +16,9 @@ LOG_ZERO: Final = -1e10
 LARGEST_EXPONENT: Final = 700.0
 """Beyond it ``exp`` overflows, or soon will once multiplied."""
 
+_NOTHING: Final = 1e-280
+"""Months that are none: what is divided by fewer overflows."""
+
 _SERIES_RADIUS: Final = 0.1
 _SERIES: Final = tuple(1.0 / factorial(n + 1) for n in range(11))
 
@@ -28,7 +31,7 @@ def log_floored(xp: Namespace, x: Array) -> Array:
 
 def log_ratio_floored(xp: Namespace, start: Array, stop: Array) -> Array:
     """Return ``log(start / stop)``, accurate for intervals of any length; `LOG_ZERO` at 0."""
-    positive = start > 0
+    positive = start > _NOTHING
     length = (stop - start) / xp.where(positive, start, 1.0)
     return xp.where(positive, -xp.log1p(length), LOG_ZERO)
 

@@ -217,7 +217,24 @@ def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:
         plans.append(_simulated(spec, treatment, found))
     elif measured_and_read(spec):
         plans.append(_missing(spec, treatment))
+    if spec.data.interval is not None:
+        plans = [_between_scans(plan) for plan in plans]
     return tuple(plans)
+
+
+def _between_scans(plan: RungPlan) -> RungPlan:
+    """Refuse a rung that has to know who is free of the event at a moment between scans."""
+    known = {DesignKind.EVER_NEVER, DesignKind.SPLIT, DesignKind.FIXED}
+    if plan.rung != G_FORMULA and plan.treatment.design in known:
+        return plan
+    fault = Fault(
+        plan.rung,
+        "it follows who is free of the event at a landmark or decision, and between scans nobody "
+        "knows who is",
+        "Read the rungs that do without, or a ladder of the event at the scan that found it: "
+        "`time` with the last scan and `event` in [data]",
+    )
+    return replace(plan, refused=fault)
 
 
 def _simulated(spec: AnalysisSpec, treatment: TreatmentSpec, found: Responses) -> RungPlan:

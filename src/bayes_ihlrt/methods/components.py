@@ -20,7 +20,7 @@ from bayes_ihlrt.methods.model import CLONE_WEIGHTS, WEIGHTS, hazard_words, modi
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, Crossover, DesignKind
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, weighted_to
-from bayes_ihlrt.spec.data_file import EventSpec
+from bayes_ihlrt.spec.data_file import EventSpec, IntervalSpec
 from bayes_ihlrt.spec.propensity import decided_on
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -251,7 +251,7 @@ def _assignment(facts: _Facts) -> Component:
 
 def _time_zero(facts: _Facts) -> Component:
     data = facts.spec.data
-    clock = unmarked(str(data.time or data.stop))
+    clock = unmarked(data.follow_up_columns[0])
     here = f"Months count from where column {clock} does (the authors say what that is)"
     if data.origin is not None:
         here = f"Months count from the date in column {unmarked(data.origin)}"
@@ -283,6 +283,8 @@ def _outcome(facts: _Facts) -> Component:
     told = f"Column {column}"
     if isinstance(event, EventSpec):
         told += f" ({_listed(unmarked(str(code)) for code in event.codes)})"
+    if isinstance(event, IntervalSpec):
+        told = f"Between the scans of columns {unmarked(event.left)} and {column}"
     return Component(
         "Outcome",
         f"Time to the first {facts.called(facts.spec.data.event_column)}, looked for alike under "

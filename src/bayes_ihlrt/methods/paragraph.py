@@ -18,7 +18,7 @@ from bayes_ihlrt.methods.model import (
     hazards_by_cause,
     modifier_words,
 )
-from bayes_ihlrt.methods.plan import plan_methods
+from bayes_ihlrt.methods.plan import interim_methods, plan_methods
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import Adjustment, DesignKind, Engine, PropensityUncertainty
 from bayes_ihlrt.posterior.quality import draws_name
@@ -261,6 +261,9 @@ def _model(spec: AnalysisSpec) -> str:
     if spec.modifier is not None:
         called = labels.of(spec.modifier.name)
         told += f"; {called} entered {modifier_words(spec.modifier, called)}"
+    if spec.data.interval is not None:
+        told += ". The event was known to lie between two scans and entered so [@sun2006]: the "
+        told += "chance of reaching the last scan without it less that of reaching the next"
     told += ". Priors are listed with their sources in the table of priors, those of log hazard "
     told += "ratios with the number of events that they are worth [@morita2008; @schoenfeld1983]."
     words = spec.prior_justification
@@ -320,6 +323,12 @@ def _computation(spec: AnalysisSpec, engine: str, *, converged: bool) -> str:
     )
 
 
+def _drawn_beside(spec: AnalysisSpec) -> str:
+    if spec.data.interval is not None:
+        return "Turnbull's estimate [@turnbull1976] is drawn beside the model's curves."
+    return "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's."
+
+
 def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
     horizons = " and ".join(f"{month:g}" for month in spec.estimands.horizons)
     told = (
@@ -336,7 +345,7 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
     drawn = draws_name(result["diagnostics"]["engine"])
     sentences = [
         f"{told}; {drawn} medians and central 95 % intervals are given.",
-        "Kaplan-Meier curves [@kaplan1958] are drawn beside the model's.",
+        _drawn_beside(spec),
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:
         whom = result["loo"].get("predicts")
@@ -366,4 +375,5 @@ _WRITERS: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.LADDER: ladder_methods,
     Kind.SENSITIVITY: sensitivity_methods,
     Kind.PLAN: plan_methods,
+    Kind.INTERIM: interim_methods,
 }

@@ -8,7 +8,8 @@ from bayes_ihlrt.methods.model import hazard_words, modifier_words
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
-from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule
+from bayes_ihlrt.spec.rules import Combine, ComparatorTest, LookSpec, Quantity, Rule
+from bayes_ihlrt.spec.scenario import Analysed, Borrowing
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 from bayes_ihlrt.trials.marginals import FEW_EVENTS, FEW_FOR_CURVES
 
@@ -40,9 +41,38 @@ def plan_methods(output: Output) -> list[str]:
         *_simulation(output, plan),
         *_truths(output, plan),
         _model(plan.design),
+        *_external(plan.design),
         *_approximations(list(plan.designs.values())),
         *_rules(plan),
+        *_tests(plan.design),
         *_audit(output.result["audit"]),
+    ]
+
+
+def interim_methods(output: Output) -> list[str]:
+    """Return the methods of an interim analysis, in sentences.
+
+    Parameters
+    ----------
+    output : Output
+        What `interim` wrote.
+
+    Returns
+    -------
+    list of str
+        Model, posterior, rules, continuations; with marks for what they cite.
+    """
+    design = output.plan.designs[output.result["design"]]
+    look = design.looks[output.result["look"] - 1]
+    draws = "in the posterior's draws, or its mode at a stated effect (conditional power)"
+    return [
+        _model(design).replace("Each simulated trial", "The data of the running trial", 1),
+        "The posterior was drawn by the No-U-Turn sampler [@hoffman2014]; rules of the look were "
+        f"read from it: {'; '.join(_consequences(look))}.",
+        "Predictive probabilities of success were found by simulating the follow-up of patients "
+        f"without an event, and patients yet to come, from parameters {draws}, and applying the "
+        "last look's rule to the whole; posteriors of simulated data were followed along profiles "
+        "[@tierney1986].",
     ]
 
 
@@ -92,13 +122,50 @@ def _truths(output: Output, plan: TrialPlan) -> list[str]:
 
 def _model(design: TrialDesign) -> str:
     told = (
-        "Each simulated trial was analysed, patients as assigned to their arms, by a Bayesian "
+        f"Each simulated trial was analysed, {_treated_words(design)}, by a Bayesian "
         f"proportional hazards model with {hazard_words(design.outcome.hazard)} and the linear "
         f"predictor {design.outcome.formula or 'of no covariates'}"
     )
     if design.modifier is not None:
         told += f"; {design.modifier.name} entered {modifier_words(design.modifier)}"
     return told + ". Its priors are listed in the table of analysis priors."
+
+
+def _treated_words(design: TrialDesign) -> str:
+    treatment = design.treatment
+    as_treated = treatment.analysed is Analysed.TREATED
+    told = "patients as assigned to their arms"
+    if as_treated:
+        told = "a patient of either arm counting as treated from the start of treatment on"
+    if treatment.periods:
+        months = ", ".join(f"{month:g}" for month in treatment.periods)
+        since = "since treatment began" if as_treated else "since randomisation"
+        told += f", the hazard ratio of treatment free to change at month {months} {since}"
+    return told
+
+
+def _external(design: TrialDesign) -> list[str]:
+    external = design.external
+    if external is None:
+        return []
+    how = {
+        Borrowing.POWER: f"by a power prior, their likelihood to the power {external.power} "
+        "[@ibrahim2000]",
+        Borrowing.COMMENSURATE: "by a commensurate prior of their difference in log hazard "
+        "[@hobbs2011]",
+        Borrowing.ROBUST_MAP: f"by a robust mixture, their log hazard differing with sd "
+        f"{external.sd} (prior probability {external.alike}) or {external.vague_sd}, posteriors "
+        "weighted by marginal likelihoods found by Laplace's method [@schmidli2014]",
+    }[external.borrow]
+    return [f"{external.patients} simulated control patients from elsewhere were borrowed {how}."]
+
+
+def _tests(design: TrialDesign) -> list[str]:
+    if not design.comparators:
+        return []
+    cited = {ComparatorTest.LOG_RANK: "[@mantel1966]", ComparatorTest.RMST: "[@royston2013]"}
+    names = ", ".join(f"{test.name} {cited[test.test]}" for test in design.comparators)
+    return [f"On the same simulated trials, arms as assigned, was made: {names}."]
 
 
 def _approximations(designs: Sequence[TrialDesign]) -> list[str]:
@@ -166,6 +233,7 @@ def _consequences(look: LookSpec) -> list[str]:
         "success": look.efficacy,
         "success in a trial that was enriched": look.efficacy_enriched,
         "stop for futility": look.futility,
+        "accrual stopped, those enrolled followed on": look.stop_accrual,
         "enrolment restricted": look.enrich,
     }
     told = [f"{name} if {_all(rules)}" for name, rules in lists.items() if rules]
@@ -182,5 +250,7 @@ def _audit(audit: Mapping[str, Any]) -> list[str]:
     fits = counted(audit["fits"], "fit", "fits")
     return [
         f"The approximation was checked against the No-U-Turn sampler [@hoffman2014] on {fits} of "
-        "the simulated trials, drawn at random."
+        "the simulated trials, half of each look's drawn near its thresholds, and probabilities of "
+        "stopping were corrected by a probit recalibration of the simulated posterior "
+        "probabilities on those of the chains."
     ]

@@ -19,6 +19,8 @@ from bayes_ihlrt.names import PATIENT
 
 Floats = NDArray[np.float64]
 PATTERN: Final = "pattern"
+UNCERTAIN: Final = "uncertain"
+"""1 in rows between two scans, in which the event happened at a time that nobody knows."""
 AGGREGATE_ABOVE: Final = 5_000
 """Rows above which a piecewise model is reduced to its sufficient statistics."""
 
@@ -82,6 +84,8 @@ def graph_arrays(
     pattern, first = covariate_patterns(encoder.spec, columns)
     copies = np.ones(len(pattern))
     reducible = hazard.additive
+    # An event between scans has the likelihood of all its rows together: no sum over patients.
+    reducible &= person_time.uncertain is None
     large = reduce and len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
     if reducible and large:
         rows = {name: values[first] for name, values in columns.items()}
@@ -111,7 +115,9 @@ def _row_statistics(hazard: Hazard, person_time: PersonTime) -> dict[str, NDArra
     columns = person_time.columns
     start, stop = _floats(columns["start"]), _floats(columns["stop"])
     weight = _floats(columns["weight"])
+    uncertain = person_time.uncertain
     return {
+        **({} if uncertain is None else {UNCERTAIN: _floats(uncertain)}),
         "increment_basis": np.asarray(hazard.increment_basis(np, start, stop), dtype=np.float64),
         "hazard_basis": np.asarray(hazard.log_hazard_basis(np, stop), dtype=np.float64),
         "event": weight * _floats(columns["event"]),

@@ -169,6 +169,8 @@ def _computed(
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # What is divided by zero or is a logarithm of a negative is told as a fault below.
             warnings.simplefilter("ignore", RuntimeWarning)
+            # What a library will do otherwise one day is no word for who writes a formula.
+            warnings.simplefilter("ignore", DeprecationWarning)
             matrix = make()
     except _REFUSALS as error:
         reason = " ".join(told(error).split())

@@ -4,7 +4,14 @@ For patient i with rows r, weight w_i, event indicator d_r and row weight c_r
 
     log L_i = w_i sum_r { d_r [log h0(stop_r) + x_r'b] - c_r exp(x_r'b) [H0(stop_r) - H0(start_r)] }
 
-which is exact for right censoring, delayed entry and covariates that change between rows.
+which is exact for right censoring, delayed entry and covariates that change between rows. Where the
+event of patient i happened between two scans, at the ends of rows, the rows I between them count
+together,
+
+    log L_i = w_i { -sum_(r not in I) c_r H_r + log[1 - exp(-sum_(r in I) c_r H_r)] }
+
+with H_r = exp(x_r'b) [H0(stop_r) - H0(start_r)]: that is log[S(last scan without) - S(scan with)],
+whatever changes in between, less the log of S at entry.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,10 +24,13 @@ from pytensor.tensor import TensorVariable
 
 from bayes_ihlrt.errors import BayesIhlrtError
 from bayes_ihlrt.hazards.protocol import Hazard
-from bayes_ihlrt.model.arrays import PATTERN
+from bayes_ihlrt.model.arrays import PATTERN, UNCERTAIN
 
 Floats = NDArray[np.float64]
 _SIGNATURE = "(r),(r),(r),(r),(r),(r),(p),(p),(r),(r),(k)->(p)"
+_BETWEEN_SCANS = _SIGNATURE.replace("->", ",(r)->")
+_LEAST_RISK = 1e-300
+"""Hazard between two scans below which its logarithm could not be computed."""
 
 
 def observe(
@@ -58,6 +68,7 @@ def observe(
     shortcut = getattr(hazard, "cumulative_from_zero", None) if from_zero else None
     cumulative = shortcut or hazard.cumulative_hazard
     flat = pt.concatenate([pt.atleast_1d(theta[name]) for name in hazard.parameters])
+    between = [data[UNCERTAIN]] if UNCERTAIN in data else []
     return pm.CustomDist(
         "time",
         hazard.log_hazard(pt, data["hazard_basis"], theta),
@@ -71,9 +82,10 @@ def observe(
         data["start"],
         data["stop"],
         flat,
-        logp=_log_likelihood,
+        *between,
+        logp=_between_scans if between else _log_likelihood,
         random=_refuse_patterns if unit == PATTERN else _simulator(hazard),
-        signature=_SIGNATURE,
+        signature=_BETWEEN_SCANS if between else _SIGNATURE,
         observed=data["exit_time"],
         dims=unit,
     )
@@ -86,12 +98,45 @@ def _log_likelihood(value: TensorVariable, *parameters: TensorVariable) -> Tenso
     return pt.switch(pt.eq(value, exit_time), weight * units, -np.inf)
 
 
+def _between_scans(value: TensorVariable, *parameters: TensorVariable) -> TensorVariable:
+    log_hazard, increment, eta, event, exposure, row_unit, weight, exit_time = parameters[:8]
+    uncertain = parameters[-1]
+    risk = exposure * pt.exp(eta) * increment
+    rows = (1.0 - uncertain) * (event * (log_hazard + eta) - risk)
+    zeros = pt.zeros_like(exit_time)
+    units = pt.inc_subtensor(zeros[row_unit], rows)
+    between = pt.inc_subtensor(zeros[row_unit], uncertain * risk)
+    units = units + log_found(between, pt.inc_subtensor(zeros[row_unit], uncertain))
+    return pt.switch(pt.eq(value, exit_time), weight * units, -np.inf)
+
+
+def log_found(risk: TensorVariable, rows: TensorVariable) -> TensorVariable:
+    """Return log(1 - exp(-risk)): that an event happened between two scans.
+
+    Parameters
+    ----------
+    risk : TensorVariable
+        Cumulative hazard between them.
+    rows : TensorVariable
+        Rows between them; 0 for a patient without an event between scans.
+
+    Returns
+    -------
+    TensorVariable
+        Accurate for small and large risks, in value and derivatives; 0 without rows.
+    """
+    found, low = pt.gt(rows, 0.0), risk < np.log(2.0)
+    small = pt.log(-pt.expm1(-pt.switch(found & low, pt.maximum(risk, _LEAST_RISK), 1.0)))
+    large = pt.log1p(-pt.exp(-pt.switch(low, 1.0, risk)))
+    return pt.switch(found, pt.switch(low, small, large), 0.0)
+
+
 def _simulator(hazard: Hazard) -> Callable[..., Floats]:
     """Return the random generator of the observed variable for one hazard."""
 
     def random(*parameters: Floats, rng: np.random.Generator, size: object = None) -> Floats:
         del size  # the number of patients is that of the data
-        _, increment, eta, _, _, row_unit, _, exit_time, start, _, flat = parameters
+        _, increment, eta, _, _, row_unit, _, exit_time, start, _, flat = parameters[:11]
         rows = (start, increment, eta, row_unit.astype(np.int64))
         target = rng.exponential(size=len(exit_time))
         return event_times(hazard, unflatten(hazard, flat), target, rows=rows)

@@ -38,7 +38,9 @@ def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats
     """
     match modifier.transform:
         case ModifierTransform.LOG2:
-            return np.log2(values / modifier.reference)
+            # What is no logarithm is told as a fault, with its column.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.log2(values / modifier.reference)
         case ModifierTransform.IDENTITY:
             return values - modifier.reference
         case ModifierTransform.STANDARDISE:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.names import LAST_FREE
 
 Floats = NDArray[np.float64]
 
@@ -19,12 +20,17 @@ def event_times(rows: PersonTime) -> tuple[Floats, int]:
     Returns
     -------
     times : ndarray, shape (event rows,)
-        Months; a patient's event stands in several rows where trials or clones overlap.
+        Months; a patient's event stands in several rows where trials or clones overlap. The middle
+        of two scans between which it happened.
     events : int
         Patients with an event.
     """
     died = rows.columns["event"].astype(np.float64) == 1.0
     times = rows.columns["stop"][died].astype(np.float64)
+    if LAST_FREE in rows.columns:
+        # What lies between scans is most likely found half-way; cuts and knots need no better.
+        free = rows.columns[LAST_FREE][died].astype(np.float64)
+        times = np.where(np.isfinite(free), (free + times) / 2.0, times)
     return times, len(np.unique(rows.patient_index[died]))
 
 

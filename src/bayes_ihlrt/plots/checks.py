@@ -61,13 +61,14 @@ def plot_survival_check(
     rows = -(-count // columns)
     figure = framed_figure(data, width=wide, height=2.3 * rows + 1.0, ax=ax)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    observed = data.attrs.get("observed", "Kaplan-Meier")
     for axes, stratum in zip(grid, data["stratum"].to_numpy(), strict=False):
         part = data.sel(stratum=stratum)
         axes.fill_between(
             part[TIME], part["low"], part["high"], color=_BAND, label="replicated, 95 %"
         )
         axes.plot(part[TIME], part["middle"], color=DARK, linestyle="dashed", label="median")
-        axes.step(part[TIME], part["km"], where="post", color=BRIGHT, label="Kaplan-Meier")
+        axes.step(part[TIME], part["km"], where="post", color=BRIGHT, label=observed)
         told = f"{int(part['patients'])} patients, {int(part['events'])} events"
         axes.set_title(f"{stratum}\n{told}", fontsize=8)
         axes.set(ylim=(0.0, 1.02), xlim=(0.0, float(data[TIME].max())))
@@ -234,7 +235,11 @@ def plot_prior_survival(
             label=f"prior, {name}",
         )
     axes.step(
-        data[TIME], data["km"], where="post", color="black", linewidth=1.6, label="Kaplan-Meier"
+        *(data[TIME], data["km"]),
+        where="post",
+        color="black",
+        linewidth=1.6,
+        label=data.attrs.get("observed", "Kaplan-Meier"),
     )
     axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))

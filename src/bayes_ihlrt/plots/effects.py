@@ -68,7 +68,7 @@ def plot_survival(
             label=f"{data.attrs.get('draws', 'posterior')}, {name}",
         )
     for i, state in enumerate(states):
-        _observed(axes, data.sel(state=state), i)
+        _observed(axes, data.sel(state=state), i, data.attrs.get("observed", "Kaplan-Meier"))
     axes.set(ylim=(0.0, 1.02), ylabel="Survival probability", xlim=(0.0, data[TIME].max()))
     legend_above(axes)
     axes.set_xlabel(months_since(data))
@@ -78,18 +78,21 @@ def plot_survival(
     return finished(figure)
 
 
-def _observed(axes: Axes, part: xr.Dataset, number: int) -> None:
-    """Kaplan-Meier steps of a state, and a tick where follow-up ended without the event."""
-    state = str(part["state"].item())
-    axes.step(
+def _observed(axes: Axes, part: xr.Dataset, number: int, name: str) -> None:
+    """Steps of a state, and a tick where follow-up ended without the event.
+
+    Between scans nobody knows where a curve falls: there it is drawn straight.
+    """
+    state, steps = str(part["state"].item()), name == "Kaplan-Meier"
+    axes.plot(
         part["km_time"],
         part["km"],
-        where="post",
-        color=COLOURS[number],
+        drawstyle="steps-post" if steps else "default",
+        color=COLOURS[number] if steps else DARK,
         linestyle=STYLES[number],
         linewidth=0.8,
         alpha=0.8,
-        label=f"Kaplan-Meier, {state}{_ENTRY.get(state, '')}",
+        label=f"{name}, {state}{_ENTRY.get(state, '')}",
     )
     axes.plot(
         part["censored_time"],

@@ -22,6 +22,8 @@ SAMPLE: Final = ("chain", "draw")
 _AT_A_TIME: Final = 250
 _MOST_NUMBERS: Final = 2_000_000
 """Log-likelihoods that one call holds at most."""
+LIKELIHOODS_KEPT: Final = 50_000_000
+"""Draws x patients of which the log-likelihood is kept: 400 MB, in memory and in its file."""
 
 
 def assemble(
@@ -43,29 +45,32 @@ def assemble(
     Returns
     -------
     xarray.DataTree
-        Groups ``posterior``, ``sample_stats``, ``log_likelihood`` (by patient), ``log_prior``,
-        ``observed_data`` and ``constant_data``.
+        Groups ``posterior``, ``sample_stats``, ``log_prior``, ``observed_data``,
+        ``constant_data`` and, of up to 50 million draws x patients, ``log_likelihood`` (by
+        patient).
     """
     shape = positions.shape[:2]
-    units, unit = len(compiled.coords[compiled.unit]), compiled.unit
-    parameters: dict[str, Floats] = {}
-    prior: dict[str, Floats] = {}
-    likelihood = np.empty((shape[0] * shape[1], units))
-    for first, part in _described(compiled, positions.reshape(-1, positions.shape[-1])):
-        last = first + len(part[1])
-        likelihood[first:last] = part[1]
-        for store, found in ((parameters, part[0]), (prior, part[2])):
+    samples, unit = shape[0] * shape[1], compiled.unit
+    likely = samples * len(compiled.coords[unit]) <= LIKELIHOODS_KEPT
+    stores: dict[str, dict[str, Floats]] = {"posterior": {}, "log_likelihood": {}, "log_prior": {}}
+    flat = positions.reshape(-1, positions.shape[-1])
+    for first, part in _described(compiled, flat, likely=likely):
+        for store, found in zip(stores.values(), part, strict=True):
             for name, values in found.items():
-                whole = store.setdefault(name, np.empty((len(likelihood), *values.shape[1:])))
-                whole[first:last] = values
+                whole = store.setdefault(name, np.empty((samples, *values.shape[1:])))
+                whole[first : first + len(values)] = values
+    groups = {
+        name: _labelled(compiled, store, shape)
+        for name, store in stores.items()
+        if likely or name != "log_likelihood"
+    }
     tree = xr.DataTree.from_dict(
         {
-            "posterior": _labelled(compiled, parameters, shape),
+            "posterior": groups.pop("posterior"),
             "sample_stats": stats,
             "observed_data": _observed(compiled, unit),
             "constant_data": _constant(compiled, unit),
-            "log_likelihood": _labelled(compiled, {"time": likelihood}, shape),
-            "log_prior": _labelled(compiled, prior, shape),
+            **groups,
         }
     )
     tree.attrs = {**attrs, "sample_dims": list(SAMPLE)}
@@ -96,14 +101,16 @@ def constrained(compiled: CompiledModel, positions: Floats) -> xr.Dataset:
 
 def describe_nothing(compiled: CompiledModel) -> None:
     """Compile what describes draws."""
-    for _ in _described(compiled, compiled.density.start[None]):
+    for _ in _described(compiled, compiled.density.start[None], likely=True):
         pass
 
 
-type _Part = tuple[dict[str, Floats], Floats, dict[str, Floats]]
+type _Part = tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]
 
 
-def _described(compiled: CompiledModel, positions: Floats) -> Iterator[tuple[int, _Part]]:
+def _described(
+    compiled: CompiledModel, positions: Floats, *, likely: bool
+) -> Iterator[tuple[int, _Part]]:
     """Describe draws in parts of one size, of which memory holds few, several at a time."""
     units = len(compiled.coords[compiled.unit])
     size = int(np.clip(_MOST_NUMBERS // units, 10, _AT_A_TIME))
@@ -112,9 +119,10 @@ def _described(compiled: CompiledModel, positions: Floats) -> Iterator[tuple[int
     def one(first: int) -> tuple[int, _Part]:
         part = positions[first : first + size]
         filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-        found = compiled.engine.kernels.describe(data, jnp.asarray(filled))
-        cut: _Part = jax.tree.map(lambda values: np.asarray(values)[: len(part)], tuple(found))
-        return first, (cut[0], cut[1][:, :units], cut[2])
+        found = compiled.engine.kernels.describe(data, jnp.asarray(filled), likely=likely)
+        cut = jax.tree.map(lambda values: np.asarray(values)[: len(part)], tuple(found))
+        likelihood = {} if cut[1] is None else {"time": cut[1][:, :units]}
+        return first, (cut[0], likelihood, cut[2])
 
     with ThreadPoolExecutor(available_cores()) as pool:
         yield from pool.map(one, range(0, len(positions), size))

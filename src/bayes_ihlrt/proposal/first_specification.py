@@ -170,12 +170,17 @@ class _Writer:
 
     def _data(self) -> list[str]:
         guesses = self.found.guesses
-        lines = [line for key in ("patient", "origin", "time") for line in self._role(key, key)]
+        roles = ("patient", "origin") if self.found.scans else ("patient", "origin", "time")
+        lines = [line for key in roles for line in self._role(key, key)]
         if self.found.order is not None:
             lines.append("# Dates such as 03/04/2021: day-month-year or month-day-year?")
             lines.append(f"date_order = {quoted(self.found.order)}")
         event, value = guesses["event"], guesses.get("event_value")
-        if value is None or (value.value == "1" and not value.open):
+        if self.found.scans:
+            lines += [*_reason(event), *_reason(guesses["time"])]
+            pair = f"left = {quoted(event.value)}, right = {quoted(guesses['time'].value)}"
+            lines += [f"event = {{ {pair} }}"]
+        elif value is None or (value.value == "1" and not value.open):
             lines += [*_reason(event), f"event = {quoted(event.value)}"]
         else:
             lines += [*_reason(event), *_reason(value)]

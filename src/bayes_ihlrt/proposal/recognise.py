@@ -43,6 +43,7 @@ from bayes_ihlrt.proposal.role_guesses import (
     left_open,
     levels_of,
 )
+from bayes_ihlrt.proposal.scans import scan_pair
 
 _LEVELS: Final = 12
 _STRONG_PATIENT: Final = (
@@ -79,6 +80,8 @@ class Recognised:
         What somebody answered, by key.
     centres : tuple of str
         What may be the centre, where that is not decided.
+    scans : bool
+        Whether the event lies between two scans: ``time`` found it, ``event`` is the last without.
     """
 
     guesses: dict[str, Guess] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class Recognised:
     columns: list[Column] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     centres: tuple[str, ...] = ()
+    scans: bool = False
 
 
 def recognise(table: Table) -> Recognised:
@@ -153,10 +157,14 @@ class _Roles:
         found, guesses = self.found, self.found.guesses
         patient = self._take("patient", _patient(self.left))
         origin = self._take("origin", _origin(self.left))
-        time = self._take("time", _time(self.left))
-        event = self._take("event", event_column(self.left, time))
+        pair = None if {"time", "event"} & {*found.answers} else scan_pair(self.left)
+        found.scans = pair is not None
+        time = self._take("time", pair[1] if pair else _time(self.left))
+        event = self._take("event", pair[0] if pair else event_column(self.left, time))
         start = self._take("start", _start(self.left))
-        if event is not None:
+        if pair is not None and time is not None:
+            found.events = time.known
+        elif event is not None:
             ends = guesses["time"].choices if time is None else (time.name,)
             words = " ".join(c.words for c in found.columns if c.name in ends)
             self._take("event_value", event_value(event, words, sure=time is not None))

@@ -22,7 +22,7 @@ from bayes_ihlrt.report.sections import (
     summary_section,
 )
 from bayes_ihlrt.report.slider import effect_view
-from bayes_ihlrt.results.outputs import Kind, Results
+from bayes_ihlrt.results.outputs import OF_TRIALS, Kind, Results
 from bayes_ihlrt.results.table import Column, Record
 from bayes_ihlrt.storage.claims import replace_file
 
@@ -238,7 +238,7 @@ def _sort_key(record: Record, column: Column) -> str:
 
 def _title(results: Results) -> str:
     first = results.first
-    return first.spec.description if first.specification and first.kind is not Kind.PLAN else ""
+    return "" if first.kind in OF_TRIALS or not first.specification else first.spec.description
 
 
 def _methods_anchors(results: Results) -> list[str]:

@@ -94,34 +94,6 @@ def in_words(table: Table, called: Callable[[str], str] = str) -> Table:
     return replace(table, columns=tuple(_worded(column, called) for column in table.columns))
 
 
-def target_words(name: str) -> tuple[str, str]:
-    """Return a target's name in words, and the unit of its bias.
-
-    Parameters
-    ----------
-    name : str
-        As in ``result.json``, e.g. ``"rmst_24"`` or ``"log_hr[5]"``.
-
-    Returns
-    -------
-    tuple of str
-        Words; unit with a leading blank, or nothing.
-
-    Examples
-    --------
-    >>> target_words("rmst_24"), target_words("log_hr[5]")
-    (('months gained of 24', ' months'), ('log hazard ratio at 5', ''))
-    """
-    stem, _, at = name.removesuffix("]").partition("[")
-    where = f" at {at}" if at else ""
-    kind, _, horizon = stem.rpartition("_")
-    if kind == "rmst":
-        return f"months gained of {horizon}{where}", " months"
-    if kind == "survival":
-        return f"difference in survival at month {horizon}{where}", ""
-    return f"log hazard ratio{where}", ""
-
-
 def _worded(column: Column, called: Callable[[str], str]) -> Column:
     def show(record: Record) -> str:
         cell = column.show(record)

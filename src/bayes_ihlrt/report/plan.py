@@ -1,28 +1,26 @@
 """What a report says of simulated trials: aim, truths, operating characteristics, audit.
 
-Sentences say what the numbers mean: bias against which truth, and looks with few events.
+Sentences say what the numbers mean: bias against which truth, and posteriors of few events.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
-
-from scipy.stats import binomtest
 
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.report.document import Section, embedded
-from bayes_ihlrt.report.plain_words import target_words
 from bayes_ihlrt.report.single_trials import audit_summary
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
+from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.review.truths import bias_told
 from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.scenario import ControlSpec, ScenarioSpec
-from bayes_ihlrt.trials.early_looks import FEW_EVENTS, STRICT
 from bayes_ihlrt.trials.marginals import FEW_EVENTS as WORTH
 from bayes_ihlrt.trials.marginals import FEW_FOR_CURVES as FOR_CURVES
 
@@ -51,7 +49,9 @@ def unit_words(modifier: ModifierSpec | None) -> str:
 
 
 def bias_sentences(
-    results: Sequence[Mapping[str, Any]], scenarios: Iterable[ScenarioSpec]
+    results: Sequence[Mapping[str, Any]],
+    scenarios: Iterable[ScenarioSpec],
+    bending: Collection[str] = (),
 ) -> list[str]:
     """Return how well survival and months are estimated, and where no hazard ratio is true.
 
@@ -61,6 +61,8 @@ def bias_sentences(
         ``results`` of ``result.json``.
     scenarios : iterable of ScenarioSpec
         Their truths.
+    bending : collection of str
+        Designs whose analysis lets the hazard ratio change with time.
 
     Returns
     -------
@@ -75,14 +77,14 @@ def bias_sentences(
     ]
     for row in results:
         others = [
-            _on_target(target)
+            bias_told(target)
             for target in row["targets"]
             if target["bias"] is not None and not target["target"].startswith("log_hr")
         ]
         where = f"{row['design']} / {row['scenario']}"
         if others:
             told.append(f"{where}: {'; '.join(others)}.")
-        if row["scenario"] in changing:
+        if row["scenario"] in changing and row["design"] not in bending:
             told.append(
                 f"{where}: the effect changes with time since treatment began, and the rules are "
                 "read from a model with proportional hazards, which is wrong there"
@@ -91,73 +93,9 @@ def bias_sentences(
     return told
 
 
-def _on_target(target: Mapping[str, Any]) -> str:
-    name, unit = target_words(target["target"])
-    bias, coverage = target["bias"], target["coverage"]
-    cover = f", coverage {coverage['estimate']:.1%}" if coverage else ""
-    truth = f" (truth {target['truth']:z.2f})" if target["truth"] is not None else ""
-    return f"{name}{truth}: bias {bias['estimate']:+z.2f} (+/- {bias['mcse']:.2f}){unit}{cover}"
-
-
-def corrected_sentences(looks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return success at looks with few events or strict thresholds, as simulated and checked.
-
-    Parameters
-    ----------
-    looks : sequence of mapping
-        ``corrected_looks`` of ``result.json``.
-
-    Returns
-    -------
-    list of str
-        Nothing where there is no such look.
-    """
-    if not looks:
-        return []
-    told = [
-        f"Looks under {FEW_EVENTS} events or with a threshold above {STRICT:g}, a sample of whose "
-        "fits was done again by importance-weighted draws:"
-    ]
-    for look in looks:
-        events = "" if look["events"] is None else f" ({look['events']:.0f} events)"
-        where = f"  {look['design']} / {look['scenario']}, look {look['look']}{events}"
-        found, lost = look["corrected"], _lost(look)
-        if found is None:
-            told.append(f"{where}: the draws of none of {look['lost']} fits are to be trusted.")
-            continue
-        told.append(f"{where}: {_two_ways(look, found)}{lost})." + _verdict(look, found))
-    return told
-
-
-def _two_ways(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
-    """Both shares; the parenthesis is left open for what was lost."""
-    told = f"success {look['simulated']:.2%} as simulated, {found['estimate']:.2%} by draws"
-    fits = f"{counted(look['fits'], 'fit', 'fits')}, {_changed(look)}"
-    if found["mcse"] == 0.0:
-        # All fits near the threshold were done again: no sample of them has an error.
-        return f"{told} (without error of sampling: {fits}"
-    return f"{told} (95 % Monte Carlo interval {found['low']:.2%} to {found['high']:.2%}, {fits}"
-
-
-def _changed(look: Mapping[str, Any]) -> str:
-    before, after = look["only_simulated"], look["only_draws"]
-    if not before + after:
-        return "all with the same decision"
-    return f"{after} of them a success by draws only, {before} as simulated only"
-
-
-def _verdict(look: Mapping[str, Any], found: Mapping[str, float]) -> str:
-    """Whether they differ by more than the sample of fits and the draws of each fit explain.
-
-    The interval knows of the sample alone. By their own error draws turn a decision near the
-    threshold as often one way as the other (McNemar's exact test).
-    """
-    share, changed = look["simulated"], look["only_simulated"] + look["only_draws"]
-    inside = found["low"] - _ROUNDING <= share <= found["high"] + _ROUNDING
-    if inside or not changed:
-        return ""
-    chance = binomtest(look["only_draws"], changed).pvalue
-    return " THEY DIFFER." if chance < _BY_CHANCE else ""
+def bending_designs(plan: TrialPlan) -> tuple[str, ...]:
+    """Return the designs whose analysis lets the hazard ratio change with time."""
+    return tuple(name for name, design in plan.designs.items() if design.treatment.periods)
 
 
 def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -194,17 +132,7 @@ def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _lost(look: Mapping[str, Any]) -> str:
-    if not look["lost"]:
-        return ""
-    empty = look["without_events"]
-    why = f", {empty} of them with an arm without events" if empty else ""
-    return f"; the draws of {look['lost']} more are not to be trusted{why}, and count as simulated"
-
-
-_ROUNDING: Final = 1e-9
-"""Two ways of adding up the same share of trials differ by less."""
-_BY_CHANCE: Final = 0.05
+TYPE_ONE: Final = "type I error"
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
@@ -230,23 +158,24 @@ def plan_sections(output: Output) -> list[Section]:
         *_assurance(output),
         *plan_tables(output),
         *_curves(output),
+        *framework_tables(
+            computed(output.result["results"]), output.plan, output.result.get("averaged", ())
+        ),
         _priors(output.plan),
     )
     answered = any(table.name == "plan-answer" for table in tables)
     first = [table for table in tables if not answered or not _is_detail(table.name)]
     shown = [file for file in output.figures if not _is_detail(file.stem)]
-    checked = _looks_again(output)
     trials = Section(
         "plan",
         "Trial designs, simulated",
-        tuple(told for told in plan_summary(output) if told not in checked),
+        tuple(plan_summary(output)),
         tables=tuple(first),
         figures=embedded(shown),
     )
     details = Section(
         "plan-details",
         "Trial designs in detail",
-        checked,
         tables=tuple(table for table in tables if table not in first),
         figures=embedded(file for file in output.figures if file not in shown),
         folded=True,
@@ -261,10 +190,6 @@ _DETAILS_DRAWN: Final = ("conduct", "convergence", "decisions")
 def _is_detail(name: str) -> bool:
     """Whether a table or a figure is folded: what `_answer` does not rest on."""
     return name.startswith((*_DETAILS, *_DETAILS_DRAWN))
-
-
-def _looks_again(output: Output) -> tuple[str, ...]:
-    return tuple(corrected_sentences(output.result.get("corrected_looks", ())))
 
 
 def plan_summary(output: Output) -> list[str]:
@@ -298,9 +223,11 @@ def plan_summary(output: Output) -> list[str]:
             f"Along curves {trials:,} more trials were simulated; the analysis of {failed:,} of "
             "them failed, and none of their fits was checked against Markov chains."
         )
-    told += [*_cohorts(output), *bias_sentences(rows, output.plan.scenarios)]
+    told += [
+        *_cohorts(output),
+        *bias_sentences(rows, output.plan.scenarios, bending_designs(output.plan)),
+    ]
     told += followed_sentences(rows)
-    told += _looks_again(output)
     return [*told, *audit_summary(output.result["audit"])]
 
 
@@ -379,7 +306,27 @@ def truth_words(scenario: ScenarioSpec, modifier: ModifierSpec | None = None) ->
         told.append(f"times {effect.interaction_hr:g} {unit_words(modifier)}{drawn}")
     if effect.modifier_hr != 1.0:
         told.append(f"prognosis: hazard ratio {effect.modifier_hr:g} {unit_words(modifier)}")
-    return "; ".join(told)
+    return "; ".join([*told, *_further(scenario)])
+
+
+def _further(scenario: ScenarioSpec) -> list[str]:
+    """What else differs between patients, centres and trials."""
+    effect, control, pace = scenario.effect, scenario.control, scenario.accrual
+    told = [
+        f"hazard ratio {ratio:g} per unit of {name}" for name, ratio in effect.covariate_hr.items()
+    ]
+    if effect.no_effect:
+        told.append(f"no effect at all with probability {effect.no_effect:g}")
+    if effect.centre_sd:
+        told.append(f"sd {effect.centre_sd:g} of the log hazard over centres")
+    if effect.external_hr != 1.0:
+        told.append(f"drift: hazard ratio {effect.external_hr:g} of external controls")
+    if control is not None and control.log_median_sd:
+        told.append(f"log control median drawn with sd {control.log_median_sd:g}")
+    if pace.ratio != 1.0 or pace.log_sd:
+        drawn = f", its log drawn with sd {pace.log_sd:g}" if pace.log_sd else ""
+        told.append(f"accrual {pace.ratio:g} times the plan's{drawn}")
+    return told
 
 
 def _control(control: ControlSpec) -> str:
@@ -413,7 +360,7 @@ def success_means(scenario: ScenarioSpec) -> str:
     """
     if scenario.is_drawn:
         return "assurance"
-    return "type I error" if scenario.is_null else "power"
+    return TYPE_ONE if scenario.is_null else "power"
 
 
 def _priors(plan: TrialPlan) -> Table:

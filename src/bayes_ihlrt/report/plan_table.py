@@ -13,12 +13,13 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.report.plan import (
+    TYPE_ONE,
+    bending_designs,
     bias_sentences,
-    corrected_sentences,
     followed_sentences,
     success_means,
 )
-from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
+from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary, failed_audit
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import figure_parts, write_summary
 from bayes_ihlrt.results.files import (
@@ -31,19 +32,23 @@ from bayes_ihlrt.results.files import (
     write_json,
     write_parts,
 )
+from bayes_ihlrt.review.archive import PRIORS, write_priors
+from bayes_ihlrt.review.frameworks import review_parts
+from bayes_ihlrt.review.lines import curve_told, looks_told
+from bayes_ihlrt.review.truths import bias_part
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.plan import Cell, Curve, prior_sources
+from bayes_ihlrt.trials.plan import Cell, plan_dict, prior_sources
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
 _VARIANTS: Final = 3
 """Designs beside the plan's own that are told on the terminal."""
 _FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
-_OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", FOLDER}
+_OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", PRIORS, FOLDER}
 
 
 def check_plan_folder(out: Path, plan: TrialPlan) -> None:
@@ -121,9 +126,9 @@ def print_plan(console: Console, found: TrialPlanResult) -> None:
     console.print(_characteristics(found))
     console.print()
     for cell in result.cells:
-        console.print(Text(_looks(cell)))
+        console.print(Text(looks_told(cell)))
     for curve in result.curves:
-        console.print(Text(_curve(curve)))
+        console.print(Text(curve_told(curve)))
     for failure in found.failures:
         console.print(Text(f"NOT COMPUTED, {failure.part}: {failure}", style="bold"))
     for sentence in plan_sentences(found):
@@ -160,14 +165,19 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
             "table": _success_table(own, means, found.result.lost.values()),
             "told": [
                 f"That is of '{own[0].design}'; intervals are of Monte Carlo error.",
+                *_binding(own[0]),
                 *variants,
             ],
         }
     ]
     if depends := _depends(own):
         parts.append(depends)
+    rows = [cell.found.to_dict() for cell in own]
+    parts += [bias_part(rows, own[0].task.design)]
+    parts += review_parts(rows, plan, plan_dict(found.result))
     first = [
         "SIMULATED TRIALS: no patient is in them, and every figure of the plan is an assumption.",
+        *failed_audit(found.audit.to_dict()),
         *found.incomplete,
         f"{plan.name}{f': {plan.description}' if plan.description else ''}.",
         _rests_on(own[0]),
@@ -176,12 +186,28 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     return {"first": first, "number": None, "parts": parts}
 
 
+def _binding(cell: Cell) -> list[str]:
+    """Whether type I errors count on futility rules being followed, where there are any."""
+    design = cell.task.design
+    if not any(look.futility for look in design.looks):
+        return []
+    if design.binding_futility:
+        return ["Type I errors count on futility rules being followed (binding)."]
+    return ["Type I errors are those of a trial that goes on despite futility (non-binding)."]
+
+
 def _shares(cells: Sequence[Cell], means: Mapping[str, str]) -> str:
     """How often one design succeeds, by what success is under each truth."""
     shares: dict[str, list[float]] = {}
     for cell in cells:
-        shares.setdefault(means[cell.scenario], []).append(cell.found.success.estimate)
+        shares.setdefault(means[cell.scenario], []).append(_success(cell, means).estimate)
     return "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
+
+
+def _success(cell: Cell, means: Mapping[str, str]) -> Estimated:
+    """Success; the type I error of a design that may go on despite futility is the worst case."""
+    free = means[cell.scenario] == TYPE_ONE and not cell.task.design.binding_futility
+    return cell.found.success_without_futility if free else cell.found.success
 
 
 def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
@@ -209,12 +235,12 @@ def _success_table(
         [
             f"{cell.design} / {cell.scenario}" if designs else cell.scenario,
             means[cell.scenario],
-            f"{one.success.estimate:.1%} ({one.success.low:.1%} to {one.success.high:.1%})",
+            f"{success.estimate:.1%} ({success.low:.1%} to {success.high:.1%})",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
         ]
         for cell in cells
-        for one in [cell.found]
+        for one, success in [(cell.found, _success(cell, means))]
     ]
     rows += [[failure.part, "not computed", *[""] * 5] for failure in lost]
     events = (
@@ -248,16 +274,12 @@ def _careful(found: TrialPlanResult) -> list[str]:
     """What changes how the shares are read; the rest stands in the tables."""
     sentences = plan_sentences(found)
     rows = [cell.found.to_dict() for cell in found.result.cells]
-    looks = corrected_sentences([look.to_dict() for look in found.corrected])
     audit = found.audit.to_dict()
-    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *looks, *audit_sentences(audit)}
+    detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *audit_sentences(audit)}
     detail |= {sentences[0], sentences[-1]}
-    differ = [look.strip() for look in looks if look.endswith("DIFFER.")]
     told = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
     told += [sentence for sentence in sentences if sentence not in detail]
-    if differ:
-        told += [f"{looks[0].removesuffix(':')}, gave another answer at {len(differ)}:", *differ]
-    return told + audit_summary(audit)
+    return told + audit_summary(audit, found.result.plan.name)
 
 
 def plan_sentences(found: TrialPlanResult) -> list[str]:
@@ -280,9 +302,8 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
         causes = sorted({cause for one in every for cause in one.causes})
         told.append(f"{failed} trials had a failed fit ({', '.join(causes)}), which meets no rule.")
     rows = [cell.found.to_dict() for cell in result.cells]
-    told += bias_sentences(rows, result.plan.scenarios)
+    told += bias_sentences(rows, result.plan.scenarios, bending_designs(result.plan))
     told += followed_sentences(rows)
-    told += corrected_sentences([look.to_dict() for look in found.corrected])
     told += audit_sentences(audit)
     if along:
         told.append("Fits of the curves were not audited.")
@@ -322,6 +343,7 @@ def write_plan(found: TrialPlanResult, out: Path, *, also: Parts = NOTHING) -> t
     parts: Parts = {
         "result.json": lambda file: write_json(found.to_dict(), file),
         "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
+        PRIORS: lambda file: write_priors(found.result, file),
         "report.json": lambda file: write_json(_brief(found), file),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, plan_answer(found))
@@ -383,37 +405,3 @@ def _mean(value: Estimated | None) -> str:
 
 def _whole(value: Estimated | None) -> str:
     return "-" if value is None else f"{value.estimate:.0f}"
-
-
-def _looks(cell: Cell) -> str:
-    parts = []
-    for look in cell.found.by_look:
-        months = "" if look.months is None else f" at month {look.months.estimate:.1f}"
-        parts.append(
-            f"look {look.look}{months}: success {look.success.estimate:.1%}, futility "
-            f"{look.futility.estimate:.1%}"
-        )
-    if by_value := _at_values(cell):
-        parts.append(by_value)
-    return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)
-
-
-def _at_values(cell: Cell) -> str:
-    """How often benefit is shown at values of the modifier; empty where that is not read."""
-    modifier = cell.task.design.modifier
-    if modifier is None or not cell.found.at_values:
-        return ""
-    shown = (f"{one.shown.estimate:.1%} at {one.at:g}" for one in cell.found.at_values)
-    bound = cell.found.at_values[0].threshold
-    return f"P(hazard ratio < 1) > {bound:g} by {modifier.name}: {', '.join(shown)}"
-
-
-def _curve(curve: Curve) -> str:
-    rows = []
-    for scenario, row in curve.success.items():
-        shown = ", ".join(
-            f"{value:g} {one.estimate:.1%} +/- {one.mcse:.1%}"
-            for value, one in zip(curve.spec.values, row, strict=True)
-        )
-        rows.append(f"  {scenario}: {shown}")
-    return "\n".join([f"Success over {curve.spec.over.words} (curve figure):", *rows])

@@ -17,8 +17,9 @@ from bayes_ihlrt.report.fit import (
 from bayes_ihlrt.report.follow_up import PATIENT_FIGURES, flow_table, follow_up_sections
 from bayes_ihlrt.report.ladder import ladder_tables
 from bayes_ihlrt.report.plan import plan_sections, plan_summary
+from bayes_ihlrt.report.single_trials import interim_sections, interim_summary
 from bayes_ihlrt.report.studies import answer_tables, sensitivity_tables
-from bayes_ihlrt.results.outputs import Kind, Output, Results
+from bayes_ihlrt.results.outputs import OF_TRIALS, Kind, Output, Results
 from bayes_ihlrt.results.table import (
     Column,
     Table,
@@ -258,7 +259,7 @@ def _sensitivity(output: Output) -> list[Section]:
         Section(
             "sensitivity",
             "Sensitivity to priors and assumptions",
-            tuple(_sensitivity_summary(output)),
+            tuple(output.result["summary"]),
             tables=(*missing_tables(output.kind.value, output.result), *answered, *first),
             figures=embedded(shown),
         ),
@@ -276,20 +277,13 @@ def _fit_summary(output: Output) -> list[str]:
     return [f"{output.brief['headline']}.", *output.brief["sentences"]]
 
 
-def _ladder_summary(output: Output) -> list[str]:
-    return list(output.brief["sentences"])
-
-
-def _sensitivity_summary(output: Output) -> list[str]:
-    return list(output.result["summary"])
-
-
 _SUMMARIES: Final[Mapping[Kind, Callable[[Output], list[str]]]] = {
     Kind.FIT: _fit_summary,
     Kind.CAUSES: _fit_summary,
-    Kind.LADDER: _ladder_summary,
-    Kind.SENSITIVITY: _sensitivity_summary,
+    Kind.LADDER: lambda output: list(output.brief["sentences"]),
+    Kind.SENSITIVITY: lambda output: list(output.result["summary"]),
     Kind.PLAN: plan_summary,
+    Kind.INTERIM: interim_summary,
 }
 _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.FIT: _fit,
@@ -297,6 +291,7 @@ _SECTIONS: Final[Mapping[Kind, Callable[[Output], list[Section]]]] = {
     Kind.LADDER: _ladder,
     Kind.SENSITIVITY: _sensitivity,
     Kind.PLAN: plan_sections,
+    Kind.INTERIM: interim_sections,
 }
 
 
@@ -321,7 +316,7 @@ def _specifications(results: Results) -> list[Section]:
     found: list[Section] = []
     for output in results.outputs:
         if output.specification:
-            anchor = "plan-specification" if output.kind is Kind.PLAN else "specification"
+            anchor = "plan-specification" if output.kind in OF_TRIALS else "specification"
             taken = any(section.anchor == anchor for section in found)
             title = f"Specification of {output.kind.value}" if many else "Specification"
             found.append(

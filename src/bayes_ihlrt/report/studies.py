@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bayes_ihlrt.posterior.store import save
 from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
-from bayes_ihlrt.report.plain_words import in_words, target_words
+from bayes_ihlrt.report.plain_words import in_words
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
 from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
@@ -25,6 +25,7 @@ from bayes_ihlrt.results.table import (
     significant,
     text,
 )
+from bayes_ihlrt.review.truths import target_told
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
 from bayes_ihlrt.verdicts import Decision
@@ -47,6 +48,10 @@ _BIAS: Final = {
 _NO_ROOM: Final = frozenset({"priors", "specification", "failed"})
 _FIRST: Final = ("analysis", "prior", "statement", "decision", "probability")
 _AUDIT: Final = "Check of the batched engine against Markov chains"
+_AUDIT_RULES: Final = (
+    "Rules against Markov chains at their thresholds (shift in standard normal deviates, positive "
+    "where the simulated posterior is too sure of the statement)"
+)
 _LABELS: Final = {
     "expected_n": "expected patients",
     "expected_events": "expected events",
@@ -213,18 +218,29 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         ]
         if parts:
             tables.append(_operating(name, title, parts))
-    if output.result["audit"]["fits"]:
-        tables.append(
-            facts_table("plan-audit", f"{_AUDIT}, of simulated trials", output.result["audit"])
-        )
-    return tuple(tables)
+    return (*tables, *_audit_tables(output.result["audit"]))
+
+
+def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:
+    """What chains say: in all, of each rule at its threshold, of each probability of stopping."""
+    if not audit["fits"]:
+        return []
+    facts = {name: value for name, value in audit.items() if name not in {"rules", "corrected"}}
+    tables = [facts_table("plan-audit", f"{_AUDIT}, of simulated trials", facts)]
+    if audit.get("rules"):
+        tables.append(plain_table("plan-audit-rules", _AUDIT_RULES, audit["rules"]))
+    if audit.get("corrected"):
+        title = "Probabilities of stopping, corrected for what Markov chains say"
+        tables.append(_operating("plan-corrected", title, audit["corrected"]))
+    return tables
 
 
 def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """A column a characteristic: the estimate with its Monte Carlo interval."""
     named = dict.fromkeys(key for row in rows for key in row)
-    # Lists are tables of their own.
-    keys = [key for key in named if not any(isinstance(row.get(key), list) for row in rows)]
+    # Lists are tables of their own, and so is what a reviewer asks.
+    listed = {key for key in named if any(isinstance(row.get(key), list) for row in rows)}
+    keys = [key for key in named if key not in {*listed, "no_effect", "borrowed"}]
     records: list[dict[str, Any]] = []
     columns: dict[str, Column] = {}
     for row in rows:
@@ -267,7 +283,7 @@ def _single(key: str, rows: Sequence[Mapping[str, Any]]) -> Column:
         isinstance(value, int | float) and not isinstance(value, bool) for value in known
     )
     if key == "target":
-        return Column(_label(key), lambda record: target_words(record[key])[0], key, numeric=False)
+        return Column(_label(key), lambda record: target_told(record[key])[0], key, numeric=False)
     return Column(_label(key), lambda record: significant(record[key]), key, numeric)
 
 

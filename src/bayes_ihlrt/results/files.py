@@ -51,6 +51,7 @@ class Holding:
 
 
 RESULTS: Final = Holding(RESULT_FILES | DERIVED_FILES, "results")
+OF_A_PLAN: Final = Holding(RESULTS.names | {"plan.toml"}, "results")
 
 
 def check_folder(out: Path, *, overwrite: bool, holding: Holding = RESULTS) -> None:

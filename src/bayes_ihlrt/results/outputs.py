@@ -26,6 +26,7 @@ class Kind(StrEnum):
     LADDER = "ladder"
     SENSITIVITY = "sensitivity"
     PLAN = "plan"
+    INTERIM = "interim"
 
     @property
     def command(self) -> str:
@@ -158,8 +159,8 @@ class Results:
 
     @property
     def of_patients(self) -> bool:
-        """Whether any output analyses patients, as against simulated trials."""
-        return any(output.kind is not Kind.PLAN for output in self.outputs)
+        """Whether any output analyses patients of a cohort, as against those of trials."""
+        return any(output.kind not in OF_TRIALS for output in self.outputs)
 
 
 _AGAIN: Final = "Run the command again"
@@ -170,10 +171,13 @@ _TELLS: Final = {
     Kind.LADDER: "rungs",
     Kind.SENSITIVITY: "grid",
     Kind.PLAN: "results",
+    Kind.INTERIM: "continuations",
 }
 """The key of ``result.json`` that only one command writes."""
-_BRIEFED: Final = (Kind.FIT, Kind.CAUSES, Kind.LADDER)
-_SPECIFICATION: Final = {Kind.PLAN: "plan.toml"}
+_BRIEFED: Final = (Kind.FIT, Kind.CAUSES, Kind.LADDER, Kind.INTERIM)
+OF_TRIALS: Final = frozenset({Kind.PLAN, Kind.INTERIM})
+"""What is specified by a plan of trials, not by an analysis of patients."""
+_SPECIFICATION: Final = dict.fromkeys(OF_TRIALS, "plan.toml")
 """Where a specification is kept, other than in ``specification.toml``."""
 _LATER: Final = {
     Kind.FIT: ("report.json", "follow_up"),
@@ -306,10 +310,8 @@ def _read(place: Path) -> Output:
     brief, checks = place / "report.json", place / "checks.json"
     specification = place / _SPECIFICATION.get(kind, "specification.toml")
     needed = [specification, *([brief] if kind in _BRIEFED else [])]
-    faults = [
-        Fault(f"file {file}", "it is missing", _AGAIN) for file in needed if not file.is_file()
-    ]
-    if faults:
+    lacking = [file for file in needed if not file.is_file()]
+    if faults := [Fault(f"file {file}", "it is missing", _AGAIN) for file in lacking]:
         raise InputError("report", faults)
     text = specification.read_text("utf-8")
     if tomllib.loads(text).get("schema") == 1:
@@ -396,7 +398,7 @@ def _check_names(output: Output) -> None:
     named = {"report.json": output.brief.get("name", name)}
     named["checks.json"] = output.checks.get("name", name)
     try:
-        if output.kind is Kind.PLAN:
+        if output.kind in OF_TRIALS:
             named["plan.toml"] = output.plan.name
         else:
             named["specification.toml"] = output.spec.name

@@ -4,7 +4,8 @@ On the console the names that users give are text and nothing else.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, override
 
@@ -40,11 +41,38 @@ class PlainConsole(Console):
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
         """Render anything; a segment that is no command of the console's own is told."""
-        for segment in super().render(renderable, options):
-            if segment.control:
-                yield segment
-            else:
-                yield segment._replace(text=printable(segment.text, keep="\n"))
+        yield from _without_trailing_blanks(_told(super().render(renderable, options)))
+
+
+def _told(segments: Iterable[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        if segment.control:
+            yield segment
+        else:
+            yield segment._replace(text=printable(segment.text, keep="\n"))
+
+
+def _without_trailing_blanks(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Hold blanks back until something follows them on their line."""
+    held: list[Segment] = []
+    for segment in segments:
+        if segment.control:
+            yield from (*held, segment)
+            held = []
+            continue
+        for piece in _PIECES.findall(segment.text):
+            words, end = piece.rstrip(" \n"), "\n" if piece.endswith("\n") else ""
+            if words:
+                yield from held
+            if words or end:
+                held = []
+                yield segment._replace(text=words + end)
+            if blanks := piece[len(words) : len(piece) - len(end)] if not end else "":
+                held.append(segment._replace(text=blanks))
+    yield from held
+
+
+_PIECES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def interval(

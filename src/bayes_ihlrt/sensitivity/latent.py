@@ -32,7 +32,10 @@ from bayes_ihlrt.batch.compiled import compile_graph
 from bayes_ihlrt.batch.result import MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import ConvergenceError, Fault, RefusedError
+from bayes_ihlrt.model.arrays import UNCERTAIN
+from bayes_ihlrt.model.baseline import Theta
 from bayes_ihlrt.model.graph import add_outcome, graph_coords
+from bayes_ihlrt.model.likelihood import log_found
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import PATIENT, DesignKind, Engine
 from bayes_ihlrt.parts import Failure
@@ -60,7 +63,7 @@ LOGIT: Final = "confounder_logit_prevalence"
 RATE: Final = "initiation_log_rate"
 SLOPES: Final = "initiation_coefficients"
 _RATE_SD: Final = 1.0
-_SIGNATURE = "(p),(p),(p),(p),(p),(p),(),(),(),(p),(p)->(p)"
+_SIGNATURE = "(p),(p),(p),(p),(p),(p),(p),(p),(),(),(),(p),(p)->(p)"
 
 
 @dataclass(frozen=True)
@@ -207,17 +210,9 @@ def build_latent(prepared: PreparedModel, person_time: PersonTime, prior: Latent
         rate = pm.Normal(RATE, crude, _RATE_SD)
         slopes = pm.Normal(SLOPES, 0.0, 1.0, dims="entry_covariate")
         log_start = rate + pt.dot(covariates, slopes)
-        zero, unit = pt.zeros_like(data["exit_time"]), data["row_unit"]
-        log_hazard = prepared.hazard.log_hazard(pt, data["hazard_basis"], theta)
-        increment = prepared.hazard.cumulative_hazard(pt, data["increment_basis"], theta)
-        scored = pt.inc_subtensor(zero[unit], data["event"] * (log_hazard + eta))
-        events = pt.inc_subtensor(zero[unit], data["event"])
-        spent = pt.inc_subtensor(zero[unit], data["exposure"] * pt.exp(eta) * increment)
         pm.CustomDist(
             "time",
-            scored,
-            events,
-            spent,
+            *_of_patients(prepared, theta, eta, data),
             started,
             log_start,
             waiting,
@@ -234,12 +229,35 @@ def build_latent(prepared: PreparedModel, person_time: PersonTime, prior: Latent
     return model
 
 
+def _of_patients(
+    prepared: PreparedModel,
+    theta: Theta,
+    eta: TensorVariable,
+    data: Mapping[str, TensorVariable],
+) -> tuple[TensorVariable, ...]:
+    """Sums over each patient's rows: log hazards of events, events, and hazards lived through.
+
+    An event between two scans is none of these: its rows are summed and counted apart.
+    """
+    zero, unit = pt.zeros_like(data["exit_time"]), data["row_unit"]
+    uncertain = data.get(UNCERTAIN, pt.zeros_like(eta))
+    event = (1.0 - uncertain) * data["event"]
+    log_hazard = prepared.hazard.log_hazard(pt, data["hazard_basis"], theta)
+    increment = prepared.hazard.cumulative_hazard(pt, data["increment_basis"], theta)
+    risk = data["exposure"] * pt.exp(eta) * increment
+    rows = (event * (log_hazard + eta), event, (1.0 - uncertain) * risk)
+    return tuple(
+        pt.inc_subtensor(zero[unit], each) for each in (*rows, uncertain * risk, uncertain)
+    )
+
+
 def _log_likelihood(value: TensorVariable, *parameters: TensorVariable) -> TensorVariable:
-    scored, events, spent, started, log_start, waiting = parameters[:6]
-    confounder, initiation, logit, weight, exit_time = parameters[6:]
+    scored, events, spent, between, apart, started, log_start, waiting = parameters[:8]
+    confounder, initiation, logit, weight, exit_time = parameters[8:]
 
     def given(u: float) -> TensorVariable:
         outcome = scored + events * confounder * u - spent * pt.exp(confounder * u)
+        outcome = outcome + log_found(between * pt.exp(confounder * u), apart)
         begun = started * (log_start + initiation * u)
         return outcome + begun - waiting * pt.exp(log_start + initiation * u)
 

@@ -41,6 +41,7 @@ from bayes_ihlrt.sensitivity.quantities import (
     read_quantities,
     summarise_quantities,
 )
+from bayes_ihlrt.sensitivity.scans import SHARES, TIMES, taken
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.formula import without_terms
 from bayes_ihlrt.spec.model import hazard_label
@@ -94,7 +95,8 @@ def variants(spec: AnalysisSpec) -> tuple[Variant, ...]:
     Returns
     -------
     tuple of Variant
-        One change at a time, or every combination of hazard, covariates and design.
+        One change at a time, or every combination of hazard, covariates and design; then the event
+        at single times where it lies between scans.
     """
     hazards, covariates, designs = _hazards(spec), _covariates(spec), _designs(spec)
     if spec.sensitivity.structure.crossed:
@@ -109,6 +111,9 @@ def variants(spec: AnalysisSpec) -> tuple[Variant, ...]:
         changes = hazards[hazard] | covariates[kept] | designs[design]
         choices = {HAZARD: hazard, COVARIATES: kept, DESIGN: design, POPULATION: STATED}
         found.append(Variant(choices, _changed(spec, changes)))
+    if spec.data.interval is not None:
+        found = [replace(each, choices={**each.choices, TIMES: STATED}) for each in found]
+        found += [Variant({**found[0].choices, TIMES: name}, spec) for name in SHARES]
     return tuple(found)
 
 
@@ -127,7 +132,8 @@ def population_variant(spec: AnalysisSpec, exclusion: Exclusion) -> Variant:
     Variant
         With the stated specification.
     """
-    choices = dict.fromkeys((HAZARD, COVARIATES, DESIGN), STATED)
+    times = () if spec.data.interval is None else (TIMES,)
+    choices = dict.fromkeys((HAZARD, COVARIATES, DESIGN, *times), STATED)
     return Variant({**choices, POPULATION: exclusion.name}, spec, exclusion)
 
 
@@ -162,6 +168,8 @@ def _designs(spec: AnalysisSpec) -> dict[str, Changes]:
     found: dict[str, Changes] = {STATED: {}}
     treatment = spec.treatment
     if treatment is None or treatment.design is not DesignKind.SPLIT or treatment.start is None:
+        return found
+    if spec.data.interval is not None:
         return found
     for month in spec.sensitivity.structure.landmarks:
         design = TreatmentSpec(
@@ -269,7 +277,7 @@ def _attempt(variant: Variant, data: CohortSource) -> xr.Dataset | Failure:
     )
 
     def fitted() -> xr.Dataset:
-        checked = check_analysis(spec, data)
+        checked = check_analysis(spec, taken(variant.choices, spec, data))
         return _table(fit_shared(checked.spec.model, checked.person_time, settings), checked.spec)
 
     return attempted(variant.name, fitted)

@@ -53,7 +53,7 @@ from bayes_ihlrt.spec.propensity import (
 )
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import SensitivitySpec, sensitivity_faults
-from bayes_ihlrt.spec.states import CauseSpec, cause_faults, outcomes_of
+from bayes_ihlrt.spec.states import CauseSpec, cause_faults, interval_faults, outcomes_of
 from bayes_ihlrt.spec.treatment import TreatmentSpec, VisitsSpec
 
 
@@ -431,6 +431,7 @@ def _rules_between(
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
+        ({"data", "treatment", "propensity"}, lambda: interval_faults(tables)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),

@@ -22,6 +22,7 @@ from bayes_ihlrt.spec.data_file import (
     EventSpec,
     FileForm,
     HeaderLine,
+    IntervalSpec,
     Parameter,
     Separator,
     Sheet,
@@ -32,7 +33,8 @@ from bayes_ihlrt.spec.data_file import (
 class DataSpec(BaseModel):
     """Columns that hold patients, follow-up and outcome, and the units they are in.
 
-    Follow-up comes in one of two forms: one row a patient (`time`, perhaps with `entry`), or
+    Follow-up comes in one of three forms: one row a patient (`time`, perhaps with `entry`); one
+    row with the scans between which the event happened (`event` with `left` and `right`); or
     several rows a patient, each an interval (start, stop].
 
     Raises
@@ -60,7 +62,9 @@ class DataSpec(BaseModel):
     event: Event = Field(
         description="Column with 1 = event, 0 = censored; or the value that means the event: "
         "{ column = 'Status', value = 'dead' }, or `values` with several; or the values of each "
-        "competing cause: { column = 'cause', values = { tumour = 1, liver = 2 } }."
+        "competing cause: { column = 'cause', values = { tumour = 1, liver = 2 } }; or the scans "
+        "between which it happened: { left = 'last_scan_free', right = 'scan_with_event' }, which "
+        "are the follow-up too."
     )
     time: ColumnName | None = Field(
         default=None, description="Column with the time from time zero to event or censoring."
@@ -74,7 +78,7 @@ class DataSpec(BaseModel):
     entry: ColumnName | None = Field(
         default=None,
         description="Column with the time at which a patient came under observation "
-        "(delayed entry); only with `time`.",
+        "(delayed entry); only with one row a patient.",
     )
     centre: ColumnName | None = Field(
         default=None, description="Column with the centre that treated the patient."
@@ -147,19 +151,35 @@ class DataSpec(BaseModel):
 
     @property
     def one_row_a_patient(self) -> bool:
-        """Whether follow-up is given by `time`, one row a patient."""
-        return self.time is not None
+        """Whether there is one row a patient: follow-up is given by `time` or by scans."""
+        return self.time is not None or self.interval is not None
+
+    @property
+    def interval(self) -> IntervalSpec | None:
+        """Columns of the scans between which the event happened; None where its time is known."""
+        return self.event if isinstance(self.event, IntervalSpec) else None
+
+    @property
+    def follow_up_columns(self) -> tuple[str, ...]:
+        """Columns that tell how long patients were followed, the last one of a row first."""
+        if self.interval is not None:
+            return (self.interval.right, self.interval.left)
+        return tuple(name for name in (self.time, self.stop, self.start) if name is not None)
 
     @property
     def roles(self) -> dict[str, str]:
         """Columns by role, e.g. ``{"patient": "id", "time": "os_months", "event": "death"}``."""
         names = ("patient", "time", "start", "stop", "entry", "event", "centre")
         found = {role: getattr(self, role) for role in names} | {"event": self.event_column}
+        if self.interval is not None:
+            found |= {"event": None, "left": self.interval.left, "right": self.interval.right}
         return {role: column for role, column in found.items() if column is not None}
 
     @property
     def event_column(self) -> str:
-        """Column that tells whether the event happened."""
+        """Column that tells whether the event happened; of scans the one that found it."""
+        if isinstance(self.event, IntervalSpec):
+            return self.event.right
         return self.event.column if isinstance(self.event, EventSpec) else self.event
 
     @property
@@ -170,15 +190,23 @@ class DataSpec(BaseModel):
     @model_validator(mode="after")
     def _one_form_of_follow_up(self) -> Self:
         given = [role for role in ("time", "start", "stop") if getattr(self, role) is not None]
+        if self.interval is not None:
+            if given:
+                raise ValueError(
+                    f"an event between scans tells the follow-up itself, one row a patient; found "
+                    f"{' and '.join(f'`{role}`' for role in given)} too: remove it. Covariates "
+                    "that change go into a [visits] table"
+                )
+            return self
         if given not in (["time"], ["start", "stop"]):
             found = " and ".join(f"`{role}`" for role in given) or "none of them"
             raise ValueError(
                 f"follow-up needs either `time` (one row a patient) or both `start` and `stop` "
                 f"(several rows a patient); found {found}"
             )
-        if self.entry is not None and self.time is None:
+        if self.entry is not None and not self.one_row_a_patient:
             raise ValueError(
-                "`entry` goes with `time` only; with `start` and `stop` a patient enters "
+                "`entry` goes with one row a patient; with `start` and `stop` a patient enters "
                 "at the first `start`: remove `entry`"
             )
         return self

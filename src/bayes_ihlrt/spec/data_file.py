@@ -262,12 +262,53 @@ class EventSpec(BaseModel):
         return self
 
 
+class IntervalSpec(BaseModel):
+    """An event that is looked for at scans: it happened after one and by the next.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        One of both ends is missing, or they are one column.
+
+    Examples
+    --------
+    >>> IntervalSpec(left="last_scan_free", right="scan_with_progression").right
+    'scan_with_progression'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    left: ColumnName = Field(
+        description="Column with the time of the last scan without the event; 0 or empty where "
+        "none was made before it was found."
+    )
+    right: ColumnName = Field(
+        description="Column with the time of the scan that found the event; empty where none did. "
+        "The same as `left` where the time is known exactly."
+    )
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> Self:
+        if self.left == self.right:
+            raise ValueError(
+                f"`left` and `right` both name the column '{self.left}': name the last scan "
+                "without the event and the first with it; for one time write `time` and `event`"
+            )
+        return self
+
+
 def _one_or_by_value(value: Any) -> str:
+    if isinstance(value, IntervalSpec) or (
+        isinstance(value, dict) and {"left", "right"} & {*value}
+    ):
+        return "between-scans"
     return "by-value" if isinstance(value, dict | EventSpec) else "column"
 
 
 Event = Annotated[
-    Annotated[ColumnName, Tag("column")] | Annotated[EventSpec, Tag("by-value")],
+    Annotated[ColumnName, Tag("column")]
+    | Annotated[EventSpec, Tag("by-value")]
+    | Annotated[IntervalSpec, Tag("between-scans")],
     Discriminator(_one_or_by_value),
 ]
 

@@ -14,7 +14,7 @@ _CHOICE: Final = re.compile(r"'([^']*)'")
 _ASIDES: Final = ("; ", ", for instance ", ", for example ", ": ")
 _PRIOR_TAGS: Final = frozenset(
     {"distribution", "hazard-ratio", "median-survival", "adjacent-hazards", "one", "several"}
-    | {"by-value", "of-one-event", "of-causes"}
+    | {"by-value", "between-scans", "of-one-event", "of-causes"}
 )
 
 

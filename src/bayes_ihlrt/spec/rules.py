@@ -37,6 +37,15 @@ class Quantity(StrEnum):
         return self in {Quantity.PREDICTIVE, Quantity.CONDITIONAL_POWER}
 
 
+class Sample(StrEnum):
+    """Whose success a rule about the future predicts."""
+
+    PLANNED = "planned"
+    """Of the trial as planned: accrual goes on."""
+    CURRENT = "current"
+    """Of those enrolled so far, followed on to the last look: nobody else is enrolled."""
+
+
 class Rule(Frozen):
     """One criterion: the posterior probability of a statement against a threshold.
 
@@ -60,8 +69,18 @@ class Rule(Frozen):
     horizon: Positive | None = Field(default=None, description="Months, for survival and rmst.")
     more_than: Probability | None = Field(default=None, description="Lower threshold.")
     less_than: Probability | None = Field(default=None, description="Upper threshold.")
+    from_month: Annotated[float, Field(ge=0.0)] | None = Field(
+        default=None,
+        description="Of a hazard ratio in a design with [treatment] periods: the one from this of "
+        "the periods' months on; the first without it.",
+    )
     draws: Annotated[int, Field(ge=10, le=10_000)] = Field(
         default=100, description="Simulated continuations, for predictive and conditional power."
+    )
+    sample: Sample = Field(
+        default=Sample.PLANNED,
+        description="Of predictive probability and conditional power: planned | current (nobody "
+        "else is enrolled, those enrolled are followed on).",
     )
     assumed_hr: Positive | None = Field(
         default=None,
@@ -101,13 +120,30 @@ class Rule(Frozen):
                 and min(self.below or 1.0, self.above or 1.0) <= 0.0,
                 "a hazard ratio is positive",
             ),
+            *self._misplaced(),
+        ]
+        if found := [text for wrong, text in problems if wrong]:
+            raise ValueError("; ".join(found))
+        return self
+
+    def _misplaced(self) -> list[tuple[bool, str]]:
+        """What belongs to rules about the future."""
+        return [
+            (
+                self.sample is not Sample.PLANNED and not self.quantity.of_future,
+                "sample belongs to predictive-probability and conditional-power",
+            ),
             (
                 self.assumed_hr is not None and self.quantity is not Quantity.CONDITIONAL_POWER,
                 "assumed_hr belongs to conditional-power",
             ),
         ]
-        if found := [text for wrong, text in problems if wrong]:
-            raise ValueError("; ".join(found))
+
+    @model_validator(mode="after")
+    def _month_is_of_a_ratio(self) -> Self:
+        if self.from_month is not None and self.quantity is not Quantity.HAZARD_RATIO:
+            message = "from_month belongs to hazard-ratio"
+            raise ValueError(message)
         return self
 
     @property
@@ -126,15 +162,71 @@ class Rule(Frozen):
         """The probability in words, e.g. ``"P(rmst to 24 > 1 at 5)"``."""
         if self.quantity.of_future:
             assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
-            return f"{self.quantity.replace('-', ' ')}{assumed}"
+            size = " at the current sample size" if self.sample is Sample.CURRENT else ""
+            return f"{self.quantity.replace('-', ' ')}{size}{assumed}"
         to = "" if self.horizon is None else f" to {self.horizon:g}"
         bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
         at = "" if self.at is None else f" at {self.at:g}"
-        return f"P({self.quantity.replace('-', ' ')}{to} {bound}{at})"
+        late = "" if self.from_month is None else f" from month {self.from_month:g}"
+        return f"P({self.quantity.replace('-', ' ')}{to}{late} {bound}{at})"
 
     def __str__(self) -> str:
         """Return the rule as it is read aloud."""
         return f"{self.about} {'<' if self.more_than is None else '>'} {self.threshold:g}"
+
+
+class ComparatorTest(StrEnum):
+    """A test of the arms as assigned, one-sided for benefit."""
+
+    LOG_RANK = "log-rank"
+    RMST = "rmst"
+    """Difference of the areas under the Kaplan-Meier curves to a horizon."""
+
+
+class ComparatorSpec(Frozen):
+    """A test without a model, made on the same simulated trials as the rules.
+
+    It rejects at the first look at which its one-sided p-value is below that look's level. The
+    trial's own stops are not applied to it.
+
+    Examples
+    --------
+    >>> ComparatorSpec(test="log-rank", alpha=0.025).levels(2)
+    (0.0, 0.025)
+    """
+
+    test: ComparatorTest = Field(description="log-rank | rmst.")
+    alpha: Annotated[float, Field(gt=0.0, lt=0.5)] | tuple[Probability, ...] = Field(
+        default=0.025,
+        description="One-sided level at the last look; or one for each look, 0 for none.",
+    )
+    horizon: Positive | None = Field(default=None, description="Months, for rmst.")
+    stratified: bool = Field(
+        default=False, description="log-rank: within the strata of the randomisation."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if (self.test is ComparatorTest.RMST) != (self.horizon is not None):
+            message = "horizon belongs to test = 'rmst', which needs it"
+            raise ValueError(message)
+        if self.stratified and self.test is not ComparatorTest.LOG_RANK:
+            message = "stratified belongs to test = 'log-rank'"
+            raise ValueError(message)
+        return self
+
+    def levels(self, looks: int) -> tuple[float, ...]:
+        """Return the one-sided level of each of so many looks."""
+        if isinstance(self.alpha, tuple):
+            return self.alpha
+        return (*(0.0,) * (looks - 1), self.alpha)
+
+    @property
+    def name(self) -> str:
+        """What it is called, e.g. ``"log-rank test, stratified"`` or ``"RMST test to 24"``."""
+        if self.test is ComparatorTest.RMST:
+            return f"RMST test to {self.horizon or 0.0:g}"
+        return "log-rank test" + (", stratified" if self.stratified else "")
 
 
 class Combine(StrEnum):
@@ -149,7 +241,8 @@ class Combine(StrEnum):
 class LookSpec(Frozen):
     """When the data are looked at, and what follows.
 
-    Within a list all rules have to hold. Efficacy is asked first, then futility, then enrichment.
+    Within a list all rules have to hold. Efficacy is asked first, then futility, then whether
+    accrual stops, then enrichment.
     A look happens no later than the trial's maximum duration, and no earlier than the one before.
     """
 
@@ -164,6 +257,10 @@ class LookSpec(Frozen):
     combine: Combine = Field(default=Combine.ALL, description="all | any of these conditions.")
     efficacy: tuple[Rule, ...] = Field(default=(), description="Stop for success.")
     futility: tuple[Rule, ...] = Field(default=(), description="Stop without success.")
+    stop_accrual: tuple[Rule, ...] = Field(
+        default=(),
+        description="Enrol nobody else, follow those enrolled, and go on to the last look.",
+    )
     enrich: tuple[Rule, ...] = Field(
         default=(), description="From here on enrol only patients above [enrichment] switch_to."
     )
@@ -184,4 +281,5 @@ class LookSpec(Frozen):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """Every rule of the look."""
-        return (*self.efficacy, *self.futility, *self.enrich, *self.efficacy_enriched)
+        stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
+        return (*stopping, *self.enrich, *self.efficacy_enriched)

@@ -1,15 +1,246 @@
-"""Truth of a simulated trial: how patients would fare, as plain frozen data."""
+"""Truth of a simulated trial, as plain frozen data: what patients get and how they would fare."""
 
-from typing import Annotated, Self
+from enum import StrEnum
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.hazards.weibull import Weibull
-from bayes_ihlrt.spec.rules import Frozen, Positive
+from bayes_ihlrt.names import Dist
+from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.spec.rules import Frozen, Positive, Probability
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class Pattern(StrEnum):
+    """How patients arrive."""
+
+    POISSON = "poisson"
+    """At random, with the given rate."""
+    EVEN = "even"
+    """At even distances, as design software without simulation assumes."""
+
+
+class AccrualSpec(Frozen):
+    """Patients who arrive per month, constant between cut points."""
+
+    rates: tuple[Positive, ...] = Field(description="Patients per month, by period.")
+    cuts: tuple[Positive, ...] = Field(default=(), description="Months at which the rate changes.")
+    pattern: Pattern = Field(default=Pattern.POISSON, description="poisson | even.")
+
+    @model_validator(mode="after")
+    def _cuts_fit(self) -> Self:
+        if len(self.rates) != len(self.cuts) + 1 or list(self.cuts) != sorted(set(self.cuts)):
+            message = "rates needs one more value than cuts, and cuts increase"
+            raise ValueError(message)
+        return self
+
+
+class CrossoverSpec(Frozen):
+    """Control patients who get the treatment during follow-up.
+
+    Examples
+    --------
+    >>> CrossoverSpec(share=0.3, median_months=6.0).after
+    0.0
+    """
+
+    share: Probability = Field(description="Share of controls who ever get it.")
+    median_months: Positive = Field(
+        description="Median time to it among those, exponential, after `after`."
+    )
+    after: NonNegative = Field(default=0.0, description="Earliest month.")
+
+
+class Analysed(StrEnum):
+    """What the treatment's term is in the model that analyses the trial."""
+
+    ASSIGNED = "as-assigned"
+    """The arm: what assignment does, late starts and crossover included."""
+    TREATED = "as-treated"
+    """1 from the start of treatment on, in either arm: what treatment does."""
+
+
+class TreatmentStart(StrEnum):
+    """When treatment begins in the treated arm."""
+
+    RANDOMISATION = "randomisation"
+    ON_DEMAND = "on-demand"
+
+
+LATER_EFFECT: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)
+"""Of the log ratio of a later period's hazard ratio to the one before: favours no change."""
+
+
+class TreatmentSpec(Frozen):
+    """The treatment: when the arms get it, and how the trial's own analysis reads it.
+
+    ``periods`` lets the analysis see an effect that begins late or wanes: months since
+    randomisation (as assigned) or since treatment began (as treated) at which its hazard ratio
+    may change. The model then has a term ``<name>_from_<month>`` for each, the log of the ratio to
+    the hazard ratio before, with prior Normal(0, 0.5) unless ``priors`` states another.
+
+    Examples
+    --------
+    >>> TreatmentSpec(name="ihlrt", periods=[3.0]).later
+    {'ihlrt_from_3': 3.0}
+    """
+
+    name: str = Field(description="Name of the arm's 0/1 term in the formula.")
+    start: TreatmentStart = Field(
+        default=TreatmentStart.RANDOMISATION, description="randomisation | on-demand."
+    )
+    share: Probability = Field(default=1.0, description="On demand: share that ever gets it.")
+    median_months: Positive | None = Field(
+        default=None, description="On demand: median time to it among those, exponential."
+    )
+    after: NonNegative = Field(default=0.0, description="On demand: earliest month.")
+    crossover: CrossoverSpec | None = Field(
+        default=None, description="Controls who get it during follow-up; nobody without it."
+    )
+    analysed: Analysed = Field(
+        default=Analysed.ASSIGNED, description="as-assigned | as-treated (time-varying)."
+    )
+    periods: tuple[Positive, ...] = Field(
+        default=(), description="Months at which the analysis lets the hazard ratio change."
+    )
+
+    @model_validator(mode="after")
+    def _on_demand_has_a_time(self) -> Self:
+        on_demand = self.start is TreatmentStart.ON_DEMAND
+        if on_demand != (self.median_months is not None):
+            message = "median_months belongs to start = 'on-demand', which needs it"
+            raise ValueError(message)
+        if not on_demand and (self.share != 1.0 or self.after):
+            message = "share and after belong to start = 'on-demand'"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _analysis_fits(self) -> Self:
+        if list(self.periods) != sorted(set(self.periods)):
+            message = f"periods need to increase; found {list(self.periods)}"
+            raise ValueError(message)
+        same = self.start is TreatmentStart.RANDOMISATION and self.crossover is None
+        if self.analysed is Analysed.TREATED and same:
+            message = "as-treated is as-assigned where treatment starts at randomisation and no "
+            raise ValueError(f"{message}control crosses over: leave out `analysed`")
+        return self
+
+    @property
+    def later(self) -> dict[str, float]:
+        """Terms of the analysis for later periods, with the month from which each is 1."""
+        return {f"{self.name}_from_{month:g}".replace(".", "_"): month for month in self.periods}
+
+    @property
+    def is_proportional(self) -> bool:
+        """Whether the analysis needs one row a patient: the arm, with one hazard ratio."""
+        return self.analysed is Analysed.ASSIGNED and not self.periods
+
+
+class Borrowing(StrEnum):
+    """How external controls enter the trial's own analysis."""
+
+    POWER = "power"
+    """Their likelihood to a power: each counts as that part of a patient, nothing may differ."""
+    COMMENSURATE = "commensurate"
+    """Their log hazard may differ from the trial's controls', with prior Normal(0, sd)."""
+    ROBUST_MAP = "robust-map"
+    """The same with a mixture of two such priors: one with `sd`, one with `vague_sd`."""
+
+
+_OF_BORROWING: Final = ("power", "sd", "vague_sd", "alike")
+
+
+class ExternalControls(Frozen):
+    """Control patients from elsewhere who are analysed with the trial's.
+
+    They have the trial's modifier and covariates, and are seen in full at every look. That their
+    hazard differs (drift) is a scenario's ``effect.external_hr``.
+
+    Examples
+    --------
+    >>> ExternalControls(patients=100, months=36.0, borrow="power", power=0.5).weight
+    0.5
+    """
+
+    patients: Annotated[int, Field(ge=2, le=20_000)] = Field(description="How many.")
+    months: Positive = Field(description="Their longest follow-up.")
+    borrow: Borrowing = Field(description="power | commensurate | robust-map.")
+    power: Share | None = Field(default=None, description="power: what each of them counts.")
+    sd: Positive | None = Field(
+        default=None, description="commensurate, robust-map: sd of the difference in log hazard."
+    )
+    vague_sd: Positive | None = Field(default=None, description="robust-map: sd if they differ.")
+    alike: Share | None = Field(
+        default=None, description="robust-map: prior probability of the component with `sd`."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        needed = {
+            Borrowing.POWER: {"power"},
+            Borrowing.COMMENSURATE: {"sd"},
+            Borrowing.ROBUST_MAP: {"sd", "vague_sd", "alike"},
+        }[self.borrow]
+        given = {name for name in _OF_BORROWING if getattr(self, name) is not None}
+        if given != needed:
+            message = f"borrow = '{self.borrow}' needs {', '.join(sorted(needed))} and nothing else"
+            raise ValueError(f"{message}; found {', '.join(sorted(given)) or 'none'}")
+        if self.vague_sd is not None and self.vague_sd <= (self.sd or 0.0):
+            message = "vague_sd has to be above sd"
+            raise ValueError(message)
+        return self
+
+    @property
+    def weight(self) -> float:
+        """What each of them counts in the likelihood."""
+        return 1.0 if self.power is None else self.power
+
+    @property
+    def prior(self) -> Prior | None:
+        """Prior of their difference in log hazard; None where the model has no term for it."""
+        return None if self.sd is None else Prior(dist=Dist.NORMAL, mu=0.0, sigma=self.sd)
+
+
+class CovariateSpec(Frozen):
+    """A prognostic covariate of the simulated patients: normal, or 0/1 with a prevalence.
+
+    Examples
+    --------
+    >>> CovariateSpec(prevalence=0.4, correlation=0.3).is_binary
+    True
+    """
+
+    mean: float = Field(default=0.0, description="Mean.")
+    sd: Positive | None = Field(default=None, description="Standard deviation, of a normal one.")
+    prevalence: Share | None = Field(default=None, description="Share with 1, of a 0/1 one.")
+    correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = Field(
+        default=0.0,
+        description="With the logarithm of the modifier; of a 0/1 covariate that of the normal "
+        "variate which makes it 1 above a limit.",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.sd is None) == (self.prevalence is None):
+            message = "give either sd (a normal covariate) or prevalence (0 or 1)"
+            raise ValueError(message)
+        if self.prevalence is not None and self.mean:
+            message = "mean belongs to sd (a normal covariate)"
+            raise ValueError(message)
+        return self
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is 0 or 1."""
+        return self.prevalence is not None
 
 
 class ControlSpec(Frozen):
@@ -27,6 +258,11 @@ class ControlSpec(Frozen):
     shape: Positive = Field(default=1.0, description="Weibull shape; 1 is a constant hazard.")
     cuts: tuple[Positive, ...] = Field(default=(), description="Inner cut points, months.")
     hazards: tuple[Positive, ...] = Field(default=(), description="Hazard per month, by interval.")
+    log_median_sd: NonNegative = Field(
+        default=0.0,
+        description="Design prior: sd over trials of the log median (of the log hazards, by "
+        "interval).",
+    )
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> Self:
@@ -88,6 +324,23 @@ class EffectSpec(Frozen):
     interaction_sd: NonNegative = Field(
         default=0.0, description="Design prior: sd over trials of the log of interaction_hr."
     )
+    no_effect: Probability = Field(
+        default=0.0,
+        description="Design prior: probability that treatment does nothing in a trial, whatever "
+        "else is drawn.",
+    )
+    covariate_hr: Kept[Name, Positive] = Field(
+        default_factory=FrozenDict,
+        description="Prognosis: hazard ratio per unit of a covariate of [population.covariates].",
+    )
+    external_hr: Positive = Field(
+        default=1.0,
+        description="Drift: hazard ratio of [design.external] controls to the trial's, all else "
+        "equal.",
+    )
+    centre_sd: NonNegative = Field(
+        default=0.0, description="Sd of the log hazard over the population's centres."
+    )
 
     @model_validator(mode="after")
     def _cuts_fit(self) -> Self:
@@ -112,6 +365,15 @@ class PosteriorSpec(Frozen):
     )
 
 
+class PaceSpec(Frozen):
+    """How accrual goes, against the design's rates."""
+
+    ratio: Positive = Field(default=1.0, description="Patients a month, of those planned.")
+    log_sd: NonNegative = Field(
+        default=0.0, description="Design prior: sd over trials of the log of that ratio."
+    )
+
+
 class ScenarioSpec(Frozen):
     """One truth under which trials are simulated.
 
@@ -127,6 +389,13 @@ class ScenarioSpec(Frozen):
         Hazard ratios of treatment and modifier; by default all are 1.
     posterior : PosteriorSpec, optional
         A fitted cohort whose posterior draws are the truths, one a trial.
+    accrual : PaceSpec
+        How fast patients come, against the design's rates.
+    weight : float, optional
+        Probability of this truth under the design prior over scenarios: averages over scenarios
+        are told where every scenario has one.
+    reason : str
+        Why this truth is tried.
 
     Examples
     --------
@@ -147,6 +416,11 @@ class ScenarioSpec(Frozen):
     posterior: PosteriorSpec | None = Field(
         default=None, description="A fitted cohort instead of control and effect."
     )
+    accrual: PaceSpec = Field(default=PaceSpec(), description="Pace of accrual.")
+    weight: Probability | None = Field(
+        default=None, description="Probability of this truth: design prior over scenarios."
+    )
+    reason: str = Field(default="", description="Why this truth is tried.")
 
     @model_validator(mode="after")
     def _has_one_truth(self) -> Self:
@@ -163,10 +437,12 @@ class ScenarioSpec(Frozen):
         """Whether no patient's hazard changes by treatment."""
         effect = self.effect
         flat = effect.interaction_hr == 1.0 and not (effect.log_hr_sd or effect.interaction_sd)
-        return self.posterior is None and flat and set(effect.hr) == {1.0}
+        nothing = effect.no_effect == 1.0 or (flat and set(effect.hr) == {1.0})
+        return self.posterior is None and nothing
 
     @property
     def is_drawn(self) -> bool:
         """Whether the truth differs from trial to trial, so that success is assurance."""
         effect = self.effect
-        return self.posterior is not None or effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0
+        drawn = effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0 or effect.no_effect > 0.0
+        return self.posterior is not None or (drawn and not self.is_null)

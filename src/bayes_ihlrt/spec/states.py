@@ -371,6 +371,45 @@ def _with_estimands(estimands: EstimandSpec | None) -> list[Fault]:
     ]
 
 
+_BETWEEN: Final = (DesignKind.SPLIT, DesignKind.FIXED, DesignKind.EVER_NEVER)
+
+
+def interval_faults(tables: Mapping[str, Any]) -> list[Fault]:
+    """Return with what an event between scans cannot be combined.
+
+    Parameters
+    ----------
+    tables : mapping of str to object
+        Every table of a specification; None where there is none.
+
+    Returns
+    -------
+    list of Fault
+        Empty where the time of the event is known.
+    """
+    data: DataSpec | None = tables["data"]
+    treatment: TreatmentSpec | None = tables["treatment"]
+    if data is None or data.interval is None:
+        return []
+    faults = []
+    if treatment is not None and treatment.design not in _BETWEEN:
+        problem = (
+            f"design '{treatment.design.value}' follows patients who are free of the event at a "
+            "landmark or decision, and between scans nobody knows whether they are"
+        )
+        allowed = ", ".join(f"'{design.value}'" for design in _BETWEEN)
+        remedy = f"Use one of {allowed}, or take the event at the scan that found it: {_AT_SCAN}"
+        faults.append(Fault("[treatment] design", problem, remedy))
+    if tables["propensity"] is not None:
+        problem = "an event between scans is neither weighted nor adjusted by it"
+        remedy = "Remove the table and adjust by covariates in the formula, or take the event at "
+        faults.append(Fault("[propensity]", problem, f"{remedy}the scan that found it: {_AT_SCAN}"))
+    return faults
+
+
+_AT_SCAN: Final = "`time` with the last scan, and `event` with 1 where it found the event"
+
+
 def _of_one(
     name: str,
     own: CauseSpec,

@@ -6,13 +6,21 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bayes_ihlrt.frozen import FrozenDict, Kept
-from bayes_ihlrt.names import CAUSE, Crossover, DesignKind, GraceWeights, StartRule, Ties
+from bayes_ihlrt.names import (
+    CAUSE,
+    LAST_FREE,
+    Crossover,
+    DesignKind,
+    GraceWeights,
+    StartRule,
+    Ties,
+)
 from bayes_ihlrt.spec.data_file import OPEN, ColumnName
 
 RESERVED_NAMES: Final = frozenset(
     {
         *("patient", "start", "stop", "event", "treatment_start", "centre", "weight", "stratum"),
-        *(CAUSE, "trial", "decision", "passed_from", "passed_to", "earned"),
+        *(CAUSE, LAST_FREE, "trial", "decision", "passed_from", "passed_to", "earned"),
         *("counted", "opened_in", "passed_opened", "lies_in", "passed_here"),
     }
 )

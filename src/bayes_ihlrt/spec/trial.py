@@ -14,29 +14,33 @@ from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.priors import AnyPrior
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
-from bayes_ihlrt.spec.rules import Count, Frozen, LookSpec, Positive, Probability
-from bayes_ihlrt.spec.scenario import NonNegative
+from bayes_ihlrt.spec.rules import (
+    ComparatorSpec,
+    Count,
+    Frozen,
+    LookSpec,
+    Positive,
+)
+from bayes_ihlrt.spec.scenario import (
+    LATER_EFFECT,
+    AccrualSpec,
+    Borrowing,
+    CovariateSpec,
+    ExternalControls,
+    Name,
+    NonNegative,
+    TreatmentSpec,
+)
 
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
+MAX_STRATA: Final = 200
+EXTERNAL: Final = "external"
+"""Name of the term by which external controls differ."""
+CENTRE: Final = "centre"
+"""Name under which randomisation is stratified by centre."""
 _FEWEST: Final = 1e-3
 """Smallest share of those screened that may be enrolled: all who are screened are simulated."""
-
-
-class Pattern(StrEnum):
-    """How patients arrive."""
-
-    POISSON = "poisson"
-    """At random, with the given rate."""
-    EVEN = "even"
-    """At even distances, as design software without simulation assumes."""
-
-
-class TreatmentStart(StrEnum):
-    """When treatment begins in the treated arm."""
-
-    RANDOMISATION = "randomisation"
-    ON_DEMAND = "on-demand"
 
 
 class ArmsSpec(Frozen):
@@ -48,6 +52,10 @@ class ArmsSpec(Frozen):
     stratify_at: Positive | None = Field(
         default=None, description="Separate blocks below and from this value of the modifier on."
     )
+    stratify: tuple[Name, ...] = Field(
+        default=(),
+        description="Separate blocks also by these 0/1 covariates, and by 'centre'.",
+    )
 
     @model_validator(mode="after")
     def _block_holds_units(self) -> Self:
@@ -55,21 +63,6 @@ class ArmsSpec(Frozen):
             unit = self.control + self.treated
             message = f"block must be a multiple of {unit} and at most {MAX_BLOCK}"
             raise ValueError(f"{message}; found {self.block}")
-        return self
-
-
-class AccrualSpec(Frozen):
-    """Patients who arrive per month, constant between cut points."""
-
-    rates: tuple[Positive, ...] = Field(description="Patients per month, by period.")
-    cuts: tuple[Positive, ...] = Field(default=(), description="Months at which the rate changes.")
-    pattern: Pattern = Field(default=Pattern.POISSON, description="poisson | even.")
-
-    @model_validator(mode="after")
-    def _cuts_fit(self) -> Self:
-        if len(self.rates) != len(self.cuts) + 1 or list(self.cuts) != sorted(set(self.cuts)):
-            message = "rates needs one more value than cuts, and cuts increase"
-            raise ValueError(message)
         return self
 
 
@@ -94,6 +87,13 @@ class ModifierPopulation(Frozen):
     switch_to: Positive | None = Field(
         default=None, description="Value from which patients are enrolled after an enrichment."
     )
+    covariates: Kept[Name, CovariateSpec] = Field(
+        default_factory=FrozenDict,
+        description="Prognostic covariates beside the modifier, by name.",
+    )
+    centres: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None, description="Number of centres, which enrol alike."
+    )
 
     @model_validator(mode="after")
     def _finds_patients(self) -> Self:
@@ -108,31 +108,6 @@ class ModifierPopulation(Frozen):
                     "screened"
                 )
                 raise ValueError(message)
-        return self
-
-
-class TreatmentSpec(Frozen):
-    """The treatment of the treated arm; the analysis compares arms as assigned."""
-
-    name: str = Field(description="Name of the arm's 0/1 term in the formula.")
-    start: TreatmentStart = Field(
-        default=TreatmentStart.RANDOMISATION, description="randomisation | on-demand."
-    )
-    share: Probability = Field(default=1.0, description="On demand: share that ever gets it.")
-    median_months: Positive | None = Field(
-        default=None, description="On demand: median time to it among those, exponential."
-    )
-    after: NonNegative = Field(default=0.0, description="On demand: earliest month.")
-
-    @model_validator(mode="after")
-    def _on_demand_has_a_time(self) -> Self:
-        on_demand = self.start is TreatmentStart.ON_DEMAND
-        if on_demand != (self.median_months is not None):
-            message = "median_months belongs to start = 'on-demand', which needs it"
-            raise ValueError(message)
-        if not on_demand and (self.share != 1.0 or self.after):
-            message = "share and after belong to start = 'on-demand'"
-            raise ValueError(message)
         return self
 
 
@@ -183,6 +158,8 @@ class TrialDesign(Frozen):
         Maximum sample size, both arms.
     max_months : float
         Months after its opening at which the trial ends, whatever has happened.
+    max_follow_up : float, optional
+        Months for which a patient is followed at most; to the end of the trial without it.
     endpoint : Endpoint
         What an event is, ``"os"`` or ``"pfs"``; the scenarios' hazards are those of this endpoint.
     arms : ArmsSpec
@@ -208,9 +185,18 @@ class TrialDesign(Frozen):
         be expected beyond every threshold.
     looks : tuple of LookSpec
         When the data are looked at and what follows, in order; the last one is final.
+    binding_futility : bool
+        Whether a met futility rule has to be followed. If not, type I errors are told of a trial
+        that never does: the worst case. Calibrated thresholds always are of that.
     report_at : tuple of float
         Values of the modifier, on the scale of the data, at which the log hazard ratio is also
         reported.
+    comparators : tuple of ComparatorSpec
+        Tests of the arms as assigned that are made on the same simulated trials.
+    external : ExternalControls, optional
+        Control patients from elsewhere who are analysed with the trial's.
+    reasons : dict of str to str
+        Why a prior of the analysis is what it is, by its name in `priors`.
 
     Examples
     --------
@@ -224,6 +210,9 @@ class TrialDesign(Frozen):
 
     patients: Annotated[int, Field(ge=10, le=20_000)] = Field(description="Maximum sample size.")
     max_months: Positive = Field(default=120.0, description="Longest duration of the trial.")
+    max_follow_up: Positive | None = Field(
+        default=None, description="Months for which a patient is followed at most."
+    )
     endpoint: Endpoint = Field(default=Endpoint.OS, description="os | pfs.")
     arms: ArmsSpec = Field(default=ArmsSpec(), description="Allocation.")
     accrual: AccrualSpec = Field(description="Arrival of patients who are screened.")
@@ -244,8 +233,23 @@ class TrialDesign(Frozen):
     looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)] = Field(
         description="Looks, in order; the last one is final."
     )
+    binding_futility: bool = Field(
+        default=True,
+        description="Whether a met futility rule has to be followed; if not, type I errors are "
+        "those of a trial that never does.",
+    )
     report_at: tuple[Positive, ...] = Field(
         default=(), description="Values of the modifier at which estimates are also reported."
+    )
+    external: ExternalControls | None = Field(
+        default=None, description="Control patients from elsewhere; none without it."
+    )
+    comparators: tuple[ComparatorSpec, ...] = Field(
+        default=(), description="Tests of the arms as assigned, made on the same trials."
+    )
+    reasons: Kept[str, str] = Field(
+        default_factory=FrozenDict,
+        description="Why a prior is what it is, by its name in `priors`.",
     )
 
     @model_validator(mode="before")
@@ -255,7 +259,7 @@ class TrialDesign(Frozen):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        problems = [*_look_problems(self), *_name_problems(self)]
+        problems = [*_look_problems(self), *_name_problems(self), *_part_problems(self)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -268,11 +272,18 @@ class TrialDesign(Frozen):
     @property
     def model(self) -> ModelSpec:
         """The survival model that analyses the trial."""
+        later, external = self.treatment.later, self.external
+        own = {} if "default" in self.priors else dict.fromkeys(later, LATER_EFFECT)
+        further = [*later]
+        if external is not None and external.prior is not None:
+            further.append(EXTERNAL)
+            own[EXTERNAL] = external.prior
+        formula = " + ".join([self.outcome.formula, *further])
         return ModelSpec(
             treatment=self.treatment.name,
             modifier=self.modifier,
-            outcome=self.outcome,
-            priors=self.priors,
+            outcome=self.outcome.model_copy(update={"formula": formula}),
+            priors={**own, **self.priors},
         )
 
 
@@ -281,11 +292,13 @@ def _look_problems(design: TrialDesign) -> list[str]:
     last, population = design.looks[-1], design.population
     if not last.efficacy:
         found.append("the last look needs efficacy rules")
-    if last.futility or last.enrich:
-        found.append("the last look is final: it has neither futility nor enrich rules")
+    if last.futility or last.enrich or last.stop_accrual:
+        found.append("the last look is final: it has no futility, stop_accrual or enrich rules")
     if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
         found.append("the last look has no future: predictive rules belong to earlier looks")
     enriches = any(look.enrich for look in design.looks)
+    if enriches and any(look.stop_accrual for look in design.looks):
+        found.append("enrich and stop_accrual rules do not go together: use one of them")
     if enriches != (population.switch_to is not None):
         found.append("enrich rules and [population] switch_to belong together")
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
@@ -325,8 +338,11 @@ def _name_problems(design: TrialDesign) -> list[str]:
     known = {design.treatment.name, *([design.modifier.name] if design.modifier else [])}
     read = set(design.outcome.parsed.columns)
     found = []
-    if strange := sorted(read - known):
-        found.append(f"the formula names {', '.join(strange)}, which no simulated patient has")
+    if strange := sorted(read - known - set(design.population.covariates)):
+        found.append(
+            f"the formula names {', '.join(strange)}, which no simulated patient has (covariates "
+            "are given in [population.covariates])"
+        )
     if missing := sorted(known - read):
         found.append(f"the formula lacks {', '.join(missing)}")
     if design.outcome.groups:
@@ -336,6 +352,77 @@ def _name_problems(design: TrialDesign) -> list[str]:
         if at or design.report_at:
             found.append("a value of the modifier is asked for, and there is no [modifier]")
     return found
+
+
+def _part_problems(design: TrialDesign) -> list[str]:
+    """Tell what periods, strata, covariates, comparators and reasons do not fit."""
+    treatment, population, found = design.treatment, design.population, []
+    rules = [rule for look in design.looks for rule in look.rules]
+    if not treatment.is_proportional and any(rule.quantity.of_future for rule in rules):
+        found.append("rules about the future need an analysis as-assigned and without periods")
+    late = sorted({rule.from_month or 0.0 for rule in rules} - {0.0, *treatment.periods})
+    if late:
+        told = ", ".join(f"{month:g}" for month in late)
+        found.append(f"a rule reads from month {told}, which is none of [treatment] periods")
+    taken = {treatment.name, *treatment.later, CENTRE}
+    taken |= {design.modifier.name, design.modifier.column} if design.modifier else set()
+    if twice := sorted(taken & set(population.covariates)):
+        found.append(f"{', '.join(twice)} is the name of something else, not of a covariate")
+    binary = {name for name, each in population.covariates.items() if each.is_binary}
+    strata = binary | ({CENTRE} if population.centres else set())
+    if strange := sorted(set(design.arms.stratify) - strata):
+        found.append(
+            f"randomisation is stratified by {', '.join(strange)}, which is neither a 0/1 covariate"
+            " of the population nor its 'centre'"
+        )
+    elif strata_of(design) > MAX_STRATA:
+        found.append(f"{strata_of(design)} strata are too many; {MAX_STRATA} are allowed")
+    for each in design.comparators:
+        count = len(each.levels(len(design.looks)))
+        if count != len(design.looks):
+            found.append(f"the {each.name} has {count} levels for {len(design.looks)} looks")
+        if each.stratified and strata_of(design) == 1:
+            found.append(f"the {each.name} needs strata: [arms] stratify_at or stratify")
+    found += _external_problems(design)
+    if unknown := sorted(set(design.reasons) - set(design.priors)):
+        found.append(f"[reasons] names {', '.join(unknown)}, which [priors] does not state")
+    return found
+
+
+def _external_problems(design: TrialDesign) -> list[str]:
+    found, external = [], design.external
+    rules = [rule for look in design.looks for rule in look.rules]
+    if EXTERNAL in design.population.covariates or EXTERNAL in design.outcome.parsed.columns:
+        found.append(f"'{EXTERNAL}' is the term of external controls, which the model adds itself")
+    if external is None:
+        return found
+    if any(rule.quantity.of_future for rule in rules):
+        found.append("rules about the future cannot be asked with external controls")
+    if external.borrow is Borrowing.ROBUST_MAP:
+        if EXTERNAL in design.priors:
+            found.append("robust-map has a prior of its own: remove that of 'external'")
+        if design.approximation is not Approximation.LAPLACE:
+            found.append("robust-map needs approximation = 'laplace'")
+    return found
+
+
+def strata_of(design: TrialDesign) -> int:
+    """Return the number of strata of a design's randomisation.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    int
+        1 where it is not stratified.
+    """
+    count = 1 if design.arms.stratify_at is None else 2
+    for name in design.arms.stratify:
+        count *= (design.population.centres or 1) if name == CENTRE else 2
+    return count
 
 
 def scaled_design(design: TrialDesign, patients: int) -> TrialDesign:

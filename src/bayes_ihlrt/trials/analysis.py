@@ -3,7 +3,7 @@
 Posteriors are told as means, sds and probabilities, by plain Laplace or corrected.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -19,16 +19,21 @@ from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.importance import DEGREES_OF_FREEDOM
 from bayes_ihlrt.batch.newton import TOLERANCE
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT
-from bayes_ihlrt.designs.person_time import PersonTime, Provenance
+from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, pack
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
-from bayes_ihlrt.names import DesignKind, ModifierTransform
-from bayes_ihlrt.priors import MedianSurvivalPrior
-from bayes_ihlrt.spec.model import ModelSpec, rounded_months
-from bayes_ihlrt.spec.rules import Rule
-from bayes_ihlrt.spec.trial import Approximation, ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.scenario import AccrualSpec
+from bayes_ihlrt.spec.trial import (
+    EXTERNAL,
+    Approximation,
+    ArmsSpec,
+    DropoutSpec,
+    TrialDesign,
+)
+from bayes_ihlrt.trials.external import components, mixture_weight
 from bayes_ihlrt.trials.marginals import (
     SETTINGS,
     Asked,
@@ -44,13 +49,13 @@ from bayes_ihlrt.trials.quantities import (
     Summarise,
     Target,
     gaussian_reader,
-    population_values,
     reader,
     readings,
     statement_bound,
     statements,
     targets,
 )
+from bayes_ihlrt.trials.rows import member_rows, model_modifier, product_columns, template
 from bayes_ihlrt.trials.stages import Seen
 
 Floats = NDArray[np.float64]
@@ -124,30 +129,7 @@ class TrialAnalysis:
         dict of str to array, each of leading shape (N,)
             By the names of the graph's data.
         """
-        hazard = self.prepared.hazard
-        z = model_modifier(self.prepared, patients.modifier)
-        zero = jnp.zeros_like(seen.stop)
-        return {
-            "design": product_columns(self.prepared, patients.arm, z),
-            "increment_basis": hazard.increment_basis(jnp, zero, seen.stop),
-            "hazard_basis": hazard.log_hazard_basis(jnp, seen.stop),
-            "event": seen.event,
-            "exposure": seen.exposure,
-        }
-
-
-def model_modifier(prepared: PreparedModel, values: jax.Array) -> jax.Array:
-    """Return the modifier on the scale of the model; zeros where the model has none."""
-    modifier = prepared.spec.modifier
-    if modifier is None:
-        return jnp.zeros_like(values)
-    match modifier.transform:
-        case ModifierTransform.LOG2:
-            return jnp.log2(values / modifier.reference)
-        case ModifierTransform.IDENTITY:
-            return values - modifier.reference
-        case ModifierTransform.STANDARDISE:
-            return (values - modifier.reference) / prepared.encoder.modifier_sd
+        return member_rows(self.design, self.prepared, patients, seen)
 
 
 def build_analysis(design: TrialDesign) -> TrialAnalysis:
@@ -168,17 +150,12 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
     SpecificationError
         The model does not fit the simulated columns.
     """
-    prepared, engine, start = _engine(
-        design.patients,
-        design.population.model_dump_json(),
-        design.model.model_dump_json(exclude_none=True),
-        design.max_months,
-    )
+    prepared, engine, start = _engine(_kind(design).model_dump_json(exclude_none=True))
     wanted = targets(design)
-    read = reader(prepared, wanted)
+    read = reader(design, prepared, wanted)
     summarise = gaussian_reader(read, engine.density)
     where = readings(design, prepared, wanted)
-    beyond = marginals(prepared, engine.density, wanted)
+    beyond = marginals(design, prepared, engine.density, wanted)
     return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise, beyond, where)
 
 
@@ -197,8 +174,7 @@ def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis
     TrialAnalysis
         With the design's own prior, template and targets.
     """
-    spec = design.model
-    prepared = prepare(spec, _template(design.patients, design.population, spec, design.max_months))
+    prepared = _prepared(design, template(design))
     packed, _ = pack(prepared.arrays.data)
     wanted = targets(design)
     return replace(
@@ -214,15 +190,42 @@ def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis
     )
 
 
+def _kind(design: TrialDesign) -> TrialDesign:
+    """Return what an engine depends on: all else of the design is that of every other."""
+    look = LookSpec(
+        calendar=1.0, efficacy=(Rule(quantity="hazard-ratio", below=1.0, more_than=0.5),)
+    )
+    changes: dict[str, Any] = {
+        "arms": ArmsSpec(),
+        "accrual": AccrualSpec(rates=(1.0,)),
+        "dropout": DropoutSpec(),
+        "looks": (look,),
+        "report_at": (),
+        "comparators": (),
+        "reasons": {},
+    }
+    return design.model_copy(update=changes)
+
+
+def _prepared(design: TrialDesign, rows: PersonTime) -> PreparedModel:
+    """Bind the model to a template; the untreated patient of the baseline prior has no period."""
+    found = prepare(design.model, rows)
+    apart = [*design.treatment.later, EXTERNAL]
+    later = [place for place, name in enumerate(found.encoder.columns) if name in apart]
+    if not later:
+        return found
+    reference = np.array(found.arrays.data["design_reference"], dtype=np.float64)
+    reference[later] = 0.0
+    data = {**found.arrays.data, "design_reference": reference}
+    return replace(found, arrays=replace(found.arrays, data=data))
+
+
 @lru_cache(maxsize=16)
-def _engine(
-    patients: int, population: str, model: str, longest: float
-) -> tuple[PreparedModel, BatchEngine, Floats]:
+def _engine(kind: str) -> tuple[PreparedModel, BatchEngine, Floats]:
     """Return what designs share that differ in looks, accrual and the like alone."""
-    people = ModifierPopulation.model_validate_json(population)
-    spec = ModelSpec.model_validate_json(model)
-    rows = _template(patients, people, spec, longest)
-    prepared = prepare(spec, rows)
+    design = TrialDesign.model_validate_json(kind)
+    rows = template(design)
+    prepared = _prepared(design, rows)
     _check_products(prepared, rows)
     # Trials run beside each other already.
     engine = BatchEngine(prepared_density(prepared), threads=1)
@@ -230,93 +233,31 @@ def _engine(
     return prepared, engine, modes.positions[0]
 
 
-def product_columns(prepared: PreparedModel, arm: jax.Array, z: jax.Array) -> jax.Array:
-    """Return the design matrix of columns that are products of arm and modifier.
-
-    Parameters
-    ----------
-    prepared : PreparedModel
-        The model.
-    arm, z : array, shape (N,)
-        The arm, and the modifier on the model's scale.
-
-    Returns
-    -------
-    array, shape (N, columns)
-        As the encoder makes it.
-    """
-    spec = prepared.spec
-    values = {spec.treatment: arm}
-    if spec.modifier is not None:
-        values[spec.modifier.name] = z
-    columns = []
-    for name in prepared.encoder.columns:
-        column = jnp.ones_like(arm)
-        for factor in name.split(":"):
-            column = column * values[factor]
-        columns.append(column)
-    return jnp.stack(columns, axis=-1)
-
-
-def _template(
-    count: int, population: ModifierPopulation, spec: ModelSpec, longest: float
-) -> PersonTime:
-    """Return a typical trial of the design's size, which default priors are measured by."""
-    median, end = _typical_follow_up(spec, longest)
-    half = count // 2
-    share = (np.arange(half) + 0.5) / half
-    people = population_values(population)
-    modifier = np.interp(share, (np.arange(len(people)) + 0.5) / len(people), people)
-    order = np.random.default_rng(half).permutation(half)
-    times = -median / np.log(2.0) * np.log1p(-share[order])
-    rest = count - 2 * half
-    pairs = [np.repeat(values, 2) for values in (modifier, times)]
-    modifier, times = (np.append(values, values[:rest]) for values in pairs)
-    arm = np.append(np.tile([0.0, 1.0], half), np.zeros(rest))
-    rows: dict[str, NDArray[np.generic]] = {
-        "patient": np.asarray([f"patient {number}" for number in range(count)], dtype=object),
-        "start": np.zeros(count),
-        "stop": np.minimum(times, end),
-        "event": (times <= end).astype(np.float64),
-        "weight": np.ones(count),
-        str(spec.treatment): arm,
-    }
-    if spec.modifier is not None:
-        rows[spec.modifier.column] = modifier
-    return PersonTime(rows, Provenance(DesignKind.FIXED, {}, 0.0, {}, {}))
-
-
-def _typical_follow_up(spec: ModelSpec, longest: float) -> tuple[float, float]:
-    """Return median survival and end of follow-up in months, stated or else the trial's own."""
-    stated = spec.priors.get("baseline")
-    if isinstance(stated, MedianSurvivalPrior):
-        return stated.median_survival, 2.0 * stated.median_survival
-    return rounded_months(longest), longest
-
-
 def _check_products(prepared: PreparedModel, rows: PersonTime) -> None:
-    spec = prepared.spec
-    known = {spec.treatment, *([spec.modifier.name] if spec.modifier else [])}
+    known = _row_values(prepared, rows.columns)
     faults = [
-        Fault(f"term '{name}'", "it is no product of arm and modifier", "Write the terms plainly")
+        Fault(f"term '{name}'", "it is no product of what patients have", "Write the terms plainly")
         for name in prepared.encoder.columns
-        if not set(name.split(":")) <= known
+        if not set(name.split(":")) <= set(known)
     ]
     if faults:
         raise SpecificationError("[design.outcome] formula", faults)
-    ours = _own_columns(prepared, rows.columns)
+    ours = np.asarray(product_columns(prepared, known))
     if not np.allclose(ours, prepared.arrays.data["design"], rtol=0.0, atol=1e-12):
         fault = Fault("formula", "its columns are not the products that their names say", "Report")
         raise SpecificationError("[design.outcome]", [fault])
 
 
-def _own_columns(prepared: PreparedModel, columns: Mapping[str, NDArray[np.generic]]) -> Floats:
+def _row_values(
+    prepared: PreparedModel, columns: Mapping[str, NDArray[np.generic]]
+) -> dict[str, jax.Array]:
     spec = prepared.spec
-    arm = jnp.asarray(columns[str(spec.treatment)].astype(np.float64))
-    raw = jnp.zeros_like(arm)
+    read = set(spec.outcome.parsed.columns) & set(columns)
+    values = {name: jnp.asarray(columns[name].astype(np.float64)) for name in read}
     if spec.modifier is not None:
         raw = jnp.asarray(columns[spec.modifier.column].astype(np.float64))
-    return np.asarray(product_columns(prepared, arm, model_modifier(prepared, raw)))
+        values[spec.modifier.name] = model_modifier(prepared, raw)
+    return values
 
 
 def engine_settings(design: TrialDesign) -> str:
@@ -378,7 +319,35 @@ def _gaussian(
         name: np.broadcast_to(values, (count, *values.shape))
         for name, values in analysis.graph.items()
     }
-    arrays: Mapping[str, Any] = {**members, **shared}
+    parts = components(analysis.design, analysis.prepared)
+    if not parts:
+        return _told(analysis, {**members, **shared}, chunk=chunk)
+    each = []
+    for _, hyper in parts:
+        own = {**members, **shared, HYPERPARAMETERS: np.broadcast_to(hyper, (count, *hyper.shape))}
+        each.append(_told(analysis, own, chunk=chunk))
+    return _mixed(parts[0][0], each)
+
+
+def _mixed(alike: float, each: Sequence[Posteriors]) -> Posteriors:
+    """Return a mixture of two posteriors; it failed where one of them did."""
+    first, second = each
+    weight = mixture_weight(alike, [one["evidence"] for one in each])[:, None]
+    found = dict(first)
+    for name in ("mean", "probability"):
+        found[name] = weight * first[name] + (1.0 - weight) * second[name]
+    second_moment = sum(
+        share * (one["sd"] ** 2 + one["mean"] ** 2)
+        for share, one in ((weight, first), (1.0 - weight, second))
+    )
+    found["sd"] = np.sqrt(np.maximum(second_moment - found["mean"] ** 2, 0.0))
+    found["converged"] = first["converged"] & second["converged"]
+    for name in ("untrusted", "followed"):
+        found[name] = first[name] | second[name]
+    return found
+
+
+def _told(analysis: TrialAnalysis, arrays: Mapping[str, Any], *, chunk: int) -> Posteriors:
     found = analysis.engine.gaussians(arrays, start=analysis.start, chunk=chunk)
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     normals = Normals(found, np.asarray(means), np.asarray(sds))
@@ -393,6 +362,7 @@ def _gaussian(
         "followed": told.followed,
         "position": found.mean,
         "factor": found.factor,
+        "evidence": found.log_evidence,
     }
 
 

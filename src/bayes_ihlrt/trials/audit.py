@@ -1,13 +1,21 @@
-"""Audit of a plan: some of its fits redone by NUTS, probabilities and decisions compared."""
+"""Audit of a plan: fits near thresholds, and a weighted sample of the rest, redone by NUTS.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+What the chains say is compared where it matters, at the thresholds of each look under each truth
+(`corrected`), and every probability of stopping is told corrected for it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from itertools import batched
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+import arviz_stats
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.batch.compiled import CompiledModel
@@ -16,8 +24,19 @@ from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.quality import convergence
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.sampler import SamplerSpec
+from bayes_ihlrt.spec.trial import Approximation
 from bayes_ihlrt.trials.analysis import TrialAnalysis, statement_holds
-from bayes_ihlrt.trials.decisions import holds
+from bayes_ihlrt.trials.corrected import (
+    CheckedRule,
+    CorrectedShare,
+    Redone,
+    check_rules,
+    corrected_shares,
+    deviates,
+    judged,
+)
+from bayes_ihlrt.trials.decisions import decide, holds
+from bayes_ihlrt.trials.external import is_mixture
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target, statements
 from bayes_ihlrt.trials.simulator import BLOCK
@@ -28,8 +47,12 @@ Floats = NDArray[np.float64]
 LEAST: Final = 20
 SHARE: Final = 0.01
 MOST: Final = 200
-"""Fits that are redone unless more are asked for: 1.5 s of CPU each, so five minutes."""
+"""Fits that are redone unless more are asked for: about half a second of CPU each."""
 SETTINGS: Final = SamplerSpec(draws=1000, tune=500, chains=4)
+NEAR: Final = 0.5
+"""Distance from a threshold, in standard normal deviates, up to which a fit is near it."""
+_BLOCKS: Final = 16
+_AT_A_TIME: Final = 16
 
 
 @dataclass(frozen=True)
@@ -42,14 +65,15 @@ class AuditedFit:
         Names.
     trial, look : int
         Number of the trial, and of the look from 1.
-    difference : float
-        Largest difference of a probability, batch minus NUTS, among the rules' statements.
-    mcse : float
-        Monte Carlo standard error of that probability by NUTS.
+    near : bool
+        Whether it lies near a threshold of the look.
+    redone : tuple of Redone
+        Each statement of the look's rules, as simulated and by the chains.
     mean : float
         Largest difference of a posterior mean, in posterior standard deviations.
-    changed : bool
-        Whether a rule of the look is met by one and not by the other.
+    success, futility : int
+        1 where the chains alone meet the rules, -1 where the simulated posterior alone does, else
+        0.
     converged : bool
         Whether the chains may be trusted.
     """
@@ -58,48 +82,77 @@ class AuditedFit:
     scenario: str
     trial: int
     look: int
-    difference: float
-    mcse: float
+    near: bool
+    redone: tuple[Redone, ...]
     mean: float
-    changed: bool
+    success: int
+    futility: int
     converged: bool
+
+    @property
+    def worst(self) -> Redone:
+        """The statement whose probability differs most."""
+        return max(self.redone, key=lambda one: abs(one.difference))
 
 
 @dataclass(frozen=True)
 class PlanAudit:
-    """All fits that were done twice.
+    """All fits that were done twice, and what follows.
 
     Parameters
     ----------
     fits : tuple of AuditedFit
-        By design and scenario, then by trial and look.
+        By design and scenario, then by look.
     of : int
-        Fits that were to choose from: those of the plan that succeeded.
+        Fits that were to choose from: those of looks that a trial reached, which succeeded.
     left_out : tuple of str
         Rules about the future, whose probability is no posterior's: they are not compared.
     lost : tuple of Failure
         Fits that could not be done again.
+    rules : tuple of CheckedRule
+        How far each look's rule is off at its threshold, under each truth.
+    shares : tuple of CorrectedShare
+        Probabilities of stopping, as simulated and corrected.
     """
 
     fits: tuple[AuditedFit, ...]
     of: int
     left_out: tuple[str, ...]
     lost: tuple[Failure, ...] = ()
+    rules: tuple[CheckedRule, ...] = ()
+    shares: tuple[CorrectedShare, ...] = field(default=())
+
+    @property
+    def verdict(self) -> str:
+        """``"passed"``, ``"failed"``, ``"cannot tell"``, or ``"not done"`` without fits."""
+        if not self.fits and not self.lost:
+            return "not done"
+        trusted = sum(fit.converged for fit in self.fits)
+        if any(rule.off for rule in self.rules):
+            return "failed"
+        # Half of the fits may be those on which the approximation is wrong.
+        return "passed" if 2 * trusted > len(self.fits) + len(self.lost) else "cannot tell"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return counts and largest differences; differences are None without fits."""
-        sizes = np.array([abs(fit.difference) for fit in self.fits])
-        worst = self.fits[int(sizes.argmax())] if self.fits else None
+        """Return verdict, counts, largest differences, rules and corrected probabilities."""
+        every = [fit.worst for fit in self.fits if fit.redone]
+        worst = max(every, key=lambda one: abs(one.difference), default=None)
         return {
+            "verdict": self.verdict,
             "fits": len(self.fits),
+            "near": sum(fit.near for fit in self.fits),
             "of": self.of,
             "max_difference": None if worst is None else abs(worst.difference),
             "max_difference_mcse": None if worst is None else worst.mcse,
-            "mean_difference": float(sizes.mean()) if self.fits else None,
+            "mean_difference": (
+                float(np.mean([abs(one.difference) for one in every])) if every else None
+            ),
             "max_mean_in_sd": max((abs(fit.mean) for fit in self.fits), default=None),
-            "decisions_changed": sum(fit.changed for fit in self.fits),
+            "decisions_changed": sum(bool(fit.success or fit.futility) for fit in self.fits),
             "not_converged": sum(not fit.converged for fit in self.fits),
             "left_out": list(self.left_out),
+            "rules": [rule.to_dict() for rule in self.rules],
+            "corrected": [share.to_dict() for share in self.shares],
         }
 
 
@@ -135,16 +188,19 @@ def left_out(result: PlanResult) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Rules about the future, each with its design and look.
+        Rules about the future, each with its design and look, and designs with a robust MAP prior,
+        whose posterior is a mixture and no graph's.
     """
     designs = {cell.design: cell.task.design for cell in result.cells}
-    return tuple(
+    future = [
         f"{name}, look {number}: {rule}"
         for name, design in designs.items()
         for number, look in enumerate(design.looks, 1)
         for rule in look.rules
         if rule.quantity.of_future
-    )
+    ]
+    mixed = [f"{name}: robust-map" for name, design in designs.items() if is_mixture(design)]
+    return (*future, *mixed)
 
 
 def audit_plan(
@@ -153,117 +209,272 @@ def audit_plan(
     fits: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PlanAudit:
-    """Redo some fits of a plan by NUTS.
+    """Redo some fits of a plan by NUTS, and correct its probabilities of stopping.
+
+    Fits are shared out evenly among the looks of every design under every scenario, of trials that
+    reach them. Half of a look's are drawn from those near a threshold, half from the rest with
+    probabilities that fall with the squared distance.
 
     Parameters
     ----------
     result : PlanResult
         The plan.
     fits : int, optional
-        How many, drawn at random from those that succeeded; `audit_size` by default.
+        How many; `audit_size` by default.
     progress : callable, optional
         Told how many are done.
 
     Returns
     -------
     PlanAudit
-        Differences by fit.
+        Fits, rules at their thresholds, corrected probabilities and a verdict.
     """
-    good = [np.argwhere(cell.table["converged"]) for cell in result.cells]
-    ends = np.cumsum([len(places) for places in good])
-    wanted = min(audit_size(int(ends[-1])) if fits is None else fits, int(ends[-1]))
+    places = [_places(cell, look) for cell in result.cells for look in _looks(cell)]
+    there = sum(len(place.trials) for place in places)
+    wanted = min(audit_size(there) if fits is None else fits, there)
     rng = np.random.default_rng([result.plan.seed, 77])
-    # By cell: a plan may have more of them than stay compiled.
-    picked = np.sort(rng.choice(int(ends[-1]), size=wanted, replace=False))
+    chosen = [
+        _chosen(place, n, rng) for place, n in zip(places, _split(places, wanted), strict=True)
+    ]
     found: list[AuditedFit] = []
     lost: list[Failure] = []
-    for number, place in enumerate(picked.tolist()):
-        cell = int(np.searchsorted(ends, place, side="right"))
-        trial, stage = good[cell][place - ends[cell]].tolist()
-        seed, one = result.plan.seed + number, result.cells[cell]
-        what = f"audit of {one.design} / {one.scenario}, trial {trial}"
-        done = attempted(what, partial(_redo, one, trial, stage, seed=seed))
-        (lost if isinstance(done, Failure) else found).append(done)  # type: ignore[arg-type]
-        if progress is not None:
-            progress(number + 1, wanted)
-    return PlanAudit(tuple(found), int(ends[-1]), left_out(result), tuple(lost))
-
-
-def _redo(cell: Cell, trial: int, stage: int, *, seed: int) -> AuditedFit:
-    found = simulator(cell.task)
-    analysis, design = found.analysis, cell.task.design
-    block, place = found.block(trial // BLOCK), trial % BLOCK
-    member = place * len(stages(design)) + stage
-    data = {name: jnp.asarray(values[member]) for name, values in block.members.items()}
-    values, good, ess = nuts_targets(analysis, data, seed=seed)
-    known = statements(design)
-    batch = cell.table["probability"][trial, stage]
-    exact = np.array([_probability(analysis, rule, values) for rule in known])
-    gap = np.where(np.isfinite(exact), batch - exact, 0.0)
-    worst = int(np.abs(gap).argmax())
-    p = float(np.nan_to_num(exact[worst], nan=0.0))
-    scaled = (cell.table["mean"][trial, stage] - values.mean(axis=0)) / values.std(axis=0)
-    look = stages(design)[stage].look
-    changed = _met(design.looks[look], batch, known) != _met(design.looks[look], exact, known)
-    return AuditedFit(
-        cell.design,
-        cell.scenario,
-        trial,
-        look + 1,
-        difference=float(gap[worst]),
-        mcse=float(np.sqrt(p * (1.0 - p) / ess)),
-        mean=float(scaled[np.abs(scaled).argmax()]),
-        changed=changed,
-        converged=good,
+    done, total = 0, sum(map(len, chosen))
+    for place, picked in zip(places, chosen, strict=True):
+        for some in batched(picked.tolist(), _AT_A_TIME):
+            for one in _redo(place, some, seed=result.plan.seed + done):
+                (lost if isinstance(one, Failure) else found).append(one)  # type: ignore[arg-type]
+            done += len(some)
+            if progress is not None:
+                progress(done, total)
+    checked = judged(rule for place in places for rule in _checked(place, found))
+    shares = (
+        tuple(share for cell in result.cells for share in corrected_shares(cell, checked))
+        if checked
+        else ()
     )
+    return PlanAudit(tuple(found), there, left_out(result), tuple(lost), checked, shares)
 
 
-def nuts_targets(
-    analysis: TrialAnalysis, data: Mapping[str, jax.Array], *, seed: int
-) -> tuple[Floats, bool, float]:
-    """Draw one trial's posterior by NUTS.
+class _Place(NamedTuple):
+    """A look of one design under one scenario, and the fits there that may be redone."""
+
+    cell: Cell
+    look: int
+    trials: NDArray[np.int64]
+    stage: NDArray[np.int64]
+    distance: Floats
+
+
+def _looks(cell: Cell) -> range:
+    return range(len(cell.task.design.looks))
+
+
+def asked(look: LookSpec) -> tuple[Rule, ...]:
+    """Return the rules of a look that are about a posterior."""
+    return tuple(rule for rule in look.rules if not rule.quantity.of_future)
+
+
+def _places(cell: Cell, look: int) -> _Place:
+    """Return the fits of trials that reach a look, of the first blocks: others cost as much."""
+    design, table = cell.task.design, cell.table
+    done = decide(design, table)
+    stage = done.places[:, look]
+    good = done.reached[:, look] & table["converged"][np.arange(len(stage)), stage]
+    if not asked(design.looks[look]) or is_mixture(design):
+        good &= False
+    trials = np.flatnonzero(good[: _BLOCKS * BLOCK])
+    probability = table["probability"][trials, stage[trials]]
+    distance = np.full(len(trials), np.inf)
+    for rule in asked(design.looks[look]):
+        value = probability[:, statements(design).index(rule.statement)]
+        distance = np.minimum(distance, np.abs(deviates(value) - deviates(rule.threshold)))
+    return _Place(cell, look, trials, stage[trials], distance)
+
+
+def _split(places: Sequence[_Place], wanted: int) -> list[int]:
+    """Share fits out evenly; what a look does not have goes to the others."""
+    given = [0] * len(places)
+    while sum(given) < wanted:
+        open_ = [n for n, place in enumerate(places) if given[n] < len(place.trials)]
+        for n in open_[: wanted - sum(given)]:
+            given[n] += 1
+    return given
+
+
+def _chosen(place: _Place, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    near = np.flatnonzero(place.distance <= NEAR)
+    first = rng.choice(near, size=min(-(-size // 2), len(near)), replace=False)
+    rest = np.setdiff1d(np.arange(len(place.trials)), first)
+    weight = 1.0 / np.maximum(place.distance[rest], NEAR) ** 2
+    more = size - len(first)
+    others = (
+        rng.choice(rest, size=more, replace=False, p=weight / weight.sum()) if more else rest[:0]
+    )
+    return np.sort(np.concatenate([first, others]))
+
+
+def _redo(place: _Place, picked: Sequence[int], *, seed: int) -> Iterator[AuditedFit | Failure]:
+    """Redo some fits of a look together; where that fails, each of them alone."""
+    cell = place.cell
+    what = f"audit of {cell.design} / {cell.scenario}, trial "
+    named = what + ", ".join(str(place.trials[n]) for n in picked)
+    data = _data(place, picked)
+    found = simulator(cell.task)
+    seeds = [seed + n for n in range(len(picked))]
+    drawn = attempted(named, partial(chain_targets, found.analysis, data, seeds=seeds))
+    if not isinstance(drawn, Failure):
+        for n, one in zip(picked, drawn, strict=True):
+            yield _audited(place, n, found.analysis, one)
+    elif len(picked) == 1:
+        yield drawn
+    else:
+        for n, own in zip(picked, seeds, strict=True):
+            yield from _redo(place, [n], seed=own)
+
+
+def _data(place: _Place, picked: Iterable[int]) -> list[dict[str, jax.Array]]:
+    found, count = simulator(place.cell.task), len(stages(place.cell.task.design))
+    data = []
+    blocks: dict[int, Mapping[str, jax.Array]] = {}
+    for n in picked:
+        block, own = divmod(int(place.trials[n]), BLOCK)
+        if block not in blocks:
+            blocks = {block: found.block(block).members}
+        member = own * count + int(place.stage[n])
+        data.append({name: jnp.asarray(values[member]) for name, values in blocks[block].items()})
+    return data
+
+
+class Drawn(NamedTuple):
+    """Draws of the targets of one posterior by chains.
+
+    Parameters
+    ----------
+    values : ndarray, shape (chains, draws, targets)
+        The draws.
+    converged : bool
+        Whether they may be trusted.
+    parameters : mapping of str to ndarray, shape (chains, draws, ...)
+        Draws of coefficients and of the baseline, on their own scale.
+    """
+
+    values: Floats
+    converged: bool
+    parameters: Mapping[str, Floats] = MappingProxyType({})
+
+
+def chain_targets(
+    analysis: TrialAnalysis, data: Sequence[Mapping[str, jax.Array]], *, seeds: Sequence[int]
+) -> list[Drawn]:
+    """Draw posteriors of trials by NUTS, as many at a time as there are cores.
 
     Parameters
     ----------
     analysis : TrialAnalysis
         The design's model; compiled once.
-    data : mapping of str to array
-        The graph's arrays of one data set.
-    seed : int
-        Seed of the chains.
+    data : sequence of mapping of str to array
+        The graph's arrays of each data set.
+    seeds : sequence of int
+        Seeds of their chains.
 
     Returns
     -------
-    values : ndarray, shape (draws, targets)
-        Draws of the targets.
-    converged : bool
-        Whether the chains may be trusted.
-    ess : float
-        Smallest bulk effective sample size.
+    list of Drawn
+        In order.
     """
     compiled = CompiledModel(analysis.engine, analysis.engine.density.model.coords)
-    own = compiled.changed({name: np.asarray(values) for name, values in data.items()})
-    tree = nuts.sample_parameters(own, SETTINGS.model_copy(update={"seed": seed}))
-    found = convergence(tree)
+    graph = {name: np.asarray(values) for name, values in analysis.graph.items()}
+    models = [
+        compiled.changed(graph | {name: np.asarray(values) for name, values in one.items()})
+        for one in data
+    ]
+    trees = nuts.sample_many(models, SETTINGS, seeds=list(seeds))
     names = [*analysis.prepared.encoder.columns, *analysis.prepared.hazard.parameters]
-    chains = tree["posterior"].to_dataset()
-    draws = {
-        name: jnp.asarray(chains[name].to_numpy().reshape(-1, *chains[name].shape[2:]))
-        for name in names
-    }
-    values = np.asarray(jax.vmap(analysis.read)(draws))
-    return values, not found.failures, found.effective
+    read = jax.vmap(analysis.read)
+    found = []
+    for tree in trees:
+        chains = tree["posterior"].to_dataset()
+        draws = {
+            name: jnp.asarray(chains[name].to_numpy().reshape(-1, *chains[name].shape[2:]))
+            for name in names
+        }
+        shape = (chains.sizes["chain"], chains.sizes["draw"], len(analysis.targets))
+        values = np.asarray(read(draws)).reshape(shape)
+        own = {name: chains[name].to_numpy() for name in names}
+        found.append(Drawn(values, not convergence(tree).failures, own))
+    return found
 
 
-def _probability(analysis: TrialAnalysis, rule: Rule, values: Floats) -> float:
-    if rule.quantity.of_future:
-        return float("nan")
-    column = values[:, analysis.targets.index(Target.of_rule(rule))]
-    return float(statement_holds(rule, column).mean())
+def by_chains(analysis: TrialAnalysis, rule: Rule, drawn: Drawn) -> tuple[float, float]:
+    """Return the probability of a statement by chains, and the draws that it is worth.
+
+    Parameters
+    ----------
+    analysis : TrialAnalysis
+        The design's model.
+    rule : Rule
+        Not about the future.
+    drawn : Drawn
+        Draws of its targets.
+
+    Returns
+    -------
+    probability : float
+        Share of the draws.
+    effective : float
+        Effective number of draws of the statement; all of them where it always or never holds.
+    """
+    column = drawn.values[..., analysis.targets.index(Target.of_rule(rule))]
+    met = np.asarray(statement_holds(rule, column), dtype=np.float64)
+    share = float(met.mean())
+    if share in (0.0, 1.0):
+        return share, float(met.size)
+    found = arviz_stats.ess(xr.DataArray(met, dims=("chain", "draw")), method="mean")
+    return share, float(min(float(found), met.size))
 
 
-def _met(look: LookSpec, probability: Floats, known: Sequence[Rule]) -> list[bool]:
-    """Which lists of a look's rules hold, those about the future left out."""
-    lists = (look.efficacy, look.futility, look.enrich, look.efficacy_enriched)
-    kept = [tuple(rule for rule in rules if not rule.quantity.of_future) for rules in lists]
-    return [bool(holds(rules, probability[None], known)[0]) for rules in kept]
+def _audited(place: _Place, n: int, analysis: TrialAnalysis, drawn: Drawn) -> AuditedFit:
+    cell, design = place.cell, place.cell.task.design
+    known, spec = statements(design), design.looks[place.look]
+    trial, stage = int(place.trials[n]), int(place.stage[n])
+    batch = cell.table["probability"][trial, stage]
+    exact, redone = batch.copy(), []
+    noise = 1.0 / design.draws if design.approximation is Approximation.CORRECTED else 0.0
+    for statement in dict.fromkeys(rule.statement for rule in asked(spec)):
+        column = known.index(statement)
+        exact[column], effective = by_chains(analysis, statement, drawn)
+        worth = 1.0 / (1.0 / effective + noise)
+        redone.append(Redone(statement, float(batch[column]), float(exact[column]), worth))
+    flat = drawn.values.reshape(-1, drawn.values.shape[-1])
+    scaled = (cell.table["mean"][trial, stage] - flat.mean(axis=0)) / flat.std(axis=0)
+    success, futility = (
+        int(holds(rules, exact[None], known)[0]) - int(holds(rules, batch[None], known)[0])
+        for rules in (spec.efficacy, spec.futility)
+    )
+    return AuditedFit(
+        cell.design,
+        cell.scenario,
+        trial,
+        place.look + 1,
+        bool(place.distance[n] <= NEAR),
+        tuple(redone),
+        float(scaled[np.abs(scaled).argmax()]),
+        success,
+        futility,
+        drawn.converged,
+    )
+
+
+def _checked(place: _Place, found: Sequence[AuditedFit]) -> Iterator[CheckedRule]:
+    cell, look = place.cell, place.look + 1
+    here = [
+        fit
+        for fit in found
+        if (fit.design, fit.scenario, fit.look) == (cell.design, cell.scenario, look)
+        if fit.converged
+    ]
+    yield from check_rules(
+        (cell.design, cell.scenario, look),
+        asked(cell.task.design.looks[place.look]),
+        [fit.redone for fit in here],
+    )

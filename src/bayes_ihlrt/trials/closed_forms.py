@@ -113,6 +113,112 @@ def normal_assurance(
     return float(ndtr((bound - np.log(hr)) / np.sqrt(variance + log_hr_sd**2)))
 
 
+def conditional_power(
+    hr: float,
+    *,
+    z: float,
+    information: float,
+    bound: float,
+    more_events: float,
+    treated: float = 0.5,
+) -> float:
+    """Return the probability of passing the last bound, given what an interim look has seen.
+
+    The last statistic is sqrt(t) z + sqrt(1 - t) z', z' of the events still to come.
+
+    Parameters
+    ----------
+    hr : float
+        Hazard ratio from now on.
+    z : float
+        Statistic at the look, positive for a benefit.
+    information : float
+        Share t of the design's information at the look.
+    bound : float
+        Critical value of the last look.
+    more_events : float
+        Events still to come.
+    treated : float
+        Share of the patients to come in the treated arm.
+
+    Returns
+    -------
+    float
+        Conditional power.
+
+    References
+    ----------
+    Jennison C, Turnbull BW. Group Sequential Methods. 2000, chapter 10,
+    doi 10.1201/9780367805326.
+
+    Examples
+    --------
+    >>> z = -np.log(0.83) * np.sqrt(162) / 2
+    >>> round(conditional_power(0.75, z=z, information=162 / 379, bound=1.96, more_events=217), 3)
+    0.711
+    """
+    drift = -np.log(hr) * np.sqrt(treated * (1.0 - treated) * more_events)
+    needed = (bound - np.sqrt(information) * z) / np.sqrt(1.0 - information)
+    return float(ndtr(drift - needed))
+
+
+def probability_of_success(
+    hr: float,
+    *,
+    events: float,
+    final_events: float,
+    alpha: float,
+    prior_events: float = 0.0,
+    assumed_hr: float | None = None,
+) -> float:
+    """Return the predictive probability that the final posterior passes its threshold.
+
+    The log hazard ratio is normal with variance 4 / d after d events; the prior, around 1, is worth
+    some events. Success is P(hazard ratio < 1) > 1 - alpha after the final events.
+
+    Parameters
+    ----------
+    hr : float
+        Estimate at the look.
+    events, final_events : float
+        Events at the look and at the end.
+    alpha : float
+        One less the threshold.
+    prior_events : float
+        Worth of the prior: 1 is a unit of information, 0 a flat prior.
+    assumed_hr : float, optional
+        Hazard ratio from now on, instead of the posterior: conditional power.
+
+    Returns
+    -------
+    float
+        Probability.
+
+    References
+    ----------
+    Spiegelhalter DJ, Freedman LS, Blackburn PR. Control Clin Trials 1986;7:8-17,
+    doi 10.1016/0197-2456(86)90003-6.
+
+    Examples
+    --------
+    Trial A of RBesT's vignette on co-data:
+
+    >>> trial = {"events": 162, "final_events": 379, "alpha": 0.025, "prior_events": 1}
+    >>> round(probability_of_success(0.83, **trial), 4)
+    0.4466
+    >>> round(probability_of_success(0.83, **trial, assumed_hr=0.75), 4)
+    0.7088
+    """
+    more, before = final_events - events, prior_events + events
+    mean = events * np.log(hr) / before
+    whole = prior_events + final_events
+    # Of the mean log hazard ratio of the events to come.
+    needed = (-2.0 * ndtri(1.0 - alpha) * np.sqrt(whole) - before * mean) / more
+    middle = mean if assumed_hr is None else float(np.log(assumed_hr))
+    variance = 4.0 / more + (4.0 / before if assumed_hr is None else 0.0)
+    return float(ndtr((needed - middle) / np.sqrt(variance)))
+
+
 def sequential_rejection(
     bounds: Sequence[float], events: Sequence[float], *, hr: float = 1.0, treated: float = 0.5
 ) -> list[float]:

@@ -45,16 +45,17 @@ def has_frames(design: TrialDesign) -> bool:
     Returns
     -------
     bool
-        False for rules about the future and for corrected posteriors: they are compiled for each
-        design.
+        False for rules about the future, corrected posteriors and external controls: they are
+        compiled for each design.
     """
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
-    return design.approximation is Approximation.LAPLACE and not future
+    plain = design.approximation is Approximation.LAPLACE and design.external is None
+    return plain and not future
 
 
 def _without_thresholds(design: TrialDesign) -> TrialDesign:
     """Return what a design's statistics depend on."""
-    lists = ("efficacy", "futility", "enrich", "efficacy_enriched")
+    lists = ("efficacy", "futility", "stop_accrual", "enrich", "efficacy_enriched")
     looks = tuple(
         look.model_copy(
             update={name: tuple(r.statement for r in getattr(look, name)) for name in lists}
@@ -193,6 +194,7 @@ def _form(design: TrialDesign) -> str:
             look.min_follow_up is not None,
             look.combine.value,
             bool(look.enrich),
+            bool(look.stop_accrual),
         )
         for look in design.looks
     ]

@@ -43,6 +43,8 @@ class Decisions:
         Whether enrolment was switched.
     places : ndarray of int, shape (trials, looks)
         Stage of each look on the trial's path; beyond its end as if it had gone on.
+    stopped : ndarray of int, shape (trials,)
+        Look, from 0, at which accrual was stopped; -1 where it was not.
     """
 
     verdict: NDArray[np.int64]
@@ -50,6 +52,7 @@ class Decisions:
     stage: NDArray[np.int64]
     enriched: NDArray[np.bool_]
     places: NDArray[np.int64]
+    stopped: NDArray[np.int64]
 
     def at(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return statistics of shape (trials, stages, ...) at the stage where each trial ended."""
@@ -63,7 +66,11 @@ class Decisions:
     @property
     def reached(self) -> NDArray[np.bool_]:
         """Whether each trial reached each look, shape (trials, looks)."""
-        return np.arange(self.places.shape[1]) <= self.look[:, None]
+        looks, stopped = np.arange(self.places.shape[1]), self.stopped[:, None]
+        # From where accrual stops a trial goes on to the last look.
+        passed = (stopped >= 0) & (looks > stopped) & (looks < looks[-1])
+        found: NDArray[np.bool_] = (looks <= self.look[:, None]) & ~passed
+        return found
 
 
 def holds(rules: Sequence[Rule], probability: Floats, known: Sequence[Rule]) -> NDArray[np.bool_]:
@@ -94,7 +101,8 @@ def holds(rules: Sequence[Rule], probability: Floats, known: Sequence[Rule]) -> 
 def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decisions:
     """Apply a design's rules to stored statistics.
 
-    At each look efficacy is asked first, then futility, then enrichment.
+    At each look efficacy is asked first, then futility, then whether accrual stops, which leads to
+    the last look, then enrichment.
 
     Parameters
     ----------
@@ -117,23 +125,28 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
     running = np.ones(count, dtype=bool)
     verdict = np.full(count, int(Verdict.INCONCLUSIVE))
     places = np.zeros((count, last + 1), dtype=np.int64)
-    end = np.full(count, last)
+    end, stopped = np.full(count, last), np.full(count, -1)
     for number, look in enumerate(design.looks):
         places[:, number] = _places(where, number, path)
+        if number == last:
+            for stop in set(stopped[stopped >= 0].tolist()):
+                places[stopped == stop, last] = where.index(Stage(last, stop, stopped=True))
         here = probability[np.arange(count), places[:, number]]
         success = holds(look.efficacy, here, known)
         if look.efficacy_enriched:
             success = np.where(path >= 0, holds(look.efficacy_enriched, here, known), success)
         futile = holds(look.futility, here, known) if futility else np.zeros(count, dtype=bool)
         ends = success | futile | (number == last)
-        now = running & ends
+        asked = running & ((stopped < 0) | (number == last))
+        now = asked & ends
         verdict[now & futile] = Verdict.FUTILITY
         verdict[now & success] = Verdict.SUCCESS
         end[now] = number
-        running &= ~ends
+        running &= ~now
+        stopped[asked & ~now & holds(look.stop_accrual, here, known)] = number
         switch = running & (path < 0) & holds(look.enrich, here, known)
         path[switch] = number
-    return Decisions(verdict, end, places[np.arange(count), end], path >= 0, places)
+    return Decisions(verdict, end, places[np.arange(count), end], path >= 0, places, stopped)
 
 
 def _places(where: Sequence[Stage], number: int, path: NDArray[np.int64]) -> NDArray[np.int64]:

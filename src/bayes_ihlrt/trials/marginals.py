@@ -39,6 +39,7 @@ from bayes_ihlrt.batch.profile import (
 )
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.rules import Quantity, Rule
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.quantities import (
     Read,
     Reading,
@@ -262,11 +263,15 @@ class Marginals:
         return where, jnp.asarray(places, dtype=int), jnp.asarray(bounds, dtype=float)
 
 
-def marginals(prepared: PreparedModel, density: JaxDensity, wanted: Sequence[Target]) -> Marginals:
+def marginals(
+    design: TrialDesign, prepared: PreparedModel, density: JaxDensity, wanted: Sequence[Target]
+) -> Marginals:
     """Return the functions from modes to marginal posteriors.
 
     Parameters
     ----------
+    design : TrialDesign
+        The design.
     prepared : PreparedModel
         The model.
     density : JaxDensity
@@ -282,7 +287,9 @@ def marginals(prepared: PreparedModel, density: JaxDensity, wanted: Sequence[Tar
     plain = set(prepared.encoder.columns) <= set(density.names)
     curved = tuple(not plain or one.kind is not Quantity.HAZARD_RATIO for one in wanted)
     straight = [one for one, bent in zip(wanted, curved, strict=True) if not bent]
-    return Marginals(density, reader(prepared, wanted), reader(prepared, straight), curved)
+    return Marginals(
+        density, reader(design, prepared, wanted), reader(design, prepared, straight), curved
+    )
 
 
 def _put(probability: Floats, chosen: NDArray[np.int64], below: Any, rules: Any) -> None:

@@ -1,18 +1,19 @@
 """Operating characteristics with their Monte Carlo error, from decisions and statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
-from bayes_ihlrt.trials.quantities import Target, benefit_at, statements
+from bayes_ihlrt.trials.external import worth
+from bayes_ihlrt.trials.quantities import Target, benefit_at, statement_bound, statements
 
 Floats = NDArray[np.float64]
 
@@ -164,6 +165,143 @@ class AtValue:
 
 
 @dataclass(frozen=True)
+class NoEffect:
+    """How often nothing is there, under the truths that trials were drawn from.
+
+    There is no effect where the true value does not meet the statement of the last look's first
+    efficacy rule: with a hazard ratio below 1 where the true one is 1 or more.
+
+    Parameters
+    ----------
+    statement : str
+        What is true where there is an effect.
+    before : Estimated
+        Probability of no effect before the trial.
+    after_success, after_failure : Estimated or None
+        The same given that the trial succeeds, and that it does not; None where none does.
+    """
+
+    statement: str
+    before: Estimated
+    after_success: Estimated | None
+    after_failure: Estimated | None
+
+
+type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
+"""Weight of a scenario; in each of its trials whether it counts, and whether it is asked of."""
+
+
+def ratio(parts: Weighted) -> Estimated | None:
+    """Return the probability that a trial counts among those asked of, over weighted scenarios.
+
+    Parameters
+    ----------
+    parts : sequence of tuple
+        See `Weighted`.
+
+    Returns
+    -------
+    Estimated or None
+        With the standard error of a ratio; None where no trial is asked of.
+
+    Examples
+    --------
+    >>> success = np.arange(1000) < 400
+    >>> found = ratio([(1.0, np.arange(1000) < 20, success)])
+    >>> round(found.estimate, 3), round(found.mcse, 4)
+    (0.05, 0.0109)
+    """
+    whole = sum(weight * float(of.mean()) for weight, _, of in parts)
+    if whole == 0.0:
+        return None
+    found = sum(weight * float((hits & of).mean()) for weight, hits, of in parts) / whole
+    squared = sum(
+        weight**2 * float(np.var((hits & of) - found * of)) / len(of) for weight, hits, of in parts
+    )
+    error = float(np.sqrt(squared)) / whole
+    low, high = found - Z_975 * error, found + Z_975 * error
+    return Estimated(found, error, max(low, 0.0), min(high, 1.0))
+
+
+def absent(
+    design: TrialDesign, table: Table, targets: Sequence[Target]
+) -> NDArray[np.bool_] | None:
+    """Return in which trials there is no effect; None where the truth has no such value.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    targets : sequence of Target
+        What ``truth`` is of.
+
+    Returns
+    -------
+    ndarray of bool, shape (trials,), or None
+        See `NoEffect`.
+    """
+    rule = design.looks[-1].efficacy[0]
+    truth = np.asarray(table["truth"])[:, list(targets).index(Target.of_rule(rule))]
+    if not np.isfinite(truth).all():
+        return None
+    # Weights of a quadrature leave 1e-16 of a difference that is none.
+    away = truth - statement_bound(rule)
+    return np.asarray(away > -_NOTHING if rule.below is not None else away < _NOTHING)
+
+
+_NOTHING: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a test without a model finds in the same trials; their own stops are not applied to it.
+
+    Parameters
+    ----------
+    test : str
+        Its name.
+    levels : tuple of float
+        One-sided level at each look, 0 for none.
+    rejects : Estimated
+        Share of all trials in which it rejects at one of its looks.
+    by_look : tuple of Estimated
+        Share in which it rejects first at each look.
+    alike : Estimated
+        Share in which it and the trial's rules come to the same conclusion.
+    without : int
+        Trials in which it had no answer at one of its looks: it does not reject there.
+    """
+
+    test: str
+    levels: tuple[float, ...]
+    rejects: Estimated
+    by_look: tuple[Estimated, ...]
+    alike: Estimated
+    without: int
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """What external controls bring, where each trial ended.
+
+    Parameters
+    ----------
+    patients : int
+        How many they are.
+    worth : Estimated or None
+        Control events that they are worth, by the sd of the log hazard ratio (`external.worth`).
+    without : int
+        Trials whose log hazard ratio gives no such number.
+    """
+
+    patients: int
+    worth: Estimated | None
+    without: int
+
+
+@dataclass(frozen=True)
 class OperatingCharacteristics:
     """Operating characteristics of one design under one scenario.
 
@@ -177,7 +315,7 @@ class OperatingCharacteristics:
         Trials with a failed fit at a look that they reached.
     causes : mapping of str to int
         Failed fits by cause.
-    success, futility, enriched : Estimated
+    success, futility, enriched, accrual_stopped : Estimated
         Shares of trials. Success is type I error, power or assurance, as the scenario is.
     success_without_futility : Estimated
         Success if futility rules were ignored.
@@ -190,6 +328,12 @@ class OperatingCharacteristics:
     at_values : tuple of AtValue
         One for each of the design's `report_at`; none without an efficacy rule on a hazard ratio at
         the last look.
+    compared : tuple of Compared
+        One for each of the design's `comparators`.
+    no_effect : NoEffect or None
+        None where the truth gives the rule's quantity no value.
+    borrowed : Borrowed or None
+        None without external controls.
     """
 
     design: str
@@ -200,6 +344,7 @@ class OperatingCharacteristics:
     success: Estimated
     futility: Estimated
     enriched: Estimated
+    accrual_stopped: Estimated
     success_without_futility: Estimated
     expected_n: Estimated | None
     expected_events: Estimated | None
@@ -207,6 +352,9 @@ class OperatingCharacteristics:
     targets: tuple[OnTarget, ...]
     by_look: tuple[AtLook, ...]
     at_values: tuple[AtValue, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    no_effect: NoEffect | None = None
+    borrowed: Borrowed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, with ``bias`` and ``coverage`` of the first target on top."""
@@ -251,6 +399,7 @@ def operating_characteristics(
         success=share(done.verdict == Verdict.SUCCESS),
         futility=share(done.verdict == Verdict.FUTILITY),
         enriched=share(done.enriched),
+        accrual_stopped=share(done.stopped >= 0),
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),
@@ -262,7 +411,80 @@ def operating_characteristics(
         ),
         by_look=tuple(_at_look(look, table, done) for look in range(len(design.looks))),
         at_values=_at_values(design, table, done),
+        compared=_compared(design, table, done),
+        no_effect=no_effect([(1.0, design, table)], targets),
+        borrowed=_borrowed(design, table, done),
     )
+
+
+def _borrowed(design: TrialDesign, table: Table, done: Decisions) -> Borrowed | None:
+    if design.external is None:
+        return None
+    treated, control = (
+        done.at(table[f"events_{arm}"]).astype(np.float64) for arm in ("treated", "control")
+    )
+    found = worth(done.at(table["sd"])[:, 0], treated, control)
+    lost = int((~np.isfinite(found)).sum())
+    return Borrowed(design.external.patients, average(found), lost)
+
+
+def no_effect(
+    parts: Sequence[tuple[float, TrialDesign, Table]], targets: Sequence[Target]
+) -> NoEffect | None:
+    """Return how often there is no effect, before a trial and after it, over weighted scenarios.
+
+    Parameters
+    ----------
+    parts : sequence of tuple
+        Weight of each scenario, the design, and statistics of its trials.
+    targets : sequence of Target
+        What ``truth`` is of.
+
+    Returns
+    -------
+    NoEffect or None
+        None where one of the truths gives the rule's quantity no value.
+    """
+    nothing = [absent(design, table, targets) for _, design, table in parts]
+    if any(one is None for one in nothing):
+        return None
+    each = [
+        (weight, none, decide(design, table).verdict == Verdict.SUCCESS)
+        for (weight, design, table), none in zip(parts, nothing, strict=True)
+        if none is not None
+    ]
+    before = ratio([(weight, none, np.ones(len(none), dtype=bool)) for weight, none, _ in each])
+    if before is None:
+        return None
+    return NoEffect(
+        parts[0][1].looks[-1].efficacy[0].statement.about.removeprefix("P(").removesuffix(")"),
+        before,
+        ratio(each),
+        ratio([(weight, none, ~success) for weight, none, success in each]),
+    )
+
+
+def _compared(design: TrialDesign, table: Table, done: Decisions) -> tuple[Compared, ...]:
+    looks, found = len(design.looks), []
+    for number, test in enumerate(design.comparators):
+        levels = test.levels(looks)
+        z = done.along(np.asarray(table["comparators"])[:, :, number])
+        asked = np.asarray(levels) > 0.0
+        with np.errstate(invalid="ignore"):
+            beyond = (norm.sf(z) < np.asarray(levels)) & asked
+        rejects = beyond.any(axis=1)
+        first = np.where(rejects, beyond.argmax(axis=1), -1)
+        found.append(
+            Compared(
+                test.name,
+                levels,
+                share(rejects),
+                tuple(share(first == look) for look in range(looks)),
+                share(rejects == (done.verdict == Verdict.SUCCESS)),
+                int((~np.isfinite(z) & asked).any(axis=1).sum()),
+            )
+        )
+    return tuple(found)
 
 
 def _at_look(look: int, table: Table, done: Decisions) -> AtLook:

@@ -3,30 +3,47 @@
 Every function is for one trial and is vmapped.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import binom, norm
 
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.spec.trial import AccrualSpec, ArmsSpec, Pattern, TreatmentStart, TrialDesign
+from bayes_ihlrt.spec.scenario import (
+    AccrualSpec,
+    Analysed,
+    CovariateSpec,
+    CrossoverSpec,
+    Pattern,
+    TreatmentStart,
+)
+from bayes_ihlrt.spec.trial import (
+    CENTRE,
+    ArmsSpec,
+    TrialDesign,
+    strata_of,
+)
 from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.streams import Stream, stream
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
 
-def arrivals(key: jax.Array, accrual: AccrualSpec, count: int) -> jax.Array:
-    """Invert the cumulative rate at the points of a process of rate 1."""
+def arrivals(
+    key: jax.Array, accrual: AccrualSpec, count: int, *, pace: jax.Array | float = 1.0
+) -> jax.Array:
+    """Invert the cumulative rate, `pace` times the planned one, at points of a unit process."""
     if accrual.pattern is Pattern.POISSON:
         units = jnp.cumsum(jax.random.exponential(key, (count,)))
     else:
         units = jnp.arange(count) + 0.5
-    return invert_accrual(accrual, units)
+    return invert_accrual(accrual, units / pace)
 
 
 def invert_accrual(
@@ -55,6 +72,10 @@ def invert_accrual(
     units = units + jnp.asarray(reached)[begun] + (after - jnp.asarray(edges)[begun]) * rates[begun]
     period = jnp.searchsorted(jnp.asarray(reached), units, side="right") - 1
     return jnp.asarray(edges)[period] + (units - jnp.asarray(reached)[period]) / rates[period]
+
+
+type Strata = tuple[jax.Array, int]
+"""Stratum of each patient, and the number of strata."""
 
 
 def event_times(
@@ -117,7 +138,9 @@ def event_times(
 Floats = NDArray[np.float64]
 
 
-def randomise(key: jax.Array, modifier: jax.Array, arms: ArmsSpec) -> jax.Array:
+def randomise(
+    key: jax.Array, modifier: jax.Array, arms: ArmsSpec, *, within: Strata | None = None
+) -> jax.Array:
     """Assign arms in permuted blocks, within strata where the design has them.
 
     Parameters
@@ -125,9 +148,11 @@ def randomise(key: jax.Array, modifier: jax.Array, arms: ArmsSpec) -> jax.Array:
     key : array
         Random key.
     modifier : array, shape (N,)
-        Value of the modifier, which makes the strata.
+        Value of the modifier, which makes the strata of `arms.stratify_at`.
     arms : ArmsSpec
         Allocation.
+    within : Strata, optional
+        All strata, where they are more than those of the modifier.
 
     Returns
     -------
@@ -137,14 +162,49 @@ def randomise(key: jax.Array, modifier: jax.Array, arms: ArmsSpec) -> jax.Array:
     arrangements = jnp.asarray(_arrangements(arms))
     count = len(modifier)
     blocks = -(-count // arms.block)
-    high = jnp.zeros(count, int)
-    if arms.stratify_at is not None:
-        high = (modifier >= arms.stratify_at).astype(int)
-    position = jnp.where(high == 1, jnp.cumsum(high), jnp.cumsum(1 - high)) - 1
-    uniform = jax.random.uniform(key, (blocks, 2))
+    stratum, levels = by_modifier(modifier, arms) if within is None else within
+    if levels == 2:
+        position = jnp.where(stratum == 1, jnp.cumsum(stratum), jnp.cumsum(1 - stratum)) - 1
+    else:
+        same = jnp.cumsum(stratum[:, None] == jnp.arange(levels), axis=0)
+        position = jnp.take_along_axis(same, stratum[:, None], axis=1)[:, 0] - 1
+    uniform = jax.random.uniform(key, (blocks, levels))
     picked = jnp.minimum((uniform * len(arrangements)).astype(int), len(arrangements) - 1)
-    block = picked[position // arms.block, high]
+    block = picked[position // arms.block, stratum]
     return arrangements[block, position % arms.block]
+
+
+def by_modifier(modifier: jax.Array, arms: ArmsSpec) -> Strata:
+    """Return the strata below and from a value of the modifier on."""
+    if arms.stratify_at is None:
+        return jnp.zeros(len(modifier), int), 2
+    return (modifier >= arms.stratify_at).astype(int), 2
+
+
+def strata(people: "Screened", design: TrialDesign) -> Strata:
+    """Return the strata of a design's randomisation.
+
+    Parameters
+    ----------
+    people : Screened
+        Who is enrolled.
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    stratum : array of int, shape (N,)
+        From 0.
+    levels : int
+        Number of strata, 2 at least.
+    """
+    found, levels = by_modifier(people.modifier, design.arms)
+    if not design.arms.stratify:
+        return found, levels
+    for name in design.arms.stratify:
+        own = people.centre if name == CENTRE else people.covariates[name].astype(int)
+        found = found * ((design.population.centres or 1) if name == CENTRE else 2) + own
+    return found, max(2, strata_of(design))
 
 
 def _arrangements(arms: ArmsSpec) -> Floats:
@@ -173,6 +233,10 @@ class Screened(NamedTuple):
         Standard exponential.
     ever : array, shape (M,)
         Uniform.
+    centre : array of int, shape (M,)
+        Number of the centre.
+    covariates : mapping of str to array, shape (M,)
+        Prognostic covariates beside the modifier.
     """
 
     arrival: jax.Array
@@ -181,6 +245,8 @@ class Screened(NamedTuple):
     dropout: jax.Array
     start: jax.Array
     ever: jax.Array
+    centre: jax.Array
+    covariates: Mapping[str, jax.Array]
 
 
 class Patients(NamedTuple):
@@ -196,6 +262,10 @@ class Patients(NamedTuple):
         Months from randomisation to treatment; infinite for never.
     event, dropout : array, shape (N,)
         Months from randomisation to the event and to loss, had nothing else come first.
+    covariates : mapping of str to array, shape (N,)
+        Prognostic covariates beside the modifier.
+    stratum : array of int, shape (N,) or ()
+        Stratum of the randomisation.
     """
 
     arrival: jax.Array
@@ -204,6 +274,8 @@ class Patients(NamedTuple):
     start: jax.Array
     event: jax.Array
     dropout: jax.Array
+    covariates: Mapping[str, jax.Array] = {}
+    stratum: jax.Array | int = 0
 
 
 def screened_count(design: TrialDesign) -> int:
@@ -223,20 +295,23 @@ def screened_count(design: TrialDesign) -> int:
     cuts = [cut for cut in (population.enrol_from, population.switch_to) if cut is not None]
     if not cuts:
         return design.patients
-    share = _share_above(max(cuts), population.median, population.log_sd)
+    share = share_above(max(cuts), population.median, population.log_sd)
     count = int(np.ceil(design.patients / share))
     while binom.cdf(design.patients - 1, count, share) > _TOO_FEW:
         count = int(np.ceil(1.05 * count))
     return count
 
 
-def _share_above(cut: float, median: float, log_sd: float) -> float:
+def share_above(cut: float, median: float, log_sd: float) -> float:
+    """Return the share of a log-normal population from a value on."""
     if log_sd == 0.0:
         return float(median >= cut)
     return float(norm.sf((np.log(cut) - np.log(median)) / log_sd))
 
 
-def screen(key: jax.Array, design: TrialDesign, count: int) -> Screened:
+def screen(
+    key: jax.Array, design: TrialDesign, count: int, *, pace: jax.Array | float = 1.0
+) -> Screened:
     """Simulate the people who are screened for one trial.
 
     Parameters
@@ -247,6 +322,8 @@ def screen(key: jax.Array, design: TrialDesign, count: int) -> Screened:
         The design.
     count : int
         From `screened_count`.
+    pace : array or float, scalar
+        People a month, of those that the design plans.
 
     Returns
     -------
@@ -260,13 +337,56 @@ def screen(key: jax.Array, design: TrialDesign, count: int) -> Screened:
         for which in (Stream.SURVIVAL, Stream.DROPOUT, Stream.START)
     }
     return Screened(
-        arrival=arrivals(stream(key, Stream.ARRIVAL), design.accrual, count),
+        arrival=arrivals(stream(key, Stream.ARRIVAL), design.accrual, count, pace=pace),
         modifier=population.median * jnp.exp(population.log_sd * normal),
         survival=exponential[Stream.SURVIVAL],
         dropout=exponential[Stream.DROPOUT],
         start=exponential[Stream.START],
         ever=jax.random.uniform(stream(key, Stream.EVER), (count,)),
+        centre=centres(key, design, count),
+        covariates=covariates(key, design, normal),
     )
+
+
+def centres(key: jax.Array, design: TrialDesign, count: int) -> jax.Array:
+    """Return the centre of each patient, all alike in size; 0 where there is one."""
+    levels = design.population.centres
+    if levels is None:
+        return jnp.zeros(count, int)
+    return jax.random.randint(stream(key, Stream.CENTRES), (count,), 0, levels)
+
+
+def covariates(key: jax.Array, design: TrialDesign, normal: jax.Array) -> dict[str, jax.Array]:
+    """Simulate prognostic covariates, given the modifier.
+
+    Parameters
+    ----------
+    key : array
+        The trial's key.
+    design : TrialDesign
+        The design.
+    normal : array, shape (N,)
+        Standardised logarithm of the modifier.
+
+    Returns
+    -------
+    dict of str to array, shape (N,)
+        By name; independent of each other given the modifier.
+    """
+    found = {}
+    for number, (name, spec) in enumerate(design.population.covariates.items()):
+        own = jax.random.fold_in(stream(key, Stream.COVARIATES), number)
+        other = jax.random.normal(own, normal.shape)
+        found[name] = spec_value(spec, normal, other)
+    return found
+
+
+def spec_value(spec: CovariateSpec, normal: jax.Array, other: jax.Array) -> jax.Array:
+    """Return a covariate from the standardised log modifier and a standard normal variate."""
+    latent = spec.correlation * normal + np.sqrt(1.0 - spec.correlation**2) * other
+    if spec.prevalence is not None:
+        return jnp.where(latent > ndtri(1.0 - spec.prevalence), 1.0, 0.0)
+    return jnp.asarray(spec.mean + (spec.sd or 0.0) * latent)
 
 
 def enrol(
@@ -304,15 +424,42 @@ def enrol(
         In order of enrolment.
     """
     chosen = _chosen(people, design, numbers, switch)
-    arm = randomise(stream(key, Stream.BLOCKS), chosen.modifier, design.arms)
-    start = jnp.where(arm == 1.0, _treatment_start(chosen, design), jnp.inf)
+    within = strata(chosen, design)
+    arm = randomise(stream(key, Stream.BLOCKS), chosen.modifier, design.arms, within=within)
+    start = jnp.where(arm == 1.0, _treatment_start(chosen, design), _crossover(chosen, design))
     z = transformed(chosen.modifier, design)
-    event = event_times(source.hazard, source.cuts, truth, z=z, start=start, target=chosen.survival)
+    target = chosen.survival * jnp.exp(-prognosis(key, chosen, truth, design))
+    event = event_times(source.hazard, source.cuts, truth, z=z, start=start, target=target)
     rates = -np.log1p(-np.array([design.dropout.control, design.dropout.treated]))
     rate = jnp.where(arm == 1.0, rates[1], rates[0]) / design.dropout.by
     lost = chosen.dropout / jnp.where(rate > 0.0, rate, 1.0)
     dropout = jnp.where(rate > 0.0, lost, jnp.inf)
-    return Patients(chosen.arrival, chosen.modifier, arm, start, event, dropout)
+    if design.max_follow_up is not None:
+        dropout = jnp.minimum(dropout, design.max_follow_up)
+    return Patients(
+        chosen.arrival,
+        chosen.modifier,
+        arm,
+        start,
+        event,
+        dropout,
+        covariates=chosen.covariates,
+        stratum=within[0] if strata_of(design) > 1 else jnp.asarray(0),
+    )
+
+
+def prognosis(
+    key: jax.Array, people: Screened, truth: Truth, design: TrialDesign
+) -> jax.Array | float:
+    """Log hazard of each patient beyond what the modifier and treatment make of it."""
+    total: jax.Array | float = 0.0
+    for name, log_ratio in truth.covariates.items():
+        total = total + log_ratio * people.covariates[name]
+    levels = design.population.centres
+    if levels is not None:
+        own = jax.random.normal(jax.random.fold_in(stream(key, Stream.CENTRES), 1), (levels,))
+        total = total + truth.centre_sd * own[people.centre]
+    return total
 
 
 def transformed(modifier: jax.Array, design: TrialDesign) -> jax.Array:
@@ -352,3 +499,63 @@ def _treatment_start(people: Screened, design: TrialDesign) -> jax.Array:
         return jnp.zeros(len(people.start))
     months = treatment.after + people.start * treatment.median_months / np.log(2.0)
     return jnp.where(people.ever < treatment.share, months, jnp.inf)
+
+
+def _crossover(people: Screened, design: TrialDesign) -> jax.Array | float:
+    crossover = design.treatment.crossover
+    if crossover is None:
+        return jnp.inf
+    months = crossover.after + people.start * crossover.median_months / np.log(2.0)
+    found: jax.Array = jnp.where(people.ever < crossover.share, months, jnp.inf)
+    return found
+
+
+_STARTS: Final = 40
+"""Times of an on-demand start, at equal shares, that survival is averaged over."""
+
+
+def treatment_starts(late: CrossoverSpec | None, *, never: bool) -> tuple[Floats, Floats]:
+    """Return times from randomisation to treatment and their shares.
+
+    Parameters
+    ----------
+    late : CrossoverSpec or None
+        Who gets treatment during follow-up, and when.
+    never : bool
+        Without `late` nobody gets it; at randomisation everybody otherwise.
+
+    Returns
+    -------
+    tuple of ndarray, shape (U,)
+        Infinite for never.
+    """
+    if late is None:
+        return np.array([np.inf if never else 0.0]), np.ones(1)
+    share = (np.arange(_STARTS) + 0.5) / _STARTS
+    months = late.after - late.median_months / np.log(2.0) * np.log1p(-share)
+    shares = np.full(_STARTS, late.share / _STARTS)
+    return np.append(months, np.inf), np.append(shares, 1.0 - late.share)
+
+
+def arm_starts(design: TrialDesign) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Return when the treated arm and the arm that it is compared with get treatment.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    tuple of tuple of ndarray
+        From `treatment_starts`. As treated the comparison is with controls none of whom ever get
+        it, as assigned with controls as they are, crossover included.
+    """
+    treatment, late = design.treatment, None
+    if treatment.median_months is not None:
+        late = CrossoverSpec(
+            share=treatment.share, median_months=treatment.median_months, after=treatment.after
+        )
+    as_assigned = treatment.analysed is Analysed.ASSIGNED
+    crossover = treatment.crossover if as_assigned else None
+    return treatment_starts(late, never=False), treatment_starts(crossover, never=True)

@@ -12,11 +12,14 @@ from typing import Any
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.plain import short_repr
+from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.operating import (
     Estimated,
+    NoEffect,
     OperatingCharacteristics,
+    no_effect,
     operating_characteristics,
 )
 from bayes_ihlrt.trials.quantities import Target, targets
@@ -96,7 +99,8 @@ def run_curve(
         for scenario, task in tasks.items():
             if scenario in lost:
                 continue
-            changed, what = replace(task, design=design), f"{name} / {scenario}"
+            truth = spec.scenario(task.scenario, value)
+            changed, what = replace(task, design=design, scenario=truth), f"{name} / {scenario}"
             row = attempted(what, partial(_simulated, changed, (name, scenario), simulate))
             if isinstance(row, Failure):
                 lost[scenario] = row
@@ -386,6 +390,55 @@ def prior_sources(result: PlanResult) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass(frozen=True)
+class Averaged:
+    """Success of one design averaged over the weights of the plan's scenarios.
+
+    Parameters
+    ----------
+    design : str
+        Its name.
+    success : Estimated
+        Probability of success under the design prior over scenarios.
+    no_effect : NoEffect or None
+        How often there is no effect, before a trial and after it.
+    """
+
+    design: str
+    success: Estimated
+    no_effect: NoEffect | None
+
+
+def averaged(result: PlanResult) -> tuple[Averaged, ...]:
+    """Average over scenarios, for designs that were simulated under all of them.
+
+    Parameters
+    ----------
+    result : PlanResult
+        The plan.
+
+    Returns
+    -------
+    tuple of Averaged
+        One a design; none where the scenarios have no weights.
+    """
+    weights = {one.name: one.weight for one in result.plan.scenarios}
+    if any(weight is None for weight in weights.values()):
+        return ()
+    found = []
+    for name in result.plan.designs:
+        cells = [cell for cell in result.cells if cell.design == name]
+        if len(cells) < len(weights):
+            continue
+        each = [(float(weights[cell.scenario] or 0.0), cell) for cell in cells]
+        estimate = sum(weight * cell.found.success.estimate for weight, cell in each)
+        error = sum((weight * cell.found.success.mcse) ** 2 for weight, cell in each) ** 0.5
+        success = Estimated(estimate, error, estimate - Z_975 * error, estimate + Z_975 * error)
+        parts = [(weight, cell.task.design, cell.table) for weight, cell in each]
+        found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
+    return tuple(found)
+
+
 def plan_dict(result: PlanResult) -> dict[str, Any]:
     """Return the part of ``result.json`` that simulation makes."""
     lost = [
@@ -402,6 +455,7 @@ def plan_dict(result: PlanResult) -> dict[str, Any]:
         "seed": result.plan.seed,
         "design_priors": prior_sources(result),
         "results": _with_lost(rows, lost),
+        "averaged": [asdict(one) for one in averaged(result)],
         "curves": [curve.to_dict() for curve in result.curves],
         "seconds": result.seconds,
         "trials_per_second": result.simulated / result.seconds,

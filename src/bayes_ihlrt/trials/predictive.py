@@ -19,14 +19,15 @@ from scipy.special import ndtr
 
 from bayes_ihlrt.batch.profile import Path
 from bayes_ihlrt.batch.profile import draw as draw_along
-from bayes_ihlrt.spec.rules import Quantity, Rule
-from bayes_ihlrt.spec.trial import Pattern, TrialDesign
+from bayes_ihlrt.spec.rules import Quantity, Rule, Sample
+from bayes_ihlrt.spec.scenario import Pattern
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
-from bayes_ihlrt.trials.patients import Patients, invert_accrual, randomise
+from bayes_ihlrt.trials.patients import Patients, covariates, invert_accrual, randomise
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.schedule import schedule
-from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see
+from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see, without_newcomers
 from bayes_ihlrt.trials.streams import Stream, stream, trial_key
 
 Floats = NDArray[np.float64]
@@ -88,7 +89,7 @@ def future_probability(
     last = design.looks[-1]
     enriched = stage.path is not None and last.efficacy_enriched
     rules = last.efficacy_enriched if enriched else last.efficacy
-    continuation = _continuation(analysis, stage, rule.quantity, rule.assumed_hr)
+    continuation = _continuation(analysis, stage, rule.statement)
     path = None
     if rule.quantity is Quantity.PREDICTIVE and known.followed.any():
         centres = (known.mean, known.factor)
@@ -116,7 +117,7 @@ type _Known = tuple[Patients, Seen, _Posterior]
 
 @lru_cache(maxsize=32)
 def _continuation(
-    analysis: TrialAnalysis, stage: Stage, quantity: Quantity, assumed_hr: float | None
+    analysis: TrialAnalysis, stage: Stage, rule: Rule
 ) -> Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]]:
     design = analysis.design
     last, numbers = len(design.looks) - 1, schedule(design)
@@ -127,15 +128,17 @@ def _continuation(
         patients, seen, posterior = known
         key = jax.random.fold_in(stream(trial_key(seed, trial), Stream.FUTURE), draw)
         of_position, of_rest = jax.random.split(jax.random.fold_in(key, stage.look))
-        predicts = quantity is Quantity.PREDICTIVE
+        predicts = rule.quantity is Quantity.PREDICTIVE
         position = _drawn(of_position, posterior) if predicts else posterior[0]
         values = analysis.engine.density.constrained(
             position, analysis.engine.density.with_overrides({})
         )
-        if assumed_hr is not None:
-            values = {**values, design.treatment.name: jnp.log(assumed_hr)}
-        everybody = _others(of_rest, design, patients, seen, enriched=stage.path is not None)
-        whole = _followed(of_rest, analysis, everybody, seen, values)
+        if rule.assumed_hr is not None:
+            values = {**values, design.treatment.name: jnp.log(rule.assumed_hr)}
+        everybody = newcomers(of_rest, design, patients, seen, enriched=stage.path is not None)
+        if rule.sample is Sample.CURRENT:
+            everybody = without_newcomers(everybody, seen.time)
+        whole = followed_on(of_rest, analysis, everybody, seen, values)
         time = jnp.maximum(look_times(whole, design, numbers)[last], seen.time)
         return analysis.members(whole, see(whole, time))
 
@@ -157,10 +160,29 @@ def _drawn(key: jax.Array, posterior: _Posterior) -> jax.Array:
     return jnp.where(followed, exact, position)
 
 
-def _others(
+def newcomers(
     key: jax.Array, design: TrialDesign, patients: Patients, seen: Seen, *, enriched: bool
 ) -> Patients:
-    """Replace patients who are yet to come by others from the design."""
+    """Replace patients who are yet to come by others from the design.
+
+    Parameters
+    ----------
+    key : array
+        Random key.
+    design : TrialDesign
+        The design.
+    patients : Patients
+        Of one trial.
+    seen : Seen
+        What is known of them.
+    enriched : bool
+        Whether enrolment was restricted.
+
+    Returns
+    -------
+    Patients
+        Those who are enrolled as they are, the others drawn anew.
+    """
     of_arrival, of_modifier = jax.random.split(stream(key, Stream.ARRIVAL))
     population, count = design.population, len(patients.arrival)
     cuts = [population.enrol_from, population.switch_to if enriched else None]
@@ -174,24 +196,48 @@ def _others(
         steps = jnp.where(here, 0.0, 1.0)
     arrival = invert_accrual(design.accrual, jnp.cumsum(steps) / (1.0 - low), after=seen.time)
     uniform = low + jax.random.uniform(of_modifier, (count,)) * (1.0 - low)
-    modifier = population.median * jnp.exp(population.log_sd * jax.scipy.special.ndtri(uniform))
+    normal = jax.scipy.special.ndtri(uniform)
+    modifier = population.median * jnp.exp(population.log_sd * normal)
     modifier = jnp.where(here, patients.modifier, modifier)
+    others = covariates(key, design, normal)
     arm = randomise(stream(key, Stream.BLOCKS), modifier, design.arms)
     return patients._replace(
         arrival=jnp.where(here, patients.arrival, arrival),
         modifier=modifier,
         arm=jnp.where(here, patients.arm, arm),
+        covariates={
+            name: jnp.where(here, own, others[name]) for name, own in patients.covariates.items()
+        },
     )
 
 
-def _followed(
+def followed_on(
     key: jax.Array,
     analysis: TrialAnalysis,
     patients: Patients,
     seen: Seen,
     values: dict[str, jax.Array],
 ) -> Patients:
-    """Keep what was seen and simulate the rest of every follow-up."""
+    """Keep what was seen and simulate the rest of every follow-up.
+
+    Parameters
+    ----------
+    key : array
+        Random key.
+    analysis : TrialAnalysis
+        The design's model.
+    patients : Patients
+        Of one trial, newcomers included.
+    seen : Seen
+        What is known of them.
+    values : dict of str to array
+        Parameters on their own scale.
+
+    Returns
+    -------
+    Patients
+        With events and losses from where follow-up stands.
+    """
     design, hazard = analysis.design, analysis.prepared.hazard
     columns = analysis.prepared.encoder.columns
     theta = {name: values[name] for name in hazard.parameters}
@@ -203,6 +249,8 @@ def _followed(
     rate = jnp.where(patients.arm == 1.0, rates[1], rates[0]) / design.dropout.by
     wait = jax.random.exponential(stream(key, Stream.DROPOUT), patients.arrival.shape)
     dropout = jnp.where(rate > 0.0, seen.stop + wait / jnp.where(rate > 0.0, rate, 1.0), jnp.inf)
+    if design.max_follow_up is not None:
+        dropout = jnp.minimum(dropout, design.max_follow_up)
     here = seen.exposure == 1.0
     happened = seen.event == 1.0
     lost = here & ~happened & (patients.dropout <= seen.time - patients.arrival)

@@ -7,6 +7,7 @@ delta method for survival and restricted mean survival). `marginals` says where 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import jax
@@ -14,12 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.rules import Quantity, Rule
-from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.scenario import Analysed
+from bayes_ihlrt.spec.trial import CENTRE, EXTERNAL, ModifierPopulation, TrialDesign
+from bayes_ihlrt.trials.patients import arm_starts, spec_value
 
 Floats = NDArray[np.float64]
 _PEOPLE: Final = 20
@@ -40,22 +44,26 @@ class Target:
         Value of the modifier; None for the reference (hazard ratio) or the population.
     horizon : float or None
         Months, for survival and restricted mean survival.
+    from_month : float or None
+        Of a hazard ratio: where its period begins; None for the first.
     """
 
     kind: Quantity
     at: float | None = None
     horizon: float | None = None
+    from_month: float | None = None
 
     @classmethod
     def of_rule(cls, rule: Rule) -> "Target":
         """Return what a rule is about."""
-        return cls(rule.quantity, rule.at, rule.horizon)
+        return cls(rule.quantity, rule.at, rule.horizon, rule.from_month)
 
     @property
     def name(self) -> str:
         """Short name, e.g. ``"log_hr[5]"`` or ``"rmst_24"``."""
         stem = "log_hr" if self.kind is Quantity.HAZARD_RATIO else self.kind.value
         stem += "" if self.horizon is None else f"_{self.horizon:g}"
+        stem += "" if self.from_month is None else f"_from_{self.from_month:g}"
         return stem + ("" if self.at is None else f"[{self.at:g}]")
 
 
@@ -144,6 +152,63 @@ def population_values(population: ModifierPopulation) -> Floats:
     return np.asarray(values)
 
 
+_SAMPLE: Final = 128
+"""People, at even places of the population, where patients differ in more than the modifier."""
+
+
+class People(NamedTuple):
+    """People whom curves are averaged over.
+
+    Parameters
+    ----------
+    modifier : ndarray, shape (K,)
+        Values of the modifier.
+    covariates : mapping of str to ndarray, shape (K,)
+        Prognostic covariates by name; under ``"centre"`` standard normal deviates of centres.
+    """
+
+    modifier: Floats
+    covariates: Mapping[str, Floats]
+
+
+def people_of(design: TrialDesign, at: float | None = None) -> People:
+    """Return people at even places of a design's population.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    at : float, optional
+        Value of the modifier of all of them.
+
+    Returns
+    -------
+    People
+        Covariates as they are among those with that modifier, by a Sobol sequence.
+    """
+    population = design.population
+    extra = [*population.covariates, *([CENTRE] if population.centres else [])]
+    if not extra:
+        return People(np.array([at]) if at is not None else population_values(population), {})
+    even = qmc.Sobol(len(extra) + 1, scramble=False).random(_SAMPLE)
+    shares = np.clip((even + 0.5 / _SAMPLE) % 1.0, 1e-9, 1.0 - 1e-9)
+    low = 0.0
+    if population.enrol_from is not None and population.log_sd > 0.0:
+        low = float(ndtr(np.log(population.enrol_from / population.median) / population.log_sd))
+    normal = ndtri(low + shares[:, 0] * (1.0 - low))
+    if at is not None and population.log_sd > 0.0:
+        normal = np.full(_SAMPLE, np.log(at / population.median) / population.log_sd)
+    modifier = population.median * np.exp(population.log_sd * normal)
+    if at is not None:
+        modifier = np.full(_SAMPLE, at)
+    others = ndtri(shares[:, 1:]).T
+    found = {
+        name: np.asarray(spec_value(spec, jnp.asarray(normal), jnp.asarray(other)))
+        for (name, spec), other in zip(population.covariates.items(), others, strict=False)
+    }
+    return People(modifier, found | ({CENTRE: others[-1]} if population.centres else {}))
+
+
 def time_nodes(horizon: float) -> tuple[Floats, Floats]:
     """Return Gauss-Legendre nodes and weights between month 0 and a horizon."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
@@ -161,6 +226,10 @@ class Reading(NamedTuple):
         Those values.
     times, weights : array, shape (T,)
         Months and weights of survival; empty for a hazard ratio.
+    covariates : mapping of str to array, shape (K,)
+        Their other covariates.
+    later : array, shape (P, K, columns)
+        Rows in the later periods of treatment; none where the analysis has none.
     """
 
     treated: jax.Array
@@ -168,6 +237,8 @@ class Reading(NamedTuple):
     modifier: jax.Array
     times: jax.Array
     weights: jax.Array
+    covariates: Mapping[str, jax.Array]
+    later: jax.Array
 
 
 type Read = Callable[[Mapping[str, jax.Array], Sequence[Reading]], jax.Array]
@@ -219,14 +290,29 @@ def readings(
 
 
 def _reading(design: TrialDesign, prepared: PreparedModel, target: Target) -> Reading:
-    if target.at is not None:
-        values = np.array([target.at])
-    elif target.kind is Quantity.HAZARD_RATIO:
-        values = np.array([design.reference])
+    if target.kind is Quantity.HAZARD_RATIO:
+        value = design.reference if target.at is None else target.at
+        people = People(np.array([value]), dict.fromkeys(design.population.covariates, np.zeros(1)))
     else:
-        values = population_values(design.population)
-    rows = (_rows(design, prepared, values, arm) for arm in (1.0, 0.0))
-    return Reading(*map(jnp.asarray, (*rows, values, *_times(target))))
+        people = people_of(design, target.at)
+    later = design.treatment.later
+    periods = [[term for term, month in later.items() if month <= end] for end in later.values()]
+    whole = [term for term, month in later.items() if month <= (target.from_month or 0.0)]
+    treated, control = (
+        _rows(design, prepared, people, arm, later=terms)
+        for arm, terms in ((1.0, whole), (0.0, []))
+    )
+    rows = [_rows(design, prepared, people, 1.0, later=terms) for terms in periods]
+    times, weights = _times(target)
+    return Reading(
+        jnp.asarray(treated),
+        jnp.asarray(control),
+        jnp.asarray(people.modifier),
+        jnp.asarray(times),
+        jnp.asarray(weights),
+        covariates={name: jnp.asarray(values) for name, values in people.covariates.items()},
+        later=jnp.asarray(np.array(rows).reshape(len(rows), *treated.shape)),
+    )
 
 
 def _times(target: Target) -> tuple[Floats, Floats]:
@@ -237,11 +323,13 @@ def _times(target: Target) -> tuple[Floats, Floats]:
     return np.array([target.horizon]), np.ones(1)
 
 
-def reader(prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
+def reader(design: TrialDesign, prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
     """Return the function that reads targets from parameters.
 
     Parameters
     ----------
+    design : TrialDesign
+        The design: when its arms get treatment, and the periods of its analysis.
     prepared : PreparedModel
         The model.
     wanted : sequence of Target
@@ -254,6 +342,7 @@ def reader(prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
     """
     ratios = [target.kind is Quantity.HAZARD_RATIO for target in wanted]
     hazard, names = prepared.hazard, prepared.encoder.columns
+    survival = partial(_survival_difference, hazard, Course.of(design))
 
     def read(values: Mapping[str, jax.Array], where: Sequence[Reading]) -> jax.Array:
         coefficients = jnp.stack([values[name] for name in names]) if names else jnp.zeros(0)
@@ -262,7 +351,7 @@ def reader(prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
             [
                 (at.treated[0] - at.control[0]) @ coefficients
                 if ratio
-                else _survival_difference(hazard, at, coefficients, theta)
+                else survival(at, coefficients, theta)
                 for ratio, at in zip(ratios, where, strict=True)
             ]
         )
@@ -270,24 +359,70 @@ def reader(prepared: PreparedModel, wanted: Sequence[Target]) -> Read:
     return read
 
 
+class Course(NamedTuple):
+    """When patients of the treated arm pass from one row of the design to the next.
+
+    Parameters
+    ----------
+    begins : ndarray, shape (U, P)
+        Months since randomisation, by start of treatment: treatment, then each later period.
+    shares : ndarray, shape (U,)
+        Shares of the starts.
+    """
+
+    begins: Floats
+    shares: Floats
+
+    @classmethod
+    def of(cls, design: TrialDesign) -> "Course":
+        """Return the course of a design's own analysis."""
+        treatment = design.treatment
+        starts, shares = np.zeros(1), np.ones(1)
+        if treatment.analysed is Analysed.TREATED:
+            starts, shares = arm_starts(design)[0]
+        return cls(starts[:, None] + np.array([0.0, *treatment.periods]), shares)
+
+
 def _survival_difference(
-    hazard: Hazard, at: Reading, coefficients: jax.Array, theta: Mapping[str, jax.Array]
+    hazard: Hazard,
+    course: Course,
+    at: Reading,
+    coefficients: jax.Array,
+    theta: Mapping[str, jax.Array],
 ) -> jax.Array:
     basis = hazard.increment_basis(jnp, jnp.zeros_like(at.times), at.times)
     cumulative = hazard.cumulative_hazard(jnp, basis, theta)
-    treated, control = (
-        jnp.exp(-jnp.exp(rows @ coefficients)[:, None] * cumulative).mean(axis=0)
-        for rows in (at.treated, at.control)
-    )
+    control = jnp.exp(-jnp.exp(at.control @ coefficients)[:, None] * cumulative).mean(axis=0)
+    if course.begins.shape == (1, 1) and course.begins[0, 0] == 0.0:
+        risk = jnp.exp(at.treated @ coefficients)[:, None] * cumulative
+        return at.weights @ (jnp.exp(-risk).mean(axis=0) - control)
+    rows = jnp.concatenate([jnp.stack([at.control, at.treated]), at.later])
+    ends = np.concatenate([course.begins, np.full((len(course.begins), 1), np.inf)], axis=1)
+    starts = np.concatenate([np.zeros((len(course.begins), 1)), course.begins], axis=1)
+    total = jnp.zeros((len(course.shares), len(at.modifier), len(at.times)))
+    for piece in range(len(rows)):
+        low, high = (jnp.minimum(edge[:, piece, None], at.times) for edge in (starts, ends))
+        spans = hazard.increment_basis(jnp, low.ravel(), high.ravel())
+        spent = hazard.cumulative_hazard(jnp, spans, theta).reshape(*low.shape)
+        total = total + jnp.exp(rows[piece] @ coefficients)[None, :, None] * spent[:, None]
+    treated = jnp.asarray(course.shares) @ jnp.exp(-total).mean(axis=1)
     return at.weights @ (treated - control)
 
 
 def _rows(
-    design: TrialDesign, prepared: PreparedModel, values: Floats, arm: float
+    design: TrialDesign,
+    prepared: PreparedModel,
+    people: People,
+    arm: float,
+    *,
+    later: Sequence[str],
 ) -> NDArray[np.float64]:
-    columns = {design.treatment.name: np.full(len(values), arm)}
+    count = len(people.modifier)
+    columns = {design.treatment.name: np.full(count, arm), **people.covariates}
+    columns |= {term: np.full(count, float(term in later)) for term in design.treatment.later}
+    columns[EXTERNAL] = np.zeros(count)
     if design.modifier is not None:
-        columns[design.modifier.column] = values
+        columns[design.modifier.column] = people.modifier
     return prepared.encoder.design(columns)
 
 

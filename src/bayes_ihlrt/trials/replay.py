@@ -1,5 +1,6 @@
 """Any simulated trial by its number: patients, posterior at each look, decisions, figure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class Trace:
     look : int
         Number of the look, from 1.
     purpose : str
-        ``efficacy``, ``futility``, ``enrich`` or ``efficacy_enriched``.
+        ``efficacy``, ``futility``, ``stop_accrual``, ``enrich`` or ``efficacy_enriched``.
     rule : Rule
         The rule.
     probability : float
@@ -62,7 +63,7 @@ class Replay:
         The look at which it ended, from 1.
     patients : dict of str to ndarray, shape (patients,)
         ``arrival``, ``modifier``, ``arm``, ``start``, ``event`` and ``dropout`` in months; what
-        follow-up at the end had seen of it as ``stop`` and ``observed``.
+        follow-up at the end had seen of it as ``stop`` and ``observed``; covariates by their names.
     looks : xarray.Dataset
         ``months``, ``enrolled``, ``events_control``, ``events_treated`` over ``look`` up to the
         end, posterior ``mean`` and ``sd`` over ``look, target``; attribute ``events`` says what
@@ -109,32 +110,36 @@ def replay_trial(task: Task, trial: int) -> Replay:
     end, stage = int(done.look[0]), int(done.stage[0])
     whole = jax.tree.map(lambda values: np.asarray(values[place, stage]), block.patients)
     seen = jax.tree.map(lambda values: np.asarray(values[place, stage]), block.seen)
-    patients = whole._asdict() | {"stop": seen.stop, "observed": seen.event}
+    patients = {**whole.covariates, **{name: getattr(whole, name) for name in _OF_PATIENTS}}
+    patients |= {"stop": seen.stop, "observed": seen.event}
     here = seen.exposure == 1.0
-    along = {name: done.along(table[name])[0, : end + 1] for name in _BY_LOOK}
-    moments = {name: table[name][0][done.places[0, : end + 1]] for name in ("mean", "sd")}
+    reached = np.flatnonzero(done.reached[0])
+    places = done.places[0, reached]
+    along = {name: done.along(table[name])[0, reached] for name in _BY_LOOK}
+    moments = {name: table[name][0][places] for name in ("mean", "sd")}
     names = [target.name for target in found.analysis.targets]
     looks = xr.Dataset(
         {name: ("look", values) for name, values in along.items()}
         | {name: (("look", "target"), values) for name, values in moments.items()},
-        coords={"look": np.arange(end + 1) + 1, "target": names},
+        coords={"look": reached + 1, "target": names},
         attrs={
             "title": f"Trial {trial}, {task.design.endpoint.label}: {_ended(done.verdict[0], end)}",
             "events": task.design.endpoint.events,
             "synthetic": True,
         },
     )
-    path = stages(task.design)[stage].path
+    rows = dict(zip(reached.tolist(), table["probability"][0][places], strict=True))
     return Replay(
         trial,
         Verdict(int(done.verdict[0])),
         end + 1,
         {name: values[here] for name, values in patients.items()},
         looks,
-        tuple(_trace(task, table["probability"][0][done.places[0, : end + 1]], path)),
+        tuple(_trace(task, rows, stages(task.design)[stage].path)),
     )
 
 
+_OF_PATIENTS = ("arrival", "modifier", "arm", "start", "event", "dropout")
 _BY_LOOK = ("months", "enrolled", "events_control", "events_treated")
 
 
@@ -142,14 +147,17 @@ def _ended(verdict: int, look: int) -> str:
     return f"{Verdict(int(verdict)).name.lower()} at look {look + 1}"
 
 
-def _trace(task: Task, probability: NDArray[np.float64], path: int | None) -> list[Trace]:
+def _trace(
+    task: Task, probability: Mapping[int, NDArray[np.float64]], path: int | None
+) -> list[Trace]:
     """Return the rules that were asked: those of enriched trials after the switch alone."""
     known, traced = statements(task.design), []
-    for number, row in enumerate(probability):
+    for number, row in probability.items():
         look = task.design.looks[number]
         after = path is not None and number > path
         success = "efficacy_enriched" if after and look.efficacy_enriched else "efficacy"
-        for purpose in (success, "futility") if after else (success, "futility", "enrich"):
+        asked = (success, "futility", *(() if after else ("stop_accrual", "enrich")))
+        for purpose in asked:
             for rule in getattr(look, purpose):
                 value = float(row[known.index(rule.statement)])
                 less = rule.more_than is None

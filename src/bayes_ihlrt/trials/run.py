@@ -24,7 +24,6 @@ from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.scenario import PosteriorSpec
 from bayes_ihlrt.trials.audit import PlanAudit, audit_plan
-from bayes_ihlrt.trials.early_looks import CorrectedLook, corrected_looks
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, plan_tasks, run_plan
 from bayes_ihlrt.trials.replay import Replay, replay_trial
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
@@ -248,11 +247,7 @@ class TrialPlanResult(Shown):
     result : PlanResult
         Operating characteristics and statistics.
     audit : PlanAudit
-        Fits redone by NUTS.
-    corrected : tuple of CorrectedLook
-        Looks with few events or strict thresholds, where a sample of the fits was done again.
-    unchecked : tuple of Failure
-        Such looks where that was not possible.
+        Fits redone by NUTS, and the probabilities of stopping corrected for what they say.
     lost_workers : int
         Workers of a Dask cluster that were lost on the way.
 
@@ -267,14 +262,12 @@ class TrialPlanResult(Shown):
 
     result: PlanResult
     audit: PlanAudit
-    corrected: tuple[CorrectedLook, ...] = ()
-    unchecked: tuple[Failure, ...] = ()
     lost_workers: int = 0
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Parts that could not be computed: of the plan, of its audit, of its looks."""
-        return (*self.result.failures, *self.audit.lost, *self.unchecked)
+        """Parts that could not be computed: of the plan, of its audit."""
+        return (*self.result.failures, *self.audit.lost)
 
     @property
     def incomplete(self) -> tuple[str, ...]:
@@ -292,7 +285,6 @@ class TrialPlanResult(Shown):
         versions: Mapping[str, str] = {name: version(name) for name in names}
         return plan_dict(self.result) | {
             "audit": self.audit.to_dict(),
-            "corrected_looks": [look.to_dict() for look in self.corrected],
             "versions": dict(versions),
             "failed": listed(self.failures),
             "lost_workers": self.lost_workers,
@@ -353,13 +345,7 @@ def run_trial_plan(
         fits=audited,
         progress=lambda done, total: progress("audit by NUTS", done, total),
     )
-    looks = corrected_looks(
-        result.cells,
-        progress=lambda done, total: progress("looks with few events, checked", done, total),
-    )
-    corrected = tuple(look for look in looks if isinstance(look, CorrectedLook))
-    unchecked = tuple(look for look in looks if isinstance(look, Failure))
-    return TrialPlanResult(result, audit, corrected, unchecked, lost_workers=pool.lost)
+    return TrialPlanResult(result, audit, lost_workers=pool.lost)
 
 
 def replay_planned(

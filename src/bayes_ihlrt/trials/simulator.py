@@ -10,8 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.comparators.statistics import compared
 from bayes_ihlrt.hazards.protocol import Hazard
+from bayes_ihlrt.spec.trial import strata_of
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
+from bayes_ihlrt.trials.external import external_controls, seen_of, together
 from bayes_ihlrt.trials.patients import Patients, screen, screened_count
 from bayes_ihlrt.trials.predictive import AtStage, future_probability
 from bayes_ihlrt.trials.quantities import Reading, statements
@@ -19,7 +22,7 @@ from bayes_ihlrt.trials.schedule import Schedule, schedule
 from bayes_ihlrt.trials.stages import Seen, run_stages, stages
 from bayes_ihlrt.trials.streams import trial_key
 from bayes_ihlrt.trials.true_targets import true_values
-from bayes_ihlrt.trials.truth import Truth, TruthSource
+from bayes_ihlrt.trials.truth import Numbers, Truth, TruthSource
 
 Floats = NDArray[np.float64]
 BLOCK: Final = 256
@@ -114,8 +117,8 @@ class Simulator:
         dict of str to ndarray, leading axes (trials, stages)
             ``mean`` and ``sd`` of each target, ``probability`` of each rule's statement (NaN for
             those about the future), ``converged``, ``untrusted``, ``followed``, ``months``,
-            ``enrolled``, ``events_control``, ``events_treated``; and ``truth`` of each target,
-            shape (trials, targets).
+            ``enrolled``, ``events_control``, ``events_treated``; ``comparators``, the statistic of
+            each test; and ``truth`` of each target, shape (trials, targets).
         """
         design = self.analysis.design
         shape = (len(block.trials), len(stages(design)))
@@ -138,7 +141,17 @@ class Simulator:
             "enrolled": np.asarray(seen.exposure).sum(axis=-1).astype(np.int64),
             "events_control": (event * (arm == 0.0)).sum(axis=-1).astype(np.int64),
             "events_treated": (event * (arm == 1.0)).sum(axis=-1).astype(np.int64),
+            "comparators": self._compared(block),
         }
+
+    def _compared(self, block: Block) -> Floats:
+        """Statistics of the design's tests, shape (trials, stages, tests)."""
+        design, seen, patients = self.analysis.design, block.seen, block.patients
+        if not design.comparators:
+            return np.zeros((*np.shape(seen.time), 0))
+        found = compared(design.comparators, strata_of(design))
+        followed = (seen.stop, seen.event, seen.exposure)
+        return np.asarray(found(followed, patients.arm, jnp.asarray(patients.stratum)))
 
     def _foresee(self, block: Block, arrays: dict[str, NDArray[Any]]) -> None:
         """Fill in the probabilities of rules about the future, where their looks are."""
@@ -188,14 +201,19 @@ def _kernel(
     def one(
         trial: jax.Array,
         seed: jax.Array,
-        numbers: tuple[Truth, jax.Array, jax.Array],
+        numbers: Numbers,
         sizes: Schedule,
     ) -> tuple[Truth, Patients, Seen, dict[str, jax.Array]]:
         key = trial_key(seed, trial)
         truth = source.of_trial(key, numbers)
-        people = screen(key, design, screened_count(design))
+        people = screen(key, design, screened_count(design), pace=truth.pace)
         patients, seen = run_stages(key, people, truth, design=design, numbers=sizes, source=source)
-        return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
+        if design.external is None:
+            return truth, patients, seen, jax.vmap(analysis.members)(patients, seen)
+        others = external_controls(key, truth, design, source)
+        known = seen_of(others, design)
+        whole = jax.vmap(together, in_axes=(0, 0, None, None))(patients, seen, others, known)
+        return truth, patients, seen, jax.vmap(analysis.members)(*whole)
 
     run = jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
     true = true_values(design, source, analysis.targets)

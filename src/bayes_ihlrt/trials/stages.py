@@ -30,11 +30,14 @@ class Stage:
     look : int
         Number of the look, from 0.
     path : int or None
-        The look that switched the enrolment; None where none did.
+        The look that switched the enrolment, or stopped it; None where none did.
+    stopped : bool
+        Whether accrual was stopped there.
     """
 
     look: int
     path: int | None = None
+    stopped: bool = False
 
 
 class Seen(NamedTuple):
@@ -57,7 +60,9 @@ class Seen(NamedTuple):
 
 
 def stages(design: TrialDesign) -> tuple[Stage, ...]:
-    """Return the stages of a design: looks without a switch, then those after each switch.
+    """Return the stages of a design: looks as planned, after each switch, after each stop.
+
+    Where accrual stops, the last look is the next one.
 
     Parameters
     ----------
@@ -83,7 +88,9 @@ def stages(design: TrialDesign) -> tuple[Stage, ...]:
     looks = range(len(design.looks))
     plain = [Stage(look) for look in looks]
     switches = [look for look in looks if design.looks[look].enrich]
-    return tuple(plain + [Stage(look, path) for path in switches for look in looks if look > path])
+    switched = [Stage(look, path) for path in switches for look in looks if look > path]
+    stops = [look for look in looks if design.looks[look].stop_accrual]
+    return tuple(plain + switched + [Stage(looks[-1], path, stopped=True) for path in stops])
 
 
 def look_times(patients: Patients, design: TrialDesign, numbers: Schedule) -> jax.Array:
@@ -129,7 +136,11 @@ def _due(look: LookSpec, patients: Patients, events: jax.Array, own: Schedule) -
     if look.calendar is not None:
         conditions.append(own.calendar)
     if look.min_follow_up is not None:
-        conditions.append(patients.arrival[own.of_patients - 1] + own.min_follow_up)
+        # Where fewer are enrolled, accrual having stopped, it is the last of those.
+        enrolled = jnp.where(jnp.isfinite(patients.arrival), patients.arrival, 0.0)
+        last = patients.arrival[own.of_patients - 1]
+        last = jnp.where(jnp.isfinite(last), last, enrolled.max())
+        conditions.append(last + own.min_follow_up)
     together = jnp.stack(conditions)
     return together.max() if look.combine is Combine.ALL else together.min()
 
@@ -161,6 +172,25 @@ def see(patients: Patients, time: jax.Array) -> Seen:
         event=seen.astype(float),
         exposure=enrolled.astype(float),
     )
+
+
+def without_newcomers(patients: Patients, after: jax.Array) -> Patients:
+    """Return a trial in which accrual stops.
+
+    Parameters
+    ----------
+    patients : Patients
+        The trial's patients.
+    after : array, scalar
+        Month from which nobody is enrolled.
+
+    Returns
+    -------
+    Patients
+        Those who were to come later never arrive.
+    """
+    come = patients.arrival < after
+    return patients._replace(arrival=jnp.where(come, patients.arrival, jnp.inf))
 
 
 def run_stages(
@@ -200,11 +230,11 @@ def run_stages(
     never = enrolled(switch=jnp.asarray(jnp.inf))
     times = look_times(never, design, numbers)
     paths: dict[int | None, tuple[Patients, jax.Array]] = {None: (never, times)}
-    for path in {stage.path for stage in stages(design)} - {None}:
-        if path is not None:
-            after = enrolled(switch=times[path])
-            later = jnp.maximum(look_times(after, design, numbers), times[path])
-            paths[path] = (after, later)
+    for stage in stages(design):
+        if stage.path is not None and stage.path not in paths:
+            at = times[stage.path]
+            after = without_newcomers(never, at) if stage.stopped else enrolled(switch=at)
+            paths[stage.path] = (after, jnp.maximum(look_times(after, design, numbers), at))
     each = [(paths[stage.path][0], paths[stage.path][1][stage.look]) for stage in stages(design)]
     cut = [see(patients, time) for patients, time in each]
     together = [patients for patients, _ in each]

@@ -21,6 +21,9 @@ class Stream(IntEnum):
     START = 5
     EVER = 6
     FUTURE = 7
+    COVARIATES = 16
+    CENTRES = 17
+    EXTERNAL = 18
 
 
 def trial_key(seed: int | jax.Array, trial: jax.Array) -> jax.Array:

@@ -1,7 +1,6 @@
 """True values of the targets in each simulated trial, from its parameters."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +9,13 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.spec.rules import Quantity
-from bayes_ihlrt.spec.trial import TreatmentStart, TrialDesign
-from bayes_ihlrt.trials.patients import transformed
+from bayes_ihlrt.spec.scenario import Analysed, TreatmentStart
+from bayes_ihlrt.spec.trial import CENTRE, TrialDesign
+from bayes_ihlrt.trials.patients import arm_starts, transformed
 from bayes_ihlrt.trials.quantities import Reading, Target
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
 Floats = NDArray[np.float64]
-_STARTS: Final = 40
-"""Times of an on-demand start, at equal shares, that survival is averaged over."""
 
 type TrueValues = Callable[[Truth, Sequence[Reading]], jax.Array]
 """Parameters of one trial, and where targets are read, to their true values, shape (targets,)."""
@@ -26,8 +24,11 @@ type TrueValues = Callable[[Truth, Sequence[Reading]], jax.Array]
 def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Target]) -> TrueValues:
     """Return the function from a trial's parameters to the true values of its targets.
 
-    A hazard ratio has a true value where one number describes the effect of assignment: treatment
-    from randomisation on, its effect not depending on time; or no effect. Elsewhere it is NaN.
+    A hazard ratio has a true value where one number describes what the analysis asks for, in the
+    period that it is read of: the effect of assignment where treatment starts at randomisation and
+    no control crosses over, that of treatment as treated; or no effect. Elsewhere it is NaN.
+    Survival and months are averaged over starts of treatment, covariates and centres: as assigned
+    with controls as they are, crossover included, as treated with controls none of whom get it.
 
     Parameters
     ----------
@@ -44,26 +45,45 @@ def true_values(design: TrialDesign, source: TruthSource, wanted: Sequence[Targe
         For one trial.
     """
     ratios = [target.kind is Quantity.HAZARD_RATIO for target in wanted]
+    periods = [
+        _period(design, source, target) if ratio else None
+        for target, ratio in zip(wanted, ratios, strict=True)
+    ]
 
     def found(truth: Truth, where: Sequence[Reading]) -> jax.Array:
         return jnp.stack(
             [
-                (_true_log_ratio if ratio else _true_difference)(design, source, truth, at)
-                for ratio, at in zip(ratios, where, strict=True)
+                _true_log_ratio(design, period, truth, at)
+                if ratio
+                else _true_difference(design, source, truth, at)
+                for ratio, period, at in zip(ratios, periods, where, strict=True)
             ]
         )
 
     return found
 
 
+def _period(design: TrialDesign, source: TruthSource, target: Target) -> int | None:
+    """Period of the truth that holds the analysis' one; None where no single one does."""
+    treatment = design.treatment
+    at_once = treatment.start is TreatmentStart.RANDOMISATION and treatment.crossover is None
+    if treatment.analysed is Analysed.ASSIGNED and not at_once:
+        return None
+    begin = target.from_month or 0.0
+    end = next((cut for cut in treatment.periods if cut > begin), np.inf)
+    edges = [0.0, *source.cuts, np.inf]
+    held = [k for k in range(len(edges) - 1) if edges[k] <= begin and end <= edges[k + 1]]
+    return held[0] if held else None
+
+
 def _true_log_ratio(
-    design: TrialDesign, source: TruthSource, truth: Truth, at: Reading
+    design: TrialDesign, period: int | None, truth: Truth, at: Reading
 ) -> jax.Array:
-    proportional = design.treatment.start is TreatmentStart.RANDOMISATION and not source.cuts
+    place = period or 0
     z = transformed(at.modifier[0], design)
     return jnp.where(
-        proportional | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
-        truth.effect[0] + truth.interaction[0] * z,
+        (period is not None) | ((truth.effect == 0.0) & (truth.interaction == 0.0)).all(),
+        truth.effect[place] + truth.interaction[place] * z,
         jnp.nan,
     )
 
@@ -71,24 +91,20 @@ def _true_log_ratio(
 def _true_difference(
     design: TrialDesign, source: TruthSource, truth: Truth, at: Reading
 ) -> jax.Array:
-    starts, shares = _starts(design)
     z = transformed(at.modifier, design)
-    treated = true_survival(source.hazard, source.cuts, truth, z=z, starts=starts, times=at.times)
-    never = np.array([np.inf])
-    control = true_survival(source.hazard, source.cuts, truth, z=z, starts=never, times=at.times)
-    gained = jnp.asarray(shares) @ treated.mean(axis=1) - control[0].mean(axis=0)
-    return at.weights @ gained
-
-
-def _starts(design: TrialDesign) -> tuple[Floats, Floats]:
-    """Times from randomisation to treatment and their shares."""
-    treatment = design.treatment
-    if treatment.start is TreatmentStart.RANDOMISATION or treatment.median_months is None:
-        return np.zeros(1), np.ones(1)
-    share = (np.arange(_STARTS) + 0.5) / _STARTS
-    months = treatment.after - treatment.median_months / np.log(2.0) * np.log1p(-share)
-    shares = np.full(_STARTS, treatment.share / _STARTS)
-    return np.append(months, np.inf), np.append(shares, 1.0 - treatment.share)
+    eta = jnp.zeros(len(at.modifier))
+    for name, log_ratio in truth.covariates.items():
+        eta = eta + log_ratio * at.covariates[name]
+    if design.population.centres is not None:
+        eta = eta + truth.centre_sd * at.covariates[CENTRE]
+    treated, control = (
+        jnp.asarray(shares)
+        @ true_survival(
+            source.hazard, source.cuts, truth, z=z, starts=starts, times=at.times, eta=eta
+        ).mean(axis=1)
+        for starts, shares in arm_starts(design)
+    )
+    return at.weights @ (treated - control)
 
 
 def true_survival(
@@ -99,6 +115,7 @@ def true_survival(
     z: jax.Array,
     starts: Floats,
     times: jax.Array | Floats,
+    eta: jax.Array | float = 0.0,
 ) -> jax.Array:
     """Return survival of patients who start treatment at given times.
 
@@ -116,6 +133,8 @@ def true_survival(
         Months from randomisation to treatment; infinite for never.
     times : array, shape (T,)
         Months since randomisation.
+    eta : array, shape (Z,)
+        Log hazard that covariates and centres add.
 
     Returns
     -------
@@ -131,5 +150,5 @@ def true_survival(
         low, high = (jnp.minimum(edges[piece + k][:, None], times) for k in (0, 1))
         basis = hazard.increment_basis(jnp, low.ravel(), high.ravel())
         spent = hazard.cumulative_hazard(jnp, basis, truth.theta).reshape(len(starts), 1, -1)
-        total = total + jnp.exp(log_ratios[piece] + truth.modifier * z)[:, None] * spent
+        total = total + jnp.exp(log_ratios[piece] + truth.modifier * z + eta)[:, None] * spent
     return jnp.exp(-total)

@@ -31,12 +31,54 @@ class Truth(NamedTuple):
         Log hazard ratio of treatment at the reference, by period since it began.
     interaction : array, shape (K,)
         Change of the effect per unit of the modifier, by period.
+    covariates : mapping of str to array
+        Log hazard ratio per unit of each prognostic covariate that has one.
+    centre_sd : array or float, scalar
+        Sd of the log hazard over centres.
+    pace : array or float, scalar
+        Patients a month, of those that the design plans.
+    external : array or float, scalar
+        Log hazard ratio of external controls to the trial's.
     """
 
     theta: Mapping[str, jax.Array]
     modifier: jax.Array
     effect: jax.Array
     interaction: jax.Array
+    covariates: Mapping[str, jax.Array] = {}
+    centre_sd: jax.Array | float = 0.0
+    pace: jax.Array | float = 1.0
+    external: jax.Array | float = 0.0
+
+
+class Spread(NamedTuple):
+    """A design prior around fixed parameters: how they differ from trial to trial.
+
+    Parameters
+    ----------
+    log_hr, interaction : float
+        Sds of the effect and of its change per unit of the modifier, in periods in which treatment
+        acts.
+    no_effect : float
+        Probability that treatment does nothing.
+    log_median : float
+        Sd of the log of the control median.
+    log_pace : float
+        Sd of the log of the pace of accrual.
+    """
+
+    log_hr: float | jax.Array = 0.0
+    interaction: float | jax.Array = 0.0
+    no_effect: float | jax.Array = 0.0
+    log_median: float | jax.Array = 0.0
+    log_pace: float | jax.Array = 0.0
+
+
+NO_SPREAD: Final = Spread()
+"""Every trial has the same parameters."""
+
+type Numbers = tuple[Truth, Spread]
+"""What differs between scenarios that share a compiled simulation."""
 
 
 @dataclass(frozen=True)
@@ -98,28 +140,27 @@ class TruthSource:
         Parameters; with a leading axis of draws where `drawn`.
     drawn : bool
         Each trial takes one of the draws at random.
-    log_hr_sd, interaction_sd : float
-        Normal design prior around `fixed`, in periods in which treatment acts.
+    spread : Spread
+        Normal design prior around `fixed`.
     """
 
     hazard: Hazard
     cuts: tuple[float, ...]
     fixed: Truth
     drawn: bool = False
-    log_hr_sd: float = 0.0
-    interaction_sd: float = 0.0
+    spread: Spread = NO_SPREAD
 
     @property
     def varies(self) -> bool:
         """Whether trials differ in their parameters."""
-        return self.drawn or self.log_hr_sd > 0.0 or self.interaction_sd > 0.0
+        return self.drawn or any(self.spread[:4])
 
     @property
-    def numbers(self) -> "tuple[Truth, jax.Array, jax.Array]":
+    def numbers(self) -> Numbers:
         """What `of_trial` reads: parameters, and the standard deviations of a design prior."""
-        return self.fixed, jnp.asarray(self.log_hr_sd), jnp.asarray(self.interaction_sd)
+        return self.fixed, Spread(*map(jnp.asarray, self.spread))
 
-    def of_trial(self, key: jax.Array, numbers: "tuple[Truth, jax.Array, jax.Array]") -> Truth:
+    def of_trial(self, key: jax.Array, numbers: Numbers) -> Truth:
         """Return the parameters of one trial.
 
         Parameters
@@ -134,17 +175,24 @@ class TruthSource:
         Truth
             Without leading axis.
         """
-        fixed, log_hr_sd, interaction_sd = numbers
-        of_draw, of_effect, of_interaction = jax.random.split(jax.random.fold_in(key, _OF_TRUTH), 3)
+        fixed, spread = numbers
+        own = jax.random.fold_in(key, _OF_TRUTH)
+        of_draw, of_effect, of_interaction = jax.random.split(own, 3)
+        of_pace, of_median, of_nothing = jax.random.split(jax.random.fold_in(own, 1), 3)
+        pace = fixed.pace * jnp.exp(spread.log_pace * jax.random.normal(of_pace))
         if self.drawn:
             index = jax.random.randint(of_draw, (), 0, len(fixed.modifier))
-            drawn: Truth = jax.tree.map(lambda values: values[index], fixed)
-            return drawn
+            theta, modifier, effect, tilt = jax.tree.map(lambda each: each[index], fixed[:4])
+            return Truth(theta, modifier, effect, tilt, pace=pace)
         acts = _acts(fixed.effect)
-        shift = log_hr_sd * jax.random.normal(of_effect)
-        tilt = interaction_sd * jax.random.normal(of_interaction)
+        some = jax.random.uniform(of_nothing) >= spread.no_effect
+        effect = fixed.effect + acts * spread.log_hr * jax.random.normal(of_effect)
+        tilt = fixed.interaction + acts * spread.interaction * jax.random.normal(of_interaction)
         return fixed._replace(
-            effect=fixed.effect + acts * shift, interaction=fixed.interaction + acts * tilt
+            theta=_longer(fixed.theta, spread.log_median * jax.random.normal(of_median)),
+            effect=jnp.where(some, effect, 0.0),
+            interaction=jnp.where(some, tilt, 0.0),
+            pace=pace,
         )
 
 
@@ -168,6 +216,7 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
     SpecificationError
         The scenario names a posterior, and its draws were not given.
     """
+    pace = scenario.accrual
     if scenario.control is None:
         if prior is None or scenario.posterior is None:
             problem = "its truth is a fitted cohort's posterior, and no draws were given"
@@ -182,21 +231,35 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
             jnp.asarray(prior.effect[:, None] + shift),
             jnp.asarray(prior.interaction[:, None]),
         )
-        return TruthSource(prior.hazard, (), drawn, drawn=True)
+        drawn = drawn._replace(pace=jnp.asarray(pace.ratio))
+        return TruthSource(prior.hazard, (), drawn, drawn=True, spread=Spread(log_pace=pace.log_sd))
     effect = scenario.effect
     fixed = Truth(
         {name: jnp.asarray(value) for name, value in scenario.control.parameters().items()},
         jnp.asarray(np.log(effect.modifier_hr)),
         jnp.asarray(np.log(effect.hr)),
         np.log(effect.interaction_hr) * _acts(jnp.asarray(np.log(effect.hr))),
+        {name: jnp.asarray(np.log(ratio)) for name, ratio in sorted(effect.covariate_hr.items())},
+        jnp.asarray(effect.centre_sd),
+        jnp.asarray(pace.ratio),
+        jnp.asarray(np.log(effect.external_hr)),
     )
-    return TruthSource(
-        scenario.control.hazard,
-        effect.cuts,
-        fixed,
-        log_hr_sd=effect.log_hr_sd,
-        interaction_sd=effect.interaction_sd,
+    spread = Spread(
+        effect.log_hr_sd,
+        effect.interaction_sd,
+        effect.no_effect,
+        scenario.control.log_median_sd,
+        pace.log_sd,
     )
+    return TruthSource(scenario.control.hazard, effect.cuts, fixed, spread=spread)
+
+
+def _longer(theta: Mapping[str, jax.Array], log_ratio: jax.Array) -> dict[str, jax.Array]:
+    """Return a control hazard whose median is longer by a factor."""
+    if "log_hazard" in theta:
+        return {**theta, "log_hazard": theta["log_hazard"] - log_ratio}
+    shape = jnp.exp(theta["log_shape"])
+    return {**theta, "log_rate": theta["log_rate"] - shape * log_ratio}
 
 
 def _acts(log_hr: jax.Array) -> jax.Array:

@@ -38,7 +38,7 @@ UNIT: Final = UNIT_BLOCKS * BLOCK
 
 type Statistics = dict[str, NDArray[Any]]
 
-_STATISTICS: Final = "3"
+_STATISTICS: Final = "4"
 """Changes with the columns of `Simulator.statistics`: a run never goes on from others."""
 _KEPT: Final = 8
 _PAUSE: Final = 0.02

@@ -1,0 +1,292 @@
+"""Two frameworks side by side: error rates of rules and tests, and what a success is worth.
+
+An error rate asks how often a rule succeeds given a truth. The probability of no effect given
+success asks the reverse, under the truths that a design prior holds likely (FDA draft guidance on
+Bayesian methodology, January 2026, FDA-2025-D-3217).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bayes_ihlrt.results.table import Table, text
+from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
+
+
+def comparison_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what tests without a model say of the same trials.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``, a line a test; None where the design names no test.
+    """
+    if not rows or not rows[0]["compared"]:
+        return None
+    told = []
+    for number, test in enumerate(rows[0]["compared"]):
+        each = [row["compared"][number] for row in rows]
+        shares = "; ".join(
+            f"{row['scenario']} {one['rejects']['estimate']:.1%} +/- {one['rejects']['mcse']:.1%}"
+            for row, one in zip(rows, each, strict=True)
+        )
+        alike = [one["alike"]["estimate"] for one in each]
+        lost = sum(one["without"] for one in each)
+        without = f" No answer in {lost} trials, which counts as none." if lost else ""
+        told.append(
+            f"{_first_upper(test['test'])}, one-sided {_levels(test['levels'])}: {shares}. Same "
+            f"conclusion as the rules in {min(alike):.1%} of trials or more.{without}"
+        )
+    told.append("Tests compare arms as assigned; the rules' own stops do not stop them.")
+    return {"title": "What would tests without a model say of the same trials?", "told": told}
+
+
+def belief_part(
+    rows: Sequence[Mapping[str, Any]], averaged: Mapping[str, Any] | None, drawn: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return what a success is worth under the plan's design priors.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+    averaged : mapping or None
+        The design's own in ``averaged`` of ``result.json``.
+    drawn : sequence of str
+        Scenarios whose effect differs from trial to trial.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``; None where the plan has no design prior.
+    """
+    told = []
+    for row in rows:
+        if row["scenario"] in drawn:
+            told.append(f"{row['scenario']}: {_belief(row['no_effect'])}")
+    if averaged is not None:
+        share = averaged["success"]
+        told.append(
+            f"Averaged over the scenarios by their weights: success {share['estimate']:.1%} "
+            f"+/- {share['mcse']:.1%}; {_belief(averaged['no_effect'])}"
+        )
+    return {"title": "How far is a success to be believed?", "told": told} if told else None
+
+
+def review_parts(
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, result: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return these parts of the answer of a plan's own design, those that there are.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of the plan's own design.
+    plan : TrialPlan
+        The plan.
+    result : mapping
+        ``result.json``: of it ``averaged`` and ``curves``.
+
+    Returns
+    -------
+    list of dict
+        See `comparison_part`, `belief_part` and `external_part`.
+    """
+    drawn = [one.name for one in plan.scenarios if one.is_drawn]
+    own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
+    found = [comparison_part(rows), belief_part(rows, own, drawn)]
+    found.append(external_part(rows, result["curves"]))
+    return [part for part in found if part is not None]
+
+
+def external_part(
+    rows: Sequence[Mapping[str, Any]], curves: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Return what external controls bring, and what drift makes of success.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+    curves : sequence of mapping
+        ``curves`` of ``result.json``.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``; None without external controls.
+    """
+    if not rows or rows[0]["borrowed"] is None:
+        return None
+    told = [f"{row['scenario']}: {_worth(row['borrowed'])}." for row in rows]
+    for curve in curves:
+        if curve["over"] != CurveAxis.DRIFT.value:
+            continue
+        for scenario in dict.fromkeys(row["scenario"] for row in curve["results"]):
+            each = ", ".join(
+                f"{row['value']:g} {row['success']['estimate']:.1%}"
+                for row in curve["results"]
+                if row["scenario"] == scenario and row["success"] is not None
+            )
+            told.append(f"{scenario}, success by drift: {each}.")
+    told.append("Drift is the hazard ratio of external controls to the trial's, all else equal.")
+    return {"title": "What do external controls bring?", "told": told}
+
+
+def _worth(found: Mapping[str, Any]) -> str:
+    if found["worth"] is None:
+        return f"what {found['patients']} external controls are worth is not known"
+    worth, lost = found["worth"], found["without"]
+    some = f" (not known in {lost} trials)" if lost else ""
+    return (
+        f"{found['patients']} external controls are worth {worth['estimate']:.1f} "
+        f"+/- {worth['mcse']:.1f} control events{some}"
+    )
+
+
+def _belief(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "the truth gives the rule's quantity no value; let the first rule read months."
+    told = f"no effect ({statement_told(found['statement'])} is false) has probability "
+    told += _probability(found["before"])
+    told += f" before the trial, {_probability(found['after_success'])} after a success"
+    return f"{told} and {_probability(found['after_failure'])} after none."
+
+
+def _probability(found: Mapping[str, float] | None) -> str:
+    return "(never)" if found is None else f"{found['estimate']:.3f} +/- {found['mcse']:.3f}"
+
+
+def statement_told(statement: str) -> str:
+    """Return a rule's statement in words.
+
+    Parameters
+    ----------
+    statement : str
+        As a rule writes it.
+
+    Returns
+    -------
+    str
+        In words.
+
+    Examples
+    --------
+    >>> statement_told("rmst to 24 > 0"), statement_told("hazard-ratio < 1")
+    ('months gained to 24 > 0', 'hazard ratio < 1')
+    """
+    return statement.replace("hazard-ratio", "hazard ratio").replace("rmst", "months gained")
+
+
+def _levels(levels: Sequence[float]) -> str:
+    asked = [(look, level) for look, level in enumerate(levels, 1) if level > 0.0]
+    return ", ".join(f"{level:g} at look {look}" for look, level in asked)
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def framework_tables(
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, averaged: Sequence[Mapping[str, Any]]
+) -> tuple[Table, ...]:
+    """Return the tables that a reviewer of a Bayesian plan reads.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``.
+    plan : TrialPlan
+        The plan.
+    averaged : sequence of mapping
+        ``averaged`` of ``result.json``.
+
+    Returns
+    -------
+    tuple of Table
+        Both frameworks by design and scenario, and why priors and truths are what they are.
+    """
+    return (_frameworks(rows, averaged), _reasons(plan))
+
+
+def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[str, Any]]) -> Table:
+    records = []
+    for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
+        belief, tests = row["no_effect"], row.get("compared") or ()
+        if belief is not None and belief["before"]["mcse"] == 0.0:
+            # One truth: there is an effect or there is none.
+            belief = None
+        each = (f"{test['test']} {_interval(test['rejects'], 1)}" for test in tests)
+        records.append(
+            {
+                "design": row["design"],
+                "scenario": row["scenario"],
+                "success": _interval(row["success"], 1),
+                "tests": "; ".join(each) or "-",
+                "before": "-" if belief is None else _share(belief["before"]),
+                "after": "-" if belief is None else _share(belief["after_success"]),
+                "none": "-" if belief is None else _share(belief["after_failure"]),
+                "worth": _worth(row["borrowed"]) if row.get("borrowed") else "-",
+            }
+        )
+    columns = (
+        text("Design", "design"),
+        text("Scenario", "scenario"),
+        text("Success by the rules", "success"),
+        text("Rejection by tests", "tests"),
+        text("P(no effect)", "before"),
+        text("given success", "after"),
+        text("given none", "none"),
+        *([text("External controls", "worth")] if any(r.get("borrowed") for r in rows) else []),
+    )
+    note = (
+        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
+        "works, power where the truth is fixed, averaged success where it is drawn. No effect: the "
+        "statement of the last look's first efficacy rule is false of the truth. '-': no test, a "
+        "fixed truth, or no single true value."
+    )
+    title = "Error rates, and what a success is worth"
+    return Table("plan-frameworks", title, columns, tuple(records), note)
+
+
+def _interval(found: Mapping[str, float], digits: int) -> str:
+    low, high = (f"{100.0 * found[end]:.{digits}f}" for end in ("low", "high"))
+    return f"{100.0 * found['estimate']:.{digits}f} % ({low} to {high})"
+
+
+def _share(found: Mapping[str, float] | None) -> str:
+    return "-" if found is None else f"{found['estimate']:.3f} (+/- {found['mcse']:.3f})"
+
+
+_NOT_STATED: Final = "not stated"
+
+
+def _reasons(plan: TrialPlan) -> Table:
+    records, known = [], set()
+    for name, design in plan.designs.items():
+        for prior in design.priors:
+            reason = design.reasons.get(prior, _NOT_STATED)
+            if (prior, reason) not in known:
+                known.add((prior, reason))
+                records.append({"of": "prior", "what": prior, "reason": reason, "design": name})
+    records += [
+        {
+            "of": "scenario",
+            "what": scenario.name,
+            "reason": scenario.reason or _NOT_STATED,
+            "design": "every",
+        }
+        for scenario in plan.scenarios
+    ]
+    columns = (
+        text("", "of"),
+        text("Of", "what"),
+        text("Design", "design"),
+        text("Reason", "reason"),
+    )
+    title = "Why these priors and these truths"
+    return Table("plan-reasons", title, columns, tuple(records))

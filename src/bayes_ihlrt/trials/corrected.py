@@ -1,0 +1,395 @@
+"""Probabilities of stopping, corrected for what Markov chains say of a sample of the fits.
+
+A statement has probability p by the simulated posterior and q by chains. Over the fits of a look
+that were redone, with z = Phi^-1(p) and t the threshold's deviate,
+
+    Phi^-1(q) = z - a - b (z - t)
+
+is fitted by maximum likelihood, the chains' draws being binomial by their effective number
+(recalibration: a is the shift at the threshold, where decisions turn, b what it gains with
+distance). Every stored probability of the look is then moved so, and the trials are decided anew.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import norm
+
+from bayes_ihlrt.priors import Z_975
+from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.trials.decisions import Table, Verdict, decide
+from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.plan import Cell
+from bayes_ihlrt.trials.quantities import statements
+from bayes_ihlrt.trials.stages import stages
+
+Floats = NDArray[np.float64]
+TOLERATED: Final = 0.02
+"""Shift, in standard normal deviates, that is no fault: at P > .975 it moves a type I error of
+2.5 % by 0.12 points."""
+CHANCE: Final = 0.005
+"""Probability that an audit of exact posteriors fails, all rules together."""
+GROSS: Final = 0.05
+"""Difference of one probability that is a fault wherever it lies."""
+_TINY: Final = 1e-9
+_SLOPE_SD: Final = 0.25
+_DRAWS: Final = 200
+_STEPS: Final = 50
+
+
+class Redone(NamedTuple):
+    """A statement of one fit, twice.
+
+    Parameters
+    ----------
+    statement : Rule
+        Without its threshold.
+    simulated, chains : float
+        Its probability by the simulated posterior and by chains.
+    effective : float
+        Independent draws that the chains are worth.
+    """
+
+    statement: Rule
+    simulated: float
+    chains: float
+    effective: float
+
+    @property
+    def difference(self) -> float:
+        """Simulated minus chains."""
+        return self.simulated - self.chains
+
+    @property
+    def mcse(self) -> float:
+        """Monte Carlo standard error of the chains' probability."""
+        return float(np.sqrt(self.chains * (1.0 - self.chains) / self.effective))
+
+    @property
+    def gross(self) -> bool:
+        """Whether the two differ by far more than draws explain."""
+        middle = 0.5 * (self.simulated + self.chains)
+        error = np.sqrt(middle * (1.0 - middle) / self.effective)
+        return bool(abs(self.difference) > max(GROSS, 5.0 * error))
+
+
+def deviates(probability: Any) -> Any:
+    """Return standard normal deviates of probabilities, those of 0 and 1 being finite."""
+    return ndtri(np.clip(probability, _TINY, 1.0 - _TINY))
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """Shift and slope between simulated posteriors and chains.
+
+    Parameters
+    ----------
+    estimate : ndarray, shape (2,)
+        Shift at probability one half and slope: deviates to take from simulated ones.
+    covariance : ndarray, shape (2, 2)
+        Of the estimate; with what fits scatter beyond their draws.
+    """
+
+    estimate: Floats
+    covariance: Floats
+
+    def moved(self, probability: Floats, by: Floats | None = None) -> Floats:
+        """Return probabilities as chains would have them.
+
+        Parameters
+        ----------
+        probability : ndarray
+            As simulated; NaN stays.
+        by : ndarray, shape (2,), optional
+            Another shift and slope, such as a draw of them.
+
+        Returns
+        -------
+        ndarray
+            Of the same shape.
+        """
+        shift, slope = self.estimate if by is None else by
+        z = deviates(probability)
+        return np.asarray(ndtr(z - shift - slope * z))
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """Return the shift at a threshold and its standard error."""
+        row = np.array([1.0, float(deviates(threshold))])
+        return float(row @ self.estimate), float(np.sqrt(row @ self.covariance @ row))
+
+
+def recalibration(
+    simulated: Floats, chains: Floats, effective: Floats, *, threshold: float
+) -> Recalibration:
+    """Fit shift and slope.
+
+    Parameters
+    ----------
+    simulated, chains : ndarray, shape (fits,)
+        Probabilities of one statement.
+    effective : ndarray, shape (fits,)
+        Effective draws of the chains.
+    threshold : float
+        Where the shift is read: a weak normal prior (sd 0.25) holds the slope around it.
+
+    Returns
+    -------
+    Recalibration
+        By penalised maximum likelihood.
+
+    Examples
+    --------
+    >>> p = ndtr(np.linspace(0.0, 3.0, 40))
+    >>> q = ndtr(np.linspace(0.0, 3.0, 40) + 0.2)
+    >>> found = recalibration(p, q, np.full(40, 4000.0), threshold=0.975)
+    >>> round(found.at(0.975)[0], 2)
+    -0.2
+    """
+    z, bound = deviates(simulated), float(deviates(threshold))
+    columns = -np.column_stack([np.ones(len(z)), z - bound])
+    penalty = np.diag([0.0, _SLOPE_SD**-2])
+    own = np.zeros(2)
+    for _ in range(_STEPS):
+        score, information = _slopes(z + columns @ own, columns, chains, effective)
+        step = np.linalg.solve(information + penalty, score - penalty @ own)
+        own = own + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-8:
+            break
+    p = np.clip(ndtr(z + columns @ own), _TINY, 1.0 - _TINY)
+    told = effective * p * (1.0 - p)
+    enough = told >= 1.0
+    scatter = (effective * (chains - p)) ** 2 / told
+    spare = max(int(enough.sum()) - 2, 1)
+    excess = max(1.0, float(scatter[enough].sum()) / spare)
+    covariance = np.linalg.inv(information + penalty) * excess
+    # From the threshold to one half, where deviates are zero.
+    turn = np.array([[1.0, -bound], [0.0, 1.0]])
+    return Recalibration(turn @ own, turn @ covariance @ turn.T)
+
+
+def _slopes(
+    eta: Floats, columns: Floats, chains: Floats, effective: Floats
+) -> tuple[Floats, Floats]:
+    """Return score and expected information of a probit model."""
+    p = np.clip(ndtr(eta), _TINY, 1.0 - _TINY)
+    steep = np.maximum(norm.pdf(eta), 1e-12) / (p * (1.0 - p))
+    score = columns.T @ (effective * (chains - p) * steep)
+    weight = effective * p * (1.0 - p) * steep**2
+    return score, columns.T @ (weight[:, None] * columns)
+
+
+@dataclass(frozen=True)
+class CheckedRule:
+    """One rule of a look under one scenario, at its threshold.
+
+    Parameters
+    ----------
+    design, scenario : str
+        Names.
+    look : int
+        Number of the look, from 1.
+    rule : Rule
+        The rule.
+    fits : int
+        Fits that were redone with chains to be trusted.
+    shift, se : float
+        Deviates by which the simulated probability is too high at the threshold (too low where
+        negative), and its standard error.
+    gross : int
+        Fits whose probability is off by more than 0.05 and five Monte Carlo errors.
+    found : Recalibration
+        Shift and slope.
+    off : bool
+        Whether the rule's posterior is wrong beyond chance.
+    """
+
+    design: str
+    scenario: str
+    look: int
+    rule: Rule
+    fits: int
+    shift: float
+    se: float
+    gross: int
+    found: Recalibration = field(repr=False, compare=False)
+    off: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        kept = ("design", "scenario", "look", "fits", "shift", "se", "gross", "off")
+        return {**{name: getattr(self, name) for name in kept}, "rule": str(self.rule)}
+
+
+def check_rules(
+    where: tuple[str, str, int], rules: Sequence[Rule], fits: Sequence[Sequence[Redone]]
+) -> Iterator[CheckedRule]:
+    """Yield how far each rule of a look is off.
+
+    Parameters
+    ----------
+    where : tuple
+        Names of design and scenario, number of the look from 1.
+    rules : sequence of Rule
+        Of the look, none about the future.
+    fits : sequence of sequence of Redone
+        The statements of each fit that was redone.
+
+    Yields
+    ------
+    CheckedRule
+        Not judged yet; nothing where no fit was redone.
+    """
+    if not fits:
+        return
+    for rule in dict.fromkeys(rules):
+        own = [one for fit in fits for one in fit if one.statement == rule.statement]
+        columns = [(one.simulated, one.chains, one.effective) for one in own]
+        simulated, chains, effective = np.array(columns).T
+        found = recalibration(simulated, chains, effective, threshold=rule.threshold)
+        shift, se = found.at(rule.threshold)
+        gross = sum(one.gross for one in own)
+        yield CheckedRule(*where, rule, len(own), shift, se, gross, found)
+
+
+def judged(rules: Iterable[CheckedRule]) -> tuple[CheckedRule, ...]:
+    """Say which rules are off beyond chance, all of an audit together.
+
+    Parameters
+    ----------
+    rules : iterable of CheckedRule
+        Of every look, design and scenario.
+
+    Returns
+    -------
+    tuple of CheckedRule
+        A rule is off where its shift exceeds what is tolerated by more standard errors than
+        chance explains among so many (Bonferroni), or one fit is grossly off.
+    """
+    every = tuple(rules)
+    bound = float(ndtri(1.0 - 0.5 * CHANCE / max(len(every), 1)))
+    return tuple(
+        replace(rule, off=bool(rule.gross or abs(rule.shift) - TOLERATED > bound * rule.se))
+        for rule in every
+    )
+
+
+@dataclass(frozen=True)
+class CorrectedShare:
+    """A probability of stopping under one scenario, twice.
+
+    Parameters
+    ----------
+    design, scenario : str
+        Names.
+    ending : str
+        ``"success"``, ``"futility"`` or ``"success without futility"``: if such rules were
+        ignored.
+    look : int or None
+        Number of the look; None for any.
+    simulated : Estimated
+        As simulated.
+    corrected : Estimated
+        By posteriors as chains have them; its interval holds the error of the trials and that of
+        the correction.
+    """
+
+    design: str
+    scenario: str
+    ending: str
+    look: int | None
+    simulated: Estimated
+    corrected: Estimated
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def corrected_shares(cell: Cell, rules: Sequence[CheckedRule]) -> list[CorrectedShare]:
+    """Return every probability of stopping of one design under one scenario, corrected.
+
+    Parameters
+    ----------
+    cell : Cell
+        The simulated trials.
+    rules : sequence of CheckedRule
+        Of the whole audit.
+
+    Returns
+    -------
+    list of CorrectedShare
+        Success and futility, in all and by look; nothing where no fit of it was redone.
+    """
+    own = [one for one in rules if (one.design, one.scenario) == (cell.design, cell.scenario)]
+    # Rules of one look about one statement share its recalibration.
+    known = {(one.look, one.rule.statement): one.found for one in own}
+    if not known:
+        return []
+    rng = np.random.default_rng([cell.task.seed, 79])
+    before, after = _ends(cell, cell.table), _ends(cell, _moved(cell, known))
+    draws = []
+    for _ in range(_DRAWS):
+        by = {
+            key: rng.multivariate_normal(one.estimate, one.covariance, method="svd")
+            for key, one in known.items()
+        }
+        draws.append(list(_ends(cell, _moved(cell, known, by)).values()))
+    spread = np.std(np.asarray(draws), axis=0)
+    count = len(cell.table["converged"])
+    return [
+        CorrectedShare(
+            cell.design, cell.scenario, *key, _share(before[key], count), _share(value, count, sd)
+        )
+        for (key, value), sd in zip(after.items(), spread, strict=True)
+    ]
+
+
+def _moved(
+    cell: Cell,
+    known: dict[tuple[int, Rule], Recalibration],
+    by: dict[tuple[int, Rule], Floats] | None = None,
+) -> Table:
+    design = cell.task.design
+    columns, probability = statements(design), np.array(cell.table["probability"])
+    for number, stage in enumerate(stages(design)):
+        for (look, statement), found in known.items():
+            if stage.look + 1 == look:
+                place = (slice(None), number, columns.index(statement))
+                own = None if by is None else by[look, statement]
+                probability[place] = found.moved(probability[place], own)
+    return {**cell.table, "probability": probability}
+
+
+def _ends(cell: Cell, table: Table) -> dict[tuple[str, int | None], float]:
+    """Shares of trials by how and where they end."""
+    done = decide(cell.task.design, table)
+    found: dict[tuple[str, int | None], float] = {}
+    for verdict in (Verdict.SUCCESS, Verdict.FUTILITY):
+        name, ended = verdict.name.lower(), done.verdict == verdict
+        looks = [
+            number
+            for number, look in enumerate(cell.task.design.looks)
+            if (look.efficacy if verdict is Verdict.SUCCESS else look.futility)
+        ]
+        found |= {(name, None): float(ended.mean())} if looks else {}
+        found |= {(name, n + 1): float((ended & (done.look == n)).mean()) for n in looks}
+    if any(look.futility for look in cell.task.design.looks):
+        free = decide(cell.task.design, table, futility=False).verdict == Verdict.SUCCESS
+        found["success without futility", None] = float(free.mean())
+    return found
+
+
+def _share(value: float, count: int, spread: float = 0.0) -> Estimated:
+    """Return a share with Wilson's interval, of fewer trials where it has more error."""
+    own = value * (1.0 - value) / count
+    error = float(np.sqrt(own + spread**2))
+    worth = count if own == 0.0 else count * own / (own + spread**2)
+    middle = (value + 0.5 * Z_975**2 / worth) / (1.0 + Z_975**2 / worth)
+    half = Z_975 / (1.0 + Z_975**2 / worth)
+    half *= float(np.sqrt(value * (1.0 - value) / worth + 0.25 * Z_975**2 / worth**2))
+    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
+    return Estimated(value, error, min(low, value), max(high, value))

@@ -1,0 +1,294 @@
+"""Events between scans: the data, what is refused in words, Turnbull's curve, words of `check`."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
+from bayes_ihlrt.cohort.intervals import schedule_notes
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
+from bayes_ihlrt.errors import DataError, SpecificationError
+from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.estimands.turnbull import turnbull, turnbull_of
+from bayes_ihlrt.files.table import Table
+from bayes_ihlrt.ladder.rungs import plan_rungs
+from bayes_ihlrt.names import LAST_FREE
+from bayes_ihlrt.proposal.first_specification import first_specification
+from bayes_ihlrt.proposal.recognise import recognise
+from bayes_ihlrt.sensitivity.scans import at_share
+from bayes_ihlrt.sensitivity.structure import variants
+from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
+
+SCANS = {"left": "free", "right": "found"}
+IHLRT = TreatmentSpec(name="ihlrt", start="ihlrt")
+SPECIFICATION = """
+schema = 2
+name = "scans"
+[data]
+patient = "id"
+event = { left = "free", right = "found" }
+[treatment]
+name = "ihlrt"
+start = "ihlrt"
+[modifier]
+name = "nlr"
+column = "nlr"
+transform = "log2"
+reference = 3.0
+[outcome]
+formula = "ihlrt * nlr"
+"""
+# Between scans, before the first, exact, not found; treated within, at the scan, late, never.
+FRAME = {
+    "id": ["a", "b", "c", "d", "e"],
+    "free": [2.0, None, 6.0, 9.0, 3.0],
+    "found": [5.0, 4.0, 6.0, None, 7.0],
+    "ihlrt": [3.0, 4.0, 6.0, 11.0, None],
+    "nlr": [2.0, 3.0, 4.0, 5.0, 6.0],
+}
+
+
+def spec_of(**more):
+    return DataSpec(patient="id", event=SCANS, **more)
+
+
+def cohort(change=None, data=None, treatment=IHLRT, covariates=("nlr",)):
+    frame = {**FRAME, **(change or {})}
+    return Cohort.from_frame(frame, data or spec_of(), treatment, covariates=covariates)
+
+
+def test_patients_are_followed_until_the_last_scan_that_tells_anything():
+    found = cohort()
+    np.testing.assert_allclose(found.columns["stop"], [5.0, 4.0, 6.0, 9.0, 7.0])
+    assert found.columns["event"].tolist() == [1.0, 1.0, 1.0, 0.0, 1.0]
+    assert found.columns[LAST_FREE].tolist() == [2.0, 0.0, np.inf, np.inf, 3.0]
+    # At the scan, and after the last one, treatment comes too late for what was found; where the
+    # time is exact, a treatment that starts then comes first, as everywhere.
+    assert found.columns["treatment_start"].tolist() == [3.0, np.inf, 5.5, np.inf, np.inf]
+    scans, late = found.notes
+    assert scans == (
+        "EVENT BETWEEN SCANS in 3 patients, 4 months apart in the median (longest 4); 1 of them "
+        "had no scan before it. The time is exact in 1, and the event was not found in 1."
+    )
+    assert late.startswith("2 patients were treated at the scan that found the event or after")
+
+
+def test_rows_are_cut_at_the_last_scan_without_and_where_treatment_starts_between():
+    rows = person_time(cohort(), IHLRT)
+    own = rows.columns["patient"] == "a"
+    assert rows.columns["start"][own].tolist() == [0.0, 2.0, 3.0]
+    assert rows.columns["ihlrt"][own].tolist() == [0.0, 0.0, 1.0]
+    assert rows.columns["event"][own].tolist() == [0.0, 0.0, 1.0]
+    assert rows.uncertain[own].tolist() == [False, True, True]
+    assert rows.uncertain[rows.columns["patient"] == "c"].tolist() == [False, False]
+    assert rows.events == 4
+
+
+def test_units_and_dates_are_those_of_any_time():
+    weeks = cohort({"ihlrt": [None, 3.0, None, None, None]}, spec_of(time_unit="weeks"))
+    per = 7.0 / 30.4375
+    np.testing.assert_allclose(weeks.columns[LAST_FREE][[0, 1, 4]], [2.0 * per, 0.0, 3.0 * per])
+    dated = {
+        "id": ["a", "b"],
+        "zero": ["2024-01-01", "2024-01-01"],
+        "free": ["2024-03-01", "2024-06-01"],
+        "found": ["2024-05-01", None],
+    }
+    found = Cohort.from_frame(dated, spec_of(origin="zero"), None)
+    np.testing.assert_allclose(found.columns[LAST_FREE], [60 / 30.4375, np.inf])
+    np.testing.assert_allclose(found.columns["stop"], [121 / 30.4375, 152 / 30.4375])
+
+
+def test_entry_begins_the_interval_and_is_no_earlier_than_the_scan_before():
+    entered = cohort({"entry": [1.0, 2.0, 1.0, 0.0, 4.0], "ihlrt": [3.0] + [None] * 4},
+                     spec_of(entry="entry"))  # fmt: skip
+    assert entered.columns[LAST_FREE].tolist() == [2.0, 2.0, np.inf, np.inf, 4.0]
+
+
+def test_every_fault_of_scans_is_told_at_once_by_patient():
+    change = {
+        "free": [6.0, -1.0, 6.0, None, 3.0],
+        "found": [5.0, 4.0, -6.0, None, 2.0],
+        "entry": [0.0, 0.0, 0.0, 1.0, 2.5],
+        "ihlrt": [None, 1.0, None, None, None],
+    }
+    with pytest.raises(DataError) as told:
+        cohort(change, spec_of(entry="entry"))
+    text = str(told.value)
+    assert "4 faults" in text
+    assert "1 of 5 values is before time zero: -1 (patient b)" in text
+    assert "1 of 5 values is before time zero: -6 (patient c)" in text
+    assert "found before the last scan without it: free at 6, found at 5 (patient a)" in text
+    assert "1 of 5 patients is without a scan after observation began (patient d)" in text
+
+
+def test_an_event_at_or_before_entry_is_told():
+    with pytest.raises(DataError, match=r"found at 2, entry 2 \(patient b\)"):
+        cohort({"entry": [0.0, 2.0, 0.0, 0.0, 0.0], "found": [5.0, 2.0, 6.0, None, 7.0],
+                "ihlrt": [3.0] + [None] * 4}, spec_of(entry="entry"))  # fmt: skip
+
+
+def test_nobody_with_the_event_is_told():
+    with pytest.raises(DataError, match="the event was found in nobody"):
+        cohort({"found": [None] * 5, "free": [2.0] * 5, "ihlrt": [1.0] + [None] * 4})
+
+
+def test_a_code_for_not_known_is_no_never():
+    with pytest.raises(DataError, match="never if these were never found with the event"):
+        cohort({"found": ["5", "n.d.", "6", "", "7"]}, spec_of(missing=["n.d."]))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ('time = "t"', "tells the follow-up itself, one row a patient. Found `time` too"),
+        ('start = "s"\nstop = "t"', "Found `start` and `stop` too"),
+    ],
+)
+def test_follow_up_is_not_told_twice(change, told):
+    with pytest.raises(SpecificationError, match=told):
+        parse_spec(SPECIFICATION.replace('patient = "id"', f'patient = "id"\n{change}'))
+
+
+def test_both_ends_are_needed_and_differ():
+    with pytest.raises(SpecificationError, match="right"):
+        parse_spec(SPECIFICATION.replace(', right = "found"', ""))
+    with pytest.raises(SpecificationError, match="both name the column 'free'"):
+        parse_spec(SPECIFICATION.replace('"found"', '"free"'))
+
+
+def test_what_needs_known_times_is_refused_in_words():
+    landmark = SPECIFICATION.replace(
+        'start = "ihlrt"', 'start = "ihlrt"\ndesign = "landmark"\nlandmark = 3.0'
+    )
+    with pytest.raises(SpecificationError, match="between scans nobody knows whether they are"):
+        parse_spec(landmark)
+    with pytest.raises(SpecificationError, match="neither weighted nor adjusted"):
+        parse_spec(SPECIFICATION + '[propensity]\nformula = "nlr"\n')
+    late = TreatmentSpec(name="ihlrt", start="ihlrt", design="landmark", landmark=3.0)
+    with pytest.raises(SpecificationError, match="'split', 'ever-never', 'fixed'"):
+        person_time(cohort(), late)
+
+
+def test_the_ladder_lists_rungs_that_it_cannot_estimate():
+    spec = parse_spec(SPECIFICATION)
+    plans = plan_rungs(spec, cohort())
+    estimated = [plan.rung for plan in plans if plan.refused is None]
+    assert estimated == ["ever-never", "split"]
+    refused = [plan for plan in plans if plan.refused is not None]
+    assert refused
+    assert all("nobody knows who is" in str(plan.refused) for plan in refused)
+
+
+def test_structure_takes_the_event_at_the_scan_and_half_way():
+    names = [variant.name for variant in variants(parse_spec(SPECIFICATION))]
+    assert names[-2:] == ["event at the scan", "event half-way between scans"]
+    assert not any("landmark" in name for name in names)
+    plain = SPECIFICATION.replace('{ left = "free", right = "found" }', '"died"\ntime = "t"')
+    assert not any("scan" in variant.name for variant in variants(parse_spec(plain)))
+
+
+@pytest.mark.parametrize(("share", "stops"), [(1.0, [5, 4, 6, 9, 7]), (0.5, [3.5, 2, 6, 9, 5])])
+def test_one_time_between_scans(share, stops):
+    found = at_share(cohort({"ihlrt": [4.0, 1.0, None, None, None]}), share)
+    np.testing.assert_allclose(found.columns["stop"], stops)
+    assert LAST_FREE not in found.columns
+    # Half-way between 2 and 5 is before the treatment at 4 began.
+    assert found.columns["treatment_start"][0] == (4.0 if share == 1.0 else np.inf)
+
+
+def arms(treated, without):
+    """Columns of patients with scans so many months apart, under treatment and without."""
+    width = np.array([*treated, *without])
+    start = np.array([0.0] * len(treated) + [np.inf] * len(without))
+    return {
+        "patient": np.array([f"p{number}" for number in range(len(width))], dtype=object),
+        "start": np.zeros(len(width)),
+        "stop": 4.0 + width,
+        "event": np.ones(len(width)),
+        LAST_FREE: np.full(len(width), 4.0),
+        "treatment_start": start,
+    }
+
+
+def test_visit_schedules_that_differ_by_treatment_are_told():
+    (apart,) = schedule_notes(arms([3.5] * 6, [2.0] * 6), "ihlrt")
+    assert apart.startswith(
+        "SCANS DIFFER BY TREATMENT: around the event they were apart, in the median, 3.5 months "
+        "under treatment (6), 2 months without (6)."
+    )
+    (alike,) = schedule_notes(arms([2.1] * 6, [2.0] * 6), "ihlrt")
+    assert alike.startswith("Scans around the event were apart")
+    (few,) = schedule_notes(arms([3.5] * 4, [2.0] * 6), "ihlrt")
+    assert few.startswith("Scans around the event were apart")
+    assert schedule_notes(arms([3.5] * 6, []), "ihlrt") == []
+
+
+def test_two_columns_of_scans_are_recognised():
+    columns = {
+        "Pat": ["p1", "p2", "p3", "p4"],
+        "Letzter Scan ohne Progress (Monate)": [2.0, None, 4.0, 6.5],
+        "Scan mit Progress (Monate)": [4.0, 2.0, None, 8.5],
+        "TACE (Monate)": [1.0, None, 3.0, None],
+        "NLR": [2.1, 4.0, 3.0, 5.0],
+    }
+    found = recognise(Table("f.csv", tuple(columns), columns, 4))
+    text = first_specification(found, name="f", file="f.csv", seed=None)
+    left, right = (name for name in columns if "Scan" in name)
+    assert f'event = {{ left = "{left}", right = "{right}" }}' in text
+    assert "\ntime = " not in text
+    turned = {**columns, left: [5.0, None, 4.0, 9.5]}
+    assert not recognise(Table("f.csv", tuple(turned), turned, 4)).scans
+
+
+def test_turnbull_is_kaplan_meier_where_times_are_exact():
+    rng = np.random.default_rng(4)
+    stop, event = rng.exponential(5.0, 60), (rng.random(60) < 0.7).astype(float)
+    entry = np.where(rng.random(60) < 0.4, stop * rng.random(60) * 0.5, 0.0)
+    found = turnbull(entry, stop, np.where(event == 1.0, stop, np.inf))
+    known = kaplan_meier(entry, stop, event)
+    at = np.array([1.0, 3.0, 6.0])
+    step = known["survival"].values[np.searchsorted(known["time"].values, at, side="right") - 1]
+    np.testing.assert_allclose(found["survival"].interp(time=at), step, atol=1e-6)
+
+
+def test_turnbull_maximises_the_likelihood_of_intervals():
+    """A second route: masses on every cell between ends, by SciPy, with late entry."""
+    left = np.array([0.0, 1.0, 2.0, 2.0, 4.0, 3.0, 5.0])
+    right = np.array([2.0, 3.0, 4.0, 6.0, np.inf, 5.0, np.inf])
+    entry = np.array([0.0, 0.5, 0.0, 1.0, 0.0, 2.5, 0.0])
+    edges = np.unique(np.concatenate([[0.0], left, right, entry]))
+    low, high = edges[:-1], edges[1:]
+    inside = (low >= left[:, None]) & (high <= right[:, None])
+    after = low >= entry[:, None]
+
+    def loss(x):
+        mass = np.exp(x - x.max())
+        mass /= mass.sum()
+        return -(np.log(inside @ mass) - np.log(after @ mass)).sum()
+
+    best = minimize(loss, np.zeros(len(low)), tol=1e-12)
+    mass = np.exp(best.x - best.x.max())
+    found = turnbull(entry, left, right)
+    level = np.array([2.0, 4.0])
+    expected = [1.0 - (mass / mass.sum())[high <= each].sum() for each in level]
+    np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=2e-3)
+
+
+def test_turnbull_of_rows_reads_the_intervals_of_patients():
+    found = turnbull_of(person_time(cohort(), IHLRT))
+    by_hand = turnbull(
+        np.zeros(5), np.array([2.0, 0.0, 6.0, 9.0, 3.0]), np.array([5.0, 4.0, 6.0, np.inf, 7.0])
+    )
+    np.testing.assert_allclose(found["survival"], by_hand["survival"])
+
+
+def test_two_ways_to_read_the_scans_are_two_follow_ups():
+    one, other = (
+        follow_up_fingerprint(cohort({"free": [free, None, 6.0, 9.0, 3.0]}).columns)
+        for free in (2.0, 1.0)
+    )
+    assert one != other

@@ -1,0 +1,79 @@
+"""What rules do to trials whose probabilities are written down: stops of accrual, futility."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+import trial_cases as cases
+from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.trials.decisions import Verdict, decide
+from bayes_ihlrt.trials.quantities import statement_bound, statement_probability, statements
+from bayes_ihlrt.trials.stages import Stage, stages
+
+NOW = {"quantity": "predictive-probability", "sample": "current", "more_than": 0.9}
+END = {"quantity": "predictive-probability", "less_than": 0.1}
+LOOKS = [
+    {"min_follow_up": 0.0, "patients": 60, "futility": [END], "stop_accrual": [NOW]},
+    {"min_follow_up": 0.0, "patients": 90, "futility": [END], "stop_accrual": [NOW]},
+    {"min_follow_up": 12.0, "efficacy": [cases.SUCCESS]},
+]
+
+
+def table(design, rows):
+    """Return statistics of trials: a row has a number for each statement, by stage."""
+    known = statements(design)
+    found = np.full((len(rows), len(stages(design)), len(known)), np.nan)
+    for trial, row in enumerate(rows):
+        for (stage, rule), value in row.items():
+            found[trial, stages(design).index(stage), known.index(rule.statement)] = value
+    return {"probability": found}
+
+
+def test_a_trial_whose_accrual_stops_goes_on_to_the_last_look():
+    design = cases.design(looks=LOOKS)
+    assert stages(design)[3:] == (Stage(2, 0, stopped=True), Stage(2, 1, stopped=True))
+    now, end, success = (Rule(**rule) for rule in (NOW, END, cases.SUCCESS))
+    first, second, last = Stage(0), Stage(1), Stage(2)
+    early, late = Stage(2, 0, stopped=True), Stage(2, 1, stopped=True)
+    going = {(first, now): 0.5, (first, end): 0.5, (second, now): 0.5, (second, end): 0.5}
+    rows = [
+        # Stops at the first look, and succeeds with what it has.
+        going | {(first, now): 0.95, (early, success): 0.99, (last, success): 0.1},
+        # Stops at the second; on the plain path it would have succeeded.
+        going | {(second, now): 0.95, (late, success): 0.5, (last, success): 0.99},
+        # Goes on to the end.
+        going | {(last, success): 0.99},
+        # Futility comes before a stop of accrual.
+        going | {(first, now): 0.95, (first, end): 0.05},
+    ]
+    done = decide(design, table(design, rows))
+    good, bad = Verdict.SUCCESS, Verdict.INCONCLUSIVE
+    assert done.verdict.tolist() == [good, bad, good, Verdict.FUTILITY]
+    assert done.stopped.tolist() == [0, 1, -1, -1]
+    assert done.look.tolist() == [2, 2, 2, 0]
+    assert done.reached.tolist() == [
+        [True, False, True],
+        [True, True, True],
+        [True, True, True],
+        [True, False, False],
+    ]
+    assert [stages(design)[one] for one in done.stage] == [early, late, last, first]
+
+
+def test_stops_and_enrichment_do_not_go_together():
+    looks = [LOOKS[0] | {"enrich": [cases.SUCCESS]}, LOOKS[2]]
+    with pytest.raises(ValidationError, match="do not go together"):
+        cases.design(looks=looks, population={"switch_to": 3.0})
+    with pytest.raises(ValidationError, match="the last look is final"):
+        cases.design(looks=[LOOKS[2] | {"stop_accrual": [NOW]}])
+    with pytest.raises(ValidationError, match="sample belongs to predictive-probability"):
+        Rule(**cases.SUCCESS, sample="current")
+    assert str(Rule(**NOW)) == "predictive probability at the current sample size > 0.9"
+
+
+def test_non_inferiority_is_a_hazard_ratio_below_a_margin():
+    """P(hazard ratio < 1.3): with a normal posterior, a bound of log 1.3."""
+    rule = Rule(quantity="hazard-ratio", below=1.3, more_than=0.975)
+    assert statement_bound(rule) == pytest.approx(np.log(1.3))
+    mean, sd = np.array([0.0, np.log(1.3)]), np.array([np.log(1.3) / 1.959964, 0.1])
+    assert statement_probability(rule, mean, sd) == pytest.approx([0.975, 0.5], abs=1e-6)
