@@ -94,14 +94,7 @@ def examine(
     fit = fit if row_weights is None else _weighted(fit, row_weights)
     work = _Work([], {}, [])
     tell("comparing events with expected events")
-    if _between_scans(fit):
-        work.verdicts += untold()
-        work.figure("survival_check", lambda: scan_check(fit, seed=seed))
-    else:
-        work.verdicts += residual_verdicts(fit, observed_from)
-        work.failures += [v.failure for v in work.verdicts if v.failure is not None]
-        work.figure("survival_check", lambda: survival_check(fit, seed=seed))
-        work.figure("hazard_check", lambda: hazard_check(fit, seed=seed))
+    _of_events(fit, work, observed_from, seed=seed)
     tell("drawing from the priors")
     work.figure("prior_survival", lambda: prior_survival(fit, seed=seed))
     work.verdict(
@@ -157,6 +150,18 @@ class _Work:
         found = self.part(check, judge, checks=(check,))
         if found is not None:
             self.verdicts.append(found)
+
+
+def _of_events(fit: FittedModel, work: _Work, observed_from: Floats | None, *, seed: int) -> None:
+    """Compare events with expected events, at their times or between scans."""
+    if _between_scans(fit):
+        work.verdicts += untold()
+        work.figure("survival_check", lambda: scan_check(fit, seed=seed))
+        return
+    work.verdicts += residual_verdicts(fit, observed_from)
+    work.failures += [v.failure for v in work.verdicts if v.failure is not None]
+    work.figure("survival_check", lambda: survival_check(fit, seed=seed))
+    work.figure("hazard_check", lambda: hazard_check(fit, seed=seed))
 
 
 def _of_patients(

@@ -83,9 +83,8 @@ def graph_arrays(
     columns = person_time.columns
     pattern, first = covariate_patterns(encoder.spec, columns)
     copies = np.ones(len(pattern))
-    reducible = hazard.additive
     # An event between scans has the likelihood of all its rows together: no sum over patients.
-    reducible &= person_time.uncertain is None
+    reducible = hazard.additive and person_time.uncertain is None
     large = reduce and len(pattern) > AGGREGATE_ABOVE and 10 * len(first) <= len(pattern)
     if reducible and large:
         rows = {name: values[first] for name, values in columns.items()}
