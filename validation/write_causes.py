@@ -6,6 +6,7 @@ python validation/write_causes.py 4         # so many cohorts, printed and not w
 
 import sys
 from pathlib import Path
+from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ FIRST: Final = 200
 """Cohorts that were fitted at first; see `raised`."""
 LEAST, MOST = 0.91, 0.98
 STRATEGIES: Final = [NEVER, treated_from(0.0)]
+OTHERS, OTHER_SEEDS, _NEWTON = 4_000, 20_000, 12
 # Wide priors: priors centred on the truth would flatter coverage.
 SPECIFICATION = """
 schema = 2
@@ -154,7 +156,46 @@ def page(found: list[Found]) -> str:
             f"| {name} | {truth:+.3f} | {error.mean():+.4f} | {mcse:.4f} | "
             f"{error.mean() / mcse:+.1f} | {coverage(found, name):.1%} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", by_maximum_likelihood(len(found))]) + "\n"
+
+
+def by_maximum_likelihood(cohorts: int) -> str:
+    """Return how often another method's interval holds the liver hazard, here and elsewhere.
+
+    The log hazard of liver failure at the mean ALBI, treated, by Poisson regression of NumPy alone:
+    where it covers less often in these cohorts than in others, these cohorts are unlucky.
+    """
+    here = [_held_by_likelihood(FIRST_SEED + number) for number in range(cohorts)]
+    others = [_held_by_likelihood(OTHER_SEEDS + number) for number in range(OTHERS)]
+    return (
+        "Whether the lower coverage of liver failure is the package's or that of these cohorts, "
+        "maximum likelihood can tell, which shares nothing with it: its 95 % interval of the log "
+        f"hazard of liver failure under treatment holds the truth in {np.mean(here):.1%} of the "
+        f"same cohorts and in {np.mean(others):.1%} of {OTHERS:,} others (Monte Carlo SE "
+        f"{100 * np.std(here) / np.sqrt(len(here)):.1f} and "
+        f"{100 * np.std(others) / np.sqrt(OTHERS):.1f} points)."
+    )
+
+
+def _held_by_likelihood(seed: int) -> bool:
+    frame = causes.cohort(PATIENTS, seed)
+    months, albi = frame["months"].to_numpy(), frame["albi"].to_numpy() + 2.4
+    start = np.fmin(frame["treated_months"].to_numpy(), months)
+    treated, died = start < months, frame["cause"].to_numpy() == 2
+    design = np.column_stack([np.ones(2 * len(albi)), np.repeat([0.0, 1.0], len(albi))])
+    design = np.column_stack([design, np.tile(albi, 2)])
+    exposure = np.concatenate([start, months - start])
+    events = np.concatenate([died & ~treated, died & treated]).astype(np.float64)
+    truth = np.array([causes.LIVER[name] for name in ("level", "treated", "albi")])
+    beta = truth.copy()
+    for _ in range(_NEWTON):
+        expected = exposure * np.exp(design @ beta)
+        information = design.T @ (expected[:, None] * design)
+        beta += np.linalg.solve(information, design.T @ (events - expected))
+    asked = np.array([1.0, 1.0, albi.mean()])
+    error = asked @ (beta - truth)
+    se = np.sqrt(asked @ np.linalg.solve(information, asked))
+    return bool(abs(error) < NormalDist().inv_cdf((1.0 + LEVEL) / 2.0) * se)
 
 
 def raised(found: list[Found]) -> str:
