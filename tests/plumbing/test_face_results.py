@@ -1,5 +1,6 @@
 """Results by the face: shown, summarised, drawn, written, read back; around a sampler of noise."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -134,6 +135,33 @@ def test_what_was_changed_or_is_of_another_version_is_refused(fit, tmp_path, mon
     (place / "result.pickle").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(bi.InputError, match="not the file that was written"):
         bi.load(place)
+
+
+def test_what_another_sealed_is_run_only_where_it_is_trusted(fit, tmp_path):
+    """A folder whose checksums agree, from somebody who would run something of theirs."""
+    place, ran = bi.save(fit, tmp_path / "run"), tmp_path / "ran"
+    file = place / "result.pickle"
+    assert bi.load(place).spec == fit.spec
+    code = f"cos\nmkdir\n(S'{ran}'\ntR.".encode()
+    held = file.read_bytes()
+    file.write_bytes(held[:32] + held[32:].partition(b"\n")[0] + b"\n" + code)
+    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
+    manifest["sha256"]["result.pickle"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (place / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(bi.InputError, match=r"not saved by you .* trusted=True"):
+        bi.load(place)
+    assert not ran.exists()
+    bi.load(place, trusted=True)
+    assert ran.exists()
+
+
+def test_what_was_saved_without_a_home_needs_trust(fit, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "below"))
+    place = bi.save(fit, tmp_path / "run")
+    with pytest.raises(bi.InputError, match="not saved by you"):
+        bi.load(place)
+    assert bi.load(place, trusted=True).spec == fit.spec
 
 
 def test_a_folder_of_a_command_has_no_result_to_load(first_results):

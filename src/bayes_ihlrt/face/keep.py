@@ -91,17 +91,19 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
     return place
 
 
-def load(source: str | Path) -> Any:
+def load(source: str | Path, *, trusted: bool = False) -> Any:
     """Read a specification, a plan of trials, a result that was saved, or draws.
 
-    Reading a result runs what its file says (it is a pickle): read what you wrote yourself, or
-    trust.
+    Reading a result runs what its file says (it is a pickle), so that one which you did not save
+    yourself on this machine is refused unless you say that you trust it.
 
     Parameters
     ----------
     source : str or Path
         A TOML file, the name of a packaged specification or plan, a folder that `save` wrote, or
         the draws of any command (``posterior.nc``).
+    trusted : bool
+        Read a result that another user or machine saved.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def load(source: str | Path) -> Any:
     SpecificationError
         The file cannot be read, or with every fault of it.
     InputError
-        The folder holds no saved result, or not the one that was written.
+        The folder holds no saved result, not the one that was written, or another's.
 
     Examples
     --------
@@ -126,7 +128,7 @@ def load(source: str | Path) -> Any:
         return read_draws(place)
     result = (place / "result.json").is_file() or not (place / "specification.toml").is_file()
     if place.is_dir() and result:
-        return read_kept(place)
+        return read_kept(place, trusted=trusted)
     if place.is_file() and "design" in document(read_text(place), place.name):
         return load_plan(place)
     if not place.exists() and str(source) in packaged_plans():
