@@ -46,6 +46,7 @@ def fake_design(design, scenario, *, trials, seed, prior, pool, progress=None):
         won,
         lost,
         share(np.zeros(trials, dtype=bool)),
+        share(np.zeros(trials, dtype=bool)),
         won,
         size,
         around(float(events)),

@@ -274,7 +274,7 @@ def test_a_fit_beside_the_checks_of_the_same_fit_is_told_once(changed):
         checks = {"name": result_of(changed / "fit")["name"], "flagged": [], "verdicts": []}
         write_json({"failed": [], **checks}, stage / "checks.json")
     found = read_results(changed)
-    told = [kind for kind in Kind if kind is not Kind.CAUSES]
+    told = [kind for kind in Kind if kind not in {Kind.CAUSES, Kind.INTERIM}]
     assert [output.kind for output in found.outputs] == told
     assert found.first.folder == again, "the checks are told"
     manifest = json.loads((again / "manifest.json").read_text())

@@ -43,7 +43,7 @@ PATIENTS: Mapping[str, list[Any]] = {
         ({}, "needs either `time` .* or both `start` and `stop` .*; found none of them"),
         ({"time": "t", "start": "a", "stop": "b"}, "found `time` and `start` and `stop`"),
         ({"start": "a"}, "found `start`"),
-        ({"start": "a", "stop": "b", "entry": "e"}, "`entry` goes with `time` only"),
+        ({"start": "a", "stop": "b", "entry": "e"}, "`entry` goes with one row a patient"),
         ({"time": "death"}, "`time` and `event` both name the column 'death'"),
         ({"time": "t", "patient": ""}, "at least 1 character"),
         ({"time": "t", "time_unit": "month"}, "'days', 'weeks', 'months' or 'years'"),

@@ -1,7 +1,5 @@
 """Every estimand of a population is that population's."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from bayes_ihlrt.analysis.parameters import WEIGHTED, leave_one_out
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.estimands import population as populations
 from bayes_ihlrt.estimands import predictors
@@ -179,12 +176,3 @@ def test_patients_by_the_hundred_thousand_are_averaged_in_blocks_of_draws(monkey
     np.testing.assert_allclose(second.untreated[2:4], expected)
     for found, expected in zip(curves(), whole, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
-def test_without_likelihoods_by_patient_the_reason_is_told():
-    """Draws of a posterior have a log prior; those that a propensity weighs have neither."""
-    many = SimpleNamespace(tree=SimpleNamespace(children={"posterior": None, "log_prior": None}))
-    weighted = SimpleNamespace(tree=SimpleNamespace(children={"posterior": None}))
-    assert "fewer draws in [sampler]" in leave_one_out(many).note
-    assert "50,000,000" in leave_one_out(many).note
-    assert leave_one_out(weighted).note == WEIGHTED

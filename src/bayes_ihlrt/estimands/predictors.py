@@ -156,7 +156,8 @@ def condense(eta: Floats | Predictors, weights: Floats | Predictors) -> tuple[Fl
         Share of each bin.
     """
     if eta.shape[1] <= 2 * _BINS:
-        return eta[:], np.atleast_2d(weights[:])
+        whole = eta if isinstance(eta, np.ndarray) else eta[:]
+        return whole, np.atleast_2d(weights[:])
     if isinstance(eta, Predictors) and isinstance(weights, np.ndarray):
         return _condensed_once(eta, weights)
     return _binned(eta, weights)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.hazards.registry import FAMILIES
+from bayes_ihlrt.plain import json_text, plain
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
@@ -46,7 +47,7 @@ def write_priors(result: PlanResult, file: Path) -> None:
         hazard: Any = prior.hazard
         about = {"family": hazard.name, "options": asdict(hazard)}
         about["source"] = None if prior.source is None else asdict(prior.source)
-        arrays[f"{scenario}/about"] = np.array(json.dumps(about))
+        arrays[f"{scenario}/about"] = np.array(json_text(about, indent=None))
         arrays |= {f"{scenario}/theta/{name}": values for name, values in prior.theta.items()}
         arrays |= {f"{scenario}/{name}": getattr(prior, name) for name in _ARRAYS}
     with file.open("wb") as opened:
@@ -177,7 +178,7 @@ def replay_plan(
         store=None if again else Store(folder / FOLDER),
         stage=stage,
     )
-    told = json.loads(json.dumps(plan_dict(found)))
+    told = plain(plan_dict(found))
     before, after = (
         dict(_numbers({key: whole.get(key) for key in REPLAYED})) for whole in (written, told)
     )

@@ -199,6 +199,8 @@ def _kind(design: TrialDesign) -> TrialDesign:
         "arms": ArmsSpec(),
         "accrual": AccrualSpec(rates=(1.0,)),
         "dropout": DropoutSpec(),
+        # It belongs to enrich rules, which the looks above have none of.
+        "population": design.population.model_copy(update={"switch_to": None}),
         "looks": (look,),
         "report_at": (),
         "comparators": (),

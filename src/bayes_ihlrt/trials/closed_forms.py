@@ -155,7 +155,7 @@ def conditional_power(
     --------
     >>> z = -np.log(0.83) * np.sqrt(162) / 2
     >>> round(conditional_power(0.75, z=z, information=162 / 379, bound=1.96, more_events=217), 3)
-    0.711
+    0.71
     """
     drift = -np.log(hr) * np.sqrt(treated * (1.0 - treated) * more_events)
     needed = (bound - np.sqrt(information) * z) / np.sqrt(1.0 - information)
