@@ -10,9 +10,8 @@ from typing import Final
 from bayes_ihlrt.results.table import Table
 
 _ALT: Final = {
-    "survival": "Posterior survival by strategy with 95 % bands, Kaplan-Meier curves by treatment "
-    "state (of an event between scans Turnbull's curve of all patients), and numbers at risk. The "
-    "numbers are in the table of survival.",
+    "survival": "Posterior survival by strategy with 95 % bands, what was observed as thin lines "
+    "(named in the legend), and numbers at risk. The numbers are in the table of survival.",
     "incidence": "Cumulative incidence of every cause by strategy, posterior median with 95 % "
     "band; thin steps are Aalen-Johansen estimates, dotted ones what one minus Kaplan-Meier would "
     "say, which is too high. The numbers are in the table of causes.",
