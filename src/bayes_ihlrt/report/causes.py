@@ -326,9 +326,10 @@ def _without_treatment(result: CausesResult) -> list[str]:
             _arms(result, cause, name, at=None) for name in ("cumulative_incidence", "months_lost")
         )
         low, high = (f"{risk.summary[end] or 0.0:.0%}" for end in ("q2.5", "q97.5"))
+        lost = interval(months.summary["q2.5"], months.summary["q97.5"], digits=1)
         told.append(
             f"{cause}: {_percent(risk)} by month {risk.horizon:g} (95 % {low} to {high}); "
-            f"{_months(months)} months lost (95 % {_limits(months)})."
+            f"{_months(months)} months lost (95 % {lost})."
         )
     return [*told, "There is no treatment in this analysis."]
 
@@ -409,14 +410,15 @@ def _months(found: Estimate) -> str:
     return number(found.summary["median"], 1)
 
 
-def _signed(found: Estimate) -> str:
-    value = found.summary["median"]
+def _signed(found: Estimate, part: str = "median") -> str:
+    value = found.summary[part]
     text = number(value, 1)
     return text if value is None or text.startswith("-") else f"+{text}"
 
 
 def _limits(found: Estimate) -> str:
-    return interval(found.summary["q2.5"], found.summary["q97.5"], digits=1)
+    """Interval of a difference."""
+    return f"{_signed(found, 'q2.5')} to {_signed(found, 'q97.5')}"
 
 
 def _percent(found: Estimate) -> str:
