@@ -110,7 +110,8 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     parts: list[tuple[str, list[str]]] = []
     careful: list[str] = []
     number = None
-    if treatment is None or not says_something(result):
+    answered = treatment is not None and says_something(result)
+    if treatment is None or not answered:
         parts.append(("What these data say", list(summary_sentences(result))))
     else:
         asked = f"Does {result.spec.labels.of(treatment.name)} help? {_verdict(result)}"
@@ -119,17 +120,15 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
             parts.append((f"Does that depend on {modifier_label(result.spec)}?", depends))
-        careful = [
-            scale_sentence(),
-            adjustment_sentence(result),
-            *flexible_sentences(result.baseline),
-        ]
+        careful = [adjustment_sentence(result), *flexible_sentences(result.baseline)]
     said = [*read, *warnings_]
     careful += [note for note in result.notes if note not in said]
     if read:
         careful.append(
             f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
         )
+    if answered:
+        careful.append(scale_sentence())
     priors = prior_sentence(result.spec, result.checked.priors, result.checked.worths)
     careful += [priors, convergence_sentence(result)]
     parts.append(("What to be careful about", careful))
