@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bayes_ihlrt as bi
 from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.names import DesignKind
 from bayes_ihlrt.results.outputs import read_results
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 from face_cases import check_result
 
 pytestmark = pytest.mark.usefixtures("sampler")
@@ -109,12 +112,80 @@ def test_estimates_are_shown_summarised_and_drawn(fit):
         ({"estimand": "rmst", "at": "three"}, "at: it is 'three'. Give values of nlr"),
         ({"estimand": "rmst", "treat_from": -1}, "treat_from: it is -1"),
         ({"estimand": "hazard_ratio", "horizon": 12}, "hazard_ratio has no horizon"),
+        ({"estimand": "hazard_ratio", "treat_from": 6}, "treat_from: hazard_ratio compares time"),
+        ({"estimand": "rmst", "horizon": [12, 12]}, "horizon: it is [12, 12]. Give each value"),
+        ({"estimand": "hazard_ratio", "at": [3, 3]}, "at: it is [3, 3]. Give each value once"),
+        ({"estimand": "rmst", "horizon": True}, "horizon: it is True. Give months above 0"),
+        ({"estimand": "rmst", "at": ["2"]}, "at: it is ['2']. Give values of nlr"),
+        ({"estimand": "rmst", "at": 0}, "at: transform 'log2' needs positive values; found 0"),
+        ({"estimand": "rmst", "treat_from": np.inf}, "treat_from: it is inf. Give one month"),
+        (
+            {"estimand": "rmst", "horizon": 24, "treat_from": 30},
+            "treat_from: month 30 is not before the last horizon, 24",
+        ),
     ],
 )
 def test_what_cannot_be_estimated_is_told(fit, arguments, words):
     with pytest.raises(bi.SpecificationError) as caught:
         bi.estimates(fit, **arguments)
     assert words in str(caught.value)
+
+
+def test_every_fault_of_what_is_asked_is_told_at_once(fit):
+    with pytest.raises(bi.SpecificationError) as caught:
+        bi.estimates(fit, "rmsd", horizon=-1, at=-1, treat_from=-2)
+    told = [fault.where for fault in caught.value.faults]
+    assert told == ["the estimand", "horizon", "treat_from", "at"]
+
+
+def test_what_lies_outside_the_data_is_said(fit):
+    last, first = fit.checked.person_time.exit_time.max(), fit.spec.treat_from
+    far = bi.estimates(fit, "rmst", horizon=[12, 600], at=[3, 1000], treat_from=0)
+    page = far._repr_html_()
+    for words in (
+        f"Month 600 lies beyond the last follow-up ({last:.1f} months)",
+        "Treatment from month 0 is outside the data",
+        "nlr 1000 lies outside the values of the cohort",
+    ):
+        assert words in page
+        assert any(note.startswith(words) for note in bi.summary(far).attrs["notes"])
+    table = bi.summary(far).reset_index()
+    told = table.set_index(["", "at", "horizon"])["extrapolated"]
+    assert not told["never", 3.0, 12.0]
+    assert told["never", 3.0, 600.0]
+    assert told["never", 1000.0, 12.0]
+    assert told["from month 0", 3.0, 12.0]
+    near = bi.estimates(fit, "rmst", horizon=12, at=3, treat_from=first)
+    assert near.notes == ()
+    assert not bi.summary(near)["extrapolated"].any()
+    assert bi.estimates(fit, "hazard_ratio", at=3).notes == ()
+    (outside,) = bi.estimates(fit, "hazard_ratio", at=[3, 1000]).notes
+    assert outside.startswith("nlr 1000")
+    # A median has no horizon that treatment could start beyond.
+    assert bi.estimates(fit, "median_survival", treat_from=30).start == 30.0
+
+
+def as_of(fit, *, treatment, design):
+    """Return a fit as if it were of another treatment or design."""
+    rows, spec = fit.checked.person_time, fit.spec.model_copy(update={"treatment": treatment})
+    rows = replace(rows, provenance=replace(rows.provenance, design=design))
+    return replace(fit, checked=replace(fit.checked, spec=spec, person_time=rows))
+
+
+def test_other_designs_start_where_they_start(fit):
+    stated = {"name": "ihlrt", "start": "ihlrt_months", "design": "landmark", "landmark": 3.0}
+    landmark = as_of(fit, treatment=TreatmentSpec(**stated), design=DesignKind.LANDMARK)
+    with pytest.raises(bi.SpecificationError, match="design 'landmark' knows no start in month 10"):
+        bi.estimates(landmark, "rmst", horizon=24, treat_from=10)
+    clock, *_ = bi.estimates(landmark, "rmst", horizon=24).notes
+    assert clock.startswith("MONTHS COUNT FROM THE LANDMARK")
+
+
+def test_without_treatment_none_starts(fit):
+    untreated = as_of(fit, treatment=None, design=DesignKind.FIXED)
+    with pytest.raises(bi.SpecificationError) as caught:
+        bi.estimates(untreated, "rmst", treat_from=0)
+    assert "treat_from: the analysis has no treatment. Leave it out" in str(caught.value)
 
 
 def test_no_identifier_is_saved(spec, tmp_path):

@@ -5,8 +5,8 @@ identifiers of its patients.
 """
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -279,7 +279,8 @@ def analysis_notes(
         modifier), where the main effect is read, delayed entry, slopes of groups that are taken
         as uncorrelated.
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort)]
+    notes += clock_notes(rows)
     notes += [*cohort.notes, *_left_out(cohort, rows)]
     read = covariates(spec.treatment, spec.modifier, spec.outcome)
     groups = {term.group for term in spec.outcome.groups}
@@ -299,8 +300,11 @@ def analysis_notes(
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += silent_intervals(spec, rows)
     notes += [*_two_populations(spec), *_modifier_after_treatment(spec, rows)]
-    notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
-    notes += [*_modifier_range(spec, rows), *_main_effect(spec, rows)]
+    asked = spec.estimands
+    notes += outside_notes(
+        spec, reach_of(spec, rows), months=asked.horizons, values=asked.at, start=spec.treat_from
+    )
+    notes += _main_effect(spec, rows)
     return (*notes, *delayed_entry(spec, rows), *uncorrelated_slopes(spec))
 
 
@@ -337,7 +341,19 @@ def clock(rows: PersonTime) -> str:
     return CLOCKS.get(rows.provenance.design, "time zero")
 
 
-def _clock(rows: PersonTime) -> list[str]:
+def clock_notes(rows: PersonTime) -> list[str]:
+    """Return that months count from another moment than time zero.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
     origin = clock(rows)
     if rows.provenance.design not in CLOCKS:
         return []
@@ -454,48 +470,120 @@ def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     return [*told, *starts_left_out(rows)]
 
 
-def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    last = float(rows.exit_time.max())
-    beyond = [f"{month:g}" for month in spec.estimands.horizons if month > last]
-    if not beyond:
-        return []
-    return [
-        f"Month {' and '.join(beyond)} lies beyond the last follow-up ({last:.1f} months): what is "
-        "said of it is extrapolated by the model."
-    ]
+@dataclass(frozen=True)
+class Reach:
+    """How far the data of an analysis reach; what is told beyond is the model's word.
+
+    Parameters
+    ----------
+    last : float
+        Month of the last follow-up.
+    first : float
+        Month of the earliest treated time; infinite where there is none.
+    low, high : float
+        Lowest and highest value of the modifier; infinite without one.
+    """
+
+    last: float
+    first: float
+    low: float
+    high: float
+
+    def holds(self, *, month: float | None, value: float | None, start: float | None) -> bool:
+        """Whether the data reach to a month, a value of the modifier and a start of treatment.
+
+        Parameters
+        ----------
+        month, value, start : float or None
+            None where there is no such question.
+
+        Returns
+        -------
+        bool
+            False where one of them is extrapolated.
+        """
+        early = start is not None and start < self.first < np.inf
+        late = month is not None and month > self.last
+        return not (early or late) and (value is None or self.low <= value <= self.high)
 
 
-def _treated_before(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    if spec.treatment is None:
-        return []
-    treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
-    first = float(rows.columns["start"][treated].astype(np.float64).min(initial=np.inf))
-    if not spec.treat_from < first < np.inf:
-        return []
-    return [
-        f"Treatment from month {spec.treat_from:g} is outside the data: nobody was "
-        f"treated before month {first:.3g}; the treated curve before then is extrapolated. Without "
-        "`treat_from` treatment begins there."
-    ]
+def reach_of(spec: AnalysisSpec, rows: PersonTime) -> Reach:
+    """Return how far the data of an analysis reach.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    Reach
+        In months, and on the scale of the modifier's column.
+    """
+    first, low, high = np.inf, -np.inf, np.inf
+    if spec.treatment is not None:
+        treated = _floats(rows.columns[spec.treatment.name]) == 1.0
+        first = float(_floats(rows.columns["start"])[treated].min(initial=np.inf))
+    if spec.modifier is not None:
+        values = _floats(rows.columns[spec.modifier.column])
+        low, high = float(values.min()), float(values.max())
+    return Reach(float(rows.exit_time.max()), first, low, high)
 
 
-def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    if spec.modifier is None:
-        return []
-    values = rows.columns[spec.modifier.column].astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    outside = [f"{at:g}" for at in spec.estimands.at if not low <= at <= high]
-    if not outside:
-        return []
-    source = (
-        "comes from the prior of the spline, since nobody there informs it"
-        if modifier_splines(spec)
-        else "is extrapolated by the model"
-    )
-    return [
-        f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values of "
-        f"the cohort ({low:g} to {high:g}): what is said of it {source}."
-    ]
+def outside_notes(
+    spec: AnalysisSpec,
+    reach: Reach,
+    *,
+    months: Sequence[float],
+    values: Sequence[float],
+    start: float | None,
+) -> list[str]:
+    """Return which of what is asked lies outside the data, and what its answer rests on.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    reach : Reach
+        Of its data.
+    months : sequence of float
+        Months at which something is told.
+    values : sequence of float
+        Values of the modifier.
+    start : float or None
+        Month from which treatment is given; None where that is no question.
+
+    Returns
+    -------
+    list of str
+        One sentence for months, one for the start, one for values, as far as there is cause.
+    """
+    notes = []
+    if beyond := [f"{month:g}" for month in months if month > reach.last]:
+        notes.append(
+            f"Month {' and '.join(beyond)} lies beyond the last follow-up ({reach.last:.1f} "
+            "months): what is said of it is extrapolated by the model."
+        )
+    if start is not None and start < reach.first < np.inf:
+        notes.append(
+            f"Treatment from month {start:g} is outside the data: nobody was treated before month "
+            f"{reach.first:.3g}; the treated curve before then is extrapolated. Without "
+            "`treat_from` treatment begins there."
+        )
+    outside = [f"{value:g}" for value in values if not reach.low <= value <= reach.high]
+    if spec.modifier is not None and outside:
+        source = (
+            "comes from the prior of the spline, since nobody there informs it"
+            if modifier_splines(spec)
+            else "is extrapolated by the model"
+        )
+        notes.append(
+            f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values "
+            f"of the cohort ({reach.low:g} to {reach.high:g}): what is said of it {source}."
+        )
+    return notes
 
 
 def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

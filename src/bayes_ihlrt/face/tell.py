@@ -91,8 +91,8 @@ def summary(result: object) -> pd.DataFrame:
     -------
     DataFrame
         Of a fit its parameters (log hazard ratios), with interval, R-hat and effective sample
-        sizes; of estimates a row for each strategy, month and value, and for each difference; of a
-        ladder its rungs; of a sensitivity study every choice of priors; of a diagnosis its
+        sizes; of estimates a row for each strategy, month and value, and for each difference, and
+        whether the model extrapolates it (``attrs["notes"]`` says why); of a ladder its rungs; of a sensitivity study every choice of priors; of a diagnosis its
         verdicts; of a plan success by design and scenario; of a check its priors.
 
     Raises
@@ -216,8 +216,10 @@ def _of_estimates(result: Estimates) -> pd.DataFrame:
     rows = []
     for row in result.rows:
         kept = {"": row.strategy or row.contrast, "horizon": row.horizon, "at": row.at}
-        rows.append({**kept, **row.summary, "P(better)": row.prob_benefit})
+        beyond = {"extrapolated": not result.within_data(row)}
+        rows.append({**kept, **row.summary, "P(better)": row.prob_benefit, **beyond})
     found = pd.DataFrame(rows).set_index("")
+    found.attrs["notes"] = list(result.notes)
     # What was not asked for has no column.
     asked = {"horizon": result.horizons, "at": result.at}
     return found.drop(columns=[name for name, values in asked.items() if not values])
@@ -304,7 +306,10 @@ def _estimates_answer(result: Estimates) -> dict[str, Any]:
         rows.append([_setting(row, result.spec), number(middle, digits), between, chance])
     table = {"head": ["", "median", "95 %", "P(better)"], "rows": rows}
     first = [SYNTHETIC] if result.synthetic else []
-    return {"first": first, "parts": [{"title": _title(result), "told": [], "table": table}]}
+    return {
+        "first": first,
+        "parts": [{"title": _title(result), "told": list(result.notes), "table": table}],
+    }
 
 
 def _estimates_figure(result: Estimates) -> Drawn:
