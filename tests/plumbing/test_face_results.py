@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -136,6 +137,30 @@ def test_every_fault_of_what_is_asked_is_told_at_once(fit):
         bi.estimates(fit, "rmsd", horizon=-1, at=-1, treat_from=-2)
     told = [fault.where for fault in caught.value.faults]
     assert told == ["the estimand", "horizon", "treat_from", "at"]
+
+
+@pytest.mark.parametrize(
+    ("estimand", "digits"),
+    [
+        ("hazard_ratio", 2),
+        ("survival", 2),
+        ("event_probability", 2),
+        ("hazard", 4),
+        ("cumulative_hazard", 2),
+        ("rmst", 1),
+        ("time_lost", 1),
+        ("median_survival", 1),
+    ],
+)
+def test_every_row_of_a_table_has_the_same_digits(fit, estimand, digits):
+    asked = {} if estimand in {"hazard_ratio", "median_survival"} else {"horizon": [1, 24]}
+    page = bi.estimates(fit, estimand, at=[2, 8], **asked)._repr_html_()
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", page)
+    assert len(cells) >= 8
+    medians, intervals = " ".join(cells[1::4]), " ".join(cells[2::4])
+    told = re.findall(r"\d+\.(\d+)", f"{medians} {intervals}")
+    assert len(told) >= 4
+    assert {len(decimals) for decimals in told} == {digits}
 
 
 def test_what_lies_outside_the_data_is_said(fit):

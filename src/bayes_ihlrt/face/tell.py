@@ -58,6 +58,17 @@ _WORDS: Final = {
     "time_lost": "Months lost",
     "median_survival": "Median survival, months",
 }
+_DIGITS: Final = {
+    "hazard_ratio": 2,
+    "survival": 2,
+    "event_probability": 2,
+    "hazard": 4,
+    "cumulative_hazard": 2,
+    "rmst": 1,
+    "time_lost": 1,
+    "median_survival": 1,
+}
+"""Decimals of a table, the same in each row: months are told in tenths."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,9 @@ def summary(result: object) -> pd.DataFrame:
     DataFrame
         Of a fit its parameters (log hazard ratios), with interval, R-hat and effective sample
         sizes; of estimates a row for each strategy, month and value, and for each difference, and
-        whether the model extrapolates it (``attrs["notes"]`` says why); of a ladder its rungs; of a sensitivity study every choice of priors; of a diagnosis its
-        verdicts; of a plan success by design and scenario; of a check its priors.
+        whether the model extrapolates it (``attrs["notes"]`` says why); of a ladder its rungs; of a
+        sensitivity study every choice of priors; of a diagnosis its verdicts; of a plan success by
+        design and scenario; of a check its priors.
 
     Raises
     ------
@@ -296,11 +308,9 @@ def _setting(row: Estimate, spec: AnalysisSpec) -> str:
 
 
 def _estimates_answer(result: Estimates) -> dict[str, Any]:
-    rows = []
+    rows, digits = [], _DIGITS[result.estimand]
     for row in _shown(result):
         middle = row.summary["median"]
-        small = result.estimand == HAZARD_RATIO or (middle is not None and abs(middle) < 1.0)
-        digits = 2 if small else 1
         between = interval(row.summary["q2.5"], row.summary["q97.5"], digits=digits)
         chance = "" if row.prob_benefit is None else chance_words(row.prob_benefit)
         rows.append([_setting(row, result.spec), number(middle, digits), between, chance])
