@@ -10,7 +10,8 @@ import pytest
 
 import bayes_ihlrt as bi
 from bayes_ihlrt.cohort import datasets
-from bayes_ihlrt.names import DesignKind
+from bayes_ihlrt.names import DesignKind, Identifiers
+from bayes_ihlrt.results.kept import UnsealedWarning
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 from face_cases import check_result
@@ -132,6 +133,23 @@ def test_what_cannot_be_estimated_is_told(fit, arguments, words):
     assert words in str(caught.value)
 
 
+def test_results_that_do_not_belong_together_are_told_as_results(fit, tmp_path):
+    with pytest.raises(bi.InputError) as caught:
+        bi.report([fit, fit], tmp_path / "two.html")
+    assert "result 2: a second output of `fit`, beside result 1. Keep one" in str(caught.value)
+    columns = fit.checked.cohort.columns
+    cohort = replace(fit.checked.cohort, columns={**columns, "event": 1.0 - columns["event"]})
+    other = replace(fit, checked=replace(fit.checked, cohort=cohort))
+    with pytest.raises(bi.InputError) as caught:
+        bi.report([fit, other], tmp_path / "two.html")
+    told = str(caught.value)
+    assert "the results: 2 cohorts (patients, times or events differ) have results: res" in told
+    assert "report those of each cohort apart" in told
+    known = replace(fit.checked.cohort, identifiers=Identifiers.EVERYWHERE)
+    with pytest.raises(bi.InputError, match=r"result 1: its files .* Say keep_identifiers=True"):
+        bi.report(replace(fit, checked=replace(fit.checked, cohort=known)), tmp_path / "two.html")
+
+
 def test_every_fault_of_what_is_asked_is_told_at_once(fit):
     with pytest.raises(bi.SpecificationError) as caught:
         bi.estimates(fit, "rmsd", horizon=-1, at=-1, treat_from=-2)
@@ -244,7 +262,7 @@ def test_what_another_sealed_is_run_only_where_it_is_trusted(fit, tmp_path):
     manifest = json.loads((place / "manifest.json").read_text("utf-8"))
     manifest["sha256"]["result.pickle"] = hashlib.sha256(file.read_bytes()).hexdigest()
     (place / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(bi.InputError, match=r"not saved by you .* trusted=True"):
+    with pytest.raises(bi.InputError, match=r"cannot be told that you saved it .* trusted=True"):
         bi.load(place)
     assert not ran.exists()
     bi.load(place, trusted=True)
@@ -254,8 +272,9 @@ def test_what_another_sealed_is_run_only_where_it_is_trusted(fit, tmp_path):
 def test_what_was_saved_without_a_home_needs_trust(fit, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder", "utf-8")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "below"))
-    place = bi.save(fit, tmp_path / "run")
-    with pytest.raises(bi.InputError, match="not saved by you"):
+    with pytest.warns(UnsealedWarning, match="no key could be kept"):
+        place = bi.save(fit, tmp_path / "run")
+    with pytest.raises(bi.InputError, match="cannot be told that you saved it"):
         bi.load(place)
     assert bi.load(place, trusted=True).spec == fit.spec
 

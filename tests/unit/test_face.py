@@ -347,6 +347,23 @@ WRONG = {
     "what is drawn": (lambda: bi.plot([]), "the result: it is of type list"),
     "what is saved": (lambda: bi.save(3, "here"), "Allowed: FitResult"),
     "what is reported": (lambda: bi.report([3], "here.html"), "Allowed: FitResult"),
+    "no results": (lambda: bi.report([], "here.html"), "the results: there are none"),
+    "a key that is no prior": (
+        lambda: load_spec("primary").with_prior("base", bi.Normal(0, 1)),
+        "prior 'base': it is a key of [priors], and no parameter. Name a term or parameter",
+    ),
+    "a reason that is no prior": (
+        lambda: load_spec("primary").with_prior("justification", bi.Normal(0, 1)),
+        "`justification=` says what priors rest on",
+    ),
+    "a month of nothing": (lambda: bi.HalfNormal(1, at=12), "  - the prior: "),
+    "a seed of truth": (lambda: bi.check("heart", "heart", seed=False), "seed: it is False"),
+    "a hazard said twice": (
+        lambda: bi.analysis(
+            "a", patient="id", time="t", event="d", hazard="weibull", outcome={"hazard": {}}
+        ),
+        "[outcome] hazard: it is said twice",
+    ),
     "where": (lambda: bi.load(3), "Give a path or a name"),
     "a name of nothing": (lambda: bi.load("hart"), "Did you mean 'heart'?"),
 }
@@ -398,6 +415,21 @@ def test_scalars_of_numpy_and_models_of_tables_are_what_they_say():
     kept = spec.sampler.model_dump(mode="json", exclude_unset=True)
     assert written(said) == {"n": 3, "x": 0.5, "a": [0, 1], "s": kept}
     assert json.dumps(written(spec))
+
+
+def test_what_is_said_once_is_not_said_twice():
+    own = {"patient": "id", "time": "t", "event": "d"}
+    hazard = {"family": "piecewise", "cuts": np.array([3.0, 6.0])}
+    found = bi.analysis("a", **own, outcome={"hazard": hazard})
+    assert found.outcome.hazard.cuts == (3.0, 6.0)
+    # The same in both places is no contradiction.
+    assert bi.analysis("a", **own, hazard=hazard, outcome={"hazard": hazard}) == found
+    assert bi.analysis("a", **own).outcome.hazard.family == "weibull"
+
+
+def test_a_seed_of_numpy_is_a_whole_number():
+    found = bi.check("heart", "heart", seed=np.int64(3)).spec.sampler.seed
+    assert (found, type(found)) == (3, int)
 
 
 def test_a_specification_is_saved_and_loaded(tmp_path):

@@ -281,5 +281,5 @@ def _prior(
     try:
         return Prior.model_validate({"dist": dist, **given, **stated})
     except ValidationError as error:
-        faults = translated(error, "", fields=described(Prior))
+        faults = translated(error, "", fields=described(Prior), whole="the prior")
         raise SpecificationError(f"prior {dist.value}", faults) from None

@@ -341,6 +341,13 @@ class AnalysisSpec(BaseModel):
         >>> sceptical.priors["ihlrt:nlr"].sigma
         0.35
         """
+        if name in {BASE, JUSTIFICATION}:
+            problem, remedy = (
+                "it is a key of [priors], and no parameter",
+                "Name a term or parameter",
+            )
+            remedy += "; `justification=` says what priors rest on" * (name == JUSTIFICATION)
+            raise SpecificationError(self.name, [Fault(f"prior '{name}'", problem, remedy)])
         stated = {**self.to_dict(), "priors": {**self.to_dict()["priors"], name: prior}}
         if justification is not None:
             stated["priors"][JUSTIFICATION] = justification
