@@ -427,6 +427,21 @@ def test_what_is_said_once_is_not_said_twice():
     assert bi.analysis("a", **own).outcome.hazard.family == "weibull"
 
 
+def test_a_check_of_causes_is_summarised_and_not_drawn():
+    rng = np.random.default_rng(1)
+    columns = {"id": np.arange(60), "t": rng.exponential(10.0, 60), "x": rng.normal(size=60)}
+    columns["why"] = np.arange(60) % 3
+    event = {"column": "why", "values": {"liver": 1, "tumour": 2}}
+    checked = bi.check(bi.analysis("x", patient="id", time="t", event=event), columns)
+    table = bi.summary(checked)
+    assert table.index.names == ["cause", "parameter"]
+    assert table.loc["tumour"].equals(bi.summary(checked.parts["tumour"]))
+    assert set(table.loc["liver"].index) == {"x", "log_rate", "log_shape"}
+    for each in (checked, checked.parts["liver"]):
+        with pytest.raises(bi.InputError, match="a check has no figures"):
+            bi.plot(each)
+
+
 def test_a_seed_of_numpy_is_a_whole_number():
     found = bi.check("heart", "heart", seed=np.int64(3)).spec.sampler.seed
     assert (found, type(found)) == (3, int)

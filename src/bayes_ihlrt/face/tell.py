@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.cause_figures import cause_figure_data
 from bayes_ihlrt.analysis.cause_fit import CausesResult
+from bayes_ihlrt.analysis.causes import CheckedCauses
 from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.estimates import Estimate
@@ -81,13 +82,13 @@ class View:
         From a result to its table.
     figures : callable
         From a result to what its figures draw.
-    answer : callable, optional
-        From a result to its answer, as `report.narrative.fit_summary`; None where a table is all.
+    answer : callable
+        From a result to its answer, as `report.narrative.fit_summary`.
     """
 
     table: Callable[[Any], pd.DataFrame]
     figures: Callable[[Any], Drawn]
-    answer: Callable[[Any], Mapping[str, Any]] | None = None
+    answer: Callable[[Any], Mapping[str, Any]]
 
 
 def summary(result: object) -> pd.DataFrame:
@@ -122,7 +123,10 @@ def summary(result: object) -> pd.DataFrame:
     >>> bi.summary(bi.estimates(result, "rmst", horizon=24)).index.tolist()
     ['never', 'from month 1.9', 'from month 1.9 - never']
     """
-    return _view("summary", result).table(result)
+    for kind, table in _CHECKED.items():
+        if isinstance(result, kind):
+            return table(result)
+    return _view("summary", result, *_CHECKED).table(result)
 
 
 def plot(
@@ -167,6 +171,9 @@ def plot(
     bayes_ihlrt.errors.InputError: plot: 1 fault
       - the figure: this result has no 'hazard'. Did you mean 'hazard_ratio'? Allowed: ...
     """
+    if isinstance(result, tuple(_CHECKED)):
+        fault = Fault("the result", "a check has no figures", "Use `summary`, or plot its `fit`")
+        raise InputError("plot", [fault])
     figures = _view("plot", result).figures(result)
     if not figures:
         raise InputError("plot", [Fault("the result", "it has no figures", "Use `summary`")])
@@ -190,18 +197,17 @@ def answer_page(result: object) -> str:
     str
         One ``div``; every text of a user is escaped.
     """
-    view = _view("the notebook's view", result)
-    told = {"first": [], "parts": []} if view.answer is None else view.answer(result)
+    told = _view("the notebook's view", result).answer(result)
     template = environment().get_template("answer.html.jinja")
     found: str = template.render(answer=told)
     return found
 
 
-def _view(verb: str, result: object) -> View:
+def _view(verb: str, result: object, *beside: type) -> View:
     for kind, view in _VIEWS.items():
         if isinstance(result, kind):
             return view
-    known = ", ".join(kind.__name__ for kind in _VIEWS)
+    known = ", ".join(kind.__name__ for kind in (*_VIEWS, *beside))
     fault = Fault("the result", f"it is of type {type(result).__name__}", f"Allowed: {known}")
     raise InputError(verb, [fault])
 
@@ -285,6 +291,11 @@ def _of_check(result: CheckedAnalysis) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
 
 
+def _of_checked_causes(result: CheckedCauses) -> pd.DataFrame:
+    parts = {name: _of_check(part) for name, part in result.parts.items()}
+    return pd.concat(parts, names=["cause", "parameter"])
+
+
 def _shown(result: Estimates) -> list[Estimate]:
     """Differences, or the ratio; of a model without treatment its patients."""
     return [row for row in result.rows if row.contrast is not None] or list(result.rows)
@@ -349,5 +360,10 @@ _VIEWS: Final[Mapping[type, View]] = {
     ),
     Diagnosis: View(_of_checks, lambda result: _same(result.figures), diagnosis_answer),
     TrialPlanResult: View(_of_plan, lambda result: plan_figures(result.result), plan_answer),
-    CheckedAnalysis: View(_of_check, lambda _: {}),
 }
+
+_CHECKED: Final[Mapping[type, Callable[[Any], pd.DataFrame]]] = {
+    CheckedAnalysis: _of_check,
+    CheckedCauses: _of_checked_causes,
+}
+"""What is no result: a table is all that is told of it."""
