@@ -109,7 +109,8 @@ def file_data(
     own = {found.name for found in (treatment, modifier) if found is not None}
     own |= set() if data.centre is None else {"centre"}
     labels = {name: label for name, label in data.labels.items() if name not in own}
-    return data.model_copy(update={"labels": labels})
+    # A copy is not checked again, so that nothing else would freeze them.
+    return data.model_copy(update={"labels": FrozenDict(labels)})
 
 
 def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
