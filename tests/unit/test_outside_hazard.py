@@ -47,6 +47,15 @@ def cohort(family, n=400, ratio=0.6, seed=7):
     }
 
 
+def true_gain(hazard, start, horizon, ratio):
+    """Return the months that treatment from a month on adds to event-free months."""
+    months = np.linspace(0.0, horizon, 4801)
+    spent = increment(hazard, np.zeros_like(months), months, THETA)
+    before = np.interp(start, months, spent)
+    treated = np.minimum(spent, before) + ratio * np.maximum(spent - before, 0.0)
+    return np.trapezoid(np.exp(-treated) - np.exp(-spent), months)
+
+
 def said(formula="trt", hazard="lomax", **further):
     return bi.analysis(
         formula,
@@ -122,6 +131,9 @@ def test_it_is_fitted_and_told(lomax):
         low, high = found.loc[name, ["q2.5", "q97.5"]]
         assert low < truth < high, name
     gain = bi.estimates(fit, "rmst", horizon=24)
-    assert 0.0 < float(gain.difference.mean()) < 6.0
+    low, high = np.quantile(gain.difference, [0.025, 0.975])
+    assert low < true_gain(lomax(), gain.start, 24.0, 0.6) < high
+    assert high - low < 4.0
+    assert all(axes.has_data() for axes in bi.plot(fit).axes)
     assert "lomax" in fit.spec.to_toml()
     assert "Does trt help" in fit._repr_html_()
