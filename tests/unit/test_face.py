@@ -353,6 +353,7 @@ WRONG = {
         "[priors] ihlrt: it must be a table, and is 3",
     ),
     "a scale below 0": (lambda: bi.Normal(0, -1), "sigma: -1 is out of range"),
+    "an option that is none": (lambda: bi.Normal(0, 1, pre="sd"), "Did you mean 'per'?"),
     "a month before 0": (lambda: bi.treated_from(-1), "Give a month, 0 or later"),
     "a specification": (lambda: bi.fit(5, "heart"), "the specification: it is of type int"),
     "a name": (lambda: bi.fit("primry", "heart"), "Did you mean 'primary'?"),
@@ -443,6 +444,20 @@ def test_scalars_of_numpy_and_models_of_tables_are_what_they_say():
     kept = spec.sampler.model_dump(mode="json", exclude_unset=True)
     assert written(said) == {"n": 3, "x": 0.5, "a": [0, 1], "s": kept}
     assert json.dumps(written(spec))
+
+
+def test_every_prior_takes_the_same_options():
+    spec = load_spec("primary")
+    wrong = {
+        "albi": (bi.Gamma(2, 1, on="exp", per="sd"), "per = 'sd' rescales Normal and StudentT"),
+        "group_sd": (bi.HalfNormal(1, per="sd"), "no covariate that `per` could be measured by"),
+    }
+    for name, (prior, words) in wrong.items():
+        with pytest.raises(bi.SpecificationError) as caught:
+            spec.with_prior(name, prior)
+        assert words in str(caught.value)
+    usual = bi.Normal(0, 1, on="parameter", at=None, per="unit")
+    assert written(usual) == written(bi.Normal(0, 1))
 
 
 def test_what_is_said_once_is_not_said_twice():
