@@ -64,11 +64,19 @@ _NAME = re.compile(r"command [^:(]*[^:( ]|key [^,]*|.*")
 
 def compared(earlier: Iterable[str], now: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return the names that are gone, and what is told otherwise of those that are there."""
-    was, told = ({_NAME.match(line)[0]: line for line in lines} for lines in (earlier, now))  # type: ignore[index]
+    was, told = _by_name(earlier), _by_name(now)
     gone = sorted(was.keys() - told.keys())
     both = sorted(was.keys() & told.keys())
     changed = [f"{was[name]}\n  now: {told[name]}" for name in both if was[name] != told[name]]
     return gone, changed
+
+
+def _by_name(lines: Iterable[str]) -> dict[str, str]:
+    """Return what is told of each name; tables of specifications and plans share names."""
+    found: dict[str, list[str]] = {}
+    for line in sorted(lines):
+        found.setdefault(_NAME.match(line)[0], []).append(line)  # type: ignore[index]
+    return {name: " and ".join(lines) for name, lines in found.items()}
 
 
 def main() -> None:

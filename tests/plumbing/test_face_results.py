@@ -3,13 +3,16 @@
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bayes_ihlrt as bi
+from bayes_ihlrt.analysis.notes import data_summary
 from bayes_ihlrt.cohort import datasets
+from bayes_ihlrt.face import keep
 from bayes_ihlrt.names import DesignKind, Identifiers
 from bayes_ihlrt.results.kept import UnsealedWarning
 from bayes_ihlrt.results.outputs import read_results
@@ -37,6 +40,20 @@ def spec():
 def fit(spec, module_sampler):
     """Return a fit whose draws are noise; not to be changed."""
     return bi.fit(spec, "ihlrt_synthetic", seed=1)
+
+
+@pytest.fixture(scope="module")
+def saved(fit, tmp_path_factory):
+    """Return the folder that the fit was saved in; not to be changed."""
+    return bi.save(fit, tmp_path_factory.mktemp("saved") / "run")
+
+
+def edited(place, file, content):
+    """Write other content into a file of a result, so that checksums agree."""
+    (place / file).write_bytes(content)
+    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
+    manifest["sha256"][file] = hashlib.sha256(content).hexdigest()
+    (place / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
 def test_a_fit_is_shown_summarised_drawn_and_loaded(fit, tmp_path):
@@ -133,21 +150,36 @@ def test_what_cannot_be_estimated_is_told(fit, arguments, words):
     assert words in str(caught.value)
 
 
-def test_results_that_do_not_belong_together_are_told_as_results(fit, tmp_path):
-    with pytest.raises(bi.InputError) as caught:
-        bi.report([fit, fit], tmp_path / "two.html")
-    assert "result 2: a second output of `fit`, beside result 1. Keep one" in str(caught.value)
+def test_results_that_do_not_belong_together_are_told_as_results(fit, saved, tmp_path, monkeypatch):
+    def write(result, place):
+        shutil.copytree(saved, place)
+        told = json.loads((saved / "result.json").read_text("utf-8"))
+        told["data"] |= data_summary(result.checked.cohort, result.checked.person_time)
+        edited(place, "result.json", json.dumps(told).encode())
+
+    # The same without the minute that figures take.
+    monkeypatch.setitem(keep._WRITERS, bi.FitResult, write)
     columns = fit.checked.cohort.columns
-    cohort = replace(fit.checked.cohort, columns={**columns, "event": 1.0 - columns["event"]})
-    other = replace(fit, checked=replace(fit.checked, cohort=cohort))
-    with pytest.raises(bi.InputError) as caught:
-        bi.report([fit, other], tmp_path / "two.html")
-    told = str(caught.value)
-    assert "the results: 2 cohorts (patients, times or events differ) have results: res" in told
-    assert "report those of each cohort apart" in told
+    other = replace(fit.checked.cohort, columns={**columns, "event": 1.0 - columns["event"]})
     known = replace(fit.checked.cohort, identifiers=Identifiers.EVERYWHERE)
-    with pytest.raises(bi.InputError, match=r"result 1: its files .* Say keep_identifiers=True"):
-        bi.report(replace(fit, checked=replace(fit.checked, cohort=known)), tmp_path / "two.html")
+    of_others, of_known = (
+        replace(fit, checked=replace(fit.checked, cohort=cohort)) for cohort in (other, known)
+    )
+    for results, words in (
+        ([fit, fit], ["result 2: a second output of `fit`, beside result 1. Keep one"]),
+        (
+            [fit, of_others],
+            [
+                "the results: 2 cohorts (patients, times or events differ) have results: result 1",
+                "report those of each cohort apart",
+            ],
+        ),
+        (of_known, ["result 1: its files call patients", "Say keep_identifiers=True"]),
+    ):
+        with pytest.raises(bi.InputError) as caught:
+            bi.report(results, tmp_path / "two.html")
+        assert all(each in str(caught.value) for each in words), caught.value
+        assert "folder" not in str(caught.value)
 
 
 def test_every_fault_of_what_is_asked_is_told_at_once(fit):
@@ -240,8 +272,8 @@ def test_no_identifier_is_saved(spec, tmp_path):
     assert not [path.name for path in files if b"K007x" in path.read_bytes()]
 
 
-def test_what_was_changed_or_is_of_another_version_is_refused(fit, tmp_path, monkeypatch):
-    place = bi.save(fit, tmp_path / "run")
+def test_what_was_changed_or_is_of_another_version_is_refused(saved, tmp_path, monkeypatch):
+    place = shutil.copytree(saved, tmp_path / "run")
     monkeypatch.setattr("bayes_ihlrt.results.kept.version", lambda _: "0.0.1")
     with pytest.raises(bi.InputError, match=r"version 0\.1\.0 of the package wrote it"):
         bi.load(place)
@@ -251,17 +283,13 @@ def test_what_was_changed_or_is_of_another_version_is_refused(fit, tmp_path, mon
         bi.load(place)
 
 
-def test_what_another_sealed_is_run_only_where_it_is_trusted(fit, tmp_path):
+def test_what_another_sealed_is_run_only_where_it_is_trusted(fit, saved, tmp_path):
     """A folder whose checksums agree, from somebody who would run something of theirs."""
-    place, ran = bi.save(fit, tmp_path / "run"), tmp_path / "ran"
-    file = place / "result.pickle"
+    place, ran = shutil.copytree(saved, tmp_path / "run"), tmp_path / "ran"
     assert bi.load(place).spec == fit.spec
     code = f"cos\nmkdir\n(S'{ran}'\ntR.".encode()
-    held = file.read_bytes()
-    file.write_bytes(held[:32] + held[32:].partition(b"\n")[0] + b"\n" + code)
-    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
-    manifest["sha256"]["result.pickle"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    (place / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    held = (place / "result.pickle").read_bytes()
+    edited(place, "result.pickle", held[:32] + held[32:].partition(b"\n")[0] + b"\n" + code)
     with pytest.raises(bi.InputError, match=r"cannot be told that you saved it .* trusted=True"):
         bi.load(place)
     assert not ran.exists()

@@ -39,9 +39,11 @@ def test_names_are_compared_and_changes_told_apart(tool):
     ]
 
 
-def test_each_capability_is_one_line_with_a_name_of_its_own(tool):
+def test_each_capability_is_one_line_with_a_name(tool):
     found = tool.everything()
     assert not [line for line in found if "\n" in line]
-    names = {tool._NAME.match(line)[0] for line in found}
-    assert len(names) == len(found) > 500
+    names = tool._by_name(found)
+    assert len(names) > 500
     assert "command fit --data" in {name.split("/")[0] for name in names}
+    # Of a plan and of a specification.
+    assert names["key TreatmentSpec.start"].count("default") == 2

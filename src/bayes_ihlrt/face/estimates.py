@@ -214,10 +214,10 @@ def estimates(
         found, remedy = type(fit).__name__, "Give what `fit` returned for one event"
         fault = Fault("the first argument", f"it is of type {found}", remedy)
         raise InputError("estimates", [fault])
-    found, faults = _asked(estimand, fit, horizon=horizon, at=at, treat_from=treat_from)
+    said, faults = _asked(estimand, fit, horizon=horizon, at=at, treat_from=treat_from)
     if faults:
         raise SpecificationError("estimates", faults)
-    asked = found.at or None
+    asked = said.at or None
     if estimand == HAZARD_RATIO:
         weights = weigher(fit.spec, fit.propensity)(fit.fit)
         log_ratio = log_hazard_ratio(fit.fit, asked, weights=weights)
@@ -226,7 +226,7 @@ def estimates(
         draws = draws.rename(dict.fromkeys(last, AT))
         return _as_estimates(fit, estimand, draws, fit.spec.treat_from)
     compared = _compared(fit.spec, treat_from)
-    months = found.horizons if estimand in {*_AT_MONTHS, *_UP_TO} else ()
+    months = said.horizons if estimand in {*_AT_MONTHS, *_UP_TO} else ()
     draws = _drawn(fit, estimand, compared, months, asked)
     return _as_estimates(fit, estimand, draws, compared[-1].start)
 
