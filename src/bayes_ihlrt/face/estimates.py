@@ -20,7 +20,8 @@ from bayes_ihlrt.analysis.estimates import (
     weigher,
 )
 from bayes_ihlrt.analysis.fit import FitResult
-from bayes_ihlrt.analysis.notes import Reach, clock_notes, outside_notes, reach_of
+from bayes_ihlrt.analysis.notes import clock_notes
+from bayes_ihlrt.analysis.uninformed import Reach, outside_notes, reach_of
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError, nearest
 from bayes_ihlrt.estimands import curves
 from bayes_ihlrt.estimands.contrasts import chance_above, contrast
