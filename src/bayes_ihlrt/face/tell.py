@@ -104,9 +104,9 @@ def summary(result: object) -> pd.DataFrame:
     DataFrame
         Of a fit its parameters (log hazard ratios), with interval, R-hat and effective sample
         sizes; of estimates a row for each strategy, month and value, and for each difference, and
-        whether the model extrapolates it (``attrs["notes"]`` says why); of a ladder its rungs; of a
-        sensitivity study every choice of priors; of a diagnosis its verdicts; of a plan success by
-        design and scenario; of a check its priors.
+        where the model extrapolates some of them, which (``attrs["notes"]`` says why); of a ladder
+        its rungs; of a sensitivity study every choice of priors; of a diagnosis its verdicts; of a
+        plan success by design and scenario; of a check its priors.
 
     Raises
     ------
@@ -234,13 +234,14 @@ def _of_estimates(result: Estimates) -> pd.DataFrame:
     rows = []
     for row in result.rows:
         kept = {"": row.strategy or row.contrast, "horizon": row.horizon, "at": row.at}
-        beyond = {"extrapolated": not result.within_data(row)}
-        rows.append({**kept, **row.summary, "P(better)": row.prob_benefit, **beyond})
+        told = {**row.summary, "P(better)": row.prob_benefit}
+        rows.append({**kept, **told, "extrapolated": not result.within_data(row)})
     found = pd.DataFrame(rows).set_index("")
     found.attrs["notes"] = list(result.notes)
-    # What was not asked for has no column.
-    asked = {"horizon": result.horizons, "at": result.at}
-    return found.drop(columns=[name for name, values in asked.items() if not values])
+    # What was not asked for has no column, and neither has what holds for no row.
+    beyond = bool(found["extrapolated"].any())
+    asked = {"horizon": bool(result.horizons), "at": bool(result.at), "extrapolated": beyond}
+    return found.drop(columns=[name for name, there in asked.items() if not there])
 
 
 def _of_ladder(result: LadderResult) -> pd.DataFrame:
