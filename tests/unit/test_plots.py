@@ -12,7 +12,7 @@ from PIL import Image
 
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import FigureForm
-from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.catalogue import PLOTS, draw_figure
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
@@ -239,6 +239,19 @@ def test_a_figure_is_drawn_where_it_is_asked_for(name):
     assert left in figure.axes
     assert (right in figure.axes) == (name == "forest")
     assert "Overall survival" in texts(figure)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_takes_its_place_and_no_other(name):
+    figure = Figure(figsize=(14.0, 8.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    place = right.bbox.x0
+    assert draw_figure(name, made(name), ax=right, width=85.0) is figure
+    assert not left.has_data()
+    drawn = [axes for axes in figure.axes if axes is not left]
+    assert any(axes.has_data() or axes.texts for axes in drawn)
+    # A part of the figure has a margin of its own, within that of the axes whose place it takes.
+    assert min(axes.bbox.x0 for axes in drawn) > 0.9 * place
 
 
 def test_panels_need_a_place_that_can_be_divided():
