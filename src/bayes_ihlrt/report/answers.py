@@ -324,11 +324,12 @@ def diagnosis_answer(diagnosis: Diagnosis) -> Answer:
     flagged = [found for found in checks.verdicts if found.status is Status.FLAG]
     silent = [f.check for f in checks.verdicts if f.status is Status.CANNOT_TELL]
     passed = [f.check for f in checks.verdicts if f.status is Status.NO_FLAG]
-    verdict = (
-        f"Flagged: {', '.join(checks.flagged)}. Read these figures before the estimates."
-        if flagged
-        else "No check raises a flag."
-    )
+    if flagged:
+        verdict = f"Flagged: {', '.join(checks.flagged)}. Read these figures before the estimates."
+    elif silent:
+        verdict = f"{len(passed)} of {len(checks.verdicts)} checks could tell; none raises a flag."
+    else:
+        verdict = "No check raises a flag."
     told = [f"{found.check}: {found.reason}" for found in flagged]
     if passed:
         told.append(f"No flag: {', '.join(passed)}.")
