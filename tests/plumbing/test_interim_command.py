@@ -15,6 +15,7 @@ from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.interim import monitor
 from bayes_ihlrt.interim.data import read_running
 from bayes_ihlrt.trials.audit import Drawn
+from raw_keys import raw_keys, read_aloud
 
 
 def chains(analysis, data, *, seeds):
@@ -96,6 +97,8 @@ def test_trial_a_is_told_written_shown_and_reported(plan_file, data_file, tmp_pa
     page = (out / "report.html").read_text("utf-8")
     assert "The running trial" in page
     assert "0-17" not in page, "no patient is named"
+    assert raw_keys(done.stdout.partition("Written:")[0]) == {}
+    assert raw_keys(read_aloud(page)) == {}
     again = run(plan_file, "--data", data_file, "--out", out)
     assert again.exit_code == 1
     assert "--overwrite" in again.stderr

@@ -173,6 +173,43 @@ def test_what_needs_known_times_is_refused_in_words():
         person_time(cohort(), late)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            '{ left = "free", rigth = "found" }',
+            "[data.event] rigth: there is no such key. Did you mean 'right'? Allowed: left, right.",
+        ),
+        (
+            '{ column = "cause", vales = { tumour = 1, liver = 2 } }',
+            "[data.event] vales: there is no such key. Did you mean 'values'? Allowed: censored, "
+            "column, value, values.",
+        ),
+    ],
+)
+def test_a_key_of_the_event_is_answered_with_those_of_its_form(written, told):
+    text = SPECIFICATION.replace('{ left = "free", right = "found" }', written)
+    text = text.replace('patient = "id"\n', 'patient = "id"\n' + 'time = "t"\n' * ("vales" in text))
+    with pytest.raises(SpecificationError) as caught:
+        parse_spec(text)
+    assert f"  - {told}" in str(caught.value)
+    assert "aliases" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scans", ['left = "free", right = "found"', 'left = "free"'])
+def test_causes_and_scans_are_one_fault(scans):
+    both = f'{{ {scans}, column = "cause", values = {{ tumour = 1, liver = 2 }} }}'
+    text = SPECIFICATION.replace('{ left = "free", right = "found" }', both)
+    with pytest.raises(SpecificationError) as caught:
+        parse_spec(text)
+    assert str(caught.value) == (
+        "specification: 1 fault\n"
+        "  - [data.event]: an event between scans (`left`, `right`) and one by the values of a "
+        "column do not go together, competing causes neither. Found `column` and `values` too: "
+        "remove it, or `left` and `right`."
+    )
+
+
 def test_the_ladder_lists_rungs_that_it_cannot_estimate():
     spec = parse_spec(SPECIFICATION)
     plans = plan_rungs(spec, cohort())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.spec.data_file import EVENT_FORMS
 
 _CHOICE: Final = re.compile(r"'([^']*)'")
 _ASIDES: Final = ("; ", ", for instance ", ", for example ", ": ")
@@ -161,6 +162,9 @@ def _fault(
     found: ErrorDetails, table: str, loc: Sequence[str | int], fields: Mapping[str, str]
 ) -> Fault:
     where, kind = place(table, loc), found["type"]
+    # A table that may have several forms is answered with the keys of the one that was written.
+    for tag in EVENT_FORMS.keys() & set(loc[:-1]):
+        fields = described(EVENT_FORMS[str(tag)])
     if kind == "missing" and isinstance(loc[-1], str):
         return Fault(where, "it is missing", _how_to_add(table, loc[-1], fields))
     if kind == "extra_forbidden":
