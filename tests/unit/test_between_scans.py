@@ -15,7 +15,7 @@ from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import LAST_FREE
 from bayes_ihlrt.proposal.first_specification import first_specification
-from bayes_ihlrt.proposal.recognise import recognise
+from bayes_ihlrt.proposal.recognise import answered, recognise
 from bayes_ihlrt.sensitivity.scans import at_share
 from bayes_ihlrt.sensitivity.structure import variants
 from bayes_ihlrt.spec.data import DataSpec
@@ -242,6 +242,72 @@ def test_two_columns_of_scans_are_recognised():
     assert "\ntime = " not in text
     turned = {**columns, left: [5.0, None, 4.0, 9.5]}
     assert not recognise(Table("f.csv", tuple(turned), turned, 4)).scans
+
+
+def of_survival(**more):
+    """A file of patients with survival, and other columns."""
+    columns = {
+        "Pat": ["p1", "p2", "p3", "p4", "p5"],
+        "OS (Monate)": [9.0, 14.5, 6.0, 11.0, 3.5],
+        "Tod": [1, 0, 1, 0, 1],
+        "TACE (Monate)": [1.0, None, 3.0, None, None],
+        "NLR": [2.1, 4.0, 3.0, 5.0, 2.5],
+        **more,
+    }
+    return recognise(Table("f.csv", tuple(columns), columns, 5))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Volume left lobe (mL)", "Volume right lobe (mL)"),
+        ("CT volume left (mL)", "CT volume right (mL)"),
+        ("Linker Lappen, links (MRT)", "Rechter Lappen, rechts (MRT)"),
+    ],
+)
+def test_two_sides_of_the_liver_are_no_scans(left, right):
+    found = of_survival(
+        **{left: [410.0, 455.0, 520.0, 390.0, 460.0], right: [980.0, 1100.0, None, 1020.0, 990.0]}
+    )
+    assert not found.scans
+    assert (found.guesses["time"].value, found.guesses["event"].value) == ("OS (Monate)", "Tod")
+
+
+BOTH = {
+    "Last scan without progression (months)": [2.0, 1.5, 4.0, 6.5, 1.0],
+    "Scan with progression (months)": [4.0, 3.5, None, 8.5, 3.0],
+}
+
+
+def test_scans_beside_another_event_are_a_question_that_names_both():
+    found = of_survival(**BOTH)
+    left, right = BOTH
+    event = found.guesses["event"]
+    assert not found.scans
+    assert event.open
+    assert event.choices == ("Tod", left)
+    assert "that of Tod, at OS (Monate); or that found between two scans?" in event.why
+    assert f'event = {{ left = "{left}", right = "{right}" }} without time' in event.why
+    text = first_specification(found, name="f", file="f.csv", seed=None)
+    assert '\ntime = "OS (Monate)"\n' in text
+    assert '\nevent = "?"\n' in text
+
+
+def test_the_answer_decides_between_scans_and_the_other_event():
+    left, right = BOTH
+    scans = answered(of_survival(**BOTH), "event", left)
+    assert scans.scans
+    assert (scans.guesses["event"].value, scans.guesses["time"].value) == (left, right)
+    death = answered(of_survival(**BOTH), "event", "Tod")
+    assert not death.scans
+    assert death.guesses["time"].value == "OS (Monate)"
+
+
+def test_of_two_times_the_scan_is_a_third():
+    found = of_survival(**BOTH, **{"PFS (Monate)": [3.0, 2.5, 6.0, 7.5, 2.0]})
+    assert found.guesses["time"].choices == ("OS (Monate)", "PFS (Monate)", [*BOTH][1])
+    assert answered(found, "time", [*BOTH][1]).scans
+    assert not answered(found, "time", "OS (Monate)").scans
 
 
 def test_turnbull_is_kaplan_meier_where_times_are_exact():
