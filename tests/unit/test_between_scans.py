@@ -9,8 +9,9 @@ from bayes_ihlrt.cohort.intervals import schedule_notes
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.turnbull import turnbull, turnbull_of
+from bayes_ihlrt.estimands import turnbull as estimate
+from bayes_ihlrt.estimands.product_limit import kaplan_meier, on_curve
+from bayes_ihlrt.estimands.turnbull import called, turnbull, turnbull_of
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import LAST_FREE
@@ -325,7 +326,7 @@ def test_turnbull_maximises_the_likelihood_of_intervals():
     """A second route: masses on every cell between ends, by SciPy, with late entry."""
     left = np.array([0.0, 1.0, 2.0, 2.0, 4.0, 3.0, 5.0])
     right = np.array([2.0, 3.0, 4.0, 6.0, np.inf, 5.0, np.inf])
-    entry = np.array([0.0, 0.5, 0.0, 1.0, 0.0, 2.5, 0.0])
+    entry = np.array([0.0, 0.5, 0.0, 1.0, 0.0, 2.5, 2.2])
     edges = np.unique(np.concatenate([[0.0], left, right, entry]))
     low, high = edges[:-1], edges[1:]
     inside = (low >= left[:, None]) & (high <= right[:, None])
@@ -336,12 +337,32 @@ def test_turnbull_maximises_the_likelihood_of_intervals():
         mass /= mass.sum()
         return -(np.log(inside @ mass) - np.log(after @ mass)).sum()
 
-    best = minimize(loss, np.zeros(len(low)), tol=1e-12)
+    best = minimize(loss, np.zeros(len(low)), tol=1e-12, options={"gtol": 1e-9})
     mass = np.exp(best.x - best.x.max())
     found = turnbull(entry, left, right)
     level = np.array([2.0, 4.0])
     expected = [1.0 - (mass / mass.sum())[high <= each].sum() for each in level]
-    np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=2e-3)
+    np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=1e-6)
+    without = turnbull(np.zeros(7), left, right)["survival"].interp(time=level)
+    assert (np.abs(without - expected) > 0.01).all()
+
+
+def test_a_search_that_ends_before_the_maximum_is_told(monkeypatch):
+    rng = np.random.default_rng(2)
+    left = rng.uniform(0.0, 9.0, 60)
+    seen = (np.zeros(60), left, left + rng.uniform(0.5, 4.0, 60))
+    assert called(turnbull(*seen)) == "Turnbull"
+    monkeypatch.setattr(estimate, "_STEPS", 2)
+    estimate._estimate.cache_clear()
+    assert called(turnbull(*seen)) == "Turnbull (search not finished)"
+    estimate._estimate.cache_clear()
+
+
+def test_ticks_of_the_censored_stand_on_the_straight_curve():
+    """Nobody knows where it falls between 2 and 5: half-way at 3.5, not at the level of 2."""
+    at, level = np.array([0.0, 2.0, 5.0]), np.array([1.0, 1.0, 0.4])
+    assert on_curve((at, level), np.array([3.5]), straight=True)[1].tolist() == [0.7]
+    assert on_curve((at, level), np.array([3.5]), straight=False)[1].tolist() == [1.0]
 
 
 def test_turnbull_of_rows_reads_the_intervals_of_patients():
