@@ -187,7 +187,12 @@ def test_the_ladder_lists_rungs_that_it_cannot_estimate():
 def test_structure_takes_the_event_at_the_scan_and_half_way():
     names = [variant.name for variant in variants(parse_spec(SPECIFICATION))]
     assert names[-2:] == ["event at the scan", "event half-way between scans"]
-    assert not any("landmark" in name for name in names)
+    with pytest.raises(SpecificationError, match=r"landmark \(found 3, 6\)"):
+        parse_spec(SPECIFICATION + "[sensitivity.structure]\nlandmarks = [3.0, 6.0]\n")
+    none = parse_spec(SPECIFICATION + "[sensitivity.structure]\nlandmarks = []\n")
+    assert [variant.name for variant in variants(none)] == names
+    written = parse_spec(parse_spec(SPECIFICATION).to_toml())
+    assert written == parse_spec(SPECIFICATION)
     plain = SPECIFICATION.replace('{ left = "free", right = "found" }', '"died"\ntime = "t"')
     assert not any("scan" in variant.name for variant in variants(parse_spec(plain)))
 
