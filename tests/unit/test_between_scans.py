@@ -233,6 +233,27 @@ def test_visit_schedules_that_differ_by_treatment_are_told():
     assert schedule_notes(arms([3.5] * 6, []), "ihlrt") == []
 
 
+def test_long_intervals_are_no_schedule_because_starts_lie_in_them():
+    """Everybody is scanned alike, at irregular times; treatment starts early and does nothing."""
+    rng, told = np.random.default_rng(3), []
+    for _ in range(30):
+        event, start = rng.exponential(12.0, 200), rng.exponential(4.0, 200)
+        free, found = np.zeros(200), rng.gamma(4.0, 0.75, 200)
+        while (late := found < event).any():
+            free[late] = found[late]
+            found[late] += rng.gamma(4.0, 0.75, late.sum())
+        columns = {
+            "patient": np.array([f"p{number}" for number in range(200)], dtype=object),
+            "start": np.zeros(200),
+            "stop": found,
+            "event": np.ones(200),
+            LAST_FREE: free,
+            "treatment_start": np.where(start < found, start, np.inf),
+        }
+        told += schedule_notes(columns, "ihlrt")
+    assert sum(note.startswith("SCANS DIFFER") for note in told) <= 1
+
+
 def test_two_columns_of_scans_are_recognised():
     columns = {
         "Pat": ["p1", "p2", "p3", "p4"],
