@@ -367,8 +367,11 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        none = set() if self.causes else {"causes"}
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=none)
+        left: dict[str, Any] = {} if self.causes else {"causes": True}
+        if self.data.interval is not None:
+            # Landmarks are refused where they are stated, and what is written is stated.
+            left["sensitivity"] = {"structure": {"landmarks": True}}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left)
 
 
 def agreement_faults(
@@ -439,7 +442,7 @@ def _rules_between(
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
-        ({"data", "treatment", "propensity"}, lambda: interval_faults(tables)),
+        ({"data", "treatment", "propensity", "sensitivity"}, lambda: interval_faults(tables)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),
