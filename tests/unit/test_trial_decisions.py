@@ -5,10 +5,18 @@ import pytest
 from pydantic import ValidationError
 
 import trial_cases as cases
+from bayes_ihlrt.report.plan import _success_is
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.quantities import statement_bound, statement_probability, statements
+from bayes_ihlrt.trials.operating import edge, operating_characteristics
+from bayes_ihlrt.trials.quantities import (
+    statement_bound,
+    statement_probability,
+    statements,
+    targets,
+)
 from bayes_ihlrt.trials.stages import Stage, stages
+from report_cases import statistics
 
 NOW = {"quantity": "predictive-probability", "sample": "current", "more_than": 0.9}
 END = {"quantity": "predictive-probability", "less_than": 0.1}
@@ -77,3 +85,34 @@ def test_non_inferiority_is_a_hazard_ratio_below_a_margin():
     assert statement_bound(rule) == pytest.approx(np.log(1.3))
     mean, sd = np.array([0.0, np.log(1.3)]), np.array([np.log(1.3) / 1.959964, 0.1])
     assert statement_probability(rule, mean, sd) == pytest.approx([0.975, 0.5], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("below", "truth", "drawn", "told"),
+    [
+        (1.3, 1.3, False, "type I error"),
+        (1.3, 1.0, False, "power"),
+        (1.0, 1.0, False, "type I error"),
+        (0.8, 0.9, False, "type I error"),
+        (1.0, np.nan, False, "power"),
+        (1.3, 1.0, True, "assurance"),
+    ],
+)
+def test_success_is_a_type_one_error_where_the_rule_s_statement_is_false(below, truth, drawn, told):
+    rule = {"quantity": "hazard-ratio", "below": below, "more_than": 0.975}
+    design = cases.design(looks=[{"events": 100, "efficacy": [rule]}])
+    table = statistics(design, share=0.5, trials=20)
+    table["truth"] = np.full_like(table["truth"], np.log(truth))
+    found = operating_characteristics(design, table, targets(design), drawn=drawn)
+    assert found.success_is == found.to_dict()["success_is"] == told
+    assert edge(design) == below
+
+
+def test_designs_whose_margins_differ_call_success_differently():
+    rows = [
+        {"design": design, "scenario": "hr 1", "success_is": words}
+        for design, words in (("superior", "type I error"), ("not inferior", "power"))
+    ]
+    assert _success_is("hr 1", rows[:1]) == "type I error"
+    assert _success_is("hr 1", rows) == "type I error (superior); power (not inferior)"
+    assert _success_is("hr 2", rows) == "not computed"

@@ -244,10 +244,10 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
         *([text("External controls", "worth")] if any(r.get("borrowed") for r in rows) else []),
     )
     note = (
-        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
-        "works, power where the truth is fixed, averaged success where it is drawn. No effect: the "
-        "statement of the last look's first efficacy rule is false of the truth. '-': no test, a "
-        "fixed truth, or no single true value."
+        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where there is "
+        "no effect, power where the truth is fixed, averaged success where it is drawn. No effect: "
+        "the statement of the last look's first efficacy rule is false of the truth. '-': no test, "
+        "a fixed truth, or no single true value."
     )
     title = "Error rates, and what a success is worth"
     return Table("plan-frameworks", title, columns, tuple(records), note)

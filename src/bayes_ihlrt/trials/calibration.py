@@ -172,7 +172,9 @@ def simulate_design(
     task = Task(design, scenario, seed, prior)
     table = run_trials(task, trials, pool=pool or LocalPool(1), progress=progress)
     names = ("design", scenario.name)
-    found = operating_characteristics(design, table, targets(design), names=names)
+    found = operating_characteristics(
+        design, table, targets(design), names=names, drawn=scenario.is_drawn
+    )
     return Simulated(design, table, found)
 
 

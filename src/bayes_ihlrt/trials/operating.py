@@ -187,6 +187,35 @@ class NoEffect:
     after_failure: Estimated | None
 
 
+TYPE_ONE: Final = "type I error"
+
+
+def success_is(none: NDArray[np.bool_] | None, *, drawn: bool) -> str:
+    """Return what the share of successful trials is called under a truth.
+
+    Parameters
+    ----------
+    none : ndarray of bool, shape (trials,), or None
+        In which trials there is no effect, see `absent`.
+    drawn : bool
+        Whether the truth differs from trial to trial.
+
+    Returns
+    -------
+    str
+        "assurance" where the truth is drawn; "type I error" where the statement of the last look's
+        rule is false of it, whatever the hazard ratio; else "power".
+
+    Examples
+    --------
+    >>> success_is(np.ones(1000, dtype=bool), drawn=False)
+    'type I error'
+    """
+    if drawn:
+        return "assurance"
+    return TYPE_ONE if none is not None and none.all() else "power"
+
+
 type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
 """Weight of a scenario; in each of its trials whether it counts, and whether it is asked of."""
 
@@ -254,6 +283,24 @@ def absent(
 _NOTHING: Final = 1e-9
 
 
+def edge(design: TrialDesign) -> float:
+    """Return the hazard ratio at which the last look's statement turns false.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    float
+        1 where its first efficacy rule is on survival or months: no effect.
+    """
+    rule = design.looks[-1].efficacy[0]
+    bound = rule.below if rule.below is not None else rule.above
+    return bound if bound is not None and rule.quantity is Quantity.HAZARD_RATIO else 1.0
+
+
 @dataclass(frozen=True)
 class Compared:
     """What a test without a model finds in the same trials; their own stops are not applied to it.
@@ -316,9 +363,11 @@ class OperatingCharacteristics:
     causes : mapping of str to int
         Failed fits by cause.
     success, futility, enriched, accrual_stopped : Estimated
-        Shares of trials. Success is type I error, power or assurance, as the scenario is.
+        Shares of trials.
     success_without_futility : Estimated
         Success if futility rules were ignored.
+    success_is : str
+        Type I error, power or assurance, see `success_is`.
     expected_n, expected_events, expected_months : Estimated
         Means where each trial ended.
     targets : tuple of OnTarget
@@ -346,6 +395,7 @@ class OperatingCharacteristics:
     enriched: Estimated
     accrual_stopped: Estimated
     success_without_futility: Estimated
+    success_is: str
     expected_n: Estimated | None
     expected_events: Estimated | None
     expected_months: Estimated | None
@@ -369,6 +419,7 @@ def operating_characteristics(
     targets: tuple[Target, ...],
     *,
     names: tuple[str, str] = ("design", "scenario"),
+    drawn: bool = False,
 ) -> OperatingCharacteristics:
     """Summarise simulated trials.
 
@@ -382,6 +433,8 @@ def operating_characteristics(
         What ``mean`` and ``sd`` are of.
     names : tuple of str
         Names of design and scenario.
+    drawn : bool
+        Whether the scenario's truth differs from trial to trial.
 
     Returns
     -------
@@ -403,6 +456,7 @@ def operating_characteristics(
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),
+        success_is=success_is(absent(design, table, targets), drawn=drawn),
         expected_n=average(done.at(table["enrolled"]).astype(np.float64)),
         expected_events=average(done.at(events).astype(np.float64)),
         expected_months=average(done.at(table["months"])),

@@ -115,7 +115,10 @@ def _simulated(
 ) -> tuple[Statistics, OperatingCharacteristics]:
     """Simulate a design under a scenario, and count."""
     table, design = simulate(" / ".join(names), task), task.design
-    return table, operating_characteristics(design, table, targets(design), names=names)
+    drawn = task.scenario.is_drawn
+    return table, operating_characteristics(
+        design, table, targets(design), names=names, drawn=drawn
+    )
 
 
 def _with_lost(
