@@ -114,7 +114,8 @@ def cell_of(z):
     """A cell of two looks whose deviates are known."""
     table = {"probability": ndtr(z)[:, :, None], "converged": np.ones(z.shape, dtype=bool)}
     task = SimpleNamespace(design=cases.design(), seed=1)
-    return SimpleNamespace(design="d", scenario="s", task=task, table=table)
+    found = SimpleNamespace(success_is="power")
+    return SimpleNamespace(design="d", scenario="s", task=task, table=table, found=found)
 
 
 def test_nothing_is_corrected_by_fewer_than_three_fits():

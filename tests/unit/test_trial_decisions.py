@@ -1,21 +1,34 @@
 """What rules do to trials whose probabilities are written down: stops of accrual, futility."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 import trial_cases as cases
+from bayes_ihlrt.interim import words
+from bayes_ihlrt.interim.monitor import RuleNow
 from bayes_ihlrt.report.plan import _success_is
+from bayes_ihlrt.report.plan_table import plan_answer
+from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.trials.audit import PlanAudit
+from bayes_ihlrt.trials.corrected import Redone, check_rules, corrected_shares
 from bayes_ihlrt.trials.decisions import Verdict, decide
+from bayes_ihlrt.trials.figures import convergence_data, success_data
 from bayes_ihlrt.trials.operating import edge, operating_characteristics
+from bayes_ihlrt.trials.plan import Cell, PlanResult, averaged, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import (
     statement_bound,
     statement_probability,
     statements,
     targets,
 )
+from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.stages import Stage, stages
+from bayes_ihlrt.trials.units import Task
 from report_cases import statistics
 
 NOW = {"quantity": "predictive-probability", "sample": "current", "more_than": 0.9}
@@ -116,3 +129,79 @@ def test_designs_whose_margins_differ_call_success_differently():
     assert _success_is("hr 1", rows[:1]) == "type I error"
     assert _success_is("hr 1", rows) == "type I error (superior); power (not inferior)"
     assert _success_is("hr 2", rows) == "not computed"
+
+
+def futile_then_better(design, *, truth):
+    """One hundred trials: 20 futile at the first look, 10 of them better at the second; 5 more."""
+    known = statements(design)
+    table = statistics(design, share=0.0, trials=100)
+    probability = np.full_like(table["probability"], 0.5)
+    futility = known.index(design.looks[0].futility[0].statement)
+    probability[:20, 0, futility] = 0.01
+    probability[10:25, 1, known.index(design.looks[1].efficacy[0].statement)] = 0.99
+    values = np.full_like(table["truth"], np.log(truth))
+    converged = np.ones_like(table["converged"])
+    return table | {"probability": probability, "truth": values, "converged": converged}
+
+
+@pytest.mark.parametrize("binding", [True, False])
+def test_non_binding_futility_is_told_alike_everywhere(binding):
+    stop = {"quantity": "hazard-ratio", "below": 0.8, "less_than": 0.1}
+    looks = [{"events": 50, "futility": [stop]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
+    scenarios = [
+        cases.scenario(name, hr=[hr]).model_dump(mode="json", exclude_none=True) | {"weight": 0.5}
+        for name, hr in (("no effect", 1.0), ("hr 0.6", 0.6))
+    ]
+    content = cases.content(looks=looks) | {"binding_futility": binding}
+    plan = cases.plan(design=content, scenarios=scenarios)
+    design, cells = plan.design, []
+    for scenario in plan.scenarios:
+        table = futile_then_better(design, truth=scenario.effect.hr[0])
+        wanted = targets(design)
+        found = operating_characteristics(design, table, wanted, names=("small", scenario.name))
+        cells.append(Cell("small", scenario.name, Task(design, scenario, 1), table, wanted, found))
+    tasks = {cell.scenario: cell.task for cell in cells}
+    curve = run_curve(
+        CurveSpec(over="patients", values=[200, 300]),
+        tasks,
+        lambda _, task: futile_then_better(task.design, truth=task.scenario.effect.hr[0]),
+    )
+    result = PlanResult(plan, tuple(cells), (curve,), seconds=1.0, simulated=200)
+    null, power = (0.05 if binding else 0.15), 0.05
+    assert [cell.found.success.estimate for cell in cells] == [0.05, 0.05]
+    assert [cell.found.success_told.estimate for cell in cells] == [null, power]
+    assert success_data(result)["estimate"].values.tolist() == [[null, power]]
+    assert convergence_data(cells)["estimate"].values[:, -1].tolist() == [null, power]
+    assert [row[1].estimate for row in curve.success.values()] == [null, power]
+    (whole,) = averaged(result)
+    assert whole.success.estimate == pytest.approx((null + power) / 2.0)
+    assert whole.no_effect.after_success.estimate == pytest.approx(null / (null + power))
+    rows = plan_dict(result)["results"]
+    shown = framework_tables(rows, plan, ())[0].records
+    assert [row["success"].split(" %")[0] for row in shown] == [f"{100 * null:.1f}", "5.0"]
+    answer = plan_answer(TrialPlanResult(result, PlanAudit((), 0, ())))
+    assert answer["parts"][0]["title"].endswith(f"Type I error {null:.1%}; power 5.0%.")
+    rules = [
+        one
+        for number, look in enumerate(design.looks, 1)
+        for one in check_rules(
+            ("small", "no effect", number),
+            look.rules,
+            [
+                tuple(Redone(rule.statement, p, p, 3_000.0) for rule in look.rules)
+                for p in (0.2, 0.5, 0.9, 0.97)
+            ],
+        )
+    ]
+    told = [one.ending for one in corrected_shares(cells[0], rules) if one.told]
+    assert told == ["success" if binding else "success without futility"]
+
+
+@pytest.mark.parametrize("binding", [True, False])
+def test_an_interim_analysis_says_what_binds(binding):
+    rule = Rule(quantity="hazard-ratio", below=0.8, less_than=0.1)
+    design = SimpleNamespace(binding_futility=binding)
+    said = words._rule(RuleNow("futility", rule, 0.05, 0.001, None, True, False), design)
+    assert said.startswith("Futility, P(" if binding else "Futility (non-binding), P(")
+    verdict = words._verdict("futility", design)
+    assert verdict == ("STOP FOR FUTILITY" if binding else "FUTILE, NON-BINDING: STOP OR GO ON")

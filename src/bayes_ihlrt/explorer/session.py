@@ -487,7 +487,7 @@ def open_session(plan: TrialPlan, trials: int) -> Session:
 
 
 def _told(found: OperatingCharacteristics) -> dict[str, Any]:
-    shares = ("success", "futility", "enriched", "success_without_futility")
+    shares = ("futility", "enriched", "success_without_futility")
     means = ("expected_n", "expected_events", "expected_months")
     first = found.targets[0]
     return {
@@ -495,6 +495,7 @@ def _told(found: OperatingCharacteristics) -> dict[str, Any]:
         "success_is": found.success_is,
         "failed": found.failed,
         **{name: _numbers(getattr(found, name)) for name in (*shares, *means)},
+        "success": _numbers(found.success_told),
         "bias": _numbers(first.bias),
         "coverage": _numbers(first.coverage),
         "by_look": [

@@ -152,6 +152,10 @@ class InterimResult:
     target: float
     seed: int
 
+    def _binds(self, one: RuleNow) -> bool:
+        design = self.plan.designs[self.design]
+        return one.purpose != "futility" or design.binding_futility
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
         names = ("bayes-ihlrt", "pymc", "jax", "blackjax", "numpy")
@@ -168,7 +172,7 @@ class InterimResult:
             "look": self.look,
             "due": self.due,
             "estimates": [asdict(one) for one in self.estimates],
-            "rules": [one.to_dict() for one in self.rules],
+            "rules": [one.to_dict() | {"binding": self._binds(one)} for one in self.rules],
             "verdict": self.verdict,
             "success_now": self.success_now,
             "continuations": [one.to_dict() for one in self.continuations],

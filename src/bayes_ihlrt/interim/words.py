@@ -6,6 +6,7 @@ from typing import Any
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.interim.future import Continuation
 from bayes_ihlrt.interim.monitor import Estimate, InterimResult, RuleNow
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.operating import Estimated
 
 _VERDICTS: Mapping[str, str] = {
@@ -36,7 +37,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
     planned = len(design.looks)
     first = [
         f"{found.plan.name}, look {found.look} of {planned}, month {trial.month:.1f}: "
-        f"{_VERDICTS[found.verdict]} by the rule.",
+        f"{_verdict(found.verdict, design)} by the rule.",
         f"It rests on {trial.events()} {events} ({trial.events(1.0)} of the treated, "
         f"{trial.events(0.0)} of the controls) in {len(trial.arrival)} patients of "
         f"{design.patients}.",
@@ -50,7 +51,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
             "title": "Does it help so far?",
             "told": [_estimate(one, design) for one in found.estimates],
         },
-        {"title": "What does the rule say?", "told": [_rule(rule) for rule in found.rules]},
+        {"title": "What does the rule say?", "told": [_rule(rule, design) for rule in found.rules]},
     ]
     if found.continuations:
         parts.append(
@@ -65,7 +66,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
     return {"first": first, "number": None, "parts": parts}
 
 
-def _estimate(one: Estimate, design: Any) -> str:
+def _estimate(one: Estimate, design: TrialDesign) -> str:
     """Months before hazard ratios, and what was believed before the data."""
     interval = f"{one.median:{_form(one)}} ({one.low:{_form(one)}} to {one.high:{_form(one)}})"
     before = f"before the data {one.prior_benefit:.2f}"
@@ -79,10 +80,17 @@ def _form(one: Estimate) -> str:
     return ".2f" if one.quantity == "hazard_ratio" else "+.1f"
 
 
-def _rule(rule: RuleNow) -> str:
+def _verdict(verdict: str, design: TrialDesign) -> str:
+    free = verdict == "futility" and not design.binding_futility
+    return "FUTILE, NON-BINDING: STOP OR GO ON" if free else _VERDICTS[verdict]
+
+
+def _rule(rule: RuleNow, design: TrialDesign) -> str:
+    purpose = rule.purpose.replace("_", " ").capitalize()
+    free = rule.purpose == "futility" and not design.binding_futility
     close = " CLOSE TO THE THRESHOLD: more draws may say otherwise." if rule.close else ""
     return (
-        f"{rule.purpose.replace('_', ' ').capitalize()}, {rule.rule}: {rule.probability:.4f} "
+        f"{purpose}{' (non-binding)' if free else ''}, {rule.rule}: {rule.probability:.4f} "
         f"(Monte Carlo error {rule.mcse:.4f}), {'met' if rule.met else 'not met'}.{close}"
     )
 
@@ -171,7 +179,8 @@ def interim_rules(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     return [
         {
-            "asked for": rule["purpose"].replace("_", " "),
+            "asked for": rule["purpose"].replace("_", " ")
+            + ("" if rule.get("binding", True) else " (non-binding)"),
             "rule": rule["rule"],
             "probability": rule["probability"],
             "Monte Carlo error": rule["mcse"],

@@ -15,7 +15,7 @@ from bayes_ihlrt.report.single_trials import audit_summary
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
-from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.review.frameworks import framework_tables, told_success
 from bayes_ihlrt.review.truths import bias_told
 from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
@@ -387,7 +387,7 @@ def _assurance(output: Output) -> list[Table]:
             "design": row["design"],
             "scenario": row["scenario"],
             "trials": row["trials"],
-            **row["success"],
+            **told_success(row),
         }
         for row in computed(output.result["results"])
         if row["scenario"] in drawn
@@ -408,7 +408,7 @@ def _curves(output: Output) -> list[Table]:
     """Success over a number of the design, one table for each curve."""
     tables = []
     for position, curve in enumerate(output.result["curves"], 1):
-        records = tuple({**row, **row["success"]} for row in computed(curve["results"]))
+        records = tuple({**row, **told_success(row)} for row in computed(curve["results"]))
         if not records:
             continue
         whole = all(record["value"] == int(record["value"]) for record in records)

@@ -38,7 +38,7 @@ from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
-from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated
+from bayes_ihlrt.trials.operating import Estimated
 from bayes_ihlrt.trials.plan import Cell, plan_dict, prior_sources
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
@@ -122,6 +122,8 @@ def print_plan(console: Console, found: TrialPlanResult) -> None:
         console.print(Text(f"Endpoint: {endpoint.label}; events are {endpoint.events}."))
     console.print()
     console.print(_characteristics(found))
+    for binding in dict.fromkeys(one for cell in result.cells for one in _binding(cell)):
+        console.print(Text(binding))
     console.print()
     for cell in result.cells:
         console.print(Text(looks_told(cell)))
@@ -197,14 +199,8 @@ def _shares(cells: Sequence[Cell]) -> str:
     """How often one design succeeds, by what success is under each truth."""
     shares: dict[str, list[float]] = {}
     for cell in cells:
-        shares.setdefault(cell.found.success_is, []).append(_success(cell).estimate)
+        shares.setdefault(cell.found.success_is, []).append(cell.found.success_told.estimate)
     return "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
-
-
-def _success(cell: Cell) -> Estimated:
-    """Success; the type I error of a design that may go on despite futility is the worst case."""
-    free = cell.found.success_is == TYPE_ONE and not cell.task.design.binding_futility
-    return cell.found.success_without_futility if free else cell.found.success
 
 
 def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
@@ -236,7 +232,7 @@ def _success_table(
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
         ]
         for cell in cells
-        for one, success in [(cell.found, _success(cell))]
+        for one, success in [(cell.found, cell.found.success_told)]
     ]
     rows += [[failure.part, "not computed", *[""] * 5] for failure in lost]
     events = (
@@ -378,13 +374,13 @@ def _characteristics(found: TrialPlanResult) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for cell in found.result.cells:
-        one = cell.found
+        one, success = cell.found, cell.found.success_told
         first = one.targets[0]
         table.add_row(
             f"{cell.design} / {cell.scenario}",
             f"{one.trials:,}",
-            f"{one.success.estimate:.1%} +/- {one.success.mcse:.1%}",
-            f"{one.success.low:.1%}-{one.success.high:.1%}",
+            f"{success.estimate:.1%} +/- {success.mcse:.1%}",
+            f"{success.low:.1%}-{success.high:.1%}",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
             "-" if first.bias is None else f"{first.bias.estimate:+.3f}",

@@ -222,7 +222,7 @@ def audit_summary(audit: Mapping[str, Any], design: str | None = None) -> list[s
     shares = [
         share
         for share in audit.get("corrected", ())
-        if share["look"] is None and share["ending"] == "success"
+        if share.get("told", (share["look"], share["ending"]) == (None, "success"))
         if design in {None, share["design"]}
     ]
     if shares:

@@ -128,7 +128,7 @@ def external_part(
             continue
         for scenario in dict.fromkeys(row["scenario"] for row in curve["results"]):
             each = ", ".join(
-                f"{row['value']:g} {row['success']['estimate']:.1%}"
+                f"{row['value']:g} {told_success(row)['estimate']:.1%}"
                 for row in curve["results"]
                 if row["scenario"] == scenario and row["success"] is not None
             )
@@ -213,6 +213,23 @@ def framework_tables(
     return (_frameworks(rows, averaged), _reasons(plan))
 
 
+def told_success(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return success as it is told: of a type I error despite futility that does not bind.
+
+    Parameters
+    ----------
+    row : mapping
+        Of ``results`` of ``result.json``, or of ``averaged``.
+
+    Returns
+    -------
+    mapping
+        Estimate, error and interval.
+    """
+    found: Mapping[str, Any] = row.get("success_told") or row["success"]
+    return found
+
+
 def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[str, Any]]) -> Table:
     records = []
     for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
@@ -225,7 +242,7 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
             {
                 "design": row["design"],
                 "scenario": row["scenario"],
-                "success": _interval(row["success"], 1),
+                "success": _interval(told_success(row), 1),
                 "tests": "; ".join(each) or "-",
                 "before": "-" if belief is None else _share(belief["before"]),
                 "after": "-" if belief is None else _share(belief["after_success"]),
@@ -247,7 +264,8 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
         "Shares of trials with the 95 % interval of Monte Carlo error: type I error where there is "
         "no effect, power where the truth is fixed, averaged success where it is drawn. No effect: "
         "the statement of the last look's first efficacy rule is false of the truth. '-': no test, "
-        "a fixed truth, or no single true value."
+        "a fixed truth, or no single true value. Type I errors of a design with non-binding "
+        "futility are those of a trial that goes on despite it."
     )
     title = "Error rates, and what a success is worth"
     return Table("plan-frameworks", title, columns, tuple(records), note)

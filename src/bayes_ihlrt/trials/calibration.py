@@ -249,6 +249,6 @@ def sample_size(
         if progress is not None:
             progress(size)
         scaled = scaled_design(design, size)
-        found.append(simulate_design(scaled, scenario, trials=trials, seed=seed).found.success)
+        found.append(simulate_design(scaled, scenario, trials=trials, seed=seed).found.success_told)
     enough = [size for size, one in zip(ordered, found, strict=True) if one.estimate >= success]
     return SampleSize(ordered, tuple(found), min(enough, default=None))

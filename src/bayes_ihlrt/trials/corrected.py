@@ -22,7 +22,7 @@ from scipy.stats import norm
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated
 from bayes_ihlrt.trials.plan import Cell
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.stages import stages
@@ -309,6 +309,8 @@ class CorrectedShare:
     corrected : Estimated
         By posteriors as chains have them; its interval holds the error of the trials and that of
         the correction.
+    told : bool
+        Whether this is what is told as the design's success under the scenario.
     """
 
     design: str
@@ -317,6 +319,7 @@ class CorrectedShare:
     look: int | None
     simulated: Estimated
     corrected: Estimated
+    told: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -363,10 +366,23 @@ def corrected_shares(cell: Cell, rules: Sequence[CheckedRule]) -> list[Corrected
     count = len(cell.table["converged"])
     return [
         CorrectedShare(
-            cell.design, cell.scenario, *key, _share(value, count), _share(after[key], count, sd)
+            cell.design,
+            cell.scenario,
+            *key,
+            _share(value, count),
+            _share(after[key], count, sd),
+            told=key == _told(cell),
         )
         for (key, value), sd in zip(before.items(), spread, strict=True)
     ]
+
+
+def _told(cell: Cell) -> tuple[str, None]:
+    """What is told as success, see `successes`."""
+    design = cell.task.design
+    despite = cell.found.success_is == TYPE_ONE and not design.binding_futility
+    there = any(look.futility for look in design.looks)
+    return ("success without futility" if despite and there else "success", None)
 
 
 def _is_known(

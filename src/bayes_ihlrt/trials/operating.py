@@ -216,6 +216,28 @@ def success_is(none: NDArray[np.bool_] | None, *, drawn: bool) -> str:
     return TYPE_ONE if none is not None and none.all() else "power"
 
 
+def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_]:
+    """Return which trials count as successes wherever success is told.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    means : str
+        See `success_is`.
+
+    Returns
+    -------
+    ndarray of bool, shape (trials,)
+        By the rules; a type I error of a design whose futility rules need not be followed is that
+        of a trial that never does, the worst case.
+    """
+    despite = means == TYPE_ONE and not design.binding_futility
+    return decide(design, table, futility=not despite).verdict == Verdict.SUCCESS
+
+
 type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
 """Weight of a scenario; in each of its trials whether it counts, and whether it is asked of."""
 
@@ -368,6 +390,8 @@ class OperatingCharacteristics:
         Success if futility rules were ignored.
     success_is : str
         Type I error, power or assurance, see `success_is`.
+    success_told : Estimated
+        One of the two, see `successes`: what is told wherever success is.
     expected_n, expected_events, expected_months : Estimated
         Means where each trial ended.
     targets : tuple of OnTarget
@@ -396,6 +420,7 @@ class OperatingCharacteristics:
     accrual_stopped: Estimated
     success_without_futility: Estimated
     success_is: str
+    success_told: Estimated
     expected_n: Estimated | None
     expected_events: Estimated | None
     expected_months: Estimated | None
@@ -444,6 +469,7 @@ def operating_characteristics(
     done = decide(design, table)
     events = table["events_control"] + table["events_treated"]
     lost, causes = _failures(table, done)
+    means = success_is(absent(design, table, targets), drawn=drawn)
     return OperatingCharacteristics(
         *names,
         trials=len(done.verdict),
@@ -456,7 +482,8 @@ def operating_characteristics(
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),
-        success_is=success_is(absent(design, table, targets), drawn=drawn),
+        success_is=means,
+        success_told=share(successes(design, table, means)),
         expected_n=average(done.at(table["enrolled"]).astype(np.float64)),
         expected_events=average(done.at(events).astype(np.float64)),
         expected_months=average(done.at(table["months"])),
@@ -503,7 +530,7 @@ def no_effect(
     if any(one is None for one in nothing):
         return None
     each = [
-        (weight, none, decide(design, table).verdict == Verdict.SUCCESS)
+        (weight, none, successes(design, table, success_is(none, drawn=False)))
         for (weight, design, table), none in zip(parts, nothing, strict=True)
         if none is not None
     ]

@@ -51,7 +51,7 @@ class Curve:
     @property
     def success(self) -> dict[str, list[Estimated]]:
         """Success by scenario, one for each value."""
-        return {name: [one.success for one in row] for name, row in self.found.items()}
+        return {name: [one.success_told for one in row] for name, row in self.found.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
@@ -434,8 +434,8 @@ def averaged(result: PlanResult) -> tuple[Averaged, ...]:
         if len(cells) < len(weights):
             continue
         each = [(float(weights[cell.scenario] or 0.0), cell) for cell in cells]
-        estimate = sum(weight * cell.found.success.estimate for weight, cell in each)
-        error = sum((weight * cell.found.success.mcse) ** 2 for weight, cell in each) ** 0.5
+        estimate = sum(weight * cell.found.success_told.estimate for weight, cell in each)
+        error = sum((weight * cell.found.success_told.mcse) ** 2 for weight, cell in each) ** 0.5
         success = Estimated(estimate, error, estimate - Z_975 * error, estimate + Z_975 * error)
         parts = [(weight, cell.task.design, cell.table) for weight, cell in each]
         found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
