@@ -13,7 +13,7 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.interim import monitor
-from bayes_ihlrt.interim.data import read_running
+from bayes_ihlrt.interim.data import RunningTrial, read_running
 from bayes_ihlrt.trials.audit import Drawn
 
 
@@ -178,3 +178,42 @@ def test_looks_come_due_as_their_conditions_say(tmp_path):
     quiet = read_running(plan, plan.design, path, month=40.0)
     assert quiet.lost.sum() == 60
     assert "count as lost" in " ".join(quiet.notes)
+
+
+def waiting(count, *, month, events=0, followed=True):
+    """A trial of so many patients, enrolled over ten months; by month `month`."""
+    arrival = np.linspace(0.0, 10.0, count)
+    event = np.arange(count) < events
+    lost = ~event & (not followed)
+    arm, modifier = np.arange(count) % 2.0, np.full(count, np.nan)
+    return RunningTrial(arrival, arm, modifier, month - arrival, event, lost, month, {}, ())
+
+
+def test_the_last_look_comes_due_after_accrual_was_stopped():
+    """As in simulated trials: of those who are enrolled, and when nobody is followed any more."""
+    now = {"quantity": "predictive-probability", "sample": "current", "more_than": 0.9}
+    looks = [
+        {"min_follow_up": 0.0, "patients": 60, "stop_accrual": [now]},
+        {"min_follow_up": 12.0, "efficacy": [cases.SUCCESS]},
+    ]
+    design = cases.design(looks=looks)
+    late, early = waiting(60, month=40.0), waiting(60, month=21.0)
+    assert monitor.due_looks(design, late) == [True, False]
+    assert monitor.due_looks(design, late, stopped=True) == [True, True]
+    assert monitor.due_looks(design, early, stopped=True) == [True, False]
+    by_events = cases.design(looks=[{"events": 80, "efficacy": [cases.SUCCESS]}])
+    some = waiting(60, month=40.0, events=50)
+    none = waiting(60, month=40.0, events=50, followed=False)
+    assert monitor.due_looks(by_events, some, stopped=True) == [False]
+    assert monitor.due_looks(by_events, none) == [False]
+    assert monitor.due_looks(by_events, none, stopped=True) == [True]
+
+
+def test_after_accrual_was_stopped_nobody_else_is_enrolled():
+    plan = known.plan()
+    stopped = plan.model_copy(
+        update={"interim": plan.interim.model_copy(update={"accrual_stopped": True})}
+    )
+    assert [way.stop for way in monitor._ways(plan)] == [False, True, False, False, False]
+    assert [way.name for way in monitor._ways(stopped)] == ["go on"] * 4
+    assert all(way.stop for way in monitor._ways(stopped))

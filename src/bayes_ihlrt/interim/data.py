@@ -19,6 +19,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.names import DAYS_PER_MONTH, DesignKind
 from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.rules import Combine, LookSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.spec.trial import TrialDesign
 
@@ -63,6 +64,54 @@ class RunningTrial:
         """Return how many events were seen, in one arm or in both."""
         there = np.ones(len(self.arm), dtype=bool) if arm is None else self.arm == arm
         return int((self.event & there).sum())
+
+    @property
+    def followed(self) -> int:
+        """Patients without an event who are followed still."""
+        return int((~self.event & ~self.lost).sum())
+
+
+def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False) -> list[bool]:
+    """Return which looks' times have come, by the conditions that simulated trials wait for.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    trial : RunningTrial
+        The trial as it stands.
+    stopped : bool
+        Whether accrual was stopped: the last look waits for those who are enrolled.
+
+    Returns
+    -------
+    list of bool
+        One for each look.
+    """
+    return [_due(look, design, trial, stopped=stopped) for look in design.looks]
+
+
+def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial, *, stopped: bool) -> bool:
+    if trial.month >= design.max_months:
+        return True
+    here = len(trial.arrival)
+    full = stopped or here >= design.patients
+    met = []
+    if look.calendar is not None:
+        met.append(trial.month >= look.calendar)
+    if look.min_follow_up is not None:
+        whom = design.patients if look.patients is None else look.patients
+        last = min(whom, here) if full else whom
+        there = here >= last
+        met.append(there and trial.month >= trial.arrival[last - 1] + look.min_follow_up)
+    if look.events is not None:
+        enough = trial.events() >= look.events
+        # A number that is never reached counts as reached when nobody is followed any more.
+        never = not enough and full and not trial.followed
+        if never and (look.combine is Combine.ALL or not met):
+            return True
+        met.append(enough)
+    return all(met) if look.combine is Combine.ALL else any(met)
 
 
 def chosen_design(plan: TrialPlan, name: str | None) -> TrialDesign:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.prior import prior_draws
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
-from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
+from bayes_ihlrt.interim.data import RunningTrial, chosen_design, due_looks, read_running
 from bayes_ihlrt.interim.future import (
     Continuation,
     Future,
@@ -25,7 +25,7 @@ from bayes_ihlrt.interim.future import (
     standing,
 )
 from bayes_ihlrt.spec.plan import TrialPlan
-from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule, Sample
+from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule, Sample
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign, scaled_design
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, rebuild_analysis
 from bayes_ihlrt.trials.audit import Drawn, by_chains, chain_targets
@@ -183,39 +183,6 @@ class InterimResult:
         }
 
 
-def due_looks(design: TrialDesign, trial: RunningTrial) -> list[bool]:
-    """Return which looks' times have come.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-    trial : RunningTrial
-        The trial as it stands.
-
-    Returns
-    -------
-    list of bool
-        One for each look.
-    """
-    return [_due(look, design, trial) for look in design.looks]
-
-
-def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial) -> bool:
-    if trial.month >= design.max_months:
-        return True
-    met = []
-    if look.events is not None:
-        met.append(trial.events() >= look.events)
-    if look.calendar is not None:
-        met.append(trial.month >= look.calendar)
-    if look.min_follow_up is not None:
-        whom = design.patients if look.patients is None else look.patients
-        there = len(trial.arrival) >= whom
-        met.append(there and trial.month >= trial.arrival[whom - 1] + look.min_follow_up)
-    return all(met) if look.combine is Combine.ALL else any(met)
-
-
 @dataclass(frozen=True)
 class Settings:
     """How an interim analysis is made.
@@ -289,10 +256,11 @@ def run_interim(
         update={"approximation": Approximation.LAPLACE}
     )
     trial = read_running(plan, design, data, month=own.month)
-    due = due_looks(design, trial)
+    stopped = plan.interim.accrual_stopped
+    due = due_looks(design, trial, stopped=stopped)
     look = _look(plan, due, own.look)
     tell("compiling and drawing the posterior")
-    frame, analyses = _analyses(design)
+    frame, analyses = _analyses(design, larger=not stopped)
     analysis, now = analyses[0], standing(trial, frame.design.patients)
     drawn = _posterior(analysis, now, seed=plan.seed)
     future = Future(frame, now, drawn[1], _mode(analysis, now), own.draws, plan.seed)
@@ -344,18 +312,16 @@ def _look(plan: TrialPlan, due: list[bool], wanted: int | None) -> int:
     return wanted
 
 
-def _analyses(design: TrialDesign) -> tuple[TrialAnalysis, list[TrialAnalysis]]:
+def _analyses(design: TrialDesign, *, larger: bool) -> tuple[TrialAnalysis, list[TrialAnalysis]]:
     """Return the frame of the largest size, and the analysis of the design and of larger ones."""
-    sizes = [min(ceil(factor * design.patients), _MOST) for factor in LARGER]
-    larger = [
-        scaled_design(design, size) for size in dict.fromkeys(sizes) if size > design.patients
-    ]
+    sizes = [min(ceil(factor * design.patients), _MOST) for factor in LARGER if larger]
+    more = [scaled_design(design, size) for size in dict.fromkeys(sizes) if size > design.patients]
     if design.model.outcome.hazard.family == "mspline" or _standardised(design):
         # Knots and scales that follow the template are compiled in.
         alone = build_analysis(design)
         return alone, [alone]
-    frame = build_analysis(larger[-1] if larger else design)
-    return frame, [rebuild_analysis(frame, one) for one in (design, *larger)]
+    frame = build_analysis(more[-1] if more else design)
+    return frame, [rebuild_analysis(frame, one) for one in (design, *more)]
 
 
 def _standardised(design: TrialDesign) -> bool:
@@ -411,7 +377,6 @@ def _rules(
 
 def _verdict(rules: tuple[RuleNow, ...], *, final: bool) -> str:
     words = {"efficacy": "success", "futility": "futility", "stop_accrual": "stop accrual"}
-    words["enrich"] = "enrich"
     for purpose, verdict in words.items():
         own = [rule.met for rule in rules if rule.purpose == purpose]
         if own and all(own):
@@ -429,17 +394,21 @@ def _holds(rules: tuple[Rule, ...], analysis: TrialAnalysis, drawn: Drawn) -> bo
 
 
 def _ways(plan: TrialPlan) -> list[Way]:
-    """What is tried: go on, by the posterior and at assumed effects, and stop accrual."""
+    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
+
+    Where accrual was stopped, to go on is to follow those who are enrolled.
+    """
     assumed = [
         scenario.effect.hr[0]
         for scenario in plan.scenarios
         if scenario.posterior is None and len(scenario.effect.hr) == 1
     ]
+    stop = plan.interim.accrual_stopped
     return [
-        Way("go on"),
-        Way("stop accrual", stop=True),
-        Way("go on", at_mode=True),
-        *(Way("go on", ratio, at_mode=True) for ratio in sorted(set(assumed))),
+        Way("go on", stop=stop),
+        *([] if stop else [Way("stop accrual", stop=True)]),
+        Way("go on", at_mode=True, stop=stop),
+        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
     ]
 
 

@@ -12,11 +12,13 @@ from bayes_ihlrt.trials.operating import Estimated
 _VERDICTS: Mapping[str, str] = {
     "success": "STOP FOR SUCCESS",
     "futility": "STOP FOR FUTILITY",
-    "enrich": "RESTRICT ENROLMENT",
     "stop accrual": "STOP ACCRUAL, FOLLOW ON",
     "go on": "GO ON",
     "no success": "NO SUCCESS",
 }
+
+
+_FIXED_SIZE = "the model's knots or scales follow the planned patients, or there is no larger size"
 
 
 def interim_answer(found: InterimResult) -> dict[str, Any]:
@@ -108,6 +110,8 @@ def _table(found: InterimResult) -> dict[str, Any]:
 def _row(found: InterimResult, one: Continuation) -> list[str]:
     months = None if one.months is None else one.months.estimate - found.trial.month
     names = {"go on": "go on as planned", "stop accrual": "stop accrual, follow on"}
+    if found.plan.interim.accrual_stopped:
+        names["go on"] = "follow on, accrual having stopped"
     return [
         names.get(one.name, f"enlarge to {one.patients}"),
         _whole(one.enrolled),
@@ -132,7 +136,10 @@ def _future(found: InterimResult) -> list[str]:
         told.append(f"Conditional power, going on as planned: {each}.")
     planned = found.plan.designs[found.design].patients
     more = f"{found.target:.0%} at the end"
-    if found.needed is None:
+    if len(found.continuations) <= len(fixed) + 2:
+        why = "accrual was stopped" if found.plan.interim.accrual_stopped else _FIXED_SIZE
+        told.append(f"No larger trial was tried: {why}.")
+    elif found.needed is None:
         sizes = max(one.patients for one in found.continuations)
         told.append(f"No size up to {sizes} makes success as probable as {more}.")
     elif found.needed > planned:

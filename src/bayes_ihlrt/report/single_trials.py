@@ -349,7 +349,11 @@ def interim_summary(output: Output) -> list[str]:
     list of str
         Verdict, what it rests on, predictive probabilities of success.
     """
-    ahead = [one for one in output.result["continuations"] if not one["at_mode"]][:2]
+    ahead = [
+        one
+        for one in output.result["continuations"]
+        if not one["at_mode"] and one["name"] != "enlarge"
+    ]
     names = {"go on": "it goes on as planned", "stop accrual": "accrual stops and all are followed"}
     told = [
         f"Success at the end, where {names[one['name']]}: {_interval(one['success'], 1)}."
