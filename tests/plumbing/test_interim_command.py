@@ -13,7 +13,7 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.interim import monitor
-from bayes_ihlrt.interim.data import RunningTrial, read_running
+from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
 from bayes_ihlrt.trials.audit import Drawn
 
 
@@ -164,6 +164,18 @@ def test_what_cannot_be_is_refused_at_once(tmp_path):
         read_running(plan, plan.design, known.write(tmp_path / "early.csv", early))
     with pytest.raises(SpecificationError, match="there is none"):
         monitor.run_interim(plan, path, monitor.Settings(design="other"))
+
+
+def test_enrichment_is_refused():
+    rule = cases.SUCCESS | {"at": 5.0}
+    looks = [{"events": 40, "enrich": [rule]}, {"events": 80, "efficacy": [cases.SUCCESS]}]
+    design = cases.by_modifier(looks=looks, population={"switch_to": 3.0})
+    plan = known.plan().model_copy(update={"design": design})
+    with pytest.raises(SpecificationError) as told:
+        chosen_design(plan, None)
+    assert "[[looks]] enrich, efficacy_enriched: an interim analysis reads no switch" in str(
+        told.value
+    )
 
 
 def test_looks_come_due_as_their_conditions_say(tmp_path):

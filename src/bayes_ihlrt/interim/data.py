@@ -147,11 +147,13 @@ def chosen_design(plan: TrialPlan, name: str | None) -> TrialDesign:
 def _not_read(design: TrialDesign) -> list[Fault]:
     """What an interim analysis does not read from the data of a running trial."""
     treatment, covariates = design.treatment, sorted(design.population.covariates)
+    enriched = any(look.enrich or look.efficacy_enriched for look in design.looks)
     remedy = "Analyse the data by `fit`, or name a design without it"
     asked = {
         "[treatment] analysed, periods": ("starts of treatment", not treatment.is_proportional),
         "[population] covariates": (f"covariates ({', '.join(covariates)})", bool(covariates)),
         "[external]": ("external controls", design.external is not None),
+        "[[looks]] enrich, efficacy_enriched": ("switch of enrolment", enriched),
     }
     return [
         Fault(place, f"an interim analysis reads no {what}", remedy)

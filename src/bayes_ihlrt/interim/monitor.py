@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 LARGER: Final = (1.25, 1.5, 2.0)
 """Sizes, beside the planned one, that a redesign tries."""
 _MOST: Final = 20_000
-_LISTS: Final = ("efficacy", "futility", "stop_accrual", "enrich")
+_LISTS: Final = ("efficacy", "futility", "stop_accrual")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RuleNow:
     Parameters
     ----------
     purpose : str
-        ``efficacy``, ``futility``, ``stop_accrual`` or ``enrich``.
+        ``efficacy``, ``futility`` or ``stop_accrual``.
     rule : Rule
         The rule.
     probability, mcse : float
@@ -124,7 +124,7 @@ class InterimResult:
     rules : tuple of RuleNow
         Of the look, in the order in which they are asked.
     verdict : str
-        ``success``, ``futility``, ``stop accrual``, ``enrich`` or ``go on``; of the last look
+        ``success``, ``futility``, ``stop accrual`` or ``go on``; of the last look
         ``no success``.
     success_now : bool
         Whether the last look's efficacy rules hold today.
