@@ -1,5 +1,6 @@
 """What rules do to trials whose probabilities are written down: stops of accrual, futility."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,14 +12,14 @@ from bayes_ihlrt.interim import words
 from bayes_ihlrt.interim.monitor import RuleNow
 from bayes_ihlrt.report.plan import _success_is
 from bayes_ihlrt.report.plan_table import plan_answer
-from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.review.frameworks import belief_part, framework_tables
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.audit import PlanAudit
 from bayes_ihlrt.trials.corrected import Redone, check_rules, corrected_shares
 from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.figures import convergence_data, success_data
-from bayes_ihlrt.trials.operating import edge, operating_characteristics
+from bayes_ihlrt.trials.operating import edge, operating_characteristics, ratio, share, weighed
 from bayes_ihlrt.trials.plan import Cell, PlanResult, averaged, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import (
     statement_bound,
@@ -205,3 +206,35 @@ def test_an_interim_analysis_says_what_binds(binding):
     assert said.startswith("Futility, P(" if binding else "Futility (non-binding), P(")
     verdict = words._verdict("futility", design)
     assert verdict == ("STOP FOR FUTILITY" if binding else "FUTILE, NON-BINDING: STOP OR GO ON")
+
+
+def test_weights_of_fixed_truths_are_a_belief_before_the_trial():
+    """A quarter of the truths are null, for certain; of 1,000 trials under it none succeeds."""
+    hits, won = [np.ones(1_000, bool), np.zeros(1_000, bool)], np.arange(1_000) < 800
+    every, none = np.ones(1_000, bool), np.zeros(1_000, bool)
+    before = ratio([(0.25, hits[0], every), (0.75, hits[1], every)])
+    assert (before.estimate, before.low, before.high) == (0.25, 0.25, 0.25)
+    after = ratio([(0.25, hits[0], none), (0.75, hits[1], won)])
+    # No hit of 800: Wilson's upper limit, 1.96^2 / (800 + 1.96^2).
+    assert (after.estimate, after.low) == (0.0, 0.0)
+    assert after.high == pytest.approx(1.959964**2 / (800.0 + 1.959964**2), rel=1e-6)
+    always = ratio([(1.0, won, won)])
+    assert (always.estimate, always.high) == (1.0, 1.0)
+    assert 0.99 < always.low < 1.0
+    belief = {
+        "statement": "hazard-ratio < 1",
+        "before": asdict(before),
+        "after_success": asdict(after),
+        "after_failure": asdict(always),
+    }
+    row = {"design": "d", "success": asdict(share(won)), "no_effect": belief}
+    (shown,) = framework_tables([], cases.plan(), [row])[0].records
+    assert (shown["before"], shown["after"]) == ("0.250", "0.000 (0.000 to 0.005)")
+    told = belief_part([], row, [])["told"][-1]
+    assert "0.250 before the trial, 0.000 (0.000 to 0.005) after a success" in told
+
+
+def test_averages_stay_within_zero_and_one():
+    found = weighed(0.002, 0.0019, 500)
+    assert 0.0 < found.low < 0.002 < found.high < 0.02
+    assert weighed(1.0, 0.0, 100).high == 1.0

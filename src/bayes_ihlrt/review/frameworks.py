@@ -158,7 +158,7 @@ def _belief(found: Mapping[str, Any] | None) -> str:
 
 
 def _probability(found: Mapping[str, float] | None) -> str:
-    return "(never)" if found is None else f"{found['estimate']:.3f} +/- {found['mcse']:.3f}"
+    return "(never)" if found is None else _within(found)
 
 
 def statement_told(statement: str) -> str:
@@ -234,7 +234,7 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
     records = []
     for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
         belief, tests = row["no_effect"], row.get("compared") or ()
-        if belief is not None and belief["before"]["mcse"] == 0.0:
+        if belief is not None and not 0.0 < belief["before"]["estimate"] < 1.0:
             # One truth: there is an effect or there is none.
             belief = None
         each = (f"{test['test']} {_interval(test['rejects'], 1)}" for test in tests)
@@ -277,7 +277,13 @@ def _interval(found: Mapping[str, float], digits: int) -> str:
 
 
 def _share(found: Mapping[str, float] | None) -> str:
-    return "-" if found is None else f"{found['estimate']:.3f} (+/- {found['mcse']:.3f})"
+    return "-" if found is None else _within(found)
+
+
+def _within(found: Mapping[str, float]) -> str:
+    """A probability with its interval; without one where it is known."""
+    middle, low, high = (f"{found[part]:.3f}" for part in ("estimate", "low", "high"))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 _NOT_STATED: Final = "not stated"

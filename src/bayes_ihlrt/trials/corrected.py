@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide
-from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated
+from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated, wilson
 from bayes_ihlrt.trials.plan import Cell
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.stages import stages
@@ -439,8 +438,4 @@ def _share(value: float, count: int, spread: float = 0.0) -> Estimated:
     smooth = (value * count + 0.5) / (count + 1.0)
     own = smooth * (1.0 - smooth) / count
     worth = count * own / (own + spread**2)
-    middle = (value + 0.5 * Z_975**2 / worth) / (1.0 + Z_975**2 / worth)
-    half = Z_975 / (1.0 + Z_975**2 / worth)
-    half *= float(np.sqrt(value * (1.0 - value) / worth + 0.25 * Z_975**2 / worth**2))
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
-    return Estimated(value, error, min(low, value), max(high, value))
+    return Estimated(value, error, *wilson(value, worth))

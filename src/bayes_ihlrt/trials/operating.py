@@ -63,6 +63,43 @@ def share(hits: NDArray[np.bool_]) -> Estimated:
     return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(limits.low), float(limits.high))
 
 
+def weighed(value: float, error: float, count: float) -> Estimated:
+    """Return a share with Wilson's interval, of as many trials as its error is worth.
+
+    Parameters
+    ----------
+    value, error : float
+        The share and its standard error.
+    count : float
+        Trials that it rests on: where it always or never happened its error is 0, and says nothing.
+
+    Returns
+    -------
+    Estimated
+        Its interval lies within 0 and 1; a share that is known has none.
+
+    Examples
+    --------
+    >>> none = weighed(0.0, 0.0, 400)
+    >>> round(none.low, 4), round(none.high, 4)
+    (0.0, 0.0095)
+    """
+    own = value * (1.0 - value)
+    if own > 0.0 and error == 0.0:
+        return Estimated(value, error, value, value)
+    low, high = wilson(value, own / error**2 if own > 0.0 else count)
+    return Estimated(value, error, low, high)
+
+
+def wilson(value: float, worth: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of so many trials, which need not be whole."""
+    scale = 1.0 + Z_975**2 / worth
+    middle = (value + 0.5 * Z_975**2 / worth) / scale
+    own = max(value * (1.0 - value), 0.0)
+    half = Z_975 / scale * float(np.sqrt(own / worth + 0.25 * Z_975**2 / worth**2))
+    return max(min(middle - half, value), 0.0), min(max(middle + half, value), 1.0)
+
+
 def average(values: Floats) -> Estimated | None:
     """Return a mean over trials with its Monte Carlo standard error; None without two values.
 
@@ -253,7 +290,7 @@ def ratio(parts: Weighted) -> Estimated | None:
     Returns
     -------
     Estimated or None
-        With the standard error of a ratio; None where no trial is asked of.
+        With the standard error of a ratio, and Wilson's interval; None where no trial is asked of.
 
     Examples
     --------
@@ -270,8 +307,9 @@ def ratio(parts: Weighted) -> Estimated | None:
         weight**2 * float(np.var((hits & of) - found * of)) / len(of) for weight, hits, of in parts
     )
     error = float(np.sqrt(squared)) / whole
-    low, high = found - Z_975 * error, found + Z_975 * error
-    return Estimated(found, error, max(low, 0.0), min(high, 1.0))
+    # As many equal trials as the weighted ones that are asked of are worth.
+    count = whole**2 / sum(weight**2 * float(of.mean()) / len(of) for weight, _, of in parts)
+    return weighed(min(found, 1.0), error, count)
 
 
 def absent(

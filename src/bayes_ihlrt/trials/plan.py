@@ -12,7 +12,6 @@ from typing import Any
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.plain import short_repr
-from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.operating import (
@@ -21,6 +20,7 @@ from bayes_ihlrt.trials.operating import (
     OperatingCharacteristics,
     no_effect,
     operating_characteristics,
+    weighed,
 )
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.truth import DesignPrior
@@ -436,7 +436,10 @@ def averaged(result: PlanResult) -> tuple[Averaged, ...]:
         each = [(float(weights[cell.scenario] or 0.0), cell) for cell in cells]
         estimate = sum(weight * cell.found.success_told.estimate for weight, cell in each)
         error = sum((weight * cell.found.success_told.mcse) ** 2 for weight, cell in each) ** 0.5
-        success = Estimated(estimate, error, estimate - Z_975 * error, estimate + Z_975 * error)
+        trials = sum(weight for weight, _ in each) ** 2 / sum(
+            weight**2 / cell.found.trials for weight, cell in each
+        )
+        success = weighed(estimate, error, trials)
         parts = [(weight, cell.task.design, cell.table) for weight, cell in each]
         found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
     return tuple(found)
