@@ -12,14 +12,22 @@ from bayes_ihlrt.interim import words
 from bayes_ihlrt.interim.monitor import RuleNow
 from bayes_ihlrt.report.plan import _success_is
 from bayes_ihlrt.report.plan_table import plan_answer
-from bayes_ihlrt.review.frameworks import belief_part, framework_tables
+from bayes_ihlrt.review.frameworks import belief_part, external_part, framework_tables
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.audit import PlanAudit
 from bayes_ihlrt.trials.corrected import Redone, check_rules, corrected_shares
 from bayes_ihlrt.trials.decisions import Verdict, decide
+from bayes_ihlrt.trials.external import effect_information, worth
 from bayes_ihlrt.trials.figures import convergence_data, success_data
-from bayes_ihlrt.trials.operating import edge, operating_characteristics, ratio, share, weighed
+from bayes_ihlrt.trials.operating import (
+    Borrowed,
+    edge,
+    operating_characteristics,
+    ratio,
+    share,
+    weighed,
+)
 from bayes_ihlrt.trials.plan import Cell, PlanResult, averaged, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import (
     statement_bound,
@@ -238,3 +246,22 @@ def test_averages_stay_within_zero_and_one():
     found = weighed(0.002, 0.0019, 500)
     assert 0.0 < found.low < 0.002 < found.high < 0.02
     assert weighed(1.0, 0.0, 100).high == 1.0
+
+
+def test_the_prior_of_the_effect_is_worth_no_external_control():
+    """Two arms of 100 events under the package's prior, and 20 more controls from elsewhere."""
+    external = {"patients": 120, "months": 24.0, "borrow": "power", "power": 0.4}
+    design = cases.design(priors={}, external=external)
+    told = effect_information(design)
+    assert told == pytest.approx(1.0 / 0.5**2)
+    events = np.full(2, 100.0)
+    sd = (1.0 / (1.0 / 100.0 + 1.0 / np.array([100.0, 120.0])) + told) ** -0.5
+    assert worth(sd, events, events, prior=told) == pytest.approx([0.0, 20.0])
+    assert worth(sd, events, events)[0] == pytest.approx(17.4, abs=0.05)
+
+
+def test_trials_in_which_worth_is_no_number_are_told():
+    found = asdict(Borrowed(120, share(np.ones(10, bool)), 3))
+    row = {"scenario": "s", "borrowed": found}
+    (said, _) = external_part([row], [])["told"]
+    assert "control events on average of the other trials (in 3 the hazard ratio is known" in said

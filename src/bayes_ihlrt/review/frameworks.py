@@ -141,7 +141,12 @@ def _worth(found: Mapping[str, Any]) -> str:
     if found["worth"] is None:
         return f"what {found['patients']} external controls are worth is not known"
     worth, lost = found["worth"], found["without"]
-    some = f" (not known in {lost} trials)" if lost else ""
+    some = (
+        f" on average of the other trials (in {lost:,} the hazard ratio is known better than its "
+        "treated arm tells, or not at all: these controls are worth more there than any number)"
+        if lost
+        else ""
+    )
     return (
         f"{found['patients']} external controls are worth {worth['estimate']:.1f} "
         f"+/- {worth['mcse']:.1f} control events{some}"

@@ -12,7 +12,7 @@ from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
-from bayes_ihlrt.trials.external import worth
+from bayes_ihlrt.trials.external import effect_information, worth
 from bayes_ihlrt.trials.quantities import Target, benefit_at, statement_bound, statements
 
 Floats = NDArray[np.float64]
@@ -542,7 +542,8 @@ def _borrowed(design: TrialDesign, table: Table, done: Decisions) -> Borrowed | 
     treated, control = (
         done.at(table[f"events_{arm}"]).astype(np.float64) for arm in ("treated", "control")
     )
-    found = worth(done.at(table["sd"])[:, 0], treated, control)
+    told = effect_information(design)
+    found = worth(done.at(table["sd"])[:, 0], treated, control, prior=told)
     lost = int((~np.isfinite(found)).sum())
     return Borrowed(design.external.patients, average(found), lost)
 
