@@ -14,6 +14,7 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.interim import monitor
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
+from bayes_ihlrt.interim.future import standing
 from bayes_ihlrt.trials.audit import Drawn
 
 
@@ -166,6 +167,22 @@ def test_what_cannot_be_is_refused_at_once(tmp_path):
         monitor.run_interim(plan, path, monitor.Settings(design="other"))
 
 
+def test_who_completed_follow_up_is_not_lost(tmp_path):
+    """Followed for six months at most: 58 to the end, one lost in month 2, one who came late."""
+    plan = known.plan(patients=100, events=(30, 80), max_follow_up=6.0)
+    found = [(n, n % 2, 0.1 * n, 3.0, 1) for n in range(30)]
+    found += [(n, n % 2, 0.1 * n, 6.0, 0) for n in range(30, 88)]
+    found += [(88, 0, 9.0, 2.0, 0), (89, 1, 21.0, 3.0, 0)]
+    trial = read_running(plan, plan.design, known.write(tmp_path / "d.csv", found), month=24.0)
+    assert (trial.lost.sum(), trial.completed.sum(), trial.followed) == (1, 58, 1)
+    said = " ".join(trial.notes)
+    assert "58 patients without an event completed the follow-up of 6 months" in said
+    assert "1 patient without an event and without news" in said
+    now = standing(trial, 100).patients
+    # Neither has an event later on.
+    assert np.isfinite(np.asarray(now.dropout)).sum() == 59
+
+
 def test_enrichment_is_refused():
     rule = cases.SUCCESS | {"at": 5.0}
     looks = [{"events": 40, "enrich": [rule]}, {"events": 80, "efficacy": [cases.SUCCESS]}]
@@ -198,7 +215,8 @@ def waiting(count, *, month, events=0, followed=True):
     event = np.arange(count) < events
     lost = ~event & (not followed)
     arm, modifier = np.arange(count) % 2.0, np.full(count, np.nan)
-    return RunningTrial(arrival, arm, modifier, month - arrival, event, lost, month, {}, ())
+    none = np.zeros(count, dtype=bool)
+    return RunningTrial(arrival, arm, modifier, month - arrival, event, lost, month, {}, (), none)
 
 
 def test_the_last_look_comes_due_after_accrual_was_stopped():

@@ -41,13 +41,15 @@ class RunningTrial:
     stop : ndarray, shape (patients,)
         Months of follow-up.
     event, lost : ndarray of bool, shape (patients,)
-        Whether the event was seen, and whether the patient is followed no more without it.
+        Whether the event was seen, and whether the patient is lost to follow-up without it.
     month : float
         Months from the opening of the trial to the day of the data.
     about : dict
         Counts and fingerprint, as in the results of other commands.
     notes : tuple of str
         How the file was read, and what was taken as known.
+    completed : ndarray of bool, shape (patients,)
+        Whether the patient was followed without the event for as long as anybody is.
     """
 
     arrival: Floats
@@ -59,6 +61,7 @@ class RunningTrial:
     month: float
     about: dict[str, Any]
     notes: tuple[str, ...]
+    completed: NDArray[np.bool_]
 
     def events(self, arm: float | None = None) -> int:
         """Return how many events were seen, in one arm or in both."""
@@ -68,7 +71,7 @@ class RunningTrial:
     @property
     def followed(self) -> int:
         """Patients without an event who are followed still."""
-        return int((~self.event & ~self.lost).sum())
+        return int((~self.event & ~self.lost & ~self.completed).sum())
 
 
 def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False) -> list[bool]:
@@ -203,7 +206,12 @@ def read_running(
     at = seen if month is None else month
     if faults := _faults(design, arrival, at, seen):
         raise DataError(str(source), faults)
-    lost = (event == 0.0) & (arrival + stop < at - own.lost_after)
+    longest = np.inf if design.max_follow_up is None else design.max_follow_up
+    completed = (event == 0.0) & (stop >= longest - _NEARLY)
+    lost = (event == 0.0) & ~completed & (arrival + stop < at - own.lost_after)
+    if completed.any():
+        who = counted(int(completed.sum()), "patient", "patients")
+        told.append(f"{who} without an event completed the follow-up of {longest:g} months.")
     if month is None:
         told.append(f"The data are taken to be of month {at:.1f}, the last one with news.")
     if lost.any():
@@ -222,6 +230,7 @@ def read_running(
         at,
         _about(cohort, stop),
         (*cohort.notes, *told),
+        completed[order],
     )
 
 

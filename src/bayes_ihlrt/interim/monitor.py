@@ -168,7 +168,8 @@ class InterimResult:
             "design": self.design,
             "data": trial.about
             | {f"events_{name}": trial.events(arm) for name, arm in arms.items()}
-            | {"month": trial.month, "lost": int(trial.lost.sum())},
+            | {"month": trial.month, "lost": int(trial.lost.sum())}
+            | {"completed": int(trial.completed.sum())},
             "look": self.look,
             "due": self.due,
             "estimates": [asdict(one) for one in self.estimates],

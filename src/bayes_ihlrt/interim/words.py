@@ -164,9 +164,9 @@ def _unequal(found: InterimResult) -> list[str]:
         for rule in found.rules
         if rule.engine is not None and abs(rule.engine - rule.probability) > 5.0 * rule.mcse + 0.01
     ]
-    lost = int(found.trial.lost.sum())
-    if lost == len(found.trial.arrival) - found.trial.events():
-        who = counted(lost, "patient", "patients")
+    if not found.trial.followed:
+        alive = len(found.trial.arrival) - found.trial.events()
+        who = counted(alive, "patient", "patients")
         told.append(f"Nobody is followed any more ({who} without an event): only newcomers count.")
     return told
 
