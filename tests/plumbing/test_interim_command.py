@@ -183,6 +183,23 @@ def test_who_completed_follow_up_is_not_lost(tmp_path):
     assert np.isfinite(np.asarray(now.dropout)).sum() == 59
 
 
+def test_who_came_today_and_all_at_once_are_read(tmp_path):
+    plan = known.plan(patients=100, events=(40, 80))
+    found = known.rows(deaths=40, hr=0.8, patients=90)
+    whole = [*found, ("new", 1, 24.0, 0.0, 0)]
+    trial = read_running(plan, plan.design, known.write(tmp_path / "new.csv", whole))
+    assert len(trial.arrival) == 91
+    assert trial.month == 24.0
+    assert trial.stop[-1] == pytest.approx(0.5 / 30.4375)
+    assert "1 patient with no follow-up yet (time 0)" in " ".join(trial.notes)
+    dead = [*found, ("new", 1, 24.0, 0.0, 1)]
+    with pytest.raises(DataError, match="zero or negative"):
+        read_running(plan, plan.design, known.write(tmp_path / "dead.csv", dead))
+    at_once = [(n, a, 0.0, s, e) for n, a, _, s, e in found]
+    trial = read_running(plan, plan.design, known.write(tmp_path / "once.csv", at_once))
+    assert set(trial.arrival) == {0.0}
+
+
 def test_enrichment_is_refused():
     rule = cases.SUCCESS | {"at": 5.0}
     looks = [{"events": 40, "enrich": [rule]}, {"events": 80, "efficacy": [cases.SUCCESS]}]

@@ -24,6 +24,7 @@ from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.spec.trial import TrialDesign
 
 Floats = NDArray[np.float64]
+_HALF_DAY: Final = 0.5 / DAYS_PER_MONTH + 1e-9
 _NEARLY: Final = 0.05
 """Months by which a day may be missed: dates are whole days."""
 
@@ -197,12 +198,18 @@ def read_running(
         name=design.treatment.name, column=own.arm or design.treatment.name, design=DesignKind.FIXED
     )
     covariates = [] if design.modifier is None else [design.modifier.column]
-    if own.data.origin is None:
-        covariates.append(own.enrolled)
-    cohort = load_cohort(source, own.data, treatment, covariates=covariates)
+    beside = [own.enrolled] if own.data.origin is None else []
+    cohort = load_cohort(
+        source, own.data, treatment, covariates=[*covariates, *beside], running=beside
+    )
     arrival, told = _enrolment(plan, cohort, source)
     stop, event = (np.asarray(cohort.columns[name], np.float64) for name in ("stop", "event"))
-    seen = float((arrival + stop).max())
+    # Those who came today were seen for half a day, which is no news of tomorrow.
+    today = (event == 0.0) & (stop <= _HALF_DAY)
+    if today.any():
+        who = counted(int(today.sum()), "patient", "patients")
+        told.append(f"{who} with no follow-up yet (time 0) count as seen for half a day.")
+    seen = float(np.where(today, arrival, arrival + stop).max())
     at = seen if month is None else month
     if faults := _faults(design, arrival, at, seen):
         raise DataError(str(source), faults)
