@@ -1,40 +1,25 @@
 """The audit's arithmetic: what it finds, how often it fails by chance, and what it corrects."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from validation.audit_catches import RULE, caught, redone, spread
 
 import trial_cases as cases
 from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
 from bayes_ihlrt.trials.audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.corrected import (
-    Redone,
     check_rules,
     corrected_shares,
     judged,
     recalibration,
 )
 
-RULE = cases.design().looks[0].efficacy[0]
-
-
-def redone(z, *, shift=0.0, scale=1.0, seed=1):
-    """Simulated posteriors whose deviates are scaled and shifted, and draws of the true ones."""
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(1_500, 4_000, len(z))
-    chains = rng.binomial(draws, ndtr(z)) / draws
-    return [
-        (Redone(RULE.statement, float(p), float(q), float(n)),)
-        for p, q, n in zip(ndtr(scale * z + shift), chains, draws, strict=True)
-    ]
-
-
-def spread(count, seed):
-    rng = np.random.default_rng(seed)
-    return 1.96 + rng.normal(0.0, np.where(np.arange(count) % 2, 0.25, 1.2))
+ROOT = Path(__file__).parents[2]
 
 
 def test_exact_posteriors_pass_and_shifted_ones_fail():
@@ -162,3 +147,13 @@ def test_rules_with_few_fits_or_none_do_not_pass():
     assert listed[2].endswith("cannot tell from 2 fits.")
     assert listed[-1].endswith(f"no fit of them being redone: {none[0]}.")
     assert PlanAudit(every, 50, (), rules=(few,)).verdict == "cannot tell"
+
+
+def test_the_audit_s_page_tells_how_often_faults_are_caught():
+    """One row of its table, by the script that writes it."""
+    page = (ROOT / "docs" / "explanation" / "plan_audit.md").read_text("utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith("| 3 |")]
+    shares = [caught(shift, 3, audits=40) for shift in (0.0, 0.1, -0.1)]
+    told = [float(cell.split()[0]) / 100.0 for cell in row.split("|")[2:-1]]
+    # Forty audits of the page's hundred, the first ones.
+    assert shares == pytest.approx(told, abs=0.15)
