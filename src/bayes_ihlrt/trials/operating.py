@@ -272,7 +272,7 @@ def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_
         of a trial that never does, the worst case.
     """
     despite = means == TYPE_ONE and not design.binding_futility
-    return decide(design, table, futility=not despite).verdict == Verdict.SUCCESS
+    return np.asarray(decide(design, table, futility=not despite).verdict == Verdict.SUCCESS)
 
 
 type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
