@@ -196,9 +196,12 @@ def plan_output(versions, plan=None):
     cells = []
     for name, design in plan.designs.items():
         for scenario in plan.scenarios:
-            share = 0.03 if scenario.is_null else 0.5 + design.patients / 3000
+            drawn = scenario.is_drawn
+            share = 0.03 if scenario.without_effect else 0.5 + design.patients / 3000
             table, wanted = statistics(design, share=share), targets(design)
-            found = operating_characteristics(design, table, wanted, names=(name, scenario.name))
+            found = operating_characteristics(
+                design, table, wanted, names=(name, scenario.name), drawn=drawn
+            )
             task = Task(design, scenario, plan.seed)
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
     future = ("predictive probability > 0.9",)

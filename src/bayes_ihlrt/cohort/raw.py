@@ -1,13 +1,14 @@
 """A cohort as it was written: columns by role, in the user's names and time unit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.files.cells import number_labels
+from bayes_ihlrt.names import DAYS_PER_MONTH
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -157,6 +158,27 @@ def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role,
     if treatment is not None and treatment.column is not None:
         named[Role.TREATMENT] = (treatment.column,)
     return named
+
+
+def with_newcomers(raw: RawCohort) -> RawCohort:
+    """Return a cohort in which patients who came on the day of the data were seen for half a day.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        Columns read by role.
+
+    Returns
+    -------
+    RawCohort
+        Follow-up of 0 without the event made half a day; with it, it stays as it is.
+    """
+    time, event = raw.numbers.get(Role.TIME), raw.numbers.get(Role.EVENT)
+    if time is None or event is None:
+        return raw
+    half = 0.5 / DAYS_PER_MONTH / raw.data.time_unit.months
+    first = np.where((time == 0.0) & (event == 0.0), half, time)
+    return replace(raw, numbers={**raw.numbers, Role.TIME: first})
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,7 @@ def _of_checks(result: Diagnosis) -> pd.DataFrame:
 def _of_plan(result: TrialPlanResult) -> pd.DataFrame:
     rows = {}
     for cell in result.result.cells:
-        found, success = cell.found, cell.found.success
+        found, success = cell.found, cell.found.success_told
         rows[cell.design, cell.scenario] = {
             "success": success.estimate,
             "low": success.low,
