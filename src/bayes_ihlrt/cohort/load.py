@@ -503,15 +503,12 @@ def _checked(
     kept = baseline_covariates(covariates, names_present(given, data), visits=spec)
     needed = _needed(data, treatment, kept, spec)
     settled = settle_export(given, data, treatment)
-    notes = (*settled.notes, *start_notes(settled, treatment))
-    table, faults = understood(
-        replace(settled, notes=notes), data, needed=needed, treatment=treatment, visits=spec
-    )
+    settled = replace(settled, notes=(*settled.notes, *start_notes(settled, treatment)))
+    table, faults = understood(settled, data, needed=needed, treatment=treatment, visits=spec)
     table, dropped, missing = complete_cases(table, data, covariates=kept)
-    plain = plain_data(data)
     columns = validated_columns(
         table,
-        plain,
+        plain_data(data),
         treatment=treatment,
         covariates=kept,
         understood=[*faults, *wrong],

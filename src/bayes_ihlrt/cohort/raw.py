@@ -92,6 +92,15 @@ class RawCohort:
             return np.isfinite(self.numbers[Role.RIGHT]).astype(np.float64)
         return self.numbers[Role.EVENT]
 
+    def with_newcomers(self) -> "RawCohort":
+        """Return it with half a day of follow-up for who came today: 0 without the event."""
+        time, event = self.numbers.get(Role.TIME), self.numbers.get(Role.EVENT)
+        if time is None or event is None:
+            return self
+        half = 0.5 / DAYS_PER_MONTH / self.data.time_unit.months
+        first = np.where((time == 0.0) & (event == 0.0), half, time)
+        return replace(self, numbers={**self.numbers, Role.TIME: first})
+
     def where(self, *roles: Role) -> str:
         """Return the place of a fault, e.g. ``"columns start and stop"``.
 
@@ -158,27 +167,6 @@ def named_columns(data: DataSpec, treatment: TreatmentSpec | None) -> dict[Role,
     if treatment is not None and treatment.column is not None:
         named[Role.TREATMENT] = (treatment.column,)
     return named
-
-
-def with_newcomers(raw: RawCohort) -> RawCohort:
-    """Return a cohort in which patients who came on the day of the data were seen for half a day.
-
-    Parameters
-    ----------
-    raw : RawCohort
-        Columns read by role.
-
-    Returns
-    -------
-    RawCohort
-        Follow-up of 0 without the event made half a day; with it, it stays as it is.
-    """
-    time, event = raw.numbers.get(Role.TIME), raw.numbers.get(Role.EVENT)
-    if time is None or event is None:
-        return raw
-    half = 0.5 / DAYS_PER_MONTH / raw.data.time_unit.months
-    first = np.where((time == 0.0) & (event == 0.0), half, time)
-    return replace(raw, numbers={**raw.numbers, Role.TIME: first})
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,7 @@ from bayes_ihlrt.cohort.events import ended_by
 from bayes_ihlrt.cohort.given import BELOW_LIMIT, limit_of, numbers_with_limits
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.intervals import check_scans
-from bayes_ihlrt.cohort.raw import (
-    Floats,
-    Labels,
-    RawCohort,
-    Role,
-    Rows,
-    group_rows,
-    named_columns,
-    with_newcomers,
-)
+from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.cohort.rules import (
     check_constants,
     check_events,
@@ -370,7 +361,7 @@ def validated_columns(
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
-    raw = raw if running is None else with_newcomers(raw)
+    raw = raw if running is None else raw.with_newcomers()
     rows = group_rows(raw.patient, raw.start) if raw.identified and raw.start is not None else None
     faults += [*unusable.values(), *unread]
     faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw) + check_scans(raw)

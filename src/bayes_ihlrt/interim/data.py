@@ -206,26 +206,15 @@ def read_running(
     stop, event = (np.asarray(cohort.columns[name], np.float64) for name in ("stop", "event"))
     # Those who came today were seen for half a day, which is no news of tomorrow.
     today = (event == 0.0) & (stop <= _HALF_DAY)
-    if today.any():
-        who = counted(int(today.sum()), "patient", "patients")
-        told.append(f"{who} with no follow-up yet (time 0) count as seen for half a day.")
     seen = float(np.where(today, arrival, arrival + stop).max())
     at = seen if month is None else month
     if faults := _faults(design, arrival, at, seen):
         raise DataError(str(source), faults)
-    longest = np.inf if design.max_follow_up is None else design.max_follow_up
-    completed = (event == 0.0) & (stop >= longest - _NEARLY)
+    completed = (event == 0.0) & (stop >= (design.max_follow_up or np.inf) - _NEARLY)
     lost = (event == 0.0) & ~completed & (arrival + stop < at - own.lost_after)
-    if completed.any():
-        who = counted(int(completed.sum()), "patient", "patients")
-        told.append(f"{who} without an event completed the follow-up of {longest:g} months.")
+    told += _counts(plan, design, today, completed, lost)
     if month is None:
         told.append(f"The data are taken to be of month {at:.1f}, the last one with news.")
-    if lost.any():
-        told.append(
-            f"{counted(int(lost.sum()), 'patient', 'patients')} without an event and without news "
-            f"for {own.lost_after:g} months count as lost to follow-up ([interim] lost_after)."
-        )
     order = np.argsort(arrival, kind="stable")
     return RunningTrial(
         arrival[order],
@@ -239,6 +228,21 @@ def read_running(
         (*cohort.notes, *told),
         completed[order],
     )
+
+
+def _counts(plan: TrialPlan, design: TrialDesign, *which: NDArray[np.bool_]) -> list[str]:
+    """Who came today, who completed follow-up, and who counts as lost."""
+    said = (
+        "with no follow-up yet (time 0): each counts as seen for half a day.",
+        f"without an event completed the follow-up of {design.max_follow_up or np.inf:g} months.",
+        f"without an event and without news for {plan.interim.lost_after:g} months count as "
+        "lost to follow-up ([interim] lost_after).",
+    )
+    return [
+        f"{counted(int(who.sum()), 'patient', 'patients')} {words}"
+        for who, words in zip(which, said, strict=True)
+        if who.any()
+    ]
 
 
 def _modifier(design: TrialDesign, cohort: Cohort) -> Floats:
