@@ -15,7 +15,7 @@ OWN = {
 # Values of choices that are words of the field as well.
 WORDS = {
     *("time-varying", "on-demand", "log-rank", "as-treated", "moderate-severe", "non-centred"),
-    *("1-2", "3-4"),
+    *("random-walk", "1-2", "3-4"),
 }
 
 

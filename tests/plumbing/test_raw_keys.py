@@ -22,10 +22,18 @@ modifier = { name = "nlr", column = "nlr", transform = "log2", reference = 3.0 }
 outcome = { formula = "trt * nlr" }
 sampler = { draws = 125, chains = 4, seed = 1 }
 """
+SEEN = {"acknowledge_poor_overlap": True}
 WEIGHTED = {
     "sequential": ({"design": "sequential"}, {}),
-    "clone": ({"design": "clone-censor-weight", "grace": 6.0}, {}),
-    "landmark": ({"design": "landmark", "landmark": 6.0}, {}),
+    "clone": (
+        {"design": "clone-censor-weight", "grace": 6.0, "grace_weights": "time-varying"},
+        {"estimand": "ate", **SEEN},
+    ),
+    # At one landmark there is one decision, and so no time of it.
+    "landmark": (
+        {"design": "landmark", "landmark": 6.0},
+        {"formula": "nlr + response + albi + afp_high", **SEEN},
+    ),
 }
 
 

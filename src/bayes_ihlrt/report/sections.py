@@ -226,6 +226,7 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
 
 def _diagnostics(output: Output) -> Table:
     found = dict(output.result["diagnostics"])
+    found["engine"] = found["engine"].replace("-", " ")
     if found["worst"] is not None:
         found["worst"] = output.spec.labels.term(found["worst"])
     rows = [
