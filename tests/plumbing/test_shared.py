@@ -75,13 +75,13 @@ def test_a_neighbour_that_cannot_be_read_is_passed_over(run, monkeypatch):
     closed, read, checked = run / "another", Path.read_text, Path.is_file
     closed.mkdir()
 
-    def refused(path, take, *arguments):
+    def refused(path, take, *given, **named):
         if closed in path.parents:
             raise PermissionError(13, "Permission denied", str(path))
-        return take(path, *arguments)
+        return take(path, *given, **named)
 
-    monkeypatch.setattr(Path, "read_text", lambda path, *a: refused(path, read, *a))
-    monkeypatch.setattr(Path, "is_file", lambda path, *a: refused(path, checked, *a))
+    monkeypatch.setattr(Path, "read_text", lambda path, *a, **b: refused(path, read, *a, **b))
+    monkeypatch.setattr(Path, "is_file", lambda path, *a, **b: refused(path, checked, *a, **b))
     assert shared_fit(asked(), run / "checks").folder == run / "fit"
 
     def of_somebody_else(path):

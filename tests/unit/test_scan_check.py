@@ -69,12 +69,12 @@ def test_one_in_twenty_is_outside(monkeypatch, apart):
 
 
 def test_another_hazard_is_outside(monkeypatch):
-    """A hazard that falls where it rises, of the same median."""
+    """A hazard that falls where it rises, of the same median; by chance once in 400."""
     monkeypatch.setattr(intervals, "_APART", (3.0, 3.0))
     level = intervals.TRUTH["level"]
     median = np.exp((np.log(np.log(2.0)) - level) / intervals.SHAPE)
     wrong = {"log_shape": np.log(0.7), "log_rate": np.log(np.log(2.0)) - 0.7 * np.log(median)}
-    assert outside(6, **wrong)[0] == 1.0
+    assert outside(6, **wrong)[0] >= 0.5
 
 
 def test_at_known_times_the_curve_is_kaplan_meier_of_cells():
@@ -100,6 +100,8 @@ def test_at_known_times_the_curve_is_kaplan_meier_of_cells():
 
 
 def test_between_scans_a_curve_is_drawn_straight():
-    data = scan_check(at_truth(1, 60), seed=1).assign_attrs(synthetic=0, clock="time zero")
+    data = scan_check(at_truth(1, 60), seed=1).assign_attrs(
+        synthetic=0, clock="time zero", title="t"
+    )
     lines = {line.get_label(): line for line in plot_survival_check(data).axes[0].lines}
     assert lines["observed, between scans as the model has it"].get_drawstyle() == "default"
