@@ -73,9 +73,9 @@ def _observed(rows: PersonTime, times: Floats) -> xr.Dataset:
         curve = np.interp(times, known[TIME].to_numpy(), known["survival"].to_numpy())
         least, most = bounds(known, times)
         curve = np.where(np.isfinite(least), curve, np.nan)
-        names = {"km": curve, "km_least": least, "km_most": most}
+        curves = {"km": curve, "km_least": least, "km_most": most}
         return xr.Dataset(
-            {n: (TIME, v) for n, v in names.items()}, attrs={"observed": called(known)}
+            {n: (TIME, v) for n, v in curves.items()}, attrs={"observed": called(known)}
         )
     names = ("start", "stop", "event", "weight")
     start, stop, event, weight = (column(rows, name) for name in names)
