@@ -88,9 +88,14 @@ def faked(patch):
     fake = FakeSampler()
     patch.setattr(nuts, "sample", fake.sample)
     patch.setattr(nuts, "compile_chains", lambda *_: None)
-    patch.setattr(flexible_baseline, "fit_shared", noisy_fit)
     patch.setattr(leave_out, "refit", distrusted)
+    noisy_baseline(patch)
     return fake
+
+
+def noisy_baseline(patch):
+    """Replace draws under a flexible baseline by noise, as long as the patch lasts."""
+    patch.setattr(flexible_baseline, "fit_shared", noisy_fit)
 
 
 SAVEFIG = Figure.savefig
@@ -192,6 +197,12 @@ def summarising_once(summaries):
 def summarised_once(monkeypatch, summarising_once):
     """Summarise the same draws once, in whatever test of the session."""
     summarising_once(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def flexible_by_noise():
+    """Return what draws noise under a flexible baseline, as long as a patch lasts."""
+    return noisy_baseline
 
 
 @pytest.fixture(scope="session")
