@@ -25,7 +25,7 @@ from bayes_ihlrt.report.effects import (
     crossing_sentence,
     interaction_panel,
 )
-from bayes_ihlrt.report.fit import reference_note
+from bayes_ihlrt.report.fit import external_table, reference_note
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -74,6 +74,13 @@ def print_fit(console: Console, result: FitResult) -> None:
         console.print()
     if result.baseline is not None:
         console.print(baseline_panel(result.baseline))
+        console.print()
+    if result.external is not None:
+        both = (
+            [each.to_dict() for each in found]
+            for found in (result.estimates, result.external.alone)
+        )
+        console.print(rich_table(external_table(*both, modifier_label(result.spec))))
         console.print()
     if not undefined_survival(result.fit):
         console.print(survival_panel(result))
