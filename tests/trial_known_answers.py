@@ -208,7 +208,8 @@ def calendar():
             "effect": {"hr": [0.9, 0.6], "cuts": [3.0]},
         }
     )
-    events = simulate_design(design, truth, trials=TRIALS).table["events"]
+    table = simulate_design(design, truth, trials=TRIALS).table
+    events = table["events_control"] + table["events_treated"]
     for place, month in enumerate(months):
         found = average(np.asarray(events)[:, place].astype(np.float64))
         yield f"gsDesign2, events by month {month:g}", found, expected_events(month)

@@ -38,7 +38,7 @@ def result(tmp_path_factory):
         external={
             "data": str(folder / "others.csv"),
             "justification": "as in the vignette",
-            **{"borrow": "commensurate", "sd": 1.0, "nu": 0.002, "weight_column": "weight"},
+            **{"borrow": "commensurate", "sd": 1.0, "nu": 0.002, "weight_column": "share"},
         },
         sampler={"draws": 2000, "seed": 5},
     )

@@ -96,6 +96,7 @@ def test_a_power_prior_adds_parts_of_events(data, monkeypatch):
     words = " ".join(told.split())
     assert "What do the external controls change?" in words
     assert f"150 external controls with {de} events" in words
+    assert f"; beside them 150 external controls with {de} events." in words
     assert "Without them: hazard ratio" in words
     assert "nothing in these numbers shows it" in words
     page = report_page(read_results(folder / "out"))
@@ -125,6 +126,8 @@ def test_commensurate_and_robust_priors_agree_with_quadrature(data, monkeypatch)
     _, mean, variance = moments(0.2)
     found = result["external"]["log_hazard_difference"]
     error = result["parameters"]["external"]["mcse_mean"]
+    # Events that tell a log hazard with variance sd^2 + 1 / de; precisions have an error of 2 %.
+    assert result["external"]["worth"] == pytest.approx(1.0 / (0.2**2 + 1.0 / de), rel=0.3)
     assert within(found["mean"], mean, error)
     assert within(found["sd"], variance**0.5, 0.8 * error)
     lines = 'borrow = "robust-map"\nsd = 0.1\nvague_sd = 1.0\nalike = 0.5\n'

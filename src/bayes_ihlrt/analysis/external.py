@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.analysis.notes import numbered
+from bayes_ihlrt.analysis.notes import SYNTHETIC, numbered
 from bayes_ihlrt.cohort.datasets import find_data
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import person_time
@@ -81,8 +81,15 @@ class CheckedExternal:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How their file was read."""
-        return tuple(f"External controls: {note}" for note in self.cohort.notes)
+        """Whether they are no patients, and how their file was read."""
+        told = tuple(f"External controls: {note}" for note in self.cohort.notes)
+        if not self.cohort.attrs.get("synthetic", False):
+            return told
+        label = (
+            f"{SYNTHETIC}: the external controls were simulated, no patient is in them. Nothing "
+            "follows for care."
+        )
+        return (label, *told)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -153,7 +153,10 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     careful += [priors, convergence_sentence(result)]
     parts.append(("What to be careful about", careful))
     return {
-        "first": [*warnings_, f"{result.spec.name}{label}: {rests_on(rows, result.spec)}."],
+        "first": [
+            *warnings_,
+            f"{result.spec.name}{label}: {rests_on(rows, result.spec)}{_beside_them(result)}.",
+        ],
         "number": number,
         "parts": [{"title": title, "told": told} for title, told in parts],
     }
@@ -246,6 +249,15 @@ def _gain_number(result: FitResult) -> dict[str, str] | None:
         "unit": f"event-free months gained within {horizon:g}",
         "interval": f"95 % {_signed(low)} to {_signed(high)}",
     }
+
+
+def _beside_them(result: FitResult) -> str:
+    """How many external controls an answer rests on beside the cohort."""
+    if result.external is None:
+        return ""
+    found = result.external.checked.bound.counted()
+    patients = counted(found["patients"], "external control", "external controls")
+    return f"; beside them {patients} with {counted(found['events'], 'event', 'events')}"
 
 
 def external_sentences(result: FitResult) -> list[str]:
