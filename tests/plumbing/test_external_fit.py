@@ -35,7 +35,7 @@ log_rate = {FLAT}
 engine = "laplace"
 draws = 2000
 [external]
-data = "registry.csv"
+data = "FOLDER/registry.csv"
 justification = "the same hospitals"
 """
 
@@ -64,7 +64,7 @@ def data(tmp_path_factory):
 
 def fitted(folder, monkeypatch, lines):
     monkeypatch.chdir(folder)
-    (folder / "spec.toml").write_text(TEXT + lines)
+    (folder / "spec.toml").write_text(TEXT.replace("FOLDER", str(folder)) + lines)
     command = ["fit", "spec.toml", "--data", "trial.csv", "--out", "out", "--overwrite"]
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 0, found.output
@@ -99,6 +99,7 @@ def test_a_power_prior_adds_parts_of_events(data, monkeypatch):
     assert f"; beside them 150 external controls with {de} events." in words
     assert "Without them: hazard ratio" in words
     assert "nothing in these numbers shows it" in words
+    assert str(folder) not in (folder / "out" / "specification.toml").read_text()
     page = report_page(read_results(folder / "out"))
     assert "with and without external controls" in page
     assert "[@" not in page

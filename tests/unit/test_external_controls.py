@@ -1,9 +1,12 @@
 """External controls of an analysis before a fit: what is refused, and what is bound."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.diagnose import diagnose
 from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
 from bayes_ihlrt.ladder.run import bias_ladder
 from bayes_ihlrt.methods.protocol import protocol_of
@@ -119,6 +122,8 @@ def test_commands_that_read_the_cohort_alone_refuse_them():
     object.__setattr__(alone, "spec", alone.spec.model_copy(update={"external": external()}))
     with pytest.raises(RefusedError, match="`protocol` reads the cohort alone"):
         protocol_of(alone)
+    with pytest.raises(RefusedError, match="`diagnose` reads the cohort alone"):
+        diagnose(SimpleNamespace(spec=spec))
 
 
 def test_treated_patients_are_no_external_controls():

@@ -445,7 +445,8 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     if propensity is not None:
         notes = (*propensity.warning, *notes, *propensity.notes)
     external = check_external(spec, rows, prepared)
-    notes += () if external is None else external.notes
+    if external is not None:
+        spec, notes = spec.model_copy(update={"external": external.spec}), notes + external.notes
     return CheckedAnalysis(spec, cohort, rows, priors, count, notes, prepared, propensity, external)
 
 

@@ -188,11 +188,13 @@ def check_external(
     external, treatment = spec.external, spec.treatment
     if external is None or treatment is None:
         return None
-    named = external.data if source is None else source
-    _refuse_treated(spec, named, treatment)
-    cohort = _read(spec, external, named)
+    given = external.data if source is None else source
+    _refuse_treated(spec, given, treatment)
+    cohort = _read(spec, external, given)
     others = _untreated_rows(cohort, treatment)
-    bound = weighted_external.bind_external(prepared, rows, others, external)
+    # What is written lies elsewhere, and says no place of the data.
+    named = external.model_copy(update={"data": Path(external.data).name})
+    bound = weighted_external.bind_external(prepared, rows, others, named)
     return CheckedExternal(cohort, others, bound)
 
 

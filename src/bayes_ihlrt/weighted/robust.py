@@ -161,13 +161,13 @@ def _mixed(trees: list[xr.DataTree], alike: float, *, seed: int) -> xr.DataTree:
     sizes = first["posterior"].sizes
     shape = (sizes["chain"], sizes["draw"])
     picked = np.random.default_rng(seed).random(shape) < alike
-    dims = {"dims": ("chain", "draw"), "coords": {"chain": first["posterior"]["chain"]}}
-    choose = xr.DataArray(picked, **dims).assign_coords(draw=first["posterior"]["draw"])
+    places = {name: first["posterior"][name].to_numpy() for name in ("chain", "draw")}
+    choose = xr.DataArray(picked, coords=places, dims=("chain", "draw"))
     # The log prior of either component is not that of the mixture.
     groups = {n: node.to_dataset() for n, node in first.children.items() if n != "log_prior"}
     for name in _GROUPS:
         if name in groups:
-            groups[name] = xr.where(choose, groups[name], second[name].to_dataset())
+            groups[name] = groups[name].where(choose, second[name].to_dataset())
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = dict(first.attrs)
     return tree
