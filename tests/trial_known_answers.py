@@ -275,7 +275,7 @@ def page(benchmark=None):
         ".4 and 1, log-rank 1.38 after 15 events at the second of three looks, 40 more at 2:1,",
         "hazard ratio 2) is .70906, which `conditional_power` gives too when the statistic is the",
         "one that rpact 4.1 used: log-ranks of the stages, combined with the planned weights",
-        "(1.35). With the log-rank of all events so far (1.38) it is .71623, and so it is in",
+        "(1.35). With the log-rank of all events so far (1.38) it is .71623; so says the source of",
         "rpact 4.5. The two agree where looks happen at the planned information.",
         "",
         f"`calibrate_threshold` found {threshold:.4f} for two looks from stored statistics "
