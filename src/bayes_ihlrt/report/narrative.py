@@ -107,7 +107,7 @@ def _external_priors(result: FitResult) -> list[dict[str, str | None]]:
 
 
 def fit_summary(result: FitResult) -> dict[str, Any]:
-    """Return the answer of a fitted analysis in about fifteen lines.
+    """Return the answer of a fitted analysis in about twenty-five lines.
 
     Parameters
     ----------

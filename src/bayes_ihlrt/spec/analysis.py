@@ -33,12 +33,7 @@ from bayes_ihlrt.spec.estimands import (
     stated_population,
     treated_month,
 )
-from bayes_ihlrt.spec.external import (
-    EXTERNAL,
-    EXTERNAL_WORDS,
-    ExternalSpec,
-    external_faults,
-)
+from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, difference_words, external_faults
 from bayes_ihlrt.spec.faults import described, translated
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec, parameter_words
@@ -115,7 +110,8 @@ def file_data(
     own = {found.name for found in (treatment, modifier) if found is not None}
     own |= set() if data.centre is None else {"centre"}
     labels = {name: label for name, label in data.labels.items() if name not in own}
-    return data.model_copy(update={"labels": labels})
+    # A copy is not checked again, so that nothing else would freeze them.
+    return data.model_copy(update={"labels": FrozenDict(labels)})
 
 
 def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
@@ -290,8 +286,7 @@ class AnalysisSpec(BaseModel):
         units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
         found = labels_of(data.labels, units=units, same=same)
         groups = tuple(term.group for term in self.outcome.groups)
-        words = parameter_words(self.outcome.hazard)
-        words |= {} if self.external is None else {EXTERNAL: EXTERNAL_WORDS}
+        words = parameter_words(self.outcome.hazard) | difference_words(self.external)
         return found.model_copy(update={"groups": groups, "parameters": words})
 
     @property
@@ -351,6 +346,13 @@ class AnalysisSpec(BaseModel):
         >>> sceptical.priors["ihlrt:nlr"].sigma
         0.35
         """
+        if name in {BASE, JUSTIFICATION}:
+            problem, remedy = (
+                "it is a key of [priors], and no parameter",
+                "Name a term or parameter",
+            )
+            remedy += "; `justification=` says what priors rest on" * (name == JUSTIFICATION)
+            raise SpecificationError(self.name, [Fault(f"prior '{name}'", problem, remedy)])
         stated = {**self.to_dict(), "priors": {**self.to_dict()["priors"], name: prior}}
         if justification is not None:
             stated["priors"][JUSTIFICATION] = justification
@@ -369,8 +371,11 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        none = set() if self.causes else {"causes"}
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=none)
+        left: dict[str, Any] = {} if self.causes else {"causes": True}
+        if self.data.interval is not None:
+            # Landmarks are refused where they are stated, and what is written is stated.
+            left["sensitivity"] = {"structure": {"landmarks": True}}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left)
 
 
 def agreement_faults(
@@ -441,7 +446,7 @@ def _rules_between(
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
-        ({"data", "treatment", "propensity"}, lambda: interval_faults(tables)),
+        ({"data", "treatment", "propensity", "sensitivity"}, lambda: interval_faults(tables)),
         ({EXTERNAL, "outcome"}, lambda: external_faults(tables, outcome)),
         (
             {"ladder", "visits", "modifier"},

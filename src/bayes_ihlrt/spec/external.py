@@ -19,7 +19,6 @@ from bayes_ihlrt.spec.rules import Frozen, Positive
 
 EXTERNAL: Final = "external"
 """Name of the term by which external controls differ."""
-EXTERNAL_WORDS: Final = "External controls against the cohort's own"
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 _ONE_START: Final = (DesignKind.FIXED, DesignKind.SPLIT)
 """Designs that follow patients from time zero as they are."""
@@ -172,6 +171,24 @@ def with_term(outcome: OutcomeSpec) -> OutcomeSpec:
     """
     formula = " + ".join(part for part in (outcome.formula, EXTERNAL) if part)
     return outcome.model_copy(update={"formula": formula})
+
+
+def difference_words(external: ExternalSpec | None) -> dict[str, str]:
+    """Return what the term by which external controls differ is called.
+
+    Parameters
+    ----------
+    external : ExternalSpec or None
+        External controls.
+
+    Returns
+    -------
+    dict of str to str
+        By the term's name; empty without external controls.
+    """
+    if external is None:
+        return {}
+    return {EXTERNAL: "External controls against the cohort's own"}
 
 
 def external_faults(tables: Mapping[str, Any], outcome: OutcomeSpec) -> list[Fault]:
