@@ -162,7 +162,7 @@ def test_groups_and_large_piecewise_models_keep_their_rows(monkeypatch):
 def test_a_group_is_fitted_by_laplace():
     """Judged by the graph's own density: of what the approximation misses k-hat tells."""
     rows = person_time(cohort(60), TREATED)
-    settings = SamplerSpec(engine="laplace", draws=250, chains=2, seed=3)
+    settings = SamplerSpec(engine="laplace", draws=500, chains=2, seed=3)
     fit = fit_shared(cases.specification("weibull", "(1 | centre)"), rows, settings)
     assert not fit.convergence.failures
     assert fit.posterior["centre_effect"].sizes["centre"] == 3

@@ -257,8 +257,10 @@ def bounds(curve: xr.Dataset, times: Floats) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    least, most : ndarray, shape (times,)
-        Alike but within innermost intervals; NaN beyond the curve's end.
+    least : ndarray, shape (times,)
+        The lowest; NaN beyond the curve's end.
+    most : ndarray, shape (times,)
+        The highest: the same but within innermost intervals.
 
     Examples
     --------
