@@ -31,6 +31,7 @@ from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.external import refuse_external
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.states import refuse_causes
 
@@ -182,6 +183,7 @@ def bias_ladder(
     """
     tell = stage or _silent
     refuse_causes(spec.name, spec.data)
+    refuse_external(spec.name, spec.external, command="ladder")
     cohort = read_cohort(spec, data)
     spec = with_scales(spec, cohort)
     plans = plan_rungs(spec, cohort)
