@@ -11,6 +11,8 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.schema.plan import Curve
+from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import plan as planning
 from bayes_ihlrt.trials import run as trial_plan
@@ -135,3 +137,13 @@ def test_a_partly_failed_plan_is_written_told_and_reported(plan, monkeypatch, tm
     again = CliRunner().invoke(app, [*arguments, "--json"])
     assert again.exit_code == 0, again.output
     assert "INCOMPLETE" in again.stderr
+
+
+def test_a_curve_without_any_number_has_every_key():
+    spec = CurveSpec.model_validate(CURVE)
+    lost = {"hr 0.6": Failure("patients 110 / hr 0.6", "singular", "State tighter priors")}
+    found = planning.Curve(spec, "Maximum sample size, patients", {}, lost).to_dict()
+    (row,) = Curve.model_validate(found).results
+    assert row.scenario == "hr 0.6"
+    assert row.not_computed.reason == "singular"
+    assert row.success is None
