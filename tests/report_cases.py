@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copytree
 
 import numpy as np
+from validation.robust.records import filled, write_json
 
 import trial_cases
 from bayes_ihlrt.results.files import staged
@@ -17,7 +18,6 @@ from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict, run_curve
 from bayes_ihlrt.trials.quantities import statements, targets
 from bayes_ihlrt.trials.units import Task
-from record_cases import filled, write_json
 
 LOOKS = [{"events": events, "efficacy": [trial_cases.SUCCESS]} for events in (50, 100)]
 PRIOR = {

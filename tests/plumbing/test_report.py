@@ -12,6 +12,7 @@ import docx
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+from validation.robust.records import filled, write_json
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort import datasets
@@ -28,7 +29,6 @@ from bayes_ihlrt.results.files import staged
 from bayes_ihlrt.results.outputs import Kind, read_results
 from bayes_ihlrt.schema.checks import ChecksFile
 from bayes_ihlrt.spec.read import load_spec
-from record_cases import filled, write_json
 from report_cases import write_everything, write_output
 
 

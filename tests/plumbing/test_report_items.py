@@ -5,6 +5,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from validation.robust.records import filled, write_json
 
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.checks.result import Status as Found
@@ -24,7 +25,6 @@ from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.parameters import term_priors
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.read import load_plan, load_spec
-from record_cases import filled, write_json
 from report_cases import (
     PRIOR,
     small_plan,

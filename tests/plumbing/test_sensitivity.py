@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
+from validation.robust.records import filled
 
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import RefusedError, SpecificationError
@@ -35,7 +36,6 @@ from bayes_ihlrt.sensitivity.study import sensitivity_study
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.sensitivity import ExternalSpec, NegativeControlSpec
-from record_cases import filled
 
 DATA = (-0.6, 0.3)
 """Estimate and standard error of the treatment's log hazard ratio: a normal likelihood."""

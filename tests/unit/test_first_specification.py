@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
+from validation.robust.records import filled
 
 from bayes_ihlrt.analysis import fit as fitting
 from bayes_ihlrt.cli.main import app
@@ -24,7 +25,6 @@ from bayes_ihlrt.proposal.recognise import answered, recognise
 from bayes_ihlrt.proposal.role_guesses import OPEN
 from bayes_ihlrt.report import narrative, writing
 from bayes_ihlrt.schema.brief import Curves
-from record_cases import filled
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
 RNG = np.random.default_rng(20261129)

@@ -1,14 +1,15 @@
-"""Records of JSON files that a test makes up: whole, with what it says of them."""
+"""Records of JSON files that are made up: whole, with what is said of them."""
 
 from inspect import isclass
+from pathlib import Path
 from types import NoneType
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from bayes_ihlrt.plain import json_text
 from bayes_ihlrt.schema.base import Record
 
 
-def filled(model, content):
+def filled(model: type[Record], content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a record with whatever is of no interest, so that it is whole."""
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     found = dict(content)
@@ -20,7 +21,7 @@ def filled(model, content):
     return found
 
 
-def _inside(annotation, value):
+def _inside(annotation: Any, value: Any) -> Any:
     for part in (annotation, *get_args(annotation)):
         if isclass(part) and issubclass(part, Record) and isinstance(value, dict):
             return filled(part, value)
@@ -31,7 +32,7 @@ def _inside(annotation, value):
     return value
 
 
-def _nothing(annotation):
+def _nothing(annotation: Any) -> Any:
     parts = get_args(annotation)
     if NoneType in parts:
         return None
@@ -42,5 +43,6 @@ def _nothing(annotation):
     return (get_origin(annotation) or annotation)()
 
 
-def write_json(content, file):
+def write_json(content: dict[str, Any], file: Path) -> None:
+    """Write a JSON file, whatever it holds."""
     file.write_text(f"{json_text(content)}\n", "utf-8")
