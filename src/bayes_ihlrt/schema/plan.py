@@ -129,7 +129,7 @@ class Characteristics(Record):
 class DesignCharacteristics(Characteristics):
     """Operating characteristics, and what an event is."""
 
-    endpoint: Literal["os", "pfs"] | None = key("what an event is")
+    endpoint: Literal["os", "pfs"] | None = key("`os` or `pfs`: what an event is")
 
 
 class CurveCharacteristics(Characteristics):
