@@ -59,7 +59,7 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
     """
     wide = inches(width, 10.5)
     if wide < _BESIDE:
-        return _stacked(data, wide)
+        return _stacked(data, wide, ax)
     count = data.sizes["rung"]
     figure = framed_figure(data, width=wide, height=1.5 + 0.72 * count, ax=ax)
     names, axes, numbers = figure.subplots(1, 3, sharey=True, width_ratios=[3.7, 3.0, 4.1])
@@ -79,13 +79,13 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
     return finished(figure)
 
 
-def _stacked(data: xr.Dataset, wide: float) -> Figure:
+def _stacked(data: xr.Dataset, wide: float, ax: Axes | None) -> Figure:
     """Draw the ladder with numbers, and where there is room what rungs rest on, below names."""
     letters, reasons = int(_WORDS * wide / _LETTER), wide >= _WITH_REASONS
     blocks = [_block(data.isel(rung=i), letters, reasons=reasons) for i in range(len(data["rung"]))]
     lines = max(len(name) + len(told) for name, told in blocks)
     count, tall = len(blocks), (lines + 0.8) * _LINE
-    figure = framed_figure(data, width=wide, height=1.8 + tall * count)
+    figure = framed_figure(data, width=wide, height=1.8 + tall * count, ax=ax)
     names, axes = figure.subplots(1, 2, sharey=True, width_ratios=[_WORDS, 1.0 - _WORDS])
     names.axis("off")
     position = np.arange(count)[::-1].astype(np.float64)

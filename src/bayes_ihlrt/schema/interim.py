@@ -11,6 +11,7 @@ class RunningData(Cohort):
     events_treated: int = key("events of the treated arm")
     month: float = key("of the data, since the trial opened", unit=MONTHS)
     lost: int = key("patients lost to follow-up")
+    completed: int = key("patients who completed `max_follow_up`")
 
 
 class EstimateNow(Record):
@@ -41,6 +42,7 @@ class RuleNow(Record):
     )
     met: bool = key("whether it holds")
     close: bool = key("whether the threshold is close")
+    binding: bool = key("whether the rule is binding")
 
 
 class Continuation(Record):
@@ -73,7 +75,7 @@ class InterimFile(NamedFile):
     estimates: list[EstimateNow] = key("months gained and hazard ratios")
     rules: list[RuleNow] = key("of the look")
     verdict: str = key(
-        "`success`, `futility`, `stop accrual`, `enrich`, `go on`; of the last look `no success`"
+        "`success`, `futility`, `stop accrual`, `go on`; of the last look `no success`"
     )
     success_now: bool = key("whether the last look's efficacy rules hold today")
     continuations: list[Continuation] = key("by name; empty at the last look")

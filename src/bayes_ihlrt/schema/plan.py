@@ -84,10 +84,11 @@ class Borrowed(Record):
 
     patients: int = key("how many they are")
     worth: Estimated | None = key(
-        "control events that they are worth, 1 / (sd² - 1 / d1) - d0 of the log hazard ratio",
+        "control events that they are worth, 1 / (1 / (1 / sd² - 1 / s²) - 1 / d1) - d0 of the log "
+        "hazard ratio with a prior of sd s",
         unit="events",
     )
-    without: int = key("trials without such a number")
+    without: int = key("trials without such a number, which are not in the mean")
 
 
 class Characteristics(Record):
@@ -105,9 +106,15 @@ class Characteristics(Record):
         "why a design under a scenario, or a scenario of a curve, could not be computed; `null` "
         "where it was"
     )
-    success: Estimated | None = key(
-        "share of trials that succeed: type I error where nothing works, power where the truth is "
-        "fixed, assurance where it is drawn"
+    success: Estimated | None = key("share of trials that succeed")
+    success_is: str | None = key(
+        "what that is: `type I error` where the statement of the last look's first efficacy rule "
+        "is false of the truth (with a margin of 1.3, under a hazard ratio of 1.3), else `power` "
+        "where the truth is fixed; `assurance` where it is drawn"
+    )
+    success_told: Estimated | None = key(
+        "what is told wherever success is: `success_without_futility` for a type I error of a "
+        "design with `binding_futility = false`, else `success`"
     )
     success_without_futility: Estimated | None = key("the same if futility rules are ignored")
     futility: Estimated | None = key("share of trials that stop for futility")
@@ -190,9 +197,10 @@ class Audit(Record):
     Differences are `null` without an audit. Where an audit failed, `plan` ends with status 3.
     """
 
-    verdict: Literal["passed", "failed", "cannot tell", "not done"] = key(
-        "`passed`; `failed`: some rule is off beyond chance; `cannot tell`: half of the chains or "
-        "more are not to be trusted; `not done`"
+    verdict: Literal["passed", "passed in part", "failed", "cannot tell", "not done"] = key(
+        "`passed`; `passed in part`: some rules have fewer than three fits; `failed`: some rule is "
+        "off beyond chance; `cannot tell`: no rule has three fits, or half of the chains or more "
+        "are not to be trusted; `not done`"
     )
     fits: int = key("fits that were redone")
     near: int = key("of them near a threshold")
@@ -211,6 +219,7 @@ class Audit(Record):
     left_out: list[str] = key(
         "rules about data that are yet to come, which no posterior of one look can check"
     )
+    without: list[str] = key("rules of which no fit was redone")
     rules: list[AuditedRule] = key("each rule of a look of a design under a scenario")
     corrected: list[CorrectedShare] = key("each probability of stopping, twice")
 
