@@ -20,7 +20,7 @@ PACKAGE = "bayes_ihlrt"
 FLOORS = (
     ("_lazy", "escaping", "frozen", "limits", "names", "verdicts"),
     ("errors", "labels", "plain", "priors"),
-    ("clinical", "hazards", "parts", "storage", "synthetic"),
+    ("clinical", "hazards", "parts", "schema", "storage", "synthetic"),
     ("spec",),
     ("files",),
     ("cohort",),

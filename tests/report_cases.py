@@ -6,9 +6,11 @@ from pathlib import Path
 from shutil import copytree
 
 import numpy as np
+from validation.robust.records import filled, write_json
 
 import trial_cases
-from bayes_ihlrt.results.files import staged, write_json
+from bayes_ihlrt.results.files import staged
+from bayes_ihlrt.schema.files import BRIEFS, RESULTS
 from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.trials.audit import AuditedFit, PlanAudit
 from bayes_ihlrt.trials.corrected import Redone, check_rules, corrected_shares, judged
@@ -93,7 +95,8 @@ def ladder_output(data, versions):
             "A trial at every decision, weights",
         ],
     }
-    return result, brief, spec.to_toml()
+    whole = filled(RESULTS["ladder"], result), filled(BRIEFS["ladder"], brief)
+    return *whole, spec.to_toml()
 
 
 def sensitivity_output(name, data, versions):
@@ -104,7 +107,7 @@ def sensitivity_output(name, data, versions):
         about = {"prior": prior, "priors": {"ihlrt": prior}, "estimand": "hazard_ratio at 3"}
         return about | numbers(mean) | {"decision": decision, "k_hat": 0.21, "engine": "laplace"}
 
-    return {
+    found = {
         "schema": 1,
         "name": name,
         "versions": versions,
@@ -113,8 +116,8 @@ def sensitivity_output(name, data, versions):
         "threshold": 0.95,
         "summary": ["Hazard ratio below 1 at nlr 3? It depends on the prior."],
         "grid": [row("default", 0.61, "yes"), row("sceptical", 0.78, "cannot tell")],
-        "power_scaling": [{"parameter": "ihlrt", "prior": 0.08, "likelihood": 0.11, "k_hat": 0.1}],
-        "tipping": [{"quantity": "prior mean", "value": 0.12}],
+        "power_scaling": [{"component": "ihlrt", "sensitivity": 0.08, "k_hat": 0.1}],
+        "tipping": [{"path": "prior mean", "quantity": "log_hazard_ratio", "value": 0.12}],
         "evidence": [{"prior": "robust mixture", "prior_events": 12.0, **numbers(0.6)}],
         "confounding": {
             "e_value": {"median": 2.35, "q2.5": 1.0, "q97.5": 4.1},
@@ -131,6 +134,7 @@ def sensitivity_output(name, data, versions):
         "structure": [{"analysis": "as stated", "quantity": "hazard ratio", **numbers(0.6)}],
         "audit": {"fits": 3, "max_difference": 0.01},
     }
+    return filled(RESULTS["sensitivity"], found)
 
 
 def small_plan():
@@ -215,7 +219,7 @@ def plan_output(versions, plan=None):
     # Written by the command itself.
     found |= {"audit": audit}
     found |= {"versions": versions, "design_priors": [PRIOR]}
-    return found
+    return filled(RESULTS["plan"], found)
 
 
 def write_everything(fit, folder):
@@ -235,6 +239,6 @@ def write_everything(fit, folder):
 def write_plan_output(folder, versions, plan=None, **changes):
     """Write a plan's output, some of its keys changed."""
     plan = plan or small_plan()
-    result = plan_output(versions, plan) | changes
+    result = filled(RESULTS["plan"], plan_output(versions, plan) | changes)
     write_output(folder, result, specification=plan.to_toml(), name="plan.toml")
     return folder

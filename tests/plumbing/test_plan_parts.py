@@ -13,6 +13,8 @@ from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plain import json_text, plain
 from bayes_ihlrt.review.archive import PRIORS, replay_plan, write_priors
+from bayes_ihlrt.schema.plan import Curve
+from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import plan as planning
 from bayes_ihlrt.trials import run as trial_plan
@@ -138,6 +140,16 @@ def test_a_partly_failed_plan_is_written_told_and_reported(plan, monkeypatch, tm
     again = CliRunner().invoke(app, [*arguments, "--json"])
     assert again.exit_code == 0, again.output
     assert "INCOMPLETE" in again.stderr
+
+
+def test_a_curve_without_any_number_has_every_key():
+    spec = CurveSpec.model_validate(CURVE)
+    lost = {"hr 0.6": Failure("patients 110 / hr 0.6", "singular", "State tighter priors")}
+    found = planning.Curve(spec, "Maximum sample size, patients", {}, lost).to_dict()
+    (row,) = Curve.model_validate(found).results
+    assert row.scenario == "hr 0.6"
+    assert row.not_computed.reason == "singular"
+    assert row.success is None
 
 
 def test_an_archive_with_a_lost_scenario_is_told_again_and_never_written(tmp_path):

@@ -12,6 +12,7 @@ import docx
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+from validation.robust.records import filled, write_json
 
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort import datasets
@@ -24,8 +25,9 @@ from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
 from bayes_ihlrt.report.sections import result_sections
 from bayes_ihlrt.report.studies import sensitivity_tables
-from bayes_ihlrt.results.files import staged, write_json
+from bayes_ihlrt.results.files import staged
 from bayes_ihlrt.results.outputs import Kind, read_results
+from bayes_ihlrt.schema.checks import ChecksFile
 from bayes_ihlrt.spec.read import load_spec
 from report_cases import write_everything, write_output
 
@@ -272,7 +274,7 @@ def test_a_fit_beside_the_checks_of_the_same_fit_is_told_once(changed):
         copytree(changed / "fit", stage, dirs_exist_ok=True)
         (stage / "manifest.json").unlink()
         checks = {"name": result_of(changed / "fit")["name"], "flagged": [], "verdicts": []}
-        write_json({"failed": [], **checks}, stage / "checks.json")
+        write_json(filled(ChecksFile, checks), stage / "checks.json")
     found = read_results(changed)
     told = [kind for kind in Kind if kind not in {Kind.CAUSES, Kind.INTERIM}]
     assert [output.kind for output in found.outputs] == told
@@ -329,6 +331,17 @@ def test_files_of_two_runs_are_refused(first_results, tmp_path):
     write_output(tmp_path / "out", result_of(first_results), brief=brief, specification=text)
     (told,) = faults_of(tmp_path / "out")
     assert "it belongs to 'another', result.json to 'os-weibull-ihlrt-nlr'" in told
+
+
+def test_a_result_that_lacks_a_key_is_told_by_file_and_key(first_results, tmp_path):
+    result, brief = result_of(first_results), (first_results / "report.json").read_text()
+    del result["data"]["events"], result["parameters"]["ihlrt"]["q2.5"]
+    text = (first_results / "specification.toml").read_text()
+    write_output(tmp_path / "out", result, brief=json.loads(brief), specification=text)
+    told = faults_of(tmp_path / "out")
+    assert len(told) == 2
+    for fault, place in zip(told, ("data.events", "parameters.ihlrt.q2.5"), strict=True):
+        assert f"{tmp_path / 'out' / 'result.json'}: it lacks '{place}': an earlier" in fault
 
 
 def test_unknown_result_is_refused(tmp_path):

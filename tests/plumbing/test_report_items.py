@@ -5,6 +5,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from validation.robust.records import filled, write_json
 
 from bayes_ihlrt.analysis.prior_words import prior_words
 from bayes_ihlrt.checks.result import Status as Found
@@ -16,13 +17,20 @@ from bayes_ihlrt.names import Engine
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.report.html import facts_of, known_anchors, report_content, report_page
 from bayes_ihlrt.report.plan import plan_summary, truth_words
-from bayes_ihlrt.results.files import staged, write_json
+from bayes_ihlrt.results.files import staged
 from bayes_ihlrt.results.outputs import Kind, read_results
+from bayes_ihlrt.schema.checks import ChecksFile
+from bayes_ihlrt.schema.files import RESULTS
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.parameters import term_priors
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.read import load_plan, load_spec
-from report_cases import PRIOR, small_plan, write_everything, write_plan_output
+from report_cases import (
+    PRIOR,
+    small_plan,
+    write_everything,
+    write_plan_output,
+)
 
 VERSIONS = {"bayes-ihlrt": "0", "python": "3", "pymc": "5"}
 PROPENSITY = {
@@ -53,7 +61,7 @@ CHECKS = {
     "loo": {"elpd": -1.0},
     "centres": {"elpd": -1.0},
     "hazard_families": [{"family": "weibull", "elpd": -1.0}],
-    "effect_by_period": [{"period": "0-3", "hazard_ratio": 0.8}],
+    "effect_by_period": [{"period": "0-3", "median": 0.8}],
 }
 
 
@@ -69,9 +77,10 @@ def rewritten(fit, out, *, checks, engine=Engine.LAPLACE.value, text=None):
         for name in PLOTS if checks else ():
             (stage / "figures" / f"{name}.png").write_bytes(picture)
         if checks:
-            write_json({"name": result["name"], **checks}, stage / "checks.json")
+            whole = filled(ChecksFile, {"name": result["name"], **checks})
+            write_json(whole, stage / "checks.json")
         write_json(json.loads((fit / "report.json").read_text()), stage / "report.json")
-        write_json(result, stage / "result.json")
+        write_json(filled(RESULTS["fit"], result), stage / "result.json")
     return out
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
+from validation.robust.records import filled
 
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.errors import RefusedError, SpecificationError
@@ -19,6 +20,7 @@ from bayes_ihlrt.posterior.store import load
 from bayes_ihlrt.report.answers import sensitivity_answer
 from bayes_ihlrt.report.studies import print_sensitivity, write_sensitivity
 from bayes_ihlrt.report.terminal import print_summary
+from bayes_ihlrt.schema.sensitivity import LatentConfounder, PowerScaling
 from bayes_ihlrt.sensitivity import audit as sensitivity_audit
 from bayes_ihlrt.sensitivity import external, negative_control, structure, tipping
 from bayes_ihlrt.sensitivity import parts as sensitivity_parts
@@ -101,10 +103,10 @@ def fake_shared(spec, person_time, settings):
     return FittedModel(prepared, person_time, tree, laplace_quality(0.1, 4000.0, draws=4000))
 
 
-def empty(name):
+def empty(name, record):
     """Return a study that is tested elsewhere."""
-    data = xr.Dataset({"value": ("row", [1.0])})
-    return lambda *_, **__: CheckResult(name, ({"component": name},), data, (f"{name} done.",))
+    data, row = xr.Dataset({"value": ("row", [1.0])}), filled(record, {})
+    return lambda *_, **__: CheckResult(name, (row,), data, (f"{name} done.",))
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +115,8 @@ def result():
         for module in (sensitivity_parts, tipping, published_check, structure):
             patch.setattr(module, "fit_cells", fake_cells)
         patch.setattr(structure, "fit_shared", fake_shared)
-        patch.setattr(sensitivity, "power_scaling", empty("power_scaling"))
-        patch.setattr(sensitivity, "latent_confounding", empty("latent"))
+        patch.setattr(sensitivity, "power_scaling", empty("power_scaling", PowerScaling))
+        patch.setattr(sensitivity, "latent_confounding", empty("latent", LatentConfounder))
         # The audit is the real one, of one corner and with chains that are too short to converge.
         short = SamplerSpec(draws=100, tune=100, chains=2)
         patch.setattr(sensitivity_audit, "audit", partial(nuts_audit.audit, settings=short))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
+from validation.robust.records import filled
 
 from bayes_ihlrt.analysis import fit as fitting
 from bayes_ihlrt.cli.main import app
@@ -23,6 +24,7 @@ from bayes_ihlrt.proposal.first_specification import first_specification, open_q
 from bayes_ihlrt.proposal.recognise import answered, recognise
 from bayes_ihlrt.proposal.role_guesses import OPEN
 from bayes_ihlrt.report import narrative, writing
+from bayes_ihlrt.schema.brief import Curves
 
 HOSPITAL = Path(__file__).parents[3] / "shared" / "examination" / "own_cohort" / "hospital.csv"
 RNG = np.random.default_rng(20261129)
@@ -139,7 +141,7 @@ def test_what_a_run_writes_names_no_place_of_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "compare_baselines", lambda *_, **__: None)
     monkeypatch.setattr(fitting, "describe_interaction", lambda *_, **__: None)
     monkeypatch.setattr(writing, "write_figures", lambda *_: None)
-    monkeypatch.setattr(narrative, "modifier_curves", lambda _: {})
+    monkeypatch.setattr(narrative, "modifier_curves", lambda _: filled(Curves, {}))
     file = export(tmp_path / "export.csv")
     run("init", tmp_path / "study", "--from", file)
     study = tmp_path / "study" / "specification.toml"

@@ -13,11 +13,16 @@ from unittest.mock import patch
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.errors import InputError, SpecificationError
-from bayes_ihlrt.results.files import Parts, claimed_out, write_json, write_parts
+from bayes_ihlrt.results.files import Parts, claimed_out, write_parts
 from bayes_ihlrt.results.outputs import read_results
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.checks import ChecksFile
+from bayes_ihlrt.schema.files import BRIEFS, RESULTS
+from bayes_ihlrt.schema.others import ProtocolFile
 from bayes_ihlrt.spec.catalogue import find_specification, write_templates
 from bayes_ihlrt.spec.read import load_plan, load_spec
 from bayes_ihlrt.storage.claims import finish, replace_file
+from validation.robust.records import filled
 
 # Slow to load, and not needed by the quick test.
 html = lazy_module("bayes_ihlrt.report.html")
@@ -41,24 +46,22 @@ class Writer:
 
 
 def _parts(
-    word: str, told: str, *, checks: bool = False, brief: bool = True, plan: bool = False
+    word: str, kind: str, *, checks: bool = False, brief: bool = True, plan: bool = False
 ) -> Parts:
     name = (PLAN if plan else SPEC).name
     text = (PLAN if plan else SPEC).to_toml()
+    held = {"name": name, "versions": {"word": word}}
+    said = {"name": name, "summary": {"first": [word]}}
     parts = {
-        "result.json": lambda file: write_json(
-            {"schema": 1, "name": name, "word": word, told: {}, "curves": {}, "data": None}, file
-        ),
+        "result.json": writes(RESULTS[kind], lambda: filled(RESULTS[kind], held)),
         "posterior.nc": lambda file: file.write_text(word),
         "plan.toml" if plan else "specification.toml": lambda file: file.write_text(text),
         "figures": lambda folder: _figures(folder, word),
     }
     if brief:
-        parts["report.json"] = lambda file: write_json(
-            {"name": name, "table_one": word, "follow_up": word, "word": word}, file
-        )
+        parts["report.json"] = writes(BRIEFS[kind], lambda: filled(BRIEFS[kind], said))
     if checks:
-        parts["checks.json"] = lambda file: write_json({"name": name, "word": word}, file)
+        parts["checks.json"] = writes(ChecksFile, lambda: filled(ChecksFile, held))
     if plan:
         del parts["posterior.nc"]
     return parts
@@ -71,10 +74,10 @@ def _figures(folder: Path, word: str) -> None:
             file.write(word)
 
 
-def _analysis(told: str, *, checks: bool = False, brief: bool = True) -> Callable[..., None]:
+def _analysis(kind: str, *, checks: bool = False, brief: bool = True) -> Callable[..., None]:
     def write(out: Path, word: str) -> None:
         with claimed_out(out, overwrite=True):
-            write_parts(_parts(word, told, checks=checks, brief=brief), out)
+            write_parts(_parts(word, kind, checks=checks, brief=brief), out)
 
     return write
 
@@ -82,7 +85,7 @@ def _analysis(told: str, *, checks: bool = False, brief: bool = True) -> Callabl
 def _plan(out: Path, word: str) -> None:
     with plan_table.claimed_plan(out, PLAN):
         units.Store(out / units.FOLDER).write("0" * 8, 1, {"value": [1, 2, 3]})
-        write_parts(_parts(word, "results", brief=False, plan=True), out)
+        write_parts(_parts(word, "plan", brief=False, plan=True), out)
 
 
 def _result(out: Path) -> str:
@@ -93,8 +96,9 @@ def _result(out: Path) -> str:
         if "no result.json" in told or "does not exist" in told:
             return NOTHING
         raise
-    words = {found.result["word"], *(figure.read_text() for figure in found.figures)}
-    words |= {held["word"] for held in (found.brief, found.checks) if held}
+    words = {found.result["versions"]["word"], *(figure.read_text() for figure in found.figures)}
+    words |= {found.checks["versions"]["word"]} if found.checks else set()
+    words |= set(found.brief["summary"]["first"]) if found.brief else set()
     for stored in out.glob("posterior.nc"):
         words.add(stored.read_text())
     assert len(found.figures) == 2, found.figures
@@ -135,7 +139,11 @@ def _exported(out: Path) -> str:
 
 
 def _protocol(out: Path, word: str) -> None:
-    told = {"protocol_page": lambda *_: word, "protocol_dict": lambda *_: {"word": word}}
+    said = {"name": "name", "blind": word}
+    told = {
+        "protocol_page": lambda *_: word,
+        "protocol_dict": lambda *_: filled(ProtocolFile, said),
+    }
     told["word_document"] = lambda *_, **__: _Document(word)
     told["write_csv"] = lambda _, file, **__: file.write_text(word)
     with patch.multiple("bayes_ihlrt.report.protocol", **told):
@@ -153,7 +161,7 @@ def _planned(out: Path) -> str:
         return NOTHING
     assert len(files) == 5, files
     told = {path.read_text() for path in files if path.suffix != ".json"}
-    return _one(told | {json.loads((folder / "protocol.json").read_text())["word"]})
+    return _one(told | {json.loads((folder / "protocol.json").read_text())["blind"]})
 
 
 def _report(out: Path, word: str) -> None:
@@ -193,10 +201,10 @@ def _initialised(out: Path) -> str:
 
 
 WRITERS = (
-    Writer("fit, demo", _analysis(told="parameters"), _result),
-    Writer("diagnose", _analysis(told="parameters", checks=True), _result),
-    Writer("ladder", _analysis(told="rungs"), _result),
-    Writer("sensitivity", _analysis(told="grid", brief=False), _result),
+    Writer("fit, demo", _analysis(kind="fit"), _result),
+    Writer("diagnose", _analysis(kind="fit", checks=True), _result),
+    Writer("ladder", _analysis(kind="ladder"), _result),
+    Writer("sensitivity", _analysis(kind="sensitivity", brief=False), _result),
     Writer("init", _init, _initialised),
     Writer("replay-trial", _replay, _replayed),
     Writer("report", _report, _reported),

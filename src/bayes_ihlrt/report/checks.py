@@ -14,7 +14,9 @@ from bayes_ihlrt.report.answers import diagnosis_answer
 from bayes_ihlrt.report.narrative import fit_summary
 from bayes_ihlrt.report.terminal import print_fit, print_summary
 from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
-from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_parts
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.checks import ChecksFile
 
 _STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 
@@ -72,7 +74,7 @@ def write_diagnosis(diagnosis: Diagnosis, out: Path, *, also: Parts = NOTHING) -
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, diagnosis_answer(diagnosis))
         ),
-        "checks.json": lambda file: write_json(diagnosis.to_dict(), file),
+        "checks.json": writes(ChecksFile, diagnosis.to_dict),
         "figures": lambda folder: write_figures(
             folder, lambda: figure_data(result), lambda: diagnosis.figures
         ),

@@ -25,9 +25,12 @@ from bayes_ihlrt.report.answers import brief_ladder, ladder_answer
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.report.writing import write_figures, write_summary
-from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import Column, Record, Table, count, estimate, text
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.brief import LadderBriefFile
+from bayes_ihlrt.schema.ladder import LadderFile
 
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
 
@@ -109,10 +112,10 @@ def write_ladder(result: LadderResult, out: Path, *, also: Parts = NOTHING) -> t
         The folder cannot be written.
     """
     parts: Parts = {
-        "result.json": lambda file: write_json(result.to_dict(), file),
+        "result.json": writes(LadderFile, result.to_dict),
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
-        "report.json": lambda file: write_json(brief_ladder(result), file),
+        "report.json": writes(LadderBriefFile, lambda: brief_ladder(result)),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, ladder_answer(result))
         ),

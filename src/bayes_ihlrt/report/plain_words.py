@@ -13,6 +13,10 @@ from bayes_ihlrt.sensitivity.quantities import quantity_words
 _HEADS: Final[Mapping[str, str]] = {
     "at": "At this value of the modifier",
     "component": "Prior, or the likelihood",
+    "control hazard ratio": "Hazard ratio of the control outcome",
+    "control no effect": "Probability of hardly any effect on it",
+    "control q2.5": "Lower 95 % limit of that ratio",
+    "control q97.5": "Upper 95 % limit of that ratio",
     "decision": "Answer",
     "engine": "Computed by",
     "estimand": "Quantity",

@@ -27,13 +27,15 @@ from bayes_ihlrt.results.files import (
     Parts,
     held_names,
     write_each,
-    write_json,
     write_parts,
 )
 from bayes_ihlrt.review.archive import PRIORS, write_priors
 from bayes_ihlrt.review.frameworks import review_parts
 from bayes_ihlrt.review.lines import curve_told, looks_told
 from bayes_ihlrt.review.truths import bias_part
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.brief import BriefFile
+from bayes_ihlrt.schema.plan import PlanFile
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
@@ -334,10 +336,10 @@ def write_plan(found: TrialPlanResult, out: Path, *, also: Parts = NOTHING) -> t
         The folder cannot be written.
     """
     parts: Parts = {
-        "result.json": lambda file: write_json(found.to_dict(), file),
+        "result.json": writes(PlanFile, found.to_dict),
         "plan.toml": lambda file: file.write_text(found.result.plan.to_toml(), "utf-8"),
         PRIORS: lambda file: write_priors(found.result, file),
-        "report.json": lambda file: write_json(_brief(found), file),
+        "report.json": writes(BriefFile, lambda: _brief(found)),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, plan_answer(found))
         ),

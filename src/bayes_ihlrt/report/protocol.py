@@ -16,8 +16,10 @@ from bayes_ihlrt.methods.references import cited, numbered, pieces, references
 from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.html import laid_out, linked
 from bayes_ihlrt.report.manuscript import word_document, write_csv
-from bayes_ihlrt.results.files import Holding, Parts, write_each, write_json
+from bayes_ihlrt.results.files import Holding, Parts, write_each
 from bayes_ihlrt.results.table import Table
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.others import ProtocolFile
 from bayes_ihlrt.storage.claims import replaced
 
 _RESULT: Final = "protocol.json"
@@ -173,7 +175,7 @@ def write_protocol(
         ).save(str(file)),
         "specification.toml": lambda file: file.write_text(protocol.specification, "utf-8"),
         **{f"{name}.csv": partial(_csv, table, protocol) for name, table in _named(tables)},
-        _RESULT: lambda file: write_json(protocol_dict(protocol, compared), file),
+        _RESULT: writes(ProtocolFile, lambda: protocol_dict(protocol, compared)),
     }
     with replaced(out, PROTOCOLS.names, last=_RESULT, subject="protocol") as stage:
         write_each(parts, stage)

@@ -23,9 +23,12 @@ from bayes_ihlrt.report.document import Section
 from bayes_ihlrt.report.studies import answer_tables
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_summary
-from bayes_ihlrt.results.files import Parts, write_json, write_parts
+from bayes_ihlrt.results.files import Parts, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import plain_table
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.brief import BriefFile
+from bayes_ihlrt.schema.interim import InterimFile
 from bayes_ihlrt.storage.claims import replace_file
 from bayes_ihlrt.trials.corrected import LEAST_FITS
 from bayes_ihlrt.trials.replay import Replay, replay_data
@@ -297,9 +300,9 @@ def write_interim(found: InterimResult, out: Path) -> tuple[Path, ...]:
     answer = interim_answer(found)
     brief = {"schema": 1, "of": "interim", "name": found.plan.name, "summary": answer}
     parts: Parts = {
-        "result.json": lambda file: write_json(found.to_dict(), file),
+        "result.json": writes(InterimFile, found.to_dict),
         "plan.toml": lambda file: file.write_text(found.plan.to_toml(), "utf-8"),
-        "report.json": lambda file: write_json(brief, file),
+        "report.json": writes(BriefFile, lambda: brief),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, answer)
         ),

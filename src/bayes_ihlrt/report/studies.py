@@ -13,7 +13,7 @@ from bayes_ihlrt.report.answers import brief_sensitivity, sensitivity_answer
 from bayes_ihlrt.report.plain_words import in_words
 from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.report.writing import write_figures, write_summary
-from bayes_ihlrt.results.files import NOTHING, Parts, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_parts
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import (
     Column,
@@ -26,6 +26,9 @@ from bayes_ihlrt.results.table import (
     text,
 )
 from bayes_ihlrt.review.truths import target_told
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.brief import BriefFile
+from bayes_ihlrt.schema.sensitivity import SensitivityFile
 from bayes_ihlrt.sensitivity.figures import sensitivity_figures
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
 from bayes_ihlrt.verdicts import Decision
@@ -335,10 +338,10 @@ def write_sensitivity(
         The folder cannot be written.
     """
     parts: Parts = {
-        "result.json": lambda file: write_json(result.to_dict(), file),
+        "result.json": writes(SensitivityFile, result.to_dict),
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
-        "report.json": lambda file: write_json(brief_sensitivity(result), file),
+        "report.json": writes(BriefFile, lambda: brief_sensitivity(result)),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, sensitivity_answer(result))
         ),

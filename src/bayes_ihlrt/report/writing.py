@@ -19,8 +19,12 @@ from bayes_ihlrt.report.causes import brief_causes, cause_summary
 from bayes_ihlrt.report.narrative import brief_fit, fit_summary
 from bayes_ihlrt.report.terminal import as_text, print_summary
 from bayes_ihlrt.results.drawings import DATA, save_drawing
-from bayes_ihlrt.results.files import NOTHING, Parts, write_each, write_json, write_parts
+from bayes_ihlrt.results.files import NOTHING, Parts, write_each, write_parts
 from bayes_ihlrt.results.shared import estimate_tree
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.brief import CausesBriefFile, FitBriefFile
+from bayes_ihlrt.schema.causes import CausesFile
+from bayes_ihlrt.schema.fit import FitFile
 
 
 def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable[[Path], object]]:
@@ -39,11 +43,11 @@ def fit_parts(result: FitResult, *, swimmer: bool = False) -> dict[str, Callable
         See `results.files.write_parts`.
     """
     return {
-        "result.json": lambda file: write_json(result.to_dict(), file),
+        "result.json": writes(FitFile, result.to_dict),
         "posterior.nc": lambda file: save(result.tree, file),
         "estimates.nc": lambda file: save(estimate_tree(result), file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
-        "report.json": lambda file: write_json(brief_fit(result), file),
+        "report.json": writes(FitBriefFile, lambda: brief_fit(result)),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, fit_summary(result))
         ),
@@ -67,10 +71,10 @@ def cause_parts(result: CausesResult) -> dict[str, Callable[[Path], object]]:
         See `results.files.write_parts`.
     """
     return {
-        "result.json": lambda file: write_json(result.to_dict(), file),
+        "result.json": writes(CausesFile, result.to_dict),
         "posterior.nc": lambda file: save(result.tree, file),
         "specification.toml": lambda file: file.write_text(result.spec.to_toml(), "utf-8"),
-        "report.json": lambda file: write_json(brief_causes(result), file),
+        "report.json": writes(CausesBriefFile, lambda: brief_causes(result)),
         "summary.txt": lambda file: write_summary(
             file, lambda console: print_summary(console, cause_summary(result))
         ),

@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from bayes_ihlrt.errors import Fault, InputError
-from bayes_ihlrt.plain import json_text
+from bayes_ihlrt.schema.base import writes
+from bayes_ihlrt.schema.others import ManifestFile
 from bayes_ihlrt.storage.claims import claimed, replaced
 from bayes_ihlrt.storage.placing import is_leftover
 
@@ -231,24 +232,6 @@ def staged(out: Path) -> Iterator[Path]:
         _seal(stage)
 
 
-def write_json(content: Mapping[str, Any], file: Path) -> None:
-    """Write a result as JSON text; see `plain`.
-
-    Parameters
-    ----------
-    content : mapping
-        What the result holds.
-    file : Path
-        File to write.
-
-    Raises
-    ------
-    TypeError
-        A value has no form in JSON.
-    """
-    file.write_text(f"{json_text(content)}\n", "utf-8")
-
-
 def checksum(file: Path) -> str:
     """Return the SHA-256 of a file.
 
@@ -271,4 +254,4 @@ def _seal(stage: Path) -> None:
     # A result may have been written into the stage of a larger one, and sealed there.
     files = [file for file in files if file != Path(MANIFEST)]
     sums = {file.as_posix(): checksum(stage / file) for file in files}
-    write_json({"schema": 1, "sha256": sums}, stage / MANIFEST)
+    writes(ManifestFile, lambda: {"schema": 1, "sha256": sums})(stage / MANIFEST)

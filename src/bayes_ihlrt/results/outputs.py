@@ -1,6 +1,5 @@
 """What commands wrote, read as plain data; what does not belong together is refused."""
 
-import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,10 @@ from typing import Any, Final
 from bayes_ihlrt.analysis.notes import NUMBERS
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError
 from bayes_ihlrt.results.files import MANIFEST, checksum
+from bayes_ihlrt.schema.base import json_object
+from bayes_ihlrt.schema.checks import ChecksFile
+from bayes_ihlrt.schema.files import BRIEFS, RESULTS
+from bayes_ihlrt.schema.others import ManifestFile
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import load_plan, load_spec
@@ -179,11 +182,6 @@ OF_TRIALS: Final = frozenset({Kind.PLAN, Kind.INTERIM})
 """What is specified by a plan of trials, not by an analysis of patients."""
 _SPECIFICATION: Final = dict.fromkeys(OF_TRIALS, "plan.toml")
 """Where a specification is kept, other than in ``specification.toml``."""
-_LATER: Final = {
-    Kind.FIT: ("report.json", "follow_up"),
-    Kind.PLAN: ("result.json", "curves"),
-}
-"""A key that outputs of earlier versions lack, where "lacks" must not be read as "none"."""
 
 
 def read_results(folder: Path, *, keep_identifiers: bool = False) -> Results:
@@ -299,7 +297,7 @@ def _seal_of(place: Path) -> tuple[int, int] | None:
 
 
 def _read(place: Path) -> Output:
-    result = _json(place / "result.json")
+    result = json_object(place / "result.json", "report")
     kinds = [kind for kind, key in _TELLS.items() if key in result]
     if len(kinds) != 1 or result.get("schema") != 1:
         keys = ", ".join(sorted(result)[:8])
@@ -322,31 +320,19 @@ def _read(place: Path) -> Output:
     if any("only_draws" not in look for look in result.get("corrected_looks", ())):
         problem = "its looks with few events understated success, or called equal shares different"
         raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
+    RESULTS[kind].check(result, place / "result.json", "report")
     output = Output(
         kind=kind,
         folder=place,
         result=result,
-        brief=_json(brief) if brief.is_file() else {},
-        checks=_json(checks) if checks.is_file() else {},
+        brief=BRIEFS[kind].read(brief, "report") if brief.is_file() else {},
+        checks=ChecksFile.read(checks, "report") if checks.is_file() else {},
         specification=text,
         figures=tuple(sorted((place / "figures").glob("*.png"))),
         checksum=checksum(place / "result.json"),
     )
-    _check_version(output)
     _check_names(output)
     return output
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        fault = Fault(f"file {file}", f"it cannot be read as JSON ({error})", _AGAIN)
-        raise InputError("report", [fault]) from error
-    if not isinstance(found, dict):
-        fault = Fault(f"file {file}", "it is not a JSON object", _AGAIN)
-        raise InputError("report", [fault])
-    return found
 
 
 def check_manifest(place: Path, subject: str) -> None:
@@ -368,7 +354,7 @@ def check_manifest(place: Path, subject: str) -> None:
     if not manifest.is_file():
         problem = "it is missing: without it nobody can tell whether the files are of one run"
         raise InputError(subject, [Fault(f"file {manifest}", problem, _AGAIN)])
-    sums: Mapping[str, str] = _json(manifest)["sha256"]
+    sums: Mapping[str, str] = ManifestFile.read(manifest, subject)["sha256"]
     faults = []
     for name, expected in sums.items():
         file = place / name
@@ -380,16 +366,6 @@ def check_manifest(place: Path, subject: str) -> None:
             faults.append(Fault(f"file {file}", problem, remedy))
     if faults:
         raise InputError(subject, faults)
-
-
-def _check_version(output: Output) -> None:
-    """Refuse what an earlier version wrote and this one cannot read rightly."""
-    if output.kind not in _LATER:
-        return
-    name, key = _LATER[output.kind]
-    if key not in (output.result if name == "result.json" else output.brief):
-        problem = f"it lacks '{key}': an earlier version of the package wrote it"
-        raise InputError("report", [Fault(f"file {output.folder / name}", problem, _AGAIN)])
 
 
 def _check_names(output: Output) -> None:

@@ -16,6 +16,7 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plain import json_text, plain
+from bayes_ihlrt.schema.base import json_object
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
@@ -170,7 +171,7 @@ def replay_plan(
             "replay-plan", [Fault(f"folder {folder}", problem, "Name a folder of `plan --out`")]
         )
     plan = TrialPlan.from_toml((folder / "plan.toml").read_text("utf-8"))
-    written = json.loads((folder / "result.json").read_text("utf-8"))
+    written = json_object(folder / "result.json", "replay-plan")
     trials = next(row["trials"] for row in written["results"] if row["trials"])
     found = run_plan(
         plan,

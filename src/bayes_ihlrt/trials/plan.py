@@ -4,10 +4,10 @@ A curve is success over a number of the plan's own design: sample size, or who i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
@@ -64,7 +64,7 @@ class Curve:
         return {
             "over": self.spec.over.value,
             "label": self.label,
-            "results": _with_lost(rows, lost),
+            "results": [{"value": None, **row} for row in _with_lost(rows, lost)],
         }
 
 
@@ -121,11 +121,15 @@ def _simulated(
     )
 
 
+_KEYS: Final = (*(part.name for part in fields(OperatingCharacteristics)), "bias", "coverage")
+"""Of a row of results, where there is none to take them from."""
+
+
 def _with_lost(
     rows: Sequence[Mapping[str, Any]], lost: Sequence[tuple[Mapping[str, Any], Failure]]
 ) -> list[dict[str, Any]]:
     """Add a row without numbers for what could not be computed; ``failed`` counts trials here."""
-    nothing: dict[str, Any] = dict.fromkeys(rows[0]) if rows else {}
+    nothing: dict[str, Any] = dict.fromkeys(rows[0] if rows else _KEYS)
     done = [{**row, "not_computed": None} for row in rows]
     return [*done, *({**nothing, **about, "not_computed": f.to_dict()} for about, f in lost)]
 

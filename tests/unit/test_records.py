@@ -1,0 +1,126 @@
+"""JSON files of results hold what is documented: written, read and described by one record."""
+
+import importlib
+import json
+import pkgutil
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bayes_ihlrt import schema
+from bayes_ihlrt.errors import InputError
+from bayes_ihlrt.schema.base import JsonFile, NamedFile, Number, Record, key, writes
+from bayes_ihlrt.schema.files import FILES
+
+sys.path.append(str(Path(__file__).parents[2] / "tools"))
+import result_page
+
+
+class Row(Record):
+    """A row."""
+
+    horizon: Number = key("until when", unit="months")
+    low: float = key("the lower end", alias="q2.5")
+
+
+class Small(NamedFile):
+    """A small file."""
+
+    rows: list[Row] = key("rows")
+
+
+GOOD = {"schema": 1, "name": "a", "rows": [{"horizon": None, "q2.5": 1.0}]}
+
+
+def below(record):
+    return {one for sub in record.__subclasses__() for one in (sub, *below(sub))}
+
+
+def records():
+    for found in pkgutil.iter_modules(schema.__path__):
+        importlib.import_module(f"bayes_ihlrt.schema.{found.name}")
+    own = (record for record in below(Record) if record.__module__.startswith("bayes_ihlrt."))
+    return sorted(own, key=lambda record: record.__name__)
+
+
+def test_the_page_is_what_the_records_say():
+    assert result_page.PAGE.read_text("utf-8") == result_page.page(), (
+        "run python tools/result_page.py"
+    )
+
+
+def test_the_page_has_every_record_once_and_its_links_lead_to_them():
+    page = result_page.page()
+    files = [record for record in records() if issubclass(record, JsonFile)]
+    assert set(files) == {JsonFile, NamedFile, *FILES}
+    headings = [result_page.slug(h) for h in re.findall(r"^#+ (.+)$", page, flags=re.MULTILINE)]
+    assert len(headings) == len(set(headings))
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= set(headings)
+    others = {result_page.slug(result_page.title(r)) for r in records() if r not in files}
+    assert others <= set(headings)
+
+
+def test_every_key_has_its_words_and_no_record_shadows_another():
+    for record in records():
+        for field in record.model_fields.values():
+            assert field.description, f"{record.__name__}: {field}"
+            assert "|" not in field.description
+    names = [record.__name__ for record in records()]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    writes(Small, lambda: GOOD)(tmp_path / "small.json")
+    assert Small.read(tmp_path / "small.json", "report") == GOOD
+    assert json.loads((tmp_path / "small.json").read_text()) == GOOD
+
+
+def test_an_infinite_number_is_named(tmp_path):
+    content = {**GOOD, "rows": [{"horizon": float("inf"), "q2.5": 1.0}]}
+    writes(Small, lambda: content)(tmp_path / "small.json")
+    found = Small.read(tmp_path / "small.json", "report")
+    assert found["not_finite"] == {"rows[0].horizon": "inf"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"horizon": 1.0}], r"it lacks 'rows\[0\]\.q2\.5': an earlier version"),
+        ([{"horizon": 1.0, "q2.5": 1.0, "x": 1}], r"its key 'rows\[0\]\.x' is unknown: another"),
+        (
+            [{"horizon": "12", "q2.5": 1.0}],
+            r"'rows\[0\]\.horizon' holds '12', and should be a valid number",
+        ),
+        ([{"horizon": 1.0, "q2.5": True}], r"'rows\[0\]\.q2\.5' holds True, and should be"),
+        (None, r"'rows' holds None, and should be a valid list"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_told_by_name_and_key(tmp_path, rows, told):
+    file = tmp_path / "small.json"
+    file.write_text(json.dumps({**GOOD, "rows": rows}))
+    with pytest.raises(InputError, match=told) as caught:
+        Small.read(file, "report")
+    (fault,) = caught.value.faults
+    assert fault.where == f"file {file}"
+    assert fault.remedy == "Run the command again"
+    with pytest.raises(TypeError, match=r"Small says otherwise: .*rows"):
+        Small.text({**GOOD, "rows": rows})
+
+
+def test_many_faults_are_told_in_few_lines(tmp_path):
+    file = tmp_path / "small.json"
+    file.write_text(json.dumps({**GOOD, "rows": [{}] * 10}))
+    with pytest.raises(InputError) as caught:
+        Small.read(file, "report")
+    told = [fault.problem for fault in caught.value.faults]
+    assert len(told) == 9
+    assert told[-1] == "12 more keys do not fit"
+
+
+@pytest.mark.parametrize("text", ["[1]", "no JSON"])
+def test_what_is_no_object_is_told(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(InputError, match="JSON"):
+        Small.read(tmp_path / "x.json", "report")
