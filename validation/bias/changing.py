@@ -14,7 +14,7 @@ from validation.bias.fits import (
 from validation.bias.row import Bias
 from validation.outside import changing
 
-COHORTS, PATIENTS, LIVES = 8, 8000, 300_000
+COHORTS, PATIENTS, LIVES = 20, 8000, 300_000
 SPECIFICATION = """
 schema = 2
 name = "changing"
