@@ -157,6 +157,18 @@ def by_likelihood(cause: str, cuts: tuple[float, ...] = CUTS) -> Likelihood:
 
     With an interval for each month in which anything was recorded it is Cox's partial likelihood in
     Breslow's form, since nobody leaves inside of an interval.
+
+    Parameters
+    ----------
+    cause : str
+        One of `CAUSES`.
+    cuts : tuple of float
+        Months at which the hazard may change.
+
+    Returns
+    -------
+    Likelihood
+        Where it is largest.
     """
     frame = complete()
     months = np.array([float(value) for value in frame["months"]])
