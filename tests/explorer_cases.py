@@ -48,6 +48,8 @@ def fake_design(design, scenario, *, trials, seed, prior, pool, progress=None):
         share(np.zeros(trials, dtype=bool)),
         share(np.zeros(trials, dtype=bool)),
         won,
+        "power",
+        won,
         size,
         around(float(events)),
         around(30.0),

@@ -52,7 +52,7 @@ def rung(name, adjustment, median, *, reason=None):
     return {
         "rung": name,
         "adjustment": adjustment,
-        "assumption": f"Rests on {name}",
+        "assumption": "Fair if the covariates tell all",
         "log_hr": log_hr(median) if known else None,
         "log_hr_at": [{"at": 3.0, **log_hr(median)}] if known else None,
         "rmst_difference": log_hr(1.5) if known else None,
@@ -87,7 +87,11 @@ def ladder_output(data, versions):
         "of": "ladder",
         "name": spec.name,
         "sentences": ["The naive contrast credits 127 person-months."],
-        "labels": [f"{rung['rung']}, {rung['adjustment']}" for rung in rungs],
+        "labels": [
+            "Ever against never treated, crude",
+            "Treated from the day it starts, covariates",
+            "A trial at every decision, weights",
+        ],
     }
     return result, brief, spec.to_toml()
 
@@ -192,9 +196,12 @@ def plan_output(versions, plan=None):
     cells = []
     for name, design in plan.designs.items():
         for scenario in plan.scenarios:
-            share = 0.03 if scenario.is_null else 0.5 + design.patients / 3000
+            drawn = scenario.is_drawn
+            share = 0.03 if scenario.without_effect else 0.5 + design.patients / 3000
             table, wanted = statistics(design, share=share), targets(design)
-            found = operating_characteristics(design, table, wanted, names=(name, scenario.name))
+            found = operating_characteristics(
+                design, table, wanted, names=(name, scenario.name), drawn=drawn
+            )
             task = Task(design, scenario, plan.seed)
             cells.append(Cell(name, scenario.name, task, table, wanted, found))
     future = ("predictive probability > 0.9",)

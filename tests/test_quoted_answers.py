@@ -67,7 +67,7 @@ def test_the_last_value_of_a_block_of_python_is_quoted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plan", "plan_sizes", "sample_size", "checks"])
+@pytest.mark.parametrize("name", [*docs_figures.STUDIES, *docs_figures.PYTHON])
 def test_what_guides_quote_is_what_commands_print(name, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["docs_figures.py", name, "--check", "--out", str(tmp_path)])
     docs_figures.main()

@@ -2,12 +2,14 @@
 
 python3 tools/capabilities.py > before.txt    # of one version
 python3 tools/capabilities.py --gone before.txt    # in another: what it had and this one has not
+
+Names are compared; changed defaults and helps of what is there still are printed apart.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,14 @@ from bayes_ihlrt.spec.plan import TrialPlan
 def commands() -> Iterator[str]:
     """Yield each command, and each of its arguments and options with its default and help."""
     for name, command in sorted(get_command(app).commands.items()):
-        yield f"command {name}: {command.help}"
+        yield f"command {name}: {_on_one_line(command.help)}"
         for option in command.params:
-            words = re.sub(r"\s+", " ", getattr(option, "help", None) or "")
+            words = _on_one_line(getattr(option, "help", None))
             yield f"command {name} {'/'.join(option.opts)} ({option.default!r}): {words}"
+
+
+def _on_one_line(words: str | None) -> str:
+    return re.sub(r"\s+", " ", words or "")
 
 
 def keys(schema: Mapping[str, Any], start: str) -> Iterator[str]:
@@ -52,6 +58,27 @@ def everything() -> list[str]:
     return sorted(set(found))
 
 
+_NAME = re.compile(r"command [^:(]*[^:( ]|key [^,]*|.*")
+"""What a line names, before its default and help."""
+
+
+def compared(earlier: Iterable[str], now: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the names that are gone, and what is told otherwise of those that are there."""
+    was, told = _by_name(earlier), _by_name(now)
+    gone = sorted(was.keys() - told.keys())
+    both = sorted(was.keys() & told.keys())
+    changed = [f"{was[name]}\n  now: {told[name]}" for name in both if was[name] != told[name]]
+    return gone, changed
+
+
+def _by_name(lines: Iterable[str]) -> dict[str, str]:
+    """Return what is told of each name; tables of specifications and plans share names."""
+    found: dict[str, list[str]] = {}
+    for line in sorted(lines):
+        found.setdefault(_NAME.match(line)[0], []).append(line)  # type: ignore[index]
+    return {name: " and ".join(lines) for name, lines in found.items()}
+
+
 def main() -> None:
     """Print the list, or what is gone from an earlier one."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -61,8 +88,11 @@ def main() -> None:
     if earlier is None:
         print("\n".join(found))
         return
-    gone = sorted(set(earlier.read_text("utf-8").splitlines()) - set(found))
-    print("\n".join(gone) or f"nothing is gone; {len(found)} capabilities")
+    lines = earlier.read_text("utf-8").splitlines()
+    gone, changed = compared(lines, found)
+    if changed:
+        print(f"other defaults or helps: {len(changed)}", *changed, sep="\n")
+    print(f"gone: {len(gone)} of {len(lines)}; there are {len(found)} now", *gone, sep="\n")
     sys.exit(bool(gone))
 
 

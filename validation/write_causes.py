@@ -7,7 +7,7 @@ python validation/write_causes.py 4         # so many cohorts, printed and not w
 import sys
 from pathlib import Path
 from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -26,13 +26,14 @@ from bayes_ihlrt.estimands.curves import NEVER, treated_from  # noqa: E402
 from bayes_ihlrt.names import STRATEGY, TIME  # noqa: E402
 from bayes_ihlrt.posterior.fitted import fit_shared  # noqa: E402
 from bayes_ihlrt.spec.read import parse_spec  # noqa: E402
+from validation.known_truth import HEAD, LEAST, LEVEL, Found, coverage, row, write  # noqa: E402
 from validation.outside import causes  # noqa: E402
 
 PAGE = ROOT / "docs" / "validation" / "causes.md"
-COHORTS, PATIENTS, FIRST_SEED, HORIZON, LEVEL = 400, 400, 7000, 24.0, 0.95
+COHORTS, PATIENTS, FIRST_SEED, HORIZON = 400, 400, 7000, 24.0
+SEEDS: Final = range(FIRST_SEED, FIRST_SEED + COHORTS)
 FIRST: Final = 200
 """Cohorts that were fitted at first; see `raised`."""
-LEAST, MOST = 0.91, 0.98
 STRATEGIES: Final = [NEVER, treated_from(0.0)]
 OTHERS, OTHER_SEEDS, _NEWTON = 4_000, 20_000, 12
 # Wide priors: priors centred on the truth would flatter coverage.
@@ -70,21 +71,6 @@ engine = "laplace"
 [estimands]
 horizons = [24.0]
 """
-
-
-class Found(NamedTuple):
-    """Draws of the incidence, months lost and the naive in one cohort, and their truth.
-
-    Parameters
-    ----------
-    draws : dict of str to ndarray, shape (draws,)
-        By estimand.
-    truth : dict of str to float
-        By estimand.
-    """
-
-    draws: dict[str, NDArray[np.float64]]
-    truth: dict[str, float]
 
 
 def one_cohort(seed: int, patients: int = PATIENTS) -> Found:
@@ -145,17 +131,9 @@ def page(found: list[Found]) -> str:
         "for 1 - Kaplan-Meier, which is shown because it is wrong.",
         "",
         *([raised(found), ""] if len(found) > FIRST else []),
-        "| estimand | true, mean | bias | Monte Carlo SE | z | coverage |",
-        "|---|---|---|---|---|---|",
+        *HEAD,
+        *(row(found, name) for name in found[0].truth),
     ]
-    for name in found[0].truth:
-        error = np.array([each.draws[name].mean() - each.truth[name] for each in found])
-        mcse = error.std(ddof=1) / np.sqrt(len(error))
-        truth = np.mean([each.truth[name] for each in found])
-        lines.append(
-            f"| {name} | {truth:+.3f} | {error.mean():+.4f} | {mcse:.4f} | "
-            f"{error.mean() / mcse:+.1f} | {coverage(found, name):.1%} |"
-        )
     return "\n".join([*lines, "", by_maximum_likelihood(len(found))]) + "\n"
 
 
@@ -214,28 +192,5 @@ def raised(found: list[Found]) -> str:
     )
 
 
-def coverage(found: list[Found], name: str) -> float:
-    """Return how often the central interval of an estimand holds its truth."""
-    tails = (1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0
-    inside = []
-    for each in found:
-        low, high = np.quantile(each.draws[name], tails)
-        inside.append(low <= each.truth[name] <= high)
-    return float(np.mean(inside))
-
-
-def main(cohorts: int | None) -> None:
-    """Write the page, or print it for a number of cohorts."""
-    found = []
-    for number in range(COHORTS if cohorts is None else cohorts):
-        found.append(one_cohort(FIRST_SEED + number))
-        print(f"{number + 1}", end=" ", file=sys.stderr, flush=True)
-    told = page(found)
-    if cohorts is None:
-        PAGE.write_text(told, encoding="utf-8")
-    else:
-        print(told)
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    write(one_cohort, page, file=PAGE, seeds=SEEDS)

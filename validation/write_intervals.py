@@ -6,7 +6,7 @@ python validation/write_intervals.py 4      # so many cohorts, printed and not w
 
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,12 @@ from bayes_ihlrt.posterior.fitted import fit_shared  # noqa: E402
 from bayes_ihlrt.sensitivity.scans import SHARES, at_share  # noqa: E402
 from bayes_ihlrt.spec.analysis import AnalysisSpec  # noqa: E402
 from bayes_ihlrt.spec.read import parse_spec  # noqa: E402
+from validation.known_truth import HEAD, Found, row, write  # noqa: E402
 from validation.outside import intervals  # noqa: E402
 
 PAGE = ROOT / "docs" / "validation" / "intervals.md"
-COHORTS, PATIENTS, FIRST_SEED, HORIZON, LEVEL = 300, 300, 9000, 24.0, 0.95
+COHORTS, PATIENTS, FIRST_SEED, HORIZON = 300, 300, 9000, 24.0
+SEEDS: Final = range(FIRST_SEED, FIRST_SEED + COHORTS)
 STATED: Final = "between scans"
 _BETWEEN: Final = 'event = { left = "free", right = "found" }'
 _EXACT: Final = 'time = "true_months"\nevent = "progressed"'
@@ -67,23 +69,8 @@ _NAMES: Final = {
 GAIN: Final = f"months gained by month {HORIZON:g}"
 
 
-class Found(NamedTuple):
-    """Draws of one cohort by the times taken and the estimand, and their truth.
-
-    Parameters
-    ----------
-    draws : dict of str to dict of str to ndarray, shape (draws,)
-        By the times that were taken, then by estimand.
-    truth : dict of str to float
-        By estimand.
-    """
-
-    draws: dict[str, dict[str, NDArray[np.float64]]]
-    truth: dict[str, float]
-
-
-def one_cohort(seed: int, patients: int = PATIENTS) -> Found:
-    """Fit one cohort with the event between scans, at the scan, and half-way."""
+def one_cohort(seed: int, patients: int = PATIENTS) -> dict[str, Found]:
+    """Fit one cohort with the event between scans, at the scan, half-way, and at its true time."""
     spec, frame = parse_spec(SPECIFICATION), intervals.cohort(patients, seed)
     cohort = read_cohort(spec, frame)
     taken = {STATED: cohort} | {name: at_share(cohort, share) for name, share in SHARES.items()}
@@ -92,7 +79,8 @@ def one_cohort(seed: int, patients: int = PATIENTS) -> Found:
     exact = parse_spec(
         SPECIFICATION.replace(_BETWEEN, _EXACT).replace("treated_months", "true_start")
     )
-    return Found(draws | {TRUE_TIME: _draws(exact, read_cohort(exact, frame))}, truth)
+    draws[TRUE_TIME] = _draws(exact, read_cohort(exact, frame))
+    return {name: Found(each, truth) for name, each in draws.items()}
 
 
 def _draws(spec: AnalysisSpec, cohort: Cohort) -> dict[str, NDArray[np.float64]]:
@@ -104,7 +92,7 @@ def _draws(spec: AnalysisSpec, cohort: Cohort) -> dict[str, NDArray[np.float64]]
     return found | {GAIN: (arms[:, :, 1] - arms[:, :, 0]).ravel()}
 
 
-def page(found: list[Found]) -> str:
+def page(found: list[dict[str, Found]]) -> str:
     """Return the page: bias and coverage of every estimand, by the times that were taken."""
     lines = [
         "# Progression between scans against known truth",
@@ -122,48 +110,12 @@ def page(found: list[Found]) -> str:
         "The same with the true times is what patients of this number can tell at all: what is off",
         "there is of posterior means in few patients, and not of scans.",
     ]
-    for name in found[0].draws:
-        lines += ["", f"## The event {name}", ""]
-        lines += ["| estimand | true, mean | bias | Monte Carlo SE | z | coverage |"]
-        lines += ["|---|---|---|---|---|---|"]
-        for estimand in found[0].truth:
-            mean, error, mcse = bias(found, name, estimand)
-            lines.append(
-                f"| {estimand} | {mean:+.3f} | {error:+.4f} | {mcse:.4f} | {error / mcse:+.1f} | "
-                f"{coverage(found, name, estimand):.1%} |"
-            )
+    for name in found[0]:
+        taken = [each[name] for each in found]
+        lines += ["", f"## The event {name}", "", *HEAD]
+        lines += [row(taken, estimand) for estimand in taken[0].truth]
     return "\n".join(lines) + "\n"
 
 
-def bias(found: list[Found], name: str, estimand: str) -> tuple[float, float, float]:
-    """Return the mean truth, the bias of posterior means and its Monte Carlo standard error."""
-    truth = np.array([each.truth[estimand] for each in found])
-    error = np.array([each.draws[name][estimand].mean() for each in found]) - truth
-    return float(truth.mean()), float(error.mean()), float(error.std(ddof=1) / len(error) ** 0.5)
-
-
-def coverage(found: list[Found], name: str, estimand: str) -> float:
-    """Return how often the central interval of an estimand holds its truth."""
-    tails = (1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0
-    inside = []
-    for each in found:
-        low, high = np.quantile(each.draws[name][estimand], tails)
-        inside.append(low <= each.truth[estimand] <= high)
-    return float(np.mean(inside))
-
-
-def main(cohorts: int | None) -> None:
-    """Write the page, or print it for a number of cohorts."""
-    found = []
-    for number in range(COHORTS if cohorts is None else cohorts):
-        found.append(one_cohort(FIRST_SEED + number))
-        print(f"{number + 1}", end=" ", file=sys.stderr, flush=True)
-    told = page(found)
-    if cohorts is None:
-        PAGE.write_text(told, encoding="utf-8")
-    else:
-        print(told)
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    write(one_cohort, page, file=PAGE, seeds=SEEDS)

@@ -40,7 +40,7 @@ DESIGN_RUNS = {
     "approximation": "trials.analysis.posteriors",
     "draws": "trials.analysis.corrected",
     "looks": "trials.decisions.decide",
-    "binding_futility": "report.plan_table.plan_answer",
+    "binding_futility": "trials.operating.successes",
     "report_at": "trials.quantities.statements",
     "external": "trials.external.external_controls",
     "comparators": "comparators.statistics.compared",

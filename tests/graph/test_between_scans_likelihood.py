@@ -18,7 +18,9 @@ from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.model.likelihood import log_found
 from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.names import LAST_FREE
+from bayes_ihlrt.posterior.fitted import fit_shared
 from bayes_ihlrt.sensitivity.latent import CONFOUNDER, LOGIT, LatentPrior, build_latent
+from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 TREATED = TreatmentSpec(name="treated", start="t")
@@ -143,10 +145,28 @@ def test_probability_of_small_and_large_risks():
 
 
 def test_groups_and_large_piecewise_models_keep_their_rows(monkeypatch):
+    """They would be added up by covariate pattern, which at known times they are."""
     monkeypatch.setattr(arrays, "AGGREGATE_ABOVE", 3)
-    rows = person_time(cohort(), TREATED)
-    prepared = prepare(cases.specification("independent", "(1 | centre)"), rows)
-    assert prepared.arrays.unit == "patient"
+    many = cohort(400)
+    few = {"nlr": 2.0 + np.arange(400) % 2, "albi": -2.4 - 0.5 * (np.arange(400) % 3 == 0)}
+    between = {**many.columns, **few}
+    known = {name: values for name, values in between.items() if name != LAST_FREE}
+    spec = cases.specification("independent", "(1 | centre)")
+    units = [
+        prepare(spec, person_time(Cohort(columns), TREATED)).arrays.unit
+        for columns in (between, known)
+    ]
+    assert units == ["patient", "pattern"]
+
+
+def test_a_group_is_fitted_by_laplace():
+    """Judged by the graph's own density: of what the approximation misses k-hat tells."""
+    rows = person_time(cohort(60), TREATED)
+    settings = SamplerSpec(engine="laplace", draws=500, chains=2, seed=3)
+    fit = fit_shared(cases.specification("weibull", "(1 | centre)"), rows, settings)
+    assert not fit.convergence.failures
+    assert fit.posterior["centre_effect"].sizes["centre"] == 3
+    assert float(fit.posterior["treated"].std()) > 0.05
 
 
 def test_densities_of_patients_left_out_are_those_of_the_graph():

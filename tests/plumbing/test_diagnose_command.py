@@ -1,6 +1,7 @@
 """`bayes-ihlrt diagnose` around a sampler of noise and made-up checks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import bayes_ihlrt as bi
 from bayes_ihlrt.analysis import diagnose as diagnosing
 from bayes_ihlrt.checks.result import ModelChecks, Status, Verdict
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.report.answers import diagnosis_answer
 from face_cases import check_result
 
 pytestmark = pytest.mark.usefixtures("sampler", "summarised_once")
@@ -44,6 +46,22 @@ def diagnose(*arguments, data="ihlrt_synthetic"):
 def test_a_diagnosis_is_shown_summarised_drawn_and_loaded(tmp_path):
     found = bi.diagnose(bi.fit("primary", "ihlrt_synthetic"))
     check_result(found, tmp_path, figure="hazard_families", words="Is the model to be believed")
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ((0, 1, 2), "Flagged: hazard. Read these figures before the estimates."),
+        ((1, 2), "1 of 2 checks could tell; none raises a flag."),
+        ((2,), "0 of 1 checks could tell; none raises a flag."),
+        ((1,), "No check raises a flag."),
+    ],
+)
+def test_checks_that_cannot_tell_are_counted_in_the_verdict(kept, told):
+    found = bi.diagnose(bi.fit("primary", "ihlrt_synthetic"))
+    verdicts = tuple(found.checks.verdicts[place] for place in kept)
+    here = replace(found, checks=replace(found.checks, verdicts=verdicts))
+    assert diagnosis_answer(here)["parts"][0]["title"] == f"Is the model to be believed? {told}"
 
 
 def test_it_prints_a_verdict_for_every_check_and_writes_them(tmp_path):

@@ -15,7 +15,7 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.explorer import app as module
-from bayes_ihlrt.explorer.session import Session, controls, look_name
+from bayes_ihlrt.explorer.session import Question, Session, controls, look_name
 from bayes_ihlrt.spec.read import load_plan
 from bayes_ihlrt.trials.truth import PriorSource
 from explorer_cases import fake_design, serving
@@ -110,6 +110,22 @@ def test_truth_without_effect_and_along_the_curve(address):
     assert null[0] == pytest.approx(0.024, abs=1e-3)
     assert simulated(address, at=0.7)["trials"] == 1_024
     assert simulated(address, at=0.5)["success"][0] > simulated(address, at=0.9)["success"][0]
+
+
+def test_without_effect_is_the_edge_of_a_margin():
+    rule = cases.SUCCESS | {"below": 1.3}
+    plan = cases.plan(design=cases.content(looks=[{"events": 100, "efficacy": [rule]}]))
+    asked = []
+
+    def simulate(design, scenario, **options):
+        asked.append(scenario.effect.hr)
+        return fake_design(design, scenario, **options)
+
+    session = Session(plan, 256, {}, simulate)
+    assert session.describe()["edge"] == 1.3
+    found = session.answer(Question("hr 0.6", {}, [True], "none"))["found"]
+    assert asked == [(1.3,)]
+    assert found["success_is"] == "power"
 
 
 def test_an_invalid_design_is_told_in_the_words_of_the_package(address):

@@ -44,7 +44,7 @@ def fit(specification, *arguments):
     return CliRunner().invoke(app, command)
 
 
-def test_the_first_lines_say_that_it_is_an_approximation_and_how_good(weights, specification):
+def test_the_cautions_say_that_it_is_an_approximation_and_how_good(weights, specification):
     result = fit(specification)
     assert result.exit_code == 0, result.stderr
     first = " ".join(result.stdout.split())
@@ -54,6 +54,8 @@ def test_the_first_lines_say_that_it_is_an_approximation_and_how_good(weights, s
         "0.7), effective sample 2,680 of 800." in first
     )
     assert "Approximation passed: Pareto k-hat 0.16, effective sample size 2,680" in first
+    _, careful = first.split("What to be careful about")
+    assert careful.index("Laplace approximation with") < careful.index("Approximation passed: ")
     assert "approximating the posterior (Laplace) by 4,000 weighted draws" in result.stderr
 
 

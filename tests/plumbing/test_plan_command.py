@@ -93,7 +93,7 @@ def test_draws_of_a_design_prior_are_read_back(tmp_path):
 
 def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
     out = tmp_path / "out"
-    done = run(plan_file, "--trials", 300, "--out", out, "--audit", 5, "--json")
+    done = run(plan_file, "--trials", 300, "--out", out, "--audit", 12, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     written = json.loads((out / "result.json").read_text("utf-8"))
@@ -108,7 +108,7 @@ def test_a_plan_is_run_written_and_resumed(plan_file, tmp_path):
         assert success["low"] < success["estimate"] < success["high"]
         assert len(cell["by_look"]) == 2
     assert told["design_priors"] == []
-    assert told["audit"]["fits"] == 5
+    assert told["audit"]["fits"] == 12
     assert told["audit"]["of"] == sum(
         round(300 * look["reached"]["estimate"]) for c in told["results"] for look in c["by_look"]
     )

@@ -11,10 +11,13 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.parts import Failure
+from bayes_ihlrt.plain import json_text, plain
+from bayes_ihlrt.review.archive import PRIORS, replay_plan, write_priors
 from bayes_ihlrt.trials import audit as nuts_audit
 from bayes_ihlrt.trials import plan as planning
 from bayes_ihlrt.trials import run as trial_plan
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
+from bayes_ihlrt.trials.units import FOLDER, Store
 from face_cases import check_result
 
 FEW = ConvergenceError("effective sample size 378 (needed: 400)", "Name another analysis")
@@ -49,11 +52,11 @@ def failing_at(*places):
     """Stand in for counting: some designs under scenarios cannot be computed."""
     honest = planning.operating_characteristics
 
-    def count(design, table, wanted, *, names):
+    def count(design, table, wanted, *, names, drawn):
         if names in places:
             message = "Singular matrix"
             raise np.linalg.LinAlgError(message)
-        return honest(design, table, wanted, names=names)
+        return honest(design, table, wanted, names=names, drawn=drawn)
 
     return count
 
@@ -135,3 +138,28 @@ def test_a_partly_failed_plan_is_written_told_and_reported(plan, monkeypatch, tm
     again = CliRunner().invoke(app, [*arguments, "--json"])
     assert again.exit_code == 0, again.output
     assert "INCOMPLETE" in again.stderr
+
+
+def test_an_archive_with_a_lost_scenario_is_told_again_and_never_written(tmp_path):
+    drawn = {"name": "as in the cohort", "posterior": {"analysis": "heart", "data": "heart"}}
+    fixed = [s.model_dump(mode="json", exclude_none=True) for s in cases.plan().scenarios]
+    plan = cases.plan(scenarios=[drawn, *fixed])
+    lost = {"as in the cohort": Failure("as in the cohort", "not to be trusted", "Name another")}
+    result = run_plan(plan, 100, design_priors=lost, store=Store(tmp_path / FOLDER))
+    (tmp_path / "plan.toml").write_text(plan.to_toml(), "utf-8")
+    write_priors(result, tmp_path / PRIORS)
+    written = plain(plan_dict(result))
+    (tmp_path / "result.json").write_text(json_text(written), "utf-8")
+    told = replay_plan(tmp_path)
+    assert (told.different, told.simulated) == ((), 0)
+    # A key that is not there is no null.
+    row = written["results"][-1]
+    assert row["not_computed"]["reason"] == "not to be trusted"
+    del row["expected_n"]
+    (tmp_path / "result.json").write_text(json_text(written), "utf-8")
+    places = [one for one in replay_plan(tmp_path).different if "expected_n" in one[0]]
+    assert places == [("results[2].expected_n", "(not there)", None)]
+    unit = next((tmp_path / FOLDER).rglob("*.npz"))
+    unit.unlink()
+    assert replay_plan(tmp_path).simulated == 100
+    assert not unit.exists()

@@ -1,8 +1,6 @@
 """No key of the code reaches a reader: neither on the terminal nor in a page."""
 
-import html
-import re
-
+import numpy as np
 import pytest
 import tomli_w
 from typer.testing import CliRunner
@@ -11,42 +9,32 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.report.html import report_page
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.read import load_spec
+from raw_keys import raw_keys, read_aloud
 from report_cases import write_everything
 
-# Names of the data, and of packaged ones: what a user wrote.
-OWN = {
-    *("afp_high", "patient_id", "ihlrt_months", "os_months", "response_months", "ihlrt_synthetic"),
-    *("fixed_os", "fall_months"),
-}
-KEY = re.compile(
-    r"\b[A-Za-z]\w*\[[^\]\s]*\]"  # brackets of an index
-    r"|(?<![\w/.`@-])[A-Za-z]+(?:_[A-Za-z0-9]+)+\b(?!\.\w)"  # words joined by underscores
-    r"|<xarray|<[A-Z]\w+\.|\bnp\.float|\bNone\b|\bnan\b|\bTrue\b|\bFalse\b"
-)
-NOT_READ = re.compile(r"<(script|style|pre|code)\b.*?</\1>", re.DOTALL)
-
 GROUPED = {"sampler": {"draws": 125, "chains": 4, "seed": 1}}
+SCANS = """
+schema = 2
+name = "scans"
+data = { patient = "id", event = { left = "free", right = "found" } }
+treatment = { name = "trt", start = "trt" }
+modifier = { name = "nlr", column = "nlr", transform = "log2", reference = 3.0 }
+outcome = { formula = "trt * nlr" }
+sampler = { draws = 125, chains = 4, seed = 1 }
+"""
+SEEN = {"acknowledge_poor_overlap": True}
 WEIGHTED = {
     "sequential": ({"design": "sequential"}, {}),
-    "clone": ({"design": "clone-censor-weight", "grace": 6.0}, {}),
-    "landmark": ({"design": "landmark", "landmark": 6.0}, {}),
+    "clone": (
+        {"design": "clone-censor-weight", "grace": 6.0, "grace_weights": "time-varying"},
+        {"estimand": "ate", **SEEN},
+    ),
+    # At one landmark there is one decision, and so no time of it.
+    "landmark": (
+        {"design": "landmark", "landmark": 6.0},
+        {"formula": "nlr + response + albi + afp_high", **SEEN},
+    ),
 }
-
-
-def raw_keys(text):
-    """Return the words of a text that are keys, each with what stands around it."""
-    found = {}
-    for match in KEY.finditer(text):
-        around = text[max(0, match.start() - 60) : match.end() + 40]
-        found.setdefault(match[0], " ".join(around.split()))
-    return {word: around for word, around in found.items() if word not in OWN}
-
-
-def read_aloud(page):
-    """Return what a person reads of a page, alternative texts and labels as well."""
-    page = NOT_READ.sub("", page)
-    attributes = re.findall(r'(?:alt|aria-label|title)="([^"]*)"', page)
-    return html.unescape(re.sub(r"<[^>]+>", " ", page) + " ".join(attributes))
 
 
 def told(folder, *arguments):
@@ -64,7 +52,23 @@ def test_a_key_is_found(key):
     assert list(raw_keys(f"The {key} is told.")) == [key]
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("clone-censor-weight", "the clone-censor-weight design"),
+        ("prior-hr", "at (prior-hr) 0.8"),
+        ("hazard-ratio", "P(hazard-ratio < 1) > 0.975"),
+        ("month(s)", "1 more month(s) of 24"),
+        ("prob", "additive: prob reference 0.71"),
+    ],
+)
+def test_a_choice_of_the_code_is_found(key, text):
+    assert list(raw_keys(text)) == [key]
+
+
 def test_words_and_numbers_are_no_keys():
+    text = "Set design 'ever-never' or `hazard-ratio`, time-varying, log-rank, a-hr-b, 2 months (s)"
+    assert raw_keys(text) == {}
     text = "SD of centre, P(HR < 1), `prior_hr`, 'afp_high', [set hcc-a], models/fixed_os.toml, (a)"
     assert raw_keys(text) == {}
 
@@ -81,6 +85,24 @@ def test_a_fit_with_groups_tells_none(family, tmp_path):
     (tmp_path / "own.toml").write_text(tomli_w.dumps(spec))
     arguments = ("fit", tmp_path / "own.toml", "--data", "ihlrt_synthetic", "--tables")
     printed, page = told(tmp_path / "out", *arguments)
+    assert raw_keys(printed) == {}
+    assert raw_keys(read_aloud(page)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sampler")
+def test_events_between_scans_tell_none(tmp_path):
+    rng = np.random.default_rng(5)
+    lines = ["id,free,found,trt,nlr"]
+    for number, free in enumerate(rng.uniform(0.0, 12.0, 40)):
+        found = "" if number % 4 == 0 else f"{free + 2.0:.2f}"
+        trt = f"{0.5 * free:.2f}" if number % 3 == 0 else ""
+        lines.append(f"K{number},{free:.2f},{found},{trt},{rng.uniform(1.5, 6.0):.2f}")
+    (tmp_path / "scans.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "scans.toml").write_text(SCANS)
+    arguments = ("fit", tmp_path / "scans.toml", "--data", tmp_path / "scans.csv", "--tables")
+    printed, page = told(tmp_path / "out", *arguments)
+    assert "scan" in printed
     assert raw_keys(printed) == {}
     assert raw_keys(read_aloud(page)) == {}
 

@@ -39,6 +39,7 @@ def stated(chance, mcse):
         "quantity": LABELS,
         "statement": ("quantity", ["hazard ratio below 1", "gain"]),
         "prior": ("member", ["stated"]),
+        "priors_changed": ("member", [0]),
     }
     data = xr.Dataset(columns, coords=coords, attrs={"threshold": 0.95})
     return CheckResult("grid", (), data, ())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.posterior import quality
 from bayes_ihlrt.posterior.store import load
+from bayes_ihlrt.results import shared
 from bayes_ihlrt.results.shared import shared_fit
 
 KEPT = Identifiers.EVERYWHERE
@@ -66,6 +68,36 @@ def test_another_seed_is_another_posterior(run):
     assert shared_fit(asked(seed=5), run / "checks") is None
     assert shared_fit(asked(), run / "elsewhere" / "checks") is None
     assert shared_fit(asked(), None) is None
+
+
+def test_a_neighbour_that_cannot_be_read_is_passed_over(run, monkeypatch):
+    """Also where a folder may not be entered, of which `is_file` itself raises."""
+    closed, read, checked = run / "another", Path.read_text, Path.is_file
+    closed.mkdir()
+
+    def refused(path, take, *given, **named):
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return take(path, *given, **named)
+
+    monkeypatch.setattr(Path, "read_text", lambda path, *a, **b: refused(path, read, *a, **b))
+    monkeypatch.setattr(Path, "is_file", lambda path, *a, **b: refused(path, checked, *a, **b))
+    assert shared_fit(asked(), run / "checks").folder == run / "fit"
+
+    def of_somebody_else(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", of_somebody_else)
+    assert shared_fit(asked(), run / "checks") is None
+
+
+def test_posteriors_of_other_analyses_are_not_hashed(run, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(shared, "checksum", lambda file: hashed.append(file) or "")
+    assert shared_fit(asked(seed=5), run / "checks") is None
+    assert not hashed
+    assert shared_fit(asked(), run / "checks") is None
+    assert hashed == [run / "fit" / "posterior.nc"]
 
 
 def test_patients_by_other_names_are_other_patients(run):

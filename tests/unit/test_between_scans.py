@@ -9,13 +9,14 @@ from bayes_ihlrt.cohort.intervals import schedule_notes
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.turnbull import turnbull, turnbull_of
+from bayes_ihlrt.estimands import turnbull as estimate
+from bayes_ihlrt.estimands.product_limit import kaplan_meier, on_curve
+from bayes_ihlrt.estimands.turnbull import called, turnbull, turnbull_of
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import LAST_FREE
 from bayes_ihlrt.proposal.first_specification import first_specification
-from bayes_ihlrt.proposal.recognise import recognise
+from bayes_ihlrt.proposal.recognise import answered, recognise
 from bayes_ihlrt.sensitivity.scans import at_share
 from bayes_ihlrt.sensitivity.structure import variants
 from bayes_ihlrt.spec.data import DataSpec
@@ -173,6 +174,43 @@ def test_what_needs_known_times_is_refused_in_words():
         person_time(cohort(), late)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            '{ left = "free", rigth = "found" }',
+            "[data.event] rigth: there is no such key. Did you mean 'right'? Allowed: left, right.",
+        ),
+        (
+            '{ column = "cause", vales = { tumour = 1, liver = 2 } }',
+            "[data.event] vales: there is no such key. Did you mean 'values'? Allowed: censored, "
+            "column, value, values.",
+        ),
+    ],
+)
+def test_a_key_of_the_event_is_answered_with_those_of_its_form(written, told):
+    text = SPECIFICATION.replace('{ left = "free", right = "found" }', written)
+    text = text.replace('patient = "id"\n', 'patient = "id"\n' + 'time = "t"\n' * ("vales" in text))
+    with pytest.raises(SpecificationError) as caught:
+        parse_spec(text)
+    assert f"  - {told}" in str(caught.value)
+    assert "aliases" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scans", ['left = "free", right = "found"', 'left = "free"'])
+def test_causes_and_scans_are_one_fault(scans):
+    both = f'{{ {scans}, column = "cause", values = {{ tumour = 1, liver = 2 }} }}'
+    text = SPECIFICATION.replace('{ left = "free", right = "found" }', both)
+    with pytest.raises(SpecificationError) as caught:
+        parse_spec(text)
+    assert str(caught.value) == (
+        "specification: 1 fault\n"
+        "  - [data.event]: an event between scans (`left`, `right`) and one by the values of a "
+        "column do not go together, competing causes neither. Found `column` and `values` too: "
+        "remove it, or `left` and `right`."
+    )
+
+
 def test_the_ladder_lists_rungs_that_it_cannot_estimate():
     spec = parse_spec(SPECIFICATION)
     plans = plan_rungs(spec, cohort())
@@ -186,7 +224,12 @@ def test_the_ladder_lists_rungs_that_it_cannot_estimate():
 def test_structure_takes_the_event_at_the_scan_and_half_way():
     names = [variant.name for variant in variants(parse_spec(SPECIFICATION))]
     assert names[-2:] == ["event at the scan", "event half-way between scans"]
-    assert not any("landmark" in name for name in names)
+    with pytest.raises(SpecificationError, match=r"landmark \(found 3, 6\)"):
+        parse_spec(SPECIFICATION + "[sensitivity.structure]\nlandmarks = [3.0, 6.0]\n")
+    none = parse_spec(SPECIFICATION + "[sensitivity.structure]\nlandmarks = []\n")
+    assert [variant.name for variant in variants(none)] == names
+    written = parse_spec(parse_spec(SPECIFICATION).to_toml())
+    assert written == parse_spec(SPECIFICATION)
     plain = SPECIFICATION.replace('{ left = "free", right = "found" }', '"died"\ntime = "t"')
     assert not any("scan" in variant.name for variant in variants(parse_spec(plain)))
 
@@ -227,6 +270,27 @@ def test_visit_schedules_that_differ_by_treatment_are_told():
     assert schedule_notes(arms([3.5] * 6, []), "ihlrt") == []
 
 
+def test_long_intervals_are_no_schedule_because_starts_lie_in_them():
+    """Everybody is scanned alike, at irregular times; treatment starts early and does nothing."""
+    rng, told = np.random.default_rng(3), []
+    for _ in range(30):
+        event, start = rng.exponential(12.0, 200), rng.exponential(4.0, 200)
+        free, found = np.zeros(200), rng.gamma(4.0, 0.75, 200)
+        while (late := found < event).any():
+            free[late] = found[late]
+            found[late] += rng.gamma(4.0, 0.75, late.sum())
+        columns = {
+            "patient": np.array([f"p{number}" for number in range(200)], dtype=object),
+            "start": np.zeros(200),
+            "stop": found,
+            "event": np.ones(200),
+            LAST_FREE: free,
+            "treatment_start": np.where(start < found, start, np.inf),
+        }
+        told += schedule_notes(columns, "ihlrt")
+    assert sum(note.startswith("SCANS DIFFER") for note in told) <= 1
+
+
 def test_two_columns_of_scans_are_recognised():
     columns = {
         "Pat": ["p1", "p2", "p3", "p4"],
@@ -244,6 +308,72 @@ def test_two_columns_of_scans_are_recognised():
     assert not recognise(Table("f.csv", tuple(turned), turned, 4)).scans
 
 
+def of_survival(**more):
+    """A file of patients with survival, and other columns."""
+    columns = {
+        "Pat": ["p1", "p2", "p3", "p4", "p5"],
+        "OS (Monate)": [9.0, 14.5, 6.0, 11.0, 3.5],
+        "Tod": [1, 0, 1, 0, 1],
+        "TACE (Monate)": [1.0, None, 3.0, None, None],
+        "NLR": [2.1, 4.0, 3.0, 5.0, 2.5],
+        **more,
+    }
+    return recognise(Table("f.csv", tuple(columns), columns, 5))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Volume left lobe (mL)", "Volume right lobe (mL)"),
+        ("CT volume left (mL)", "CT volume right (mL)"),
+        ("Linker Lappen, links (MRT)", "Rechter Lappen, rechts (MRT)"),
+    ],
+)
+def test_two_sides_of_the_liver_are_no_scans(left, right):
+    found = of_survival(
+        **{left: [410.0, 455.0, 520.0, 390.0, 460.0], right: [980.0, 1100.0, None, 1020.0, 990.0]}
+    )
+    assert not found.scans
+    assert (found.guesses["time"].value, found.guesses["event"].value) == ("OS (Monate)", "Tod")
+
+
+BOTH = {
+    "Last scan without progression (months)": [2.0, 1.5, 4.0, 6.5, 1.0],
+    "Scan with progression (months)": [4.0, 3.5, None, 8.5, 3.0],
+}
+
+
+def test_scans_beside_another_event_are_a_question_that_names_both():
+    found = of_survival(**BOTH)
+    left, right = BOTH
+    event = found.guesses["event"]
+    assert not found.scans
+    assert event.open
+    assert event.choices == ("Tod", left)
+    assert "that of Tod, at OS (Monate); or that found between two scans?" in event.why
+    assert f'event = {{ left = "{left}", right = "{right}" }} without time' in event.why
+    text = first_specification(found, name="f", file="f.csv", seed=None)
+    assert '\ntime = "OS (Monate)"\n' in text
+    assert '\nevent = "?"\n' in text
+
+
+def test_the_answer_decides_between_scans_and_the_other_event():
+    left, right = BOTH
+    scans = answered(of_survival(**BOTH), "event", left)
+    assert scans.scans
+    assert (scans.guesses["event"].value, scans.guesses["time"].value) == (left, right)
+    death = answered(of_survival(**BOTH), "event", "Tod")
+    assert not death.scans
+    assert death.guesses["time"].value == "OS (Monate)"
+
+
+def test_of_two_times_the_scan_is_a_third():
+    found = of_survival(**BOTH, **{"PFS (Monate)": [3.0, 2.5, 6.0, 7.5, 2.0]})
+    assert found.guesses["time"].choices == ("OS (Monate)", "PFS (Monate)", [*BOTH][1])
+    assert answered(found, "time", [*BOTH][1]).scans
+    assert not answered(found, "time", "OS (Monate)").scans
+
+
 def test_turnbull_is_kaplan_meier_where_times_are_exact():
     rng = np.random.default_rng(4)
     stop, event = rng.exponential(5.0, 60), (rng.random(60) < 0.7).astype(float)
@@ -259,7 +389,7 @@ def test_turnbull_maximises_the_likelihood_of_intervals():
     """A second route: masses on every cell between ends, by SciPy, with late entry."""
     left = np.array([0.0, 1.0, 2.0, 2.0, 4.0, 3.0, 5.0])
     right = np.array([2.0, 3.0, 4.0, 6.0, np.inf, 5.0, np.inf])
-    entry = np.array([0.0, 0.5, 0.0, 1.0, 0.0, 2.5, 0.0])
+    entry = np.array([0.0, 0.5, 0.0, 1.0, 0.0, 2.5, 2.2])
     edges = np.unique(np.concatenate([[0.0], left, right, entry]))
     low, high = edges[:-1], edges[1:]
     inside = (low >= left[:, None]) & (high <= right[:, None])
@@ -270,12 +400,32 @@ def test_turnbull_maximises_the_likelihood_of_intervals():
         mass /= mass.sum()
         return -(np.log(inside @ mass) - np.log(after @ mass)).sum()
 
-    best = minimize(loss, np.zeros(len(low)), tol=1e-12)
+    best = minimize(loss, np.zeros(len(low)), tol=1e-12, options={"gtol": 1e-9})
     mass = np.exp(best.x - best.x.max())
     found = turnbull(entry, left, right)
     level = np.array([2.0, 4.0])
     expected = [1.0 - (mass / mass.sum())[high <= each].sum() for each in level]
-    np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=2e-3)
+    np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=1e-6)
+    without = turnbull(np.zeros(7), left, right)["survival"].interp(time=level)
+    assert (np.abs(without - expected) > 0.01).all()
+
+
+def test_a_search_that_ends_before_the_maximum_is_told(monkeypatch):
+    rng = np.random.default_rng(2)
+    left = rng.uniform(0.0, 9.0, 60)
+    seen = (np.zeros(60), left, left + rng.uniform(0.5, 4.0, 60))
+    assert called(turnbull(*seen)) == "Turnbull"
+    monkeypatch.setattr(estimate, "_STEPS", 2)
+    estimate._estimate.cache_clear()
+    assert called(turnbull(*seen)) == "Turnbull (search not finished)"
+    estimate._estimate.cache_clear()
+
+
+def test_ticks_of_the_censored_stand_on_the_straight_curve():
+    """Nobody knows where it falls between 2 and 5: half-way at 3.5, not at the level of 2."""
+    at, level = np.array([0.0, 2.0, 5.0]), np.array([1.0, 1.0, 0.4])
+    assert on_curve((at, level), np.array([3.5]), straight=True)[1].tolist() == [0.7]
+    assert on_curve((at, level), np.array([3.5]), straight=False)[1].tolist() == [1.0]
 
 
 def test_turnbull_of_rows_reads_the_intervals_of_patients():

@@ -23,7 +23,7 @@ from bayes_ihlrt.methods.references import cited, pieces, unmarked
 from bayes_ihlrt.plots.frame import framed_figure
 from bayes_ihlrt.report import html
 from bayes_ihlrt.report import manuscript as exports
-from bayes_ihlrt.report.terminal import parameter_panel
+from bayes_ihlrt.report.terminal import as_text, parameter_panel
 from bayes_ihlrt.results.table import Column, PlainConsole, Table, text
 
 ATTACKS = [
@@ -77,6 +77,11 @@ def test_markup_and_emoji_codes_are_letters():
     opened = io.StringIO()
     PlainConsole(file=opened, width=80).print("stage[red] :smile:", Text("[b]x[/b]"))
     assert opened.getvalue() == "stage[red] :smile: [b]x[/b]\n"
+
+
+def test_a_notebook_leaves_no_file_empty(monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert as_text(lambda console: console.print("stage[red]")) == "stage[red]\n"
 
 
 @pytest.mark.parametrize("terminal", [False, True])

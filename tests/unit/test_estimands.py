@@ -11,8 +11,16 @@ from scipy import special
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.estimands.averaging import quadrature
 from bayes_ihlrt.estimands.contrasts import diagnostics, probability, summarise
-from bayes_ihlrt.estimands.curves import NEVER, median_survival, rmst, survival, treated_from
+from bayes_ihlrt.estimands.curves import (
+    NEVER,
+    median_survival,
+    restricted_means,
+    rmst,
+    survival,
+    treated_from,
+)
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
+from bayes_ihlrt.estimands.population import sample_population
 from bayes_ihlrt.estimands.predictors import condense
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
 from bayes_ihlrt.model.graph import prepare
@@ -31,6 +39,21 @@ from fabricated import (
     normal,
     weibull,
 )
+
+
+@pytest.mark.parametrize(
+    ("shape", "median", "error"),
+    [(0.5, 1.0, 1e-10), (1.3, 15.0, 1e-10), (2.5, 1.0, 5e-6), (4.0, 1.0, 5e-4)],
+)
+def test_restricted_means_to_two_horizons_are_as_exact_as_is_said(shape, median, error):
+    """The area under a Weibull is an incomplete gamma function."""
+    rate = np.log(2.0) / median**shape
+    draws = {"log_rate": np.full((2, 3), np.log(rate)), "log_shape": np.full((2, 3), np.log(shape))}
+    fit = fabricate({"family": "weibull"}, draws)
+    found = restricted_means(fit, [24.0, 60.0], [NEVER], population=sample_population(fit))
+    scale = special.gamma(1.0 + 1.0 / shape) * rate ** (-1.0 / shape)
+    exact = [scale * special.gammainc(1.0 / shape, rate * month**shape) for month in (24.0, 60.0)]
+    np.testing.assert_allclose(found[0, 0, 0], exact, rtol=error)
 
 
 def test_exponential_without_covariates():

@@ -4,16 +4,18 @@ import copy
 import json
 import pickle
 import tomllib
+from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import event, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bayes_ihlrt as bi
 from bayes_ihlrt.face.specify import written
-from bayes_ihlrt.spec.analysis import json_schema
+from bayes_ihlrt.spec.analysis import file_data, json_schema
 from bayes_ihlrt.spec.catalogue import packaged_specifications
+from bayes_ihlrt.spec.model import HazardSpec, with_hazard
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 
 TABLES = ("propensity", "visits", "causes", "sampler", "estimands", "ladder", "sensitivity")
@@ -102,13 +104,14 @@ HAZARDS = st.one_of(
     ),
     st.builds(lambda knots: {"family": "mspline", "knots": knots}, st.integers(1, 20)),
 )
+SPLIT = st.builds(
+    bi.starts,
+    st.sampled_from(["ihlrt_months", ["ihlrt_months", "tace_months"]]),
+    name=st.just("ihlrt"),
+    ties=st.sampled_from([None, "treated", "untreated"]),
+)
 DESIGNS = st.one_of(
-    st.builds(
-        bi.starts,
-        st.sampled_from(["ihlrt_months", ["ihlrt_months", "tace_months"]]),
-        name=st.just("ihlrt"),
-        ties=st.sampled_from([None, "treated", "untreated"]),
-    ),
+    SPLIT,
     st.builds(lambda m: bi.starts("ihlrt_months", design="landmark", landmark=m), MONTHS),
     st.builds(
         lambda how: bi.starts("ihlrt_months", design="sequential", crossover=how),
@@ -137,7 +140,6 @@ DATA = st.fixed_dictionaries(
         "drop_missing": st.booleans(),
         "units": st.just({"albumin": "g/dL"}),
         "origin": st.just("start_of_therapy"),
-        "date_order": st.sampled_from(["day-month-year", "month-day-year"]),
         "missing": st.sampled_from([["n.d."], {"crp": ["999"]}]),
         "never": st.just(["0"]),
         "below_limit": st.sampled_from(["half", "limit", "limit/sqrt2"]),
@@ -153,54 +155,71 @@ DATA = st.fixed_dictionaries(
         "entry": st.just("entry_months"),
     },
 )
-SAMPLERS = st.fixed_dictionaries(
-    {},
-    optional={
-        "draws": st.integers(100, 5000),
-        "tune": st.integers(100, 5000),
-        "chains": st.integers(2, 8),
-        "target_accept": st.floats(0.6, 0.99),
-        "seed": st.integers(0, 2**31),
-        "engine": st.sampled_from(["nuts", "laplace"]),
-    },
+DATA = st.one_of(
+    DATA,
+    st.builds(
+        lambda data, order: {**data, "origin": "start_of_therapy", "date_order": order},
+        DATA,
+        st.sampled_from(["day-month-year", "month-day-year"]),
+    ),
+)
+DRAWN = {
+    "draws": st.integers(100, 5000),
+    "chains": st.integers(2, 8),
+    "seed": st.integers(0, 2**31),
+}
+CHAINS = {"tune": st.integers(100, 5000), "target_accept": st.floats(0.6, 0.99)}
+SAMPLERS = st.one_of(
+    st.fixed_dictionaries({}, optional={**DRAWN, **CHAINS, "engine": st.just("nuts")}),
+    st.fixed_dictionaries({"engine": st.just("laplace")}, optional=DRAWN),
 )
 ESTIMANDS = st.fixed_dictionaries(
     {},
     optional={
         "horizons": MONTHS,
         "at": st.lists(st.floats(0.5, 9), max_size=3),
-        "treat_from": st.floats(0, 1),
         "quantiles": st.just([0.25, 0.75]),
         "gain": st.floats(0, 3),
         "levels": st.just([0.5, 0.9]),
         "subgroups": st.just(["albi"]),
     },
 )
-
-
-@given(
-    hazard=HAZARDS,
-    treatment=DESIGNS,
-    modifier=MODIFIERS,
-    data=DATA,
-    sampler=SAMPLERS,
-    estimands=ESTIMANDS,
-    priors=st.fixed_dictionaries({}, optional={"albi": PRIOR, "nlr": PRIOR, "group_sd": POSITIVE}),
+STARTING = st.builds(
+    lambda told, month: {**told, "treat_from": month}, ESTIMANDS, st.floats(0, 1, exclude_max=True)
 )
-def test_what_is_written_is_read_back_equal(**tables):
+
+
+def test_what_is_written_is_read_back_equal():
     """Whatever can be said: told with its faults, or written and read back as the same."""
-    try:
-        spec = bi.analysis(
-            "ihlrt * nlr + albi + (1 | centre)", patient="id", time="t", event="d", **tables
-        )
-    except bi.SpecificationError:
-        event("told to be wrong")
-        return
-    event("written")
-    again = parse_spec(spec.to_toml())
-    assert again == spec
-    assert again.to_dict() == spec.to_dict()
-    assert pickle.loads(pickle.dumps(spec)) == spec
+    seen = Counter()
+
+    @given(
+        hazard=HAZARDS,
+        treated=st.one_of(st.tuples(DESIGNS, ESTIMANDS), st.tuples(SPLIT, STARTING)),
+        modifier=MODIFIERS,
+        data=DATA,
+        sampler=SAMPLERS,
+        priors=st.fixed_dictionaries(
+            {}, optional={"albi": PRIOR, "nlr": PRIOR, "group_sd": POSITIVE}
+        ),
+    )
+    def ask(treated, **tables):
+        own = {"patient": "id", "time": "t", "event": "d"}
+        own |= {"treatment": treated[0], "estimands": treated[1]}
+        try:
+            spec = bi.analysis("ihlrt * nlr + albi + (1 | centre)", **own, **tables)
+        except bi.SpecificationError:
+            seen["told to be wrong"] += 1
+            return
+        seen["written"] += 1
+        again = parse_spec(spec.to_toml())
+        assert again == spec
+        assert again.to_dict() == spec.to_dict()
+        assert pickle.loads(pickle.dumps(spec)) == spec
+
+    ask()
+    # The strategies say what can be said, nearly always.
+    assert seen["written"] > 4 * seen["told to be wrong"], seen
 
 
 PROPENSITY = {"formula": "albi"}
@@ -334,6 +353,7 @@ WRONG = {
         "[priors] ihlrt: it must be a table, and is 3",
     ),
     "a scale below 0": (lambda: bi.Normal(0, -1), "sigma: -1 is out of range"),
+    "an option that is none": (lambda: bi.Normal(0, 1, pre="sd"), "Did you mean 'per'?"),
     "a month before 0": (lambda: bi.treated_from(-1), "Give a month, 0 or later"),
     "a specification": (lambda: bi.fit(5, "heart"), "the specification: it is of type int"),
     "a name": (lambda: bi.fit("primry", "heart"), "Did you mean 'primary'?"),
@@ -347,6 +367,23 @@ WRONG = {
     "what is drawn": (lambda: bi.plot([]), "the result: it is of type list"),
     "what is saved": (lambda: bi.save(3, "here"), "Allowed: FitResult"),
     "what is reported": (lambda: bi.report([3], "here.html"), "Allowed: FitResult"),
+    "no results": (lambda: bi.report([], "here.html"), "the results: there are none"),
+    "a key that is no prior": (
+        lambda: load_spec("primary").with_prior("base", bi.Normal(0, 1)),
+        "prior 'base': it is a key of [priors], and no parameter. Name a term or parameter",
+    ),
+    "a reason that is no prior": (
+        lambda: load_spec("primary").with_prior("justification", bi.Normal(0, 1)),
+        "`justification=` says what priors rest on",
+    ),
+    "a month of nothing": (lambda: bi.HalfNormal(1, at=12), "  - the prior: "),
+    "a seed of truth": (lambda: bi.check("heart", "heart", seed=False), "seed: it is False"),
+    "a hazard said twice": (
+        lambda: bi.analysis(
+            "a", patient="id", time="t", event="d", hazard="weibull", outcome={"hazard": {}}
+        ),
+        "[outcome] hazard: it is said twice",
+    ),
     "where": (lambda: bi.load(3), "Give a path or a name"),
     "a name of nothing": (lambda: bi.load("hart"), "Did you mean 'heart'?"),
 }
@@ -377,6 +414,15 @@ def test_a_specification_is_frozen_all_the_way_down():
         del spec.priors["ihlrt"]
 
 
+def test_what_is_made_of_a_specification_is_frozen_too():
+    model = with_hazard(load_spec("primary").model, HazardSpec(family="gompertz"))
+    spec = load_spec("primary")
+    data = file_data(spec.data, spec.treatment, spec.modifier)
+    for table in (model.priors, data.labels):
+        with pytest.raises(TypeError, match="frozen"):
+            table["nlr"] = 3
+
+
 def test_another_prior_makes_another_specification():
     spec = load_spec("primary")
     other = spec.with_prior("ihlrt", bi.Normal(0, 0.35), justification="Two trials.")
@@ -398,6 +444,50 @@ def test_scalars_of_numpy_and_models_of_tables_are_what_they_say():
     kept = spec.sampler.model_dump(mode="json", exclude_unset=True)
     assert written(said) == {"n": 3, "x": 0.5, "a": [0, 1], "s": kept}
     assert json.dumps(written(spec))
+
+
+def test_every_prior_takes_the_same_options():
+    spec = load_spec("primary")
+    wrong = {
+        "albi": (bi.Gamma(2, 1, on="exp", per="sd"), "per = 'sd' rescales Normal and StudentT"),
+        "group_sd": (bi.HalfNormal(1, per="sd"), "no covariate that `per` could be measured by"),
+    }
+    for name, (prior, words) in wrong.items():
+        with pytest.raises(bi.SpecificationError) as caught:
+            spec.with_prior(name, prior)
+        assert words in str(caught.value)
+    usual = bi.Normal(0, 1, on="parameter", at=None, per="unit")
+    assert written(usual) == written(bi.Normal(0, 1))
+
+
+def test_what_is_said_once_is_not_said_twice():
+    own = {"patient": "id", "time": "t", "event": "d"}
+    hazard = {"family": "piecewise", "cuts": np.array([3.0, 6.0])}
+    found = bi.analysis("a", **own, outcome={"hazard": hazard})
+    assert found.outcome.hazard.cuts == (3.0, 6.0)
+    # The same in both places is no contradiction.
+    assert bi.analysis("a", **own, hazard=hazard, outcome={"hazard": hazard}) == found
+    assert bi.analysis("a", **own).outcome.hazard.family == "weibull"
+
+
+def test_a_check_of_causes_is_summarised_and_not_drawn():
+    rng = np.random.default_rng(1)
+    columns = {"id": np.arange(60), "t": rng.exponential(10.0, 60), "x": rng.normal(size=60)}
+    columns["why"] = np.arange(60) % 3
+    event = {"column": "why", "values": {"liver": 1, "tumour": 2}}
+    checked = bi.check(bi.analysis("x", patient="id", time="t", event=event), columns)
+    table = bi.summary(checked)
+    assert table.index.names == ["cause", "parameter"]
+    assert table.loc["tumour"].equals(bi.summary(checked.parts["tumour"]))
+    assert set(table.loc["liver"].index) == {"x", "log_rate", "log_shape"}
+    for each in (checked, checked.parts["liver"]):
+        with pytest.raises(bi.InputError, match="a check has no figures"):
+            bi.plot(each)
+
+
+def test_a_seed_of_numpy_is_a_whole_number():
+    found = bi.check("heart", "heart", seed=np.int64(3)).spec.sampler.seed
+    assert (found, type(found)) == (3, int)
 
 
 def test_a_specification_is_saved_and_loaded(tmp_path):

@@ -14,10 +14,16 @@ from bayes_ihlrt.ladder.figure import ladder_data, ladder_notes, ladder_sentence
 from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import ResponsePaths, Rung, Stratum
-from bayes_ihlrt.ladder.rungs import plan_rungs
-from bayes_ihlrt.names import Adjustment
+from bayes_ihlrt.ladder.rungs import held_note, plan_rungs
+from bayes_ihlrt.ladder.states import Responses, response_effect_note
+from bayes_ihlrt.ladder.words import warned_of
+from bayes_ihlrt.names import Adjustment, EstimandTarget
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.propensity.comparability import Comparability
+from bayes_ihlrt.propensity.model import separation_message
+from bayes_ihlrt.report.answers import ladder_answer
 from bayes_ihlrt.report.ladder import print_ladder
+from bayes_ihlrt.report.terminal import print_summary
 from bayes_ihlrt.spec.read import load_spec
 from states_cases import toy_cohort
 
@@ -259,3 +265,55 @@ def test_the_stratum_with_the_fewest_patients():
     strata = (Stratum("a", 5, 9), Stratum("b", 7, 2), Stratum("c", 3, 30))
     found = Rung(plan=None, positivity=strata)
     assert found.smallest.stratum == "b"
+
+
+def warned(found, cohort, spec):
+    """Return a rung with months of its own and every kind of warning, each with its own numbers."""
+    number = float(len(found.plan.rung + found.plan.adjustment))
+    ess = (3.0 + number / 10.0, 40.0) if found.plan.rung == "sequential" else (12.0, 40.0)
+    few = Responses(treated=2, untreated=9, at_risk=3)
+    return replace(
+        gaining(found, number / 10.0),
+        log_hr_at=dict.fromkeys((2.0, 3.0, 5.0), found.log_hr),
+        ess=ess,
+        target="ato",
+        comparability=Comparability(EstimandTarget.ATO, False, (20, 60), ess, (("nlr", 0.2),)),
+        plan=replace(found.plan, notes=(held_note(("nlr",)), response_effect_note(spec, few))),
+        person_time=quiet(found.person_time, 1.0),
+        warnings=(separation_message((f"marker {number:g}",)),),
+    )
+
+
+def test_the_answer_of_the_worst_ladder_is_to_be_read_in_a_minute(climbed):
+    """Every rung warns of everything: a line a kind with how many rungs, the rest elsewhere."""
+    rungs = [warned(found, climbed.cohort, climbed.spec) for found in climbed.rungs]
+    # As many as the packaged analysis has: twelve, of two landmarks.
+    rungs = [*rungs, *rungs[1:4]]
+    assert len(rungs) == 12
+    worst = replace(climbed, rungs=tuple(rungs))
+    lines = warned_of(worst.rungs)
+    assert [line.partition(",")[0] for line in lines[:-1]] == [
+        "1 rung: NO OVERLAP",
+        "11 rungs: POOR OVERLAP",
+        "12 rungs: PS separation",
+        "12 rungs: NO EVENT in an arm",
+        "12 rungs: FEW RESPONSES under treatment",
+        "12 rungs: HELD AT TIME ZERO",
+    ]
+    assert "`--tables`" in lines[-1]
+    assert max(map(len, lines)) <= 108
+    console = Console(record=True, width=110)
+    print_summary(console, ladder_answer(worst))
+    printed = console.export_text().rstrip()
+    assert len(printed.splitlines()) <= 55, printed
+    console = Console(record=True, width=400)
+    print_ladder(console, worst)
+    whole = console.export_text()
+    for text in (*(text for found in rungs for text in found.told), *ladder_sentences(worst)):
+        assert text in whole
+    assert warned_of([climbed.rungs[0]]) == []
+
+
+def test_a_warning_of_no_known_kind_is_told_whole(climbed):
+    found = replace(climbed.rungs[0], warnings=("UNHEARD OF: all of it, and more.",))
+    assert warned_of([found])[0] == "1 rung: UNHEARD OF: all of it, and more."

@@ -10,7 +10,9 @@ from scipy.integrate import quad
 import bayes_ihlrt as bi
 from bayes_ihlrt.analysis.prior import prior_draws
 from bayes_ihlrt.hazards.registry import FAMILIES, register
+from bayes_ihlrt.ladder.states import ladder_states
 from bayes_ihlrt.methods.model import hazard_words
+from bayes_ihlrt.spec.model import HazardSpec
 from hazard_cases import increment, log_hazard
 
 FILE = Path(__file__).parents[2] / "notebooks" / "lomax.py"
@@ -45,14 +47,23 @@ def cohort(family, n=400, ratio=0.6, seed=7):
     }
 
 
-def said(**further):
+def true_gain(hazard, start, horizon, ratio):
+    """Return the months that treatment from a month on adds to event-free months."""
+    months = np.linspace(0.0, horizon, 4801)
+    spent = increment(hazard, np.zeros_like(months), months, THETA)
+    before = np.interp(start, months, spent)
+    treated = np.minimum(spent, before) + ratio * np.maximum(spent - before, 0.0)
+    return np.trapezoid(np.exp(-treated) - np.exp(-spent), months)
+
+
+def said(formula="trt", hazard="lomax", **further):
     return bi.analysis(
-        "trt",
+        formula,
         patient="id",
         time="months",
         event="death",
         treatment=bi.starts("start", name="trt"),
-        hazard="lomax",
+        hazard=hazard,
         sampler={"engine": "laplace", "draws": 250},
         **further,
     )
@@ -82,6 +93,27 @@ def test_a_specification_names_it_and_everything_speaks_of_it(lomax):
         said(priors={"log_months": stated})
 
 
+@pytest.mark.parametrize("name", ["log_months", "log_months_centred", "log_months_scaled"])
+def test_no_column_may_be_called_as_its_parameters(lomax, name):
+    columns = {**cohort(lomax, n=40), name: np.linspace(-1.0, 1.0, 40)}
+    with pytest.raises(bi.SpecificationError, match=f"'{name}' is a name that the model uses"):
+        bi.check(said(formula=f"trt + {name}"), columns)
+
+
+def test_a_coefficient_called_as_a_parameter_is_told_before_there_are_data(lomax):
+    for hazard, name in (("lomax", "log_months"), ("weibull", "log_shape")):
+        with pytest.raises(bi.SpecificationError, match=f"formula: '{name}' is a name that the"):
+            said(formula=f"trt + {name}", hazard=hazard)
+
+
+def test_the_ladder_leaves_out_priors_of_its_shape(lomax):
+    spec = bi.load("ladder")
+    outcome = spec.outcome.model_copy(update={"hazard": HazardSpec(family=lomax.name)})
+    priors = {"log_months": bi.Normal(2.0, 1.0), "ihlrt": bi.Normal(0.0, 0.5)}
+    states = ladder_states(spec.model_copy(update={"outcome": outcome, "priors": priors}))
+    assert set(states.event.priors) == {"ihlrt"}
+
+
 def test_what_is_stated_of_survival_fixes_its_level(lomax):
     stated = bi.MedianSurvivalPrior(median_survival=12.0, upper=60.0)
     checked = bi.check(said(priors={"baseline": stated}), cohort(lomax))
@@ -99,6 +131,9 @@ def test_it_is_fitted_and_told(lomax):
         low, high = found.loc[name, ["q2.5", "q97.5"]]
         assert low < truth < high, name
     gain = bi.estimates(fit, "rmst", horizon=24)
-    assert 0.0 < float(gain.difference.mean()) < 6.0
+    low, high = np.quantile(gain.difference, [0.025, 0.975])
+    assert low < true_gain(lomax(), gain.start, 24.0, 0.6) < high
+    assert high - low < 4.0
+    assert any(axes.has_data() for axes in bi.plot(fit).axes)
     assert "lomax" in fit.spec.to_toml()
     assert "Does trt help" in fit._repr_html_()

@@ -1,6 +1,7 @@
 """Figures from made-up datasets: units on the axes, what is drawn, the stamp of synthetic data."""
 
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from bayes_ihlrt.labels import Labels
 from bayes_ihlrt.names import FigureForm
-from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.plots.catalogue import PLOTS, draw_figure
 from bayes_ihlrt.plots.effects import plot_forest, plot_hazard_ratio, plot_survival
 from bayes_ihlrt.plots.gain import plot_gain, plot_prior_posterior, plot_subgroups, plot_trace
 from bayes_ihlrt.plots.propensity import plot_connect_s, plot_love, plot_overlap, plot_weight_sums
@@ -241,6 +242,41 @@ def test_a_figure_is_drawn_where_it_is_asked_for(name):
     assert "Overall survival" in texts(figure)
 
 
+@pytest.mark.parametrize(
+    ("median", "low", "high", "kind", "told"),
+    [
+        ([2.0, -0.03], [-0.2, -1.1], [3.8, 1.0], "difference", "+0.0 (-1.1 to +1.0)"),
+        ([0.031, 0.004], [0.02, 0.001], [0.05, 0.009], "level", "0.0040 (0.0010 to 0.0090)"),
+        ([-0.002, 0.001], [-0.01, -0.02], [0.03, 0.02], "difference", "+0.001 (-0.020 to +0.020)"),
+        ([0.9, 0.62], [0.8, 0.5], [0.95, 0.7], "level", "0.62 (0.50 to 0.70)"),
+        ([0.0, 0.62], [-0.001, 0.5], [0.0, 0.7], "level", "0.62 (0.50 to 0.70)"),
+        ([1.4, 0.61], [0.9, 0.36], [2.0, 1.04], "ratio", "0.61 (0.36 to 1.04)"),
+    ],
+)
+def test_numbers_of_an_estimand_have_signs_and_digits(median, low, high, kind, told):
+    data = xr.Dataset(
+        {"median": ("row", median), "q2.5": ("row", low), "q97.5": ("row", high)},
+        coords={"row": ["first", "second"]},
+        attrs={"ratio": int(kind == "ratio"), "contrast": int(kind != "level"), "label": "it"},
+    )
+    figure = PLOTS["estimates"](data.assign_attrs(title="T", synthetic=False))
+    assert told in texts(figure)
+    assert not any(re.search(r"(?<![\d.])-0\.0+(?!\d)", text) for text in texts(figure))
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_figure_takes_its_place_and_no_other(name):
+    figure = Figure(figsize=(14.0, 8.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    place = right.bbox.x0
+    assert draw_figure(name, made(name), ax=right, width=85.0) is figure
+    assert not left.has_data()
+    drawn = [axes for axes in figure.axes if axes is not left]
+    assert any(axes.has_data() or axes.texts for axes in drawn)
+    # A part of the figure has a margin of its own, within that of the axes whose place it takes.
+    assert min(axes.bbox.x0 for axes in drawn) > 0.9 * place
+
+
 def test_panels_need_a_place_that_can_be_divided():
     alone = Figure().add_axes((0.0, 0.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="no part of a grid"):
@@ -279,13 +315,16 @@ def test_no_two_lines_of_many_look_alike():
 
 
 def test_of_a_large_grid_priors_that_are_changed_alone_are_drawn():
-    names = ["stated", "ihlrt flat", *(f"ihlrt flat; nlr {number}" for number in range(50))]
+    """Labels may hold a semicolon: how many priors a choice changes is a column, not a text."""
+    together = [f"ihlrt flat; nlr {number}" for number in range(50)]
+    names = ["stated", "ihlrt as the board said; 2024", *together]
+    changed = [0, 1, *[2] * len(together)]
     values = {
         part: (("quantity", "member"), np.linspace(-1.0, 0.0, len(names))[None])
         for part in ("median", "q2.5", "q97.5", "probability")
     }
     data = xr.Dataset(
-        {**values, "prior": ("member", names)},
+        {**values, "prior": ("member", names), "priors_changed": ("member", changed)},
         coords={"quantity": ["log_hazard_ratio"], "member": np.arange(len(names))},
         attrs={"threshold": 0.95},
     )
@@ -298,4 +337,5 @@ def test_of_a_large_grid_priors_that_are_changed_alone_are_drawn():
         drawn = sensitivity_figures(result)["prior_grid"]
         assert drawn.sizes["cell"] == kept
         assert drawn["stated"].to_numpy().sum() == 1
+        assert names[1] in drawn["label"].to_numpy()
         assert ("one changed at a time" in drawn.attrs["title"]) == (kept == 2)

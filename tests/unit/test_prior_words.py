@@ -6,10 +6,16 @@ import pytest
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.analysis.prior import prior_conflict, prior_draws, prior_fit
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.estimands.contrasts import chance_above
+from bayes_ihlrt.estimands.turnbull import until_treatment
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.prior_sets import prior_set_names
+from bayes_ihlrt.spec.treatment import TreatmentSpec
+from fabricated import fabricate
 
 TABLES = {
     "name": "test",
@@ -118,6 +124,54 @@ def test_few_untreated_events_say_nothing(conflict):
     data = cohort(patients=40)
     data["death"] = np.where(np.arange(40) < 4, data["death"], 0.0)
     assert conflict(NARROW, data) is None
+
+
+TREATED = TreatmentSpec(name="ihlrt", start="ihlrt")
+
+
+def between_scans(rng, median=3.0, patients=200, apart=4.0, treated=False):
+    """Rows of patients of whom an exponential event is found at scans, the first at random."""
+    event = rng.exponential(median / np.log(2.0), patients)
+    start = rng.exponential(6.0, patients) if treated else np.full(patients, np.inf)
+    found, free = rng.uniform(0.0, apart, patients), np.zeros(patients)
+    while (late := found < event).any():
+        free[late] = found[late]
+        found[late] += apart
+    columns = {
+        "patient": np.array([f"p{number}" for number in range(patients)], dtype=object),
+        "start": np.zeros(patients),
+        "stop": found,
+        "event": np.ones(patients),
+        "last_free": free,
+        "treatment_start": np.where(start < found, start, np.inf),
+        "nlr": np.full(patients, 3.0),
+    }
+    return person_time(Cohort(columns), TREATED)
+
+
+@pytest.mark.parametrize("treated", [False, True])
+def test_what_lies_between_scans_is_not_held_for_its_date(treated):
+    """Kaplan-Meier at the scans disagrees with the truth in every one of these cohorts."""
+    rng = np.random.default_rng(1)
+    log_rate = np.log(np.log(2.0) / 3.0) + rng.normal(0.0, 0.3, (4, 500))
+    prior = fabricate({"family": "exponential"}, {"log_rate": log_rate})
+    for _ in range(5):
+        assert prior_conflict(prior, between_scans(rng, treated=treated), "ihlrt") is None
+    told = prior_conflict(prior, between_scans(rng, median=12.0), "ihlrt")
+    assert "(Turnbull, treated person-time censored at treatment)" in told
+
+
+def test_of_an_interval_that_holds_the_start_both_sides_are_read():
+    frame = {"id": ["a", "b", "c"], "free": [2.0, 1.0, 6.0], "found": [5.0, 3.0, None],
+             "ihlrt": [3.0, 4.0, 4.0]}  # fmt: skip
+    data = DataSpec(patient="id", event={"left": "free", "right": "found"})
+    rows = person_time(Cohort.from_frame(frame, data, TREATED), TREATED)
+    later, earlier = until_treatment(rows, "ihlrt")
+    for number, expected in enumerate(([0.0] * 3, [2.0, 1.0, 4.0])):
+        np.testing.assert_array_equal(later[number], expected)
+        np.testing.assert_array_equal(earlier[number], expected)
+    np.testing.assert_array_equal(later[2], [np.inf, 3.0, np.inf])
+    np.testing.assert_array_equal(earlier[2], [3.0, 3.0, np.inf])
 
 
 def test_a_prior_probability_stands_beside():

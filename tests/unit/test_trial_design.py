@@ -297,6 +297,6 @@ def test_scenarios_that_do_not_fit_are_refused(changes, told):
 
 
 def test_no_effect_for_certain_is_a_type_one_error():
-    assert cases.scenario(hr=[0.7], no_effect=1.0).is_null
+    assert cases.scenario(hr=[0.7], no_effect=1.0).without_effect
     assert not cases.scenario(hr=[0.7], no_effect=1.0).is_drawn
     assert cases.scenario(hr=[0.7], no_effect=0.2).is_drawn

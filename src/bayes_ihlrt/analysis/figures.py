@@ -30,8 +30,8 @@ from bayes_ihlrt.estimands.interaction import (
     subgroup_log_hazard_ratio,
 )
 from bayes_ihlrt.estimands.population import sample_population, undefined_survival
-from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.turnbull import turnbull_of
+from bayes_ihlrt.estimands.product_limit import kaplan_meier, on_curve
+from bayes_ihlrt.estimands.turnbull import called, turnbull_of
 from bayes_ihlrt.model.predictor import linear_in_modifier
 from bayes_ihlrt.names import HORIZON, TIME, ModifierTransform
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -375,14 +375,16 @@ def survival_data(result: FitResult) -> xr.Dataset:
     left = _lost(rows)
     row_weights = None if result.propensity is None else result.propensity.row_weights
     scans = rows.uncertain is not None
+    known = turnbull_of(rows) if scans else xr.Dataset()
     states = {"all patients": left | True} if scans else treatment_states(result.spec, rows)
     for mask in states.values():
         start, stop, event = (
             rows.columns[name][mask].astype(np.float64) for name in ("start", "stop", "event")
         )
         weight = None if row_weights is None else row_weights[mask]
-        curves.append(_turnbull(rows) if scans else _product_limit(start, stop, event, weight))
-        ticks.append(_on_curve(curves[-1], np.unique(stop[left[mask]])))
+        drawn = (known[TIME].to_numpy(), known["survival"].to_numpy()) if scans else None
+        curves.append(drawn or _product_limit(start, stop, event, weight))
+        ticks.append(on_curve(curves[-1], np.unique(stop[left[mask]]), straight=scans))
         at_risk.append([int(((start < max(t, 1e-9)) & (stop >= t)).sum()) for t in marks])
     kaplan, censored = _padded(curves), _padded(ticks)
     return (
@@ -396,7 +398,7 @@ def survival_data(result: FitResult) -> xr.Dataset:
             state=list(states),
             risk_time=marks,
         )
-        .assign_attrs(clock=clock(rows), **({"observed": "Turnbull"} if scans else {}))
+        .assign_attrs(clock=clock(rows), **({"observed": called(known)} if scans else {}))
     )
 
 
@@ -406,11 +408,6 @@ def _lost(rows: PersonTime) -> NDArray[np.bool_]:
         return np.zeros(rows.n_rows, dtype=bool)
     last = np.diff(rows.patient_index, append=-1) != 0
     return np.asarray(last & (rows.columns["event"].astype(np.float64) == 0.0))
-
-
-def _on_curve(curve: tuple[Floats, Floats], times: Floats) -> tuple[Floats, Floats]:
-    place = np.searchsorted(curve[0], times, side="right") - 1
-    return times, curve[1][np.maximum(place, 0)]
 
 
 def _padded(curves: list[tuple[Floats, Floats]]) -> Floats:
@@ -521,11 +518,6 @@ def treatment_states(spec: AnalysisSpec, rows: PersonTime) -> Mapping[str, NDArr
         return {"all patients": np.ones(rows.n_rows, dtype=bool)}
     treated = rows.columns[treatment.name].astype(np.float64) == 1.0
     return {"untreated": ~treated, "treated": treated}
-
-
-def _turnbull(rows: PersonTime) -> tuple[Floats, Floats]:
-    curve = turnbull_of(rows)
-    return curve[TIME].to_numpy(), curve["survival"].to_numpy()
 
 
 def _product_limit(

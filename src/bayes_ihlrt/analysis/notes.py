@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.analysis.modifier import begins_at_zero, modifier_splines
-from bayes_ihlrt.analysis.uninformed import silent_intervals
+from bayes_ihlrt.analysis.modifier import begins_at_zero
+from bayes_ihlrt.analysis.uninformed import outside_notes, reach_of, silent_intervals
 from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
 from bayes_ihlrt.cohort.doubts import doubts
 from bayes_ihlrt.cohort.identifiers import renamed
@@ -279,7 +279,8 @@ def analysis_notes(
         modifier), where the main effect is read, delayed entry, slopes of groups that are taken
         as uncorrelated.
     """
-    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort), *_clock(rows)]
+    notes = [*_immortal_time(rows), *_synthetic(cohort), *identified(cohort)]
+    notes += clock_notes(rows)
     notes += [*cohort.notes, *_left_out(cohort, rows)]
     read = covariates(spec.treatment, spec.modifier, spec.outcome)
     groups = {term.group for term in spec.outcome.groups}
@@ -299,8 +300,11 @@ def analysis_notes(
         notes += without_events(rows, spec.treatment.name, weighted=adjusted)
     notes += silent_intervals(spec, rows)
     notes += [*_two_populations(spec), *_modifier_after_treatment(spec, rows)]
-    notes += [*_extrapolation(spec, rows), *_treated_before(spec, rows)]
-    notes += [*_modifier_range(spec, rows), *_main_effect(spec, rows)]
+    asked = spec.estimands
+    notes += outside_notes(
+        spec, reach_of(spec, rows), months=asked.horizons, values=asked.at, start=spec.treat_from
+    )
+    notes += _main_effect(spec, rows)
     return (*notes, *delayed_entry(spec, rows), *uncorrelated_slopes(spec))
 
 
@@ -337,7 +341,19 @@ def clock(rows: PersonTime) -> str:
     return CLOCKS.get(rows.provenance.design, "time zero")
 
 
-def _clock(rows: PersonTime) -> list[str]:
+def clock_notes(rows: PersonTime) -> list[str]:
+    """Return that months count from another moment than time zero.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    list of str
+        One sentence or none.
+    """
     origin = clock(rows)
     if rows.provenance.design not in CLOCKS:
         return []
@@ -452,50 +468,6 @@ def _left_out(cohort: Cohort, rows: PersonTime) -> list[str]:
     total = len(rows.patients) + len(cohort.dropped) + len(own)
     told = [*left_out(cohort.dropped, total=total), *left_out(own, total=total)]
     return [*told, *starts_left_out(rows)]
-
-
-def _extrapolation(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    last = float(rows.exit_time.max())
-    beyond = [f"{month:g}" for month in spec.estimands.horizons if month > last]
-    if not beyond:
-        return []
-    return [
-        f"Month {' and '.join(beyond)} lies beyond the last follow-up ({last:.1f} months): what is "
-        "said of it is extrapolated by the model."
-    ]
-
-
-def _treated_before(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    if spec.treatment is None:
-        return []
-    treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
-    first = float(rows.columns["start"][treated].astype(np.float64).min(initial=np.inf))
-    if not spec.treat_from < first < np.inf:
-        return []
-    return [
-        f"Treatment from month {spec.treat_from:g} is outside the data: nobody was "
-        f"treated before month {first:.3g}; the treated curve before then is extrapolated. Without "
-        "`treat_from` treatment begins there."
-    ]
-
-
-def _modifier_range(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
-    if spec.modifier is None:
-        return []
-    values = rows.columns[spec.modifier.column].astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    outside = [f"{at:g}" for at in spec.estimands.at if not low <= at <= high]
-    if not outside:
-        return []
-    source = (
-        "comes from the prior of the spline, since nobody there informs it"
-        if modifier_splines(spec)
-        else "is extrapolated by the model"
-    )
-    return [
-        f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values of "
-        f"the cohort ({low:g} to {high:g}): what is said of it {source}."
-    ]
 
 
 def _main_effect(spec: AnalysisSpec, rows: PersonTime) -> list[str]:

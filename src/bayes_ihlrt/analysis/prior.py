@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
+from bayes_ihlrt.estimands.turnbull import bounds, turnbull, until_treatment
 from bayes_ihlrt.hazards.piecewise import DEVIATION_NAME
 from bayes_ihlrt.hazards.protocol import Hazard, Simple
 from bayes_ihlrt.hazards.smoothing import walk_matrix
@@ -230,8 +231,12 @@ def _log_cumulative(hazard: Hazard, given: Mapping[str, Floats], time: float) ->
 _DESIGNS: Final = frozenset({DesignKind.SPLIT, DesignKind.FIXED})
 """Designs whose untreated rows are follow-up censored at treatment, from time zero on."""
 _SHARES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
+_SHARES_BETWEEN: Final = (0.25, 0.5, 0.75)
+"""Of events between scans: early and late steps of Turnbull's curve are of few patients."""
 _FEWEST: Final = 5
 """Untreated events below which the observed curve says little."""
+_TIED: Final = 1e-9
+"""Differences of survival that are none."""
 
 
 def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None) -> str | None:
@@ -239,7 +244,9 @@ def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None)
 
     Kaplan-Meier survival, with treated person-time censored at treatment, at quantiles of the
     untreated event times, against the survival that the priors expected of an untreated patient
-    with average covariates, of whom the baseline's prior speaks.
+    with average covariates, of whom the baseline's prior speaks. Of events between scans it is
+    Turnbull's estimate, at ends of innermost intervals, where it is determined; what happened
+    between two scans with a start of treatment between them may have been before it or after.
 
     Parameters
     ----------
@@ -258,6 +265,29 @@ def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None)
     """
     if rows.provenance.design not in _DESIGNS:
         return None
+    find = _product_limit if rows.uncertain is None else _between_scans
+    found = find(rows, treatment)
+    if found is None:
+        return None
+    times, least, most = found
+    low, high = np.quantile(_expected(before, times), [0.025, 0.975], axis=0)
+    apart = np.maximum(low - most, least - high)
+    worst = int(apart.argmax())
+    if apart[worst] <= 0.0:
+        return None
+    observed = most[worst] if low[worst] > most[worst] else least[worst]
+    by = "Kaplan-Meier" if rows.uncertain is None else "Turnbull"
+    return (
+        f"Observed survival without treatment is {observed:.0%} at month "
+        f"{times[worst]:.3g} ({by}, treated person-time censored at treatment), outside "
+        f"the 95 % that the priors expected, {low[worst]:.0%} to {high[worst]:.0%}: priors and "
+        "data disagree, and the effect of treatment moves with the baseline. State a `baseline` "
+        "that you believe."
+    )
+
+
+def _product_limit(rows: PersonTime, treatment: str | None) -> tuple[Floats, Floats, Floats] | None:
+    """Times, and survival that was observed then without treatment, twice."""
     kept = np.ones(rows.n_rows, dtype=bool)
     if treatment is not None:
         kept = rows.columns[treatment].astype(np.float64) == 0.0
@@ -267,20 +297,30 @@ def prior_conflict(before: FittedModel, rows: PersonTime, treatment: str | None)
     if event.sum() < _FEWEST:
         return None
     times = np.unique(np.quantile(stop[event > 0.0], _SHARES, method="inverted_cdf"))
-    curve = kaplan_meier(start, stop, event)
-    observed = curve["survival"].sel({TIME: times}).to_numpy()
-    low, high = np.quantile(_expected(before, times), [0.025, 0.975], axis=0)
-    apart = np.maximum(low - observed, observed - high)
-    worst = int(apart.argmax())
-    if apart[worst] <= 0.0:
+    observed = kaplan_meier(start, stop, event)["survival"].sel({TIME: times}).to_numpy()
+    return times, observed, observed
+
+
+def _between_scans(rows: PersonTime, treatment: str | None) -> tuple[Floats, Floats, Floats] | None:
+    """Times at which Turnbull's curve falls, with the least after and the most before the fall.
+
+    From scans on many days the curve falls in few and large steps, and survival passes through
+    them: neither side of a step is an estimate as good as Kaplan-Meier.
+    """
+    later, earlier = until_treatment(rows, treatment)
+    if np.isfinite(later[2]).sum() < _FEWEST:
         return None
-    return (
-        f"Observed survival without treatment is {observed[worst]:.0%} at month "
-        f"{times[worst]:.3g} (Kaplan-Meier, treated person-time censored at treatment), outside "
-        f"the 95 % that the priors expected, {low[worst]:.0%} to {high[worst]:.0%}: priors and "
-        "data disagree, and the effect of treatment moves with the baseline. State a `baseline` "
-        "that you believe."
-    )
+    curve = turnbull(*later)
+    at, survival = curve[TIME].to_numpy(), curve["survival"].to_numpy()
+    falls = np.flatnonzero(np.diff(survival) < -_TIED) + 1
+    fallen = (1.0 - survival[falls]) / (1.0 - survival[-1])
+    # The last step within each share.
+    within = np.searchsorted(fallen, np.array(_SHARES_BETWEEN) + _TIED) - 1
+    falls = falls[np.unique(within[within >= 0])]
+    if not len(falls):
+        return None
+    least, _ = bounds(turnbull(*earlier), at[falls])
+    return at[falls], np.minimum(np.nan_to_num(least), survival[falls]), survival[falls - 1]
 
 
 def _expected(before: FittedModel, times: Floats) -> Floats:

@@ -1,9 +1,12 @@
-"""Parameters of the baseline about which the data hold nothing."""
+"""What the data hold nothing about: intervals of the baseline, and what is asked beyond them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from bayes_ihlrt.analysis.modifier import modifier_splines
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import enumerated
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -53,3 +56,119 @@ def silent_intervals(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
             "events then."
         )
     return told
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the data of an analysis reach; what is told beyond is the model's word.
+
+    Parameters
+    ----------
+    last : float
+        Month of the last follow-up.
+    first : float
+        Month of the earliest treated time; infinite where there is none.
+    low, high : float
+        Lowest and highest value of the modifier; infinite without one.
+    """
+
+    last: float
+    first: float
+    low: float
+    high: float
+
+    def holds(self, *, month: float | None, value: float | None, start: float | None) -> bool:
+        """Whether the data reach to a month, a value of the modifier and a start of treatment.
+
+        Parameters
+        ----------
+        month, value, start : float or None
+            None where there is no such question.
+
+        Returns
+        -------
+        bool
+            False where one of them is extrapolated.
+        """
+        early = start is not None and start < self.first < np.inf
+        late = month is not None and month > self.last
+        return not (early or late) and (value is None or self.low <= value <= self.high)
+
+
+def reach_of(spec: AnalysisSpec, rows: PersonTime) -> Reach:
+    """Return how far the data of an analysis reach.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows of a design.
+
+    Returns
+    -------
+    Reach
+        In months, and on the scale of the modifier's column.
+    """
+    first, low, high = np.inf, -np.inf, np.inf
+    if spec.treatment is not None:
+        treated = rows.columns[spec.treatment.name].astype(np.float64) == 1.0
+        first = float(rows.columns["start"].astype(np.float64)[treated].min(initial=np.inf))
+    if spec.modifier is not None:
+        values = rows.columns[spec.modifier.column].astype(np.float64)
+        low, high = float(values.min()), float(values.max())
+    return Reach(float(rows.exit_time.max()), first, low, high)
+
+
+def outside_notes(
+    spec: AnalysisSpec,
+    reach: Reach,
+    *,
+    months: Sequence[float],
+    values: Sequence[float],
+    start: float | None,
+) -> list[str]:
+    """Return which of what is asked lies outside the data, and what its answer rests on.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    reach : Reach
+        Of its data.
+    months : sequence of float
+        Months at which something is told.
+    values : sequence of float
+        Values of the modifier.
+    start : float or None
+        Month from which treatment is given; None where that is no question.
+
+    Returns
+    -------
+    list of str
+        One sentence for months, one for the start, one for values, as far as there is cause.
+    """
+    notes = []
+    if beyond := [f"{month:g}" for month in months if month > reach.last]:
+        notes.append(
+            f"Month {' and '.join(beyond)} lies beyond the last follow-up ({reach.last:.1f} "
+            "months): what is said of it is extrapolated by the model."
+        )
+    if start is not None and start < reach.first < np.inf:
+        notes.append(
+            f"Treatment from month {start:g} is outside the data: nobody was treated before month "
+            f"{reach.first:.3g}; the treated curve before then is extrapolated. Without "
+            "`treat_from` treatment begins there."
+        )
+    outside = [f"{value:g}" for value in values if not reach.low <= value <= reach.high]
+    if spec.modifier is not None and outside:
+        source = (
+            "comes from the prior of the spline, since nobody there informs it"
+            if modifier_splines(spec)
+            else "is extrapolated by the model"
+        )
+        notes.append(
+            f"{spec.labels.of(spec.modifier.name)} {' and '.join(outside)} lies outside the values "
+            f"of the cohort ({reach.low:g} to {reach.high:g}): what is said of it {source}."
+        )
+    return notes

@@ -7,11 +7,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_ihlrt.calibration.simulate import draw_parameters, linear_predictor
-from bayes_ihlrt.checks.scans import TURNBULL
 from bayes_ihlrt.checks.terms import Values, by_rows, column, in_parts, parameter_names
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.product_limit import kaplan_meier
-from bayes_ihlrt.estimands.turnbull import turnbull_of
+from bayes_ihlrt.estimands.turnbull import bounds, called, turnbull_of
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -40,7 +39,8 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
         ``low, middle, high`` (central 95 % of draws and median) and ``lowest, highest`` (central
         99 %) over (strategy, time): averaged over the patients' covariates within each draw, and
         given survival to the time at which the first patient enters. ``km``, the Kaplan-Meier
-        estimate of all patients, over time. Months.
+        estimate of all patients, over time. Of events between scans ``km`` is Turnbull's estimate,
+        which where it is not determined lies between ``km_least`` and ``km_most``. Months.
     """
     rows = fit.person_time
     start, stop = column(rows, "start"), column(rows, "stop")
@@ -59,25 +59,29 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
         curves = _curves(fit, values, PersonTime(columns, rows.provenance), begin, times)
         bands.append(np.quantile(curves, _BAND, axis=0))
     stacked = np.stack(bands)
-    return xr.Dataset(
-        {name: ((STRATEGY, TIME), stacked[:, i]) for i, name in enumerate(_NAMES)}
-        | {"km": (TIME, _observed(rows, times))},
-        coords={TIME: times, STRATEGY: list(states)},
-        attrs={} if rows.uncertain is None else {"observed": TURNBULL},
+    return (
+        _observed(rows, times)
+        .assign({name: ((STRATEGY, TIME), stacked[:, i]) for i, name in enumerate(_NAMES)})
+        .assign_coords({TIME: times, STRATEGY: list(states)})
     )
 
 
-def _observed(rows: PersonTime, times: Floats) -> Floats:
+def _observed(rows: PersonTime, times: Floats) -> xr.Dataset:
     """Survival without a model: Kaplan-Meier, or of events between scans Turnbull's estimate."""
     if rows.uncertain is not None:
         known = turnbull_of(rows)
         curve = np.interp(times, known[TIME].to_numpy(), known["survival"].to_numpy())
-        return np.where(times <= float(known[TIME].max()), curve, np.nan)
+        least, most = bounds(known, times)
+        curve = np.where(np.isfinite(least), curve, np.nan)
+        curves = {"km": curve, "km_least": least, "km_most": most}
+        return xr.Dataset(
+            {n: (TIME, v) for n, v in curves.items()}, attrs={"observed": called(known)}
+        )
     names = ("start", "stop", "event", "weight")
     start, stop, event, weight = (column(rows, name) for name in names)
     found = kaplan_meier(start, stop, event, weight=weight)
     step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 1
-    return np.asarray(found["survival"].to_numpy()[step])
+    return xr.Dataset({"km": (TIME, found["survival"].to_numpy()[step])})
 
 
 def _first_rows(rows: PersonTime) -> PersonTime:

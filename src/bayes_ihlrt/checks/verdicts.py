@@ -221,11 +221,13 @@ def prior_verdict(data: xr.Dataset, *, until: float) -> Verdict:
     Returns
     -------
     Verdict
-        Flagged where the Kaplan-Meier curve leaves the central 99 % of prior draws.
+        Flagged where the Kaplan-Meier curve leaves the central 99 % of prior draws; Turnbull's
+        where all leave it that lies between the scans.
     """
     seen = data.sel(time=slice(0.0, until))
     low, high = seen["lowest"].min("strategy"), seen["highest"].max("strategy")
-    outside = (seen["km"] < low - 1e-9) | (seen["km"] > high + 1e-9)
+    least, most = (seen.get(name, seen["km"]) for name in ("km_least", "km_most"))
+    outside = (most < low - 1e-9) | (least > high + 1e-9)
     if bool(outside.any()):
         month = float(seen["time"].to_numpy()[outside.to_numpy()][0])
         reason = f"Observed survival leaves what the priors allow (99 %) at month {month:.1f}."

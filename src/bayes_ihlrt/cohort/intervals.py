@@ -21,8 +21,13 @@ from bayes_ihlrt.names import LAST_FREE
 type Columns = Mapping[str, NDArray[Any]]
 
 APART: Final = 1.25
-"""Ratio of median times between scans beyond which two arms are not looked at alike."""
+"""Ratio of median times between scans beyond which two arms are not looked at alike.
+
+Where both are scanned alike, every 3 months with a standard deviation of 1.5, it is passed in less
+than 1 of 100 cohorts of 200 patients and in 1 of 8 of 60; with one of 0.75 in none.
+"""
 _FEWEST: Final = 5
+"""Intervals in an arm below which medians are not compared."""
 
 
 def check_scans(raw: RawCohort) -> list[Fault]:
@@ -197,7 +202,11 @@ def schedule_notes(columns: Columns, treatment: str | None) -> list[str]:
 
 
 def scan_widths(columns: Columns, treatment: str | None) -> dict[str, Floats]:
-    """Return the months between the scans around the event, by treatment at the later scan.
+    """Return the months between the scans around the event, by treatment at the earlier scan.
+
+    When the later scan was to be made was known at the earlier one. By treatment at the later one,
+    long intervals would be under treatment more often only because more starts lie in them; without
+    those that hold the start, the others would be shorter for the same reason.
 
     Parameters
     ----------
@@ -215,16 +224,16 @@ def scan_widths(columns: Columns, treatment: str | None) -> dict[str, Floats]:
     --------
     >>> found = scan_widths({"patient": np.array(["a", "b"]), "start": np.zeros(2),
     ...     "stop": np.array([6.0, 9.0]), "last_free": np.array([3.0, 3.0]),
-    ...     "treatment_start": np.array([4.0, np.inf])}, "ihlrt")
+    ...     "treatment_start": np.array([4.0, 2.0])}, "ihlrt")
     >>> {name: width.tolist() for name, width in found.items()}
-    {'under treatment': [3.0], 'without': [6.0]}
+    {'under treatment': [6.0], 'without': [3.0]}
     """
     if LAST_FREE not in columns:
         return {}
     known = follow_up(columns, treatment)
     free, stop = columns[LAST_FREE], columns["stop"]
     between = np.isfinite(free)
-    treated = known.treated_from[known.row_patient] < stop
+    treated = known.treated_from[known.row_patient] <= free
     return {
         "under treatment": (stop - free)[between & treated],
         "without": (stop - free)[between & ~treated],

@@ -397,6 +397,7 @@ def load_cohort(
     covariates: Sequence[str] = (),
     visits: VisitsSpec | None = None,
     identifiers: Identifiers = Identifiers.COHORT,
+    running: Sequence[str] | None = None,
 ) -> Cohort:
     """Read and check a data file or a packaged data set.
 
@@ -416,6 +417,10 @@ def load_cohort(
     identifiers : Identifiers
         Where patients are called by their identifiers; elsewhere by numbers in the order of the
         file.
+    running : sequence of str, optional
+        Of a running trial, those of `covariates` that predict nothing and may be the same for
+        everybody; patients without an event may have come on the day of the data (time 0), which
+        is half a day of follow-up.
 
     Returns
     -------
@@ -457,6 +462,7 @@ def load_cohort(
         attrs=attrs,
         visits=(visits, path.parent),
         identifiers=identifiers,
+        running=running,
     )
 
 
@@ -487,6 +493,7 @@ def _checked(
     attrs: Mapping[str, Attribute],
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
+    running: Sequence[str] | None = None,
 ) -> Cohort:
     wrong = misused(given, data, treatment, covariates) if _of_this_file(visits[0]) else []
     numbers = number_patients(given, data.aliases.get(data.patient, data.patient))
@@ -496,14 +503,16 @@ def _checked(
     kept = baseline_covariates(covariates, names_present(given, data), visits=spec)
     needed = _needed(data, treatment, kept, spec)
     settled = settle_export(given, data, treatment)
-    notes = (*settled.notes, *start_notes(settled, treatment))
-    table, faults = understood(
-        replace(settled, notes=notes), data, needed=needed, treatment=treatment, visits=spec
-    )
+    settled = replace(settled, notes=(*settled.notes, *start_notes(settled, treatment)))
+    table, faults = understood(settled, data, needed=needed, treatment=treatment, visits=spec)
     table, dropped, missing = complete_cases(table, data, covariates=kept)
-    plain = plain_data(data)
     columns = validated_columns(
-        table, plain, treatment=treatment, covariates=kept, understood=[*faults, *wrong]
+        table,
+        plain_data(data),
+        treatment=treatment,
+        covariates=kept,
+        understood=[*faults, *wrong],
+        running=running,
     )
     columns, between = settle_scans(columns)
     full, found = attach_visits(

@@ -1,13 +1,14 @@
 """A cohort as it was written: columns by role, in the user's names and time unit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.files.cells import number_labels
+from bayes_ihlrt.names import DAYS_PER_MONTH
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
@@ -90,6 +91,15 @@ class RawCohort:
         if self.data.interval is not None:
             return np.isfinite(self.numbers[Role.RIGHT]).astype(np.float64)
         return self.numbers[Role.EVENT]
+
+    def with_newcomers(self) -> "RawCohort":
+        """Return it with half a day of follow-up for who came today: 0 without the event."""
+        time, event = self.numbers.get(Role.TIME), self.numbers.get(Role.EVENT)
+        if time is None or event is None:
+            return self
+        half = 0.5 / DAYS_PER_MONTH / self.data.time_unit.months
+        first = np.where((time == 0.0) & (event == 0.0), half, time)
+        return replace(self, numbers={**self.numbers, Role.TIME: first})
 
     def where(self, *roles: Role) -> str:
         """Return the place of a fault, e.g. ``"columns start and stop"``.

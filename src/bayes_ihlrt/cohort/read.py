@@ -327,6 +327,7 @@ def validated_columns(
     treatment: TreatmentSpec | None,
     covariates: Sequence[str],
     understood: Sequence[Fault] = (),
+    running: Sequence[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Check a table and return the cohort's columns, times in months.
 
@@ -342,6 +343,8 @@ def validated_columns(
         Columns to keep under their own names.
     understood : sequence of Fault
         What was found in making the columns plain; told together with the rest.
+    running : sequence of str, optional
+        See `load_cohort`.
 
     Returns
     -------
@@ -358,6 +361,7 @@ def validated_columns(
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
+    raw = raw if running is None else raw.with_newcomers()
     rows = group_rows(raw.patient, raw.start) if raw.identified and raw.start is not None else None
     faults += [*unusable.values(), *unread]
     faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw) + check_scans(raw)
@@ -365,7 +369,7 @@ def validated_columns(
     # Where patients are repeated it is not known which row the treatment belongs to.
     repeated = data.one_row_a_patient and bool(among_rows)
     faults += among_rows + check_treatment(raw, None if repeated else rows)
-    faults += check_constants(raw) + check_measurements(raw)
+    faults += check_constants(raw, running or ()) + check_measurements(raw)
     if faults:
         raise DataError(table.subject, faults)
     return _in_months(raw, rows)

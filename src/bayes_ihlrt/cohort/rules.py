@@ -1,6 +1,6 @@
 """Rules on follow-up and covariates: times, events, rows of a patient, names, constants, ranges."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -182,20 +182,24 @@ def check_names(
     return faults
 
 
-def check_constants(raw: RawCohort) -> list[Fault]:
+def check_constants(raw: RawCohort, apart: Collection[str] = ()) -> list[Fault]:
     """Return the faults of covariates and centres that are the same for everyone.
 
     Parameters
     ----------
     raw : RawCohort
         Columns read by role.
+    apart : collection of str
+        Columns that predict nothing and may be the same for everyone.
 
     Returns
     -------
     list of Fault
         One for each constant.
     """
-    columns: dict[str, Floats | Labels] = dict(raw.covariates)
+    columns: dict[str, Floats | Labels] = {
+        name: values for name, values in raw.covariates.items() if name not in apart
+    }
     if raw.centre is not None and raw.data.centre is not None:
         columns[raw.data.centre] = raw.centre
     faults = []

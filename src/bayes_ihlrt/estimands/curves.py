@@ -179,10 +179,12 @@ def restricted_means(
     """Return the restricted mean survival time up to several horizons, from one set of curves.
 
     Gauss-Legendre quadrature between the points where the hazard may jump and the horizons: 32
-    nodes where follow-up is one piece and in each piece of a spline, 12 where a piece has a
-    constant hazard, 20 in the pieces of others (relative error 1e-12 in draws of a posterior, 1e-5
-    in the most extreme of a prior). Near zero time is cubed so that hazards with a shape below 1
-    are integrated as accurately.
+    nodes in the first piece and in each of a spline, 12 where a piece has a constant hazard, 20 in
+    later pieces of others. The relative error is below 1e-10 where survival falls over the pieces,
+    as in draws of a posterior; where all of it falls in a small part of a long first piece, as in
+    the most extreme draws of a prior, it grows: with a median of 1 month and horizons of 24 and 60
+    months it is 5e-6 at a Weibull shape of 2.5 and 5e-4 at 4. Near zero time is cubed so that
+    hazards with a shape below 1 are integrated as accurately.
 
     Parameters
     ----------
@@ -211,19 +213,19 @@ def restricted_means(
     """
     starts = [each.start for each in strategies]
     edges = pieces(fit, [*starts, *horizons], 0.0, max(horizons))
-    count = _nodes(fit.prepared.hazard, len(edges) - 1)
-    nodes, weights = quadrature(edges, first=count, later=count)
+    first, later = _nodes(fit.prepared.hazard)
+    nodes, weights = quadrature(edges, first=first, later=later)
     curve = averaged(fit, population, nodes, starts)
     until = [int(np.searchsorted(nodes, horizon)) for horizon in horizons]
     areas = np.stack([curve[..., :last] @ weights[:last] for last in until], axis=-1)
     return labelled(fit, areas, strategies).assign_coords({TIME: list(horizons)})
 
 
-def _nodes(hazard: Hazard, count: int) -> int:
-    """Nodes of each piece: fewer where survival bends less within one."""
-    if count == 1 or isinstance(hazard, MSpline):
-        return _MANY
-    return _FEW if isinstance(hazard, Piecewise) else _SOME
+def _nodes(hazard: Hazard) -> tuple[int, int]:
+    """Nodes of the first piece and of each other: fewer where survival bends less within one."""
+    if isinstance(hazard, Piecewise):
+        return _FEW, _FEW
+    return _MANY, _MANY if isinstance(hazard, MSpline) else _SOME
 
 
 def median_survival(

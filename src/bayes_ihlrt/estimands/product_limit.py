@@ -62,6 +62,36 @@ def kaplan_meier(
     )
 
 
+def on_curve(
+    curve: tuple[Floats, Floats], times: Floats, *, straight: bool
+) -> tuple[Floats, Floats]:
+    """Return points on a curve as it is drawn.
+
+    Parameters
+    ----------
+    curve : tuple of ndarray
+        Times and survival.
+    times : ndarray, shape (points,)
+        Months.
+    straight : bool
+        Whether it is drawn straight between its points, and not in steps.
+
+    Returns
+    -------
+    times, survival : ndarray, shape (points,)
+        Of the points.
+
+    Examples
+    --------
+    >>> on_curve((np.array([0.0, 2.0]), np.array([1.0, 0.5])), np.array([1.0]), straight=True)
+    (array([1.]), array([0.75]))
+    """
+    if straight:
+        return times, np.interp(times, *curve)
+    place = np.searchsorted(curve[0], times, side="right") - 1
+    return times, curve[1][np.maximum(place, 0)]
+
+
 def aalen_johansen(start: Floats, stop: Floats, cause: NDArray[np.integer]) -> xr.Dataset:
     """Return the Aalen-Johansen estimate of cumulative incidence from start-stop rows.
 

@@ -6,9 +6,11 @@ in such an interval it falls, the data do not say. The masses p_j are found by s
 
     p_j <- sum_i { share of i's mass in j, given (l_i, r_i] } / n,
 
-patients who would have had the event before entry being counted as if they had been seen.
+patients who would have had the event before entry being counted as if they had been seen; steps
+are extrapolated (Varadhan and Roland 2008, doi 10.1111/j.1467-9469.2007.00585.x).
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -20,11 +22,17 @@ from bayes_ihlrt.names import LAST_FREE, TIME
 
 type Floats = NDArray[np.float64]
 type Ints = NDArray[np.intp]
+type Intervals = tuple[Floats, Floats, Floats]
 
+TURNBULL: Final = "Turnbull"
 _INSTANT: Final = 1e-9
 """Months that an exactly known time is wide."""
-_STEPS: Final = 20_000
-_CLOSE: Final = 1e-10
+_STEPS: Final = 5_000
+_CLOSE: Final = 1e-7
+_ENOUGH: Final = 0.01
+"""Largest derivative by a mass: the log-likelihood of no curve is higher by more than that."""
+_LEAST: Final = 1e-300
+_LEVEL: Final = 1e-10
 
 
 def turnbull(entry: Floats, left: Floats, right: Floats) -> xr.Dataset:
@@ -43,7 +51,9 @@ def turnbull(entry: Floats, left: Floats, right: Floats) -> xr.Dataset:
     -------
     xarray.Dataset
         ``survival`` over ``time``: a curve that is level where the data say so and is drawn
-        straight within innermost intervals, where they do not; it ends where they do.
+        straight within innermost intervals, where they do not; it ends where they do. Attribute
+        ``reached``: whether no derivative of the log-likelihood by a mass is above 0.01
+        (Kuhn-Tucker).
 
     References
     ----------
@@ -58,19 +68,31 @@ def turnbull(entry: Floats, left: Floats, right: Floats) -> xr.Dataset:
     >>> found["time"].values.tolist(), found["survival"].values.round(3).tolist()
     ([0.0, 2.0, 4.0], [1.0, 0.667, 0.333])
     """
+    seen = (np.asarray(each, dtype=np.float64).tobytes() for each in (entry, left, right))
+    return _estimate(*seen).copy()
+
+
+@lru_cache(maxsize=16)
+def _estimate(*seen: bytes) -> xr.Dataset:
+    """The estimate, once in a run for the same patients."""
+    entry, left, right = (np.frombuffer(each) for each in seen)
     left = np.where(right - left <= _INSTANT, right - _INSTANT, left)
     begin, end = _innermost(entry, left, right)
     first, last = np.searchsorted(begin, left), np.searchsorted(end, right, side="right")
-    seen = np.searchsorted(begin, entry)
-    mass = _masses(first, last, seen, len(begin))
+    entered = np.searchsorted(begin, entry)
+    mass, steep = _masses(first, last, entered, len(begin))
     alive = 1.0 - np.cumsum(mass)
     known = np.isfinite(end)
     times = np.concatenate([[0.0], np.stack([begin, end], axis=1)[known].ravel()])
     curve = np.concatenate([[1.0], np.stack([alive + mass, alive], axis=1)[known].ravel()])
     if not known.all():
         times, curve = np.append(times, begin[~known]), np.append(curve, (alive + mass)[~known])
-    kept = np.append(True, (np.diff(times) > 0.0) | (np.abs(np.diff(curve)) > _CLOSE))
-    return xr.Dataset({"survival": (TIME, np.clip(curve[kept], 0.0, 1.0))}, {TIME: times[kept]})
+    kept = np.append(True, (np.diff(times) > 0.0) | (np.abs(np.diff(curve)) > _LEVEL))
+    return xr.Dataset(
+        {"survival": (TIME, np.clip(curve[kept], 0.0, 1.0))},
+        {TIME: times[kept]},
+        {"reached": bool(steep < _ENOUGH)},
+    )
 
 
 def _innermost(entry: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:
@@ -85,23 +107,35 @@ def _innermost(entry: Floats, left: Floats, right: Floats) -> tuple[Floats, Floa
     return times[place], times[place + 1]
 
 
-def _masses(first: Ints, last: Ints, seen: Ints, count: int) -> Floats:
-    """Self-consistent masses of the innermost intervals, of which each patient has a stretch."""
-    mass = np.full(count, 1.0 / count)
-    late = seen > 0
-    for _ in range(_STEPS):
+def _masses(first: Ints, last: Ints, seen: Ints, count: int) -> tuple[Floats, float]:
+    """Masses of the innermost intervals, of which each patient has a stretch; largest derivative.
+
+    Steps of self-consistency, two at a time extrapolated where the likelihood gains by it.
+    """
+
+    def step(mass: Floats) -> tuple[Floats, float, float]:
         below = np.concatenate([[0.0], np.cumsum(mass)])
-        own = _spread(first, last, 1.0 / np.maximum(below[last] - below[first], 1e-300), count)
-        if late.any():
-            alive = 1.0 / np.maximum(below[-1] - below[seen[late]], 1e-300)
-            own += _spread(np.zeros(int(late.sum()), dtype=np.intp), seen[late], alive, count)
-        moved = mass * own
-        moved /= moved.sum()
-        done = float(np.abs(moved - mass).max()) < _CLOSE
-        mass = moved
-        if done:
+        chance = np.maximum(below[last] - below[first], _LEAST)
+        alive = np.maximum(below[-1] - below[seen], _LEAST)
+        own = _spread(first, last, 1.0 / chance, count)
+        own += _spread(np.zeros_like(seen), seen, 1.0 / alive, count)
+        total = float((1.0 / alive).sum())
+        fit = float(np.log(chance).sum() - np.log(alive).sum())
+        return mass * own / (mass @ own), float(own.max()) - total, fit
+
+    mass = np.full(count, 1.0 / count)
+    for _ in range(_STEPS):
+        one, steep, _ = step(mass)
+        if steep < _CLOSE:
             break
-    return mass
+        two, _, fit = step(one)
+        moved, bend = one - mass, two - 2.0 * one + mass
+        pace = max(1.0, float(np.linalg.norm(moved) / max(np.linalg.norm(bend), _LEAST)))
+        # A mass of zero would stay so: what would fall below goes there step by step.
+        far = np.maximum(mass + 2.0 * pace * moved + pace**2 * bend, two / 10.0)
+        far /= far.sum()
+        mass = far if step(far)[2] >= fit else two
+    return mass, steep
 
 
 def _spread(first: Ints, last: Ints, values: Floats, count: int) -> Floats:
@@ -111,7 +145,28 @@ def _spread(first: Ints, last: Ints, values: Floats, count: int) -> Floats:
     return np.asarray(np.cumsum(change)[:count], dtype=np.float64)
 
 
-def of_patients(rows: PersonTime) -> tuple[Floats, Floats, Floats]:
+def called(curve: xr.Dataset) -> str:
+    """Return what legends call an estimate.
+
+    Parameters
+    ----------
+    curve : xarray.Dataset
+        From `turnbull`.
+
+    Returns
+    -------
+    str
+        Says where the search for it ended before the maximum.
+
+    Examples
+    --------
+    >>> called(turnbull(np.zeros(2), np.array([0.0, 4.0]), np.array([2.0, np.inf])))
+    'Turnbull'
+    """
+    return TURNBULL if curve.attrs["reached"] else f"{TURNBULL} (search not finished)"
+
+
+def of_patients(rows: PersonTime) -> Intervals:
     """Return entry, last month without the event and month by which it had happened.
 
     Parameters
@@ -147,3 +202,75 @@ def turnbull_of(rows: PersonTime) -> xr.Dataset:
         From `turnbull`.
     """
     return turnbull(*of_patients(rows))
+
+
+def until_treatment(rows: PersonTime, treatment: str | None) -> tuple[Intervals, Intervals]:
+    """Return what is known of the event without treatment, read in two ways.
+
+    Patients are censored at treatment. Where it starts between two scans of which the later found
+    the event, nobody knows on which side of the start that lies: it is read once as later, when the
+    patient is free until the scan before, and once as earlier. The survival that times of events
+    would have shown lies between the curves of the two.
+
+    Parameters
+    ----------
+    rows : PersonTime
+        Of one history a patient, with ``last_free``.
+    treatment : str or None
+        The treatment's 0/1 column.
+
+    Returns
+    -------
+    tuple of two tuples of ndarray, each of shape (patients,)
+        As `turnbull` takes them, events read as later first; without patients of whom nothing is
+        known but their entry.
+    """
+    entry, left, right = of_patients(rows)
+    since = np.full(len(entry), np.inf)
+    if treatment is not None:
+        treated = rows.columns[treatment].astype(np.float64) == 1.0
+        np.minimum.at(
+            since, rows.patient_index[treated], rows.columns["start"].astype(np.float64)[treated]
+        )
+    free = np.minimum(left, since)
+    found = np.where(right <= since, right, np.inf)
+    within = np.isfinite(right) & (left < since) & (since < right)
+    later, earlier = (entry, free, found), (entry, free, np.where(within, since, found))
+    return _known(later), _known(earlier)
+
+
+def _known(seen: Intervals) -> Intervals:
+    entry, left, right = seen
+    kept = (left > entry) | np.isfinite(right)
+    return entry[kept], left[kept], right[kept]
+
+
+def bounds(curve: xr.Dataset, times: Floats) -> tuple[Floats, Floats]:
+    """Return between which values the estimate lies at times, where it may be undetermined.
+
+    Parameters
+    ----------
+    curve : xarray.Dataset
+        From `turnbull`.
+    times : ndarray, shape (times,)
+        Months.
+
+    Returns
+    -------
+    least : ndarray, shape (times,)
+        The lowest; NaN beyond the curve's end.
+    most : ndarray, shape (times,)
+        The highest: the same but within innermost intervals.
+
+    Examples
+    --------
+    >>> curve = turnbull(np.zeros(2), np.array([0.0, 4.0]), np.array([2.0, np.inf]))
+    >>> least, most = bounds(curve, np.array([1.0, 2.0, 3.0]))
+    >>> least.tolist(), most.tolist()
+    ([0.5, 0.5, 0.5], [1.0, 0.5, 0.5])
+    """
+    at, survival = curve[TIME].to_numpy(), curve["survival"].to_numpy()
+    after, before = np.searchsorted(at, times), np.searchsorted(at, times, side="right") - 1
+    known = times <= at[-1]
+    least = np.where(known, survival[np.minimum(after, len(at) - 1)], np.nan)
+    return least, np.where(known, survival[np.maximum(before, 0)], np.nan)

@@ -22,7 +22,7 @@ from bayes_ihlrt.spec.scenario import EffectSpec, ScenarioSpec
 from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.calibration import Simulated, simulate_design
 from bayes_ihlrt.trials.compiled import Frames, has_frames
-from bayes_ihlrt.trials.operating import Estimated, OperatingCharacteristics
+from bayes_ihlrt.trials.operating import Estimated, OperatingCharacteristics, edge
 from bayes_ihlrt.trials.run import design_priors
 from bayes_ihlrt.trials.truth import DesignPrior
 
@@ -275,8 +275,9 @@ class Question:
     looks : list of bool
         Whether each look of the file is kept.
     at : float or str or None
-        The truth: None for the scenario as moved, ``"none"`` for no effect, a number for this
-        hazard ratio instead of the scenario's.
+        The truth: None for the scenario as moved, ``"none"`` for the hazard ratio at which the
+        last look's statement turns false (1 without a margin), a number for this hazard ratio
+        instead of the scenario's.
     """
 
     scenario: str
@@ -320,7 +321,7 @@ class Session:
     @property
     def first(self) -> ScenarioSpec:
         """The scenario that is shown first: the first with an effect."""
-        effective = [one for one in self.plan.scenarios if not one.is_null]
+        effective = [one for one in self.plan.scenarios if not one.without_effect]
         return [*effective, *self.plan.scenarios][0]
 
     def describe(self) -> dict[str, Any]:
@@ -333,6 +334,7 @@ class Session:
             "curve_trials": min(self.trials, CURVE_TRIALS),
             "seed": plan.seed,
             "curve": CURVE,
+            "edge": edge(plan.design),
             "compiles": not has_frames(plan.design),
             "variants": list(plan.variants),
             "looks": [look_name(plan.design, n) for n in range(len(plan.design.looks))],
@@ -438,12 +440,17 @@ class Session:
 
     def _instead(self, chosen: ScenarioSpec, at: float | str) -> ScenarioSpec | None:
         """Return a scenario like the chosen one with another effect; None where there is none."""
+        null = edge(self.plan.design)
         if chosen.posterior is not None:
-            nulls = [one for one in self.plan.scenarios if one.is_null]
-            return nulls[0] if at == NO_EFFECT and nulls else None
+            edges = [
+                one
+                for one in self.plan.scenarios
+                if (one.without_effect if null == 1.0 else set(one.effect.hr) == {null})
+            ]
+            return edges[0] if at == NO_EFFECT and edges else None
         effect = chosen.effect
         if at == NO_EFFECT:
-            flat = EffectSpec(hr=(1.0,), modifier_hr=effect.modifier_hr)
+            flat = EffectSpec(hr=(null,), modifier_hr=effect.modifier_hr)
             return chosen.model_copy(update={"effect": flat})
         # Periods without an effect in the file (a delay) keep none.
         own = next(one.effect.hr for one in self.plan.scenarios if one.name == chosen.name)
@@ -480,13 +487,15 @@ def open_session(plan: TrialPlan, trials: int) -> Session:
 
 
 def _told(found: OperatingCharacteristics) -> dict[str, Any]:
-    shares = ("success", "futility", "enriched", "success_without_futility")
+    shares = ("futility", "enriched", "success_without_futility")
     means = ("expected_n", "expected_events", "expected_months")
     first = found.targets[0]
     return {
         "trials": found.trials,
+        "success_is": found.success_is,
         "failed": found.failed,
         **{name: _numbers(getattr(found, name)) for name in (*shares, *means)},
+        "success": _numbers(found.success_told),
         "bias": _numbers(first.bias),
         "coverage": _numbers(first.coverage),
         "by_look": [

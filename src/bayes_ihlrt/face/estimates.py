@@ -1,13 +1,13 @@
 """Labelled draws of an estimand, at horizons and values of the modifier, from a fit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bayes_ihlrt.analysis.cause_fit import CausesResult
 from bayes_ihlrt.analysis.estimates import (
@@ -20,15 +20,18 @@ from bayes_ihlrt.analysis.estimates import (
     weigher,
 )
 from bayes_ihlrt.analysis.fit import FitResult
+from bayes_ihlrt.analysis.notes import clock_notes
+from bayes_ihlrt.analysis.uninformed import Reach, outside_notes, reach_of
 from bayes_ihlrt.errors import Fault, InputError, SpecificationError, nearest
 from bayes_ihlrt.estimands import curves
 from bayes_ihlrt.estimands.contrasts import chance_above, contrast
-from bayes_ihlrt.estimands.curves import Strategy, treated_from
+from bayes_ihlrt.estimands.curves import NEVER, Strategy, treated_from
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import Population, populations_at
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.estimands import EstimandSpec, estimand_faults
 
 AT: Final = "at"
 HORIZON: Final = "horizon"
@@ -71,6 +74,10 @@ class Estimates(Shown):
         Month from which the treated strategy treats.
     synthetic : bool
         Whether the data were simulated.
+    reach : Reach
+        How far the data reach.
+    notes : tuple of str
+        What lies outside the data, and where months count from.
 
     Examples
     --------
@@ -89,6 +96,8 @@ class Estimates(Shown):
     spec: AnalysisSpec
     start: float
     synthetic: bool
+    reach: Reach
+    notes: tuple[str, ...]
 
     @property
     def at(self) -> tuple[float, ...]:
@@ -112,6 +121,24 @@ class Estimates(Shown):
         """Summary of each strategy, horizon and value, and of differences, as a fit has them."""
         quantities = [row for part in self._parts() for row in self._quantities(*part)]
         return reduced(quantities, None, population=self.spec.population.value)
+
+    def within_data(self, row: Estimate) -> bool:
+        """Whether the data reach to a row; the model extrapolates to others.
+
+        Parameters
+        ----------
+        row : Estimate
+            One of `rows`.
+
+        Returns
+        -------
+        bool
+            False beyond the last follow-up, at values of the modifier that nobody has, and of
+            treatment from before anybody was treated.
+        """
+        treated = self.spec.treatment is not None and self.estimand != HAZARD_RATIO
+        start = self.start if treated and row.strategy != NEVER.name else None
+        return self.reach.holds(month=row.horizon, value=row.at, start=start)
 
     def _parts(self) -> Iterator[tuple[xr.DataArray, float | None, float | None]]:
         for at in self.at or (None,):
@@ -188,15 +215,10 @@ def estimates(
         found, remedy = type(fit).__name__, "Give what `fit` returned for one event"
         fault = Fault("the first argument", f"it is of type {found}", remedy)
         raise InputError("estimates", [fault])
-    faults = [*_estimand(estimand, fit.spec), *_months(horizon), *_values(at, fit.spec)]
-    if treat_from is not None:
-        faults += _month(treat_from)
-    if estimand in (HAZARD_RATIO, *_ALONE) and horizon is not None:
-        problem = f"{estimand} has no horizon"
-        faults.append(Fault("horizon", problem, "Leave it out"))
+    said, faults = _asked(estimand, fit, horizon=horizon, at=at, treat_from=treat_from)
     if faults:
         raise SpecificationError("estimates", faults)
-    asked = None if at is None else _numbers(at)
+    asked = said.at or None
     if estimand == HAZARD_RATIO:
         weights = weigher(fit.spec, fit.propensity)(fit.fit)
         log_ratio = log_hazard_ratio(fit.fit, asked, weights=weights)
@@ -205,14 +227,25 @@ def estimates(
         draws = draws.rename(dict.fromkeys(last, AT))
         return _as_estimates(fit, estimand, draws, fit.spec.treat_from)
     compared = _compared(fit.spec, treat_from)
-    months = tuple(_numbers(horizon)) if horizon is not None else fit.spec.estimands.horizons
+    months = said.horizons if estimand in {*_AT_MONTHS, *_UP_TO} else ()
     draws = _drawn(fit, estimand, compared, months, asked)
     return _as_estimates(fit, estimand, draws, compared[-1].start)
 
 
 def _as_estimates(fit: FitResult, estimand: str, draws: xr.DataArray, start: float) -> Estimates:
-    draws = draws.rename(estimand).transpose("chain", "draw", ...)
-    return Estimates(estimand, draws, fit.spec, start, fit.synthetic)
+    draws, rows = draws.rename(estimand).transpose("chain", "draw", ...), fit.checked.person_time
+    bare = Estimates(
+        estimand, draws, fit.spec, start, fit.synthetic, reach_of(fit.spec, rows), notes=()
+    )
+    curves = estimand != HAZARD_RATIO
+    notes = outside_notes(
+        fit.spec,
+        bare.reach,
+        months=bare.horizons,
+        values=bare.at,
+        start=start if curves and fit.spec.treatment is not None else None,
+    )
+    return replace(bare, notes=(*(clock_notes(rows) if curves else ()), *notes))
 
 
 def _compared(spec: AnalysisSpec, month: float | None) -> tuple[Strategy, ...]:
@@ -256,48 +289,81 @@ def _at(
     return xr.concat(parts, dim=xr.Variable(HORIZON, np.asarray(months, dtype=np.float64)))
 
 
-def _estimand(name: object, spec: AnalysisSpec) -> list[Fault]:
-    if not isinstance(name, str) or name not in ESTIMANDS:
-        remedy = nearest(str(name), ESTIMANDS)
-        return [Fault("the estimand", f"there is no '{name}'", remedy)]
-    if name == HAZARD_RATIO and spec.treatment is None:
-        return [Fault("the estimand", "the analysis has no treatment", "Ask for 'survival', say")]
-    return []
+def _asked(
+    estimand: object, fit: FitResult, *, horizon: object, at: object, treat_from: object
+) -> tuple[EstimandSpec, list[Fault]]:
+    """Return what is asked for as ``[estimands]`` would say it, and what is wrong with it."""
+    spec, said = fit.spec, {"horizons": horizon, "at": at, "treat_from": treat_from}
+    faults, refused = _refused(estimand, spec, said)
+    given = {key: value for key, value in said.items() if value is not None and key not in refused}
+    # What is no number is no month and no value either.
+    stated: dict[str, Any] = {key: _numbers(value) or [np.nan] for key, value in given.items()}
+    if "treat_from" in stated:
+        stated["treat_from"] = stated["treat_from"][0] if len(stated["treat_from"]) == 1 else np.nan
+    try:
+        EstimandSpec.model_validate(stated)
+    except ValidationError as error:
+        for key in dict.fromkeys(str(each["loc"][0]) for each in error.errors()):
+            faults.append(Fault(_NAMES[key], f"it is {given[key]!r}", _remedy(key, spec)))
+            del stated[key]
+    for key in ("horizons", "at"):
+        values = stated.get(key, [])
+        if len(set(values)) < len(values):
+            faults.append(Fault(_NAMES[key], f"it is {given[key]!r}", "Give each value once"))
+        elif key == "horizons" and values != sorted(values):
+            faults.append(Fault(HORIZON, f"it is {given[key]!r}", "Give months that increase"))
+    own = sorted(set(spec.estimands.horizons))
+    if estimand in {HAZARD_RATIO, *_ALONE}:
+        # Without a horizon every start is before the last one.
+        own.append(stated.get("treat_from", 0.0) + 1.0)
+    found = EstimandSpec.model_validate({"horizons": own, **stated})
+    beside = estimand_faults(
+        found, spec.treatment, spec.modifier, has_propensity=fit.propensity is not None
+    )
+    faults += [replace(each, where=each.where.removeprefix("[estimands] ")) for each in beside]
+    return found, faults
 
 
-def _months(value: object) -> list[Fault]:
-    if value is None:
-        return []
-    found = _numbers(value)
-    if not found or any(not month > 0.0 or np.isinf(month) for month in found):
-        return [Fault("horizon", f"it is {value!r}", "Give months above 0")]
-    if sorted(set(found)) != found:
-        return [Fault("horizon", f"it is {value!r}", "Give months that increase")]
-    return []
+_NAMES: Final = {"horizons": HORIZON, "at": AT, "treat_from": "treat_from"}
+"""Keys of ``[estimands]`` to arguments."""
 
 
-def _month(value: object) -> list[Fault]:
-    found = _numbers(value)
-    if len(found) != 1 or not found[0] >= 0.0:
-        return [Fault("treat_from", f"it is {value!r}", "Give one month, 0 or later")]
-    return []
+def _remedy(key: str, spec: AnalysisSpec) -> str:
+    if key == "at":
+        return f"Give values of {spec.modifier.column}" if spec.modifier else "Leave it out"
+    return "Give months above 0" if key == "horizons" else "Give one month, 0 or later"
 
 
-def _values(value: object, spec: AnalysisSpec) -> list[Fault]:
-    if value is None:
-        return []
-    if spec.modifier is None:
-        return [Fault("at", "the analysis has no effect modifier", "Leave it out")]
-    found = _numbers(value)
-    if not found or any(not np.isfinite(number) for number in found):
-        return [Fault("at", f"it is {value!r}", f"Give values of {spec.modifier.column}")]
-    return []
+def _refused(
+    estimand: object, spec: AnalysisSpec, said: Mapping[str, object]
+) -> tuple[list[Fault], set[str]]:
+    """Tell an estimand that there is not, and what does not belong to one that there is."""
+    if not isinstance(estimand, str) or estimand not in ESTIMANDS:
+        remedy = nearest(str(estimand), ESTIMANDS)
+        return [Fault("the estimand", f"there is no '{estimand}'", remedy)], set()
+    faults = []
+    if estimand == HAZARD_RATIO and spec.treatment is None:
+        remedy = "Ask for 'survival', say"
+        faults.append(Fault("the estimand", "the analysis has no treatment", remedy))
+    wrong = {}
+    if estimand in {HAZARD_RATIO, *_ALONE}:
+        wrong["horizons"] = f"{estimand} has no horizon"
+    if estimand == HAZARD_RATIO:
+        wrong["treat_from"] = f"{estimand} compares time under treatment with time before it"
+    elif spec.treatment is None:
+        wrong["treat_from"] = "the analysis has no treatment"
+    told = {key: problem for key, problem in wrong.items() if said[key] is not None}
+    faults += [Fault(_NAMES[key], problem, "Leave it out") for key, problem in told.items()]
+    return faults, set(told)
 
 
 def _numbers(value: object) -> list[float]:
     """Return one number or several as a list; an empty one where they are no numbers."""
     try:
-        found: NDArray[np.float64] = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+        found = np.atleast_1d(np.asarray(value))
+    except ValueError:
         return []
-    return found.tolist() if found.ndim == 1 else []
+    # Truth is no month, and neither is text that looks like one.
+    if found.ndim != 1 or found.dtype.kind not in "iuf":
+        return []
+    return [float(number) for number in found]

@@ -1,6 +1,8 @@
 """Results and specifications to disk and back, and the report of results."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,7 +20,7 @@ from bayes_ihlrt.report.plan_table import write_plan
 from bayes_ihlrt.report.studies import write_sensitivity
 from bayes_ihlrt.report.writing import write_fit
 from bayes_ihlrt.results.files import claimed_out, held_names
-from bayes_ihlrt.results.kept import keeping, read_kept
+from bayes_ihlrt.results.kept import keeping, read_kept, warn_if_unsealed
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.sensitivity.study import SensitivityResult
 from bayes_ihlrt.spec.analysis import AnalysisSpec
@@ -65,6 +67,11 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
     InputError
         It is no result, or the place holds something else or cannot be written.
 
+    Warns
+    -----
+    UnsealedWarning
+        No key can be kept in your home: `load` will read the result only as trusted.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -86,6 +93,7 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
     if held_names(place) and not overwrite:
         remedy = "Name another, or say overwrite=True to replace earlier results"
         raise InputError("save", [Fault(f"folder {place}", "it is not empty", remedy)])
+    warn_if_unsealed()
     with claimed_out(place, overwrite=overwrite):
         write(result, place, also=keeping(result))
     return place
@@ -172,6 +180,8 @@ def report(
     """
     several = isinstance(result, Sequence) and not isinstance(result, str)
     results = list(result) if several else [result]  # type: ignore[call-overload]
+    if not results:
+        raise InputError("report", [Fault("the results", "there are none", "Give what `fit` gave")])
     writers = [_writer("report", each) for each in results]
     file = _path("report", path)
     if file.exists() and not overwrite:
@@ -180,8 +190,29 @@ def report(
     with TemporaryDirectory() as folder:
         for i, (write, each) in enumerate(zip(writers, results, strict=True), start=1):
             write(each, Path(folder) / f"result {i}")
-        found = read_results(Path(folder), keep_identifiers=keep_identifiers)
+        try:
+            found = read_results(Path(folder), keep_identifiers=keep_identifiers)
+        except InputError as error:
+            told = [_of_results(fault, folder) for fault in error.faults]
+            raise InputError("report", told) from None
         return write_report(found, file, overwrite=overwrite)
+
+
+def _of_results(fault: Fault, folder: str) -> Fault:
+    """Tell a fault of folders and of options as one of what `report` was given."""
+    where, problem = (
+        words.replace(f"folder {folder}{os.sep}", "")
+        .replace(f"{folder}{os.sep}", "")
+        .replace(f"folder {folder}", "the results")
+        for words in (fault.where, fault.problem)
+    )
+    remedy = fault.remedy
+    if "--keep-identifiers" in remedy:
+        remedy = "Say keep_identifiers=True to pass them on, or fit again without them"
+    elif "folder" in remedy:
+        problem = problem.replace("have outputs in it", "have results")
+        remedy = "A report is of one cohort: report those of each cohort apart"
+    return replace(fault, where=where, problem=problem, remedy=remedy)
 
 
 def _path(verb: str, given: object) -> Path:

@@ -1,5 +1,8 @@
 """Priors by the names of their distributions."""
 
+from collections.abc import Mapping
+from typing import Final, TypedDict, Unpack
+
 from pydantic import ValidationError
 
 from bayes_ihlrt.errors import SpecificationError
@@ -8,13 +11,36 @@ from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.faults import described, translated
 
 
+class PriorOptions(TypedDict, total=False):
+    """What every prior may be told beside its hyperparameters.
+
+    Parameters
+    ----------
+    on : str
+        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
+        ``"log-median"`` or ``"log-cumulative-hazard"``; the parameter without it.
+    at : float
+        Months, for ``"log-cumulative-hazard"``.
+    per : str
+        For a coefficient with a Normal or Student t prior: per ``"unit"`` of the covariate, or per
+        ``"sd"`` at time zero; the unit without it. `analysis` refuses it elsewhere.
+
+    Examples
+    --------
+    >>> options: PriorOptions = {"per": "sd"}
+    >>> Normal(0, 1, **options).per.value
+    'sd'
+    """
+
+    on: str
+    at: float | None
+    per: str
+
+
 def Normal(  # noqa: N802 - called as the distribution is
     mu: float,
     sigma: float,
-    *,
-    per: str = "unit",
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a normal prior.
 
@@ -22,13 +48,8 @@ def Normal(  # noqa: N802 - called as the distribution is
     ----------
     mu, sigma : float
         Its mean and standard deviation.
-    per : str
-        For a coefficient: per ``"unit"`` of the covariate, or per ``"sd"`` at time zero.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -45,17 +66,14 @@ def Normal(  # noqa: N802 - called as the distribution is
     >>> Normal(0, 0.35).hyperparameters
     {'mu': 0.0, 'sigma': 0.35}
     """
-    return _prior(Dist.NORMAL, {"mu": mu, "sigma": sigma}, per=per, on=on, at=at)
+    return _prior(Dist.NORMAL, {"mu": mu, "sigma": sigma}, options)
 
 
 def StudentT(  # noqa: N802 - called as the distribution is
     nu: float,
     mu: float,
     sigma: float,
-    *,
-    per: str = "unit",
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a Student t prior.
 
@@ -63,13 +81,8 @@ def StudentT(  # noqa: N802 - called as the distribution is
     ----------
     nu, mu, sigma : float
         Its degrees of freedom, location and scale.
-    per : str
-        For a coefficient: per ``"unit"`` of the covariate, or per ``"sd"`` at time zero.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -86,14 +99,12 @@ def StudentT(  # noqa: N802 - called as the distribution is
     >>> StudentT(4, 0, 1).dist.value
     'StudentT'
     """
-    return _prior(Dist.STUDENT_T, {"nu": nu, "mu": mu, "sigma": sigma}, per=per, on=on, at=at)
+    return _prior(Dist.STUDENT_T, {"nu": nu, "mu": mu, "sigma": sigma}, options)
 
 
 def HalfNormal(  # noqa: N802 - called as the distribution is
     sigma: float,
-    *,
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a half-normal prior of what is positive.
 
@@ -101,11 +112,8 @@ def HalfNormal(  # noqa: N802 - called as the distribution is
     ----------
     sigma : float
         Its scale.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -122,15 +130,13 @@ def HalfNormal(  # noqa: N802 - called as the distribution is
     >>> HalfNormal(0.5).positive
     True
     """
-    return _prior(Dist.HALF_NORMAL, {"sigma": sigma}, on=on, at=at)
+    return _prior(Dist.HALF_NORMAL, {"sigma": sigma}, options)
 
 
 def HalfStudentT(  # noqa: N802 - called as the distribution is
     nu: float,
     sigma: float,
-    *,
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a half-t prior of what is positive.
 
@@ -138,11 +144,8 @@ def HalfStudentT(  # noqa: N802 - called as the distribution is
     ----------
     nu, sigma : float
         Its degrees of freedom and scale.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -159,14 +162,12 @@ def HalfStudentT(  # noqa: N802 - called as the distribution is
     >>> HalfStudentT(3, 0.5).positive
     True
     """
-    return _prior(Dist.HALF_STUDENT_T, {"nu": nu, "sigma": sigma}, on=on, at=at)
+    return _prior(Dist.HALF_STUDENT_T, {"nu": nu, "sigma": sigma}, options)
 
 
 def Exponential(  # noqa: N802 - called as the distribution is
     lam: float,
-    *,
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return an exponential prior of what is positive.
 
@@ -174,11 +175,8 @@ def Exponential(  # noqa: N802 - called as the distribution is
     ----------
     lam : float
         Its rate.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -195,15 +193,13 @@ def Exponential(  # noqa: N802 - called as the distribution is
     >>> Exponential(2).hyperparameters
     {'lam': 2.0}
     """
-    return _prior(Dist.EXPONENTIAL, {"lam": lam}, on=on, at=at)
+    return _prior(Dist.EXPONENTIAL, {"lam": lam}, options)
 
 
 def Gamma(  # noqa: N802 - called as the distribution is
     alpha: float,
     beta: float,
-    *,
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a gamma prior of what is positive.
 
@@ -211,11 +207,8 @@ def Gamma(  # noqa: N802 - called as the distribution is
     ----------
     alpha, beta : float
         Its shape and rate.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -232,15 +225,13 @@ def Gamma(  # noqa: N802 - called as the distribution is
     >>> Gamma(2, 0.5, on="exp").on.value
     'exp'
     """
-    return _prior(Dist.GAMMA, {"alpha": alpha, "beta": beta}, on=on, at=at)
+    return _prior(Dist.GAMMA, {"alpha": alpha, "beta": beta}, options)
 
 
 def LogNormal(  # noqa: N802 - called as the distribution is
     mu: float,
     sigma: float,
-    *,
-    on: str = "parameter",
-    at: float | None = None,
+    **options: Unpack[PriorOptions],
 ) -> Prior:
     """Return a log-normal prior of what is positive.
 
@@ -248,11 +239,8 @@ def LogNormal(  # noqa: N802 - called as the distribution is
     ----------
     mu, sigma : float
         Its mean and standard deviation of the logarithm.
-    on : str
-        What it is a prior of: ``"parameter"``, ``"exp"`` of the parameter, ``"precision"``,
-        ``"log-median"`` or ``"log-cumulative-hazard"``.
-    at : float, optional
-        Months, for ``"log-cumulative-hazard"``.
+    **options
+        ``on``, ``at`` and ``per``: see `PriorOptions`.
 
     Returns
     -------
@@ -269,17 +257,20 @@ def LogNormal(  # noqa: N802 - called as the distribution is
     >>> LogNormal(0, 1, on="exp").on.value
     'exp'
     """
-    return _prior(Dist.LOG_NORMAL, {"mu": mu, "sigma": sigma}, on=on, at=at)
+    return _prior(Dist.LOG_NORMAL, {"mu": mu, "sigma": sigma}, options)
 
 
-def _prior(
-    dist: Dist, given: dict[str, float], *, on: str, at: float | None, per: str = "unit"
-) -> Prior:
+_USUAL: Final[Mapping[str, object]] = {"on": "parameter", "at": None, "per": "unit"}
+"""What is not written into a specification."""
+
+
+def _prior(dist: Dist, given: Mapping[str, float], options: PriorOptions) -> Prior:
     """Check what was given, and tell it as a specification's faults are told."""
-    options = {"on": (on, "parameter"), "at": (at, None), "per": (per, "unit")}
-    stated = {key: value for key, (value, usual) in options.items() if value != usual}
+    stated = {
+        key: value for key, value in options.items() if key not in _USUAL or value != _USUAL[key]
+    }
     try:
         return Prior.model_validate({"dist": dist, **given, **stated})
     except ValidationError as error:
-        faults = translated(error, "", fields=described(Prior))
+        faults = translated(error, "", fields=described(Prior), whole="the prior")
         raise SpecificationError(f"prior {dist.value}", faults) from None

@@ -25,7 +25,7 @@ def analysis(  # noqa: PLR0913 - one a table of the specification
     time: str | None = None,
     treatment: Table | None = None,
     modifier: Table | None = None,
-    hazard: str | Table = "weibull",
+    hazard: str | Table | None = None,
     name: str = _NAME,
     description: str = "",
     data: Table | None = None,
@@ -60,8 +60,8 @@ def analysis(  # noqa: PLR0913 - one a table of the specification
         From `starts` or `indicator`; no treatment without it.
     modifier : mapping, optional
         From `log2`, `identity` or `standardise`; no effect modifier without it.
-    hazard : str or mapping
-        Family of the baseline hazard, or the keys of ``[outcome.hazard]``.
+    hazard : str or mapping, optional
+        Family of the baseline hazard, or the keys of ``[outcome.hazard]``; Weibull without it.
     name, description : str
         What it is called, and what it is for in one line.
     data : mapping, optional
@@ -350,9 +350,10 @@ def _joined(table: str, own: Table, further: Table | None, faults: list[Fault]) 
     if not isinstance(keys, dict):
         # `read_tables` says that it is no table.
         return keys
-    stated = {key: value for key, value in own.items() if value not in (None, "")}
+    stated = {key: written(value) for key, value in own.items() if value is not None}
+    stated = {key: value for key, value in stated.items() if value != ""}
     for key in sorted(stated.keys() & keys.keys()):
-        if key in own and own[key] != keys[key]:
+        if stated[key] != keys[key]:
             problem = "it is said twice: by an argument and in the table"
             faults.append(Fault(f"[{table}] {key}", problem, "Keep one of them"))
     return {**keys, **stated}

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.cause_figures import cause_figure_data
 from bayes_ihlrt.analysis.cause_fit import CausesResult
+from bayes_ihlrt.analysis.causes import CheckedCauses
 from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.estimates import Estimate
@@ -58,6 +59,17 @@ _WORDS: Final = {
     "time_lost": "Months lost",
     "median_survival": "Median survival, months",
 }
+_DIGITS: Final = {
+    "hazard_ratio": 2,
+    "survival": 2,
+    "event_probability": 2,
+    "hazard": 4,
+    "cumulative_hazard": 2,
+    "rmst": 1,
+    "time_lost": 1,
+    "median_survival": 1,
+}
+"""Decimals of a table, the same in each row: months are told in tenths."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +82,13 @@ class View:
         From a result to its table.
     figures : callable
         From a result to what its figures draw.
-    answer : callable, optional
-        From a result to its answer, as `report.narrative.fit_summary`; None where a table is all.
+    answer : callable
+        From a result to its answer, as `report.narrative.fit_summary`.
     """
 
     table: Callable[[Any], pd.DataFrame]
     figures: Callable[[Any], Drawn]
-    answer: Callable[[Any], Mapping[str, Any]] | None = None
+    answer: Callable[[Any], Mapping[str, Any]]
 
 
 def summary(result: object) -> pd.DataFrame:
@@ -91,9 +103,10 @@ def summary(result: object) -> pd.DataFrame:
     -------
     DataFrame
         Of a fit its parameters (log hazard ratios), with interval, R-hat and effective sample
-        sizes; of estimates a row for each strategy, month and value, and for each difference; of a
-        ladder its rungs; of a sensitivity study every choice of priors; of a diagnosis its
-        verdicts; of a plan success by design and scenario; of a check its priors.
+        sizes; of estimates a row for each strategy, month and value, and for each difference, and
+        where the model extrapolates some of them, which (``attrs["notes"]`` says why); of a ladder
+        its rungs; of a sensitivity study every choice of priors; of a diagnosis its verdicts; of a
+        plan success by design and scenario; of a check its priors.
 
     Raises
     ------
@@ -110,7 +123,10 @@ def summary(result: object) -> pd.DataFrame:
     >>> bi.summary(bi.estimates(result, "rmst", horizon=24)).index.tolist()
     ['never', 'from month 1.9', 'from month 1.9 - never']
     """
-    return _view("summary", result).table(result)
+    for kind, table in _CHECKED.items():
+        if isinstance(result, kind):
+            return table(result)
+    return _view("summary", result, *_CHECKED).table(result)
 
 
 def plot(
@@ -155,6 +171,9 @@ def plot(
     bayes_ihlrt.errors.InputError: plot: 1 fault
       - the figure: this result has no 'hazard'. Did you mean 'hazard_ratio'? Allowed: ...
     """
+    if isinstance(result, tuple(_CHECKED)):
+        fault = Fault("the result", "a check has no figures", "Use `summary`, or plot its `fit`")
+        raise InputError("plot", [fault])
     figures = _view("plot", result).figures(result)
     if not figures:
         raise InputError("plot", [Fault("the result", "it has no figures", "Use `summary`")])
@@ -178,18 +197,17 @@ def answer_page(result: object) -> str:
     str
         One ``div``; every text of a user is escaped.
     """
-    view = _view("the notebook's view", result)
-    told = {"first": [], "parts": []} if view.answer is None else view.answer(result)
+    told = _view("the notebook's view", result).answer(result)
     template = environment().get_template("answer.html.jinja")
     found: str = template.render(answer=told)
     return found
 
 
-def _view(verb: str, result: object) -> View:
+def _view(verb: str, result: object, *beside: type) -> View:
     for kind, view in _VIEWS.items():
         if isinstance(result, kind):
             return view
-    known = ", ".join(kind.__name__ for kind in _VIEWS)
+    known = ", ".join(kind.__name__ for kind in (*_VIEWS, *beside))
     fault = Fault("the result", f"it is of type {type(result).__name__}", f"Allowed: {known}")
     raise InputError(verb, [fault])
 
@@ -216,11 +234,14 @@ def _of_estimates(result: Estimates) -> pd.DataFrame:
     rows = []
     for row in result.rows:
         kept = {"": row.strategy or row.contrast, "horizon": row.horizon, "at": row.at}
-        rows.append({**kept, **row.summary, "P(better)": row.prob_benefit})
+        told = {**row.summary, "P(better)": row.prob_benefit}
+        rows.append({**kept, **told, "extrapolated": not result.within_data(row)})
     found = pd.DataFrame(rows).set_index("")
-    # What was not asked for has no column.
-    asked = {"horizon": result.horizons, "at": result.at}
-    return found.drop(columns=[name for name, values in asked.items() if not values])
+    found.attrs["notes"] = list(result.notes)
+    # What was not asked for has no column, and neither has what holds for no row.
+    beyond = bool(found["extrapolated"].any())
+    asked = {"horizon": bool(result.horizons), "at": bool(result.at), "extrapolated": beyond}
+    return found.drop(columns=[name for name, there in asked.items() if not there])
 
 
 def _of_ladder(result: LadderResult) -> pd.DataFrame:
@@ -242,7 +263,7 @@ def _of_checks(result: Diagnosis) -> pd.DataFrame:
 def _of_plan(result: TrialPlanResult) -> pd.DataFrame:
     rows = {}
     for cell in result.result.cells:
-        found, success = cell.found, cell.found.success
+        found, success = cell.found, cell.found.success_told
         rows[cell.design, cell.scenario] = {
             "success": success.estimate,
             "low": success.low,
@@ -271,6 +292,11 @@ def _of_check(result: CheckedAnalysis) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
 
 
+def _of_checked_causes(result: CheckedCauses) -> pd.DataFrame:
+    parts = {name: _of_check(part) for name, part in result.parts.items()}
+    return pd.concat(parts, names=["cause", "parameter"])
+
+
 def _shown(result: Estimates) -> list[Estimate]:
     """Differences, or the ratio; of a model without treatment its patients."""
     return [row for row in result.rows if row.contrast is not None] or list(result.rows)
@@ -294,17 +320,18 @@ def _setting(row: Estimate, spec: AnalysisSpec) -> str:
 
 
 def _estimates_answer(result: Estimates) -> dict[str, Any]:
-    rows = []
+    rows, digits = [], _DIGITS[result.estimand]
     for row in _shown(result):
         middle = row.summary["median"]
-        small = result.estimand == HAZARD_RATIO or (middle is not None and abs(middle) < 1.0)
-        digits = 2 if small else 1
         between = interval(row.summary["q2.5"], row.summary["q97.5"], digits=digits)
         chance = "" if row.prob_benefit is None else chance_words(row.prob_benefit)
         rows.append([_setting(row, result.spec), number(middle, digits), between, chance])
     table = {"head": ["", "median", "95 %", "P(better)"], "rows": rows}
     first = [SYNTHETIC] if result.synthetic else []
-    return {"first": first, "parts": [{"title": _title(result), "told": [], "table": table}]}
+    return {
+        "first": first,
+        "parts": [{"title": _title(result), "told": list(result.notes), "table": table}],
+    }
 
 
 def _estimates_figure(result: Estimates) -> Drawn:
@@ -334,5 +361,10 @@ _VIEWS: Final[Mapping[type, View]] = {
     ),
     Diagnosis: View(_of_checks, lambda result: _same(result.figures), diagnosis_answer),
     TrialPlanResult: View(_of_plan, lambda result: plan_figures(result.result), plan_answer),
-    CheckedAnalysis: View(_of_check, lambda _: {}),
 }
+
+_CHECKED: Final[Mapping[type, Callable[[Any], pd.DataFrame]]] = {
+    CheckedAnalysis: _of_check,
+    CheckedCauses: _of_checked_causes,
+}
+"""What is no result: a table is all that is told of it."""

@@ -4,6 +4,7 @@ Each takes what its command takes, from Python or from files, and tells the same
 """
 
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 
 from bayes_ihlrt.analysis import diagnose as model_checks
@@ -295,10 +296,11 @@ def plan(
     if faults:
         raise SpecificationError(found.name, faults)
     if seed is not None:
-        found = found.model_copy(update={"seed": seed})
+        found = found.model_copy(update={"seed": int(seed)})
     place = None if out is None else Path(out)
+    redone = None if audit is None else int(audit)
     return run_trial_plan(
-        found, trials, out=place, scheduler=scheduler, audited=audit, progress=_silent
+        found, int(trials), out=place, scheduler=scheduler, audited=redone, progress=_silent
     )
 
 
@@ -322,7 +324,7 @@ def _inputs(
         if faults := justification_faults(with_scales(found, cohort), cohort):
             raise RefusedError(found.name, faults)
     if seed is not None:
-        sampler = found.sampler.model_copy(update={"seed": seed})
+        sampler = found.sampler.model_copy(update={"seed": int(seed)})
         found = found.model_copy(update={"sampler": sampler})
     # Faults are told by now: results know patients by their numbers.
     return found, numbered(cohort)
@@ -330,7 +332,9 @@ def _inputs(
 
 def _whole(name: str, value: object, least: int) -> list[Fault]:
     """Tell what is no whole number, or too small."""
-    if value is None or (isinstance(value, int) and value is not True and value >= least):
+    # A whole number of NumPy is one; truth, which Python counts among them, is none.
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if value is None or (whole and value >= least):  # type: ignore[operator]
         return []
     return [Fault(name, f"it is {value!r}", f"Give a whole number, {least} or more")]
 

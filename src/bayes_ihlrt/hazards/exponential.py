@@ -1,21 +1,17 @@
 """Constant hazard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from bayes_ihlrt.hazards.protocol import (
     LOG_RATE,
-    NO_PLACES,
     Array,
     Coordinates,
     Draw,
     Namespace,
     Options,
-    Shapes,
+    Parametric,
     Simple,
     Theta,
 )
@@ -23,7 +19,7 @@ from bayes_ihlrt.priors import Prior
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Parametric):
     r"""Constant hazard: :math:`h(t) = \exp(\mathrm{log\_rate})`.
 
     ``theta`` holds ``log_rate``, the log of the hazard per month.
@@ -43,17 +39,8 @@ class Exponential:
     level: ClassVar[str] = "log_rate"
     words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE}
     told: ClassVar[str] = "a constant (exponential) baseline hazard [@kalbfleisch2002]"
-    options: ClassVar[frozenset[str]] = frozenset()
-    flexible: ClassVar[bool] = False
     additive: ClassVar[bool] = True
-    proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = True
-
-    @classmethod
-    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
-        """Return the hazard: it has no cuts and no knots."""
-        del options, times, events
-        return cls()
 
     @classmethod
     def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
@@ -64,21 +51,6 @@ class Exponential:
     def coordinates(self, draw: Draw) -> Coordinates:
         """Sample the level where it is."""
         return Coordinates({}, 0.0, Simple(self, {"log_rate": draw.zero}))
-
-    @property
-    def coords(self) -> Mapping[str, Sequence[str]]:
-        """Labels of vector parameters: there are none."""
-        return {}
-
-    @property
-    def places(self) -> NDArray[np.float64]:
-        """Constants of a trend: there are none."""
-        return NO_PLACES
-
-    @property
-    def shapes(self) -> Shapes:
-        """Shape of each parameter, without batch dimensions."""
-        return {"log_rate": ()}
 
     def increment_basis(self, xp: Namespace, start: Array, stop: Array) -> Array:
         """Return the lengths ``stop - start`` in months, shape (T, 1)."""

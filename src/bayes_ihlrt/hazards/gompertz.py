@@ -1,22 +1,18 @@
 """Hazard that rises or falls exponentially."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar, Final
 
 from bayes_ihlrt.hazards.numerics import LARGEST_EXPONENT, expm1_ratio, log1p_ratio, log_floored
 from bayes_ihlrt.hazards.protocol import (
     LOG_RATE,
-    NO_PLACES,
     Array,
     Coordinates,
     Draw,
     Namespace,
     Options,
-    Shapes,
+    Parametric,
     Simple,
     Theta,
 )
@@ -28,7 +24,7 @@ SLOPE_SD: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Gompertz:
+class Gompertz(Parametric):
     r"""Gompertz hazard: :math:`h(t) = \exp(\mathrm{log\_rate} + \mathrm{slope}\, t)`.
 
     ``theta`` holds ``log_rate``, the log hazard per month at time 0, and ``slope``, its change per
@@ -58,17 +54,8 @@ class Gompertz:
     level: ClassVar[str] = "log_rate"
     words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE, "slope": "baseline slope"}
     told: ClassVar[str] = "a Gompertz baseline hazard [@kalbfleisch2002]"
-    options: ClassVar[frozenset[str]] = frozenset()
-    flexible: ClassVar[bool] = False
     additive: ClassVar[bool] = False
-    proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = False
-
-    @classmethod
-    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
-        """Return the hazard: it has no cuts and no knots."""
-        del options, times, events
-        return cls()
 
     @classmethod
     def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
@@ -83,21 +70,6 @@ class Gompertz:
         shape = {"slope": draw.keep("slope", scaled / time)}
         simple = Simple(self, {**shape, "log_rate": draw.zero})
         return Coordinates(shape, scaled, simple)
-
-    @property
-    def coords(self) -> Mapping[str, Sequence[str]]:
-        """Labels of vector parameters: there are none."""
-        return {}
-
-    @property
-    def places(self) -> NDArray[np.float64]:
-        """Constants of a trend: there are none."""
-        return NO_PLACES
-
-    @property
-    def shapes(self) -> Shapes:
-        """Shape of each parameter, without batch dimensions."""
-        return {"log_rate": (), "slope": ()}
 
     def increment_basis(self, xp: Namespace, start: Array, stop: Array) -> Array:
         """Return the columns ``start`` and ``stop - start`` in months, shape (T, 2)."""

@@ -361,6 +361,38 @@ class Hazard(Protocol):
 
 
 NO_PLACES: Final = np.empty((0, 3))
+
+
+class Parametric:
+    """What families of a few scalar parameters have in common: no options, pieces or knots."""
+
+    parameters: ClassVar[tuple[str, ...]]
+    options: ClassVar[frozenset[str]] = frozenset()
+    flexible: ClassVar[bool] = False
+    proportional_hazards: ClassVar[bool] = True
+
+    @classmethod
+    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
+        """Return the hazard: it has no cuts and no knots."""
+        del options, times, events
+        return cls()
+
+    @property
+    def coords(self) -> Mapping[str, Sequence[str]]:
+        """Labels of vector parameters: there are none."""
+        return {}
+
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Constants of a trend: there are none."""
+        return NO_PLACES
+
+    @property
+    def shapes(self) -> Shapes:
+        """Shape of each parameter, without batch dimensions."""
+        return dict.fromkeys(self.parameters, ())
+
+
 LOG_RATE: Final = "baseline rate (log)"
 LOG_SHAPE_WORDS: Final = "baseline shape (log)"
 LOG_SHAPE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=0.5)

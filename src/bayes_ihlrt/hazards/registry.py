@@ -32,6 +32,23 @@ def register(family: type[Hazard]) -> None:
     FAMILIES[family.name] = family
 
 
+def names_of_parameters() -> frozenset[str]:
+    """Return what graphs call the parameters of families, and the coordinates of them.
+
+    Returns
+    -------
+    frozenset of str
+        Of every family that is known now; no column of a formula may have one of them.
+
+    Examples
+    --------
+    >>> {"log_shape", "log_rate_centred", "slope_scaled"} <= names_of_parameters()
+    True
+    """
+    own = {name for family in FAMILIES.values() for name in (*family.words, *family.parameters)}
+    return frozenset(f"{name}{kind}" for name in own for kind in ("", "_centred", "_scaled"))
+
+
 def level_of(family: str) -> str:
     """Return the parameter that sets the level of a family.
 

@@ -1,24 +1,20 @@
 """Hazard that rises or falls as a power of time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from bayes_ihlrt.hazards.numerics import LOG_ZERO, exp_or_inf, log_floored, log_ratio_floored
 from bayes_ihlrt.hazards.protocol import (
     LOG_RATE,
     LOG_SHAPE,
     LOG_SHAPE_WORDS,
-    NO_PLACES,
     Array,
     Coordinates,
     Draw,
     Namespace,
     Options,
-    Shapes,
+    Parametric,
     Simple,
     Theta,
 )
@@ -26,7 +22,7 @@ from bayes_ihlrt.priors import Prior
 
 
 @dataclass(frozen=True)
-class Weibull:
+class Weibull(Parametric):
     r"""Weibull hazard: :math:`H(t) = \lambda t^k`, :math:`h(t) = \lambda k t^{k-1}`.
 
     ``theta`` holds ``log_rate`` = :math:`\log\lambda` (the log cumulative hazard at one month) and
@@ -59,17 +55,8 @@ class Weibull:
     level: ClassVar[str] = "log_rate"
     words: ClassVar[Mapping[str, str]] = {"log_rate": LOG_RATE, "log_shape": LOG_SHAPE_WORDS}
     told: ClassVar[str] = "a Weibull baseline hazard [@kalbfleisch2002]"
-    options: ClassVar[frozenset[str]] = frozenset()
-    flexible: ClassVar[bool] = False
     additive: ClassVar[bool] = False
-    proportional_hazards: ClassVar[bool] = True
     accelerated_failure_time: ClassVar[bool] = True
-
-    @classmethod
-    def placed(cls, options: Options, times: Array, events: int | None) -> Self:
-        """Return the hazard: it has no cuts and no knots."""
-        del options, times, events
-        return cls()
 
     @classmethod
     def default_priors(cls, months: float, options: Options) -> dict[str, Prior]:
@@ -83,21 +70,6 @@ class Weibull:
         shift = draw.xp.exp(shape["log_shape"]) * draw.log_time
         simple = Simple(self, {**shape, "log_rate": draw.zero})
         return Coordinates(shape, shift, simple)
-
-    @property
-    def coords(self) -> Mapping[str, Sequence[str]]:
-        """Labels of vector parameters: there are none."""
-        return {}
-
-    @property
-    def places(self) -> NDArray[np.float64]:
-        """Constants of a trend: there are none."""
-        return NO_PLACES
-
-    @property
-    def shapes(self) -> Shapes:
-        """Shape of each parameter, without batch dimensions."""
-        return {"log_rate": (), "log_shape": ()}
 
     def increment_basis(self, xp: Namespace, start: Array, stop: Array) -> Array:
         """Return the columns ``log(start / stop)`` and ``log stop``, shape (T, 2)."""

@@ -19,10 +19,12 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.names import DAYS_PER_MONTH, DesignKind
 from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.spec.rules import Combine, LookSpec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 from bayes_ihlrt.spec.trial import TrialDesign
 
 Floats = NDArray[np.float64]
+_HALF_DAY: Final = 0.5 / DAYS_PER_MONTH + 1e-9
 _NEARLY: Final = 0.05
 """Months by which a day may be missed: dates are whole days."""
 
@@ -40,13 +42,15 @@ class RunningTrial:
     stop : ndarray, shape (patients,)
         Months of follow-up.
     event, lost : ndarray of bool, shape (patients,)
-        Whether the event was seen, and whether the patient is followed no more without it.
+        Whether the event was seen, and whether the patient is lost to follow-up without it.
     month : float
         Months from the opening of the trial to the day of the data.
     about : dict
         Counts and fingerprint, as in the results of other commands.
     notes : tuple of str
         How the file was read, and what was taken as known.
+    completed : ndarray of bool, shape (patients,)
+        Whether the patient was followed without the event for as long as anybody is.
     """
 
     arrival: Floats
@@ -58,11 +62,60 @@ class RunningTrial:
     month: float
     about: dict[str, Any]
     notes: tuple[str, ...]
+    completed: NDArray[np.bool_]
 
     def events(self, arm: float | None = None) -> int:
         """Return how many events were seen, in one arm or in both."""
         there = np.ones(len(self.arm), dtype=bool) if arm is None else self.arm == arm
         return int((self.event & there).sum())
+
+    @property
+    def followed(self) -> int:
+        """Patients without an event who are followed still."""
+        return int((~self.event & ~self.lost & ~self.completed).sum())
+
+
+def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False) -> list[bool]:
+    """Return which looks' times have come, by the conditions that simulated trials wait for.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    trial : RunningTrial
+        The trial as it stands.
+    stopped : bool
+        Whether accrual was stopped: the last look waits for those who are enrolled.
+
+    Returns
+    -------
+    list of bool
+        One for each look.
+    """
+    return [_due(look, design, trial, stopped=stopped) for look in design.looks]
+
+
+def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial, *, stopped: bool) -> bool:
+    if trial.month >= design.max_months:
+        return True
+    here = len(trial.arrival)
+    full = stopped or here >= design.patients
+    met = []
+    if look.calendar is not None:
+        met.append(trial.month >= look.calendar)
+    if look.min_follow_up is not None:
+        whom = design.patients if look.patients is None else look.patients
+        last = min(whom, here) if full else whom
+        there = here >= last
+        met.append(there and trial.month >= trial.arrival[last - 1] + look.min_follow_up)
+    if look.events is not None:
+        enough = trial.events() >= look.events
+        # A number that is never reached counts as reached when nobody is followed any more.
+        never = not enough and full and not trial.followed
+        if never and (look.combine is Combine.ALL or not met):
+            return True
+        met.append(enough)
+    return all(met) if look.combine is Combine.ALL else any(met)
 
 
 def chosen_design(plan: TrialPlan, name: str | None) -> TrialDesign:
@@ -98,11 +151,13 @@ def chosen_design(plan: TrialPlan, name: str | None) -> TrialDesign:
 def _not_read(design: TrialDesign) -> list[Fault]:
     """What an interim analysis does not read from the data of a running trial."""
     treatment, covariates = design.treatment, sorted(design.population.covariates)
+    enriched = any(look.enrich or look.efficacy_enriched for look in design.looks)
     remedy = "Analyse the data by `fit`, or name a design without it"
     asked = {
         "[treatment] analysed, periods": ("starts of treatment", not treatment.is_proportional),
         "[population] covariates": (f"covariates ({', '.join(covariates)})", bool(covariates)),
         "[external]": ("external controls", design.external is not None),
+        "[[looks]] enrich, efficacy_enriched": ("switch of enrolment", enriched),
     }
     return [
         Fault(place, f"an interim analysis reads no {what}", remedy)
@@ -143,23 +198,23 @@ def read_running(
         name=design.treatment.name, column=own.arm or design.treatment.name, design=DesignKind.FIXED
     )
     covariates = [] if design.modifier is None else [design.modifier.column]
-    if own.data.origin is None:
-        covariates.append(own.enrolled)
-    cohort = load_cohort(source, own.data, treatment, covariates=covariates)
+    beside = [own.enrolled] if own.data.origin is None else []
+    cohort = load_cohort(
+        source, own.data, treatment, covariates=[*covariates, *beside], running=beside
+    )
     arrival, told = _enrolment(plan, cohort, source)
     stop, event = (np.asarray(cohort.columns[name], np.float64) for name in ("stop", "event"))
-    seen = float((arrival + stop).max())
+    # Those who came today were seen for half a day, which is no news of tomorrow.
+    today = (event == 0.0) & (stop <= _HALF_DAY)
+    seen = float(np.where(today, arrival, arrival + stop).max())
     at = seen if month is None else month
     if faults := _faults(design, arrival, at, seen):
         raise DataError(str(source), faults)
-    lost = (event == 0.0) & (arrival + stop < at - own.lost_after)
+    completed = (event == 0.0) & (stop >= (design.max_follow_up or np.inf) - _NEARLY)
+    lost = (event == 0.0) & ~completed & (arrival + stop < at - own.lost_after)
+    told += _counts(plan, design, today, completed, lost)
     if month is None:
         told.append(f"The data are taken to be of month {at:.1f}, the last one with news.")
-    if lost.any():
-        told.append(
-            f"{counted(int(lost.sum()), 'patient', 'patients')} without an event and without news "
-            f"for {own.lost_after:g} months count as lost to follow-up ([interim] lost_after)."
-        )
     order = np.argsort(arrival, kind="stable")
     return RunningTrial(
         arrival[order],
@@ -171,7 +226,23 @@ def read_running(
         at,
         _about(cohort, stop),
         (*cohort.notes, *told),
+        completed[order],
     )
+
+
+def _counts(plan: TrialPlan, design: TrialDesign, *which: NDArray[np.bool_]) -> list[str]:
+    """Who came today, who completed follow-up, and who counts as lost."""
+    said = (
+        "with no follow-up yet (time 0): each counts as seen for half a day.",
+        f"without an event completed the follow-up of {design.max_follow_up or np.inf:g} months.",
+        f"without an event and without news for {plan.interim.lost_after:g} months count as "
+        "lost to follow-up ([interim] lost_after).",
+    )
+    return [
+        f"{counted(int(who.sum()), 'patient', 'patients')} {words}"
+        for who, words in zip(which, said, strict=True)
+        if who.any()
+    ]
 
 
 def _modifier(design: TrialDesign, cohort: Cohort) -> Floats:

@@ -68,7 +68,7 @@ def standing(trial: RunningTrial, size: int) -> Standing:
 
     modifier = np.where(np.isfinite(trial.modifier), trial.modifier, 1.0)
     event = np.where(trial.event, trial.stop, np.inf)
-    dropout = np.where(trial.lost, trial.stop, np.inf)
+    dropout = np.where(trial.lost | trial.completed, trial.stop, np.inf)
     patients = Patients(
         arrival=filled(trial.arrival, np.inf),
         modifier=filled(modifier, 1.0),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.prior import prior_draws
 from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
-from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
+from bayes_ihlrt.interim.data import RunningTrial, chosen_design, due_looks, read_running
 from bayes_ihlrt.interim.future import (
     Continuation,
     Future,
@@ -25,7 +25,7 @@ from bayes_ihlrt.interim.future import (
     standing,
 )
 from bayes_ihlrt.spec.plan import TrialPlan
-from bayes_ihlrt.spec.rules import Combine, LookSpec, Quantity, Rule, Sample
+from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule, Sample
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign, scaled_design
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, rebuild_analysis
 from bayes_ihlrt.trials.audit import Drawn, by_chains, chain_targets
@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 LARGER: Final = (1.25, 1.5, 2.0)
 """Sizes, beside the planned one, that a redesign tries."""
 _MOST: Final = 20_000
-_LISTS: Final = ("efficacy", "futility", "stop_accrual", "enrich")
+_LISTS: Final = ("efficacy", "futility", "stop_accrual")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RuleNow:
     Parameters
     ----------
     purpose : str
-        ``efficacy``, ``futility``, ``stop_accrual`` or ``enrich``.
+        ``efficacy``, ``futility`` or ``stop_accrual``.
     rule : Rule
         The rule.
     probability, mcse : float
@@ -124,7 +124,7 @@ class InterimResult:
     rules : tuple of RuleNow
         Of the look, in the order in which they are asked.
     verdict : str
-        ``success``, ``futility``, ``stop accrual``, ``enrich`` or ``go on``; of the last look
+        ``success``, ``futility``, ``stop accrual`` or ``go on``; of the last look
         ``no success``.
     success_now : bool
         Whether the last look's efficacy rules hold today.
@@ -152,6 +152,10 @@ class InterimResult:
     target: float
     seed: int
 
+    def _binds(self, one: RuleNow) -> bool:
+        design = self.plan.designs[self.design]
+        return one.purpose != "futility" or design.binding_futility
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
         names = ("bayes-ihlrt", "pymc", "jax", "blackjax", "numpy")
@@ -164,11 +168,12 @@ class InterimResult:
             "design": self.design,
             "data": trial.about
             | {f"events_{name}": trial.events(arm) for name, arm in arms.items()}
-            | {"month": trial.month, "lost": int(trial.lost.sum())},
+            | {"month": trial.month, "lost": int(trial.lost.sum())}
+            | {"completed": int(trial.completed.sum())},
             "look": self.look,
             "due": self.due,
             "estimates": [asdict(one) for one in self.estimates],
-            "rules": [one.to_dict() for one in self.rules],
+            "rules": [one.to_dict() | {"binding": self._binds(one)} for one in self.rules],
             "verdict": self.verdict,
             "success_now": self.success_now,
             "continuations": [one.to_dict() for one in self.continuations],
@@ -177,39 +182,6 @@ class InterimResult:
             "notes": list(trial.notes),
             "versions": {name: version(name) for name in names},
         }
-
-
-def due_looks(design: TrialDesign, trial: RunningTrial) -> list[bool]:
-    """Return which looks' times have come.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-    trial : RunningTrial
-        The trial as it stands.
-
-    Returns
-    -------
-    list of bool
-        One for each look.
-    """
-    return [_due(look, design, trial) for look in design.looks]
-
-
-def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial) -> bool:
-    if trial.month >= design.max_months:
-        return True
-    met = []
-    if look.events is not None:
-        met.append(trial.events() >= look.events)
-    if look.calendar is not None:
-        met.append(trial.month >= look.calendar)
-    if look.min_follow_up is not None:
-        whom = design.patients if look.patients is None else look.patients
-        there = len(trial.arrival) >= whom
-        met.append(there and trial.month >= trial.arrival[whom - 1] + look.min_follow_up)
-    return all(met) if look.combine is Combine.ALL else any(met)
 
 
 @dataclass(frozen=True)
@@ -285,10 +257,11 @@ def run_interim(
         update={"approximation": Approximation.LAPLACE}
     )
     trial = read_running(plan, design, data, month=own.month)
-    due = due_looks(design, trial)
+    stopped = plan.interim.accrual_stopped
+    due = due_looks(design, trial, stopped=stopped)
     look = _look(plan, due, own.look)
     tell("compiling and drawing the posterior")
-    frame, analyses = _analyses(design)
+    frame, analyses = _analyses(design, larger=not stopped)
     analysis, now = analyses[0], standing(trial, frame.design.patients)
     drawn = _posterior(analysis, now, seed=plan.seed)
     future = Future(frame, now, drawn[1], _mode(analysis, now), own.draws, plan.seed)
@@ -340,18 +313,16 @@ def _look(plan: TrialPlan, due: list[bool], wanted: int | None) -> int:
     return wanted
 
 
-def _analyses(design: TrialDesign) -> tuple[TrialAnalysis, list[TrialAnalysis]]:
+def _analyses(design: TrialDesign, *, larger: bool) -> tuple[TrialAnalysis, list[TrialAnalysis]]:
     """Return the frame of the largest size, and the analysis of the design and of larger ones."""
-    sizes = [min(ceil(factor * design.patients), _MOST) for factor in LARGER]
-    larger = [
-        scaled_design(design, size) for size in dict.fromkeys(sizes) if size > design.patients
-    ]
+    sizes = [min(ceil(factor * design.patients), _MOST) for factor in LARGER if larger]
+    more = [scaled_design(design, size) for size in dict.fromkeys(sizes) if size > design.patients]
     if design.model.outcome.hazard.family == "mspline" or _standardised(design):
         # Knots and scales that follow the template are compiled in.
         alone = build_analysis(design)
         return alone, [alone]
-    frame = build_analysis(larger[-1] if larger else design)
-    return frame, [rebuild_analysis(frame, one) for one in (design, *larger)]
+    frame = build_analysis(more[-1] if more else design)
+    return frame, [rebuild_analysis(frame, one) for one in (design, *more)]
 
 
 def _standardised(design: TrialDesign) -> bool:
@@ -407,7 +378,6 @@ def _rules(
 
 def _verdict(rules: tuple[RuleNow, ...], *, final: bool) -> str:
     words = {"efficacy": "success", "futility": "futility", "stop_accrual": "stop accrual"}
-    words["enrich"] = "enrich"
     for purpose, verdict in words.items():
         own = [rule.met for rule in rules if rule.purpose == purpose]
         if own and all(own):
@@ -425,17 +395,21 @@ def _holds(rules: tuple[Rule, ...], analysis: TrialAnalysis, drawn: Drawn) -> bo
 
 
 def _ways(plan: TrialPlan) -> list[Way]:
-    """What is tried: go on, by the posterior and at assumed effects, and stop accrual."""
+    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
+
+    Where accrual was stopped, to go on is to follow those who are enrolled.
+    """
     assumed = [
         scenario.effect.hr[0]
         for scenario in plan.scenarios
         if scenario.posterior is None and len(scenario.effect.hr) == 1
     ]
+    stop = plan.interim.accrual_stopped
     return [
-        Way("go on"),
-        Way("stop accrual", stop=True),
-        Way("go on", at_mode=True),
-        *(Way("go on", ratio, at_mode=True) for ratio in sorted(set(assumed))),
+        Way("go on", stop=stop),
+        *([] if stop else [Way("stop accrual", stop=True)]),
+        Way("go on", at_mode=True, stop=stop),
+        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
     ]
 
 

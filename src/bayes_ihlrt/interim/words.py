@@ -6,16 +6,19 @@ from typing import Any
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.interim.future import Continuation
 from bayes_ihlrt.interim.monitor import Estimate, InterimResult, RuleNow
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.operating import Estimated
 
 _VERDICTS: Mapping[str, str] = {
     "success": "STOP FOR SUCCESS",
     "futility": "STOP FOR FUTILITY",
-    "enrich": "RESTRICT ENROLMENT",
     "stop accrual": "STOP ACCRUAL, FOLLOW ON",
     "go on": "GO ON",
     "no success": "NO SUCCESS",
 }
+
+
+_FIXED_SIZE = "the model's knots or scales follow the planned patients, or there is no larger size"
 
 
 def interim_answer(found: InterimResult) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
     planned = len(design.looks)
     first = [
         f"{found.plan.name}, look {found.look} of {planned}, month {trial.month:.1f}: "
-        f"{_VERDICTS[found.verdict]} by the rule.",
+        f"{_verdict(found.verdict, design)} by the rule.",
         f"It rests on {trial.events()} {events} ({trial.events(1.0)} of the treated, "
         f"{trial.events(0.0)} of the controls) in {len(trial.arrival)} patients of "
         f"{design.patients}.",
@@ -50,7 +53,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
             "title": "Does it help so far?",
             "told": [_estimate(one, design) for one in found.estimates],
         },
-        {"title": "What does the rule say?", "told": [_rule(rule) for rule in found.rules]},
+        {"title": "What does the rule say?", "told": [_rule(rule, design) for rule in found.rules]},
     ]
     if found.continuations:
         parts.append(
@@ -65,7 +68,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
     return {"first": first, "number": None, "parts": parts}
 
 
-def _estimate(one: Estimate, design: Any) -> str:
+def _estimate(one: Estimate, design: TrialDesign) -> str:
     """Months before hazard ratios, and what was believed before the data."""
     interval = f"{one.median:{_form(one)}} ({one.low:{_form(one)}} to {one.high:{_form(one)}})"
     before = f"before the data {one.prior_benefit:.2f}"
@@ -79,10 +82,17 @@ def _form(one: Estimate) -> str:
     return ".2f" if one.quantity == "hazard_ratio" else "+.1f"
 
 
-def _rule(rule: RuleNow) -> str:
+def _verdict(verdict: str, design: TrialDesign) -> str:
+    free = verdict == "futility" and not design.binding_futility
+    return "FUTILE, NON-BINDING: STOP OR GO ON" if free else _VERDICTS[verdict]
+
+
+def _rule(rule: RuleNow, design: TrialDesign) -> str:
+    purpose = rule.purpose.replace("_", " ").capitalize()
+    free = rule.purpose == "futility" and not design.binding_futility
     close = " CLOSE TO THE THRESHOLD: more draws may say otherwise." if rule.close else ""
     return (
-        f"{rule.purpose.replace('_', ' ').capitalize()}, {rule.rule}: {rule.probability:.4f} "
+        f"{purpose}{' (non-binding)' if free else ''}, {rule.rule}: {rule.probability:.4f} "
         f"(Monte Carlo error {rule.mcse:.4f}), {'met' if rule.met else 'not met'}.{close}"
     )
 
@@ -100,6 +110,8 @@ def _table(found: InterimResult) -> dict[str, Any]:
 def _row(found: InterimResult, one: Continuation) -> list[str]:
     months = None if one.months is None else one.months.estimate - found.trial.month
     names = {"go on": "go on as planned", "stop accrual": "stop accrual, follow on"}
+    if found.plan.interim.accrual_stopped:
+        names["go on"] = "follow on, accrual having stopped"
     return [
         names.get(one.name, f"enlarge to {one.patients}"),
         _whole(one.enrolled),
@@ -124,7 +136,10 @@ def _future(found: InterimResult) -> list[str]:
         told.append(f"Conditional power, going on as planned: {each}.")
     planned = found.plan.designs[found.design].patients
     more = f"{found.target:.0%} at the end"
-    if found.needed is None:
+    if len(found.continuations) <= len(fixed) + 2:
+        why = "accrual was stopped" if found.plan.interim.accrual_stopped else _FIXED_SIZE
+        told.append(f"No larger trial was tried: {why}.")
+    elif found.needed is None:
         sizes = max(one.patients for one in found.continuations)
         told.append(f"No size up to {sizes} makes success as probable as {more}.")
     elif found.needed > planned:
@@ -149,9 +164,9 @@ def _unequal(found: InterimResult) -> list[str]:
         for rule in found.rules
         if rule.engine is not None and abs(rule.engine - rule.probability) > 5.0 * rule.mcse + 0.01
     ]
-    lost = int(found.trial.lost.sum())
-    if lost == len(found.trial.arrival) - found.trial.events():
-        who = counted(lost, "patient", "patients")
+    if not found.trial.followed:
+        alive = len(found.trial.arrival) - found.trial.events()
+        who = counted(alive, "patient", "patients")
         told.append(f"Nobody is followed any more ({who} without an event): only newcomers count.")
     return told
 
@@ -171,7 +186,8 @@ def interim_rules(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     return [
         {
-            "asked for": rule["purpose"].replace("_", " "),
+            "asked for": rule["purpose"].replace("_", " ")
+            + ("" if rule.get("binding", True) else " (non-binding)"),
             "rule": rule["rule"],
             "probability": rule["probability"],
             "Monte Carlo error": rule["mcse"],

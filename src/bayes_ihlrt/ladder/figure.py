@@ -173,13 +173,16 @@ def ladder_notes(result: LadderResult) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
+def ladder_sentences(result: LadderResult, *, brief: bool = False) -> tuple[str, ...]:
     """Return what the ladder says, in plain words.
 
     Parameters
     ----------
     result : LadderResult
         A bias ladder.
+    brief : bool
+        Leave out what `--tables` tells rung by rung: months by what is compared, arms that cannot
+        be compared, the fewest effective patients.
 
     Returns
     -------
@@ -207,10 +210,11 @@ def ladder_sentences(result: LadderResult) -> tuple[str, ...]:
             f"Without any effect, cohorts like this one show a naive hazard ratio of {middle:.2f} "
             f"({low:.2f} to {high:.2f}); {_as_extreme(result.simulated)}."
         )
-    found += _what_is_left(_compared(result), result.horizon)
-    found += _not_comparable(rest)
+    found += _what_is_left(_compared(result), result.horizon, brief=brief)
+    found += [] if brief else _not_comparable(rest)
     found += [response_sentence(rung) for rung in rest if rung.by_response is not None]
-    found += [*_fewest(rest), *unlike_fit(result.spec, rest), scale_sentence()]
+    found += [] if brief else _fewest(rest)
+    found += [*unlike_fit(result.spec, rest), scale_sentence()]
     found.append(
         "What was not measured can still bias every rung; each rests on the assumption in its line."
     )
@@ -270,7 +274,7 @@ def _as_extreme(null: NullSimulation) -> str:
     return f"{how_many} of them{lost} {verb} one at least as {null.tail} as here"
 
 
-def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
+def _what_is_left(rest: list[Rung], horizon: float, *, brief: bool) -> list[str]:
     """Say what rungs without immortal time show, those that adjust where there are any."""
     sound = _sound(rest)
     adjusting = [rung for rung in sound if _adjusts(rung)]
@@ -278,9 +282,10 @@ def _what_is_left(rest: list[Rung], horizon: float) -> list[str]:
         return ["No rung without immortal time could be estimated: nothing is known of the effect."]
     removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
     with_months = adjusting + [r for r in rest if r.plan.states is not None] or sound
+    told = [rung for rung in with_months if not rung.plan.no_months]
     return [
         f"What follows is with {removed}.",
-        *months_sentences([rung for rung in with_months if not rung.plan.no_months], horizon),
+        *months_sentences(told, horizon, brief=brief),
         f"A hazard ratio below 1, by {counted(len(sound), 'such rung', 'such rungs')}: "
         f"{_answers(sound)}.",
     ]

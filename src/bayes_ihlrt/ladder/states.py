@@ -28,9 +28,6 @@ ON_RESPONSE: Final = Prior(dist=Dist.NORMAL, mu=0.0, sigma=1.0)
 """What treatment does to response: a hazard ratio between 1/7 and 7. It is wider than the prior of
 treatment on the event, since what it shrinks away is the path through response."""
 
-_SHAPES: Final = frozenset(name for family in FAMILIES.values() for name in family.words)
-"""Parameters of the baseline hazard, which mean another thing in another family."""
-
 
 def ladder_states(spec: AnalysisSpec, effect: ResponseEffect = ResponseEffect.ONE) -> StatesSpec:
     """Return the hazards between the states of the ladder's g-formula.
@@ -110,7 +107,9 @@ def _changing(spec: AnalysisSpec) -> set[str]:
 def _priors(spec: AnalysisSpec) -> dict[str, AnyPrior]:
     if spec.outcome.hazard.family == "piecewise":
         return {name: prior for name, prior in spec.priors.items() if name != DEVIATION_NAME}
-    return {name: prior for name, prior in spec.priors.items() if name not in _SHAPES}
+    # Parameters of the baseline hazard mean another thing in another family.
+    shapes = {name for family in FAMILIES.values() for name in family.words}
+    return {name: prior for name, prior in spec.priors.items() if name not in shapes}
 
 
 ENOUGH: Final = 20

@@ -5,6 +5,7 @@ together; months of others answer another question, and hazard ratios of differe
 estimates of one number even where all are right.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -68,6 +69,51 @@ _WHO: Final = {
     EstimandTarget.ATM.value: "those whom one-to-one matching would keep",
     EstimandTarget.ENTROPY.value: "those whose treatment was open",
 }
+
+
+_DIFFERENT: Final = (
+    "These rungs answer different questions, in other people or over other months: `--tables` "
+    "tells what each compares. Hazard ratios of different designs are not to be compared."
+)
+_KINDS: Final = {
+    "NO OVERLAP": "NO OVERLAP, the weighted arms cannot be compared: nothing is told of the "
+    "effect.",
+    "POOR OVERLAP": "POOR OVERLAP, the weighted arms can hardly be compared.",
+    "PS separation": "PS separation, a covariate tells some treated from the untreated without "
+    "error.",
+    "NO EVENT": "NO EVENT in an arm, where the hazard ratio lies is largely the prior's answer.",
+    "FEW RESPONSES": "FEW RESPONSES under treatment, months gained through response are largely "
+    "the prior's.",
+    "RESPONSE UNAFFECTED": "RESPONSE UNAFFECTED by treatment, no month is gained through it.",
+    "HELD AT TIME ZERO": "HELD AT TIME ZERO, covariates that change keep their first value.",
+}
+"""How warnings of rungs begin, and what is said of each kind in a line; the worst first."""
+_RANK: Final = {line: place for place, line in enumerate(_KINDS.values())}
+
+
+def warned_of(rungs: Sequence[Rung]) -> list[str]:
+    """Return what has to be known of rungs before they are believed, a line a kind.
+
+    Parameters
+    ----------
+    rungs : sequence of Rung
+        All rungs.
+
+    Returns
+    -------
+    list of str
+        With the number of rungs, and where each is told whole; empty where nothing has to be.
+    """
+    found = Counter(kind for rung in rungs for kind in dict.fromkeys(map(_kind, rung.told)))
+    worst_first = sorted(found, key=lambda line: _RANK.get(line, -1))
+    lines = [f"{counted(found[line], 'rung', 'rungs')}: {line}" for line in worst_first]
+    whole = "`--tables` tells of which rungs, by how much, and what to do."
+    return [*lines, whole] if lines else []
+
+
+def _kind(warning: str) -> str:
+    """What is said of a kind; the warning itself where it is of none."""
+    return next((told for head, told in _KINDS.items() if warning.startswith(head)), warning)
 
 
 @dataclass(frozen=True)
@@ -169,7 +215,7 @@ def _names(spec: AnalysisSpec) -> set[str]:
     return {*spec.outcome.parsed.columns, *(term.group for term in spec.outcome.groups)}
 
 
-def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:
+def months_sentences(rungs: Sequence[Rung], horizon: float, *, brief: bool = False) -> list[str]:
     """Return the months gained, rungs that compare the same told together.
 
     Parameters
@@ -178,6 +224,8 @@ def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:
         Estimated rungs that are to be told.
     horizon : float
         Months over which survival time is compared.
+    brief : bool
+        Of several comparisons tell that they are several.
 
     Returns
     -------
@@ -189,6 +237,8 @@ def months_sentences(rungs: Sequence[Rung], horizon: float) -> list[str]:
     for rung in rungs:
         if rung.rmst_difference is not None:
             groups.setdefault(target_of(rung, horizon), []).append(rung.rmst_difference)
+    if brief and len(groups) > 1:
+        return [_DIFFERENT]
     told = [f"Months gained, {target.words}: {_range(found)}." for target, found in groups.items()]
     if len(groups) > 1:
         told.append(

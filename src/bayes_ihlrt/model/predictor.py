@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.errors import Fault
+from bayes_ihlrt.hazards.registry import names_of_parameters
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.spec.formula import parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
@@ -231,13 +232,21 @@ class Predictor:
         Table of the specification, for messages, e.g. ``"[outcome]"``.
     level : str
         What stands for the constant column, e.g. ``"the baseline hazard"``.
-    reserved : frozenset of str
+    own : frozenset of str
         Dimensions, data and parameters of the graph, which no column's coefficient may shadow.
+    has_hazard : bool
+        Whether the graph has a baseline hazard, of whatever family.
     """
 
     table: str
     level: str
-    reserved: frozenset[str]
+    own: frozenset[str]
+    has_hazard: bool = False
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Names that no column may have; parameters of families that are registered too."""
+        return self.own | names_of_parameters() if self.has_hazard else self.own
 
 
 _PREFIXES: Final = ("sd_", "exp_", "precision_")
@@ -265,7 +274,8 @@ def name_faults(
     """
     grouped = dict(groups)
     own = (*_PREFIXES, *(f"{group}_effect" for group in grouped))
-    taken = predictor.reserved | grouped.keys()
+    reserved = predictor.reserved
+    taken = reserved | grouped.keys()
     wrong = {
         name: f"{predictor.table} formula"
         for name in columns
@@ -275,7 +285,7 @@ def name_faults(
         name: f"{predictor.table} group"
         for group, slope in grouped.items()
         for name in (group, slope, f"{group}_{slope}")
-        if name is not None and (name in predictor.reserved or name.startswith(own))
+        if name is not None and (name in reserved or name.startswith(own))
     }
     return [
         Fault(place, f"'{name}' is a name that the model uses itself", "Rename the column")
@@ -286,21 +296,13 @@ def name_faults(
 OUTCOME: Final = Predictor(
     table="[outcome]",
     level="the baseline hazard",
-    reserved=frozenset(
+    own=frozenset(
         {
             *("basis", "chain", "covariate", "draw", "hyperparameter", "interval", "patient"),
             *("pattern", "step", "centre_points", "exit_time", "hyperparameters", "row_index"),
-            *("rows", "time", "weight", "log_hazard", "log_rate", "log_scale", "log_shape"),
-            *("log_weights", "slope", "smoothing_sd", "log_hazard_centred", "log_rate_centred"),
-            *("log_scale_centred", "slope_scaled", "walk_step", "design_centre"),
-            "log_hazard_contrast",
-            *(
-                "design_reference",
-                "log_hazard_deviation",
-                "time_centre",
-                "hazard_basis",
-                "interval_share",
-            ),
+            *("rows", "time", "weight", "walk_step", "design_centre", "design_reference"),
+            *("log_hazard_contrast", "time_centre", "hazard_basis", "interval_share"),
         }
     ),
+    has_hazard=True,
 )

@@ -4,7 +4,7 @@ Predictions are for the patients of the fit or for patients left out. Simulation
 is drawn as ECDF differences within simultaneous bands.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
@@ -68,7 +68,9 @@ def plot_survival_check(
             part[TIME], part["low"], part["high"], color=_BAND, label="replicated, 95 %"
         )
         axes.plot(part[TIME], part["middle"], color=DARK, linestyle="dashed", label="median")
-        axes.step(part[TIME], part["km"], where="post", color=BRIGHT, label=observed)
+        axes.plot(
+            *(part[TIME], part["km"]), drawstyle=_drawn(observed), color=BRIGHT, label=observed
+        )
         told = f"{int(part['patients'])} patients, {int(part['events'])} events"
         axes.set_title(f"{stratum}\n{told}", fontsize=8)
         axes.set(ylim=(0.0, 1.02), xlim=(0.0, float(data[TIME].max())))
@@ -234,17 +236,23 @@ def plot_prior_survival(
             linestyle=STYLES[i],
             label=f"prior, {name}",
         )
-    axes.step(
+    observed = data.attrs.get("observed", "Kaplan-Meier")
+    axes.plot(
         *(data[TIME], data["km"]),
-        where="post",
+        drawstyle=_drawn(observed),
         color="black",
         linewidth=1.6,
-        label=data.attrs.get("observed", "Kaplan-Meier"),
+        label=observed,
     )
     axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))
     legend_above(axes)
     return finished(axes)
+
+
+def _drawn(observed: str) -> Literal["steps-post", "default"]:
+    """Kaplan-Meier in steps; between scans nobody knows where a curve falls: straight."""
+    return "steps-post" if observed == "Kaplan-Meier" else "default"
 
 
 def _martingale(axes: Axes, data: xr.Dataset) -> None:

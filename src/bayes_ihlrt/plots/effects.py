@@ -28,6 +28,7 @@ from bayes_ihlrt.plots.frame import (
 
 _ENTRY: Final = {"treated": " (enters at treatment)"}
 _PALE: Final = 0.6
+_MOST_DIGITS: Final = 4
 _TICKS: Final = tuple(m * 10.0**p for p in range(-4, 5) for m in (1, 2, 3, 5, 7))
 
 
@@ -297,10 +298,7 @@ def plot_estimates(
     position = np.arange(len(rows))[::-1].astype(np.float64)
     axes.hlines(position, data["q2.5"], data["q97.5"], color=DARK, linewidth=1.8)
     axes.plot(data["median"], position, "o", color=DARK, markersize=6)
-    digits = 1 if float(abs(data["median"]).max()) >= 1.0 and not data.attrs["ratio"] else 2
-    limits = zip(*(data[name].to_numpy() for name in ("median", "q2.5", "q97.5")), strict=True)
-    told = [f"{m:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" for m, low, high in limits]
-    beside_rows(axes, position, [str(name) for name in rows], told, narrow=narrow)
+    beside_rows(axes, position, [str(name) for name in rows], _in_numbers(data), narrow=narrow)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     if data.attrs["ratio"]:
         ratio_axis(axes, data, axis="x")
@@ -308,3 +306,25 @@ def plot_estimates(
         axes.axvline(float(data.attrs["ratio"]), color=GREY, linewidth=0.8, linestyle="dashed")
     axes.set_xlabel(f"{data.attrs['label']}\nmedian and 95 % interval")
     return finished(axes)
+
+
+def _in_numbers(data: xr.Dataset) -> list[str]:
+    """Median and interval of each row, with as many digits in all of them; differences signed."""
+    signed = bool(data.attrs["contrast"]) and not data.attrs["ratio"]
+    form = f"{'+' if signed else ''}z.{_digits(data, signed=signed)}f"
+    limits = zip(*(data[name].to_numpy() for name in ("median", "q2.5", "q97.5")), strict=True)
+    return [f"{m:{form}} ({low:{form}} to {high:{form}})" for m, low, high in limits]
+
+
+def _digits(data: xr.Dataset, *, signed: bool) -> int:
+    """Two decimals, one from 1 on (months), and more where two digits of the smallest need them."""
+    if data.attrs["ratio"]:
+        return 2
+    size = np.abs(data["median"].to_numpy())
+    if size.max() >= 1.0:
+        return 1
+    # A difference may be as near to zero as it likes: its interval says how much is known.
+    if signed:
+        size = np.abs([data["q2.5"].to_numpy(), data["q97.5"].to_numpy()]).max(keepdims=True)
+    least = size[size > 0.0].min(initial=1.0)
+    return int(np.clip(1.0 - np.floor(np.log10(least)), 2, _MOST_DIGITS))

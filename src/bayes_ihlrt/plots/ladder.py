@@ -60,7 +60,7 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
     """
     wide = inches(width, 10.5)
     if wide < _BESIDE:
-        return _stacked(data, wide)
+        return _stacked(data, wide, ax)
     count = data.sizes["rung"]
     figure = framed_figure(data, width=wide, height=1.5 + 0.72 * count, ax=ax)
     columns = _columns(data)
@@ -81,7 +81,7 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
     return finished(figure)
 
 
-def _stacked(data: xr.Dataset, wide: float) -> Figure:
+def _stacked(data: xr.Dataset, wide: float, ax: Axes | None) -> Figure:
     """Draw the ladder with numbers, and where there is room what rungs rest on, below names."""
     letters, reasons = int(_WORDS * wide / _LETTER), wide >= _WITH_REASONS
     shown = [place for place, _, _ in _columns(data)]
@@ -90,7 +90,7 @@ def _stacked(data: xr.Dataset, wide: float) -> Figure:
     ]
     lines = max(len(name) + len(told) for name, told in blocks)
     count, tall = len(blocks), (lines + 0.8) * _LINE
-    figure = framed_figure(data, width=wide, height=1.8 + tall * count)
+    figure = framed_figure(data, width=wide, height=1.8 + tall * count, ax=ax)
     names, axes = figure.subplots(1, 2, sharey=True, width_ratios=[_WORDS, 1.0 - _WORDS])
     names.axis("off")
     position = np.arange(count)[::-1].astype(np.float64)

@@ -135,7 +135,7 @@ INTERCEPT_SD: Final = 1.5
 _PREDICTOR: Final = Predictor(
     table="[propensity]",
     level="the intercept",
-    reserved=frozenset(
+    own=frozenset(
         {
             *("chain", "covariate", "draw", "hyperparameter", "hyperparameters", "patient"),
             *("design", "design_centre", "ever_initiated", INITIATED, "initiation", INTERCEPT),

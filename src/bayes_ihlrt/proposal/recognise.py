@@ -16,7 +16,6 @@ from bayes_ihlrt.clinical.column_names import (
     END,
     LATER,
     ORIGIN,
-    PATIENT,
     PROGRESSED,
     START,
     SURVIVED,
@@ -29,9 +28,9 @@ from bayes_ihlrt.clinical.column_names import (
 from bayes_ihlrt.clinical.units import Quantity, units_of
 from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.derived import unit_in_name
-from bayes_ihlrt.files.cells import CellKind
 from bayes_ihlrt.files.table import Table
 from bayes_ihlrt.names import TimeUnit
+from bayes_ihlrt.proposal.patients import patient_column
 from bayes_ihlrt.proposal.role_guesses import (
     OPEN,
     Column,
@@ -43,12 +42,9 @@ from bayes_ihlrt.proposal.role_guesses import (
     left_open,
     levels_of,
 )
-from bayes_ihlrt.proposal.scans import scan_pair
+from bayes_ihlrt.proposal.scans import either_event, scan_pair
 
 _LEVELS: Final = 12
-_STRONG_PATIENT: Final = (
-    r"pat|patient\w*|subj|subject|subjid|usubjid|mrn|pid|paziente|paciente|proband\w*|kennung"
-)
 
 
 @dataclass
@@ -155,14 +151,13 @@ class _Roles:
 
     def recognised(self) -> Recognised:
         found, guesses = self.found, self.found.guesses
-        patient = self._take("patient", _patient(self.left))
+        patient = self._take("patient", patient_column(self.left))
         origin = self._take("origin", _origin(self.left))
-        pair = None if {"time", "event"} & {*found.answers} else scan_pair(self.left)
-        found.scans = pair is not None
-        time = self._take("time", pair[1] if pair else _time(self.left))
-        event = self._take("event", pair[0] if pair else event_column(self.left, time))
+        end, asked = self._ends()
+        time = self._take("time", end)
+        event = self._take("event", asked or event_column(self.left, time))
         start = self._take("start", _start(self.left))
-        if pair is not None and time is not None:
+        if found.scans and time is not None:
             found.events = time.known
         elif event is not None:
             ends = guesses["time"].choices if time is None else (time.name,)
@@ -191,6 +186,24 @@ class _Roles:
         _covariates(self.left, found)
         found.guesses = {key: guesses[key] for key in _KEYS if key in guesses}
         return found
+
+    def _ends(self) -> tuple[Guess, Guess | None]:
+        """The column of times, and of the event where scans are meant, or may be."""
+        answers = self.found.answers
+        given = {answers[key] for key in ("time", "event") if key in answers}
+        pair = scan_pair([c for c in self.found.columns if c in self.left or c.name in given])
+        scans = {guess.value for guess in pair or ()}
+        rest = [c for c in self.left if c.name not in scans]
+        time = _time(rest)
+        if pair is None or not given <= scans:
+            return time, None
+        sure = next((c for c in rest if c.name == time.value), None)
+        asked = None if given else either_event(pair, time, event_column(rest, sure), rest)
+        if asked is None:
+            self.found.scans = True
+            return pair[1], pair[0]
+        self.left = rest
+        return asked
 
     def _take(self, key: str, guess: Guess) -> Column | None:
         if key in self.found.answers:
@@ -269,46 +282,6 @@ def _decided(
 ) -> Guess:
     named = [c for c in columns if c.may_be(role) and fits(c)]
     return chosen(named, named, role, what)
-
-
-def _patient(columns: Sequence[Column]) -> Guess:
-    able = [c for c in columns if c.complete and _may_identify(c)]
-    unique = [c for c in able if c.varied > min(50, c.known - 1) and c.distinct == c.known]
-    texts = [c for c in unique if c.cells.kind is CellKind.TEXT and not c.numeric]
-    named = [c for c in able if c.surely(PATIENT)]
-    strong = [c for c in named if has(c.words, _STRONG_PATIENT)] or named
-    best = [c for c in strong if c in unique] or strong
-    sure = len(best) == 1 and (best[0] in texts or not [c for c in texts if c not in best])
-    if sure and best[0] in unique and (has(best[0].words, _STRONG_PATIENT) or texts in ([], best)):
-        return Guess(best[0].name, "by its name, and every row has another value")
-    others = [c for c in unique if c.may_be(PATIENT) or c in texts]
-    if sure and best[0] not in unique and not others:
-        return Guess(best[0].name, "by its name; several rows have one value")
-    if not named and len(texts) == 1:
-        return Guess(texts[0].name, "the only text of which every row has another")
-    numbered = [c for c in unique if not texts and not named and _counts(c)]
-    if len(numbered) == 1:
-        return Guess(numbered[0].name, "it counts the rows")
-    choices = [*strong, *(c for c in others if c not in strong)] or unique
-    choices = choices or [c for c in able if c.varied > 1]
-    return left_open("Which column identifies the patient?", choices, "identifies the patient")
-
-
-def _may_identify(column: Column) -> bool:
-    if column.numeric and not _whole(column):
-        return False
-    timed = column.unit is not None or column.may_be(TIME) or column.may_be(UNIT_ONLY)
-    return not timed and not column.dates
-
-
-def _whole(column: Column) -> bool:
-    numbers = column.cells.numbers
-    return column.numeric and bool((numbers == np.round(numbers)).all())
-
-
-def _counts(column: Column) -> bool:
-    numbers = column.cells.numbers
-    return _whole(column) and bool((np.diff(numbers) == 1.0).all()) and numbers[0] in {0.0, 1.0}
 
 
 def _origin(columns: Sequence[Column]) -> Guess:

@@ -1,4 +1,4 @@
-"""The answer of a ladder, of a sensitivity study and of model checks, in about fifteen lines each.
+"""The answer of a ladder, of a sensitivity study and of model checks.
 
 They have the shape of `report.narrative.fit_summary`: first on how little it rests, then the
 question with its verdict, by how much in months, whether it depends on the modifier, and what to be
@@ -21,6 +21,7 @@ from bayes_ihlrt.ladder.figure import (
 )
 from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import Rung, chance_of_benefit
+from bayes_ihlrt.ladder.words import warned_of
 from bayes_ihlrt.report.narrative import fit_summary, rests_on
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.table import chance_words
@@ -67,8 +68,9 @@ def ladder_answer(result: LadderResult) -> Answer:
     """
     sound, missing = sound_rungs(result), ladder_incomplete(result)
     treatment = treatment_label(result.spec)
-    told = ladder_sentences(result)[len(missing) :]
-    careful = [*_warnings(result.rungs), *told[1:], *result.notes]
+    told = ladder_sentences(result, brief=True)[len(missing) :]
+    warned = [*_not_estimated(result.rungs), *warned_of(result.rungs)]
+    careful = [*warned, *told[1:], *result.notes]
     parts: list[Answer] = [
         {
             "title": f"Does {treatment} {_does(result)}, with immortal time removed? "
@@ -159,16 +161,15 @@ def _by_modifier(result: LadderResult, rung: Rung) -> Answer | None:
     }
 
 
-def _warnings(rungs: Iterable[Rung]) -> list[str]:
-    """What has to be known of rungs; what is said of several is said once."""
+def _not_estimated(rungs: Iterable[Rung]) -> list[str]:
+    """Why rungs are not estimated; what is said of several is said once."""
     said: dict[str, list[str]] = {}
     for rung in rungs:
-        missing = () if rung.reason is None else (f"not estimated: {rung.reason}",)
-        for text in (*missing, *rung.told):
-            said.setdefault(text, []).append(rung_label(rung))
+        if rung.reason is not None:
+            said.setdefault(rung.reason, []).append(rung_label(rung))
     return [
-        f"{labels[0] if len(labels) == 1 else f'{len(labels)} rungs'}: {text}"
-        for text, labels in said.items()
+        f"{labels[0] if len(labels) == 1 else f'{len(labels)} rungs'}: not estimated: {reason}"
+        for reason, labels in said.items()
     ]
 
 
@@ -330,11 +331,12 @@ def diagnosis_answer(diagnosis: Diagnosis) -> Answer:
     flagged = [found for found in checks.verdicts if found.status is Status.FLAG]
     silent = [f.check for f in checks.verdicts if f.status is Status.CANNOT_TELL]
     passed = [f.check for f in checks.verdicts if f.status is Status.NO_FLAG]
-    verdict = (
-        f"Flagged: {', '.join(checks.flagged)}. Read these figures before the estimates."
-        if flagged
-        else "No check raises a flag."
-    )
+    if flagged:
+        verdict = f"Flagged: {', '.join(checks.flagged)}. Read these figures before the estimates."
+    elif silent:
+        verdict = f"{len(passed)} of {len(checks.verdicts)} checks could tell; none raises a flag."
+    else:
+        verdict = "No check raises a flag."
     told = [f"{found.check}: {found.reason}" for found in flagged]
     if passed:
         told.append(f"No flag: {', '.join(passed)}.")

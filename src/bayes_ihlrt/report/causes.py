@@ -125,7 +125,7 @@ def cause_headline(result: CausesResult) -> str:
 
 
 def cause_summary(result: CausesResult) -> dict[str, Any]:
-    """Return the answer of an analysis of competing causes in about fifteen lines.
+    """Return the answer of an analysis of competing causes.
 
     Parameters
     ----------

@@ -12,7 +12,9 @@ from rich.text import Text
 
 from bayes_ihlrt.ladder.figure import (
     ladder_data,
+    ladder_incomplete,
     ladder_notes,
+    ladder_sentences,
     rung_label,
 )
 from bayes_ihlrt.ladder.run import LadderResult
@@ -54,6 +56,9 @@ def print_ladder(console: Console, result: LadderResult) -> None:
             console.print()
     for rung in result.rungs:
         _print_rung(console, rung, result.horizon)
+    console.print()
+    for sentence in ladder_sentences(result)[len(ladder_incomplete(result)) :]:
+        console.print(Text(sentence))
     console.print()
 
 

@@ -89,7 +89,7 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
 
 
 def fit_summary(result: FitResult) -> dict[str, Any]:
-    """Return the answer of a fitted analysis in about fifteen lines.
+    """Return the answer of a fitted analysis in about twenty-five lines.
 
     Parameters
     ----------

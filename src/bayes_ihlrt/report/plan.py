@@ -15,7 +15,7 @@ from bayes_ihlrt.report.single_trials import audit_summary
 from bayes_ihlrt.report.studies import answer_tables, plan_tables
 from bayes_ihlrt.results.outputs import Output, computed
 from bayes_ihlrt.results.table import Table, count, estimate, figure, missing_tables, text
-from bayes_ihlrt.review.frameworks import framework_tables
+from bayes_ihlrt.review.frameworks import framework_tables, told_success
 from bayes_ihlrt.review.truths import bias_told
 from bayes_ihlrt.spec.model import ModifierSpec, parameter_words
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
@@ -132,7 +132,6 @@ def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-TYPE_ONE: Final = "type I error"
 _MONTE_CARLO: Final = "In parentheses the 95 % interval of Monte Carlo error."
 
 
@@ -246,11 +245,12 @@ def _cohorts(output: Output) -> list[str]:
 
 def _scenarios(output: Output) -> Table:
     """Truth of every scenario, and what success under it is."""
+    rows = computed(output.result["results"])
     records = [
         {
             "scenario": scenario.name,
             "truth": truth_words(scenario, output.plan.design.modifier),
-            "success": success_means(scenario),
+            "success": _success_is(scenario.name, rows),
         }
         for scenario in output.plan.scenarios
     ]
@@ -261,6 +261,17 @@ def _scenarios(output: Output) -> Table:
     )
     title = "Scenarios: the truths under which trials were simulated"
     return Table("plan-scenarios", title, columns, tuple(records))
+
+
+def _success_is(scenario: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What success is under a truth: designs whose rules have other margins may differ in it."""
+    means: dict[str, list[str]] = {}
+    for row in rows:
+        if row["scenario"] == scenario:
+            means.setdefault(row.get("success_is", "-"), []).append(row["design"])
+    if len(means) < 2:
+        return next(iter(means), "not computed")
+    return "; ".join(f"{word} ({', '.join(designs)})" for word, designs in means.items())
 
 
 def truth_words(scenario: ScenarioSpec, modifier: ModifierSpec | None = None) -> str:
@@ -338,31 +349,6 @@ def _control(control: ControlSpec) -> str:
     return f"hazards under control {hazards} per month, cut at {cuts} months"
 
 
-def success_means(scenario: ScenarioSpec) -> str:
-    """Return what the share of successful trials is called under a truth.
-
-    Parameters
-    ----------
-    scenario : ScenarioSpec
-        A scenario of a plan.
-
-    Returns
-    -------
-    str
-        "type I error" where nothing works, "power" where the truth is fixed, "assurance" where it
-        is drawn.
-
-    Examples
-    --------
-    >>> truth = {"name": "null", "control": {"median": 19.2}, "effect": {"hr": [1.0]}}
-    >>> success_means(ScenarioSpec.model_validate(truth))
-    'type I error'
-    """
-    if scenario.is_drawn:
-        return "assurance"
-    return TYPE_ONE if scenario.is_null else "power"
-
-
 def _priors(plan: TrialPlan) -> Table:
     """Priors of the analysis of each design; of a variant only where they differ."""
     records: list[dict[str, str]] = []
@@ -401,7 +387,7 @@ def _assurance(output: Output) -> list[Table]:
             "design": row["design"],
             "scenario": row["scenario"],
             "trials": row["trials"],
-            **row["success"],
+            **told_success(row),
         }
         for row in computed(output.result["results"])
         if row["scenario"] in drawn
@@ -422,7 +408,7 @@ def _curves(output: Output) -> list[Table]:
     """Success over a number of the design, one table for each curve."""
     tables = []
     for position, curve in enumerate(output.result["curves"], 1):
-        records = tuple({**row, **row["success"]} for row in computed(curve["results"]))
+        records = tuple({**row, **told_success(row)} for row in computed(curve["results"]))
         if not records:
             continue
         whole = all(record["value"] == int(record["value"]) for record in records)

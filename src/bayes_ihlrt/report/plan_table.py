@@ -1,6 +1,6 @@
 """A trial plan on the terminal and in a folder."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,9 @@ from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.report.plan import (
-    TYPE_ONE,
     bending_designs,
     bias_sentences,
     followed_sentences,
-    success_means,
 )
 from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary, failed_audit
 from bayes_ihlrt.report.terminal import print_summary
@@ -124,6 +122,8 @@ def print_plan(console: Console, found: TrialPlanResult) -> None:
         console.print(Text(f"Endpoint: {endpoint.label}; events are {endpoint.events}."))
     console.print()
     console.print(_characteristics(found))
+    for binding in dict.fromkeys(one for cell in result.cells for one in _binding(cell)):
+        console.print(Text(binding))
     console.print()
     for cell in result.cells:
         console.print(Text(looks_told(cell)))
@@ -149,20 +149,19 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
         See `report.narrative.fit_summary`.
     """
     plan, cells = found.result.plan, found.result.cells
-    means = {one.name: success_means(one) for one in plan.scenarios}
     designs: dict[str, list[Cell]] = {}
     for cell in cells:
         designs.setdefault(cell.design, []).append(cell)
     own, *others = designs.values()
-    told = _shares(own, means)
+    told = _shares(own)
     title = f"Would it find what is there? {told[0].upper()}{told[1:]}."
-    variants = [f"'{cells[0].design}': {_shares(cells, means)}." for cells in others[:_VARIANTS]]
+    variants = [f"'{cells[0].design}': {_shares(cells)}." for cells in others[:_VARIANTS]]
     if more := others[_VARIANTS:]:
         variants.append(f"{counted(len(more), 'design', 'designs')} more: see `--tables`.")
     parts: list[dict[str, Any]] = [
         {
             "title": title,
-            "table": _success_table(own, means, found.result.lost.values()),
+            "table": _success_table(own, found.result.lost.values()),
             "told": [
                 f"That is of '{own[0].design}'; intervals are of Monte Carlo error.",
                 *_binding(own[0]),
@@ -196,18 +195,12 @@ def _binding(cell: Cell) -> list[str]:
     return ["Type I errors are those of a trial that goes on despite futility (non-binding)."]
 
 
-def _shares(cells: Sequence[Cell], means: Mapping[str, str]) -> str:
+def _shares(cells: Sequence[Cell]) -> str:
     """How often one design succeeds, by what success is under each truth."""
     shares: dict[str, list[float]] = {}
     for cell in cells:
-        shares.setdefault(means[cell.scenario], []).append(_success(cell, means).estimate)
+        shares.setdefault(cell.found.success_is, []).append(cell.found.success_told.estimate)
     return "; ".join(f"{meaning} {_range(values)}" for meaning, values in shares.items())
-
-
-def _success(cell: Cell, means: Mapping[str, str]) -> Estimated:
-    """Success; the type I error of a design that may go on despite futility is the worst case."""
-    free = means[cell.scenario] == TYPE_ONE and not cell.task.design.binding_futility
-    return cell.found.success_without_futility if free else cell.found.success
 
 
 def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
@@ -226,7 +219,6 @@ def _depends(cells: Sequence[Cell]) -> dict[str, Any] | None:
 
 def _success_table(
     cells: Sequence[Cell],
-    means: Mapping[str, str],
     lost: Iterable[Failure],
     *,
     designs: bool = False,
@@ -234,13 +226,13 @@ def _success_table(
     rows = [
         [
             f"{cell.design} / {cell.scenario}" if designs else cell.scenario,
-            means[cell.scenario],
+            one.success_is,
             f"{success.estimate:.1%} ({success.low:.1%} to {success.high:.1%})",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
         ]
         for cell in cells
-        for one, success in [(cell.found, _success(cell, means))]
+        for one, success in [(cell.found, cell.found.success_told)]
     ]
     rows += [[failure.part, "not computed", *[""] * 5] for failure in lost]
     events = (
@@ -286,8 +278,9 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     """Return what a reader has to know beside the table."""
     result, audit = found.result, found.audit.to_dict()
     told = [
-        "+/- is one Monte Carlo standard error. Success is the type I error where nothing works, "
-        "power where the truth is fixed, assurance where it is drawn.",
+        "+/- is one Monte Carlo standard error. Success is the type I error where the statement of "
+        "the last look's rule is false of the truth, else power where the truth is fixed; "
+        "assurance where it is drawn.",
     ]
     told += [
         f"The effect of scenario '{one['scenario']}' comes from SYNTHETIC DATA ({one['data']}): no "
@@ -356,10 +349,9 @@ def write_plan(found: TrialPlanResult, out: Path, *, also: Parts = NOTHING) -> t
 def _brief(found: TrialPlanResult) -> dict[str, Any]:
     """What a report says of a plan beyond its numbers."""
     name = found.result.plan.name
-    answer, scenarios = plan_answer(found), found.result.plan.scenarios
-    means, lost = {one.name: success_means(one) for one in scenarios}, found.result.lost.values()
+    answer, lost = plan_answer(found), found.result.lost.values()
     # A page has room for every design.
-    answer["parts"][0]["table"] = _success_table(found.result.cells, means, lost, designs=True)
+    answer["parts"][0]["table"] = _success_table(found.result.cells, lost, designs=True)
     return {"schema": 1, "of": "plan", "name": name, "summary": answer}
 
 
@@ -382,13 +374,13 @@ def _characteristics(found: TrialPlanResult) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for cell in found.result.cells:
-        one = cell.found
+        one, success = cell.found, cell.found.success_told
         first = one.targets[0]
         table.add_row(
             f"{cell.design} / {cell.scenario}",
             f"{one.trials:,}",
-            f"{one.success.estimate:.1%} +/- {one.success.mcse:.1%}",
-            f"{one.success.low:.1%}-{one.success.high:.1%}",
+            f"{success.estimate:.1%} +/- {success.mcse:.1%}",
+            f"{success.low:.1%}-{success.high:.1%}",
             f"{one.futility.estimate:.1%}",
             *(_mean(value) for value in (one.expected_n, one.expected_events, one.expected_months)),
             "-" if first.bias is None else f"{first.bias.estimate:+.3f}",

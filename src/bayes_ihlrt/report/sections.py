@@ -226,6 +226,7 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
 
 def _diagnostics(output: Output) -> Table:
     found = dict(output.result["diagnostics"])
+    found["engine"] = found["engine"].replace("-", " ")
     if found["worst"] is not None:
         found["worst"] = output.spec.labels.term(found["worst"])
     rows = [
@@ -318,7 +319,7 @@ def _specifications(results: Results) -> list[Section]:
         if output.specification:
             anchor = "plan-specification" if output.kind in OF_TRIALS else "specification"
             taken = any(section.anchor == anchor for section in found)
-            title = f"Specification of {output.kind.value}" if many else "Specification"
+            title = f"Specification of {output.kind.command}" if many else "Specification"
             found.append(
                 Section(
                     f"{anchor}-{output.kind.value}" if taken else anchor,
@@ -346,7 +347,7 @@ def _data(results: Results) -> list[Section]:
         *_by_state(outputs[0]),
         {"item": "Patients left out", "value": len(data["dropped"])},
         *[
-            {"item": f"Fingerprint of the data read by {output.kind.value}", "value": fingerprint}
+            {"item": f"Fingerprint of the data read by {output.kind.command}", "value": fingerprint}
             for output in outputs
             if (fingerprint := (output.data or {}).get("fingerprint")) is not None
         ],
@@ -388,7 +389,7 @@ def _provenance(results: Results) -> Section:
     rows = []
     for output in results.outputs:
         own = {
-            "command": output.kind.value,
+            "command": output.kind.command,
             "name": output.result.get("name"),
             "seed": output.result.get("seed"),
             **(output.result.get("versions") or {}),

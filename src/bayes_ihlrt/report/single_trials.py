@@ -27,6 +27,7 @@ from bayes_ihlrt.results.files import Parts, write_json, write_parts
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.results.table import plain_table
 from bayes_ihlrt.storage.claims import replace_file
+from bayes_ihlrt.trials.corrected import LEAST_FITS
 from bayes_ihlrt.trials.replay import Replay, replay_data
 
 
@@ -111,16 +112,20 @@ def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
     if audit["left_out"]:
         rules = "; ".join(audit["left_out"])
         told.append(f"Not audited, being about data that are yet to come: {rules}.")
+    if audit.get("without"):
+        told.append(f"Not audited, no fit of them being redone: {'; '.join(audit['without'])}.")
     return told
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
     """One rule at its threshold; a positive shift is a posterior too sure of the statement."""
     gross = f", {counted(rule['gross'], 'fit', 'fits')} off by more than 0.05"
+    where = f"  {rule['design']} / {rule['scenario']}, look {rule['look']}, {rule['rule']}: "
+    if rule["fits"] < LEAST_FITS and not rule["off"]:
+        return f"{where}cannot tell from {counted(rule['fits'], 'fit', 'fits')}."
     return (
-        f"  {rule['design']} / {rule['scenario']}, look {rule['look']}, {rule['rule']}: simulated "
-        f"deviates {rule['shift']:+.3f} (+/- {rule['se']:.3f}) off at the threshold, "
-        f"{counted(rule['fits'], 'fit', 'fits')}{gross if rule['gross'] else ''}"
+        f"{where}simulated deviates {rule['shift']:+.3f} (+/- {rule['se']:.3f}) off at the "
+        f"threshold, {counted(rule['fits'], 'fit', 'fits')}{gross if rule['gross'] else ''}"
         f"{': OFF' if rule['off'] else ''}."
     )
 
@@ -211,13 +216,13 @@ def audit_summary(audit: Mapping[str, Any], design: str | None = None) -> list[s
     fits = counted(audit["fits"], "fit was", "fits were")
     near = f", {audit['near']:,} of them near a threshold" if "near" in audit else ""
     told = [
-        f"{_VERDICTS[audit.get('verdict')]}{fits} done again by Markov chains{near}; "
+        f"{_verdict(audit)}{fits} done again by Markov chains{near}; "
         f"{counted(changed, 'decision', 'decisions')} changed."
     ]
     shares = [
         share
         for share in audit.get("corrected", ())
-        if share["look"] is None and share["ending"] == "success"
+        if share.get("told", (share["look"], share["ending"]) == (None, "success"))
         if design in {None, share["design"]}
     ]
     if shares:
@@ -234,13 +239,36 @@ def audit_summary(audit: Mapping[str, Any], design: str | None = None) -> list[s
         )
     if audit["left_out"]:
         told.append(f"The audit does not compare: {'; '.join(audit['left_out'])}.")
-    return told
+    return told + _not_passed(audit)
+
+
+def _verdict(audit: Mapping[str, Any]) -> str:
+    verdict = audit.get("verdict")
+    if verdict == "passed in part":
+        enough = sum(rule["fits"] >= LEAST_FITS for rule in audit["rules"])
+        every = len(audit["rules"]) + len(audit["without"])
+        return f"Audit passed for {enough} of {every} rules: "
+    return _VERDICTS[verdict]
+
+
+def _not_passed(audit: Mapping[str, Any]) -> list[str]:
+    """Return of which rules an audit says nothing, there being too few fits of them."""
+    few = sum(rule["fits"] < LEAST_FITS and not rule["off"] for rule in audit.get("rules", ()))
+    none = len(audit.get("without", ()))
+    if not few and not none:
+        return []
+    parts = [f"{few} with fewer than {LEAST_FITS} fits redone"] if few else []
+    parts += [f"{none} with none"] if none else []
+    return [
+        f"The audit cannot tell of {counted(few + none, 'rule', 'rules')} ({', '.join(parts)}), "
+        "and corrects nothing that rests on them: ask for more by --audit."
+    ]
 
 
 _VERDICTS: Final = {
     "passed": "Audit passed: ",
     "failed": "AUDIT FAILED: ",
-    "cannot tell": "THE AUDIT CANNOT TELL, too few chains being to be trusted: ",
+    "cannot tell": "THE AUDIT CANNOT TELL, too few fits having been compared: ",
     None: "",
 }
 """Folders of versions without a verdict have none."""
@@ -321,7 +349,11 @@ def interim_summary(output: Output) -> list[str]:
     list of str
         Verdict, what it rests on, predictive probabilities of success.
     """
-    ahead = [one for one in output.result["continuations"] if not one["at_mode"]][:2]
+    ahead = [
+        one
+        for one in output.result["continuations"]
+        if not one["at_mode"] and one["name"] != "enlarge"
+    ]
     names = {"go on": "it goes on as planned", "stop accrual": "accrual stops and all are followed"}
     told = [
         f"Success at the end, where {names[one['name']]}: {_interval(one['success'], 1)}."

@@ -56,6 +56,8 @@ _LABELS: Final = {
     "expected_n": "expected patients",
     "expected_events": "expected events",
     "expected_months": "expected months",
+    "success_told": "success, as told elsewhere",
+    "told": "told as success",
 }
 
 

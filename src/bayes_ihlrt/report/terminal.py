@@ -96,7 +96,7 @@ def print_fit(console: Console, result: FitResult) -> None:
 
 
 def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
-    """Print the answer first, in about fifteen lines.
+    """Print the answer first.
 
     Parameters
     ----------

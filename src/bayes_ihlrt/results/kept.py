@@ -5,11 +5,14 @@ lies in the home of the user who saved it (HMAC, RFC 2104), and what another sea
 where the reader says that it is trusted. The seal is looked at before anything is run.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
 import pickle
 import secrets
+import tempfile
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +26,10 @@ from bayes_ihlrt.results.outputs import check_manifest
 
 _AGAIN: Final = "Run the analysis again, and `save` it"
 _SEAL: Final = hashlib.sha256().digest_size
+
+
+class UnsealedWarning(UserWarning):
+    """A saved result has no seal that this user could know again."""
 
 
 def keeping(result: object) -> dict[str, Callable[[Path], object]]:
@@ -43,31 +50,72 @@ def keeping(result: object) -> dict[str, Callable[[Path], object]]:
 
 def _write(result: object, file: Path) -> None:
     words = version("bayes-ihlrt").encode() + b"\n" + pickle.dumps(result)
-    # Without a home to keep a key in, nobody can tell later who sealed it.
-    key = _key(make=True) or secrets.token_bytes(_SEAL)
-    file.write_bytes(hmac.digest(key, words, hashlib.sha256) + words)
+    key = _key() or _new_key()
+    # Without a key that is kept, nobody can tell later who sealed it: `save` says so.
+    seal = secrets.token_bytes(_SEAL) if key is None else hmac.digest(key, words, hashlib.sha256)
+    file.write_bytes(seal + words)
 
 
-def _key(*, make: bool) -> bytes | None:
-    """Key of this user; None where there is none."""
-    place = Path(platformdirs.user_data_dir("bayes_ihlrt")) / "seal"
+def warn_if_unsealed() -> None:
+    """Warn where this user can keep no key, before a result is saved.
+
+    Warns
+    -----
+    UnsealedWarning
+        Where the folder of a user's data cannot be written.
+    """
+    if (_key() or _new_key()) is None:
+        warnings.warn(
+            f"no key could be kept in {_place().parent}, so that `load` cannot tell later that you "
+            "saved it: say load(..., trusted=True), or set XDG_DATA_HOME to a folder that you may "
+            "write, and save it again",
+            UnsealedWarning,
+            stacklevel=3,
+        )
+
+
+def _place() -> Path:
+    return Path(platformdirs.user_data_dir("bayes_ihlrt")) / "seal"
+
+
+def _key() -> bytes | None:
+    """Key of this user; None where there is none, or not a whole one."""
     try:
-        if make and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all, and readable by nobody else from its first moment.
-            new = place.with_name(f"{place.name}-{os.getpid()}")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as at:
-                at.write(secrets.token_bytes(_SEAL))
-            try:
-                os.link(new, place)
-            except FileExistsError:
-                # Another process was first; its key counts.
-                pass
-            finally:
-                new.unlink()
-        return place.read_bytes()
+        found = _place().read_bytes()
     except OSError:
         return None
+    return found if len(found) == _SEAL else None
+
+
+def _new_key() -> bytes | None:
+    """Keep a new key; None where that is not possible."""
+    place = _place()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # Readable by nobody else from its first moment; what a killed process left has another
+        # name.
+        number, name = tempfile.mkstemp(prefix=f"{place.name}-", dir=place.parent)
+    except OSError:
+        return None
+    new = Path(name)
+    try:
+        with os.fdopen(number, "wb") as at:
+            at.write(secrets.token_bytes(_SEAL))
+        _put(new, place)
+    except OSError:
+        return None
+    finally:
+        new.unlink(missing_ok=True)
+    return _key()
+
+
+def _put(new: Path, place: Path) -> None:
+    """Put a key into its place, whole; another process's, if it was first, counts."""
+    with contextlib.suppress(OSError):
+        # Fails where there is a file, or on file systems that have no links.
+        os.link(new, place)
+    if _key() is None:
+        new.replace(place)
 
 
 def read_kept(folder: Path, *, trusted: bool = False) -> Any:
@@ -99,9 +147,11 @@ def read_kept(folder: Path, *, trusted: bool = False) -> Any:
     check_manifest(folder, "load")
     held = file.read_bytes()
     seal, words = held[:_SEAL], held[_SEAL:]
-    key = _key(make=False)
+    key = _key()
     if not trusted and (key is None or not _sealed(key, seal, words)):
-        problem = "it was not saved by you on this machine, and reading it runs what it says"
+        problem = (
+            "it cannot be told that you saved it on this machine, and reading it runs what it says"
+        )
         remedy = (
             "If you know who wrote it, say load(..., trusted=True); `report` reads it either way"
         )

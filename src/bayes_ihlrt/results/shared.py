@@ -21,6 +21,7 @@ from bayes_ihlrt.analysis.fit import (
     identity,
     run_checked,
     summarise_fit,
+    versions,
 )
 from bayes_ihlrt.names import GRID, HORIZON, PATIENT, SHARE, VALUE
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -115,6 +116,8 @@ def shared_fit(checked: CheckedAnalysis, out: Path | None) -> Shared | None:
         return None
     wanted = identity(checked)
     for folder in _folders(out):
+        if not _may_be(folder, checked):
+            continue
         tree = _sound(folder, _POSTERIOR)
         if tree is None or not _same(tree, wanted) or not _of_patients(tree, checked):
             continue
@@ -131,23 +134,38 @@ def shared_fit(checked: CheckedAnalysis, out: Path | None) -> Shared | None:
 def _folders(out: Path) -> Iterator[Path]:
     yield out
     beside = out.absolute().parent
-    if beside.is_dir():
-        yield from sorted(
-            path for path in beside.iterdir() if path.is_dir() and path.name != out.name
-        )
+    try:
+        found = sorted(path for path in beside.iterdir() if path.name != out.name)
+    except OSError:
+        # Not there yet, or of somebody else: nothing is shared.
+        return
+    yield from found
+
+
+def _may_be(folder: Path, checked: CheckedAnalysis) -> bool:
+    """Whether the small files of a result tell the same analysis; a posterior is large to read."""
+    try:
+        told = json.loads((folder / "result.json").read_text("utf-8"))
+        known = (told["seed"], told["versions"], told["data"]["fingerprint"])
+        text = (folder / "specification.toml").read_text("utf-8")
+    except (OSError, ValueError, KeyError, TypeError):
+        # Not of a result, or not to be read by this user: nothing is shared.
+        return False
+    own = (checked.spec.sampler.seed, versions(), checked.cohort.fingerprint)
+    return known == own and text == checked.spec.to_toml()
 
 
 def _sound(folder: Path, name: str) -> xr.DataTree | None:
     """A file of a result that was written whole and is as it was written."""
     file, manifest = folder / name, folder / MANIFEST
-    if not file.is_file() or not manifest.is_file():
-        return None
     try:
+        if not file.is_file():
+            return None
         known = json.loads(manifest.read_text("utf-8"))["sha256"][name]
+        return load(file) if checksum(file) == known else None
     except (OSError, ValueError, KeyError, TypeError):
         # Not of a result, or not to be read by this user: nothing is shared.
         return None
-    return load(file) if checksum(file) == known else None
 
 
 def _same(tree: xr.DataTree, wanted: dict[str, object]) -> bool:

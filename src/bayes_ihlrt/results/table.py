@@ -29,7 +29,9 @@ class PlainConsole(Console):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+        plain = {"highlight": False, "markup": False, "emoji": False}
+        # In a notebook rich would show what is printed and leave its file empty.
+        super().__init__(**{**plain, "force_jupyter": False, **options})
 
     @override
     def render_str(self, text: str, **options: Any) -> Text:

@@ -5,7 +5,7 @@ priors in place of the cohorts that they were fitted to. Nothing of a patient is
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ import numpy as np
 
 from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.hazards.registry import FAMILIES
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plain import json_text, plain
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
@@ -174,8 +175,8 @@ def replay_plan(
     found = run_plan(
         plan,
         trials,
-        design_priors=read_priors(folder / PRIORS),
-        store=None if again else Store(folder / FOLDER),
+        design_priors=_priors(plan, written["results"], folder / PRIORS),
+        store=None if again else Store(folder / FOLDER, writes=False),
         stage=stage,
     )
     told = plain(plan_dict(found))
@@ -183,12 +184,25 @@ def replay_plan(
         dict(_numbers({key: whole.get(key) for key in REPLAYED})) for whole in (written, told)
     )
     places = {**before, **after}
-    different = tuple(
-        (place, before.get(place), after.get(place))
-        for place in places
-        if not _same(before.get(place), after.get(place))
-    )
+    pairs = ((place, before.get(place, _MISSING), after.get(place, _MISSING)) for place in places)
+    different = tuple((place, *pair) for place, *pair in pairs if not _same(*pair))
     return PlanReplay(len(before), different, found.simulated, trials)
+
+
+_MISSING: Final = "(not there)"
+"""What stands for a place that one of the two does not have: null is a value."""
+
+
+def _priors(
+    plan: TrialPlan, rows: Sequence[Mapping[str, Any]], file: Path
+) -> dict[str, DesignPrior | Failure]:
+    """Return draws of design priors; where a posterior could not be computed, why, as written."""
+    found: dict[str, DesignPrior | Failure] = dict(read_priors(file))
+    lost = {row["scenario"]: row["not_computed"] for row in rows if row.get("not_computed")}
+    for scenario in plan.scenarios:
+        if scenario.posterior is not None and scenario.name not in found and scenario.name in lost:
+            found[scenario.name] = Failure(scenario.name, **lost[scenario.name])
+    return found
 
 
 def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

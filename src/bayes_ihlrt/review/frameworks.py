@@ -128,7 +128,7 @@ def external_part(
             continue
         for scenario in dict.fromkeys(row["scenario"] for row in curve["results"]):
             each = ", ".join(
-                f"{row['value']:g} {row['success']['estimate']:.1%}"
+                f"{row['value']:g} {told_success(row)['estimate']:.1%}"
                 for row in curve["results"]
                 if row["scenario"] == scenario and row["success"] is not None
             )
@@ -141,7 +141,12 @@ def _worth(found: Mapping[str, Any]) -> str:
     if found["worth"] is None:
         return f"what {found['patients']} external controls are worth is not known"
     worth, lost = found["worth"], found["without"]
-    some = f" (not known in {lost} trials)" if lost else ""
+    some = (
+        f" on average of the other trials (in {lost:,} the hazard ratio is known better than its "
+        "treated arm tells, or not at all: these controls are worth more there than any number)"
+        if lost
+        else ""
+    )
     return (
         f"{found['patients']} external controls are worth {worth['estimate']:.1f} "
         f"+/- {worth['mcse']:.1f} control events{some}"
@@ -158,7 +163,7 @@ def _belief(found: Mapping[str, Any] | None) -> str:
 
 
 def _probability(found: Mapping[str, float] | None) -> str:
-    return "(never)" if found is None else f"{found['estimate']:.3f} +/- {found['mcse']:.3f}"
+    return "(never)" if found is None else _within(found)
 
 
 def statement_told(statement: str) -> str:
@@ -213,11 +218,28 @@ def framework_tables(
     return (_frameworks(rows, averaged), _reasons(plan))
 
 
+def told_success(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return success as it is told: of a type I error despite futility that does not bind.
+
+    Parameters
+    ----------
+    row : mapping
+        Of ``results`` of ``result.json``, or of ``averaged``.
+
+    Returns
+    -------
+    mapping
+        Estimate, error and interval.
+    """
+    found: Mapping[str, Any] = row.get("success_told") or row["success"]
+    return found
+
+
 def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[str, Any]]) -> Table:
     records = []
     for row in [*rows, *({**one, "scenario": "all, by weight"} for one in averaged)]:
         belief, tests = row["no_effect"], row.get("compared") or ()
-        if belief is not None and belief["before"]["mcse"] == 0.0:
+        if belief is not None and not 0.0 < belief["before"]["estimate"] < 1.0:
             # One truth: there is an effect or there is none.
             belief = None
         each = (f"{test['test']} {_interval(test['rejects'], 1)}" for test in tests)
@@ -225,7 +247,7 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
             {
                 "design": row["design"],
                 "scenario": row["scenario"],
-                "success": _interval(row["success"], 1),
+                "success": _interval(told_success(row), 1),
                 "tests": "; ".join(each) or "-",
                 "before": "-" if belief is None else _share(belief["before"]),
                 "after": "-" if belief is None else _share(belief["after_success"]),
@@ -244,10 +266,11 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
         *([text("External controls", "worth")] if any(r.get("borrowed") for r in rows) else []),
     )
     note = (
-        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where nothing "
-        "works, power where the truth is fixed, averaged success where it is drawn. No effect: the "
-        "statement of the last look's first efficacy rule is false of the truth. '-': no test, a "
-        "fixed truth, or no single true value."
+        "Shares of trials with the 95 % interval of Monte Carlo error: type I error where there is "
+        "no effect, power where the truth is fixed, averaged success where it is drawn. No effect: "
+        "the statement of the last look's first efficacy rule is false of the truth. '-': no test, "
+        "a fixed truth, or no single true value. Type I errors of a design with non-binding "
+        "futility are those of a trial that goes on despite it."
     )
     title = "Error rates, and what a success is worth"
     return Table("plan-frameworks", title, columns, tuple(records), note)
@@ -259,7 +282,13 @@ def _interval(found: Mapping[str, float], digits: int) -> str:
 
 
 def _share(found: Mapping[str, float] | None) -> str:
-    return "-" if found is None else f"{found['estimate']:.3f} (+/- {found['mcse']:.3f})"
+    return "-" if found is None else _within(found)
+
+
+def _within(found: Mapping[str, float]) -> str:
+    """A probability with its interval; without one where it is known."""
+    middle, low, high = (f"{found[part]:.3f}" for part in ("estimate", "low", "high"))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 _NOT_STATED: Final = "not stated"

@@ -27,7 +27,9 @@ def looks_told(cell: Cell) -> str:
         parts.append(f"accrual stopped early in {cell.found.accrual_stopped.estimate:.1%}")
     if by_value := _at_values(cell):
         parts.append(by_value)
-    return f"{cell.design} / {cell.scenario}: " + "; ".join(parts)
+    # Success above may be that despite futility.
+    followed = "" if cell.task.design.binding_futility else " (futility followed)"
+    return f"{cell.design} / {cell.scenario}{followed}: " + "; ".join(parts)
 
 
 def _at_values(cell: Cell) -> str:

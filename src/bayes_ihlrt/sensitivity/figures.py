@@ -66,7 +66,7 @@ def _grid(result: SensitivityResult) -> xr.Dataset:
     label = "log_hazard_ratio" if reference is None else f"log_hazard_ratio at {reference:g}"
     part = data.sel(quantity=label)
     order = np.argsort(part["median"].to_numpy(), kind="stable")
-    single = np.array([";" not in str(name) for name in part["prior"].to_numpy()[order]])
+    single = part["priors_changed"].to_numpy()[order] <= 1
     if alone := len(order) > _MOST and not single.all():
         order = order[single]
     columns = {name: ("cell", np.exp(part[name].to_numpy()[order])) for name in _BOUNDS}

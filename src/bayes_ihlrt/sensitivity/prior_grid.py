@@ -187,7 +187,10 @@ def read_grid(
         k_hat=(MEMBER, fits.k_hat),
         ess=(MEMBER, fits.ess),
         engine=(MEMBER, list(fits.engine)),
-    ).assign_coords(prior=(MEMBER, [cell.name for cell in fits.cells]))
+    ).assign_coords(
+        prior=(MEMBER, [cell.name for cell in fits.cells]),
+        priors_changed=(MEMBER, [len(cell.labels) for cell in fits.cells]),
+    )
     rows = [
         _row(data, fits, cell=cell, place=place, quantity=(each.estimand, each.at, each.statement))
         for cell in range(len(fits.cells))

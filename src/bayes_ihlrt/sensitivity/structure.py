@@ -170,6 +170,7 @@ def _designs(spec: AnalysisSpec) -> dict[str, Changes]:
     if treatment is None or treatment.design is not DesignKind.SPLIT or treatment.start is None:
         return found
     if spec.data.interval is not None:
+        # Refused where they are stated (`spec.states.interval_faults`): the default does not hold.
         return found
     for month in spec.sensitivity.structure.landmarks:
         design = TreatmentSpec(

@@ -105,7 +105,7 @@ def _prior(part: object) -> tuple[bool, str]:
         return False, f"the {len(decisions)} choices of priors"
     chance = part["probability"].to_numpy()  # type: ignore[index]
     far = np.abs(chance - chance[0])
-    alone = [i for i in other.tolist() if ";" not in str(names[i])]
+    alone = other[part["priors_changed"].to_numpy()[other] <= 1].tolist()  # type: ignore[index]
     worst = max(alone or other.tolist(), key=lambda i: far[i])
     example = f"furthest off{' among single changes' if alone else ''}: {names[worst]}"
     return True, (

@@ -109,7 +109,8 @@ def file_data(
     own = {found.name for found in (treatment, modifier) if found is not None}
     own |= set() if data.centre is None else {"centre"}
     labels = {name: label for name, label in data.labels.items() if name not in own}
-    return data.model_copy(update={"labels": labels})
+    # A copy is not checked again, so that nothing else would freeze them.
+    return data.model_copy(update={"labels": FrozenDict(labels)})
 
 
 def weighted_to(propensity: PropensitySpec | None) -> EstimandTarget | None:
@@ -341,6 +342,13 @@ class AnalysisSpec(BaseModel):
         >>> sceptical.priors["ihlrt:nlr"].sigma
         0.35
         """
+        if name in {BASE, JUSTIFICATION}:
+            problem, remedy = (
+                "it is a key of [priors], and no parameter",
+                "Name a term or parameter",
+            )
+            remedy += "; `justification=` says what priors rest on" * (name == JUSTIFICATION)
+            raise SpecificationError(self.name, [Fault(f"prior '{name}'", problem, remedy)])
         stated = {**self.to_dict(), "priors": {**self.to_dict()["priors"], name: prior}}
         if justification is not None:
             stated["priors"][JUSTIFICATION] = justification
@@ -359,8 +367,11 @@ class AnalysisSpec(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (strings, numbers, lists) without what is not set."""
-        none = set() if self.causes else {"causes"}
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=none)
+        left: dict[str, Any] = {} if self.causes else {"causes": True}
+        if self.data.interval is not None:
+            # Landmarks are refused where they are stated, and what is written is stated.
+            left["sensitivity"] = {"structure": {"landmarks": True}}
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=left)
 
 
 def agreement_faults(
@@ -431,7 +442,7 @@ def _rules_between(
         ({"propensity", "sampler"}, lambda: adjustment_faults(propensity, treatment, sampler)),
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
-        ({"data", "treatment", "propensity"}, lambda: interval_faults(tables)),
+        ({"data", "treatment", "propensity", "sensitivity"}, lambda: interval_faults(tables)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),

@@ -268,7 +268,7 @@ class IntervalSpec(BaseModel):
     Raises
     ------
     pydantic.ValidationError
-        One of both ends is missing, or they are one column.
+        One of both ends is missing, they are one column, or keys of an event by value stand beside.
 
     Examples
     --------
@@ -287,6 +287,19 @@ class IntervalSpec(BaseModel):
         "The same as `left` where the time is known exactly."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_form(cls, given: Any) -> Any:
+        other = [key for key in EventSpec.model_fields if isinstance(given, dict) and key in given]
+        if other:
+            found = " and ".join(f"`{key}`" for key in other)
+            raise ValueError(
+                "an event between scans (`left`, `right`) and one by the values of a column do not "
+                f"go together, competing causes neither; found {found} too: remove it, or "
+                "`left` and `right`"
+            )
+        return given
+
     @model_validator(mode="after")
     def _two_columns(self) -> Self:
         if self.left == self.right:
@@ -304,6 +317,12 @@ def _one_or_by_value(value: Any) -> str:
         return "between-scans"
     return "by-value" if isinstance(value, dict | EventSpec) else "column"
 
+
+EVENT_FORMS: Final[Mapping[str, type[BaseModel]]] = {
+    "by-value": EventSpec,
+    "between-scans": IntervalSpec,
+}
+"""What an event that is a table may be, by its tag."""
 
 Event = Annotated[
     Annotated[ColumnName, Tag("column")]

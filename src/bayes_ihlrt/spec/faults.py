@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bayes_ihlrt.errors import Fault, nearest
+from bayes_ihlrt.spec.data_file import EVENT_FORMS
 
 _CHOICE: Final = re.compile(r"'([^']*)'")
 _ASIDES: Final = ("; ", ", for instance ", ", for example ", ": ")
@@ -19,7 +21,12 @@ _PRIOR_TAGS: Final = frozenset(
 
 
 def translated(
-    error: ValidationError, table: str, *, fields: Mapping[str, str], key: str | None = None
+    error: ValidationError,
+    table: str,
+    *,
+    fields: Mapping[str, str],
+    key: str | None = None,
+    whole: str = "the file as a whole",
 ) -> list[Fault]:
     """Return the faults that pydantic found in one table, in plain words.
 
@@ -33,6 +40,8 @@ def translated(
         Allowed keys and their descriptions.
     key : str, optional
         Key of the table whose value was read, where it was not the table as a whole.
+    whole : str
+        What was read, for faults of no key of it.
 
     Returns
     -------
@@ -40,7 +49,8 @@ def translated(
         One for each fault, with its place in the file.
     """
     above = () if key is None else (key,)
-    return [_fault(found, table, (*above, *found["loc"]), fields) for found in error.errors()]
+    told = [_fault(found, table, (*above, *found["loc"]), fields) for found in error.errors()]
+    return [fault if fault.where else replace(fault, where=whole) for fault in told]
 
 
 def described(model: type[BaseModel]) -> dict[str, str]:
@@ -151,7 +161,10 @@ def split_remedy(message: str) -> tuple[str, str]:
 def _fault(
     found: ErrorDetails, table: str, loc: Sequence[str | int], fields: Mapping[str, str]
 ) -> Fault:
-    where, kind = place(table, loc) or "the file as a whole", found["type"]
+    where, kind = place(table, loc), found["type"]
+    # A table that may have several forms is answered with the keys of the one that was written.
+    for tag in EVENT_FORMS.keys() & set(loc[:-1]):
+        fields = described(EVENT_FORMS[str(tag)])
     if kind == "missing" and isinstance(loc[-1], str):
         return Fault(where, "it is missing", _how_to_add(table, loc[-1], fields))
     if kind == "extra_forbidden":

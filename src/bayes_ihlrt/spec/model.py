@@ -419,7 +419,9 @@ def with_hazard(spec: ModelSpec, hazard: HazardSpec) -> ModelSpec:
         # The rate of another family at the same shape is another.
         gone.add("log_rate")
     outcome = spec.outcome.model_copy(update={"hazard": hazard})
-    priors = {name: prior for name, prior in spec.priors.items() if name not in gone}
+    # A copy is not checked again, so that nothing else would freeze them.
+    kept = {name: prior for name, prior in spec.priors.items() if name not in gone}
+    priors = FrozenDict(kept)
     return spec.model_copy(update={"outcome": outcome, "priors": priors})
 
 

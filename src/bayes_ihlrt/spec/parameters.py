@@ -66,10 +66,16 @@ def stated_priors(spec: ModelSpec, terms: Mapping[str, str]) -> dict[str, Resolv
     Raises
     ------
     SpecificationError
-        When a prior names no parameter, or has the wrong domain; every fault is listed.
+        When a prior names no parameter, or has the wrong domain, or a coefficient is called as a
+        parameter of the baseline; every fault is listed.
     """
     defaults = {name: _coefficient_default(spec, term) for name, term in terms.items()}
-    defaults |= _baseline_defaults(spec)
+    baseline = _baseline_defaults(spec)
+    if taken := sorted(terms.keys() & baseline.keys()):
+        problem, where = "is a name that the model uses itself", "[outcome] formula"
+        faults = [Fault(where, f"'{name}' {problem}", "Rename the column") for name in taken]
+        raise SpecificationError("[outcome]", faults)
+    defaults |= baseline
     defaults |= dict.fromkeys(group_scales(spec), GROUP_SD)
     aliases = {name: _aliases(spec, name, terms.get(name)) for name in defaults}
     found = assign_priors(spec.priors, defaults, aliases=aliases, coefficients=set(terms))

@@ -167,6 +167,8 @@ class InterimSpec(Frozen):
     lost_after : float
         Months without news, before the day of the data, from which a patient without an event
         counts as lost to follow-up.
+    accrual_stopped : bool
+        Whether accrual was stopped early: nobody else is enrolled, and the last look is the next.
 
     Examples
     --------
@@ -189,6 +191,11 @@ class InterimSpec(Frozen):
     )
     lost_after: Positive = Field(
         default=3.0, description="Months without news after which a patient counts as lost."
+    )
+    accrual_stopped: bool = Field(
+        default=False,
+        description="Whether accrual was stopped early: nobody else is enrolled, and the last look "
+        "waits for those who are.",
     )
 
     @model_validator(mode="after")

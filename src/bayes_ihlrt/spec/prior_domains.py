@@ -52,7 +52,12 @@ def _scale_checks(prior: Prior) -> list[tuple[bool, str, str]]:
             prior.on not in allowed or not prior.positive,
             f"a standard deviation is positive; found {prior.dist.value} on {prior.on}",
             "Use HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal",
-        )
+        ),
+        (
+            prior.per is not PerUnit.UNIT,
+            "a standard deviation has no covariate that `per` could be measured by",
+            f"Leave out per = '{prior.per.value}'",
+        ),
     ]
 
 

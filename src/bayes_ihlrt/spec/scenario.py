@@ -404,7 +404,7 @@ class ScenarioSpec(Frozen):
     >>> truth = ScenarioSpec.model_validate({
     ...     "name": "delayed", "control": {"median": 19.2},
     ...     "effect": {"hr": [1.0, 0.7], "cuts": [3.0]}})
-    >>> truth.is_null, truth.control.parameters()["log_shape"]
+    >>> truth.is_drawn, truth.control.parameters()["log_shape"]
     (False, 0.0)
     """
 
@@ -433,8 +433,8 @@ class ScenarioSpec(Frozen):
         return self
 
     @property
-    def is_null(self) -> bool:
-        """Whether no patient's hazard changes by treatment."""
+    def without_effect(self) -> bool:
+        """Whether no patient's hazard changes by treatment; a rule's margin may say otherwise."""
         effect = self.effect
         flat = effect.interaction_hr == 1.0 and not (effect.log_hr_sd or effect.interaction_sd)
         nothing = effect.no_effect == 1.0 or (flat and set(effect.hr) == {1.0})
@@ -445,4 +445,4 @@ class ScenarioSpec(Frozen):
         """Whether the truth differs from trial to trial, so that success is assurance."""
         effect = self.effect
         drawn = effect.log_hr_sd > 0.0 or effect.interaction_sd > 0.0 or effect.no_effect > 0.0
-        return self.posterior is not None or (drawn and not self.is_null)
+        return self.posterior is not None or (drawn and not self.without_effect)

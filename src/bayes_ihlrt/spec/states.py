@@ -404,6 +404,14 @@ def interval_faults(tables: Mapping[str, Any]) -> list[Fault]:
         problem = "an event between scans is neither weighted nor adjusted by it"
         remedy = "Remove the table and adjust by covariates in the formula, or take the event at "
         faults.append(Fault("[propensity]", problem, f"{remedy}the scan that found it: {_AT_SCAN}"))
+    sensitivity = tables["sensitivity"]
+    structure = None if sensitivity is None else sensitivity.structure
+    if structure is not None and structure.landmarks and "landmarks" in structure.model_fields_set:
+        listed = ", ".join(f"{month:g}" for month in structure.landmarks)
+        problem = f"a landmark (found {listed}) follows patients who are free of the event at it, "
+        problem += "and between scans nobody knows whether they are"
+        remedy = f"Leave it out, or take the event at the scan that found it: {_AT_SCAN}"
+        faults.append(Fault("[sensitivity.structure] landmarks", problem, remedy))
     return faults
 
 

@@ -22,7 +22,7 @@ from bayes_ihlrt.batch.compiled import CompiledModel
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior import nuts
 from bayes_ihlrt.posterior.quality import convergence
-from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.trial import Approximation
 from bayes_ihlrt.trials.analysis import TrialAnalysis, statement_holds
@@ -30,6 +30,7 @@ from bayes_ihlrt.trials.corrected import (
     CheckedRule,
     CorrectedShare,
     Redone,
+    asked,
     check_rules,
     corrected_shares,
     deviates,
@@ -113,6 +114,8 @@ class PlanAudit:
         How far each look's rule is off at its threshold, under each truth.
     shares : tuple of CorrectedShare
         Probabilities of stopping, as simulated and corrected.
+    without : tuple of str
+        Rules of which no fit was redone, each with its design, scenario and look.
     """
 
     fits: tuple[AuditedFit, ...]
@@ -121,17 +124,25 @@ class PlanAudit:
     lost: tuple[Failure, ...] = ()
     rules: tuple[CheckedRule, ...] = ()
     shares: tuple[CorrectedShare, ...] = field(default=())
+    without: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """``"passed"``, ``"failed"``, ``"cannot tell"``, or ``"not done"`` without fits."""
+        """``"passed"``, ``"passed in part"``, ``"failed"``, ``"cannot tell"`` or ``"not done"``.
+
+        Only rules with three fits or more can pass; ``"not done"`` without fits.
+        """
         if not self.fits and not self.lost:
             return "not done"
         trusted = sum(fit.converged for fit in self.fits)
         if any(rule.off for rule in self.rules):
             return "failed"
+        enough = sum(rule.enough for rule in self.rules)
         # Half of the fits may be those on which the approximation is wrong.
-        return "passed" if 2 * trusted > len(self.fits) + len(self.lost) else "cannot tell"
+        if 2 * trusted <= len(self.fits) + len(self.lost) or not enough:
+            return "cannot tell"
+        whole = enough == len(self.rules) and not self.without
+        return "passed" if whole else "passed in part"
 
     def to_dict(self) -> dict[str, Any]:
         """Return verdict, counts, largest differences, rules and corrected probabilities."""
@@ -151,6 +162,7 @@ class PlanAudit:
             "decisions_changed": sum(bool(fit.success or fit.futility) for fit in self.fits),
             "not_converged": sum(not fit.converged for fit in self.fits),
             "left_out": list(self.left_out),
+            "without": list(self.without),
             "rules": [rule.to_dict() for rule in self.rules],
             "corrected": [share.to_dict() for share in self.shares],
         }
@@ -252,7 +264,20 @@ def audit_plan(
         if checked
         else ()
     )
-    return PlanAudit(tuple(found), there, left_out(result), tuple(lost), checked, shares)
+    nothing = _without(places, checked) if total else ()
+    return PlanAudit(tuple(found), there, left_out(result), tuple(lost), checked, shares, nothing)
+
+
+def _without(places: Sequence["_Place"], checked: Sequence[CheckedRule]) -> tuple[str, ...]:
+    """Rules that could have been compared, and of which no fit was."""
+    known = {(one.design, one.scenario, one.look, one.rule) for one in checked}
+    return tuple(
+        f"{cell.design} / {cell.scenario}, look {look + 1}, {rule}"
+        for cell, look in ((place.cell, place.look) for place in places)
+        if not is_mixture(cell.task.design)
+        for rule in dict.fromkeys(asked(cell.task.design.looks[look]))
+        if (cell.design, cell.scenario, look + 1, rule) not in known
+    )
 
 
 class _Place(NamedTuple):
@@ -267,11 +292,6 @@ class _Place(NamedTuple):
 
 def _looks(cell: Cell) -> range:
     return range(len(cell.task.design.looks))
-
-
-def asked(look: LookSpec) -> tuple[Rule, ...]:
-    """Return the rules of a look that are about a posterior."""
-    return tuple(rule for rule in look.rules if not rule.quantity.of_future)
 
 
 def _places(cell: Cell, look: int) -> _Place:

@@ -172,7 +172,9 @@ def simulate_design(
     task = Task(design, scenario, seed, prior)
     table = run_trials(task, trials, pool=pool or LocalPool(1), progress=progress)
     names = ("design", scenario.name)
-    found = operating_characteristics(design, table, targets(design), names=names)
+    found = operating_characteristics(
+        design, table, targets(design), names=names, drawn=scenario.is_drawn
+    )
     return Simulated(design, table, found)
 
 
@@ -247,6 +249,6 @@ def sample_size(
         if progress is not None:
             progress(size)
         scaled = scaled_design(design, size)
-        found.append(simulate_design(scaled, scenario, trials=trials, seed=seed).found.success)
+        found.append(simulate_design(scaled, scenario, trials=trials, seed=seed).found.success_told)
     enough = [size for size, one in zip(ordered, found, strict=True) if one.estimate >= success]
     return SampleSize(ordered, tuple(found), min(enough, default=None))

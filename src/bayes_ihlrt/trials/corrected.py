@@ -10,7 +10,7 @@ is fitted by maximum likelihood, the chains' draws being binomial by their effec
 distance). Every stored probability of the look is then moved so, and the trials are decided anew.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from bayes_ihlrt.priors import Z_975
-from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated
+from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated, wilson
 from bayes_ihlrt.trials.plan import Cell
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.stages import stages
@@ -36,6 +35,9 @@ CHANCE: Final = 0.005
 GROSS: Final = 0.05
 """Difference of one probability that is a fault wherever it lies."""
 _TINY: Final = 1e-9
+LEAST_FITS: Final = 3
+"""Redone fits from which on a rule's shift corrects anything: of one or two it cannot be told."""
+_SHIFT_SD: Final = 1.0
 _SLOPE_SD: Final = 0.25
 _DRAWS: Final = 200
 _STEPS: Final = 50
@@ -134,7 +136,8 @@ def recalibration(
     effective : ndarray, shape (fits,)
         Effective draws of the chains.
     threshold : float
-        Where the shift is read: a weak normal prior (sd 0.25) holds the slope around it.
+        Where the shift is read: weak normal priors hold it there (sd 1), and the slope around it
+        (sd 0.25).
 
     Returns
     -------
@@ -151,7 +154,7 @@ def recalibration(
     """
     z, bound = deviates(simulated), float(deviates(threshold))
     columns = -np.column_stack([np.ones(len(z)), z - bound])
-    penalty = np.diag([0.0, _SLOPE_SD**-2])
+    penalty = np.diag([_SHIFT_SD**-2, _SLOPE_SD**-2])
     own = np.zeros(2)
     for _ in range(_STEPS):
         score, information = _slopes(z + columns @ own, columns, chains, effective)
@@ -218,10 +221,20 @@ class CheckedRule:
     found: Recalibration = field(repr=False, compare=False)
     off: bool = False
 
+    @property
+    def enough(self) -> bool:
+        """Whether its fits are enough to pass, and to correct by."""
+        return self.fits >= LEAST_FITS
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         kept = ("design", "scenario", "look", "fits", "shift", "se", "gross", "off")
         return {**{name: getattr(self, name) for name in kept}, "rule": str(self.rule)}
+
+
+def asked(look: LookSpec) -> tuple[Rule, ...]:
+    """Return the rules of a look that are about a posterior."""
+    return tuple(rule for rule in look.rules if not rule.quantity.of_future)
 
 
 def check_rules(
@@ -295,6 +308,8 @@ class CorrectedShare:
     corrected : Estimated
         By posteriors as chains have them; its interval holds the error of the trials and that of
         the correction.
+    told : bool
+        Whether this is what is told as the design's success under the scenario.
     """
 
     design: str
@@ -303,6 +318,7 @@ class CorrectedShare:
     look: int | None
     simulated: Estimated
     corrected: Estimated
+    told: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -322,30 +338,62 @@ def corrected_shares(cell: Cell, rules: Sequence[CheckedRule]) -> list[Corrected
     Returns
     -------
     list of CorrectedShare
-        Success and futility, in all and by look; nothing where no fit of it was redone.
+        Success and futility, in all and by look. What rests on a rule with fewer than three fits
+        is left out: so much is not known of it.
     """
     own = [one for one in rules if (one.design, one.scenario) == (cell.design, cell.scenario)]
     # Rules of one look about one statement share its recalibration.
-    known = {(one.look, one.rule.statement): one.found for one in own}
-    if not known:
+    known = {(one.look, one.rule.statement): one.found for one in own if one.enough}
+    before = {
+        key: value
+        for key, value in _ends(cell, cell.table).items()
+        if _is_known(cell, key[1], known)
+    }
+    if not known or not before:
         return []
     rng = np.random.default_rng([cell.task.seed, 79])
-    before, after = _ends(cell, cell.table), _ends(cell, _moved(cell, known))
+    after = _ends(cell, _moved(cell, known))
     draws = []
     for _ in range(_DRAWS):
         by = {
             key: rng.multivariate_normal(one.estimate, one.covariance, method="svd")
             for key, one in known.items()
         }
-        draws.append(list(_ends(cell, _moved(cell, known, by)).values()))
+        drawn = _ends(cell, _moved(cell, known, by))
+        draws.append([drawn[key] for key in before])
     spread = np.std(np.asarray(draws), axis=0)
     count = len(cell.table["converged"])
     return [
         CorrectedShare(
-            cell.design, cell.scenario, *key, _share(before[key], count), _share(value, count, sd)
+            cell.design,
+            cell.scenario,
+            *key,
+            _share(value, count),
+            _share(after[key], count, sd),
+            told=key == _told(cell),
         )
-        for (key, value), sd in zip(after.items(), spread, strict=True)
+        for (key, value), sd in zip(before.items(), spread, strict=True)
     ]
+
+
+def _told(cell: Cell) -> tuple[str, None]:
+    """What is told as success, see `successes`."""
+    design = cell.task.design
+    despite = cell.found.success_is == TYPE_ONE and not design.binding_futility
+    there = any(look.futility for look in design.looks)
+    return ("success without futility" if despite and there else "success", None)
+
+
+def _is_known(
+    cell: Cell, look: int | None, known: Mapping[tuple[int, Rule], Recalibration]
+) -> bool:
+    """Whether every rule that a share rests on, up to its look, can be corrected."""
+    looks = cell.task.design.looks[:look]
+    return all(
+        (number, rule.statement) in known
+        for number, spec in enumerate(looks, 1)
+        for rule in asked(spec)
+    )
 
 
 def _moved(
@@ -385,11 +433,9 @@ def _ends(cell: Cell, table: Table) -> dict[tuple[str, int | None], float]:
 
 def _share(value: float, count: int, spread: float = 0.0) -> Estimated:
     """Return a share with Wilson's interval, of fewer trials where it has more error."""
-    own = value * (1.0 - value) / count
-    error = float(np.sqrt(own + spread**2))
-    worth = count if own == 0.0 else count * own / (own + spread**2)
-    middle = (value + 0.5 * Z_975**2 / worth) / (1.0 + Z_975**2 / worth)
-    half = Z_975 / (1.0 + Z_975**2 / worth)
-    half *= float(np.sqrt(value * (1.0 - value) / worth + 0.25 * Z_975**2 / worth**2))
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
-    return Estimated(value, error, min(low, value), max(high, value))
+    error = float(np.sqrt(value * (1.0 - value) / count + spread**2))
+    # Half a trial on either side: a share of 0 has an error of its own to weigh the spread by.
+    smooth = (value * count + 0.5) / (count + 1.0)
+    own = smooth * (1.0 - smooth) / count
+    worth = count * own / (own + spread**2)
+    return Estimated(value, error, *wilson(value, worth))

@@ -21,6 +21,7 @@ from scipy.special import expit
 
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import hyperparameter_vector
+from bayes_ihlrt.spec.parameters import term_priors
 from bayes_ihlrt.spec.trial import EXTERNAL, TrialDesign
 from bayes_ihlrt.trials.patients import (
     Patients,
@@ -212,10 +213,27 @@ def mixture_weight(alike: float, evidence: Sequence[Floats]) -> Floats:
     return np.asarray(expit(np.log(alike / (1.0 - alike)) + evidence[0] - evidence[1]))
 
 
-def worth(sd: Floats, treated: Floats, control: Floats) -> Floats:
+def effect_information(design: TrialDesign) -> float:
+    """Return what the prior of treatment says of the log hazard ratio: 1 / sigma^2 of a Normal.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    float
+        See `Prior.information`.
+    """
+    return term_priors(design.model)[design.treatment.name].prior.information
+
+
+def worth(sd: Floats, treated: Floats, control: Floats, *, prior: float = 0.0) -> Floats:
     """Return how many control events external controls are worth, by the sd of a log hazard ratio.
 
-    Two arms of d1 and d0 events leave 1 / d1 + 1 / d0; what is missing from d0 was borrowed.
+    Two arms of d1 and d0 events leave 1 / d1 + 1 / d0; what is missing from d0 was borrowed, once
+    what the prior of the effect tells is taken off.
 
     Parameters
     ----------
@@ -223,6 +241,8 @@ def worth(sd: Floats, treated: Floats, control: Floats) -> Floats:
         Posterior standard deviation of the log hazard ratio.
     treated, control : ndarray
         Events of the trial's arms.
+    prior : float
+        Information of the effect's prior, see `effect_information`.
 
     Returns
     -------
@@ -235,5 +255,5 @@ def worth(sd: Floats, treated: Floats, control: Floats) -> Floats:
     [20.0]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        rest = sd**2 - 1.0 / treated
+        rest = 1.0 / (1.0 / sd**2 - prior) - 1.0 / treated
         return np.asarray(np.where(rest > 0.0, 1.0 / rest - control, np.nan))

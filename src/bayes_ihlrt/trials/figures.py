@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated, share
+from bayes_ihlrt.trials.operating import Estimated, share, successes
 from bayes_ihlrt.trials.plan import Cell, PlanResult
 from bayes_ihlrt.trials.quantities import Target
 from bayes_ihlrt.trials.simulator import Block
@@ -82,7 +82,7 @@ def success_data(result: PlanResult) -> xr.Dataset:
     """Return the share of successful trials with its interval, ``design, scenario``."""
     names = [scenario.name for scenario in result.plan.scenarios]
     designs = list(result.plan.designs)
-    done = {(cell.design, cell.scenario): cell.found.success for cell in result.cells}
+    done = {(cell.design, cell.scenario): cell.found.success_told for cell in result.cells}
     cells = [[done.get((design, name)) for name in names] for design in designs]
     effects = [scenario.effect.hr for scenario in result.plan.scenarios]
     single = all(len(hr) == 1 for hr in effects) and len({hr[0] for hr in effects}) == len(effects)
@@ -161,7 +161,7 @@ def convergence_data(cells: Sequence[Cell]) -> xr.Dataset:
     counts = np.unique(np.geomspace(min(20, least), least, _POINTS).astype(int))
     found = []
     for cell in cells:
-        won = decide(cell.task.design, cell.table).verdict == Verdict.SUCCESS
+        won = successes(cell.task.design, cell.table, cell.found.success_is)
         found.append([share(won[:count]) for count in counts])
     labels = [f"{cell.design} / {cell.scenario}" for cell in cells]
     return xr.Dataset(_bands(found, ("cell", "trials")), coords={"cell": labels, "trials": counts})

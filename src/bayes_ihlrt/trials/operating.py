@@ -12,7 +12,7 @@ from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
-from bayes_ihlrt.trials.external import worth
+from bayes_ihlrt.trials.external import effect_information, worth
 from bayes_ihlrt.trials.quantities import Target, benefit_at, statement_bound, statements
 
 Floats = NDArray[np.float64]
@@ -61,6 +61,43 @@ def share(hits: NDArray[np.bool_]) -> Estimated:
     p = count / n
     limits = binomtest(count, n).proportion_ci(0.95, method="wilson")
     return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(limits.low), float(limits.high))
+
+
+def weighed(value: float, error: float, count: float) -> Estimated:
+    """Return a share with Wilson's interval, of as many trials as its error is worth.
+
+    Parameters
+    ----------
+    value, error : float
+        The share and its standard error.
+    count : float
+        Trials that it rests on: where it always or never happened its error is 0, and says nothing.
+
+    Returns
+    -------
+    Estimated
+        Its interval lies within 0 and 1; a share that is known has none.
+
+    Examples
+    --------
+    >>> none = weighed(0.0, 0.0, 400)
+    >>> round(none.low, 4), round(none.high, 4)
+    (0.0, 0.0095)
+    """
+    own = value * (1.0 - value)
+    if own > 0.0 and error == 0.0:
+        return Estimated(value, error, value, value)
+    low, high = wilson(value, own / error**2 if own > 0.0 else count)
+    return Estimated(value, error, low, high)
+
+
+def wilson(value: float, worth: float) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of so many trials, which need not be whole."""
+    scale = 1.0 + Z_975**2 / worth
+    middle = (value + 0.5 * Z_975**2 / worth) / scale
+    own = max(value * (1.0 - value), 0.0)
+    half = Z_975 / scale * float(np.sqrt(own / worth + 0.25 * Z_975**2 / worth**2))
+    return max(min(middle - half, value), 0.0), min(max(middle + half, value), 1.0)
 
 
 def average(values: Floats) -> Estimated | None:
@@ -187,6 +224,57 @@ class NoEffect:
     after_failure: Estimated | None
 
 
+TYPE_ONE: Final = "type I error"
+
+
+def success_is(none: NDArray[np.bool_] | None, *, drawn: bool) -> str:
+    """Return what the share of successful trials is called under a truth.
+
+    Parameters
+    ----------
+    none : ndarray of bool, shape (trials,), or None
+        In which trials there is no effect, see `absent`.
+    drawn : bool
+        Whether the truth differs from trial to trial.
+
+    Returns
+    -------
+    str
+        "assurance" where the truth is drawn; "type I error" where the statement of the last look's
+        rule is false of it, whatever the hazard ratio; else "power".
+
+    Examples
+    --------
+    >>> success_is(np.ones(1000, dtype=bool), drawn=False)
+    'type I error'
+    """
+    if drawn:
+        return "assurance"
+    return TYPE_ONE if none is not None and none.all() else "power"
+
+
+def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_]:
+    """Return which trials count as successes wherever success is told.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    means : str
+        See `success_is`.
+
+    Returns
+    -------
+    ndarray of bool, shape (trials,)
+        By the rules; a type I error of a design whose futility rules need not be followed is that
+        of a trial that never does, the worst case.
+    """
+    despite = means == TYPE_ONE and not design.binding_futility
+    return np.asarray(decide(design, table, futility=not despite).verdict == Verdict.SUCCESS)
+
+
 type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
 """Weight of a scenario; in each of its trials whether it counts, and whether it is asked of."""
 
@@ -202,7 +290,7 @@ def ratio(parts: Weighted) -> Estimated | None:
     Returns
     -------
     Estimated or None
-        With the standard error of a ratio; None where no trial is asked of.
+        With the standard error of a ratio, and Wilson's interval; None where no trial is asked of.
 
     Examples
     --------
@@ -219,8 +307,9 @@ def ratio(parts: Weighted) -> Estimated | None:
         weight**2 * float(np.var((hits & of) - found * of)) / len(of) for weight, hits, of in parts
     )
     error = float(np.sqrt(squared)) / whole
-    low, high = found - Z_975 * error, found + Z_975 * error
-    return Estimated(found, error, max(low, 0.0), min(high, 1.0))
+    # As many equal trials as the weighted ones that are asked of are worth.
+    count = whole**2 / sum(weight**2 * float(of.mean()) / len(of) for weight, _, of in parts)
+    return weighed(min(found, 1.0), error, count)
 
 
 def absent(
@@ -252,6 +341,24 @@ def absent(
 
 
 _NOTHING: Final = 1e-9
+
+
+def edge(design: TrialDesign) -> float:
+    """Return the hazard ratio at which the last look's statement turns false.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    float
+        1 where its first efficacy rule is on survival or months: no effect.
+    """
+    rule = design.looks[-1].efficacy[0]
+    bound = rule.below if rule.below is not None else rule.above
+    return bound if bound is not None and rule.quantity is Quantity.HAZARD_RATIO else 1.0
 
 
 @dataclass(frozen=True)
@@ -316,9 +423,13 @@ class OperatingCharacteristics:
     causes : mapping of str to int
         Failed fits by cause.
     success, futility, enriched, accrual_stopped : Estimated
-        Shares of trials. Success is type I error, power or assurance, as the scenario is.
+        Shares of trials.
     success_without_futility : Estimated
         Success if futility rules were ignored.
+    success_is : str
+        Type I error, power or assurance, see `success_is`.
+    success_told : Estimated
+        One of the two, see `successes`: what is told wherever success is.
     expected_n, expected_events, expected_months : Estimated
         Means where each trial ended.
     targets : tuple of OnTarget
@@ -346,6 +457,8 @@ class OperatingCharacteristics:
     enriched: Estimated
     accrual_stopped: Estimated
     success_without_futility: Estimated
+    success_is: str
+    success_told: Estimated
     expected_n: Estimated | None
     expected_events: Estimated | None
     expected_months: Estimated | None
@@ -369,6 +482,7 @@ def operating_characteristics(
     targets: tuple[Target, ...],
     *,
     names: tuple[str, str] = ("design", "scenario"),
+    drawn: bool = False,
 ) -> OperatingCharacteristics:
     """Summarise simulated trials.
 
@@ -382,6 +496,8 @@ def operating_characteristics(
         What ``mean`` and ``sd`` are of.
     names : tuple of str
         Names of design and scenario.
+    drawn : bool
+        Whether the scenario's truth differs from trial to trial.
 
     Returns
     -------
@@ -391,6 +507,7 @@ def operating_characteristics(
     done = decide(design, table)
     events = table["events_control"] + table["events_treated"]
     lost, causes = _failures(table, done)
+    means = success_is(absent(design, table, targets), drawn=drawn)
     return OperatingCharacteristics(
         *names,
         trials=len(done.verdict),
@@ -403,6 +520,8 @@ def operating_characteristics(
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),
+        success_is=means,
+        success_told=share(successes(design, table, means)),
         expected_n=average(done.at(table["enrolled"]).astype(np.float64)),
         expected_events=average(done.at(events).astype(np.float64)),
         expected_months=average(done.at(table["months"])),
@@ -423,7 +542,8 @@ def _borrowed(design: TrialDesign, table: Table, done: Decisions) -> Borrowed | 
     treated, control = (
         done.at(table[f"events_{arm}"]).astype(np.float64) for arm in ("treated", "control")
     )
-    found = worth(done.at(table["sd"])[:, 0], treated, control)
+    told = effect_information(design)
+    found = worth(done.at(table["sd"])[:, 0], treated, control, prior=told)
     lost = int((~np.isfinite(found)).sum())
     return Borrowed(design.external.patients, average(found), lost)
 
@@ -449,7 +569,7 @@ def no_effect(
     if any(one is None for one in nothing):
         return None
     each = [
-        (weight, none, decide(design, table).verdict == Verdict.SUCCESS)
+        (weight, none, successes(design, table, success_is(none, drawn=False)))
         for (weight, design, table), none in zip(parts, nothing, strict=True)
         if none is not None
     ]

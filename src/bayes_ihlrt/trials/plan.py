@@ -12,7 +12,6 @@ from typing import Any
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.plain import short_repr
-from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.trials.operating import (
@@ -21,6 +20,7 @@ from bayes_ihlrt.trials.operating import (
     OperatingCharacteristics,
     no_effect,
     operating_characteristics,
+    weighed,
 )
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.truth import DesignPrior
@@ -51,7 +51,7 @@ class Curve:
     @property
     def success(self) -> dict[str, list[Estimated]]:
         """Success by scenario, one for each value."""
-        return {name: [one.success for one in row] for name, row in self.found.items()}
+        return {name: [one.success_told for one in row] for name, row in self.found.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``result.json`` holds."""
@@ -115,7 +115,10 @@ def _simulated(
 ) -> tuple[Statistics, OperatingCharacteristics]:
     """Simulate a design under a scenario, and count."""
     table, design = simulate(" / ".join(names), task), task.design
-    return table, operating_characteristics(design, table, targets(design), names=names)
+    drawn = task.scenario.is_drawn
+    return table, operating_characteristics(
+        design, table, targets(design), names=names, drawn=drawn
+    )
 
 
 def _with_lost(
@@ -431,9 +434,12 @@ def averaged(result: PlanResult) -> tuple[Averaged, ...]:
         if len(cells) < len(weights):
             continue
         each = [(float(weights[cell.scenario] or 0.0), cell) for cell in cells]
-        estimate = sum(weight * cell.found.success.estimate for weight, cell in each)
-        error = sum((weight * cell.found.success.mcse) ** 2 for weight, cell in each) ** 0.5
-        success = Estimated(estimate, error, estimate - Z_975 * error, estimate + Z_975 * error)
+        estimate = sum(weight * cell.found.success_told.estimate for weight, cell in each)
+        error = sum((weight * cell.found.success_told.mcse) ** 2 for weight, cell in each) ** 0.5
+        trials = sum(weight for weight, _ in each) ** 2 / sum(
+            weight**2 / cell.found.trials for weight, cell in each
+        )
+        success = weighed(estimate, error, trials)
         parts = [(weight, cell.task.design, cell.table) for weight, cell in each]
         found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
     return tuple(found)

@@ -177,9 +177,12 @@ class Store:
     ----------
     folder : Path
         Made when the first unit is written.
+    writes : bool
+        Whether finished units are kept; an archive is only read.
     """
 
     folder: Path
+    writes: bool = True
 
     def path(self, fingerprint: str, unit: int) -> Path:
         """Return the file of a unit."""
@@ -222,6 +225,8 @@ class Store:
         found : dict of str to ndarray
             Its statistics.
         """
+        if not self.writes:
+            return
         path = self.path(fingerprint, unit)
         # The stub takes names for options.
         replace_file(path, lambda file: np.savez(file, **found))  # type: ignore[arg-type]

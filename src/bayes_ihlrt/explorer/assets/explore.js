@@ -250,8 +250,8 @@ function differences(entry) {
   return found.length ? found.join("; ") : "as in the file";
 }
 
-const HEAD = ["No.", "What differs from the file", "Scenario", "Success", "Success without effect",
-  "Futility", "Expected patients", "Expected months", ""];
+const head = () => ["No.", "What differs from the file", "Scenario", "Success",
+  `Success ${withoutEffect()}`, "Futility", "Expected patients", "Expected months", ""];
 
 function table(target, head, rows) {
   const titles = head.map((title) => title ? make("th", { scope: "col" }, title) : make("td"));
@@ -260,7 +260,7 @@ function table(target, head, rows) {
 }
 
 function showTried(current) {
-  table(byId("tried"), HEAD, tried.map((entry) => {
+  table(byId("tried"), head(), tried.map((entry) => {
     const back = make("button", { type: "button" }, `Back to design ${entry.number}`);
     back.addEventListener("click", () => restore(entry));
     const { found, none } = entry;
@@ -273,11 +273,16 @@ function showTried(current) {
 }
 
 // Results -------------------------------------------------------------------------------------
+function withoutEffect() {
+  return about.edge === 1 ? "without effect" : `at hazard ratio ${about.edge}`;
+}
+
 function show(entry) {
   const { found, none } = entry;
   const cards = [
     ["Success under this truth", found.success, percent],
-    ["Success without effect (type I error)", none && none.success, percent],
+    [`Success ${withoutEffect()}${none ? ` (${none.success_is})` : ""}`, none && none.success,
+      percent],
     ["Stopped for futility", found.futility, percent],
     ["Expected patients", found.expected_n, count],
     ["Expected events", found.expected_events, count],
