@@ -1,9 +1,13 @@
 """One fit for all tests, and for the examples in docstrings that begin from a fit."""
 
 import ast
+import gc
 from types import SimpleNamespace
 
 import pytest
+
+# Tracing and figures make millions of objects that stay, among which Python looks for garbage.
+gc.set_threshold(50_000, 10, 10)
 
 EXAMPLES = ("result", "fit", "ladder", "prepared", "engine", "plan")
 """What examples may use without making it: the values of the fixtures `example_<name>`."""

@@ -38,6 +38,14 @@ def test_import_loads_neither_pymc_nor_jax_nor_pandas():
     assert not loaded & {*SLOW, "numpy", "pyarrow", "pydantic"}
 
 
+def test_commands_look_for_garbage_rarely_and_the_package_leaves_it_to_its_user():
+    code = "import gc; before = gc.get_threshold(); import {}; print(gc.get_threshold() == before)"
+    for module, same in (("bayes_ihlrt", "True"), ("bayes_ihlrt.cli.start", "False")):
+        command = [sys.executable, "-c", code.format(module)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert done.stdout.strip() == same, module
+
+
 @pytest.mark.parametrize("room", QUICK)
 def test_quick_rooms_load_nothing_slow(room):
     modules = modules_of(room)

@@ -12,10 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from scipy.integrate import quad
+from scipy.special import ndtr
+from scipy.stats import multivariate_normal, norm
 
 import interim_cases
 import trial_cases as cases
 from bayes_ihlrt.interim.monitor import Settings, run_interim
+from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.trials.calibration import calibrate_threshold, simulate_design
 from bayes_ihlrt.trials.closed_forms import (
     average_hazard_ratio,
@@ -25,7 +29,7 @@ from bayes_ihlrt.trials.closed_forms import (
     sequential_rejection,
 )
 from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.operating import share
+from bayes_ihlrt.trials.operating import average, share
 from bayes_ihlrt.trials.units import Task, simulator
 
 TRIALS = 8_192
@@ -148,8 +152,92 @@ def running():
     yield f"{name}: conditional power at .75", one, exact
 
 
+OBRIEN_FLEMING = (3.471091445, 2.454432299, 2.00403558)
+"""Critical values of rpact 3.3.4: `getDesignGroupSequential(kMax = 3, alpha = 0.025,
+informationRates = c(1/3, 2/3, 1), typeOfDesign = "OF")`, looks at 60, 120 and 180 events."""
+
+
+def sequential():
+    """A group-sequential design of rpact without any effect, where its formulae are exact."""
+    looks = [
+        {"events": events, "efficacy": [cases.SUCCESS | {"more_than": float(ndtr(bound))}]}
+        for events, bound in zip((60, 120, 180), OBRIEN_FLEMING, strict=True)
+    ]
+    design = cases.design(patients=300, looks=looks, accrual={"rates": [15.0], "pattern": "even"})
+    found = simulate_design(design, cases.scenario(hr=[1.0]), trials=TRIALS).found
+    yield "rpact, O'Brien-Fleming, three looks: type I error", found.success, 0.025
+    # getPowerSurvival(...)$rejectPerStage
+    second = found.by_look[1].success
+    yield "rpact, O'Brien-Fleming: rejects at the second look", second, 0.006900885678
+
+
+def expected_events(month):
+    """Events by a month in the example of gsDesign2's `gs_info_ahr`, by integration."""
+    hazard = np.log(2.0) / np.array([9.0, 18.0])
+
+    def died(time, hr):
+        early, late = hazard * hr
+        first = min(time, 3.0)
+        share = early / (early + 0.001) * -np.expm1(-(early + 0.001) * first)
+        left = np.exp(-(early + 0.001) * 3.0)
+        return share + late / (late + 0.001) * left * -np.expm1(-(late + 0.001) * (time - first))
+
+    spans = ((0.0, 2.0, 3.0), (2.0, 4.0, 6.0), (4.0, 14.0, 9.0))
+    ratios = (np.ones(2), np.array([0.9, 0.6]))
+    return sum(
+        rate / 2.0 * quad(lambda at, hr=hr: died(month - at, hr), low, min(high, month))[0]
+        for low, high, rate in spans
+        for hr in ratios
+    )
+
+
+def calendar():
+    """Events of a trial whose hazards, ratio and accrual change: gsDesign2's own example."""
+    months = (12.0, 24.0, 30.0, 36.0)
+    never = cases.SUCCESS | {"more_than": 0.99999}
+    looks = [{"calendar": month, "efficacy": [never]} for month in months]
+    lost = float(-np.expm1(-0.001))
+    design = cases.design(
+        patients=108,
+        looks=looks,
+        accrual={"rates": [3.0, 6.0, 9.0], "cuts": [2.0, 4.0], "pattern": "even"},
+        dropout={"control": lost, "treated": lost, "by": 1.0},
+    )
+    hazards = [float(hazard) for hazard in np.log(2.0) / np.array([9.0, 18.0])]
+    truth = ScenarioSpec.model_validate(
+        {
+            "name": "delayed",
+            "control": {"hazards": hazards, "cuts": [3.0]},
+            "effect": {"hr": [0.9, 0.6], "cuts": [3.0]},
+        }
+    )
+    table = simulate_design(design, truth, trials=TRIALS).table
+    events = table["events_control"] + table["events_treated"]
+    for place, month in enumerate(months):
+        found = average(np.asarray(events)[:, place].astype(np.float64))
+        yield f"gsDesign2, events by month {month:g}", found, expected_events(month)
+
+
+def margins():
+    """Non-inferiority, and what a success leaves of the chance that nothing is there."""
+    rule = cases.SUCCESS | {"below": 1.3}
+    looks = [{"events": 300, "efficacy": [rule]}]
+    design = cases.design(patients=330, looks=looks, accrual={"rates": [50.0]})
+    found = simulate_design(design, cases.scenario(hr=[1.0]), trials=TRIALS).found
+    exact = schoenfeld_power(1.0 / 1.3, events=300, alpha=0.025)
+    yield "non-inferiority, margin 1.3, hazard ratio 1, 300 events", found.success, exact
+    found = one_look(110, 100, hr=[0.8], log_hr_sd=0.25).no_effect
+    shared, mean, bound = 0.25**2, np.log(0.8), -1.959964 * 0.2
+    spread = [[shared, shared], [shared, shared + 0.04]]
+    both = multivariate_normal([mean, mean], spread).cdf([0.0, bound])
+    exact = 1.0 - both / norm.cdf(bound, mean, np.sqrt(shared + 0.04))
+    name = "no effect given success, log hazard ratio ~ N(log .8, .25), 100 events"
+    yield name, found.after_success, exact
+
+
 def rows():
-    for group in (powers, errors, delayed, goldilocks, running):
+    groups = (powers, errors, sequential, delayed, calendar, margins, goldilocks, running)
+    for group in groups:
         yield from group()
 
 
@@ -181,6 +269,19 @@ def page(benchmark=None):
         "40,000 continuations of the same data in NumPy alone (`tests/interim_cases.py`), whose",
         "Monte Carlo error is counted in: the vignette's formula (.7088) takes deaths as equal in",
         "the arms, which at a hazard ratio of .75 they are not.",
+        "rpact 3.3.4: `getPowerSurvival` of three looks, under no effect, where arms have equal",
+        "events. gsDesign2: the example of `gs_info_ahr` (Zhao Y, Zhang Y, Anderson K), accrual 3,",
+        "6 and 9 a month for 2, 2 and 10 months, hazards log(2) / 9 and from month 3 on",
+        "log(2) / 18, hazard ratios .9 and .6, dropout .001. Non-inferiority: Schoenfeld's formula",
+        "against the margin (doi 10.2307/2531021). No effect given success: estimate and truth are",
+        "bivariate normal.",
+        "",
+        "Without simulation: rpact's conditional power (unit tests of rpact 4.1: information .2,",
+        ".4 and 1, log-rank 1.38 after 15 events at the second of three looks, 40 more at 2:1,",
+        "hazard ratio 2) is .70906, which `conditional_power` gives too when the statistic is the",
+        "one that rpact 4.1 used: log-ranks of the stages, combined with the planned weights",
+        "(1.35). With the log-rank of all events so far (1.38) it is .71623; so says the source of",
+        "rpact 4.5. The two agree where looks happen at the planned information.",
         "",
         f"`calibrate_threshold` found {threshold:.4f} for two looks from stored statistics "
         f"(success {success.estimate:.4f}); the exact one is {exact:.4f}, a z value of "

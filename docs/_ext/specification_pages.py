@@ -67,7 +67,6 @@ STUDIES = {
     "bias_sd": "sensitivity.published.published_priors",
     "mixture_weight": "sensitivity.published.published_priors",
     "confounder": "sensitivity.confounding.confounding",
-    "external": "sensitivity.external.borrow",
     "negative_control": "sensitivity.negative_control.negative_control",
     "structure": "sensitivity.structure.structure",
     "audit": "sensitivity.audit.audit_grid",

@@ -15,9 +15,15 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis import fit as analysis
+from bayes_ihlrt.analysis import flexible_baseline
+from bayes_ihlrt.batch.compiled import compile_model
+from bayes_ihlrt.checks import leave_out
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.model.prepared import prepare
 from bayes_ihlrt.plots import saving
 from bayes_ihlrt.posterior import nuts
+from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.posterior.quality import check_convergence
 from bayes_ihlrt.report import narrative, writing
 
 # Enough independent draws for the convergence gate.
@@ -64,12 +70,32 @@ class FakeSampler:
         )
 
 
+def noisy_fit(spec, person_time, settings, **_):
+    """Stand in for a fit by the batched engine beside the analysis, whose programs take longest."""
+    prepared = prepare(spec, person_time)
+    tree = FakeSampler().sample(compile_model(prepared), settings)
+    return FittedModel(prepared, person_time, tree, check_convergence(tree))
+
+
+def distrusted(prepared, person_time, weights, **_):
+    """Stand in for fits without a patient: none is to be trusted, and the first ones count."""
+    del prepared, person_time
+    return leave_out.Refits(xr.Dataset(), np.full(len(weights), np.inf))
+
+
 def faked(patch):
-    """Replace sampling by noise, as long as the patch lasts."""
+    """Replace sampling by noise, as long as the patch lasts, and fits beside it."""
     fake = FakeSampler()
     patch.setattr(nuts, "sample", fake.sample)
     patch.setattr(nuts, "compile_chains", lambda *_: None)
+    patch.setattr(leave_out, "refit", distrusted)
+    noisy_baseline(patch)
     return fake
+
+
+def noisy_baseline(patch):
+    """Replace draws under a flexible baseline by noise, as long as the patch lasts."""
+    patch.setattr(flexible_baseline, "fit_shared", noisy_fit)
 
 
 SAVEFIG = Figure.savefig
@@ -171,6 +197,12 @@ def summarising_once(summaries):
 def summarised_once(monkeypatch, summarising_once):
     """Summarise the same draws once, in whatever test of the session."""
     summarising_once(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def flexible_by_noise():
+    """Return what draws noise under a flexible baseline, as long as a patch lasts."""
+    return noisy_baseline
 
 
 @pytest.fixture(scope="session")

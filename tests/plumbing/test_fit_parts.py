@@ -35,7 +35,7 @@ def spec():
 
 
 def test_a_propensity_that_adjusts_nothing_may_be_missing(spec, monkeypatch, tmp_path):
-    monkeypatch.setattr(fitting, "compare_baselines", lambda *_: None)
+    monkeypatch.setattr(fitting, "compare_baselines", lambda *_, **__: None)
     whole = run_fit(spec, "ihlrt_synthetic").to_dict()
     monkeypatch.setattr(fitting, "prepare_adjusted", raising(NO_MODE))
     result = run_fit(spec, "ihlrt_synthetic")

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.analysis.fit import run_fit
+from bayes_ihlrt.checks import families
+from bayes_ihlrt.checks.families import other_hazards
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort
@@ -178,7 +180,7 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, summarising_once):
+def told(tmp_path_factory, summarising_once, flexible_by_noise):
     """Return a folder with the outputs of every command, what they printed and drew."""
     folder = tmp_path_factory.mktemp("secrets")
     write_inputs(folder)
@@ -194,6 +196,9 @@ def told(tmp_path_factory, summarising_once):
         patch.setattr(Figure, "savefig", noting)
         patch.setattr(saving, "DPI", 20)
         summarising_once(patch)
+        flexible_by_noise(patch)
+        # Each other hazard is compiled for as long as a command takes; one says all that six do.
+        patch.setattr(families, "other_hazards", lambda fit: other_hazards(fit)[:1])
         for name, arguments in COMMANDS.items():
             done = run(*arguments)
             assert done.exit_code == 0, f"{name}: {done.output}"

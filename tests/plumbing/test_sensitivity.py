@@ -33,7 +33,8 @@ from bayes_ihlrt.sensitivity.reverse_bayes import normal_posterior, tipping_mean
 from bayes_ihlrt.sensitivity.study import sensitivity_study
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.sampler import SamplerSpec
-from bayes_ihlrt.spec.sensitivity import ExternalSpec, NegativeControlSpec
+from bayes_ihlrt.spec.sensitivity import NegativeControlSpec
+from external_cases import external_of
 
 DATA = (-0.6, 0.3)
 """Estimate and standard error of the treatment's log hazard ratio: a normal likelihood."""
@@ -273,8 +274,8 @@ def test_borrowing_reads_own_patients_and_weighs_the_others(monkeypatch):
 
     monkeypatch.setattr(external, "fit_cells", recording)
     checked = check_analysis(load_spec("primary"), "ihlrt_synthetic")
-    own = ExternalSpec(data="ihlrt_synthetic", powers=(0.5,), sds=(0.3,))
-    found = external.borrow(checked, own, own.data, wanted=Wanted(mitigation=False))
+    others = external_of(checked, "ihlrt_synthetic", powers=(0.5,), sds=(0.3,))
+    found = external.borrow(checked, others, wanted=Wanted(mitigation=False))
     weights = asked["weights"]
     assert weights["nothing borrowed"].tolist() == [1.0] * 80 + [0.0] * 80
     assert weights["power prior 0.5"].tolist() == [1.0] * 80 + [0.5] * 80

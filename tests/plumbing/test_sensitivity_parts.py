@@ -25,11 +25,11 @@ from bayes_ihlrt.sensitivity.cells import CellFits, PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.parts import Study, grid
 from bayes_ihlrt.sensitivity.power import power_scaling
 from bayes_ihlrt.sensitivity.quantities import Wanted
-from bayes_ihlrt.sensitivity.study import TITLES, sensitivity_study
+from bayes_ihlrt.sensitivity.study import APART, TITLES, sensitivity_study
 from bayes_ihlrt.sensitivity.tipping import tipping_points
 from bayes_ihlrt.spec.estimands import EstimandSpec
 from bayes_ihlrt.spec.read import load_spec
-from bayes_ihlrt.spec.sensitivity import ExternalSpec
+from external_cases import borrowing, external_of, untreated
 from face_cases import check_result
 
 FEW = ConvergenceError("effective sample size 378 (needed: 400)", "Raise draws in [sensitivity]")
@@ -309,18 +309,18 @@ def test_populations_that_fail_are_marked_each(prepared_study, monkeypatch):
 
 
 def test_a_way_of_borrowing_that_fails_keeps_the_others(prepared_study, losing):
-    own = ExternalSpec(data="heart", powers=(0.5,), sds=(0.3,))
+    own = external_of(prepared_study.checked, "heart", powers=(0.5,), sds=(0.3,))
     wanted = Wanted(mitigation=False)
-    before = external.borrow(prepared_study.checked, own, own.data, wanted=wanted)
+    before = external.borrow(prepared_study.checked, own, wanted=wanted)
     losing(1)
-    after = external.borrow(prepared_study.checked, own, own.data, wanted=wanted)
+    after = external.borrow(prepared_study.checked, own, wanted=wanted)
     lost = {row["borrowing"] for row in after.rows if row["failed"]}
     assert lost == {"power prior 0.5"}
     rest = [row for row in before.rows if row["borrowing"] not in lost]
     same([row for row in after.rows if not row["failed"]], rest)
 
 
-def test_data_of_a_part_that_are_at_fault_mark_the_part(spec, whole, monkeypatch):
+def test_data_of_a_part_that_are_at_fault_mark_the_part(spec, whole, monkeypatch, tmp_path):
     for other, function in PARTS.items():
         kept = whole.checks[other]
         given = (kept, whole.confounding) if other == "confounding" else kept
@@ -329,12 +329,13 @@ def test_data_of_a_part_that_are_at_fault_mark_the_part(spec, whole, monkeypatch
     monkeypatch.setattr(study, "measured_effect", lambda *_: None)
     faults = [Fault("registry.csv", "there is no such file", "Give its path")]
     monkeypatch.setattr(study, "borrow", raising(DataError("external", faults)))
-    own = spec.sensitivity.model_copy(
-        update={"external": ExternalSpec(data="heart", powers=(0.5,), sds=())}
-    )
-    result = sensitivity_study(spec.model_copy(update={"sensitivity": own}), "heart")
+    file = tmp_path / "others.csv"
+    untreated("heart", spec).to_csv(file, index=False)
+    own = borrowing(file, powers=(0.5,), sds=())
+    result = sensitivity_study(spec.model_copy(update={"external": own}), "heart")
     assert result.to_dict()["external"] is None
     assert result.failed["external"].remedy == "Give its path"
     assert result.summary[0].startswith(
         f"INCOMPLETE: 1 of 8 studies is missing ('{TITLES['external']}')"
     )
+    assert APART in result.summary

@@ -128,6 +128,7 @@ def test_json_schema_knows_every_key():
         "visits",
         "modifier",
         "outcome",
+        "external",
         "causes",
         "priors",
         "sampler",

@@ -227,6 +227,17 @@ VISITS = {"file": "v.csv", "time": "month", "covariates": ["nlr"]}
 RESPONSE = {"visits": {"switches": {"response": "resp"}, "every": 1.5}}
 CLONES = {"design": "clone-censor-weight", "grace": 3.0}
 CONTROL = {"data": "falls.csv", "time": "fall_months", "event": "fall"}
+BORROWED = {
+    "data": "registry.csv",
+    "justification": "same hospitals",
+    "powers": [0.5],
+    "sds": [0.3],
+}
+ALIKE = {
+    **BORROWED,
+    **{"borrow": "commensurate", "sd": 0.3, "nu": 4.0, "weight_column": "weight_to_cohort"},
+}
+MIXED = {**BORROWED, "borrow": "robust-map", "sd": 0.1, "vague_sd": 1.0, "alike": 0.5}
 FURTHER = {
     "data.below_limit": {"data": {"below_limit": "half"}},
     "data.date_order": {"data": {"origin": "start", "date_order": "day-month-year"}},
@@ -252,11 +263,14 @@ FURTHER = {
         **RESPONSE,
     },
     "outcome.hazard.knots": {"hazard": {"family": "mspline", "knots": 3}},
+    **{f"external.{key}": {"external": ALIKE} for key in ALIKE},
+    "external.power": {"external": {**BORROWED, "borrow": "power", "power": 0.5}},
+    "external.vague_sd": {"external": MIXED},
+    "external.alike": {"external": MIXED},
     "propensity.trim": {
         "propensity": {**PROPENSITY, "trim": 0.05},
         "treatment": bi.starts("ihlrt_months", design="landmark", landmark=3.0),
     },
-    "sensitivity.external": {"sensitivity": {"external": {"data": "registry.csv"}}},
     "sensitivity.negative_control": {"sensitivity": {"negative_control": CONTROL}},
     "sensitivity.negative_control.data": {"sensitivity": {"negative_control": CONTROL}},
     "sensitivity.negative_control.event": {"sensitivity": {"negative_control": CONTROL}},

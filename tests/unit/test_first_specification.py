@@ -146,7 +146,7 @@ def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
 
 def test_what_a_run_writes_names_no_place_of_the_data(tmp_path, monkeypatch):
     # Nothing that takes long says where the data lie.
-    monkeypatch.setattr(fitting, "compare_baselines", lambda *_: None)
+    monkeypatch.setattr(fitting, "compare_baselines", lambda *_, **__: None)
     monkeypatch.setattr(fitting, "describe_interaction", lambda *_, **__: None)
     monkeypatch.setattr(writing, "write_figures", lambda *_: None)
     monkeypatch.setattr(narrative, "modifier_curves", lambda _: {})

@@ -55,6 +55,28 @@ def test_conditional_power_is_that_of_rpact(hr0, known):
     assert found == pytest.approx(known, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("hr0", "known", "overall"), [(1.0, 0.70906065, 0.71623), (0.95, 0.78366367, 0.78980)]
+)
+def test_conditional_power_is_that_of_rpact_by_stages(hr0, known, overall):
+    """The same design in the unit tests of rpact 4.1, which combined the log-ranks of stages (8 and
+    7 events) with the weights of the planned information; 40 more events at 2:1, hazard ratio 2.
+    rpact 4.5 uses the log-rank of all events so far, as `conditional_power` is told here."""
+    shift = np.log(hr0) / 2.0
+    last, events, seen = 2.0307167, np.array([8.0, 15.0]), np.array([1.52, 1.38])
+    first = seen[0] - shift * np.sqrt(events[0])
+    second = (seen[1] * np.sqrt(15.0) - seen[0] * np.sqrt(8.0)) / np.sqrt(7.0) - shift * np.sqrt(
+        7.0
+    )
+    ahead = {"information": 0.4, "bound": last, "more_events": 40, "treated": 2.0 / 3.0}
+    # Below 1 is a benefit here, above 1 there.
+    ratio = hr0 / 2.0
+    by_stage = np.sqrt(0.2) * (first + second) / np.sqrt(0.4)
+    assert conditional_power(ratio, z=by_stage, **ahead) == pytest.approx(known, abs=1e-6)
+    whole = seen[1] - shift * np.sqrt(15.0)
+    assert conditional_power(ratio, z=whole, **ahead) == pytest.approx(overall, abs=1e-5)
+
+
 def test_probability_of_success_is_that_of_rbest():
     """Trial A of the vignette on co-data; trial B has 150 deaths and hazard ratio .78."""
     trial = {"events": 162, "final_events": 379, "alpha": 0.025, "prior_events": 1}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.analysis.comparability import check_overlap
+from bayes_ihlrt.analysis.external import CheckedExternal, check_external
 from bayes_ihlrt.analysis.modifier import check_modifier
 from bayes_ihlrt.analysis.notes import analysis_notes, data_summary, numbered
 from bayes_ihlrt.analysis.prior_worth import (
@@ -20,19 +21,18 @@ from bayes_ihlrt.analysis.prior_worth import (
     prior_worths,
     with_scales,
 )
+from bayes_ihlrt.analysis.uninformed import count_parameters
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import emulate, person_time
 from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime
 from bayes_ihlrt.errors import DataError, Fault, RefusedError, SpecificationError
-from bayes_ihlrt.hazards.smoothing import automatic_cuts
-from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
 from bayes_ihlrt.propensity.clock import at_one_moment
 from bayes_ihlrt.propensity.comparability import Comparability
 from bayes_ihlrt.propensity.point import point_propensity
 from bayes_ihlrt.spec.analysis import AnalysisSpec, covariates, file_data
-from bayes_ihlrt.spec.formula import Term, parse_formula
+from bayes_ihlrt.spec.formula import parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
 from bayes_ihlrt.spec.parameters import ResolvedPrior, term_priors
 from bayes_ihlrt.spec.propensity import PropensitySpec
@@ -264,6 +264,8 @@ class CheckedAnalysis:
         The outcome model bound to the rows: what is fitted where no propensity adjusts.
     propensity : CheckedPropensity or None
         The propensity model on the decisions of the design; None without ``[propensity]``.
+    external : CheckedExternal or None
+        Control patients from elsewhere; None without ``[external]``.
     """
 
     spec: AnalysisSpec
@@ -274,6 +276,7 @@ class CheckedAnalysis:
     notes: tuple[str, ...] = field(repr=False)
     prepared: "PreparedModel" = field(repr=False)
     propensity: CheckedPropensity | None = field(default=None, repr=False)
+    external: CheckedExternal | None = field(default=None, repr=False)
 
     @cached_property
     def worths(self) -> Mapping[str, Worth]:
@@ -304,6 +307,7 @@ class CheckedAnalysis:
             },
             "justification": self.spec.prior_justification,
             "propensity": None if self.propensity is None else self.propensity.to_dict(),
+            "external": None if self.external is None else self.external.to_dict(),
             "notes": list(self.notes),
         }
 
@@ -440,7 +444,10 @@ def check_analysis(spec: AnalysisSpec, data: CohortSource) -> CheckedAnalysis:
     notes = analysis_notes(spec, cohort, rows, n_parameters=count)
     if propensity is not None:
         notes = (*propensity.warning, *notes, *propensity.notes)
-    return CheckedAnalysis(spec, cohort, rows, priors, count, notes, prepared, propensity)
+    external = check_external(spec, rows, prepared)
+    if external is not None:
+        spec, notes = spec.model_copy(update={"external": external.spec}), notes + external.notes
+    return CheckedAnalysis(spec, cohort, rows, priors, count, notes, prepared, propensity, external)
 
 
 def _bound(
@@ -461,49 +468,3 @@ def _bound(
 
     bound = weighted_bound.bind_outcome(emulation, spec.model, own, logit)
     return bound.outcome
-
-
-def count_parameters(
-    spec: AnalysisSpec, rows: PersonTime, priors: Mapping[str, ResolvedPrior]
-) -> int:
-    """Return the number of parameters that the data have to inform.
-
-    Parameters
-    ----------
-    spec : AnalysisSpec
-        The specification.
-    rows : PersonTime
-        Rows with the covariates, for the number of categories.
-    priors : mapping of str to ResolvedPrior
-        One for each term and parameter.
-
-    Returns
-    -------
-    int
-        Coefficients, baseline and scales; group effects are counted by their scale only, and
-        a spline with an unstated number of columns as one.
-
-    Raises
-    ------
-    SpecificationError
-        There are too few event times to place the cuts of a piecewise hazard.
-    """
-    formula = spec.outcome.parsed
-    beside = [name for name in priors if name not in formula.term_names]
-    hazard = spec.outcome.hazard
-    intervals = 0
-    if hazard.family == "piecewise":
-        times, events = event_times(rows)
-        intervals = len(hazard.cuts or automatic_cuts(times, events=events))
-    return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
-
-
-def _columns_of(term: Term, rows: PersonTime) -> int:
-    count = 1
-    for factor in term:
-        name = factor.removeprefix("C(").removesuffix(")")
-        if name.isidentifier() and name in rows.columns:
-            values = rows.columns[name]
-            categories = factor != name or values.dtype == object
-            count *= len(set(values.tolist())) - 1 if categories else 1
-    return count

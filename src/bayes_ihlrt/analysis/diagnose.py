@@ -17,6 +17,7 @@ from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
+from bayes_ihlrt.spec.external import refuse_external
 
 type Stage = Callable[[str], None]
 
@@ -93,6 +94,8 @@ def diagnose(
 
     Raises
     ------
+    RefusedError
+        The result was fitted with external controls.
     SpecificationError
         `observed_from` lacks patients, or holds a time that is not finite.
 
@@ -108,6 +111,7 @@ def diagnose(
     bayes_ihlrt.errors.SpecificationError: ...
       - observed_from: no finite value for 79 of 80: 2, ... and 76 more. Give one ...
     """
+    refuse_external(result.spec.name, result.spec.external, command="diagnose")
     patients = [str(name) for name in result.checked.person_time.patients]
     weights = None if result.propensity is None else result.propensity.row_weights
     checks = examine(

@@ -21,6 +21,7 @@ from bayes_ihlrt.estimands.mitigation import Weigh, equally
 from bayes_ihlrt.estimands.population import (
     bootstrap_weights,
     cohort_rows,
+    effective_share,
     time_zero_weights,
     treated_weights,
 )
@@ -40,6 +41,8 @@ Floats = NDArray[np.float64]
 AS_OBSERVED: Final = Strategy("as observed", math.inf)
 """Of a model without treatment: its patients as they are."""
 RATIO: Final = "treated / untreated"
+_THIN: Final = 0.5
+"""Effective share of patients below which the population at time zero is told by few."""
 
 
 @dataclass(frozen=True)
@@ -629,3 +632,30 @@ def _open(
         message = f"a population '{target}' is checked with its propensity"
         raise AssertionError(message)
     return propensity.patient_weights[target]
+
+
+def few_stand_for_all(fit: FittedModel, spec: AnalysisSpec) -> tuple[str, ...]:
+    """Return how few patients the population at time zero rests on.
+
+    Parameters
+    ----------
+    fit : FittedModel
+        The posterior.
+    spec : AnalysisSpec
+        Whom it averages over.
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
+    if spec.population is not PopulationKind.TIME_ZERO:
+        return ()
+    if (share := effective_share(time_zero_weights(fit))) > _THIN:
+        return ()
+    patients = len(fit.person_time.patients)
+    return (
+        f"Everybody at time zero is told by few: late entrants stand for so many who died "
+        f"before that {patients} patients weigh like {share * patients:.0f}. Intervals do not "
+        "know it.",
+    )

@@ -16,7 +16,15 @@ import xarray as xr
 
 from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
 from bayes_ihlrt.analysis.comparability import refuse_few
-from bayes_ihlrt.analysis.estimates import OPEN, Estimate, draws_around, estimate_all, weigher
+from bayes_ihlrt.analysis.estimates import (
+    OPEN,
+    Estimate,
+    draws_around,
+    estimate_all,
+    few_stand_for_all,
+    weigher,
+)
+from bayes_ihlrt.analysis.external import Borrowed, ExternalResult, borrow, external_result
 from bayes_ihlrt.analysis.flexible_baseline import (
     BaselineComparison,
     baseline_notes,
@@ -32,7 +40,6 @@ from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.cohort.read import warn_if_sparse
 from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.estimands.population import effective_share, time_zero_weights
 from bayes_ihlrt.labels import called
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
@@ -42,7 +49,6 @@ from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.posterior.quality import check_convergence, draws_name, naming
 from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
 
 _LIBRARIES: Final = (
@@ -67,10 +73,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
-_THIN: Final = 0.5
-"""Effective share of patients below which the population at time zero is told by few."""
-
-
 def identity(checked: CheckedAnalysis) -> dict[str, object]:
     """Return what draws depend on: where all of it agrees, they are the same draws.
 
@@ -84,11 +86,13 @@ def identity(checked: CheckedAnalysis) -> dict[str, object]:
     dict of str to object
         ``specification`` and ``versions`` as JSON, ``seed``, ``data_fingerprint``.
     """
+    others = checked.external
     return {
         "specification": json_text(checked.spec.to_dict(), indent=None),
         "versions": json_text(versions(), indent=None),
         "seed": checked.spec.sampler.seed,
         "data_fingerprint": checked.cohort.fingerprint,
+        **({} if others is None else {"external_fingerprint": others.cohort.fingerprint}),
     }
 
 
@@ -132,6 +136,8 @@ class FitResult(Shown):
     failures : tuple of Failure
         Parts beside the posterior that could not be computed: the description of a propensity that
         adjusts nothing.
+    external : ExternalResult or None
+        What external controls change; None without ``[external]``.
 
     Examples
     --------
@@ -160,6 +166,7 @@ class FitResult(Shown):
     draws_before: xr.Dataset | None = field(default=None, repr=False)
     prior_note: str | None = field(default=None, repr=False)
     failures: tuple[Failure, ...] = ()
+    external: ExternalResult | None = field(default=None, repr=False)
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -176,26 +183,12 @@ class FitResult(Shown):
         # That a result is wrong by design, or of no patient, comes before anything read from it.
         label = tuple(note for note in told if note.startswith(FIRST))
         told = tuple(note for note in told if not note.startswith(FIRST))
-        rest = (*self._standing_for, *prior, *told)
+        rest = (*few_stand_for_all(self.fit, self.spec), *prior, *told)
         if self.propensity is None:
             return (*label, *baseline, *quality, *rest)
         # Then what no interval shows.
         first, weighting = (*self.propensity.warning, *baseline), self.propensity.notes
         return (*label, *first, *quality, *weighting, *rest)
-
-    @cached_property
-    def _standing_for(self) -> tuple[str, ...]:
-        """How few patients the population at time zero rests on."""
-        if self.spec.population is not PopulationKind.TIME_ZERO:
-            return ()
-        if (share := effective_share(time_zero_weights(self.fit))) > _THIN:
-            return ()
-        patients = len(self.checked.person_time.patients)
-        return (
-            f"Everybody at time zero is told by few: late entrants stand for so many who died "
-            f"before that {patients} patients weigh like {share * patients:.0f}. Intervals do not "
-            "know it.",
-        )
 
     @property
     def synthetic(self) -> bool:
@@ -248,6 +241,7 @@ class FitResult(Shown):
             "diagnostics": self._diagnostics(),
             "loo": self.loo.to_dict(),
             "propensity": None if self.propensity is None else self.propensity.to_dict(),
+            "external": None if self.external is None else self.external.to_dict(),
             "notes": list(self.notes),
             "failed": listed(self.failures),
         }
@@ -276,6 +270,8 @@ class FittedAnalysis:
         Parts beside the posterior that could not be computed.
     draws : tuple of xarray.Dataset, optional
         Draws of every estimand after and before the data, where they are there already.
+    borrowed : Borrowed, optional
+        The posterior of the cohort alone, where `fit` is that with external controls.
     """
 
     checked: CheckedAnalysis
@@ -283,6 +279,12 @@ class FittedAnalysis:
     propensity: PropensityResult | None = None
     failures: tuple[Failure, ...] = ()
     draws: tuple[xr.Dataset, xr.Dataset] | None = None
+    borrowed: Borrowed | None = None
+
+    @property
+    def own(self) -> FittedModel:
+        """The posterior of the cohort alone, whose prior knows of no external controls."""
+        return self.fit if self.borrowed is None else self.borrowed.alone
 
 
 def run_fit(
@@ -441,6 +443,11 @@ def fit_checked(
     tree = sampling.sample(compiled, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
     fit = FittedModel(prepared, checked.person_time, tree, found)
+    if checked.external is not None:
+        tell(f"with external controls: {sampler.plan}")
+        also = {"allow_nonconverged": allow_nonconverged, "progress": progress}
+        borrowed = borrow(checked.external, fit, sampler, **also)
+        return FittedAnalysis(checked, borrowed.fit, borrowed=borrowed)
     described = _described(checked, tell=tell)
     # A population that is made of the propensities is lost with them, all else is not.
     if isinstance(described, Failure) and checked.spec.population not in OPEN:
@@ -466,19 +473,21 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     tell, fit, spec = stage or _silent, fitted.fit, fitted.checked.spec
     tell("averaging over patients")
     weigh = weigher(spec, fitted.propensity)
-    prior = prior_draws(fit.prepared, seed=spec.sampler.seed)
-    before = prior_fit(fit, prior, seed=spec.sampler.seed)
-    fewer = prior_fit(fit, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
+    borrowed, own = fitted.borrowed, fitted.own
+    prior = prior_draws(own.prepared, seed=spec.sampler.seed)
+    before = prior_fit(own, prior, seed=spec.sampler.seed)
+    fewer = prior_fit(own, prior.isel(draw=slice(None, None, 4)), seed=spec.sampler.seed)
     # Draws of a wide prior spend infinite hazard: nobody is alive, and that is the right answer.
     with np.errstate(over="ignore"):
         draws, expected = fitted.draws or draws_around(fit, fewer, spec, weigh)
         estimates = estimate_all(draws, spec, prior=expected)
+        others = None if borrowed is None else external_result(borrowed, spec, weigh, expected)
         tell("comparing with the prior")
         treatment = None if spec.treatment is None else spec.treatment.name
         conflict = prior_conflict(fewer, fitted.checked.person_time, treatment)
         interaction = describe_interaction(fit, before, spec, weigh, draws=(draws, expected))
     tell("comparing with a flexible baseline")
-    baseline = compare_baselines(fit, spec)
+    baseline = compare_baselines(fit, spec, again=None if borrowed is None else borrowed.again)
     tell("summarising")
     loo, left = leave_one_out(fit, seed=spec.sampler.seed)
     lost = (left,) if isinstance(left, Failure) else ()
@@ -498,6 +507,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
         draws_before=expected,
         prior_note=conflict,
         failures=(*fitted.failures, *lost),
+        external=others,
     )
 
 

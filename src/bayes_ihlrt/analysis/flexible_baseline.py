@@ -4,6 +4,7 @@ Where treatment starts during follow-up, the treated are seen later than the unt
 baseline hazard cannot bend to is credited to treatment: a wrong baseline is confounding by time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +20,11 @@ from bayes_ihlrt.names import Engine
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
-from bayes_ihlrt.spec.model import FLEXIBLE, hazard_label, is_flexible, with_hazard
+from bayes_ihlrt.spec.model import FLEXIBLE, ModelSpec, hazard_label, is_flexible, with_hazard
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 type Summary = dict[str, float]
+type Again = Callable[[ModelSpec, SamplerSpec], FittedModel]
 LIMIT: Final = 0.1
 """Difference of log hazard ratios from which a result says that its baseline decides."""
 SHARE_OF_SD: Final = 0.5
@@ -133,7 +135,9 @@ def changes_during_follow_up(rows: PersonTime, treatment: str) -> bool:
     return bool(np.any(same & (values[1:] != values[:-1])))
 
 
-def compare_baselines(fit: FittedModel, spec: AnalysisSpec) -> BaselineComparison | None:
+def compare_baselines(
+    fit: FittedModel, spec: AnalysisSpec, *, again: Again | None = None
+) -> BaselineComparison | None:
     """Estimate the effect of treatment under a flexible baseline too.
 
     Parameters
@@ -142,6 +146,8 @@ def compare_baselines(fit: FittedModel, spec: AnalysisSpec) -> BaselineCompariso
         The analysis as stated.
     spec : AnalysisSpec
         Its specification.
+    again : callable, optional
+        Fits another model to what was fitted, where that is more than the rows of `fit`.
 
     Returns
     -------
@@ -158,9 +164,11 @@ def compare_baselines(fit: FittedModel, spec: AnalysisSpec) -> BaselineCompariso
         return BaselineComparison(chosen, chosen, horizon)
     model = with_hazard(fit.prepared.spec, FLEXIBLE)
     settings = SamplerSpec(engine=Engine.LAPLACE, seed=spec.sampler.seed)
-    other = attempted(
-        "flexible baseline", lambda: fit_shared(model, fit.person_time, settings, fall_back=False)
-    )
+
+    def shared(model: ModelSpec, settings: SamplerSpec) -> FittedModel:
+        return fit_shared(model, fit.person_time, settings, fall_back=False)
+
+    other = attempted("flexible baseline", lambda: (again or shared)(model, settings))
     if isinstance(other, Failure):
         return BaselineComparison(chosen, None, horizon, reason=str(other).removesuffix("."))
     pieces = other.prepared.hazard.shapes["log_hazard"][0]

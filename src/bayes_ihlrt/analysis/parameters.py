@@ -21,6 +21,9 @@ REDUCED: Final = (
     "not available: the model was reduced to event counts and exposure by covariate pattern, which "
     "do not tell patients apart (`diagnose` goes back to the patients)"
 )
+BORROWED: Final = (
+    "not computed with external controls: run `fit` without [external] for that of the cohort"
+)
 WEIGHTED: Final = (
     "not defined: the draws of an analysis that a propensity adjusts are no posterior given single "
     "patients"
@@ -239,4 +242,6 @@ def _undefined(fit: FittedModel) -> str | None:
         return SEVERAL
     if fit.prepared.arrays.unit != PATIENT:
         return REDUCED
+    if len(fit.prepared.arrays.labels) != len(fit.person_time.patients):
+        return BORROWED
     return None

@@ -1,6 +1,10 @@
-"""What the data hold nothing about: intervals of the baseline, and what is asked beyond them."""
+"""What the data have to inform, and what they hold nothing about.
 
-from collections.abc import Sequence
+How many parameters there are, intervals of the baseline that are silent, and what is asked beyond
+the data.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,7 +13,11 @@ import numpy as np
 from bayes_ihlrt.analysis.modifier import modifier_splines
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import enumerated
+from bayes_ihlrt.hazards.smoothing import automatic_cuts
+from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.formula import Term
+from bayes_ihlrt.spec.parameters import ResolvedPrior
 
 
 def silent_intervals(spec: AnalysisSpec, rows: PersonTime) -> list[str]:
@@ -172,3 +180,49 @@ def outside_notes(
             f"of the cohort ({reach.low:g} to {reach.high:g}): what is said of it {source}."
         )
     return notes
+
+
+def count_parameters(
+    spec: AnalysisSpec, rows: PersonTime, priors: Mapping[str, ResolvedPrior]
+) -> int:
+    """Return the number of parameters that the data have to inform.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+    rows : PersonTime
+        Rows with the covariates, for the number of categories.
+    priors : mapping of str to ResolvedPrior
+        One for each term and parameter.
+
+    Returns
+    -------
+    int
+        Coefficients, baseline and scales; group effects are counted by their scale only, and
+        a spline with an unstated number of columns as one.
+
+    Raises
+    ------
+    SpecificationError
+        There are too few event times to place the cuts of a piecewise hazard.
+    """
+    formula = spec.outcome.parsed
+    beside = [name for name in priors if name not in formula.term_names]
+    hazard = spec.outcome.hazard
+    intervals = 0
+    if hazard.family == "piecewise":
+        times, events = event_times(rows)
+        intervals = len(hazard.cuts or automatic_cuts(times, events=events))
+    return len(beside) + intervals + sum(_columns_of(term, rows) for term in formula.terms)
+
+
+def _columns_of(term: Term, rows: PersonTime) -> int:
+    count = 1
+    for factor in term:
+        name = factor.removeprefix("C(").removesuffix(")")
+        if name.isidentifier() and name in rows.columns:
+            values = rows.columns[name]
+            categories = factor != name or values.dtype == object
+            count *= len(set(values.tolist())) - 1 if categories else 1
+    return count

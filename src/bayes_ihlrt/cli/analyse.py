@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bayes_ihlrt.results import files as report_files
     from bayes_ihlrt.results import outputs as report_outputs
     from bayes_ihlrt.results import shared as results_shared
+    from bayes_ihlrt.spec import external as spec_external
     from bayes_ihlrt.spec.analysis import AnalysisSpec
 else:
     analysis_cause_fit = lazy_module("bayes_ihlrt.analysis.cause_fit")
@@ -72,6 +73,7 @@ else:
     report_html = lazy_module("bayes_ihlrt.report.html")
     report_outputs = lazy_module("bayes_ihlrt.results.outputs")
     results_shared = lazy_module("bayes_ihlrt.results.shared")
+    spec_external = lazy_module("bayes_ihlrt.spec.external")
     report_narrative = lazy_module("bayes_ihlrt.report.narrative")
     report_terminal = lazy_module("bayes_ihlrt.report.terminal")
     report_writing = lazy_module("bayes_ihlrt.report.writing")
@@ -281,6 +283,7 @@ def diagnose(  # noqa: PLR0913 - one an option of the command line
     ):
         where = inputs.where(keep=keep_identifiers)
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
+        spec_external.refuse_external(read.name, read.external, command="diagnose")
         checked = analysis_check.check_analysis(read, cohort)
         entry = _entry(read, inputs.named_data(spec, data), observed_from, where)
         with report_terminal.Stages(quiet=quiet) as stages, warnings.catch_warnings():

@@ -31,6 +31,7 @@ def analysis(  # noqa: PLR0913 - one a table of the specification
     data: Table | None = None,
     outcome: Table | None = None,
     priors: Table | None = None,
+    external: Table | None = None,
     propensity: Table | None = None,
     visits: Table | None = None,
     causes: Table | None = None,
@@ -71,7 +72,9 @@ def analysis(  # noqa: PLR0913 - one a table of the specification
     priors : mapping, optional
         Prior of each term or parameter; ``base`` names a packaged set, ``justification`` says what
         informative ones rest on.
-    propensity, visits, causes, sampler, estimands, ladder, sensitivity : mapping, optional
+    external, propensity, visits, causes : mapping, optional
+        Keys of the table of that name; no such table where left out.
+    sampler, estimands, ladder, sensitivity : mapping, optional
         Keys of the table of that name; its defaults where left out.
 
     Returns
@@ -102,7 +105,8 @@ def analysis(  # noqa: PLR0913 - one a table of the specification
     stated |= {"data": _with_centre(_joined("data", own, data, faults), formula)}
     stated |= {"treatment": _named(treatment, terms, faults), "modifier": modifier}
     stated |= {"outcome": _joined("outcome", linear, outcome, faults), "priors": priors}
-    stated |= {"propensity": propensity, "visits": visits, "sampler": sampler}
+    stated |= {"external": external, "propensity": propensity, "visits": visits}
+    stated |= {"sampler": sampler}
     stated |= {"estimands": estimands, "ladder": ladder, "sensitivity": sensitivity}
     found = read_tables(written({key: value for key, value in stated.items() if value != ""}))
     if faults := [*faults, *found.faults]:

@@ -32,6 +32,7 @@ from bayes_ihlrt.parts import Failure, attempted, listed, nothing_left
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.external import refuse_external
 from bayes_ihlrt.spec.model import ModelSpec
 
 type Stage = Callable[[str], None]
@@ -195,6 +196,7 @@ def bias_ladder(
     True
     """
     tell = stage or _silent
+    refuse_external(spec.name, spec.external, command="ladder")
     cohort = read_cohort(spec, data)
     spec, cohort, one = of_one_cause(with_scales(spec, cohort), cohort, cause)
     plans = plan_rungs(spec, cohort)

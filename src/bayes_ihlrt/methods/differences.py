@@ -30,6 +30,7 @@ PARTS: Final[Mapping[str, str]] = {
     "modifier": "Effect modifier",
     "outcome": "Outcome model",
     "causes": "Competing causes",
+    "external": "External controls",
     "propensity": "Assignment (propensity)",
     "estimands": "Causal contrast (estimand)",
     "sampler": "Computation",

@@ -7,6 +7,7 @@ from typing import Final
 
 from bayes_ihlrt.checks.result import Status
 from bayes_ihlrt.hazards.registry import FAMILIES
+from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.names import (
     EstimandTarget,
     ModifierTransform,
@@ -15,6 +16,7 @@ from bayes_ihlrt.names import (
 )
 from bayes_ihlrt.results.outputs import Output
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.external import Borrowing
 from bayes_ihlrt.spec.model import HazardSpec, ModifierSpec
 from bayes_ihlrt.spec.states import outcomes_of
 
@@ -211,3 +213,43 @@ def hazards_by_cause(spec: AnalysisSpec) -> list[str]:
         called = labels.of(spec.modifier.name)
         told.append(f"{called} entered {modifier_words(spec.modifier, called)}.")
     return [*told, "Priors are listed with their sources in the table of priors."]
+
+
+_BORROWING: Final = {
+    Borrowing.POWER: "a power prior [@ibrahim2000], their likelihood to the power {power}",
+    Borrowing.COMMENSURATE: "a commensurate prior [@hobbs2011] of their difference in log hazard "
+    "(sd {sd})",
+    Borrowing.ROBUST_MAP: "a robust mixture [@schmidli2014], their log hazard differing with sd "
+    "{sd} (prior probability {alike}) or {vague_sd}, posteriors weighted by marginal likelihoods "
+    "found by bridge sampling [@meng1996]",
+}
+
+
+def external_methods(spec: AnalysisSpec) -> list[str]:
+    """Return how external controls were borrowed, in sentences.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    list of str
+        With marks for what they cite; empty without external controls.
+    """
+    external = spec.external
+    if external is None:
+        return []
+    stated = external.model_dump(include={"power", "sd", "vague_sd", "alike"})
+    weighed = ""
+    if external.weight_column is not None:
+        weighed = f", each weighted by column {unmarked(external.weight_column)}"
+    tails = "" if external.nu is None else f", Student t with {external.nu:g} degrees of freedom"
+    how = _BORROWING[external.borrow].format(**stated)
+    return [
+        f"Untreated patients from elsewhere were analysed as external controls{weighed}, borrowed "
+        f"by {how}{tails}. Why they may stand for controls: {unmarked(external.justification)}. "
+        "Their worth is the gain in what is known of the log cumulative hazard without treatment "
+        "(1 / variance, in events). Estimands are averaged over the cohort's own patients."
+    ]

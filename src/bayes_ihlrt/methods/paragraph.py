@@ -14,6 +14,7 @@ from bayes_ihlrt.methods.model import (
     UNCERTAINTY,
     WEIGHTS,
     check_methods,
+    external_methods,
     hazard_words,
     hazards_by_cause,
     modifier_words,
@@ -166,9 +167,8 @@ def _borrowed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for way, words in _BORROWING.items()
         if any(row["borrowing"].startswith(way) and not row.get("failed") for row in rows)
     ]
-    return (
-        [f"Patients from elsewhere were borrowed from by {' and by '.join(ways)}."] if ways else []
-    )
+    told = f"Patients from elsewhere were borrowed from by {' and by '.join(ways)}."
+    return [told] if ways else []
 
 
 _DESIGNS: Final = {
@@ -213,7 +213,7 @@ def _fit(output: Output) -> list[str]:
     return [
         *_design(spec),
         _model(spec),
-        *_propensity(spec),
+        *(*_propensity(spec), *external_methods(spec)),
         _computation(spec, output.engine, converged=result["diagnostics"]["converged"]),
         *_estimands(spec, result),
         *check_methods(output),

@@ -7,9 +7,10 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.methods.model import hazard_words, modifier_words
 from bayes_ihlrt.methods.references import unmarked
 from bayes_ihlrt.results.outputs import Output, computed
+from bayes_ihlrt.spec.external import Borrowing
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 from bayes_ihlrt.spec.rules import Combine, ComparatorTest, LookSpec, Quantity, Rule
-from bayes_ihlrt.spec.scenario import Analysed, Borrowing
+from bayes_ihlrt.spec.scenario import Analysed
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 from bayes_ihlrt.trials.marginals import FEW_EVENTS, FEW_FOR_CURVES
 

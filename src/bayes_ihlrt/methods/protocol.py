@@ -19,6 +19,7 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.methods.components import Component, components_of
 from bayes_ihlrt.results.table import Table, text
+from bayes_ihlrt.spec.external import refuse_external
 
 BLIND: Final = (
     "Written before any fit and blind to results: events are counted over everybody, never by "
@@ -116,6 +117,8 @@ def protocol_of(checked: CheckedAnalysis) -> Protocol:
     ------
     SpecificationError
         The analysis has no treatment.
+    RefusedError
+        It has external controls, who are in no target trial.
 
     Examples
     --------
@@ -129,6 +132,7 @@ def protocol_of(checked: CheckedAnalysis) -> Protocol:
     if spec.treatment is None:
         problem = "a target trial compares strategies of treatment, and the analysis has none"
         raise SpecificationError(spec.name, [Fault("[treatment]", problem, "Add the table")])
+    refuse_external(spec.name, spec.external, command="protocol")
     return Protocol(
         name=spec.name,
         title=spec.description or spec.name,

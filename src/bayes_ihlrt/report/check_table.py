@@ -60,6 +60,8 @@ def _counts(checked: CheckedAnalysis | CheckedCauses) -> RichTable:
             lines[cause] = "; ".join([told, *(f"{name} {words}" for name, words in own.items())])
     else:
         lines |= _model(checked) | _propensity_lines(checked)
+        if checked.external is not None:
+            lines |= {"external": "\n".join(checked.external.sentences)}
     lines |= {**_labels(checked.spec), "sampler": _sampler(checked.spec)}
     for name, words in lines.items():
         table.add_row(name, words)

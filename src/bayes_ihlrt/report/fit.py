@@ -32,6 +32,10 @@ _QUANTITIES: Final = {
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
+_MOVED: Final = {
+    "hazard_ratio": ("Hazard ratio", 2),
+    "rmst": ("Event-free months gained of {:g}", 1),
+}
 _INTERVAL: Final = "95 % interval"
 _UNREACHED: Final = "not reached"
 _NOT_MCMC: Final = "-"
@@ -70,7 +74,62 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
+    if output.result.get("external") is not None:
+        found.append(external_table(rows, output.result["external"]["without"], name))
     return tuple(found)
+
+
+def external_table(rows: Iterable[Record], without: Iterable[Record], modifier: str) -> Table:
+    """Return the effect of treatment with and without external controls side by side.
+
+    Parameters
+    ----------
+    rows, without : iterable of mapping
+        Estimands of ``result.json`` with and without them.
+    modifier : str
+        Name of the effect modifier; empty for none.
+
+    Returns
+    -------
+    Table
+        Hazard ratios and months gained.
+    """
+    alone = {_asked(row): row for row in without}
+    records = tuple(
+        {
+            **{name: row[name] for name in ("estimand", "horizon", "at")},
+            **{f"with {name}": row[name] for name in (*_SUMMARY, "prob_benefit")},
+            **{f"without {name}": alone[_asked(row)][name] for name in (*_SUMMARY, "prob_benefit")},
+        }
+        for row in rows
+        if row["contrast"] is not None and row["estimand"] in _MOVED
+    )
+    columns = [Column("Quantity", _moved, "estimand", numeric=False)]
+    if modifier:
+        columns.append(Column(modifier, lambda row: _value(row["at"], "their own"), "at"))
+    for name in ("with", "without"):
+        columns.append(_moving(f"{_capital(name)} them ({_INTERVAL})", name))
+        columns.append(figure("P(benefit)", f"{name} prob_benefit", 2))
+    title = "Effect of treatment with and without external controls"
+    return Table("external", title, tuple(columns), records)
+
+
+def _asked(row: Record) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("estimand", "contrast", "horizon", "at"))
+
+
+def _moved(row: Record) -> str:
+    return _MOVED[row["estimand"]][0].format(row["horizon"])
+
+
+def _moving(label: str, name: str) -> Column:
+    middle, low, high = (f"{name} {part}" for part in _SUMMARY)
+
+    def show(record: Record) -> str:
+        digits = _MOVED[record["estimand"]][1]
+        return estimate(label, digits, middle=middle, ends=(low, high)).show(record)
+
+    return Column(label, show, middle)
 
 
 def detail_tables(output: Output) -> tuple[Table, ...]:

@@ -4,6 +4,8 @@ Sentences, labels and curves come from the fitted analysis, which is gone once t
 report is laid out later from what was kept, and computes nothing.
 """
 
+from dataclasses import replace
+from math import exp
 from typing import Any
 
 from bayes_ihlrt.analysis.estimates import Estimate
@@ -12,6 +14,7 @@ from bayes_ihlrt.analysis.modifier_curves import modifier_curves
 from bayes_ihlrt.analysis.notes import FIRST
 from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
+from bayes_ihlrt.analysis.prior_worth import Worth
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.effects import flexible_sentences
@@ -31,6 +34,7 @@ from bayes_ihlrt.report.words import (
 )
 from bayes_ihlrt.results.table import chance_words, number
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
 
 
@@ -77,7 +81,8 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
                 "source": stated.source,
             }
             for name, stated in priors.items()
-        ],
+        ]
+        + _external_priors(result),
         "references": dict(result.fit.prepared.encoder.references),
         "units": {name: unit_of(name, result.spec) for name in result.fit.prepared.encoder.columns},
         "treated": dict(provenance.treated) if treated else None,
@@ -86,6 +91,19 @@ def brief_fit(result: FitResult) -> dict[str, Any]:
         "table_one": brief_characteristics(result.spec, result.checked.cohort),
         "follow_up": brief_follow_up(result),
     }
+
+
+def _external_priors(result: FitResult) -> list[dict[str, str | None]]:
+    """What is believed before the data of how external controls differ."""
+    external = result.spec.external
+    if external is None or external.prior is None:
+        return []
+    told = prior_words(external.prior)
+    if external.alike is not None and external.vague_sd is not None:
+        wide = external.prior.model_copy(update={"sigma": external.vague_sd})
+        told = f"{external.alike:g} {told} + {1.0 - external.alike:g} {prior_words(wide)}"
+    about = {"prior": told, "worth": None, "source": "specification"}
+    return [{"parameter": result.spec.labels.term(EXTERNAL), **about}]
 
 
 def fit_summary(result: FitResult) -> dict[str, Any]:
@@ -120,6 +138,8 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
         depends = dependence_sentences(result)
         if depends and result.spec.modifier is not None:
             parts.append((f"Does that depend on {modifier_label(result.spec)}?", depends))
+        if result.external is not None:
+            parts.append(("What do the external controls change?", external_sentences(result)))
         careful = [adjustment_sentence(result), *flexible_sentences(result.baseline)]
     said = [*read, *warnings_]
     careful += [note for note in result.notes if note not in said]
@@ -133,7 +153,10 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     careful += [priors, convergence_sentence(result)]
     parts.append(("What to be careful about", careful))
     return {
-        "first": [*warnings_, f"{result.spec.name}{label}: {rests_on(rows, result.spec)}."],
+        "first": [
+            *warnings_,
+            f"{result.spec.name}{label}: {rests_on(rows, result.spec)}{_beside_them(result)}.",
+        ],
         "number": number,
         "parts": [{"title": title, "told": told} for title, told in parts],
     }
@@ -226,6 +249,61 @@ def _gain_number(result: FitResult) -> dict[str, str] | None:
         "unit": f"event-free months gained within {horizon:g}",
         "interval": f"95 % {_signed(low)} to {_signed(high)}",
     }
+
+
+def _beside_them(result: FitResult) -> str:
+    """How many external controls an answer rests on beside the cohort."""
+    if result.external is None:
+        return ""
+    found = result.external.checked.bound.counted()
+    patients = counted(found["patients"], "external control", "external controls")
+    return f"; beside them {patients} with {counted(found['events'], 'event', 'events')}"
+
+
+def external_sentences(result: FitResult) -> list[str]:
+    """Return what external controls are worth, and how the answer moves without them.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+
+    Returns
+    -------
+    list of str
+        Who they are, their worth in events, the answer without them, whether they are alike; none
+        without external controls.
+    """
+    found = result.external
+    if found is None:
+        return []
+    alone = replace(result, estimates=found.alone)
+    who, why = found.checked.sentences
+    worth = Worth(found.worth, found.worth).words
+    gained = _gain_sentences(alone)
+    told = [
+        who,
+        f"They stand for {worth} without treatment, beside the cohort's own {found.own:.0f}.",
+        f"Without them: {gained[0]}",
+        *(f"Without them: {sentence[0].lower()}{sentence[1:]}" for sentence in gained[1:]),
+    ]
+    if found.difference is None:
+        told.append(
+            "A power prior takes them to be alike: if they are not, nothing in these numbers shows "
+            "it."
+        )
+    else:
+        middle, low, high = (exp(found.difference[name]) for name in ("median", "q2.5", "q97.5"))
+        told.append(
+            "Their hazard against that of the cohort's own without treatment, all else equal: "
+            f"ratio {middle:.2f} (95 % interval {low:.2f} to {high:.2f})."
+        )
+    if found.alike is not None:
+        told.append(
+            f"The probability that they are alike goes from {found.checked.spec.alike:.2f} before "
+            f"the data to {found.alike:.2f} after."
+        )
+    return [*told, why]
 
 
 def _signed(value: float | None) -> str:

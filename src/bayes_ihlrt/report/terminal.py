@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bayes_ihlrt.analysis.estimates import Estimate
+from bayes_ihlrt.analysis.external import ExternalResult
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import prior_sentence
@@ -25,7 +26,7 @@ from bayes_ihlrt.report.effects import (
     crossing_sentence,
     interaction_panel,
 )
-from bayes_ihlrt.report.fit import reference_note
+from bayes_ihlrt.report.fit import external_table, reference_note
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
@@ -74,6 +75,9 @@ def print_fit(console: Console, result: FitResult) -> None:
         console.print()
     if result.baseline is not None:
         console.print(baseline_panel(result.baseline))
+        console.print()
+    if result.external is not None:
+        console.print(external_panel(result, result.external))
         console.print()
     if not undefined_survival(result.fit):
         console.print(survival_panel(result))
@@ -232,6 +236,25 @@ def parameter_panel(result: FitResult) -> Table:
             f"{min(ess):,.0f}" if ess else _NOT_MCMC,
         )
     return table
+
+
+def external_panel(result: FitResult, found: ExternalResult) -> Table:
+    """Return the table of the effect with and without external controls.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fitted analysis.
+    found : ExternalResult
+        What they change.
+
+    Returns
+    -------
+    rich.table.Table
+        One row for each hazard ratio and gain.
+    """
+    rows, alone = ([each.to_dict() for each in every] for every in (result.estimates, found.alone))
+    return rich_table(external_table(rows, alone, modifier_label(result.spec)))
 
 
 def hazard_ratio_panel(result: FitResult) -> Table:

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis, read_cohort
+from bayes_ihlrt.analysis.check import CheckedAnalysis
+from bayes_ihlrt.analysis.external import CheckedExternal
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import DataError, Fault
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
-from bayes_ihlrt.names import Dist, Identifiers
+from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
 from bayes_ihlrt.sensitivity.decisions import (
@@ -34,28 +34,24 @@ from bayes_ihlrt.sensitivity.decisions import (
 )
 from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
-from bayes_ihlrt.spec.sensitivity import ExternalSpec
+from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, with_term
 from bayes_ihlrt.verdicts import decide
+from bayes_ihlrt.weighted.external import joined
 
-EXTERNAL: Final = "external"
 _SHARED: Final = 1e-3
 """Sd of the difference in log hazard that stands for no difference."""
 _NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability")
 
 
-def borrow(
-    checked: CheckedAnalysis, external: ExternalSpec, source: CohortSource, *, wanted: Wanted
-) -> CheckResult:
+def borrow(checked: CheckedAnalysis, external: CheckedExternal, *, wanted: Wanted) -> CheckResult:
     """Return the result with more and less of another cohort borrowed.
 
     Parameters
     ----------
     checked : CheckedAnalysis
         The analysis.
-    external : ExternalSpec
-        Powers and sds to try.
-    source : str, Path, Cohort, DataFrame or mapping
-        The other cohort, with the same columns.
+    external : CheckedExternal
+        The other cohort, with powers and sds to try.
     wanted : Wanted
         What to read, averaged over the analysis' own patients.
 
@@ -63,25 +59,16 @@ def borrow(
     -------
     CheckResult
         Rows by way of borrowing and estimand, the analysis without the others first.
-
-    Raises
-    ------
-    DataError
-        The other cohort is at fault.
-    SpecificationError
-        It does not fit the specification.
     """
     spec = checked.spec
-    others = check_analysis(spec, read_cohort(spec, source, identifiers=Identifiers.NOWHERE))
-    rows = joined(checked.person_time, others.person_time)
-    formula = " + ".join(part for part in (spec.outcome.formula, EXTERNAL) if part)
-    outcome = spec.outcome.model_copy(update={"formula": formula})
+    rows = joined(checked.person_time, external.others)
+    outcome = with_term(spec.outcome)
     own = Prior(dist=Dist.NORMAL, mu=0.0, sigma=_SHARED)
     model = spec.model.model_copy(
         update={"outcome": outcome, "priors": {**spec.priors, EXTERNAL: own}}
     )
     prepared = prepare(model, rows, reduce=False)
-    cells = _cells(prepared, rows, external)
+    cells = _cells(prepared, rows, external.spec)
     size = spec.sensitivity.draws, spec.sampler.seed
     fits = fit_cells(prepared, cells, draws=size[0], seed=size[1], needed=(0,))
     people = remaining(rows, Exclusion(EXTERNAL, outside=(-0.5, 0.5)))
@@ -99,44 +86,10 @@ def borrow(
             found.append({"borrowing": cell.name, **about, **numbers, **said})
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
-    words = (*_sentences(found), *others.cohort.notes)
+    words = (*_sentences(found), *external.cohort.notes)
     lost = [({"borrowing": each.part}, each) for each in fits.lost.values()]
     gone = tuple(fits.lost.values())
     return CheckResult("external", with_lost(found, lost), data, words, stable, gone)
-
-
-def joined(own: PersonTime, others: PersonTime) -> PersonTime:
-    """Return the rows of two cohorts, told apart by the column ``external``.
-
-    Parameters
-    ----------
-    own, others : PersonTime
-        With the same columns.
-
-    Returns
-    -------
-    PersonTime
-        Names of the other patients begin with ``"external:"``.
-
-    Raises
-    ------
-    DataError
-        A column is missing on one side.
-    """
-    missing = sorted(set(own.columns) ^ set(others.columns))
-    if missing:
-        problem = f"only one of the two cohorts has {', '.join(missing)}"
-        fault = Fault("external cohort", problem, "Give both the same columns")
-        raise DataError("external cohort", [fault])
-    columns = {
-        name: np.concatenate([values, others.columns[name]])
-        for name, values in own.columns.items()
-        if name != "patient"
-    }
-    names = [f"external:{name}" for name in others.columns["patient"].tolist()]
-    columns["patient"] = np.asarray([*own.columns["patient"].tolist(), *names], dtype=object)
-    columns[EXTERNAL] = np.repeat([0.0, 1.0], [own.n_rows, others.n_rows])
-    return PersonTime(columns, own.provenance)
 
 
 def _cells(prepared: PreparedModel, rows: PersonTime, external: ExternalSpec) -> list[PriorCell]:

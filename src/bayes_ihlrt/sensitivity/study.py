@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import xarray as xr
 
-from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis, read_cohort
+from bayes_ihlrt.analysis.check import CheckedAnalysis, CohortSource, check_analysis
+from bayes_ihlrt.analysis.external import CheckedExternal
 from bayes_ihlrt.analysis.fit import versions
 from bayes_ihlrt.analysis.notes import data_summary
 from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.model.prepared import prepare
-from bayes_ihlrt.names import Adjustment, DesignKind, Identifiers
+from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.parts import Failure, attempted, known, listed, missing, nothing_left
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.sensitivity.audit import audit_grid
@@ -44,6 +45,12 @@ TITLES: Final[Mapping[str, str]] = {
     "structure": "Structure",
 }
 """What each study is called, in the order in which they are told."""
+
+
+APART: Final = (
+    "External controls are borrowed in the study of patients from elsewhere alone: all else here "
+    "is of the cohort's own patients, and differs so far from `fit`."
+)
 
 
 @short_repr("checked", "incomplete")
@@ -110,7 +117,8 @@ class SensitivityResult(Shown):
     @property
     def summary(self) -> tuple[str, ...]:
         """What the conclusion depends on, in a few sentences."""
-        return (*self.incomplete, *verdict(self.checked.spec, self.checks, self.failed))
+        apart = () if self.spec.external is None else (APART,)
+        return (*self.incomplete, *apart, *verdict(self.spec, self.checks, self.failed))
 
     @property
     def tree(self) -> xr.DataTree:
@@ -192,8 +200,10 @@ def sensitivity_study(
     """
     tell = stage or _silent
     _check_study(spec)
-    checked = check_analysis(spec, data)
-    spec = checked.spec
+    whole = check_analysis(spec, data)
+    # Studies other than that of external controls are of the cohort's own patients.
+    spec = whole.spec.model_copy(update={"external": None})
+    checked = replace(whole, spec=spec, external=None)
     _check_further(spec)
     tell("building the model")
     study = Study(checked, prepare(spec.model, checked.person_time))
@@ -207,7 +217,7 @@ def sensitivity_study(
     tell("unmeasured confounding")
     effect = fits if isinstance(fits, Failure) else _effect(study, fits)
     about = done.also("confounding", lambda: _confounding(study, known(effect)))
-    _where_possible(study, effect, tell, done)
+    _where_possible(study, effect, tell, done, external=whole.external)
     tell("structure: other hazards, covariates, designs and populations")
     done.add("structure", lambda: structure(spec, checked.cohort, study.prepared))
     if not done.checks:
@@ -215,7 +225,7 @@ def sensitivity_study(
     checks = {name: done.checks[name] for name in TITLES if name in done.checks}
     failed = {name: done.failed[name] for name in TITLES if name in done.failed}
     told = dict.fromkeys(SUMMARY) if isinstance(about, Failure) else about
-    return SensitivityResult(checked, checks, told, failed)
+    return SensitivityResult(whole, checks, told, failed)
 
 
 def _effect(study: Study, fits: CellFits) -> Effect | Failure:
@@ -278,7 +288,14 @@ def _about_priors(study: Study, tell: Stage, done: _Done) -> None:
     )
 
 
-def _where_possible(study: Study, effect: Effect | Failure, tell: Stage, done: _Done) -> None:
+def _where_possible(
+    study: Study,
+    effect: Effect | Failure,
+    tell: Stage,
+    done: _Done,
+    *,
+    external: CheckedExternal | None,
+) -> None:
     """Run what needs a design that follows patients until treatment, or further data."""
     checked, own = study.checked, study.checked.spec.sensitivity
     if checked.person_time.provenance.design is DesignKind.SPLIT:
@@ -294,7 +311,7 @@ def _where_possible(study: Study, effect: Effect | Failure, tell: Stage, done: _
                 size=(own.draws, checked.spec.sampler.seed),
             ),
         )
-    control, external = own.negative_control, own.external
+    control = own.negative_control
     if control is not None:
         tell("a negative control")
         done.add(
@@ -303,16 +320,14 @@ def _where_possible(study: Study, effect: Effect | Failure, tell: Stage, done: _
         )
     if external is not None:
         tell("patients from elsewhere")
-        done.add("external", lambda: borrow(checked, external, external.data, wanted=study.main))
+        done.add("external", lambda: borrow(checked, external, wanted=study.main))
 
 
 def _check_further(spec: AnalysisSpec) -> None:
     """Read further data first: a wrong name is told before minutes of fitting."""
-    control, external = spec.sensitivity.negative_control, spec.sensitivity.external
+    control = spec.sensitivity.negative_control
     if control is not None:
         checked_control(spec, control, control.data)
-    if external is not None:
-        read_cohort(spec, external.data, identifiers=Identifiers.NOWHERE)
 
 
 def _check_study(spec: AnalysisSpec) -> None:

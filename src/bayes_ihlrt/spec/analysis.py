@@ -33,6 +33,7 @@ from bayes_ihlrt.spec.estimands import (
     stated_population,
     treated_month,
 )
+from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, difference_words, external_faults
 from bayes_ihlrt.spec.faults import described, translated
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec, parameter_words
@@ -189,6 +190,9 @@ class AnalysisSpec(BaseModel):
     causes: Kept[str, CauseSpec] = Field(
         default_factory=FrozenDict, description="Hazards of competing causes."
     )
+    external: ExternalSpec | None = Field(
+        default=None, description="Control patients from elsewhere; none if left out."
+    )
     propensity: PropensitySpec | None = Field(
         default=None,
         description="What treatment is decided on, for designs that weight; none if left out.",
@@ -256,7 +260,7 @@ class AnalysisSpec(BaseModel):
 
     @property
     def model(self) -> ModelSpec:
-        """The survival model, apart from the data."""
+        """The survival model of the cohort, apart from the data."""
         return ModelSpec(
             treatment=None if self.treatment is None else self.treatment.name,
             modifier=self.modifier,
@@ -282,8 +286,8 @@ class AnalysisSpec(BaseModel):
         units = {n: u for n, u in data.units.items() if u not in list(TimeUnit)}
         found = labels_of(data.labels, units=units, same=same)
         groups = tuple(term.group for term in self.outcome.groups)
-        own = {"groups": groups, "parameters": parameter_words(self.outcome.hazard)}
-        return found.model_copy(update=own)
+        words = parameter_words(self.outcome.hazard) | difference_words(self.external)
+        return found.model_copy(update={"groups": groups, "parameters": words})
 
     @property
     def population(self) -> PopulationKind:
@@ -443,6 +447,7 @@ def _rules_between(
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
         ({"data", "treatment", "propensity", "sensitivity"}, lambda: interval_faults(tables)),
+        ({EXTERNAL, "outcome"}, lambda: external_faults(tables, outcome)),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),

@@ -62,29 +62,6 @@ class ConfounderSpec(BaseModel):
     )
 
 
-class ExternalSpec(BaseModel):
-    """Patients from elsewhere, such as a registry arm, with the columns of the analysis.
-
-    Examples
-    --------
-    >>> ExternalSpec(data="registry.csv").powers
-    (0.1, 0.5, 1.0)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: Annotated[str, Field(min_length=1)] = Field(
-        description="Data file, or name of a packaged data set."
-    )
-    powers: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
-        default=(0.1, 0.5, 1.0), description="Power priors: weight of each of these patients."
-    )
-    sds: tuple[Positive, ...] = Field(
-        default=(0.1, 0.3, 1.0),
-        description="Commensurate priors: sd of the difference in log hazard.",
-    )
-
-
 class NegativeControlSpec(BaseModel):
     """An outcome that treatment cannot change.
 
@@ -201,9 +178,6 @@ class SensitivitySpec(BaseModel):
     )
     confounder: ConfounderSpec = Field(
         default=ConfounderSpec(), description="An unmeasured confounder."
-    )
-    external: ExternalSpec | None = Field(
-        default=None, description="Patients from elsewhere; none if left out."
     )
     negative_control: NegativeControlSpec | None = Field(
         default=None, description="An outcome that treatment cannot change; none if left out."

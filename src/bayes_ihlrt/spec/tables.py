@@ -22,6 +22,7 @@ from bayes_ihlrt.spec.analysis import (
 )
 from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.estimands import EstimandSpec
+from bayes_ihlrt.spec.external import ExternalSpec, without_moved
 from bayes_ihlrt.spec.faults import described, place, shown, translated
 from bayes_ihlrt.spec.formula import parse_formula, parse_group
 from bayes_ihlrt.spec.ladder import LadderSpec
@@ -39,7 +40,6 @@ from bayes_ihlrt.spec.sampler import SamplerSpec
 from bayes_ihlrt.spec.schema_one import schema_one_faults
 from bayes_ihlrt.spec.sensitivity import (
     ConfounderSpec,
-    ExternalSpec,
     NegativeControlSpec,
     SensitivitySpec,
     StructureSpec,
@@ -66,6 +66,7 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "visits": VisitsSpec,
     "modifier": ModifierSpec,
     "outcome": OutcomeSpec,
+    "external": ExternalSpec,
     "propensity": PropensitySpec,
     "sampler": SamplerSpec,
     "estimands": EstimandSpec,
@@ -76,7 +77,6 @@ _NESTED: Final[Mapping[str, Mapping[str, type[BaseModel]]]] = {
     **{key: {"hazard": HazardSpec} for key in ("outcome", "ladder")},
     "sensitivity": {
         "confounder": ConfounderSpec,
-        "external": ExternalSpec,
         "negative_control": NegativeControlSpec,
         "structure": StructureSpec,
     },
@@ -220,6 +220,8 @@ def _known_keys(
 def _read_table(name: str, given: Mapping[str, Any], found: Reading) -> None:
     model, faults = _TABLES[name], found.faults
     fields = described(model)
+    if name == "sensitivity":
+        given = without_moved(given, faults)
     table, before = _known_keys(given, fields, name, faults), len(faults)
     for key, nested in (_NESTED[name] if name in _NESTED else {}).items():
         if isinstance(table.get(key), dict):

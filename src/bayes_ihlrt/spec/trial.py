@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.priors import AnyPrior
+from bayes_ihlrt.spec.external import EXTERNAL as TERM
+from bayes_ihlrt.spec.external import Borrowing, ExternalControls
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
 from bayes_ihlrt.spec.rules import (
@@ -24,9 +26,7 @@ from bayes_ihlrt.spec.rules import (
 from bayes_ihlrt.spec.scenario import (
     LATER_EFFECT,
     AccrualSpec,
-    Borrowing,
     CovariateSpec,
-    ExternalControls,
     Name,
     NonNegative,
     TreatmentSpec,
@@ -35,7 +35,7 @@ from bayes_ihlrt.spec.scenario import (
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
 MAX_STRATA: Final = 200
-EXTERNAL: Final = "external"
+EXTERNAL: Final = TERM
 """Name of the term by which external controls differ."""
 CENTRE: Final = "centre"
 """Name under which randomisation is stratified by centre."""

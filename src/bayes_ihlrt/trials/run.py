@@ -19,6 +19,7 @@ from bayes_ihlrt.parts import Failure, attempted, known, listed, missing
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.posterior.fitted import FittedModel, fit_shared
 from bayes_ihlrt.spec.analysis import AnalysisSpec
+from bayes_ihlrt.spec.external import refuse_external
 from bayes_ihlrt.spec.formula import parse_formula
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.sampler import SamplerSpec
@@ -106,13 +107,15 @@ def check_design_prior(spec: AnalysisSpec, cohort: Cohort, plan: TrialPlan) -> C
     ------
     RefusedError
         There is no treatment; no modifier while the plan has one; the effect is adjusted by a
-        propensity; the design is ``ever-never``; the modifier acts along a curve, or is read on
-        another scale than the plan's; a covariate changes during follow-up.
+        propensity; external controls are borrowed; the design is ``ever-never``; the modifier acts
+        along a curve, or is read on another scale than the plan's; a covariate changes during
+        follow-up.
     """
     subject = f"{plan.name}, posterior of {spec.name}"
     faults = [*_missing(spec, plan), *_other_analysis(spec), *_curved(spec, plan)]
     if faults:
         raise RefusedError(subject, faults)
+    refuse_external(subject, spec.external, command="plan")
     checked = check_analysis(spec, cohort)
     if changing := changing_columns(checked.spec.model, checked.person_time):
         verb = "changes" if len(changing) == 1 else "change"

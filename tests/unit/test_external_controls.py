@@ -1,0 +1,168 @@
+"""External controls of an analysis before a fit: what is refused, and what is bound."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.analysis.diagnose import diagnose
+from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
+from bayes_ihlrt.ladder.run import bias_ladder
+from bayes_ihlrt.methods.protocol import protocol_of
+from bayes_ihlrt.spec.external import ExternalSpec
+from bayes_ihlrt.spec.read import load_spec, parse_spec
+
+ABOUT = {"data": "registry.csv", "justification": "same hospitals"}
+TEXT = """
+schema = 2
+name = "two arms"
+[data]
+patient = "id"
+time = "months"
+event = "death"
+[treatment]
+name = "treated"
+column = "treated"
+design = "fixed"
+[outcome]
+formula = "treated + age"
+hazard = { family = "exponential" }
+"""
+
+
+def stated(more):
+    return parse_spec(TEXT + more)
+
+
+def faults(more):
+    with pytest.raises(SpecificationError) as caught:
+        stated(more)
+    return {fault.where: f"{fault.problem}. {fault.remedy}" for fault in caught.value.faults}
+
+
+def frame(seed, n, *, treated=True):
+    rng = np.random.default_rng(seed)
+    found = {
+        "id": [f"p{seed}-{i}" for i in range(n)],
+        "months": rng.exponential(10.0, n).round(2) + 0.1,
+        "death": rng.integers(0, 2, n),
+        "age": rng.normal(60.0, 8.0, n).round(),
+    }
+    return found | ({"treated": rng.integers(0, 2, n)} if treated else {})
+
+
+def external(**borrow):
+    return ExternalSpec(**ABOUT, **(borrow or {"borrow": "commensurate", "sd": 0.3}))
+
+
+def checked(others, **borrow):
+    """Check two arms with external controls that are in memory."""
+    from bayes_ihlrt.analysis.external import check_external
+
+    spec = stated("")
+    alone = check_analysis(spec, frame(1, 60))
+    spec = alone.spec.model_copy(update={"external": external(**borrow)})
+    return alone, check_external(spec, alone.person_time, alone.prepared, source=others)
+
+
+def test_the_table_of_before_is_refused_with_the_lines_to_write():
+    told = faults('[sensitivity.external]\ndata = "r.csv"\npowers = [0.2]\n')
+    assert set(told) == {"[sensitivity.external]"}
+    assert "Write the lines [external]" in told["[sensitivity.external]"]
+    assert 'data = "r.csv", powers = [0.2]' in told["[sensitivity.external]"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('borrow = "power"', "needs power and nothing else"),
+        ('borrow = "power"\npower = 0.5\nsd = 0.3', "needs power and nothing else"),
+        ('borrow = "robust-map"\nsd = 1.0\nvague_sd = 0.5\nalike = 0.5', "vague_sd has to be"),
+        ('borrow = "power"\npower = 0.5\nnu = 4.0', "nu belongs to borrow = 'commensurate'"),
+    ],
+)
+def test_ways_to_borrow_that_are_not_whole_are_refused(lines, says):
+    told = faults(f'[external]\ndata = "r.csv"\njustification = "alike"\n{lines}\n')
+    assert says in " ".join(told.values())
+
+
+def test_it_has_no_default_and_a_reason():
+    told = faults('[external]\ndata = "r.csv"\n')
+    assert set(told) == {"[external] borrow", "[external] justification"}
+
+
+ALIKE = '[external]\ndata = "r.csv"\njustification = "alike"\nborrow = "power"\npower = 0.5\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (TEXT.replace("treated + age", "treated + external"), "[outcome] formula"),
+        (TEXT.replace('design = "fixed"', 'design = "landmark"\nlandmark = 3.0'), "[treatment]"),
+        (TEXT + '[propensity]\nformula = "age"\nadjust = "weights"\n', "[propensity] adjust"),
+        (TEXT + '[visits]\nfile = "v.csv"\ntime = "m"\ncovariates = ["age"]\n', "[visits]"),
+        (
+            TEXT.replace('event = "death"', 'event = { column = "c", values = { a = 1, b = 2 } }'),
+            "[external]",
+        ),
+    ],
+)
+def test_what_they_do_not_go_with_is_told(text, where):
+    with pytest.raises(SpecificationError) as caught:
+        parse_spec(text + ALIKE)
+    assert any(fault.where.startswith(where) for fault in caught.value.faults)
+
+
+def test_commands_that_read_the_cohort_alone_refuse_them():
+    spec = load_spec("primary").model_copy(update={"external": external()})
+    with pytest.raises(RefusedError, match="`ladder` reads the cohort alone"):
+        bias_ladder(spec, "ihlrt_synthetic")
+    alone = check_analysis(stated(""), frame(1, 60))
+    object.__setattr__(alone, "spec", alone.spec.model_copy(update={"external": external()}))
+    with pytest.raises(RefusedError, match="`protocol` reads the cohort alone"):
+        protocol_of(alone)
+    with pytest.raises(RefusedError, match="`diagnose` reads the cohort alone"):
+        diagnose(SimpleNamespace(spec=spec))
+
+
+def test_treated_patients_are_no_external_controls():
+    with pytest.raises(DataError, match="rows of external controls tell of treatment"):
+        checked(frame(2, 40))
+    others = frame(2, 40)
+    assert checked(others | {"treated": [0] * 40})[1].cohort.n_patients == 40
+
+
+def test_weights_that_are_none_are_refused():
+    others = frame(2, 40, treated=False) | {"w": np.linspace(-1.0, 1.0, 40)}
+    with pytest.raises(DataError, match="20 rows have no weight"):
+        checked(others, borrow="power", power=0.5, weight_column="w")
+    others |= {"w": ["a", "b"] * 20}
+    with pytest.raises(DataError, match="it holds text"):
+        checked(others, borrow="power", power=0.5, weight_column="w")
+
+
+def test_rows_weigh_what_they_count_and_the_cohort_keeps_its_priors():
+    others = frame(2, 40, treated=False) | {"w": np.linspace(0.1, 1.0, 40)}
+    alone, found = checked(others, borrow="power", power=0.5, weight_column="w")
+    bound = found.bound
+    assert bound.prepared.arrays.data["exposure"][:60].tolist() == [1.0] * 60
+    assert bound.prepared.arrays.data["exposure"][60:] == pytest.approx(0.5 * others["w"])
+    assert found.to_dict()["weighted_events"] == pytest.approx(0.5 * others["w"] @ others["death"])
+    assert "external" not in bound.prepared.priors
+    alone, found = checked(others)
+    prepared = found.bound.prepared
+    assert prepared.priors["external"].prior.sigma == 0.3
+    # Ages of external controls change the standard deviation that priors refer to.
+    assert {n: p for n, p in prepared.priors.items() if n != "external"} == alone.prepared.priors
+    reference = dict(
+        zip(prepared.encoder.columns, prepared.arrays.data["design_reference"], strict=True)
+    )
+    own = dict(
+        zip(
+            alone.prepared.encoder.columns,
+            alone.prepared.arrays.data["design_reference"],
+            strict=True,
+        )
+    )
+    assert reference == own | {"external": 0.0}
