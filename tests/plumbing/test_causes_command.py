@@ -161,7 +161,7 @@ def test_draws_that_do_not_converge_name_their_cause(causes_files, sampler):
     assert "hazard of 'liver'" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["ladder", "sensitivity", "diagnose"])
+@pytest.mark.parametrize("command", ["sensitivity", "diagnose"])
 def test_commands_that_read_one_event_say_so(command, causes_files):
     spec, data = causes_files
     done = run(command, spec, "--data", data)
@@ -169,6 +169,18 @@ def test_commands_that_read_one_event_say_so(command, causes_files):
     assert "it has competing causes (tumour, liver), and this reads one event" in " ".join(
         done.stderr.split()
     )
+
+
+def test_a_ladder_is_of_one_cause_and_says_how_to_name_it(causes_files):
+    spec, data = causes_files
+    done = run("ladder", spec, "--data", data)
+    assert done.exit_code == 1
+    told = " ".join(done.stderr.split())
+    assert "it has competing causes (tumour, liver), and a ladder is of one" in told
+    assert "Name it with --cause tumour" in told
+    done = run("ladder", spec, "--data", data, "--cause", "livr")
+    assert done.exit_code == 1
+    assert "there is no cause 'livr'" in done.stderr
 
 
 def test_without_a_treatment_it_is_told_what_becomes_of_the_patients(

@@ -2,17 +2,20 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
 
+from bayes_ihlrt.analysis.causes import check_causes
 from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.errors import ConvergenceError, SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
 from bayes_ihlrt.ladder import fit as rung_fit
 from bayes_ihlrt.ladder import run as ladder
+from bayes_ihlrt.ladder.causes import without_months
 from bayes_ihlrt.ladder.figure import ladder_data, ladder_sentences
 from bayes_ihlrt.ladder.null import NullSimulation
 from bayes_ihlrt.ladder.rung import Rung
@@ -22,9 +25,10 @@ from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plots.catalogue import draw_figure
 from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.report import ladder as ladder_table
-from bayes_ihlrt.report.answers import ladder_answer
+from bayes_ihlrt.report.answers import brief_ladder, ladder_answer
 from bayes_ihlrt.report.terminal import print_summary
-from bayes_ihlrt.spec.read import load_spec
+from bayes_ihlrt.results.outputs import read_results
+from bayes_ihlrt.spec.read import load_spec, parse_spec
 from bayes_ihlrt.spec.states import StatesSpec, SwitchSpec, Transition, TransitionSpec
 from states_cases import fabricate
 
@@ -217,3 +221,101 @@ def test_the_naive_rung_is_never_left_out(spec, cohort, monkeypatch):
     monkeypatch.setattr(ladder, "fit_rung", refuse)
     with pytest.raises(SpecificationError):
         ladder.bias_ladder(spec, cohort)
+
+
+CAUSES = """
+schema = 2
+name = "two causes"
+[data]
+patient = "id"
+time = "months"
+event = { column = "cause", values = { tumour = 1, liver = 2 } }
+[treatment]
+name = "ihlrt"
+start = "treated"
+[outcome]
+formula = "ihlrt + albi"
+[causes.liver]
+formula = "ihlrt"
+[ladder]
+landmarks = [3.0]
+"""
+
+
+@pytest.fixture
+def two_causes():
+    """Return 60 patients who die of two causes."""
+    rng = np.random.default_rng(3)
+    start = rng.uniform(0.5, 12.0, 60)
+    months = rng.uniform(1.0, 24.0, 60)
+    return {
+        "id": [f"K{i:02}x" for i in range(60)],
+        "months": months,
+        "cause": [(0, 1, 1, 2)[i % 4] for i in range(60)],
+        "treated": np.where(start < months, start, np.nan),
+        "albi": rng.normal(-2.4, 0.4, 60),
+    }
+
+
+@pytest.fixture
+def by_cause(two_causes, monkeypatch):
+    """Return a function that climbs the ladder of a cause, with invented effects."""
+
+    def given(spec, cohort, plan, *, horizon):
+        rung = fake_rung(spec, cohort, plan, horizon=horizon)
+        return replace(rung, no_months=plan.no_months or None)
+
+    null = NullSimulation(np.random.default_rng(2).normal(-0.3, 0.3, 200), -0.5)
+    monkeypatch.setattr(ladder, "fit_rung", given)
+    monkeypatch.setattr(ladder, "simulate_naive", lambda *_, **__: null)
+    return lambda cause: ladder.bias_ladder(parse_spec(CAUSES), two_causes, cause=cause)
+
+
+def test_a_ladder_of_one_cause_censors_the_others(by_cause, two_causes):
+    tumour, liver = by_cause("tumour"), by_cause("liver")
+    assert {rung.person_time.events for rung in tumour.rungs if rung.plan.rung != "landmark-3"} == {
+        30
+    }
+    assert liver.naive_rows.events == 15
+    # A report lays them beside the fit of all causes: patients, times and events are the same.
+    data = [each.to_dict()["data"] for each in (tumour, liver)]
+    assert data[0]["follow_up"] == data[1]["follow_up"]
+    whole = check_causes(parse_spec(CAUSES), two_causes).to_dict()["data"]
+    assert {each["follow_up"] for each in data} == {whole["follow_up"]}
+    assert liver.cause.to_dict() == {"name": "liver", "events": 15, "others": {"tumour": 30}}
+    # Formula and seed are those of the cause: liver has no covariate, and so no rung with them.
+    assert {rung.plan.adjustment for rung in liver.rungs} == {"none"}
+    assert {rung.plan.adjustment for rung in tumour.rungs} == {"none", "covariates"}
+    assert tumour.spec.sampler.seed != liver.spec.sampler.seed
+
+
+def test_months_of_one_cause_are_told_nowhere(by_cause, tmp_path):
+    found = by_cause("tumour")
+    answer = json.dumps([ladder_answer(found), brief_ladder(found)])
+    assert "Months gained" not in answer
+    assert "months gained" not in answer
+    assert "Does ihlrt lower the hazard of tumour, with immortal time removed?" in answer
+    assert "other causes being censored; no months are told" in answer
+    assert "ONE CAUSE of several: tumour in 30 patients" in answer
+    assert "(liver in 15)" in answer
+    assert "months" not in ladder_data(found).attrs["title"]
+    ladder_table.write_ladder(found, tmp_path / "out")
+    (output,) = read_results(tmp_path / "out", keep_identifiers=True).outputs
+    assert output.result["cause"]["others"] == {"liver": 15}
+    (table, *_) = ladder_table.ladder_tables(output)
+    assert not any("Months" in column.label for column in table.columns)
+    assert all("No months" not in record["rests_on"] for record in table.records)
+
+
+def test_states_are_refused_for_one_cause(spec, cohort, plan):
+    refused = without_months(plan)
+    assert "it simulates months" in refused.refused.problem
+    with pytest.raises(SpecificationError, match="Remove `response` from"):
+        rung_fit.fit_rung(spec, cohort, refused, horizon=24.0)
+
+
+def test_a_cause_is_asked_for_where_there_are_several_and_nowhere_else(by_cause, spec, cohort):
+    with pytest.raises(RefusedError, match="Name it with --cause tumour"):
+        by_cause(None)
+    with pytest.raises(SpecificationError, match="the event has no competing causes"):
+        ladder.bias_ladder(spec, cohort, cause="tumour")

@@ -68,6 +68,16 @@ def run(*args):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
+def test_decimal_commas_in_every_row_do_not_divide_the_columns(tmp_path):
+    """Two of them in each row: commas divide all rows alike too, but not the names."""
+    file = tmp_path / "export.csv"
+    rows = [f"T{i:02};{3 + i};{i % 2};2,{i:02};-1,{i:02}" for i in range(30)]
+    file.write_text("\n".join(["Patient ID;Months;Status;NLR;ALBI", *rows]))
+    found = run("init", tmp_path / "study", "--from", file)
+    assert found.exit_code == 0, found.output
+    assert "semicolons between columns and decimal commas" in found.output
+
+
 def test_an_export_needs_two_commands_to_be_checked(tmp_path):
     file = export(tmp_path / "export.csv", separator=";")
     assert run("init", tmp_path / "study", "--from", file).exit_code == 0

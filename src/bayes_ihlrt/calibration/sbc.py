@@ -154,6 +154,7 @@ def locate_truth(
     draws: int,
     seed: int,
     chunk: int | None = None,
+    quantities: Quantities | None = None,
 ) -> Calibration:
     """Compute the posteriors of simulated data sets and where the truth lies in them.
 
@@ -171,13 +172,15 @@ def locate_truth(
         Of the draws.
     chunk : int, optional
         Data sets at a time; chosen from the shapes by default.
+    quantities : Quantities, optional
+        Those of the template by default.
 
     Returns
     -------
     Calibration
         Of all data sets together.
     """
-    quantities = Quantities(template)
+    quantities = quantities or Quantities(template)
 
     def reduce(part: xr.Dataset) -> xr.Dataset:
         arrays = {name: part[name].to_numpy() for name in quantities.parameters}

@@ -2,7 +2,9 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli import inputs
@@ -48,6 +50,10 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
     spec: Spec,
     data: Data = None,
     *,
+    cause: Annotated[
+        str | None,
+        typer.Option(help="Of competing causes the one to compare, the others being censored."),
+    ] = None,
     out: Out = None,
     seed: Seed = None,
     overwrite: Overwrite = False,
@@ -65,7 +71,7 @@ def ladder(  # noqa: PLR0913 - one an option of the command line
         read, cohort = inputs.read(spec, data, seed, identifiers=where)
         with report_terminal.Stages(quiet=quiet) as stages:
             stages.tell("loading the samplers")
-            result = ladder_run.bias_ladder(read, cohort, stage=stages.tell)
+            result = ladder_run.bias_ladder(read, cohort, cause=cause, stage=stages.tell)
             written: tuple[Path, ...] = ()
             if out is not None:
                 stages.tell("drawing and writing")

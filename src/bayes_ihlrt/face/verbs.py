@@ -124,7 +124,9 @@ def fit(
     return run_either(checked, allow_nonconverged=allow_nonconverged, progress=progress)
 
 
-def ladder(spec: Specified, data: CohortSource, *, seed: int | None = None) -> LadderResult:
+def ladder(
+    spec: Specified, data: CohortSource, *, cause: str | None = None, seed: int | None = None
+) -> LadderResult:
     """Compare designs on one cohort, from ever against never treated upward.
 
     Parameters
@@ -133,6 +135,8 @@ def ladder(spec: Specified, data: CohortSource, *, seed: int | None = None) -> L
         From `analysis` or `load`; path of a TOML file; or name of a packaged specification.
     data : str, Path, Cohort, DataFrame or mapping
         Data file, name of a packaged data set, cohort, or columns in memory.
+    cause : str, optional
+        Of competing causes the one whose hazard ratios are compared, the others being censored.
     seed : int, optional
         Instead of the specification's.
 
@@ -155,7 +159,7 @@ def ladder(spec: Specified, data: CohortSource, *, seed: int | None = None) -> L
     >>> [rung.plan.rung for rung in ladder.rungs]
     ['ever-never', 'landmark-3', 'split']
     """
-    return bias_ladder(*_inputs("ladder", spec, data, seed))
+    return bias_ladder(*_inputs("ladder", spec, data, seed), cause=cause)
 
 
 def sensitivity(

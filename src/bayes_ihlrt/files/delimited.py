@@ -166,9 +166,11 @@ def _separator(text: str, wanted: Collection[str], *, form: FileForm, subject: s
     if declared := _DECLARED.match(text):
         return declared[1]
     if len(best) > 1:
-        # Of one column, or of names that are all misspelt: what divides the first lines alike.
-        wide = [mark for mark in best if _divides([cells for _, cells in rows[mark]])]
-        best = wide or [mark for mark in best if mark == ","] or best
+        # Of one column, or of names that are all misspelt: what divides the first lines alike, and
+        # most of them, since decimal commas divide each line but that of the names.
+        wide = {mark: n for mark in best if (n := _divided([cells for _, cells in rows[mark]]))}
+        widest = [mark for mark, count in wide.items() if count == max(wide.values())]
+        best = widest or [mark for mark in best if mark == ","] or best
     if len(best) > 1 and form.separator in best:
         return str(form.separator)
     if len(best) > 1:
@@ -176,10 +178,11 @@ def _separator(text: str, wanted: Collection[str], *, form: FileForm, subject: s
     return best[0]
 
 
-def _divides(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether all rows but titles have the same number of cells, and more than one."""
+def _divided(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows have several cells; none unless all have as many, titles apart."""
     widths = [len(cells) for cells in rows if filled(cells) > 1]
-    return bool(widths) and len(set(widths)) == 1 and 2 * len(widths) > len(rows)
+    alike = len(set(widths)) == 1 and 2 * len(widths) > len(rows)
+    return len(widths) if alike else 0
 
 
 class _RaggedError(DataError):

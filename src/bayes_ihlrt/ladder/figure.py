@@ -122,8 +122,7 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         }
     )
     data.attrs = {
-        "title": f"Effect of {treatment} in the same cohort, by design; "
-        f"months gained up to month {result.horizon:g}",
+        "title": f"Effect of {treatment} in the same cohort, by design; {_drawn(result)}",
         "synthetic": int(result.synthetic),
         "notes": list(ladder_notes(result)),
     }
@@ -131,6 +130,13 @@ def ladder_data(result: LadderResult) -> xr.Dataset:
         low, high = np.exp(np.quantile(result.simulated.log_hr, [0.025, 0.975]))
         data.attrs |= {"null_low": float(low), "null_high": float(high)}
     return data
+
+
+def _drawn(result: LadderResult) -> str:
+    """What the figure shows: months, or the hazard of one cause alone."""
+    if result.cause is not None:
+        return f"hazard of {result.cause.name}"
+    return f"months gained up to month {result.horizon:g}"
 
 
 def ladder_notes(result: LadderResult) -> tuple[str, ...]:
@@ -144,7 +150,7 @@ def ladder_notes(result: LadderResult) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Where months count from; what a marked hazard ratio is.
+        Where months count from, or of which cause hazard ratios are; what a marked one is.
 
     Examples
     --------
@@ -155,7 +161,8 @@ def ladder_notes(result: LadderResult) -> tuple[str, ...]:
     """
     used = {rung.plan.treatment.design for rung in result.rungs}
     others = [words for design, words in _OTHER_CLOCKS.items() if design in used]
-    notes = [", ".join(["Months count from time zero", *others]) + "."]
+    months = ", ".join(["Months count from time zero", *others]) + "."
+    notes = [months if result.cause is None else result.cause.brief]
     if any(rung.plan.states is not None for rung in result.rungs):
         notes.append(
             "* Hazard ratio given response: of one hazard, not of the strategies; the months "
@@ -275,9 +282,10 @@ def _what_is_left(rest: list[Rung], horizon: float, *, brief: bool) -> list[str]
         return ["No rung without immortal time could be estimated: nothing is known of the effect."]
     removed = f"immortal time removed and {_adjusted(sound, crude=not adjusting)}"
     with_months = adjusting + [r for r in rest if r.plan.states is not None] or sound
+    told = [rung for rung in with_months if not rung.plan.no_months]
     return [
         f"What follows is with {removed}.",
-        *months_sentences(with_months, horizon, brief=brief),
+        *months_sentences(told, horizon, brief=brief),
         f"A hazard ratio below 1, by {counted(len(sound), 'such rung', 'such rungs')}: "
         f"{_answers(sound)}.",
     ]

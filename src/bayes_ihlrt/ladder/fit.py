@@ -162,7 +162,7 @@ def _estimated(
     weights: Floats | None = None,
 ) -> Rung:
     """Read a fit; no months where survival does not follow from its hazard ratio."""
-    reason = undefined_survival(fit)
+    reason = plan.no_months or undefined_survival(fit)
     compared = NEVER, treated_from(plan.treat_from)
     draws = effect_draws(fit, spec, compared, horizons=(horizon,), weights=weights)
     return Rung(

@@ -22,6 +22,7 @@ from bayes_ihlrt.analysis.prior_worth import with_scales
 from bayes_ihlrt.cohort.load import Cohort
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.ladder.causes import OneCause, of_one_cause, without_months
 from bayes_ihlrt.ladder.fit import fit_rung
 from bayes_ihlrt.ladder.null import NullSimulation, simulate_naive
 from bayes_ihlrt.ladder.rung import Rung
@@ -33,7 +34,6 @@ from bayes_ihlrt.propensity.model import SeparationWarning
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.external import refuse_external
 from bayes_ihlrt.spec.model import ModelSpec
-from bayes_ihlrt.spec.states import refuse_causes
 
 type Stage = Callable[[str], None]
 
@@ -57,6 +57,8 @@ class LadderResult(Shown):
         entry.
     horizon : float
         Months of the restricted mean times.
+    cause : OneCause or None
+        Which of several causes it is of; None of one event.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class LadderResult(Shown):
     rungs: tuple[Rung, ...]
     null: NullSimulation | Failure | None
     horizon: float
+    cause: OneCause | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -113,11 +116,12 @@ class LadderResult(Shown):
     def notes(self) -> tuple[str, ...]:
         """Whom every rung leaves out, since a covariate is missing; each rung says whom else.
 
-        Before that, that identifiers were kept.
+        Before that, that identifiers were kept, and of which cause it is.
         """
+        own = () if self.cause is None else (self.cause.note,)
         dropped = self.cohort.dropped
         gone = left_out(dropped, total=len(dropped) + len(self.naive_rows.patients))
-        return (*identified(self.cohort), *gone)
+        return (*identified(self.cohort), *own, *gone)
 
     def _compares(self, rung: Rung) -> dict[str, str] | None:
         return asdict(target_of(rung, self.horizon)) if rung.estimated else None
@@ -129,9 +133,12 @@ class LadderResult(Shown):
             "name": self.spec.name,
             "versions": versions(),
             "seed": self.spec.sampler.seed,
-            "data": data_summary(self.cohort, self.naive_rows),
+            "data": data_summary(
+                self.cohort if self.cause is None else self.cause.cohort, self.naive_rows
+            ),
             "notes": list(self.notes),
             "horizon": self.horizon,
+            "cause": None if self.cause is None else self.cause.to_dict(),
             "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
             "null_simulation": None if self.simulated is None else self.simulated.to_dict(),
             "failed": listed(self.failures),
@@ -139,7 +146,11 @@ class LadderResult(Shown):
 
 
 def bias_ladder(
-    spec: AnalysisSpec, data: CohortSource, *, stage: Stage | None = None
+    spec: AnalysisSpec,
+    data: CohortSource,
+    *,
+    cause: str | None = None,
+    stage: Stage | None = None,
 ) -> LadderResult:
     """Run every design and adjustment that a specification and its data allow on one cohort.
 
@@ -154,6 +165,8 @@ def bias_ladder(
         and the clones, `response` in ``[ladder]`` the g-formula.
     data : str, Path, Cohort, DataFrame or mapping
         Data file, name of a packaged data set, cohort, or columns in memory.
+    cause : str, optional
+        Of competing causes the one whose hazard ratios are compared, the others being censored.
     stage : callable, optional
         Told what begins, in a few words.
 
@@ -167,9 +180,10 @@ def bias_ladder(
     DataError
         With every fault of the data.
     SpecificationError
-        There is no treatment that starts during follow-up, or the naive design cannot be made.
+        There is no treatment that starts during follow-up, the naive design cannot be made, or
+        there is no such cause.
     RefusedError
-        The event has competing causes.
+        The event has competing causes, and none is asked for.
     BayesIhlrtError
         No rung could be estimated.
 
@@ -182,11 +196,12 @@ def bias_ladder(
     True
     """
     tell = stage or _silent
-    refuse_causes(spec.name, spec.data)
     refuse_external(spec.name, spec.external, command="ladder")
     cohort = read_cohort(spec, data)
-    spec = with_scales(spec, cohort)
+    spec, cohort, one = of_one_cause(with_scales(spec, cohort), cohort, cause)
     plans = plan_rungs(spec, cohort)
+    if one is not None:
+        plans = tuple(map(without_months, plans))
     horizon = spec.ladder.horizon or spec.estimands.horizons[-1]
     rungs: list[Rung] = []
     for number, plan in enumerate(plans, start=1):
@@ -199,7 +214,7 @@ def bias_ladder(
         raise nothing_left([rung.failure for rung in rungs if rung.failure is not None])
     tell(f"{spec.ladder.null_replicates:,} cohorts without an effect")
     null = attempted("null simulation", lambda: _null(spec, cohort))
-    return LadderResult(spec, cohort, tuple(rungs), null, horizon)
+    return LadderResult(spec, cohort, tuple(rungs), null, horizon, one)
 
 
 def _null(spec: AnalysisSpec, cohort: Cohort) -> NullSimulation | None:

@@ -159,6 +159,8 @@ class RungPlan:
         Why the rung is listed and not estimated.
     treat_from : float
         Month, on the design's clock, from which its treated strategy treats.
+    no_months : str
+        Why the rung tells no months whatever its design; empty where it may.
     """
 
     rung: str
@@ -172,6 +174,7 @@ class RungPlan:
     grace: float | None = None
     refused: Fault | None = None
     treat_from: float = 0.0
+    no_months: str = ""
 
 
 def plan_rungs(spec: AnalysisSpec, cohort: Cohort) -> tuple[RungPlan, ...]:

@@ -21,6 +21,7 @@ from bayes_ihlrt.plots.frame import (
 
 _NULL: Final = "#f0c9a8"
 _COLUMNS: Final = ((0.0, "HR (95 %)"), (0.3, "months (95 %)"), (0.65, "patients, events"))
+_MONTHS: Final = 1
 _LETTERS: Final = 58
 """In a line of what a rung rests on."""
 _LINES: Final = 3
@@ -62,6 +63,7 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
         return _stacked(data, wide, ax)
     count = data.sizes["rung"]
     figure = framed_figure(data, width=wide, height=1.5 + 0.72 * count, ax=ax)
+    columns = _columns(data)
     names, axes, numbers = figure.subplots(1, 3, sharey=True, width_ratios=[3.7, 3.0, 4.1])
     position = np.arange(count)[::-1].astype(np.float64)
     _intervals(axes, data, position)
@@ -71,8 +73,8 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
     for i in range(count):
         row = data.isel(rung=i)
         _name(names, row, float(position[i]))
-        _numbers(numbers, row, float(position[i]))
-    for at, title in _COLUMNS:
+        _numbers(numbers, row, float(position[i]), columns)
+    for _, at, title in columns:
         _cell(numbers, at, count - 0.42, title, color=GREY)
     notes = "\n".join(data.attrs.get("notes", ()))
     figure.supxlabel(notes, fontsize=8, color=GREY, x=0.01, ha="left")
@@ -82,7 +84,10 @@ def plot_ladder(data: xr.Dataset, *, ax: Axes | None = None, width: float | None
 def _stacked(data: xr.Dataset, wide: float, ax: Axes | None) -> Figure:
     """Draw the ladder with numbers, and where there is room what rungs rest on, below names."""
     letters, reasons = int(_WORDS * wide / _LETTER), wide >= _WITH_REASONS
-    blocks = [_block(data.isel(rung=i), letters, reasons=reasons) for i in range(len(data["rung"]))]
+    shown = [place for place, _, _ in _columns(data)]
+    blocks = [
+        _block(data.isel(rung=i), letters, shown, reasons=reasons) for i in range(len(data["rung"]))
+    ]
     lines = max(len(name) + len(told) for name, told in blocks)
     count, tall = len(blocks), (lines + 0.8) * _LINE
     figure = framed_figure(data, width=wide, height=1.8 + tall * count, ax=ax)
@@ -110,15 +115,18 @@ def _stacked(data: xr.Dataset, wide: float, ax: Axes | None) -> Figure:
     return finished(figure)
 
 
-def _block(row: xr.Dataset, letters: int, *, reasons: bool) -> tuple[list[str], list[str]]:
+def _block(
+    row: xr.Dataset, letters: int, shown: list[int], *, reasons: bool
+) -> tuple[list[str], list[str]]:
     """Lines of a rung: its name; its numbers and what it rests on, or why it is not there."""
     reason = str(row["reason"].item())
     if reason:
         told = [f"Not estimated: {reason}"]
     else:
         ratio, gained, counts = _told(row)
-        months = "no months gained" if gained == "-" else f"months gained {gained}"
-        told = [f"hazard ratio {ratio}", months, f"patients, events {counts}"]
+        months = "months gained: not told" if gained == "-" else f"months gained {gained}"
+        words = [f"hazard ratio {ratio}", months, f"patients, events {counts}"]
+        told = [words[place] for place in shown]
         told += [str(row["assumption"].item())] * reasons
     lines = [line for words in told for line in textwrap.wrap(words, letters)]
     return textwrap.wrap(str(row["label"].item()), letters), lines
@@ -183,12 +191,20 @@ def _name(axes: Axes, row: xr.Dataset, position: float) -> None:
         )
 
 
-def _numbers(axes: Axes, row: xr.Dataset, position: float) -> None:
+def _columns(data: xr.Dataset) -> list[tuple[int, float, str]]:
+    """Return number, place and head of the columns; no months where no rung may tell any."""
+    rest = not np.isfinite(data["months"].to_numpy()).any()
+    return [(i, at, head) for i, (at, head) in enumerate(_COLUMNS) if not (rest and i == _MONTHS)]
+
+
+def _numbers(
+    axes: Axes, row: xr.Dataset, position: float, columns: list[tuple[int, float, str]]
+) -> None:
     if str(row["reason"].item()):
         _cell(axes, _COLUMNS[0][0], position, "not estimated")
         return
-    for (at, _), text in zip(_COLUMNS, _told(row), strict=True):
-        _cell(axes, at, position, text)
+    for place, at, _ in columns:
+        _cell(axes, at, position, _told(row)[place])
 
 
 def _told(row: xr.Dataset) -> tuple[str, str, str]:

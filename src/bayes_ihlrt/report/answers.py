@@ -73,7 +73,8 @@ def ladder_answer(result: LadderResult) -> Answer:
     careful = [*warned, *told[1:], *result.notes]
     parts: list[Answer] = [
         {
-            "title": f"Does {treatment} help, with immortal time removed? {_by_rungs(sound)}",
+            "title": f"Does {treatment} {_does(result)}, with immortal time removed? "
+            f"{_by_rungs(sound)}",
             "told": list(ladder_notes(result)),
             "table": _rung_table(result),
         },
@@ -110,13 +111,19 @@ def _by_rungs(rungs: Sequence[Rung]) -> str:
     return f"That depends on design and adjustment ({spread} by {len(chances)} rungs)."
 
 
+def _does(result: LadderResult) -> str:
+    """What treatment may do: of one cause among several, no more than lower its hazard."""
+    return "help" if result.cause is None else f"lower the hazard of {result.cause.name}"
+
+
 def _rung_table(result: LadderResult) -> Answer:
+    months = result.cause is None
     rows = [
-        [rung_label(rung), _months(rung), _ratio(rung.log_hr), _chance(rung)]
+        [rung_label(rung), *([_months(rung)] * months), _ratio(rung.log_hr), _chance(rung)]
         for rung in result.rungs
     ]
-    head = ["", f"months gained of {result.horizon:g} (95 %)", "hazard ratio (95 %)", "P(HR < 1)"]
-    return {"head": head, "rows": rows}
+    gained = [f"months gained of {result.horizon:g} (95 %)"] * months
+    return {"head": ["", *gained, "hazard ratio (95 %)", "P(HR < 1)"], "rows": rows}
 
 
 def _months(rung: Rung) -> str:

@@ -54,8 +54,9 @@ def print_ladder(console: Console, result: LadderResult) -> None:
     if result.spec.modifier is not None and _modifier_values(result):
         console.print(_by_modifier(result, "Hazard ratio", _ratio_at))
         console.print()
-        console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
-        console.print()
+        if result.cause is None:
+            console.print(_by_modifier(result, f"Months gained to {result.horizon:g}", _months_at))
+            console.print()
     for rung in result.rungs:
         _print_rung(console, rung, result.horizon)
     console.print()
@@ -69,7 +70,7 @@ def _print_rung(console: Console, rung: Rung, horizon: float) -> None:
     console.print(Text(f"{rung_label(rung)}: {rung.plan.assumption}."))
     if rung.estimated:
         console.print(Text(f"  Compares {target_of(rung, horizon).words}."))
-    if rung.no_months is not None:
+    if rung.no_months is not None and not rung.plan.no_months:
         console.print(Text(f"  No months gained: {rung.no_months}."))
     for note in rung.left_out:
         console.print(Text(f"  {note}"))
@@ -125,13 +126,18 @@ def write_ladder(result: LadderResult, out: Path, *, also: Parts = NOTHING) -> t
 
 
 def _rungs(result: LadderResult) -> RichTable:
-    title = f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
+    months = result.cause is None
+    title = "Hazard ratio below 1: better with treatment"
+    if months:
+        title = (
+            f"Hazard ratio below 1, months above 0: better with treatment (to {result.horizon:g})"
+        )
     table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     # Broken by hand: a header wider than its cells would squeeze the names of the rungs.
     heads = (
         "HR (95 %)",
-        "months\ngained (95 %)",
+        *(["months\ngained (95 %)"] * months),
         "patients\n/ events",
         "effective\ntreated /\nuntreated",
     )
@@ -141,7 +147,7 @@ def _rungs(result: LadderResult) -> RichTable:
         table.add_row(
             rung_label(rung),
             "not estimated" if rung.log_hr is None else _ratio(rung.log_hr),
-            _months(rung),
+            *([_months(rung)] * months),
             _counts(rung),
             "" if rung.ess is None else f"{rung.ess[0]:,.0f} / {rung.ess[1]:,.0f}",
         )
@@ -210,19 +216,22 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
         Rungs, and hazard ratios by the modifier where there is one.
     """
     horizon = output.result["horizon"]
+    one_event = output.result.get("cause") is None
     records = tuple(
-        _rung(label, rung)
+        # Why there are no months of one cause is said once, and not of every rung.
+        _rung(label, rung if one_event else {**rung, "no_months": None})
         for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True)
+    )
+    months = estimate(
+        f"Months gained of {horizon:g} (95 % interval)",
+        1,
+        middle="months median",
+        ends=("months q2.5", "months q97.5"),
     )
     columns = (
         text("Design, adjustment", "label"),
         estimate("Hazard ratio (95 % interval)", 2, missing="not estimated"),
-        estimate(
-            f"Months gained of {horizon:g} (95 % interval)",
-            1,
-            middle="months median",
-            ends=("months q2.5", "months q97.5"),
-        ),
+        *([months] if one_event else []),
         count("Patients", "patients", missing=""),
         count("Events", "events", missing=""),
         count("Immortal months", "immortal_months", missing=""),
@@ -230,7 +239,8 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
         text("Compares", "compares"),
         text("Rests on", "rests_on"),
     )
-    note = "Hazard ratio below 1, months above 0: better with treatment."
+    better = "Hazard ratio below 1, months above 0" if one_event else "Hazard ratio below 1"
+    note = f"{better}: better with treatment."
     note = " ".join([note, *output.brief.get("notes", ())])
     title = "One cohort under every design"
     tables = [Table("ladder", title, columns, records, note)]

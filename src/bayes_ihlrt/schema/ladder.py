@@ -71,8 +71,8 @@ class Rung(Record):
     )
     log_hr_at: list[AtValue] | None = key("the same at values of the modifier")
     rmst_difference: SignedSummary | None = key(
-        "gained up to `horizon`; `null` where covariates change during follow-up. Of clones it is "
-        "that of weighted survival",
+        "gained up to `horizon`; `null` where covariates change during follow-up and of one cause "
+        "of several. Of clones it is that of weighted survival",
         unit=MONTHS,
     )
     no_months: str | None = key("why there are no months; `null` where there are")
@@ -133,6 +133,14 @@ class NullSimulation(Record):
     log_hr: ShortSummary = key("the same over the replicates")
 
 
+class OneCause(Record):
+    """The one of several causes whose hazard ratios are compared (`--cause`)."""
+
+    name: str = key("what it is called")
+    events: int = key("events of it")
+    others: dict[str, int] = key("by cause, the patients whose follow-up another one ended")
+
+
 class LadderFile(NamedFile):
     """`result.json` of `ladder`.
 
@@ -142,6 +150,7 @@ class LadderFile(NamedFile):
     versions: dict[str, str] = key("as of `fit`")
     seed: int = key("seed of the sampler")
     data: Cohort = key("as of `fit`, for the first rung")
+    cause: OneCause | None = key("of several causes the one compared; `null` of one event")
     notes: list[str] = key("patients whom every rung leaves out, with the reason")
     horizon: float = key("up to which survival time is compared", unit=MONTHS)
     rungs: list[Rung] = key("every rung, most naive first")

@@ -466,8 +466,8 @@ def refuse_causes(name: str, data: DataSpec) -> None:
     first, codes = next(iter(data.event.causes.items()))
     listed = ", ".join(f"'{code}'" for code in codes)
     problem = (
-        f"it has competing causes ({', '.join(data.causes)}), and this reads one event: `fit` and "
-        "`check` alone (in Python `run_causes`, `check_causes`) keep causes apart"
+        f"it has competing causes ({', '.join(data.causes)}), and this reads one event: `check`, "
+        "`fit` and `ladder --cause` alone keep causes apart"
     )
     remedy = (
         f"Write event = {{ column = '{data.event_column}', values = [{listed}] }} for {first} "
