@@ -54,7 +54,7 @@ def test_defaults_are_told_as_hazard_ratio_and_survival():
     assert said({}) == (
         "Priors, before the data: hazard ratio of trt 1.00 (95 % 0.38 to 2.66; P(below 1) 0.50) "
         "[package default]; its change with nlr 1.00 (95 % 0.61 to 1.63; P(below 1) 0.50) "
-        "[package default]; untreated survival at month 50 50% (95 % 0% to 96%) [package default]."
+        "[package default]; untreated survival at month 50: 50% (95 % 0% to 96%) [package default]."
     )
 
 

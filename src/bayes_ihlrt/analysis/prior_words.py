@@ -153,6 +153,6 @@ def _baseline(prior: Prior) -> str:
         return f"untreated median survival {middle:.3g} months (95 % {low:.2g} to {high:.3g})"
     if prior.on is PriorScale.LOG_CUMULATIVE_HAZARD:
         high, middle, low = (math.exp(-math.exp(end)) for end in ends)
-        at = f"untreated survival at month {prior.at or 0.0:g}"
+        at = f"untreated survival at month {prior.at or 0.0:g}:"
         return f"{at} {middle:.0%} (95 % {low:.0%} to {high:.0%})"
     return "baseline all but flat" if prior.sigma >= _FLAT else f"baseline {prior_words(prior)}"

@@ -30,10 +30,8 @@ _OTHER_CLOCKS = {
     DesignKind.SEQUENTIAL: f"in trials at every decision from {CLOCKS[DesignKind.SEQUENTIAL]}",
 }
 _MARKED = {
-    Overlap.POOR: "\N{DAGGER} Treated and untreated can hardly be compared after weighting: see "
-    "the rung's line.",
-    Overlap.FAILED: "\N{DOUBLE DAGGER} Treated and untreated cannot be compared after weighting: "
-    "see the rung's line.",
+    Overlap.POOR: "\N{DAGGER} Treated and untreated can hardly be compared after weighting.",
+    Overlap.FAILED: "\N{DOUBLE DAGGER} Treated and untreated cannot be compared after weighting.",
 }
 _ADJUSTMENTS = {"none": "crude", "covariates": "covariates", "weights": "weights"}
 

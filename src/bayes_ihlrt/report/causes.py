@@ -153,7 +153,7 @@ def cause_summary(result: CausesResult) -> dict[str, Any]:
     careful = [*result.told, *_adjusted(result), *notes]
     if read:
         careful.append(
-            f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
+            f"{counted(len(read), 'note', 'notes')} on how the file was read: `check` tells them."
         )
     if result.converged:
         careful.insert(0, _naive_sentence(result))

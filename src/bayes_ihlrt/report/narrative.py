@@ -145,7 +145,7 @@ def fit_summary(result: FitResult) -> dict[str, Any]:
     careful += [note for note in result.notes if note not in said]
     if read:
         careful.append(
-            f"{counted(len(read), 'note', 'notes')} on how the file was read: see `--tables`."
+            f"{counted(len(read), 'note', 'notes')} on how the file was read: `check` tells them."
         )
     if answered:
         careful.append(scale_sentence())

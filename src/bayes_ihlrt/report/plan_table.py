@@ -138,7 +138,7 @@ def print_plan(console: Console, found: TrialPlanResult) -> None:
 
 
 def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
-    """Return the answer of a plan in about fifteen lines.
+    """Return the answer of a plan in about twenty-five lines.
 
     Parameters
     ----------
