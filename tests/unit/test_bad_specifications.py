@@ -90,8 +90,8 @@ BAD = [
         "misspelt keys and a misspelt table",
         "specification.toml: 3 faults\n"
         "  - [modifer]: there is no such table. Did you mean 'modifier'? Allowed: causes, "
-        "data, estimands, ladder, modifier, outcome, priors, propensity, sampler, sensitivity, "
-        "treatment, visits.\n"
+        "data, estimands, external, ladder, modifier, outcome, priors, propensity, sampler, "
+        "sensitivity, treatment, visits.\n"
         "  - [data] evnt: there is no such key. Did you mean 'event'? Allowed: aliases, "
         "below_limit, centre, date_order, decimal, derived, drop_missing, encoding, entry, event, "
         "file, header_line, labels, missing, never, origin, parameter, patient, separator, sheet, "
