@@ -32,7 +32,7 @@ class AnswerPart(Record):
 
 
 class Answer(Record):
-    """The answer of a command in about fifteen lines, as it is printed and in `summary.txt`."""
+    """The answer of a command, as it is printed and in `summary.txt`."""
 
     first: list[str] = key("what comes before any number, and on how little it rests")
     number: AnswerNumber | None = key("months gained; `null` where they are not defined")
