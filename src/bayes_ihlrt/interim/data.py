@@ -1,6 +1,8 @@
 """The patients of a running trial, from a file: arm, enrolment, follow-up, modifier."""
 
+import operator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +80,8 @@ class RunningTrial:
 def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False) -> list[bool]:
     """Return which looks' times have come, by the conditions that simulated trials wait for.
 
+    As there, no look comes before the one ahead of it.
+
     Parameters
     ----------
     design : TrialDesign
@@ -92,7 +96,8 @@ def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False
     list of bool
         One for each look.
     """
-    return [_due(look, design, trial, stopped=stopped) for look in design.looks]
+    met = (_due(look, design, trial, stopped=stopped) for look in design.looks)
+    return list(accumulate(met, operator.and_))
 
 
 def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial, *, stopped: bool) -> bool:
