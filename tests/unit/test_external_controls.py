@@ -133,6 +133,28 @@ def test_treated_patients_are_no_external_controls():
     assert checked(others | {"treated": [0] * 40})[1].cohort.n_patients == 40
 
 
+@pytest.mark.parametrize(
+    ("treatment", "given", "says"),
+    [
+        ('design = "fixed"\ncolumn = "treated"', 1, "Leave treated patients out"),
+        ('design = "split"\nstart = "treated"', 5.0, "End their follow-up where treatment begins"),
+        ('design = "split"\ncolumn = "treated"', 1, "Leave out their rows under treatment"),
+    ],
+)
+def test_who_is_treated_later_is_followed_until_then(treatment, given, says):
+    """Without them who died too early to be treated would remain."""
+    from bayes_ihlrt.analysis.external import check_external
+
+    spec = parse_spec(TEXT.replace('column = "treated"\ndesign = "fixed"', treatment))
+    spec = spec.model_copy(update={"external": external()})
+    with pytest.raises(DataError) as caught:
+        check_external(spec, None, None, source=frame(2, 4) | {"treated": [given] * 4})
+    (fault,) = caught.value.faults
+    assert fault.remedy.startswith(says)
+    fixed = "fixed" in treatment
+    assert ("Do not leave the patients out" in fault.remedy) is not fixed
+
+
 def test_weights_that_are_none_are_refused():
     others = frame(2, 40, treated=False) | {"w": np.linspace(-1.0, 1.0, 40)}
     with pytest.raises(DataError, match="20 rows have no weight"):

@@ -19,7 +19,7 @@ from bayes_ihlrt.files.delimited import Wanted
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.files.table import read_frame
-from bayes_ihlrt.names import Identifiers
+from bayes_ihlrt.names import DesignKind, Identifiers
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
 from bayes_ihlrt.spec.data_file import FileForm
 from bayes_ihlrt.spec.external import EXTERNAL, Borrowing, ExternalSpec
@@ -251,11 +251,20 @@ def _refuse_treated(spec: AnalysisSpec, source: "ExternalSource", treatment: Tre
         return
     many = counted(int(treated.sum()), "row", "rows")
     problem = f"{many} of external controls tell of treatment ({', '.join(table.columns)})"
-    remedy = (
-        "Leave treated patients out, or end their follow-up where treatment begins and empty the "
-        "cell: external controls are never treated"
+    raise DataError(subject, [Fault("[external] data", problem, _untreat(treatment))])
+
+
+def _untreat(treatment: TreatmentSpec) -> str:
+    """What to do with treated patients; who is left out must not depend on the future."""
+    if treatment.design is DesignKind.FIXED:
+        return "Leave treated patients out: external controls are never treated"
+    ended = "Leave out their rows under treatment and keep those before"
+    if treatment.starts:
+        ended = "End their follow-up where treatment begins and empty the cell"
+    return (
+        f"{ended}. Do not leave the patients out: those who died too early to be treated would "
+        "remain"
     )
-    raise DataError(subject, [Fault("[external] data", problem, remedy)])
 
 
 def _untreated_rows(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
