@@ -164,6 +164,24 @@ def test_weights_that_are_none_are_refused():
         checked(others, borrow="power", power=0.5, weight_column="w")
 
 
+def test_external_controls_may_be_of_one_stage_and_one_centre():
+    """What is the same for all of them differs from the cohort's, or only weighs."""
+    from bayes_ihlrt.analysis.external import check_external
+
+    cohort = frame(1, 60) | {"stage": ["B", "C"] * 30, "site": ["x", "y", "z"] * 20}
+    others = frame(2, 40, treated=False)
+    others |= {"stage": ["C"] * 40, "site": ["x"] * 40, "w": [0.5] * 40}
+    text = TEXT.replace('"treated + age"', '"treated + stage"\ngroup = "(1 | centre)"')
+    spec = parse_spec(text.replace('event = "death"', 'event = "death"\ncentre = "site"'))
+    alone = check_analysis(spec, cohort)
+    borrowed = external(borrow="power", power=0.5, weight_column="w")
+    spec = alone.spec.model_copy(update={"external": borrowed})
+    found = check_external(spec, alone.person_time, alone.prepared, source=others)
+    assert found.others.columns["weight"].tolist() == [0.5] * 40
+    with pytest.raises(DataError, match="column stage: every row has the same value, 'C'"):
+        check_analysis(alone.spec, cohort | {"stage": ["C"] * 60})
+
+
 def test_rows_weigh_what_they_count_and_the_cohort_keeps_its_priors():
     others = frame(2, 40, treated=False) | {"w": np.linspace(0.1, 1.0, 40)}
     alone, found = checked(others, borrow="power", power=0.5, weight_column="w")

@@ -11,6 +11,7 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.analysis.notes import SYNTHETIC, numbered
 from bayes_ihlrt.cohort.datasets import find_data
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.rules import Allowed
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault
@@ -204,7 +205,10 @@ def _read(spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource") 
     # Labels may be of columns that only the cohort has.
     own = file_data(spec.data, None, spec.modifier).model_copy(update={"labels": {}})
     columns = (*spec.covariates, *(() if extra is None else (extra,)))
+    # One hospital, or one stage, is what a registry may be of: the cohort has the others.
+    constants = frozenset({*columns, *(() if own.centre is None else (own.centre,))})
     also: dict[str, Any] = {"identifiers": Identifiers.NOWHERE, "covariates": columns}
+    also["allowed"] = Allowed(constants)
     if isinstance(source, str | Path):
         cohort = load_cohort(source, own, None, **also)
     else:
