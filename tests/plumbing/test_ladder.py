@@ -12,7 +12,7 @@ from rich.console import Console
 from bayes_ihlrt.analysis.causes import check_causes
 from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, DataError, RefusedError, SpecificationError
 from bayes_ihlrt.ladder import fit as rung_fit
 from bayes_ihlrt.ladder import run as ladder
 from bayes_ihlrt.ladder.causes import without_months
@@ -331,3 +331,5 @@ def test_a_cause_is_asked_for_where_there_are_several_and_nowhere_else(by_cause,
         by_cause(None)
     with pytest.raises(SpecificationError, match="the event has no competing causes"):
         ladder.bias_ladder(spec, cohort, cause="tumour")
+    with pytest.raises(DataError, match="it was read without competing causes"):
+        ladder.bias_ladder(parse_spec(CAUSES), cohort, cause="tumour")
