@@ -268,3 +268,15 @@ def test_after_accrual_was_stopped_nobody_else_is_enrolled():
     assert [way.stop for way in monitor._ways(plan)] == [False, True, False, False, False]
     assert [way.name for way in monitor._ways(stopped)] == ["go on"] * 4
     assert all(way.stop for way in monitor._ways(stopped))
+
+
+def test_no_look_comes_due_before_the_one_ahead_of_it():
+    looks = [
+        {"events": 100, "efficacy": [cases.SUCCESS]},
+        {"calendar": 24.0, "efficacy": [cases.SUCCESS]},
+    ]
+    design = cases.design(looks=looks)
+    assert monitor.due_looks(design, waiting(140, month=25.0, events=80)) == [False, False]
+    assert monitor.due_looks(design, waiting(140, month=25.0, events=100)) == [True, True]
+    end = design.max_months
+    assert monitor.due_looks(design, waiting(140, month=end, events=80)) == [True, True]

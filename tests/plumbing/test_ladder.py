@@ -12,7 +12,7 @@ from rich.console import Console
 from bayes_ihlrt.analysis.causes import check_causes
 from bayes_ihlrt.analysis.check import read_cohort
 from bayes_ihlrt.designs.build import person_time
-from bayes_ihlrt.errors import ConvergenceError, RefusedError, SpecificationError
+from bayes_ihlrt.errors import ConvergenceError, DataError, RefusedError, SpecificationError
 from bayes_ihlrt.ladder import fit as rung_fit
 from bayes_ihlrt.ladder import run as ladder
 from bayes_ihlrt.ladder.causes import without_months
@@ -305,6 +305,18 @@ def test_months_of_one_cause_are_told_nowhere(by_cause, tmp_path):
     (table, *_) = ladder_table.ladder_tables(output)
     assert not any("Months" in column.label for column in table.columns)
     assert all("No months" not in record["rests_on"] for record in table.records)
+    # Nor over which months: no number is of them.
+    assert output.result["horizon"] is None
+    windows = {rung["rung"]: rung["compares"]["window"] for rung in output.result["rungs"]}
+    assert windows.pop("landmark-3") == "from the landmark"
+    assert set(windows.values()) == {"over all follow-up"}
+    assert any(record["compares"].endswith("from the landmark") for record in table.records)
+    console = Console(width=200, record=True, quiet=False)
+    with console.capture() as captured:
+        ladder_table.print_ladder(console, found)
+    told = captured.get()
+    assert "in everybody, over all follow-up." in told
+    assert "months 0 to" not in told
 
 
 def test_states_are_refused_for_one_cause(spec, cohort, plan):
@@ -319,3 +331,5 @@ def test_a_cause_is_asked_for_where_there_are_several_and_nowhere_else(by_cause,
         by_cause(None)
     with pytest.raises(SpecificationError, match="the event has no competing causes"):
         ladder.bias_ladder(spec, cohort, cause="tumour")
+    with pytest.raises(DataError, match="it was read without competing causes"):
+        ladder.bias_ladder(parse_spec(CAUSES), cohort, cause="tumour")

@@ -133,6 +133,28 @@ def test_treated_patients_are_no_external_controls():
     assert checked(others | {"treated": [0] * 40})[1].cohort.n_patients == 40
 
 
+@pytest.mark.parametrize(
+    ("treatment", "given", "says"),
+    [
+        ('design = "fixed"\ncolumn = "treated"', 1, "Leave treated patients out"),
+        ('design = "split"\nstart = "treated"', 5.0, "End their follow-up where treatment begins"),
+        ('design = "split"\ncolumn = "treated"', 1, "Leave out their rows under treatment"),
+    ],
+)
+def test_who_is_treated_later_is_followed_until_then(treatment, given, says):
+    """Without them who died too early to be treated would remain."""
+    from bayes_ihlrt.analysis.external import check_external
+
+    spec = parse_spec(TEXT.replace('column = "treated"\ndesign = "fixed"', treatment))
+    spec = spec.model_copy(update={"external": external()})
+    with pytest.raises(DataError) as caught:
+        check_external(spec, None, None, source=frame(2, 4) | {"treated": [given] * 4})
+    (fault,) = caught.value.faults
+    assert fault.remedy.startswith(says)
+    fixed = "fixed" in treatment
+    assert ("Do not leave the patients out" in fault.remedy) is not fixed
+
+
 def test_weights_that_are_none_are_refused():
     others = frame(2, 40, treated=False) | {"w": np.linspace(-1.0, 1.0, 40)}
     with pytest.raises(DataError, match="20 rows have no weight"):
@@ -140,6 +162,24 @@ def test_weights_that_are_none_are_refused():
     others |= {"w": ["a", "b"] * 20}
     with pytest.raises(DataError, match="it holds text"):
         checked(others, borrow="power", power=0.5, weight_column="w")
+
+
+def test_external_controls_may_be_of_one_stage_and_one_centre():
+    """What is the same for all of them differs from the cohort's, or only weighs."""
+    from bayes_ihlrt.analysis.external import check_external
+
+    cohort = frame(1, 60) | {"stage": ["B", "C"] * 30, "site": ["x", "y", "z"] * 20}
+    others = frame(2, 40, treated=False)
+    others |= {"stage": ["C"] * 40, "site": ["x"] * 40, "w": [0.5] * 40}
+    text = TEXT.replace('"treated + age"', '"treated + stage"\ngroup = "(1 | centre)"')
+    spec = parse_spec(text.replace('event = "death"', 'event = "death"\ncentre = "site"'))
+    alone = check_analysis(spec, cohort)
+    borrowed = external(borrow="power", power=0.5, weight_column="w")
+    spec = alone.spec.model_copy(update={"external": borrowed})
+    found = check_external(spec, alone.person_time, alone.prepared, source=others)
+    assert found.others.columns["weight"].tolist() == [0.5] * 40
+    with pytest.raises(DataError, match="column stage: every row has the same value, 'C'"):
+        check_analysis(alone.spec, cohort | {"stage": ["C"] * 60})
 
 
 def test_rows_weigh_what_they_count_and_the_cohort_keeps_its_priors():

@@ -16,7 +16,7 @@ from bayes_ihlrt.ladder.run import LadderResult
 from bayes_ihlrt.ladder.rung import ResponsePaths, Rung, Stratum
 from bayes_ihlrt.ladder.rungs import held_note, plan_rungs
 from bayes_ihlrt.ladder.states import Responses, response_effect_note
-from bayes_ihlrt.ladder.words import warned_of
+from bayes_ihlrt.ladder.words import target_of, warned_of
 from bayes_ihlrt.names import Adjustment, EstimandTarget
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.propensity.comparability import Comparability
@@ -84,6 +84,16 @@ def test_months_through_response_and_given_response_are_told(climbed):
     assert "treatment is taken not to change the hazard of response" in (
         said(climbed, rungs=(*climbed.rungs[:-1], stated))
     )
+
+
+def test_without_months_a_comparison_has_no_last_month(climbed):
+    silent = [
+        replace(found, plan=replace(found.plan, no_months="one cause")) for found in climbed.rungs
+    ]
+    windows = {found.plan.rung: target_of(found, 24.0).window for found in silent}
+    assert windows.pop("landmark-5") == "from the landmark"
+    assert windows.pop("sequential") == "from the decision"
+    assert set(windows.values()) == {"over all follow-up"}
 
 
 def gaining(rung, median):

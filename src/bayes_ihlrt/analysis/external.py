@@ -11,6 +11,7 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.analysis.notes import SYNTHETIC, numbered
 from bayes_ihlrt.cohort.datasets import find_data
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.rules import Allowed
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault
@@ -19,7 +20,7 @@ from bayes_ihlrt.files.delimited import Wanted
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.files.readers import read_file
 from bayes_ihlrt.files.table import read_frame
-from bayes_ihlrt.names import Identifiers
+from bayes_ihlrt.names import DesignKind, Identifiers
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
 from bayes_ihlrt.spec.data_file import FileForm
 from bayes_ihlrt.spec.external import EXTERNAL, Borrowing, ExternalSpec
@@ -204,7 +205,10 @@ def _read(spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource") 
     # Labels may be of columns that only the cohort has.
     own = file_data(spec.data, None, spec.modifier).model_copy(update={"labels": {}})
     columns = (*spec.covariates, *(() if extra is None else (extra,)))
+    # One hospital, or one stage, is what a registry may be of: the cohort has the others.
+    constants = frozenset({*columns, *(() if own.centre is None else (own.centre,))})
     also: dict[str, Any] = {"identifiers": Identifiers.NOWHERE, "covariates": columns}
+    also["allowed"] = Allowed(constants)
     if isinstance(source, str | Path):
         cohort = load_cohort(source, own, None, **also)
     else:
@@ -251,11 +255,20 @@ def _refuse_treated(spec: AnalysisSpec, source: "ExternalSource", treatment: Tre
         return
     many = counted(int(treated.sum()), "row", "rows")
     problem = f"{many} of external controls tell of treatment ({', '.join(table.columns)})"
-    remedy = (
-        "Leave treated patients out, or end their follow-up where treatment begins and empty the "
-        "cell: external controls are never treated"
+    raise DataError(subject, [Fault("[external] data", problem, _untreat(treatment))])
+
+
+def _untreat(treatment: TreatmentSpec) -> str:
+    """What to do with treated patients; who is left out must not depend on the future."""
+    if treatment.design is DesignKind.FIXED:
+        return "Leave treated patients out: external controls are never treated"
+    ended = "Leave out their rows under treatment and keep those before"
+    if treatment.starts:
+        ended = "End their follow-up where treatment begins and empty the cell"
+    return (
+        f"{ended}. Do not leave the patients out: those who died too early to be treated would "
+        "remain"
     )
-    raise DataError(subject, [Fault("[external] data", problem, remedy)])
 
 
 def _untreated_rows(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:

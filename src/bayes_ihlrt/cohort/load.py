@@ -21,6 +21,7 @@ from bayes_ihlrt.cohort.identifiers import number_patients, patient_labels
 from bayes_ihlrt.cohort.intervals import settle_scans
 from bayes_ihlrt.cohort.meaning import time_zero, understood
 from bayes_ihlrt.cohort.read import validated_columns
+from bayes_ihlrt.cohort.rules import STRICT, Allowed
 from bayes_ihlrt.cohort.several_starts import start_notes
 from bayes_ihlrt.cohort.sources import (
     misused,
@@ -294,7 +295,7 @@ class Cohort:
         )
 
     @classmethod
-    def from_frame(
+    def from_frame(  # noqa: PLR0913 - what `load_cohort` takes, visits and origin as well
         cls,
         frame: "Frame",
         data: DataSpec,
@@ -305,6 +306,7 @@ class Cohort:
         visits: VisitsSpec | None = None,
         visit_rows: "Frame | None" = None,
         identifiers: Identifiers = Identifiers.COHORT,
+        allowed: Allowed = STRICT,
     ) -> "Cohort":
         """Check a data frame, or a mapping of arrays, and take it as a cohort.
 
@@ -326,6 +328,8 @@ class Cohort:
             One row a visit; the file that `visits` names is not read.
         identifiers : Identifiers
             Where patients are called by their identifiers.
+        allowed : Allowed
+            What these data may have that a cohort by itself may not.
 
         Returns
         -------
@@ -349,6 +353,7 @@ class Cohort:
             attrs=about,
             visits=(visits, visit_rows),
             identifiers=identifiers,
+            allowed=allowed,
         )
 
     @property
@@ -397,7 +402,7 @@ def load_cohort(
     covariates: Sequence[str] = (),
     visits: VisitsSpec | None = None,
     identifiers: Identifiers = Identifiers.COHORT,
-    running: Sequence[str] | None = None,
+    allowed: Allowed = STRICT,
 ) -> Cohort:
     """Read and check a data file or a packaged data set.
 
@@ -417,10 +422,8 @@ def load_cohort(
     identifiers : Identifiers
         Where patients are called by their identifiers; elsewhere by numbers in the order of the
         file.
-    running : sequence of str, optional
-        Of a running trial, those of `covariates` that predict nothing and may be the same for
-        everybody; patients without an event may have come on the day of the data (time 0), which
-        is half a day of follow-up.
+    allowed : Allowed
+        What these data may have that a cohort by itself may not.
 
     Returns
     -------
@@ -462,7 +465,7 @@ def load_cohort(
         attrs=attrs,
         visits=(visits, path.parent),
         identifiers=identifiers,
-        running=running,
+        allowed=allowed,
     )
 
 
@@ -493,7 +496,7 @@ def _checked(
     attrs: Mapping[str, Attribute],
     visits: tuple[VisitsSpec | None, VisitRows],
     identifiers: Identifiers,
-    running: Sequence[str] | None = None,
+    allowed: Allowed = STRICT,
 ) -> Cohort:
     wrong = misused(given, data, treatment, covariates) if _of_this_file(visits[0]) else []
     numbers = number_patients(given, data.aliases.get(data.patient, data.patient))
@@ -512,7 +515,7 @@ def _checked(
         treatment=treatment,
         covariates=kept,
         understood=[*faults, *wrong],
-        running=running,
+        allowed=allowed,
     )
     columns, between = settle_scans(columns)
     full, found = attach_visits(

@@ -18,6 +18,8 @@ from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.intervals import check_scans
 from bayes_ihlrt.cohort.raw import Floats, Labels, RawCohort, Role, Rows, group_rows, named_columns
 from bayes_ihlrt.cohort.rules import (
+    STRICT,
+    Allowed,
     check_constants,
     check_events,
     check_measurements,
@@ -327,7 +329,7 @@ def validated_columns(
     treatment: TreatmentSpec | None,
     covariates: Sequence[str],
     understood: Sequence[Fault] = (),
-    running: Sequence[str] | None = None,
+    allowed: Allowed = STRICT,
 ) -> dict[str, NDArray[Any]]:
     """Check a table and return the cohort's columns, times in months.
 
@@ -343,8 +345,8 @@ def validated_columns(
         Columns to keep under their own names.
     understood : sequence of Fault
         What was found in making the columns plain; told together with the rest.
-    running : sequence of str, optional
-        See `load_cohort`.
+    allowed : Allowed
+        What these data may have that a cohort by itself may not.
 
     Returns
     -------
@@ -361,7 +363,7 @@ def validated_columns(
     unusable = check_names(data, treatment=treatment, covariates=covariates)
     usable = [name for name in covariates if name not in unusable]
     raw, unread = read_raw(table, data, treatment=treatment, covariates=usable)
-    raw = raw if running is None else raw.with_newcomers()
+    raw = raw.with_newcomers() if allowed.newcomers else raw
     rows = group_rows(raw.patient, raw.start) if raw.identified and raw.start is not None else None
     faults += [*unusable.values(), *unread]
     faults += check_times(raw, rows) + check_time_unit(raw) + check_events(raw) + check_scans(raw)
@@ -369,7 +371,7 @@ def validated_columns(
     # Where patients are repeated it is not known which row the treatment belongs to.
     repeated = data.one_row_a_patient and bool(among_rows)
     faults += among_rows + check_treatment(raw, None if repeated else rows)
-    faults += check_constants(raw, running or ()) + check_measurements(raw)
+    faults += check_constants(raw, allowed.constants) + check_measurements(raw)
     if faults:
         raise DataError(table.subject, faults)
     return _in_months(raw, rows)

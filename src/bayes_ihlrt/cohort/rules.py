@@ -1,6 +1,7 @@
 """Rules on follow-up and covariates: times, events, rows of a patient, names, constants, ranges."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -182,6 +183,33 @@ def check_names(
     return faults
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What data may have that a cohort by itself may not.
+
+    Parameters
+    ----------
+    constants : frozenset of str
+        Columns that may be the same for everyone: they predict nothing, or differ from those of
+        the cohort that these data are analysed with.
+    newcomers : bool
+        Patients without an event may have come on the day of the data (time 0), which is half a
+        day of follow-up.
+
+    Examples
+    --------
+    >>> "enrolled" in Allowed(frozenset({"enrolled"}), newcomers=True).constants
+    True
+    """
+
+    constants: frozenset[str] = frozenset()
+    newcomers: bool = False
+
+
+STRICT: Final = Allowed()
+"""What a cohort by itself may have."""
+
+
 def check_constants(raw: RawCohort, apart: Collection[str] = ()) -> list[Fault]:
     """Return the faults of covariates and centres that are the same for everyone.
 
@@ -190,20 +218,19 @@ def check_constants(raw: RawCohort, apart: Collection[str] = ()) -> list[Fault]:
     raw : RawCohort
         Columns read by role.
     apart : collection of str
-        Columns that predict nothing and may be the same for everyone.
+        Columns that may be the same for everyone.
 
     Returns
     -------
     list of Fault
         One for each constant.
     """
-    columns: dict[str, Floats | Labels] = {
-        name: values for name, values in raw.covariates.items() if name not in apart
-    }
+    columns: dict[str, Floats | Labels] = dict(raw.covariates)
     if raw.centre is not None and raw.data.centre is not None:
         columns[raw.data.centre] = raw.centre
     faults = []
-    for name, values in columns.items():
+    for name in [name for name in columns if name not in apart]:
+        values = columns[name]
         first = values[0]
         # A missing value is None in text and NaN, which equals nothing, in numbers.
         if first is not None and (values == first).all():

@@ -1,6 +1,8 @@
 """The patients of a running trial, from a file: arm, enrolment, follow-up, modifier."""
 
+import operator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from bayes_ihlrt.cohort.datasets import find_data, follow_up_fingerprint
 from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
+from bayes_ihlrt.cohort.rules import Allowed
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
 from bayes_ihlrt.files.cells import read_cells
 from bayes_ihlrt.files.delimited import Wanted
@@ -78,6 +81,8 @@ class RunningTrial:
 def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False) -> list[bool]:
     """Return which looks' times have come, by the conditions that simulated trials wait for.
 
+    As there, no look comes before the one ahead of it.
+
     Parameters
     ----------
     design : TrialDesign
@@ -92,7 +97,8 @@ def due_looks(design: TrialDesign, trial: RunningTrial, *, stopped: bool = False
     list of bool
         One for each look.
     """
-    return [_due(look, design, trial, stopped=stopped) for look in design.looks]
+    met = (_due(look, design, trial, stopped=stopped) for look in design.looks)
+    return list(accumulate(met, operator.and_))
 
 
 def _due(look: LookSpec, design: TrialDesign, trial: RunningTrial, *, stopped: bool) -> bool:
@@ -199,9 +205,8 @@ def read_running(
     )
     covariates = [] if design.modifier is None else [design.modifier.column]
     beside = [own.enrolled] if own.data.origin is None else []
-    cohort = load_cohort(
-        source, own.data, treatment, covariates=[*covariates, *beside], running=beside
-    )
+    columns, allowed = [*covariates, *beside], Allowed(frozenset(beside), newcomers=True)
+    cohort = load_cohort(source, own.data, treatment, covariates=columns, allowed=allowed)
     arrival, told = _enrolment(plan, cohort, source)
     stop, event = (np.asarray(cohort.columns[name], np.float64) for name in ("stop", "event"))
     # Those who came today were seen for half a day, which is no news of tomorrow.

@@ -93,6 +93,8 @@ def of_one_cause(
         There are several causes and none is asked for.
     SpecificationError
         There is no such cause.
+    DataError
+        The cohort was read without causes.
     """
     if cause is None and not spec.data.causes:
         return spec, cohort, None
@@ -105,10 +107,10 @@ def of_one_cause(
             "liver = 2 } }"
         )
         raise SpecificationError(spec.name, [Fault("cause", problem, remedy)])
-    own = cause_spec(spec, cause)
+    own, one = cause_spec(spec, cause), cause_cohort(cohort, cause)
     met = Counter(cohort.columns[CAUSE][cohort.columns["event"] > 0.0].tolist())
     others = {name: met[name] for name in spec.data.causes if name != cause}
-    return own, cause_cohort(cohort, cause), OneCause(cause, met[cause], others, cohort)
+    return own, one, OneCause(cause, met[cause], others, cohort)
 
 
 def without_months(plan: RungPlan) -> RungPlan:

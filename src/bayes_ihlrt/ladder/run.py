@@ -137,7 +137,7 @@ class LadderResult(Shown):
                 self.cohort if self.cause is None else self.cause.cohort, self.naive_rows
             ),
             "notes": list(self.notes),
-            "horizon": self.horizon,
+            "horizon": self.horizon if self.cause is None else None,
             "cause": None if self.cause is None else self.cause.to_dict(),
             "rungs": [{**rung.to_dict(), "compares": self._compares(rung)} for rung in self.rungs],
             "null_simulation": None if self.simulated is None else self.simulated.to_dict(),

@@ -154,24 +154,25 @@ def target_of(rung: Rung, horizon: float) -> Target:
     Returns
     -------
     Target
-        Two strategies, the population and the window.
+        Two strategies, the population and the window: all follow-up where no months are told.
     """
-    treatment = rung.plan.treatment
+    treatment, ends = rung.plan.treatment, not rung.plan.no_months
     who = "everybody" if rung.target is None else _WHO[rung.target]
-    zero = f"months 0 to {horizon:g}"
+    zero = f"months 0 to {horizon:g}" if ends else "over all follow-up"
     if rung.plan.grace is not None:
         return Target(f"treated within {rung.plan.grace:g} months", "never treated", who, zero)
     if treatment.design is DesignKind.LANDMARK:
         month = float(rung.plan.rung.rpartition("-")[2])
         whom = f"{who}, of those at risk at month {month:g}"
-        window = f"months {month:g} to {month + horizon:g}"
+        window = f"months {month:g} to {month + horizon:g}" if ends else "from the landmark"
         by = f"by month {month:g}"
         return Target(f"treated {by}", f"not treated {by} (some are later)", whom, window)
     if treatment.design is DesignKind.SEQUENTIAL:
         later = treatment.crossover is Crossover.IGNORE
         control = "not then (some are later)" if later else "not then nor later"
         whom = f"{who}, at each decision"
-        return Target("treated at a decision", control, whom, f"{horizon:g} months from it")
+        window = f"{horizon:g} months from it" if ends else "from the decision"
+        return Target("treated at a decision", control, whom, window)
     treated = f"treated {treated_from(rung.plan.treat_from).name}"
     return Target(treated, "never treated", who, zero)
 

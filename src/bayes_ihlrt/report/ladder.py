@@ -215,23 +215,21 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     tuple of Table
         Rungs, and hazard ratios by the modifier where there is one.
     """
-    horizon = output.result["horizon"]
     one_event = output.result.get("cause") is None
     records = tuple(
         # Why there are no months of one cause is said once, and not of every rung.
         _rung(label, rung if one_event else {**rung, "no_months": None})
         for label, rung in zip(output.brief["labels"], output.result["rungs"], strict=True)
     )
-    months = estimate(
-        f"Months gained of {horizon:g} (95 % interval)",
-        1,
-        middle="months median",
-        ends=("months q2.5", "months q97.5"),
-    )
+    months = []
+    if one_event:
+        label = f"Months gained of {output.result['horizon']:g} (95 % interval)"
+        ends = ("months q2.5", "months q97.5")
+        months.append(estimate(label, 1, middle="months median", ends=ends))
     columns = (
         text("Design, adjustment", "label"),
         estimate("Hazard ratio (95 % interval)", 2, missing="not estimated"),
-        *([months] if one_event else []),
+        *months,
         count("Patients", "patients", missing=""),
         count("Events", "events", missing=""),
         count("Immortal months", "immortal_months", missing=""),

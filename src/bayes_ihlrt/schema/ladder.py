@@ -48,7 +48,10 @@ class Compares(Record):
     treated: str = key("the strategy that treats")
     control: str = key("the one that does not")
     population: str = key("who is averaged over")
-    window: str = key("months over which survival time is compared")
+    window: str = key(
+        "months over which survival time is compared; of one cause of several from when follow-up "
+        "counts"
+    )
 
 
 class Rung(Record):
@@ -152,7 +155,9 @@ class LadderFile(NamedFile):
     data: Cohort = key("as of `fit`, for the first rung")
     cause: OneCause | None = key("of several causes the one compared; `null` of one event")
     notes: list[str] = key("patients whom every rung leaves out, with the reason")
-    horizon: float = key("up to which survival time is compared", unit=MONTHS)
+    horizon: Number = key(
+        "up to which survival time is compared; `null` of one cause of several", unit=MONTHS
+    )
     rungs: list[Rung] = key("every rung, most naive first")
     null_simulation: NullSimulation | None = key(
         "`null` with delayed entry, and where `failed` says why"
