@@ -4,12 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.analysis.diagnose import diagnose
+from bayes_ihlrt.analysis.external import check_external, known_events
 from bayes_ihlrt.errors import DataError, RefusedError, SpecificationError
 from bayes_ihlrt.ladder.run import bias_ladder
 from bayes_ihlrt.methods.protocol import protocol_of
+from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.spec.external import ExternalSpec
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 
@@ -58,12 +61,48 @@ def external(**borrow):
 
 def checked(others, **borrow):
     """Check two arms with external controls that are in memory."""
-    from bayes_ihlrt.analysis.external import check_external
-
     spec = stated("")
     alone = check_analysis(spec, frame(1, 60))
     spec = alone.spec.model_copy(update={"external": external(**borrow)})
     return alone, check_external(spec, alone.person_time, alone.prepared, source=others)
+
+
+def unlike(seed, n, *, treated):
+    """Return patients whose hazards differ by a strong covariate, seen for 36 months."""
+    rng = np.random.default_rng(seed)
+    age, arm = rng.standard_normal(n), rng.integers(0, 2, n) * treated
+    months = rng.exponential(1.0 / (0.08 * np.exp(1.3 * age - 0.3 * arm)))
+    found = {"id": [f"p{seed}-{i}" for i in range(n)], "age": age, "death": 1 * (months < 36.0)}
+    found["months"] = np.minimum(months, 36.0) + 1e-3
+    return found | ({"treated": arm} if treated else {})
+
+
+def normal_fit(prepared, own, both):
+    """Return an exponential posterior under flat priors: normal at its maximum."""
+    columns = prepared.encoder.columns
+    design = np.column_stack([np.ones(both.n_rows), prepared.encoder.design(both.columns)])
+    stop, event, weight = (both.columns[name] for name in ("stop", "event", "weight"))
+    mean = np.array([np.log(event.sum() / stop.sum()), *np.zeros(len(columns))])
+    for _ in range(20):
+        hazard = weight * np.exp(design @ mean) * stop
+        information = design.T @ (hazard[:, None] * design)
+        mean = mean + np.linalg.solve(information, design.T @ (weight * event - hazard))
+    drawn = np.random.default_rng(3).multivariate_normal(mean, np.linalg.inv(information), 40_000)
+    names = ("log_rate", *columns)
+    posterior = {n: (("chain", "draw"), drawn[None, :, i]) for i, n in enumerate(names)}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
+    return FittedModel(prepared, own, tree, None)
+
+
+def test_covariates_of_patients_add_nothing_to_what_external_controls_are_worth():
+    spec, others = stated(""), unlike(5, 300, treated=False)
+    alone = check_analysis(spec, unlike(4, 300, treated=True))
+    spec = alone.spec.model_copy(update={"external": external(borrow="power", power=0.5)})
+    bound = check_external(spec, alone.person_time, alone.prepared, source=others).bound
+    own = known_events(normal_fit(alone.prepared, alone.person_time, alone.person_time))
+    worth = known_events(normal_fit(bound.prepared, bound.own, bound.rows)) - own
+    # An average of survival over these patients said 2.5 times as many.
+    assert worth == pytest.approx(0.5 * others["death"].sum(), rel=0.1)
 
 
 def test_the_table_of_before_is_refused_with_the_lines_to_write():

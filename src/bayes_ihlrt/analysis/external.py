@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bayes_ihlrt.analysis import estimates
     from bayes_ihlrt.analysis.estimates import Estimate
-    from bayes_ihlrt.estimands import contrasts, curves
+    from bayes_ihlrt.estimands import averaging, contrasts, population
     from bayes_ihlrt.estimands.mitigation import Weigh
     from bayes_ihlrt.model.prepared import PreparedModel
     from bayes_ihlrt.posterior.fitted import FittedModel
@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from bayes_ihlrt.weighted.external import BoundExternal
 else:
     # The formula library takes a second to load, and faults of the files are told before it is.
+    averaging = lazy_module("bayes_ihlrt.estimands.averaging")
     contrasts = lazy_module("bayes_ihlrt.estimands.contrasts")
     estimates = lazy_module("bayes_ihlrt.analysis.estimates")
-    curves = lazy_module("bayes_ihlrt.estimands.curves")
+    population = lazy_module("bayes_ihlrt.estimands.population")
     weighted_external = lazy_module("bayes_ihlrt.weighted.external")
     weighted_robust = lazy_module("bayes_ihlrt.weighted.robust")
 
@@ -270,14 +271,15 @@ def _untreated_rows(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
 def known_events(fit: "FittedModel") -> float:
     """Return how many events the hazard without treatment is known by.
 
-    d events tell a log hazard with variance 1 / d. The log cumulative hazard without treatment,
-    log(-log S(t)) averaged over the patients, is read at the time at which it is known best, where
-    what is not known of the hazard's shape adds least.
+    d events tell a log hazard with variance 1 / d. The log cumulative hazard without treatment of
+    one patient, the average of those who had the event without it, is read at the time at which it
+    is known best, where what is not known of the hazard's shape adds least. Survival averaged over
+    patients would not do: the more they differ, the less of the hazard's uncertainty it shows.
 
     Parameters
     ----------
     fit : FittedModel
-        The posterior; the patients of its rows are averaged over.
+        The posterior, with the rows of the cohort.
 
     Returns
     -------
@@ -287,10 +289,20 @@ def known_events(fit: "FittedModel") -> float:
     rows = fit.person_time
     stop, event = (rows.columns[name].astype(np.float64) for name in ("stop", "event"))
     times = np.unique(np.quantile(stop[event > 0.0], _TIMES))
+    own = np.bincount(rows.patient_index, event * _untreated(fit), len(rows.patients))
+    patients = population.sample_population(fit, weights=own if own.any() else None)
+    predictor, shares = patients.condensed_untreated
     with np.errstate(divide="ignore", over="ignore"):
-        level = np.log(-np.log(curves.survival(fit, times, [curves.NEVER]).to_numpy()))
-    variance = level.reshape(-1, level.shape[-1]).var(axis=0)
+        level = np.log(averaging.spent(fit, 0.0, times))
+    variance = (level + (predictor * shares).sum(axis=1)[:, None]).var(axis=0)
     return float(1.0 / variance[np.isfinite(variance)].min())
+
+
+def _untreated(fit: "FittedModel") -> np.ndarray:
+    """1 in rows without treatment."""
+    rows, treatment = fit.person_time, fit.prepared.spec.treatment
+    given = rows.columns.get(str(treatment), np.zeros(rows.n_rows))
+    return np.asarray(given.astype(np.float64) == 0.0, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -266,9 +266,10 @@ class External(Record):
     synthetic: bool = key("whether they were simulated")
     worth: Number = key(
         "the events without treatment that they are worth: what is known of the log cumulative "
-        "hazard without treatment (1 / variance) with them less that without"
+        "hazard without treatment of the average patient with such an event (1 / variance) with "
+        "them less that without"
     )
-    control_events: Number = key("the cohort's own, on the same scale")
+    control_events: Number = key("the cohort's own events without treatment")
     alike_after: Number = key(
         "of `robust-map`, probability of the narrow component after the data; else `null`"
     )
