@@ -105,6 +105,50 @@ def test_covariates_of_patients_add_nothing_to_what_external_controls_are_worth(
     assert worth == pytest.approx(0.5 * others["death"].sum(), rel=0.1)
 
 
+def bound_by(formula, own, others, *, family="exponential"):
+    spec = parse_spec(TEXT.replace("treated + age", formula).replace("exponential", family))
+    alone = check_analysis(spec, own)
+    spec = alone.spec.model_copy(update={"external": external()})
+    return alone, check_external(spec, alone.person_time, alone.prepared, source=others)
+
+
+def test_categories_and_terms_that_learn_are_those_of_the_cohort():
+    own = frame(1, 60) | {"stage": np.array(["B", "C"] * 30)}
+    others = frame(2, 60, treated=False) | {"stage": np.array(["C", "C", "B"] * 20)}
+    others["age"] = np.clip(others["age"] + 10.0, own["age"].min(), own["age"].max())
+    formula = "treated + stage + scale(age) + bs(age, df=4)"
+    for each in (formula.replace(" + bs(age, df=4)", ""), formula.replace("scale(age) + ", "")):
+        alone, found = bound_by(each, own, others)
+        both, own_design = found.bound.prepared.encoder, alone.prepared.encoder
+        theirs = {**found.others.columns, "external": np.ones(60)}
+        place = [both.columns.index(name) for name in own_design.columns]
+        assert both.design(theirs)[:, place] == pytest.approx(own_design.design(theirs))
+        assert set(both.columns) == {*own_design.columns, "external"}
+    others["stage"] = np.array(["A", "B", "C"] * 20)
+    with pytest.raises(SpecificationError, match=r"level\(s\) A did not occur in the cohort"):
+        bound_by("treated + stage", own, others)
+
+
+def test_sensitivity_borrows_beside_the_priors_and_baseline_of_the_cohort(monkeypatch):
+    from bayes_ihlrt.sensitivity import external as study
+
+    others = frame(2, 40, treated=False)
+    alone, found = bound_by("treated + age", frame(1, 60), others, family="piecewise")
+    caught = []
+
+    def fit_cells(prepared, *_, **__):
+        caught.append(prepared)
+        raise InterruptedError
+
+    monkeypatch.setattr(study, "fit_cells", fit_cells)
+    with pytest.raises(InterruptedError):
+        study.borrow(alone, found, wanted=None)
+    priors = dict(caught[0].priors)
+    assert priors.pop("external").prior.mu == 0.0
+    assert priors == alone.prepared.priors
+    assert caught[0].hazard == alone.prepared.hazard
+
+
 def test_the_table_of_before_is_refused_with_the_lines_to_write():
     told = faults('[sensitivity.external]\ndata = "r.csv"\npowers = [0.2]\n')
     assert set(told) == {"[sensitivity.external]"}
