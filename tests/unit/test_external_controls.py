@@ -225,6 +225,19 @@ def test_weights_that_are_none_are_refused():
         checked(others, borrow="power", power=0.5, weight_column="w")
 
 
+def test_weights_of_more_patients_than_there_are_are_refused():
+    others = frame(2, 40, treated=False) | {"w": np.linspace(100.0, 1000.0, 40)}
+    with pytest.raises(DataError, match=r"weights sum to 22,000 for 40 patients") as caught:
+        checked(others, borrow="power", power=0.5, weight_column="w")
+    assert "Divide them by their mean" in str(caught.value)
+    others["w"] = (others["w"] / others["w"].mean()).round(3)
+    who = checked(others, borrow="power", power=0.5, weight_column="w")[1].sentences[0]
+    weighed = 0.5 * float(others["w"] @ others["death"])
+    assert f"{others['death'].sum()} events ({weighed:.1f} as they are weighed)" in who
+    assert "each counts as 0.5 times its own weight" in who
+    assert "of a patient" not in who
+
+
 def test_rows_weigh_what_they_count_and_the_cohort_keeps_its_priors():
     others = frame(2, 40, treated=False) | {"w": np.linspace(0.1, 1.0, 40)}
     alone, found = checked(others, borrow="power", power=0.5, weight_column="w")

@@ -53,6 +53,8 @@ else:
 _WEIGHT: Final = "external_weight"
 _TIMES: Final = tuple(share / 10.0 for share in range(1, 11))
 """Quantiles of the times of events at which a hazard is looked at."""
+_ROUNDED: Final = 1e-3
+"""Share by which weights that were rounded may sum to more than patients."""
 SUBJECT: Final = "external controls"
 type ExternalSource = "str | Path | pd.DataFrame | Mapping[str, ArrayLike]"
 
@@ -96,11 +98,12 @@ class CheckedExternal:
     def sentences(self) -> tuple[str, ...]:
         """Who they are, and how much of them is borrowed."""
         found = self.bound.counted()
-        weighed = ", each with its own weight" if self.spec.weight_column is not None else ""
         events = counted(found["events"], "event", "events")
+        if self.spec.weight_column is not None or self.spec.power is not None:
+            events += f" ({found['weighted_events']:,.1f} as they are weighed)"
         return (
             f"{found['patients']:,} external controls with {events} over {found['months']:,.0f} "
-            f"person-months{weighed}, {borrowing_words(self.spec)}.",
+            f"person-months, {borrowing_words(self.spec)}.",
             f"Why they may stand for controls, as the authors state it: {self.spec.justification}",
         )
 
@@ -134,23 +137,24 @@ def borrowing_words(external: ExternalSpec) -> str:
     >>> borrowing_words(ExternalSpec(borrow="power", power=0.5, **about))
     'borrowed by a power prior: each counts as 0.5 of a patient, and is taken to be alike'
     """
+    weighed = "" if external.weight_column is None else ", each with its own weight"
     match external.borrow:
         case Borrowing.POWER:
-            return (
-                f"borrowed by a power prior: each counts as {external.power:g} of a patient, and "
-                "is taken to be alike"
-            )
+            share = f"{external.power:g} of a patient"
+            if weighed:
+                share = f"{external.power:g} times its own weight"
+            return f"borrowed by a power prior: each counts as {share}, and is taken to be alike"
         case Borrowing.COMMENSURATE:
             tails = "" if external.nu is None else f", Student t with {external.nu:g} df"
             return (
                 "borrowed by a commensurate prior: their log hazard may differ from the cohort's "
-                f"(sd {external.sd:g} before the data{tails})"
+                f"(sd {external.sd:g} before the data{tails}){weighed}"
             )
         case Borrowing.ROBUST_MAP:
             return (
                 "borrowed by a robust MAP prior: with probability "
                 f"{external.alike:g} they are alike (sd {external.sd:g} of the difference in log "
-                f"hazard), else they may differ (sd {external.vague_sd:g})"
+                f"hazard), else they may differ (sd {external.vague_sd:g}){weighed}"
             )
 
 
@@ -228,6 +232,14 @@ def _weights(cohort: Cohort, column: str) -> np.ndarray:
         verb = "row has" if wrong.sum() == 1 else "rows have"
         problem = f"{wrong.sum()} {verb} no weight (a number from 0 on is one)"
         raise DataError(SUBJECT, [Fault(where, problem, "Correct the column weight_column names")])
+    # Weights are of patients: who has several rows counts once, by the largest.
+    each = np.zeros(cohort.n_patients)
+    _, place = np.unique(cohort.columns["patient"].astype(str), return_inverse=True)
+    np.maximum.at(each, place, weights)
+    if each.sum() > cohort.n_patients * (1.0 + _ROUNDED):
+        many = counted(cohort.n_patients, "patient", "patients")
+        problem = f"weights sum to {each.sum():,.6g} for {many}, who would count as more"
+        raise DataError(SUBJECT, [Fault(where, problem, "Divide them by their mean")])
     return weights
 
 
