@@ -105,8 +105,9 @@ def test_covariates_of_patients_add_nothing_to_what_external_controls_are_worth(
     assert worth == pytest.approx(0.5 * others["death"].sum(), rel=0.1)
 
 
-def bound_by(formula, own, others, *, family="exponential"):
-    spec = parse_spec(TEXT.replace("treated + age", formula).replace("exponential", family))
+def bound_by(formula, own, others, *, family="exponential", data=""):
+    text = TEXT.replace("treated + age", formula).replace("exponential", family)
+    spec = parse_spec(text.replace("[treatment]", f"{data}\n[treatment]"))
     alone = check_analysis(spec, own)
     spec = alone.spec.model_copy(update={"external": external()})
     return alone, check_external(spec, alone.person_time, alone.prepared, source=others)
@@ -127,6 +128,15 @@ def test_categories_and_terms_that_learn_are_those_of_the_cohort():
     others["stage"] = np.array(["A", "B", "C"] * 20)
     with pytest.raises(SpecificationError, match=r"level\(s\) A did not occur in the cohort"):
         bound_by("treated + stage", own, others)
+
+
+def test_external_controls_who_are_left_out_are_told():
+    others = frame(2, 40, treated=False)
+    others["age"][:3] = np.nan
+    _, found = bound_by("treated + age", frame(1, 60), others, data="drop_missing = true")
+    assert "External controls: 3 patients of 40 left out: age is missing." in found.notes
+    told = found.to_dict()
+    assert (told["patients"], told["dropped"]) == (37, {"age is missing": 3})
 
 
 def test_sensitivity_borrows_beside_the_priors_and_baseline_of_the_cohort(monkeypatch):
@@ -183,7 +193,8 @@ ALIKE = '[external]\ndata = "r.csv"\njustification = "alike"\nborrow = "power"\n
     [
         (TEXT.replace("treated + age", "treated + external"), "[outcome] formula"),
         (TEXT.replace('design = "fixed"', 'design = "landmark"\nlandmark = 3.0'), "[treatment]"),
-        (TEXT + '[propensity]\nformula = "age"\nadjust = "weights"\n', "[propensity] adjust"),
+        (TEXT + '[propensity]\nformula = "age"\nadjust = "weights"\n', "[propensity]"),
+        (TEXT + '[propensity]\nformula = "age"\nadjust = "none"\n', "[propensity]"),
         (TEXT + '[visits]\nfile = "v.csv"\ntime = "m"\ncovariates = ["age"]\n', "[visits]"),
         (
             TEXT.replace('event = "death"', 'event = { column = "c", values = { a = 1, b = 2 } }'),

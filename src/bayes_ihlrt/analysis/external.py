@@ -1,5 +1,6 @@
 """External controls of an analysis: read, borrowed, and what they change."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.analysis.notes import SYNTHETIC, numbered
+from bayes_ihlrt.analysis.notes import SYNTHETIC, left_out, numbered
 from bayes_ihlrt.cohort.datasets import find_data
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.designs.build import person_time
@@ -85,7 +86,9 @@ class CheckedExternal:
     @property
     def notes(self) -> tuple[str, ...]:
         """Whether they are no patients, and how their file was read."""
-        told = tuple(f"External controls: {note}" for note in self.cohort.notes)
+        dropped = self.cohort.dropped
+        gone = left_out(dropped, total=len(dropped) + self.cohort.n_patients)
+        told = tuple(f"External controls: {note}" for note in (*self.cohort.notes, *gone))
         if not self.cohort.attrs.get("synthetic", False):
             return told
         label = (
@@ -115,7 +118,8 @@ class CheckedExternal:
         }
         about = {"justification": self.spec.justification, "fingerprint": self.cohort.fingerprint}
         synthetic = bool(self.cohort.attrs.get("synthetic", False))
-        return {**kept, **self.bound.counted(), **about, "synthetic": synthetic}
+        counts = self.bound.counted() | {"dropped": dict(Counter(self.cohort.dropped.values()))}
+        return {**kept, **counts, **about, "synthetic": synthetic}
 
 
 def borrowing_words(external: ExternalSpec) -> str:

@@ -258,6 +258,7 @@ class External(Record):
     vague_sd: Number = key("of `robust-map`, standard deviation of the wide component; else `null`")
     alike: Number = key("of `robust-map`, probability of the narrow component; else `null`")
     patients: int = key("external controls")
+    dropped: dict[str, int] = key("patients of their file who are left out, for each reason")
     events: int = key("their events")
     months: float = key("their time at risk", unit="person-months")
     weighted_events: float = key("their events after weight and power")
