@@ -1,5 +1,6 @@
 """External controls of an analysis: read, borrowed, and what they change."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from bayes_ihlrt._lazy import lazy_module
-from bayes_ihlrt.analysis.notes import SYNTHETIC, numbered
+from bayes_ihlrt.analysis.notes import SYNTHETIC, left_out, numbered
 from bayes_ihlrt.cohort.datasets import find_data
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.rules import Allowed
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from bayes_ihlrt.analysis import estimates
     from bayes_ihlrt.analysis.estimates import Estimate
-    from bayes_ihlrt.estimands import contrasts, curves
+    from bayes_ihlrt.estimands import averaging, contrasts, population
     from bayes_ihlrt.estimands.mitigation import Weigh
     from bayes_ihlrt.model.prepared import PreparedModel
     from bayes_ihlrt.posterior.fitted import FittedModel
@@ -44,15 +45,18 @@ if TYPE_CHECKING:
     from bayes_ihlrt.weighted.external import BoundExternal
 else:
     # The formula library takes a second to load, and faults of the files are told before it is.
+    averaging = lazy_module("bayes_ihlrt.estimands.averaging")
     contrasts = lazy_module("bayes_ihlrt.estimands.contrasts")
     estimates = lazy_module("bayes_ihlrt.analysis.estimates")
-    curves = lazy_module("bayes_ihlrt.estimands.curves")
+    population = lazy_module("bayes_ihlrt.estimands.population")
     weighted_external = lazy_module("bayes_ihlrt.weighted.external")
     weighted_robust = lazy_module("bayes_ihlrt.weighted.robust")
 
 _WEIGHT: Final = "external_weight"
 _TIMES: Final = tuple(share / 10.0 for share in range(1, 11))
 """Quantiles of the times of events at which a hazard is looked at."""
+_ROUNDED: Final = 1e-3
+"""Share by which weights that were rounded may sum to more than patients."""
 SUBJECT: Final = "external controls"
 type ExternalSource = "str | Path | pd.DataFrame | Mapping[str, ArrayLike]"
 
@@ -83,7 +87,9 @@ class CheckedExternal:
     @property
     def notes(self) -> tuple[str, ...]:
         """Whether they are no patients, and how their file was read."""
-        told = tuple(f"External controls: {note}" for note in self.cohort.notes)
+        dropped = self.cohort.dropped
+        gone = left_out(dropped, total=len(dropped) + self.cohort.n_patients)
+        told = tuple(f"External controls: {note}" for note in (*self.cohort.notes, *gone))
         if not self.cohort.attrs.get("synthetic", False):
             return told
         label = (
@@ -96,11 +102,12 @@ class CheckedExternal:
     def sentences(self) -> tuple[str, ...]:
         """Who they are, and how much of them is borrowed."""
         found = self.bound.counted()
-        weighed = ", each with its own weight" if self.spec.weight_column is not None else ""
         events = counted(found["events"], "event", "events")
+        if self.spec.weight_column is not None or self.spec.power is not None:
+            events += f" ({found['weighted_events']:,.1f} as they are weighed)"
         return (
             f"{found['patients']:,} external controls with {events} over {found['months']:,.0f} "
-            f"person-months{weighed}, {borrowing_words(self.spec)}.",
+            f"person-months, {borrowing_words(self.spec)}.",
             f"Why they may stand for controls, as the authors state it: {self.spec.justification}",
         )
 
@@ -112,7 +119,8 @@ class CheckedExternal:
         }
         about = {"justification": self.spec.justification, "fingerprint": self.cohort.fingerprint}
         synthetic = bool(self.cohort.attrs.get("synthetic", False))
-        return {**kept, **self.bound.counted(), **about, "synthetic": synthetic}
+        counts = self.bound.counted() | {"dropped": dict(Counter(self.cohort.dropped.values()))}
+        return {**kept, **counts, **about, "synthetic": synthetic}
 
 
 def borrowing_words(external: ExternalSpec) -> str:
@@ -134,23 +142,24 @@ def borrowing_words(external: ExternalSpec) -> str:
     >>> borrowing_words(ExternalSpec(borrow="power", power=0.5, **about))
     'borrowed by a power prior: each counts as 0.5 of a patient, and is taken to be alike'
     """
+    weighed = "" if external.weight_column is None else ", each with its own weight"
     match external.borrow:
         case Borrowing.POWER:
-            return (
-                f"borrowed by a power prior: each counts as {external.power:g} of a patient, and "
-                "is taken to be alike"
-            )
+            share = f"{external.power:g} of a patient"
+            if weighed:
+                share = f"{external.power:g} times its own weight"
+            return f"borrowed by a power prior: each counts as {share}, and is taken to be alike"
         case Borrowing.COMMENSURATE:
             tails = "" if external.nu is None else f", Student t with {external.nu:g} df"
             return (
                 "borrowed by a commensurate prior: their log hazard may differ from the cohort's "
-                f"(sd {external.sd:g} before the data{tails})"
+                f"(sd {external.sd:g} before the data{tails}){weighed}"
             )
         case Borrowing.ROBUST_MAP:
             return (
                 "borrowed by a robust MAP prior: with probability "
                 f"{external.alike:g} they are alike (sd {external.sd:g} of the difference in log "
-                f"hazard), else they may differ (sd {external.vague_sd:g})"
+                f"hazard), else they may differ (sd {external.vague_sd:g}){weighed}"
             )
 
 
@@ -231,6 +240,14 @@ def _weights(cohort: Cohort, column: str) -> np.ndarray:
         verb = "row has" if wrong.sum() == 1 else "rows have"
         problem = f"{wrong.sum()} {verb} no weight (a number from 0 on is one)"
         raise DataError(SUBJECT, [Fault(where, problem, "Correct the column weight_column names")])
+    # Weights are of patients: who has several rows counts once, by the largest.
+    each = np.zeros(cohort.n_patients)
+    _, place = np.unique(cohort.columns["patient"].astype(str), return_inverse=True)
+    np.maximum.at(each, place, weights)
+    if each.sum() > cohort.n_patients * (1.0 + _ROUNDED):
+        many = counted(cohort.n_patients, "patient", "patients")
+        problem = f"weights sum to {each.sum():,.6g} for {many}, who would count as more"
+        raise DataError(SUBJECT, [Fault(where, problem, "Divide them by their mean")])
     return weights
 
 
@@ -283,14 +300,15 @@ def _untreated_rows(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
 def known_events(fit: "FittedModel") -> float:
     """Return how many events the hazard without treatment is known by.
 
-    d events tell a log hazard with variance 1 / d. The log cumulative hazard without treatment,
-    log(-log S(t)) averaged over the patients, is read at the time at which it is known best, where
-    what is not known of the hazard's shape adds least.
+    d events tell a log hazard with variance 1 / d. The log cumulative hazard without treatment of
+    one patient, the average of those who had the event without it, is read at the time at which it
+    is known best, where what is not known of the hazard's shape adds least. Survival averaged over
+    patients would not do: the more they differ, the less of the hazard's uncertainty it shows.
 
     Parameters
     ----------
     fit : FittedModel
-        The posterior; the patients of its rows are averaged over.
+        The posterior, with the rows of the cohort.
 
     Returns
     -------
@@ -300,10 +318,20 @@ def known_events(fit: "FittedModel") -> float:
     rows = fit.person_time
     stop, event = (rows.columns[name].astype(np.float64) for name in ("stop", "event"))
     times = np.unique(np.quantile(stop[event > 0.0], _TIMES))
+    own = np.bincount(rows.patient_index, event * _untreated(fit), len(rows.patients))
+    patients = population.sample_population(fit, weights=own if own.any() else None)
+    predictor, shares = patients.condensed_untreated
     with np.errstate(divide="ignore", over="ignore"):
-        level = np.log(-np.log(curves.survival(fit, times, [curves.NEVER]).to_numpy()))
-    variance = level.reshape(-1, level.shape[-1]).var(axis=0)
+        level = np.log(averaging.spent(fit, 0.0, times))
+    variance = (level + (predictor * shares).sum(axis=1)[:, None]).var(axis=0)
     return float(1.0 / variance[np.isfinite(variance)].min())
+
+
+def _untreated(fit: "FittedModel") -> np.ndarray:
+    """1 in rows without treatment."""
+    rows, treatment = fit.person_time, fit.prepared.spec.treatment
+    given = rows.columns.get(str(treatment), np.zeros(rows.n_rows))
+    return np.asarray(given.astype(np.float64) == 0.0, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

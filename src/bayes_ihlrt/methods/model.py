@@ -250,6 +250,7 @@ def external_methods(spec: AnalysisSpec) -> list[str]:
     return [
         f"Untreated patients from elsewhere were analysed as external controls{weighed}, borrowed "
         f"by {how}{tails}. Why they may stand for controls: {unmarked(external.justification)}. "
-        "Their worth is the gain in what is known of the log cumulative hazard without treatment "
-        "(1 / variance, in events). Estimands are averaged over the cohort's own patients."
+        "Their worth is the gain in what is known of the log cumulative hazard of the average "
+        "patient with an event without treatment (1 / variance, in events). Estimands are averaged "
+        "over the cohort's own patients."
     ]

@@ -89,6 +89,42 @@ def prepare(spec: ModelSpec, person_time: PersonTime, *, reduce: bool = True) ->
     encoder = build_encoder(spec, person_time)
     times, events = event_times(person_time)
     hazard = make_hazard(spec.outcome.hazard, times, events=events)
+    return bind(spec, encoder, hazard, person_time, reduce=reduce)
+
+
+def bind(
+    spec: ModelSpec,
+    encoder: Encoder,
+    hazard: Hazard,
+    person_time: PersonTime,
+    *,
+    reduce: bool = True,
+) -> PreparedModel:
+    """Bind a specification to person-time with what was learnt from other rows.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model, with scales.
+    encoder : Encoder
+        Encoding of the covariates.
+    hazard : Hazard
+        Baseline hazard.
+    person_time : PersonTime
+        Rows, months.
+    reduce : bool
+        Reduce large piecewise models to sufficient statistics (`graph_arrays`).
+
+    Returns
+    -------
+    PreparedModel
+        With priors and arrays.
+
+    Raises
+    ------
+    SpecificationError
+        The rows have levels or values that the encoder does not know.
+    """
     arrays = graph_arrays(encoder, hazard, person_time, reduce=reduce)
     return PreparedModel(spec, encoder, hazard, _resolved(spec, encoder, arrays), arrays)
 

@@ -258,6 +258,7 @@ class External(Record):
     vague_sd: Number = key("of `robust-map`, standard deviation of the wide component; else `null`")
     alike: Number = key("of `robust-map`, probability of the narrow component; else `null`")
     patients: int = key("external controls")
+    dropped: dict[str, int] = key("patients of their file who are left out, for each reason")
     events: int = key("their events")
     months: float = key("their time at risk", unit="person-months")
     weighted_events: float = key("their events after weight and power")
@@ -266,9 +267,10 @@ class External(Record):
     synthetic: bool = key("whether they were simulated")
     worth: Number = key(
         "the events without treatment that they are worth: what is known of the log cumulative "
-        "hazard without treatment (1 / variance) with them less that without"
+        "hazard without treatment of the average patient with such an event (1 / variance) with "
+        "them less that without"
     )
-    control_events: Number = key("the cohort's own, on the same scale")
+    control_events: Number = key("the cohort's own events without treatment")
     alike_after: Number = key(
         "of `robust-map`, probability of the narrow component after the data; else `null`"
     )

@@ -22,7 +22,7 @@ from bayes_ihlrt.analysis.check import CheckedAnalysis
 from bayes_ihlrt.analysis.external import CheckedExternal
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.model.prepared import PreparedModel, prepare
+from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.sensitivity.cells import PriorCell, fit_cells
@@ -34,12 +34,13 @@ from bayes_ihlrt.sensitivity.decisions import (
 )
 from bayes_ihlrt.sensitivity.populations import Exclusion, remaining
 from bayes_ihlrt.sensitivity.quantities import Wanted, as_fit, read_quantities, summarise_quantities
-from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, with_term
+from bayes_ihlrt.spec.external import EXTERNAL, Borrowing, ExternalSpec
 from bayes_ihlrt.verdicts import decide
-from bayes_ihlrt.weighted.external import joined
+from bayes_ihlrt.weighted.external import bind_external
 
 _SHARED: Final = 1e-3
 """Sd of the difference in log hazard that stands for no difference."""
+_OTHERWISE: Final = ("power", "nu", "vague_sd", "alike")
 _NUMBERS: Final = ("mean", "sd", "q2.5", "median", "q97.5", "probability")
 
 
@@ -61,13 +62,11 @@ def borrow(checked: CheckedAnalysis, external: CheckedExternal, *, wanted: Wante
         Rows by way of borrowing and estimand, the analysis without the others first.
     """
     spec = checked.spec
-    rows = joined(checked.person_time, external.others)
-    outcome = with_term(spec.outcome)
-    own = Prior(dist=Dist.NORMAL, mu=0.0, sigma=_SHARED)
-    model = spec.model.model_copy(
-        update={"outcome": outcome, "priors": {**spec.priors, EXTERNAL: own}}
-    )
-    prepared = prepare(model, rows, reduce=False)
+    update = {"borrow": Borrowing.COMMENSURATE, "sd": _SHARED, **dict.fromkeys(_OTHERWISE)}
+    alike = external.spec.model_copy(update=update)
+    both = checked.prepared, checked.person_time, external.others
+    bound = bind_external(*both, alike, reduce=False)
+    prepared, rows = bound.prepared, bound.rows
     cells = _cells(prepared, rows, external.spec)
     size = spec.sensitivity.draws, spec.sampler.seed
     fits = fit_cells(prepared, cells, draws=size[0], seed=size[1], needed=(0,))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, model_validator
 
 from bayes_ihlrt.errors import Fault, RefusedError
-from bayes_ihlrt.names import Adjustment, DesignKind, Dist
+from bayes_ihlrt.names import DesignKind, Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.model import OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import MOST_WORDS
@@ -224,10 +224,10 @@ def external_faults(tables: Mapping[str, Any], outcome: OutcomeSpec) -> list[Fau
             "external controls do not have"
         )
         faults.append(Fault("[treatment] design", problem, f"Use {allowed}, or remove [external]"))
-    if propensity is not None and propensity.adjust is not Adjustment.NONE:
-        problem = "the cohort would be adjusted by a propensity, and external controls have none"
-        remedy = "Weigh external controls by `weight_column`, and set adjust = 'none'"
-        faults.append(Fault("[propensity] adjust", problem, remedy))
+    if propensity is not None:
+        problem = "external controls have no propensity, nor the columns that a model of it adds"
+        remedy = "Remove [propensity], and weigh external controls by `weight_column`"
+        faults.append(Fault("[propensity]", problem, remedy))
     if tables["visits"] is not None:
         problem = "external controls have no visits"
         faults.append(Fault("[visits]", problem, "Use covariates at time zero: remove [visits]"))

@@ -23,7 +23,17 @@ import numpy as np
 
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import DataError, Fault
-from bayes_ihlrt.model.prepared import PreparedModel, prepare
+from bayes_ihlrt.model.encode import (
+    Encoder,
+    coefficient_names,
+    design_matrix,
+    formula_frame,
+    group_labels,
+    terms_of,
+)
+from bayes_ihlrt.model.hazard import make_hazard
+from bayes_ihlrt.model.prepared import PreparedModel, bind
+from bayes_ihlrt.model.smoothing import event_times
 from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec
 from bayes_ihlrt.spec.model import ModelSpec
 
@@ -54,7 +64,8 @@ class BoundExternal:
 
     def under(self, model: ModelSpec) -> "BoundExternal":
         """Return the same rows under a model of both with another baseline, say."""
-        return replace(self, prepared=_bound(model, self.rows, self.alone))
+        prepared = _bound(model, self.rows, self.own, self.alone, reduce=True)
+        return replace(self, prepared=prepared)
 
     def counted(self) -> dict[str, Any]:
         """Return patients, events and months of external controls, and what they weigh."""
@@ -73,9 +84,17 @@ class BoundExternal:
 
 
 def bind_external(
-    alone: PreparedModel, own: PersonTime, others: PersonTime, external: ExternalSpec
+    alone: PreparedModel,
+    own: PersonTime,
+    others: PersonTime,
+    external: ExternalSpec,
+    *,
+    reduce: bool = True,
 ) -> BoundExternal:
     """Bind the model of a cohort to its rows and those of external controls.
+
+    What a formula learns from data (levels, knots, centres) and where the baseline hazard bends are
+    those of the cohort alone.
 
     Parameters
     ----------
@@ -86,6 +105,8 @@ def bind_external(
         what each of them counts before the power.
     external : ExternalSpec
         How much is borrowed.
+    reduce : bool
+        Reduce large piecewise models to sufficient statistics (`graph_arrays`).
 
     Returns
     -------
@@ -97,7 +118,8 @@ def bind_external(
     DataError
         A column is missing on one side.
     SpecificationError
-        The model does not fit the rows of both.
+        External controls have a category that nobody of the cohort has, or values for which a
+        term of the formula is not defined.
     """
     rows = joined(own, others, weight=external.weight)
     stated = dict(alone.spec.priors)
@@ -107,19 +129,41 @@ def bind_external(
     model = alone.spec.model_copy(update=changed)
     zeros = {**own.columns, EXTERNAL: np.zeros(own.n_rows)}
     kept = PersonTime(zeros, own.provenance)
-    return BoundExternal(external, alone, rows, kept, _bound(model, rows, alone))
+    prepared = _bound(model, rows, kept, alone, reduce=reduce)
+    return BoundExternal(external, alone, rows, kept, prepared)
 
 
-def _bound(model: ModelSpec, rows: PersonTime, alone: PreparedModel) -> PreparedModel:
+def _bound(
+    model: ModelSpec, rows: PersonTime, own: PersonTime, alone: PreparedModel, *, reduce: bool
+) -> PreparedModel:
     """Bind a model of both; what is known of the cohort before the data stays as it is alone."""
-    found = prepare(model, rows)
+    times, events = event_times(own)
+    hazard = make_hazard(model.outcome.hazard, times, events=events)
+    found = bind(model, _encoder(model, rows, own, alone.encoder), hazard, rows, reduce=reduce)
     priors = {name: alone.priors.get(name, prior) for name, prior in found.priors.items()}
-    own = dict(zip(alone.encoder.columns, alone.arrays.data["design_reference"], strict=True))
-    data = found.arrays.data
-    both = dict(zip(found.encoder.columns, data["design_reference"], strict=True))
-    reference = [0.0 if n == EXTERNAL else float(own.get(n, both[n])) for n in both]
-    arrays = replace(found.arrays, data={**data, "design_reference": np.asarray(reference)})
-    return replace(found, priors=priors, arrays=arrays)
+    known = dict(zip(alone.encoder.columns, alone.arrays.data["design_reference"], strict=True))
+    reference = [0.0 if n == EXTERNAL else float(known[n]) for n in found.encoder.columns]
+    data = {**found.arrays.data, "design_reference": np.asarray(reference)}
+    return replace(found, priors=priors, arrays=replace(found.arrays, data=data))
+
+
+def _encoder(model: ModelSpec, rows: PersonTime, own: PersonTime, alone: Encoder) -> Encoder:
+    """The cohort's encoding and the term of external controls; only groups may have new levels.
+
+    References, knots and centres that others had a part in would be another covariate under the
+    name, and with the prior, of the cohort's.
+    """
+    levels = {
+        term.group: tuple(sorted(set(group_labels(rows.columns[term.group]))))
+        for term in model.outcome.groups
+    }
+    kept = replace(alone, spec=model, levels=levels)
+    if not model.outcome.formula:
+        return kept
+    frame = formula_frame(model, own.columns, kept.modifier_sd)
+    matrix = design_matrix(model.outcome.parsed, frame, kept.predictor)
+    state, names = matrix.model_spec, coefficient_names(matrix, kept.predictor)
+    return replace(kept, columns=names, terms=terms_of(state, names), formula_state=state)
 
 
 def joined(own: PersonTime, others: PersonTime, *, weight: float = 1.0) -> PersonTime:
