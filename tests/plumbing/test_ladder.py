@@ -319,6 +319,28 @@ def test_months_of_one_cause_are_told_nowhere(by_cause, tmp_path):
     assert "months 0 to" not in told
 
 
+@pytest.mark.parametrize(
+    ("design", "adjustment"),
+    [
+        ("ever-never", "none"),
+        pytest.param("clone-censor-weight", "weights", marks=pytest.mark.slow),
+    ],
+)
+def test_a_rung_of_one_cause_has_no_months(spec, cohort, design, adjustment):
+    """Fitted in earnest: with months it would have those of a world without other causes."""
+    plans = {(found.rung, found.adjustment): found for found in plan_rungs(spec, cohort)}
+    plan = without_months(plans[design, adjustment])
+    enough = spec.ladder.model_copy(update={"draws": 2_000})
+    spec = spec.model_copy(update={"ladder": enough})
+    rung = rung_fit.fit_rung(spec, cohort, plan, horizon=24.0)
+    assert rung.estimated
+    assert rung.log_hr_at
+    assert (rung.rmst_difference, rung.rmst_at, rung.survival) == (None, {}, {})
+    assert rung.no_months == plan.no_months
+    written = rung.to_dict()
+    assert all(written[key] is None for key in ("rmst_difference", "rmst_at", "survival"))
+
+
 def test_states_are_refused_for_one_cause(spec, cohort, plan):
     refused = without_months(plan)
     assert "it simulates months" in refused.refused.problem

@@ -122,7 +122,7 @@ def _weighted(
         passed = point_propensity(analysis.initiation, at=analysis.passing)
     who = target_weights(found, chance)
     rung = _estimated(spec, plan, found.fit, horizon=horizon, weights=who)
-    if plan.grace is not None:
+    if plan.grace is not None and not plan.no_months:
         rung = _with_clone_months(spec, rung, analysis, plan.grace, horizon)
     return replace(
         rung,
