@@ -105,8 +105,9 @@ def test_a_file_that_does_not_fit_is_told_by_name_and_key(tmp_path, rows, told):
     (fault,) = caught.value.faults
     assert fault.where == f"file {file}"
     assert fault.remedy == "Run the command again"
-    with pytest.raises(TypeError, match=r"Small says otherwise: .*rows"):
-        Small.text({**GOOD, "rows": rows})
+    # What was computed is written all the same; every other test makes an error of the warning.
+    with pytest.warns(RuntimeWarning, match=r"Small says otherwise: .*rows"):
+        assert json.loads(Small.text({**GOOD, "rows": rows}))["rows"] == rows
 
 
 def test_many_faults_are_told_in_few_lines(tmp_path):

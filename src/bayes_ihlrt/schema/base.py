@@ -1,6 +1,7 @@
 """Records: keys that are always there, each with its unit and its words, written and read alike."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -105,7 +106,13 @@ class JsonFile(Record):
         Raises
         ------
         TypeError
-            The content is not what is documented, or has no form in JSON: a fault of the package.
+            The content has no form in JSON: a fault of the package.
+
+        Warns
+        -----
+        RuntimeWarning
+            The content is not what is documented: a fault of the package, for which no work that is
+            done is thrown away.
         """
         found = json_text(content)
         try:
@@ -113,7 +120,7 @@ class JsonFile(Record):
         except ValidationError as error:
             told = "; ".join(_problems(error))
             message = f"{cls.__name__} says otherwise: {told}"
-            raise TypeError(message) from error
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
         return found
 
     @classmethod

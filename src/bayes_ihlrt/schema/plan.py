@@ -187,6 +187,7 @@ class CorrectedShare(Record):
     look: int | None = key("number of the look; `null` for all together")
     simulated: Estimated = key("as simulated")
     corrected: Estimated = key("corrected for what the chains say")
+    told: bool = key("whether this is what is told as the design's success under the scenario")
 
 
 class Audit(Record):
