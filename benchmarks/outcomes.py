@@ -94,20 +94,18 @@ def table(lines: list[dict[str, object]]) -> str:
     commits = ", ".join(sorted({f"`{line['commit']}`" for line in lines}))
     loads = [float(line["load"]) for line in lines]
     rows = [
-        f"| {line['case']} | {line['patients']:,} | {line['cpu']:.0f} s | {line['wall']:.0f} s | "
-        f"{line['load']:.1f} |"
+        f"| {line['case']} | {line['patients']:,} | {line['cpu']:.0f} s |"
         for line in sorted(lines, key=lambda line: ([*CASES].index(line["case"]), line["patients"]))
     ]
     return "\n".join(
         [
             "`fit` of other outcomes, by Laplace with 4,000 draws, from process start to written "
             "results with figures, no compiled program kept (`benchmarks/outcomes.py`, commit "
-            f"{commits}, once each, two cores with a load of {min(loads):.0f} to "
-            f"{max(loads):.0f} processes of others: wall time is several times that of an idle "
-            "machine). Two causes are two fits.",
+            f"{commits}, once each, beside other work: a mean load of {min(loads):.0f} to "
+            f"{max(loads):.0f} on two cores). Two causes are two fits.",
             "",
-            "| event | patients | processor time | wall time | load |",
-            "|---|---:|---:|---:|---:|",
+            "| event | patients | processor time |",
+            "|---|---:|---:|",
             *rows,
         ]
     )

@@ -78,8 +78,10 @@ def on_curve(
 
     Returns
     -------
-    times, survival : ndarray, shape (points,)
-        Of the points.
+    times : ndarray, shape (points,)
+        Months, as given.
+    survival : ndarray, shape (points,)
+        On the curve at these times.
 
     Examples
     --------
