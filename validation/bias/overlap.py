@@ -8,7 +8,7 @@ from validation.bias.fits import Asked, gained, log_hr, study, tell, weighted
 from validation.bias.row import Bias
 from validation.outside import overlap
 
-COHORTS, PATIENTS, DRAWS, HORIZON = 12, 20_000, 300, 60.0
+COHORTS, PATIENTS, DRAWS, HORIZON = 16, 20_000, 300, 60.0
 EFFECT, MODIFIED = -0.6, 0.6
 TARGETS = ("att", "ato")
 POPULATIONS = ("sample", "att", "ato")
