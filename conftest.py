@@ -2,12 +2,24 @@
 
 import ast
 import gc
+import os
 from types import SimpleNamespace
 
 import pytest
 
 # Tracing and figures make millions of objects that stay, among which Python looks for garbage.
 gc.set_threshold(50_000, 10, 10)
+
+
+def pytest_configure(config):
+    """Compile quickly what default tests run once or twice: 228 to 149 s of processor time of 43.
+
+    Optimised programs, which users run, are those of the slow tests, of the README's commands, of
+    the demo and of the notebooks.
+    """
+    if "not slow" in config.option.markexpr:
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 
 EXAMPLES = ("result", "fit", "ladder", "prepared", "engine", "plan")
 """What examples may use without making it: the values of the fixtures `example_<name>`."""

@@ -40,7 +40,9 @@ from bayes_ihlrt.posterior.fitted import FittedModel
 Floats = NDArray[np.float64]
 Fits = Mapping[str, FittedModel]
 Populations = Mapping[str, Population]
-_CHUNK: Final = 200_000
+_CHUNK: Final = 60_000
+"""Elements of the largest temporary array: it stays in the processor's cache, and its products are
+small enough for the algebra library to leave them to the thread that asks."""
 _FEW: Final = 5
 """Horizons up to which each stretch between them is integrated as closely as the first."""
 _NODES: Final = 16
@@ -210,31 +212,34 @@ def _averages(
     """Averages of S_i and of exp(eta_ij) S_i: shapes (samples, times), (samples, causes, times)."""
     people = list(patients.values())
     samples, patterns = people[0].untreated.shape
-    alive = np.empty((samples, len(times)))
-    deaths = np.empty((samples, len(fits), len(times)))
+    alive = np.zeros((samples, len(times)))
+    deaths = np.zeros((samples, len(fits), len(times)))
     begin = max(start, 0.0) if np.isfinite(start) else float(times.max())
     before = times <= begin if start > 0.0 else np.zeros(len(times), dtype=bool)
     early = [spent(fit, 0.0, times[before]) for fit in fits.values()]
     switch = [spent(fit, 0.0, np.array([begin])) for fit in fits.values()]
     late = [spent(fit, begin, times[~before]) for fit in fits.values()]
-    height = max(1, _CHUNK // (patterns * len(times)))
+    width = max(1, min(patterns, _CHUNK // len(times)))
+    height = max(1, _CHUNK // (width * len(times)))
+    stretches = (0, np.stack(early, axis=1), before), (1, np.stack(late, axis=1), ~before)
 
     def average(top: int) -> None:
         draw = slice(top, top + height)
-        ratios = [[np.exp(eta[draw]) for eta in (p.untreated, p.treated)] for p in people]
-        lost = np.sum([r[0] * h[draw] for r, h in zip(ratios, switch, strict=True)], axis=0)
-        for arm, hazards, here in ((0, early, before), (1, late, ~before)):
-            if not here.any():
-                continue
-            decline = sum(
-                ratio[arm][..., None] * hazard[draw, None]
-                for ratio, hazard in zip(ratios, hazards, strict=True)
-            )
-            curve = np.exp(-decline if arm == 0 else -(decline + lost[..., None]))
-            share = np.broadcast_to(people[0].weights_of(draw), lost.shape)
-            mass = np.stack([share, *(share * ratio[arm] for ratio in ratios)], axis=1)
-            found = mass @ curve
-            alive[draw, here], deaths[draw][..., here] = found[:, 0], found[:, 1:]
+        ratios = np.exp(np.stack([[p.untreated[draw], p.treated[draw]] for p in people]))
+        lost = np.einsum("cdp,cd->dp", ratios[:, 0], [hazard[draw, 0] for hazard in switch])
+        share = np.broadcast_to(people[0].weights_of(draw), lost.shape)
+        for left in range(0, patterns, width):
+            some = slice(left, left + width)
+            for arm, hazard, here in stretches:
+                ratio = ratios[:, arm, :, some]
+                curve = np.moveaxis(ratio, 0, -1) @ -hazard[draw]
+                if arm:
+                    curve -= lost[:, some, None]
+                np.exp(curve, out=curve)
+                mass = np.stack([share[:, some], *(share[:, some] * ratio)], axis=1)
+                found = mass @ curve
+                alive[draw, here] += found[:, 0]
+                deaths[draw][..., here] += found[:, 1:]
 
     in_threads(average, range(0, samples, height))
     return alive, deaths
