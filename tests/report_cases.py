@@ -28,14 +28,18 @@ PRIOR = {
 }
 
 
-def write_output(folder, result, *, brief=None, specification="", name="specification.toml"):
+def write_output(folder, result, brief, *, specification="", name="specification.toml"):
     """Write a result as a command does, manifest and all."""
     with staged(folder) as stage:
         if specification:
             (stage / name).write_text(specification)
-        if brief is not None:
-            write_json(brief, stage / "report.json")
+        write_json(brief, stage / "report.json")
         write_json(result, stage / "result.json")
+
+
+def plain_brief(kind, name):
+    """Return what a report says of a result whose answer has no parts."""
+    return filled(BRIEFS[kind], {"schema": 1, "of": kind, "name": name})
 
 
 def log_hr(median):
@@ -228,10 +232,11 @@ def write_everything(fit, folder):
     result = json.loads((Path(fit) / "result.json").read_text())
     data, versions = result["data"], result["versions"]
     ladder, brief, text = ladder_output(data, versions)
-    write_output(folder / "ladder", ladder, brief=brief, specification=text)
+    write_output(folder / "ladder", ladder, brief, specification=text)
     own = (Path(fit) / "specification.toml").read_text()
     sensitivity = sensitivity_output(result["name"], data, versions)
-    write_output(folder / "sensitivity", sensitivity, specification=own)
+    brief = plain_brief("sensitivity", result["name"])
+    write_output(folder / "sensitivity", sensitivity, brief, specification=own)
     write_plan_output(folder / "plan", versions)
     return folder
 
@@ -240,5 +245,6 @@ def write_plan_output(folder, versions, plan=None, **changes):
     """Write a plan's output, some of its keys changed."""
     plan = plan or small_plan()
     result = filled(RESULTS["plan"], plan_output(versions, plan) | changes)
-    write_output(folder, result, specification=plan.to_toml(), name="plan.toml")
+    brief = plain_brief("plan", plan.name)
+    write_output(folder, result, brief, specification=plan.to_toml(), name="plan.toml")
     return folder

@@ -22,9 +22,10 @@ HEAD: Final = """\
 
 Written by `python tools/result_page.py` from the records that commands write by and that `report`,
 `export` and `show` read by: a file with another key, or without one of these, is refused with the
-name of the key. Schema version 1. Every key is always there unless its row says otherwise; any
-number that is not defined, or infinite (a median survival that is not reached), is `null`. Times
-are months.
+name of the key. Schema version 1. Every key is always there unless its row says otherwise. JSON has
+no number that is not defined, and none that is infinite (a median survival that is not reached):
+both are `null`, where a row says "or `null`" behind a number; `not_finite` names the infinite ones.
+A number without these words is never `null`. Times are months.
 
 """
 
@@ -38,8 +39,8 @@ PLAIN: Final[dict[Any, str]] = {
     int: "whole number",
     float: "number",
     bool: "`true` or `false`",
-    Any: "anything",
 }
+"""Words of types; one that is not among them has none, and the page is not written."""
 
 
 def page() -> str:
@@ -88,6 +89,16 @@ def rows(model: type[Record]) -> Iterator[str]:
         keys = [f"`{fields[n].alias or n}`" for n in fields if n not in own]
         named = ", ".join(keys) if len(keys) <= MANY else "and"
         yield f"| {named} | | {'the' if len(keys) <= MANY else 'all'} keys of {linked(above)} |"
+    if further := any_other(model):
+        held_by, told = get_args(further)
+        yield f"| any other | {held(held_by)} | {told.description} |"
+
+
+def any_other(model: type[Record]) -> Any:
+    """Return what keys without a name of their own hold, with their words; None where all have."""
+    if model.model_config.get("extra") != "allow":
+        return None
+    return get_args(inspect.get_annotations(model)["__pydantic_extra__"])[1]
 
 
 def row(model: type[Record], name: str) -> str:
@@ -95,32 +106,34 @@ def row(model: type[Record], name: str) -> str:
     field = model.model_fields[name]
     extra = field.json_schema_extra
     unit = str(extra["unit"]) if isinstance(extra, dict) else ""
-    holds = held(field.annotation)
-    if not field.is_required():
-        # None stands for a key that is left out.
-        holds = holds.removesuffix(" or `null`")
-    return (
-        f"| `{field.alias or name}` | {holds}{f', {unit}' if unit else ''} | {field.description} |"
-    )
+    parts = get_args(field.annotation)
+    if field.is_required() or float in parts:
+        holds = held(field.annotation, unit)
+    else:
+        # None stands for a key that is left out; a number that is there may be undefined.
+        holds = " or ".join(held(part, unit) for part in parts if part is not NoneType)
+    return f"| `{field.alias or name}` | {holds} | {field.description} |"
 
 
-def held(annotation: Any) -> str:
-    """Return what a value is, in words."""
+def held(annotation: Any, unit: str = "") -> str:
+    """Return what a value is, in words, with its unit."""
     parts = get_args(annotation)
     if get_origin(annotation) in {Union, UnionType}:
-        told = [held(part) for part in parts if part is not NoneType]
-        # Every number may be undefined, as the page says once.
-        null = NoneType in parts and float not in parts
-        return " or ".join([*told, "`null`"] if null else told)
+        told = [held(part, unit) for part in parts if part is not NoneType]
+        whole = " or ".join(told)
+        # What follows a colon is of each of several, and `null` is not.
+        between = "; or " if ":" in whole or "`null`" in whole else " or "
+        return f"{whole}{between}`null`" if NoneType in parts else whole
     if get_origin(annotation) is Literal:
         return "text" if isinstance(parts[0], str) else "whole number"
     if get_origin(annotation) is list:
-        return f"list: {held(parts[0])}"
+        inner = held(parts[0], unit)
+        # Who may be `null` is to be seen: each of them, or the list.
+        return f"list of {inner}" if NoneType in get_args(parts[0]) else f"list: {inner}"
     if get_origin(annotation) is dict:
-        return f"by name: {held(parts[1])}"
-    if is_record(annotation):
-        return linked(annotation)
-    return PLAIN[annotation]
+        return f"by name: {held(parts[1], unit)}"
+    words = linked(annotation) if is_record(annotation) else PLAIN[annotation]
+    return f"{words}, {unit}" if unit else words
 
 
 def linked(model: type[Record]) -> str:
@@ -143,7 +156,8 @@ def records_in(model: type[Record]) -> list[type[Record]]:
     above = (
         [] if issubclass(model, JsonFile) else [one for one in model.__mro__[1:] if is_record(one)]
     )
-    found = (inner for field in model.model_fields.values() for inner in inside(field.annotation))
+    held_there = [field.annotation for field in model.model_fields.values()]
+    found = (inner for each in (*held_there, any_other(model)) for inner in inside(each))
     return list(dict.fromkeys([*found, *above]))
 
 

@@ -171,6 +171,28 @@ def test_what_cannot_be_is_refused_at_once(tmp_path):
         monitor.run_interim(plan, path, monitor.Settings(design="other"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"month": np.nan}, "--month: it is nan. Give a finite number of months, 0 or later"),
+        ({"month": np.inf}, "--month: it is inf. "),
+        ({"month": -1.0}, "--month: it is -1.0. "),
+        ({"target": np.nan}, "--target: it is nan. Give a probability, 0 to 1"),
+        ({"target": 1.5}, "--target: it is 1.5. "),
+    ],
+)
+def test_a_month_and_a_share_that_are_none_are_refused(plan_file, data_file, settings, told):
+    """Of month nan nobody is lost, of month inf everybody."""
+    with pytest.raises(SpecificationError) as caught:
+        monitor.Settings(**settings)
+    assert told in str(caught.value)
+    ((name, value),) = settings.items()
+    done = run(plan_file, "--data", data_file, f"--{name}", value)
+    assert done.exit_code != 0
+    assert f"--{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_who_completed_follow_up_is_not_lost(tmp_path):
     """Followed for six months at most: 58 to the end, one lost in month 2, one who came late."""
     plan = known.plan(patients=100, events=(30, 80), max_follow_up=6.0)

@@ -29,7 +29,7 @@ from bayes_ihlrt.results.files import staged
 from bayes_ihlrt.results.outputs import Kind, read_results
 from bayes_ihlrt.schema.checks import ChecksFile
 from bayes_ihlrt.spec.read import load_spec
-from report_cases import write_everything, write_output
+from report_cases import plain_brief, write_everything, write_output
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_text_of_the_data_is_no_markup(first_results, tmp_path):
     brief = json.loads((first_results / "report.json").read_text())
     brief["summary"]["first"] = ["</script><script>alert(1)</script>"]
     text = (first_results / "specification.toml").read_text()
-    write_output(tmp_path / "out", result, brief=brief, specification=text)
+    write_output(tmp_path / "out", result, brief, specification=text)
     page = report_page(read_results(tmp_path / "out"))
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
@@ -246,7 +246,7 @@ def test_outputs_of_other_patients_are_refused(changed):
     specification = text.read_text()
     result["data"]["follow_up"] = "0" * 64
     rmtree(ladder)
-    write_output(ladder, result, brief=brief, specification=specification)
+    write_output(ladder, result, brief, specification=specification)
     (told,) = faults_of(changed)
     assert "2 cohorts (patients, times or events differ) have outputs in it: " in told
     assert "fit with sensitivity; ladder. A report is of one cohort: name one of" in told
@@ -257,7 +257,8 @@ def test_same_analysis_on_other_data_is_refused(changed):
     result["data"]["fingerprint"] = "0" * 64
     own = (changed / "sensitivity" / "specification.toml").read_text()
     rmtree(changed / "sensitivity")
-    write_output(changed / "sensitivity", result, specification=own)
+    brief = plain_brief("sensitivity", result["name"])
+    write_output(changed / "sensitivity", result, brief, specification=own)
     (told,) = faults_of(changed)
     assert "its data are not those of" in told
 
@@ -296,7 +297,7 @@ def answered(folder, of, title):
     summary = {"first": [], "number": None, "parts": [part]}
     brief = {"schema": 1, "of": of, "name": result["name"], "summary": summary}
     rmtree(folder)
-    write_output(folder, result, brief=brief, specification=text, name=file.name)
+    write_output(folder, result, brief, specification=text, name=file.name)
 
 
 def test_sections_of_sensitivity_and_plan_open_with_their_answers(changed):
@@ -313,22 +314,32 @@ def test_sections_of_sensitivity_and_plan_open_with_their_answers(changed):
     assert plan.tables[0].name == "plan-answer"
 
 
-def test_a_plan_whose_early_looks_were_normal_approximations_is_refused(changed):
-    file = changed / "plan" / "result.json"
-    result = json.loads(file.read_text())
-    result["corrected_looks"] = [{"design": "small", "scenario": "null", "approximate": 0.02}]
-    file.write_text(json.dumps(result))
-    manifest = json.loads((changed / "plan" / "manifest.json").read_text())
-    manifest["sha256"]["result.json"] = sha256(file.read_bytes()).hexdigest()
-    (changed / "plan" / "manifest.json").write_text(json.dumps(manifest))
-    (told,) = faults_of(changed)
-    assert "looks with few events understated success" in told
+@pytest.mark.parametrize("command", ["fit", "ladder", "sensitivity", "plan"])
+def test_what_a_report_says_beyond_the_numbers_is_needed_of_every_command(changed, command):
+    (changed / command / "report.json").unlink()
+    manifest = changed / command / "manifest.json"
+    known = json.loads(manifest.read_text())
+    del known["sha256"]["report.json"]
+    manifest.write_text(json.dumps(known))
+    assert faults_of(changed) == [
+        f"file {changed / command / 'report.json'}: it is missing. Run the command again."
+    ]
+
+
+def test_a_figure_that_no_command_drew_is_told_for_what_it_is(first_results, tmp_path):
+    out = Path(copytree(first_results, tmp_path / "out"))
+    (out / "figures" / "mine.png").write_bytes((out / "figures" / "forest.png").read_bytes())
+    done = CliRunner().invoke(app, ["figures", str(out)])
+    assert done.exit_code == 1
+    told = " ".join(done.stderr.split())
+    assert "mine.nc, which would hold what it draws" in told
+    assert "take away a figure that no command drew" in told
 
 
 def test_files_of_two_runs_are_refused(first_results, tmp_path):
     brief = json.loads((first_results / "report.json").read_text()) | {"name": "another"}
     text = (first_results / "specification.toml").read_text()
-    write_output(tmp_path / "out", result_of(first_results), brief=brief, specification=text)
+    write_output(tmp_path / "out", result_of(first_results), brief, specification=text)
     (told,) = faults_of(tmp_path / "out")
     assert "it belongs to 'another', result.json to 'os-weibull-ihlrt-nlr'" in told
 
@@ -341,11 +352,11 @@ def test_a_result_that_lacks_a_key_is_told_by_file_and_key(first_results, tmp_pa
     told = faults_of(tmp_path / "out")
     assert len(told) == 2
     for fault, place in zip(told, ("data.events", "parameters.ihlrt.q2.5"), strict=True):
-        assert f"{tmp_path / 'out' / 'result.json'}: it lacks '{place}': an earlier" in fault
+        assert f"{tmp_path / 'out' / 'result.json'}: it lacks '{place}', which every" in fault
 
 
 def test_unknown_result_is_refused(tmp_path):
-    write_output(tmp_path / "out", {"schema": 1, "name": "x"})
+    write_output(tmp_path / "out", {"schema": 1, "name": "x"}, {})
     (told,) = faults_of(tmp_path / "out")
     assert "it is no result of a known command" in told
 

@@ -255,6 +255,7 @@ def test_methods_of_every_part_of_a_sensitivity_study(everything, tmp_path):
     text = (out / "specification.toml").read_text()
     with staged(tmp_path / "less") as stage:
         (stage / "specification.toml").write_text(text)
+        write_json(json.loads((out / "report.json").read_text()), stage / "report.json")
         write_json(result, stage / "result.json")
     alone = methods_paragraph(read_results(tmp_path / "less"))[0]
     grid = {"spiegelhalter1994", "tierney1986", "rue2009", "vehtari2024"}
@@ -292,14 +293,15 @@ def test_a_synthetic_design_prior_marks_the_report(tmp_path):
     assert "SYNTHETIC DATA" not in page
 
 
-def test_a_plan_of_an_earlier_version_is_refused(tmp_path):
+def test_a_plan_that_lacks_a_key_is_refused(tmp_path):
     folder = write_plan_output(tmp_path, VERSIONS)
     result = json.loads((folder / "result.json").read_text())
     del result["curves"]
     with staged(folder) as stage:
         (stage / "plan.toml").write_text(small_plan().to_toml())
+        write_json(json.loads((folder / "report.json").read_text()), stage / "report.json")
         write_json(result, stage / "result.json")
-    with pytest.raises(InputError, match="lacks 'curves': an earlier version"):
+    with pytest.raises(InputError, match="lacks 'curves', which every such file has"):
         read_results(folder)
 
 

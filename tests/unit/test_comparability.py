@@ -10,13 +10,19 @@ from scipy.optimize import minimize
 from validation.outside import overlap
 
 from bayes_ihlrt.analysis.check import check_analysis
+from bayes_ihlrt.cohort.load import Cohort
+from bayes_ihlrt.designs.build import emulate
 from bayes_ihlrt.errors import RefusedError, SpecificationError
 from bayes_ihlrt.names import EstimandTarget
 from bayes_ihlrt.propensity.comparability import Comparability, Overlap
 from bayes_ihlrt.propensity.model import prepare_propensity
+from bayes_ihlrt.propensity.overlap import effective_patients
 from bayes_ihlrt.propensity.point import point_propensity
+from bayes_ihlrt.propensity.weights import row_weights
+from bayes_ihlrt.spec.data import DataSpec
 from bayes_ihlrt.spec.propensity import PropensitySpec
 from bayes_ihlrt.spec.read import parse_spec
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 SPECIFICATION = """
 schema = 2
@@ -72,6 +78,23 @@ def test_what_is_acknowledged_is_told_first(apart):
     told = checked.to_dict()["propensity"]["comparability"]
     assert told["overlap"] == "failed"
     assert {each["estimand"] for each in told["alternatives"]} == {"ato", "att"}
+
+
+@pytest.mark.parametrize("estimand", ["ato", "atm", "entropy"])
+def test_an_arm_in_which_nobody_weighs_anything_is_worth_nobody(estimand):
+    """Of propensities of 1 in floating point 0 / 0 came, which is not below ten."""
+    treatment = TreatmentSpec(name="tx", start="tx_months", design="landmark", landmark=3.0)
+    frame = {"id": ["a", "b"], "months": [10.0, 7.0], "death": [1, 1], "tx_months": [2.0, None]}
+    data = DataSpec(patient="id", time="months", event="death")
+    emulation = emulate(Cohort.from_frame(frame, data, treatment), treatment)
+    weights = row_weights(emulation, [1.0, 0.5], target=EstimandTarget(estimand))
+    rows = emulation.person_time
+    control, treated = effective_patients(rows, rows.columns["tx"].astype(float), weights[None])
+    assert (control.tolist(), treated.tolist()) == ([1.0], [0.0])
+    ess = float(treated[0]), float(control[0])
+    found = Comparability(EstimandTarget(estimand), clones=False, patients=(50, 50), ess=ess)
+    assert found.overlap is Overlap.FAILED
+    assert found.too_few
 
 
 @pytest.mark.parametrize("estimand", ["ato", "att", "atm", "entropy"])

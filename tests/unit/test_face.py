@@ -367,6 +367,14 @@ WRONG = {
         "[priors] ihlrt: it must be a table, and is 3",
     ),
     "a scale below 0": (lambda: bi.Normal(0, -1), "sigma: -1 is out of range"),
+    "another distribution than the name's": (
+        lambda: bi.Normal(0, 1, dist="LogNormal"),
+        "argument 'dist': Normal has no argument of that name. Allowed: at, mu, on, per, sigma",
+    ),
+    "a number of another distribution": (
+        lambda: bi.HalfNormal(1, dist="HalfStudentT", nu=3),
+        "argument 'nu': HalfNormal has no argument of that name. ",
+    ),
     "an option that is none": (lambda: bi.Normal(0, 1, pre="sd"), "Did you mean 'per'?"),
     "a month before 0": (lambda: bi.treated_from(-1), "Give a month, 0 or later"),
     "a specification": (lambda: bi.fit(5, "heart"), "the specification: it is of type int"),

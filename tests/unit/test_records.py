@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from bayes_ihlrt import schema
 from bayes_ihlrt.errors import InputError
-from bayes_ihlrt.schema.base import JsonFile, NamedFile, Number, Record, key, writes
+from bayes_ihlrt.schema.base import JsonFile, NamedFile, Number, Record, RunFile, key, writes
+from bayes_ihlrt.schema.brief import AnsweredFile, FittedBriefFile
 from bayes_ihlrt.schema.files import FILES
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
@@ -54,7 +56,7 @@ def test_the_page_is_what_the_records_say():
 def test_the_page_has_every_record_once_and_its_links_lead_to_them():
     page = result_page.page()
     files = [record for record in records() if issubclass(record, JsonFile)]
-    assert set(files) == {JsonFile, NamedFile, *FILES}
+    assert set(files) == {JsonFile, NamedFile, RunFile, AnsweredFile, FittedBriefFile, *FILES}
     headings = [result_page.slug(h) for h in re.findall(r"^#+ (.+)$", page, flags=re.MULTILINE)]
     assert len(headings) == len(set(headings))
     assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= set(headings)
@@ -69,6 +71,42 @@ def test_every_key_has_its_words_and_no_record_shadows_another():
             assert "|" not in field.description
     names = [record.__name__ for record in records()]
     assert len(names) == len(set(names))
+
+
+def takes_null(annotation):
+    try:
+        TypeAdapter(annotation).validate_python(None, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_the_page_says_of_each_key_whether_it_may_be_null():
+    """By the type's own check, and by the words of the key, where they begin a clause with it."""
+    for record in records():
+        for name, field in record.model_fields.items():
+            _, key_named, holds, _ = result_page.row(record, name).split("|", 3)
+            several = holds.startswith((" list", " by name"))
+            said = ("; or `null`" if several else "or `null`") in holds
+            where = f"{record.__name__}:{key_named}"
+            if field.is_required():
+                assert said == takes_null(field.annotation), where
+            if re.search(r"(^|[;,] |else |: )`null`", field.description):
+                assert said, where
+
+
+def test_keys_that_have_no_name_of_their_own_are_told():
+    open_ones = [one for one in records() if one.model_config.get("extra") == "allow"]
+    assert [one.__name__ for one in open_ones] == ["QuantityAtHorizon"]
+    *_, last = result_page.rows(*open_ones)
+    assert last.startswith("| any other | [short summary](#short-summary) | of the strategy ")
+
+
+def test_a_number_that_is_always_defined_warns_where_it_is_not():
+    found = json.loads(Small.text({**GOOD, "rows": [{"horizon": float("nan"), "q2.5": 1.0}]}))
+    assert found["rows"] == [{"horizon": None, "q2.5": 1.0}]
+    with pytest.warns(RuntimeWarning, match=r"Small says otherwise: 'rows\[0\]\.q2\.5' holds None"):
+        Small.text({**GOOD, "rows": [{"horizon": 1.0, "q2.5": float("nan")}]})
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -87,8 +125,15 @@ def test_an_infinite_number_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([{"horizon": 1.0}], r"it lacks 'rows\[0\]\.q2\.5': an earlier version"),
-        ([{"horizon": 1.0, "q2.5": 1.0, "x": 1}], r"its key 'rows\[0\]\.x' is unknown: another"),
+        (
+            [{"horizon": 1.0}],
+            r"it lacks 'rows\[0\]\.q2\.5', which every such file has \(found there: horizon\)",
+        ),
+        (
+            [{"horizon": 1.0, "q2.5": 1.0, "x": 1}],
+            r"its key 'rows\[0\]\.x' \(found: 1\) is one that no such file has",
+        ),
+        ([{"horizon": 1.0, "q2.5": None}], r"'rows\[0\]\.q2\.5' holds None, and should be a valid"),
         (
             [{"horizon": "12", "q2.5": 1.0}],
             r"'rows\[0\]\.horizon' holds '12', and should be a valid number",

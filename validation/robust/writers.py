@@ -45,9 +45,7 @@ class Writer:
     read: Callable[[Path], str]
 
 
-def _parts(
-    word: str, kind: str, *, checks: bool = False, brief: bool = True, plan: bool = False
-) -> Parts:
+def _parts(word: str, kind: str, *, checks: bool = False, plan: bool = False) -> Parts:
     name = (PLAN if plan else SPEC).name
     text = (PLAN if plan else SPEC).to_toml()
     held = {"name": name, "versions": {"word": word}}
@@ -57,9 +55,8 @@ def _parts(
         "posterior.nc": lambda file: file.write_text(word),
         "plan.toml" if plan else "specification.toml": lambda file: file.write_text(text),
         "figures": lambda folder: _figures(folder, word),
+        "report.json": writes(BRIEFS[kind], lambda: filled(BRIEFS[kind], said)),
     }
-    if brief:
-        parts["report.json"] = writes(BRIEFS[kind], lambda: filled(BRIEFS[kind], said))
     if checks:
         parts["checks.json"] = writes(ChecksFile, lambda: filled(ChecksFile, held))
     if plan:
@@ -74,10 +71,10 @@ def _figures(folder: Path, word: str) -> None:
             file.write(word)
 
 
-def _analysis(kind: str, *, checks: bool = False, brief: bool = True) -> Callable[..., None]:
+def _analysis(kind: str, *, checks: bool = False) -> Callable[..., None]:
     def write(out: Path, word: str) -> None:
         with claimed_out(out, overwrite=True):
-            write_parts(_parts(word, kind, checks=checks, brief=brief), out)
+            write_parts(_parts(word, kind, checks=checks), out)
 
     return write
 
@@ -85,7 +82,7 @@ def _analysis(kind: str, *, checks: bool = False, brief: bool = True) -> Callabl
 def _plan(out: Path, word: str) -> None:
     with plan_table.claimed_plan(out, PLAN):
         units.Store(out / units.FOLDER).write("0" * 8, 1, {"value": [1, 2, 3]})
-        write_parts(_parts(word, "plan", brief=False, plan=True), out)
+        write_parts(_parts(word, "plan", plan=True), out)
 
 
 def _result(out: Path) -> str:
@@ -98,7 +95,7 @@ def _result(out: Path) -> str:
         raise
     words = {found.result["versions"]["word"], *(figure.read_text() for figure in found.figures)}
     words |= {found.checks["versions"]["word"]} if found.checks else set()
-    words |= set(found.brief["summary"]["first"]) if found.brief else set()
+    words |= set(found.brief["summary"]["first"])
     for stored in out.glob("posterior.nc"):
         words.add(stored.read_text())
     assert len(found.figures) == 2, found.figures
@@ -204,7 +201,7 @@ WRITERS = (
     Writer("fit, demo", _analysis(kind="fit"), _result),
     Writer("diagnose", _analysis(kind="fit", checks=True), _result),
     Writer("ladder", _analysis(kind="ladder"), _result),
-    Writer("sensitivity", _analysis(kind="sensitivity", brief=False), _result),
+    Writer("sensitivity", _analysis(kind="sensitivity"), _result),
     Writer("init", _init, _initialised),
     Writer("replay-trial", _replay, _replayed),
     Writer("report", _report, _reported),

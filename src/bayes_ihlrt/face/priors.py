@@ -1,11 +1,11 @@
 """Priors by the names of their distributions."""
 
 from collections.abc import Mapping
-from typing import Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack, get_type_hints
 
 from pydantic import ValidationError
 
-from bayes_ihlrt.errors import SpecificationError
+from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import Prior
 from bayes_ihlrt.spec.faults import described, translated
@@ -266,11 +266,16 @@ _USUAL: Final[Mapping[str, object]] = {"on": "parameter", "at": None, "per": "un
 
 def _prior(dist: Dist, given: Mapping[str, float], options: PriorOptions) -> Prior:
     """Check what was given, and tell it as a specification's faults are told."""
-    stated = {
-        key: value for key, value in options.items() if key not in _USUAL or value != _USUAL[key]
-    }
+    subject, allowed = f"prior {dist.value}", tuple(get_type_hints(PriorOptions))
+    # The name says which distribution it is, and what it takes: no option may say otherwise.
+    unknown = [key for key in options if key not in allowed]
+    if unknown:
+        problem, known = f"{dist.value} has no argument of that name", [*given, *allowed]
+        faults = [Fault(f"argument '{key}'", problem, nearest(key, known)) for key in unknown]
+        raise SpecificationError(subject, faults)
+    stated = {key: value for key, value in options.items() if value != _USUAL[key]}
     try:
         return Prior.model_validate({"dist": dist, **given, **stated})
     except ValidationError as error:
         faults = translated(error, "", fields=described(Prior), whole="the prior")
-        raise SpecificationError(f"prior {dist.value}", faults) from None
+        raise SpecificationError(subject, faults) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -201,6 +201,11 @@ class Settings:
     target : float
         Probability of success that a redesign is to reach.
 
+    Raises
+    ------
+    SpecificationError
+        The month or the target is none.
+
     Examples
     --------
     >>> Settings().draws, Settings().target
@@ -212,6 +217,18 @@ class Settings:
     month: float | None = None
     draws: int = 2_000
     target: float = 0.8
+
+    def __post_init__(self) -> None:
+        # The command line bounds them below; Python gives anything.
+        faults = []
+        if self.month is not None and not 0.0 <= self.month < inf:
+            remedy = "Give a finite number of months, 0 or later, or leave it out"
+            faults.append(Fault("--month", f"it is {self.month}", remedy))
+        if not 0.0 <= self.target <= 1.0:
+            remedy = "Give a probability, 0 to 1, such as 0.8"
+            faults.append(Fault("--target", f"it is {self.target}", remedy))
+        if faults:
+            raise SpecificationError("interim", faults)
 
 
 def run_interim(

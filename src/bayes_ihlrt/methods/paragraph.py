@@ -348,7 +348,7 @@ def _estimands(spec: AnalysisSpec, result: Mapping[str, Any]) -> list[str]:
         _drawn_beside(spec),
     ]
     if result["loo"] is not None and result["loo"]["elpd"] is not None:
-        whom = result["loo"].get("predicts")
+        whom = result["loo"]["predicts"]
         of = f" of {whom}" if whom else ""
         sentences.append(
             f"Prediction{of} was judged by leave-one-patient-out cross-validation [@vehtari2017]."

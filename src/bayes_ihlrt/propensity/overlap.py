@@ -14,6 +14,7 @@ from bayes_ihlrt.designs.decisions import Emulation
 from bayes_ihlrt.designs.person_time import Columns, PersonTime, provenance
 from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
 from bayes_ihlrt.propensity.balance import ARMS, Mask, intervals_of, levels_of
+from bayes_ihlrt.propensity.weights import kish
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -335,7 +336,7 @@ def effective_patients(rows: PersonTime, arm: Floats, weights: Floats) -> tuple[
     Returns
     -------
     tuple of ndarray, each of shape (draws,)
-        Effective numbers in the untreated and in the treated arm.
+        Effective numbers in the untreated and in the treated arm; 0 where nobody weighs anything.
     """
     patient = rows.patient_index
     months = rows.columns["stop"].astype(np.float64) - rows.columns["start"].astype(np.float64)
@@ -345,5 +346,5 @@ def effective_patients(rows: PersonTime, arm: Floats, weights: Floats) -> tuple[
         first = np.flatnonzero(np.diff(patient[own], prepend=-1))
         total = np.add.reduceat(weights[:, own] * months[own], first, axis=1)
         average = total / np.add.reduceat(months[own], first)
-        sizes.append(average.sum(axis=1) ** 2 / np.square(average).sum(axis=1))
+        sizes.append(kish(average))
     return sizes[0], sizes[1]

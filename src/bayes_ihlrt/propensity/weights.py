@@ -198,12 +198,34 @@ def effective_sample_size(weights: ArrayLike, treated: ArrayLike) -> ArmValues:
     """
     values = np.asarray(weights, dtype=np.float64)
     arm = np.asarray(treated, dtype=np.float64)
-    return ArmValues(treated=_kish(values * arm), control=_kish(values * (1.0 - arm)))
+    return ArmValues(treated=kish(values * arm), control=kish(values * (1.0 - arm)))
 
 
-def _kish(weights: Floats) -> Floats:
-    squares = np.asarray(np.square(weights).sum(axis=-1))
-    total = np.square(weights.sum(axis=-1))
+def kish(weights: Floats) -> Floats:
+    """Return Kish's effective number, whatever the weights are multiplied by.
+
+    (sum w)^2 / sum w^2.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (..., units)
+        Weights, 0 or more.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        0 where nobody weighs anything.
+
+    Examples
+    --------
+    >>> kish(np.array([[1.0, 1.0, 2.0], [1e-200, 1e-200, 0.0], [0.0, 0.0, 0.0]])).round(3).tolist()
+    [2.667, 2.0, 0.0]
+    """
+    # Squares of very small weights are 0: all are told as shares of the largest.
+    largest = np.asarray(weights.max(axis=-1, keepdims=True))
+    share = np.divide(weights, largest, out=np.zeros_like(weights), where=largest > 0.0)
+    squares = np.asarray(np.square(share).sum(axis=-1))
+    total = np.square(share.sum(axis=-1))
     return np.asarray(
         np.divide(total, squares, out=np.zeros_like(squares), where=squares > 0.0),
         dtype=np.float64,

@@ -353,7 +353,7 @@ def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> l
     if not found:
         return []
     tables = [_measures(found, modifier, drawn)]
-    statements = tuple(found.get("statements") or ())
+    statements = tuple(found["statements"])
     if statements:
         said = (
             text("Statement", "words"),
@@ -362,7 +362,7 @@ def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> l
         )
         title = "Statements, with their probability given the data and before them"
         tables.append(Table("interaction-statements", title, said, statements))
-    if found.get("crossings"):
+    if found["crossings"]:
         tables.append(_crossings(found, modifier))
     return tables
 
@@ -381,7 +381,7 @@ def _measures(found: Mapping[str, Any], modifier: str, drawn: str) -> Table:
                 ("rmst", f"Difference in months gained within {horizon}"),
                 ("survival", f"Difference in survival gained at month {horizon}"),
             )
-            if contrasts.get(key)
+            if contrasts[key]
         ),
         *(
             _measure(label, told, additive[key], name, within=additive)
@@ -390,7 +390,6 @@ def _measures(found: Mapping[str, Any], modifier: str, drawn: str) -> Table:
                 ("ap", "Attributable proportion", "", ""),
                 ("synergy", "Synergy index", "", ""),
             )
-            if additive.get(key)
         ),
     ]
     columns = (
@@ -400,7 +399,7 @@ def _measures(found: Mapping[str, Any], modifier: str, drawn: str) -> Table:
         figure(f"P({drawn})", "after", 2, missing=""),
         figure("P(prior)", "before", 2, missing=""),
     )
-    note = f"Not told of RERI: {additive['reason']}." if additive.get("reason") else ""
+    note = f"Not told of RERI: {additive['reason']}." if additive["reason"] else ""
     title = f"Does the effect depend on {modifier}?"
     every = facts_table("interaction", title, found).records
     return Table("interaction", title, columns, tuple(rows), note, tidy=every)

@@ -62,7 +62,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
     over = bool(output.brief["curves"]["values"])
     alone = output.spec.treatment is not None and not over
     found = [_hazard_ratios(rows, name, drawn)] if alone else []
-    if output.result.get("baseline") is not None:
+    if output.result["baseline"] is not None:
         found.append(baseline_table(output.result["baseline"]))
     if over:
         found.append(_by_modifier(output.brief["curves"], name))
@@ -74,7 +74,7 @@ def fit_tables(output: Output) -> tuple[Table, ...]:
         found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
-    if output.result.get("external") is not None:
+    if output.result["external"] is not None:
         found.append(external_table(rows, output.result["external"]["without"], name))
     return tuple(found)
 
@@ -147,7 +147,7 @@ def detail_tables(output: Output) -> tuple[Table, ...]:
     """
     drawn = draws_name(output.result["diagnostics"]["engine"])
     name = modifier_label(output.spec)
-    found = dict(output.result.get("interaction") or {})
+    found = dict(output.result["interaction"] or {})
     if found:
         lowest = found["additive"]["reference"]
         lowest = {output.spec.labels.of(exposure): level for exposure, level in lowest.items()}
@@ -288,11 +288,11 @@ def _by_modifier(curves: Mapping[str, Any], modifier: str) -> Table:
         ratio = found["hazard_ratio"]
         record: dict[str, Any] = {"at": found["at"], "horizon": horizon}
         record |= _named("hr", ratio)
-        record |= {name: ratio.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
+        record |= {name: ratio[name] for name in ("prob_benefit", "prior_prob_benefit")}
         for name in ("rmst", "survival_at"):
-            record |= _named(name, found[name][-1].get("difference", {}))
+            record |= _named(name, found[name][-1]["difference"])
         records.append(record)
-    who = curves.get("population", "the cohort")
+    who = curves["population"]
     own = "cohort's own" if who == "the cohort" else "their own"
     columns = (
         Column(modifier, lambda row: _value(row["at"], own), "at"),
@@ -357,7 +357,7 @@ def _side_by_side(key: tuple[Any, ...], rows: Iterable[Record]) -> Record:
         name = row["strategy"] or "difference"
         record |= {f"{name} {part}": row[part] for part in _SUMMARY}
         if row["contrast"] is not None:
-            record |= {name: row.get(name) for name in ("prob_benefit", "prior_prob_benefit")}
+            record |= {name: row[name] for name in ("prob_benefit", "prior_prob_benefit")}
     return record
 
 
@@ -376,7 +376,7 @@ def _scaled(label: str, name: str, missing: str) -> Column:
 def _parameters(output: Output) -> Table:
     labels = output.spec.labels
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    note += reference_note(labels, output.brief.get("references") or {})
+    note += reference_note(labels, output.brief["references"])
     records = parameter_records(output.result["parameters"], output.brief["units"], labels)
     return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
 

@@ -136,7 +136,7 @@ def _follow_up_table(output: Output) -> Table:
         count("Person-months", "months"),
         estimate("Median follow-up, months (95 % interval)", 1, missing="not reached"),
     )
-    by_arm = output.brief["follow_up"].get("by") == "arm"
+    by_arm = output.brief["follow_up"]["by"] == "arm"
     note = _NOTE + (_BY_ARM if by_arm else _BY_STATE if len(rows) > 1 else "")
     told = tuple({**row, "state": _capital(row["state"])} for row in rows)
     return Table("follow-up", "Length of follow-up", columns, told, note)

@@ -215,7 +215,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     tuple of Table
         Rungs, and hazard ratios by the modifier where there is one.
     """
-    one_event = output.result.get("cause") is None
+    one_event = output.result["cause"] is None
     records = tuple(
         # Why there are no months of one cause is said once, and not of every rung.
         _rung(label, rung if one_event else {**rung, "no_months": None})
@@ -239,7 +239,7 @@ def ladder_tables(output: Output) -> tuple[Table, ...]:
     )
     better = "Hazard ratio below 1, months above 0" if one_event else "Hazard ratio below 1"
     note = f"{better}: better with treatment."
-    note = " ".join([note, *output.brief.get("notes", ())])
+    note = " ".join([note, *output.brief["notes"]])
     title = "One cohort under every design"
     tables = [Table("ladder", title, columns, records, note)]
     modifier = output.spec.modifier
@@ -252,15 +252,15 @@ def _rung(label: str, rung: Mapping[str, Any]) -> Record:
     months = rung["rmst_difference"] or {}
     ratio = rung["log_hr"] or {}
     told = rung["assumption"] if rung["reason"] is None else f"Not estimated: {rung['reason']}"
-    silent = rung.get("no_months")
+    silent = rung["no_months"]
     told = ". ".join(
         part.removesuffix(".")
         for part in (
             *(told, *([] if silent is None else [f"No months gained: {silent}"])),
-            *rung.get("warnings", ()),
+            *rung["warnings"],
         )
     )
-    compares = rung.get("compares")
+    compares = rung["compares"]
     kept = ("patients", "events", "person_months", "immortal_months", "ess_treated", "ess_control")
     return {
         "label": label,

@@ -119,7 +119,7 @@ def followed_sentences(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     told = []
     for row in results:
-        looks = [look for look in row["by_look"] if look.get("followed")]
+        looks = [look for look in row["by_look"] if look["followed"]]
         shares = ", ".join(f"look {look['look']} {look['followed']:.1%}" for look in looks)
         told += [f"  {row['design']} / {row['scenario']}: {shares}."] if looks else []
     if not told:
@@ -158,7 +158,7 @@ def plan_sections(output: Output) -> list[Section]:
         *plan_tables(output),
         *_curves(output),
         *framework_tables(
-            computed(output.result["results"]), output.plan, output.result.get("averaged", ())
+            computed(output.result["results"]), output.plan, output.result["averaged"]
         ),
         _priors(output.plan),
     )
@@ -207,7 +207,7 @@ def plan_summary(output: Output) -> list[str]:
     rows = computed(output.result["results"])
     designs, scenarios = ({str(row[key]) for row in rows} for key in ("design", "scenario"))
     trials, failed = (sum(row[key] or 0 for row in rows) for key in ("trials", "failed"))
-    lost = output.result.get("failed", ())
+    lost = output.result["failed"]
     told = [f"INCOMPLETE: not computed: {', '.join(one['part'] for one in lost)}."] if lost else []
     told += [part["title"] for part in _answer(output) if "table" in part]
     told += [
@@ -231,7 +231,7 @@ def plan_summary(output: Output) -> list[str]:
 
 
 def _answer(output: Output) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = output.brief.get("summary", {}).get("parts", ())
+    found: Sequence[Mapping[str, Any]] = output.brief["summary"]["parts"]
     return found
 
 
@@ -268,7 +268,7 @@ def _success_is(scenario: str, rows: Sequence[Mapping[str, Any]]) -> str:
     means: dict[str, list[str]] = {}
     for row in rows:
         if row["scenario"] == scenario:
-            means.setdefault(row.get("success_is", "-"), []).append(row["design"])
+            means.setdefault(row["success_is"], []).append(row["design"])
     if len(means) < 2:
         return next(iter(means), "not computed")
     return "; ".join(f"{word} ({', '.join(designs)})" for word, designs in means.items())

@@ -41,12 +41,18 @@ from bayes_ihlrt.spec.trial import Endpoint
 from bayes_ihlrt.storage.claims import claimed
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.operating import Estimated
-from bayes_ihlrt.trials.plan import Cell, plan_dict, prior_sources
+from bayes_ihlrt.trials.plan import Cell, PlanResult, plan_dict, prior_sources
 from bayes_ihlrt.trials.run import TrialPlanResult
 from bayes_ihlrt.trials.units import FOLDER
 
 _VARIANTS: Final = 3
 """Designs beside the plan's own that are told on the terminal."""
+_READ: Final = (
+    "+/- is one Monte Carlo standard error. Success is the type I error where the statement of the "
+    "last look's rule is false of the truth, else power where the truth is fixed; assurance where "
+    "it is drawn."
+)
+"""How tables are read; no finding of the plan."""
 _FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
 _OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", PRIORS, FOLDER}
 
@@ -133,7 +139,7 @@ def print_plan(console: Console, found: TrialPlanResult) -> None:
         console.print(Text(curve_told(curve)))
     for failure in found.failures:
         console.print(Text(f"NOT COMPUTED, {failure.part}: {failure}", style="bold"))
-    for sentence in plan_sentences(found):
+    for sentence in (_READ, *plan_sentences(found), _speed(result)):
         console.print(Text(sentence))
 
 
@@ -270,7 +276,6 @@ def _careful(found: TrialPlanResult) -> list[str]:
     rows = [cell.found.to_dict() for cell in found.result.cells]
     audit = found.audit.to_dict()
     detail = {*bias_sentences(rows, ()), *followed_sentences(rows), *audit_sentences(audit)}
-    detail |= {sentences[0], sentences[-1]}
     told = [f"NOT COMPUTED, {failure.part}: {failure}" for failure in found.failures]
     told += [sentence for sentence in sentences if sentence not in detail]
     return told + audit_summary(audit, found.result.plan.name)
@@ -280,11 +285,6 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     """Return what a reader has to know beside the table."""
     result, audit = found.result, found.audit.to_dict()
     told = [
-        "+/- is one Monte Carlo standard error. Success is the type I error where the statement of "
-        "the last look's rule is false of the truth, else power where the truth is fixed; "
-        "assurance where it is drawn.",
-    ]
-    told += [
         f"The effect of scenario '{one['scenario']}' comes from SYNTHETIC DATA ({one['data']}): no "
         "patient is in them."
         for one in prior_sources(result)
@@ -308,9 +308,12 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
             f"{workers} lost from the cluster; what was not finished ran again on others, with the "
             "same trials."
         )
-    speed = result.simulated / result.seconds
-    told.append(f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second).")
     return told
+
+
+def _speed(result: PlanResult) -> str:
+    speed = result.simulated / result.seconds
+    return f"{result.simulated:,} trials in {result.seconds:,.1f} s ({speed:,.0f} a second)."
 
 
 def write_plan(found: TrialPlanResult, out: Path, *, also: Parts = NOTHING) -> tuple[Path, ...]:

@@ -85,10 +85,9 @@ def answer(results: Results) -> Output | None:
     Returns
     -------
     Output or None
-        The fit, where it was written by a version that keeps its answer.
+        The fit; None where there is none.
     """
-    fit = results.of(Kind.FIT) or results.of(Kind.CAUSES)
-    return fit if fit is not None and "summary" in fit.brief else None
+    return results.of(Kind.FIT) or results.of(Kind.CAUSES)
 
 
 def first_figure(results: Results) -> Figure | None:
@@ -128,9 +127,7 @@ def result_sections(results: Results) -> tuple[Section, ...]:
 def _fit(output: Output) -> list[Section]:
     brief = output.brief
     special = _PROPENSITY_FIGURES | _DIAGNOSTIC_FIGURES | _PRIOR_FIGURES | _CHECK_FIGURES
-    special |= PATIENT_FIGURES | _OVER
-    if "summary" in brief:
-        special |= _FIRST_FIGURES
+    special |= PATIENT_FIGURES | _OVER | _FIRST_FIGURES
 
     def figures(names: frozenset[str]) -> tuple[Figure, ...]:
         return embedded(file for file in output.figures if file.stem in names)
@@ -242,7 +239,7 @@ def _ladder(output: Output) -> list[Section]:
     told = tuple(output.brief["sentences"])
     title = "Bias ladder: one cohort under every design"
     figures = embedded(output.figures)
-    notes = tuple(output.result.get("notes") or ())
+    notes = tuple(output.result["notes"])
     answered = answer_tables(output, "ladder-answer", "Effect by design")
     tables = tuple(replace(t, folded=bool(answered)) for t in ladder_tables(output))
     shown = (*missing_tables(output.kind.value, output.result), *answered, *tables)
@@ -252,7 +249,7 @@ def _ladder(output: Output) -> list[Section]:
 def _sensitivity(output: Output) -> list[Section]:
     tables, figures = sensitivity_tables(output), output.figures
     answered = answer_tables(output, "sensitivity-answer", "The answer under other priors")
-    # Outputs of before an answer was kept open with every prior.
+    # An answer without a table, where no prior was varied, leaves that to the rest.
     names = _ANSWERS - {"grid"} if answered else _ANSWERS
     first = (replace(table, folded=bool(answered)) for table in tables if table.name in names)
     shown = [file for file in figures if file.stem in _SENSITIVITY_FIGURES]
@@ -390,9 +387,9 @@ def _provenance(results: Results) -> Section:
     for output in results.outputs:
         own = {
             "command": output.kind.command,
-            "name": output.result.get("name"),
-            "seed": output.result.get("seed"),
-            **(output.result.get("versions") or {}),
+            "name": output.result["name"],
+            "seed": output.result["seed"],
+            **output.result["versions"],
             "SHA-256 of result.json": output.checksum,
         }
         rows.append(own)

@@ -115,7 +115,7 @@ def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
     if audit["left_out"]:
         rules = "; ".join(audit["left_out"])
         told.append(f"Not audited, being about data that are yet to come: {rules}.")
-    if audit.get("without"):
+    if audit["without"]:
         told.append(f"Not audited, no fit of them being redone: {'; '.join(audit['without'])}.")
     return told
 
@@ -167,7 +167,7 @@ def failed_audit(audit: Mapping[str, Any]) -> list[str]:
     >>> failed_audit({"verdict": "failed", "rules": [rule]})[0].split(":")[0]
     'AUDIT FAILED'
     """
-    off = [rule for rule in audit.get("rules", ()) if rule["off"]]
+    off = [rule for rule in audit["rules"] if rule["off"]]
     if not off:
         return []
     told = "; ".join(_direction(rule) for rule in off[:_RULES])
@@ -217,16 +217,13 @@ def audit_summary(audit: Mapping[str, Any], design: str | None = None) -> list[s
         return ["No fit was checked against Markov chains."]
     changed, strayed = audit["decisions_changed"], audit["not_converged"]
     fits = counted(audit["fits"], "fit was", "fits were")
-    near = f", {audit['near']:,} of them near a threshold" if "near" in audit else ""
     told = [
-        f"{_verdict(audit)}{fits} done again by Markov chains{near}; "
+        f"{_verdict(audit)}{fits} done again by Markov chains, {audit['near']:,} of them near a "
+        f"threshold; "
         f"{counted(changed, 'decision', 'decisions')} changed."
     ]
     shares = [
-        share
-        for share in audit.get("corrected", ())
-        if share.get("told", (share["look"], share["ending"]) == (None, "success"))
-        if design in {None, share["design"]}
+        share for share in audit["corrected"] if share["told"] and design in {None, share["design"]}
     ]
     if shares:
         each = "; ".join(
@@ -246,7 +243,7 @@ def audit_summary(audit: Mapping[str, Any], design: str | None = None) -> list[s
 
 
 def _verdict(audit: Mapping[str, Any]) -> str:
-    verdict = audit.get("verdict")
+    verdict = audit["verdict"]
     if verdict == "passed in part":
         enough = sum(rule["fits"] >= LEAST_FITS for rule in audit["rules"])
         every = len(audit["rules"]) + len(audit["without"])
@@ -256,8 +253,8 @@ def _verdict(audit: Mapping[str, Any]) -> str:
 
 def _not_passed(audit: Mapping[str, Any]) -> list[str]:
     """Return of which rules an audit says nothing, there being too few fits of them."""
-    few = sum(rule["fits"] < LEAST_FITS and not rule["off"] for rule in audit.get("rules", ()))
-    none = len(audit.get("without", ()))
+    few = sum(rule["fits"] < LEAST_FITS and not rule["off"] for rule in audit["rules"])
+    none = len(audit["without"])
     if not few and not none:
         return []
     parts = [f"{few} with fewer than {LEAST_FITS} fits redone"] if few else []
@@ -272,9 +269,7 @@ _VERDICTS: Final = {
     "passed": "Audit passed: ",
     "failed": "AUDIT FAILED: ",
     "cannot tell": "THE AUDIT CANNOT TELL, too few fits having been compared: ",
-    None: "",
 }
-"""Folders of versions without a verdict have none."""
 
 
 def write_interim(found: InterimResult, out: Path) -> tuple[Path, ...]:

@@ -222,7 +222,7 @@ def effect_view(output: Output) -> dict[str, Any] | None:
         "modifier": output.spec.labels.with_unit(modifier.name),
         "strategies": curves["strategies"],
         "months": curves["months"],
-        "clock": curves.get("clock", "time zero"),
+        "clock": curves["clock"],
         "survival": survival_chart(curves),
         "ratio": ratio_chart(curves, log=log, reference=modifier.reference),
         "positions": [_position(found, curves["strategies"]) for found in curves["sets"]],

@@ -80,10 +80,9 @@ def answer_tables(output: Output, name: str, title: str) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        One; none of versions that kept no answer.
+        One; none where no part of the answer has a table.
     """
-    parts = output.brief["summary"]["parts"] if "summary" in output.brief else ()
-    for part in parts:
+    for part in output.brief["summary"]["parts"]:
         if "table" in part:
             head, rows = part["table"]["head"], part["table"]["rows"]
             columns = tuple(text(label, str(place)) for place, label in enumerate(head))
@@ -107,16 +106,16 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
         confounding, patients from elsewhere, structure, audit; those that were run.
     """
     result, called = output.result, output.spec.labels.term
-    confounding = result.get("confounding") or {}
+    confounding = result["confounding"]
     reference = None if output.spec.modifier is None else output.spec.modifier.reference
     tables = []
     for name, key, head in (("grid", "prior", "Prior"), ("structure", "analysis", "Analysis")):
-        if result.get(name):
+        if result[name]:
             tables.append(_answers(name, key, head, result[name], reference))
     listed = {name: title for name, title in _SENSITIVITY.items() if name not in _ANSWERED}
-    parts = [(name, title, result.get(name)) for name, title in listed.items()]
+    parts = [(name, title, result[name]) for name, title in listed.items()]
     for name, title in _BIAS.items():
-        parts.append((f"confounding-{name}", title, confounding.get(name)))
+        parts.append((f"confounding-{name}", title, confounding[name]))
     for name, title, rows in parts:
         if rows:
             anchor = name.replace("_", "-")
@@ -128,7 +127,7 @@ def sensitivity_tables(output: Output) -> tuple[Table, ...]:
         ("confounding", "Unmeasured confounding"),
         ("audit", f"{_AUDIT}, under other priors"),
     ):
-        if result.get(name):
+        if result[name]:
             tables.append(in_words(facts_table(f"sensitivity-{name}", title, result[name]), called))
     return tuple(tables)
 
@@ -219,7 +218,7 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         parts = [
             {"design": row["design"], "scenario": row["scenario"], **part}
             for row in rows
-            for part in row.get(key) or ()
+            for part in row[key] or ()
         ]
         if parts:
             tables.append(_operating(name, title, parts))
@@ -232,9 +231,9 @@ def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:
         return []
     facts = {name: value for name, value in audit.items() if name not in {"rules", "corrected"}}
     tables = [facts_table("plan-audit", f"{_AUDIT}, of simulated trials", facts)]
-    if audit.get("rules"):
+    if audit["rules"]:
         tables.append(plain_table("plan-audit-rules", _AUDIT_RULES, audit["rules"]))
-    if audit.get("corrected"):
+    if audit["corrected"]:
         title = "Probabilities of stopping, corrected for what Markov chains say"
         tables.append(_operating("plan-corrected", title, audit["corrected"]))
     return tables

@@ -83,15 +83,15 @@ def drawings(output: Output) -> dict[str, Path]:
     Raises
     ------
     InputError
-        A figure has none: an earlier version of the package drew it.
+        A figure has none.
     """
     folder = output.folder / "figures" / DATA
     found = {figure.stem: folder / f"{figure.stem}.nc" for figure in output.figures}
     faults = [
         Fault(
             f"figure {output.folder / 'figures' / name}.png",
-            "what it draws was not kept: it is of an earlier version",
-            "Run the command again",
+            f"there is no {file}, which would hold what it draws",
+            "Run the command again, or take away a figure that no command drew",
         )
         for name, file in found.items()
         if not file.is_file()

@@ -1,6 +1,5 @@
 """What commands wrote, read as plain data; what does not belong together is refused."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,7 +49,7 @@ class Output:
     result : dict
         Content of ``result.json``.
     brief : dict
-        Content of ``report.json``; empty where the command writes none.
+        Content of ``report.json``.
     checks : dict
         Content of ``checks.json``; empty where the model was not checked.
     specification : str
@@ -177,7 +176,6 @@ _TELLS: Final = {
     Kind.INTERIM: "continuations",
 }
 """The key of ``result.json`` that only one command writes."""
-_BRIEFED: Final = (Kind.FIT, Kind.CAUSES, Kind.LADDER, Kind.INTERIM)
 OF_TRIALS: Final = frozenset({Kind.PLAN, Kind.INTERIM})
 """What is specified by a plan of trials, not by an analysis of patients."""
 _SPECIFICATION: Final = dict.fromkeys(OF_TRIALS, "plan.toml")
@@ -241,10 +239,10 @@ def summaries(results: Results) -> list[str]:
     Raises
     ------
     InputError
-        An output is of a version that kept none.
+        With every output that has no ``summary.txt``.
     """
     files = [output.folder / "summary.txt" for output in results.outputs]
-    problem = "it is missing: the output is of an earlier version"
+    problem = "it is missing: it holds what the command told"
     remedy = "Run the command again, or lay the output out by `bayes-ihlrt report`"
     faults = [Fault(f"file {file}", problem, remedy) for file in files if not file.is_file()]
     if faults:
@@ -307,27 +305,17 @@ def _read(place: Path) -> Output:
     kind = kinds[0]
     brief, checks = place / "report.json", place / "checks.json"
     specification = place / _SPECIFICATION.get(kind, "specification.toml")
-    needed = [specification, *([brief] if kind in _BRIEFED else [])]
-    lacking = [file for file in needed if not file.is_file()]
+    lacking = [file for file in (specification, brief) if not file.is_file()]
     if faults := [Fault(f"file {file}", "it is missing", _AGAIN) for file in lacking]:
         raise InputError("report", faults)
-    text = specification.read_text("utf-8")
-    if tomllib.loads(text).get("schema") == 1:
-        problem = "it is of schema 1, whose default priors were others"
-        remedy = "Run the command again (`check` tells the lines that keep its answer), or report "
-        remedy += "it by the version that wrote it"
-        raise InputError("report", [Fault(f"file {specification}", problem, remedy)])
-    if any("only_draws" not in look for look in result.get("corrected_looks", ())):
-        problem = "its looks with few events understated success, or called equal shares different"
-        raise InputError("report", [Fault(f"file {place / 'result.json'}", problem, _AGAIN)])
     RESULTS[kind].check(result, place / "result.json", "report")
     output = Output(
         kind=kind,
         folder=place,
         result=result,
-        brief=BRIEFS[kind].read(brief, "report") if brief.is_file() else {},
+        brief=BRIEFS[kind].read(brief, "report"),
         checks=ChecksFile.read(checks, "report") if checks.is_file() else {},
-        specification=text,
+        specification=specification.read_text("utf-8"),
         figures=tuple(sorted((place / "figures").glob("*.png"))),
         checksum=checksum(place / "result.json"),
     )
@@ -371,8 +359,9 @@ def check_manifest(place: Path, subject: str) -> None:
 def _check_names(output: Output) -> None:
     """Result, brief and specification carry one name."""
     name = output.result["name"]
-    named = {"report.json": output.brief.get("name", name)}
-    named["checks.json"] = output.checks.get("name", name)
+    named = {"report.json": output.brief["name"]}
+    if output.checks:
+        named["checks.json"] = output.checks["name"]
     try:
         if output.kind in OF_TRIALS:
             named["plan.toml"] = output.plan.name
@@ -405,8 +394,8 @@ def _without_diagnosed(outputs: Sequence[Output]) -> list[Output]:
 
 def _run_of(output: Output) -> tuple[object, ...]:
     """What was run on which data with which seed."""
-    fingerprint = None if output.data is None else output.data.get("fingerprint")
-    return output.specification, output.result.get("seed"), fingerprint
+    fingerprint = None if output.data is None else output.data["fingerprint"]
+    return output.specification, output.result["seed"], fingerprint
 
 
 def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
@@ -420,9 +409,9 @@ def _twice(outputs: Iterable[Output]) -> Iterator[Fault]:
 
 
 def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
-    """Outputs that call patients by their identifiers, or are of before that was asked."""
+    """Outputs that call patients by their identifiers."""
     for output in outputs:
-        if output.data is not None and output.data.get("patient_labels") != NUMBERS:
+        if output.data is not None and output.data["patient_labels"] != NUMBERS:
             problem = "its files call patients by the identifiers of the data file"
             remedy = (
                 "Run the command again without --keep-identifiers, or add --keep-identifiers here "
@@ -437,7 +426,7 @@ def _cohorts(folder: Path, outputs: Iterable[Output]) -> Iterator[Fault]:
     for output in outputs:
         if output.data is not None:
             place = output.folder.name if output.folder != folder else "itself"
-            groups.setdefault(str(output.data.get("follow_up")), []).append(place)
+            groups.setdefault(output.data["follow_up"], []).append(place)
     if len(groups) > 1:
         lists = "; ".join(" with ".join(places) for places in groups.values())
         problem = f"{len(groups)} cohorts (patients, times or events differ) have outputs in it: "
@@ -453,9 +442,8 @@ def _changed(outputs: Iterable[Output]) -> Iterator[Fault]:
     known = [(output, output.data) for output in outputs if output.data is not None]
     for output, data in known[1:]:
         first, reference = known[0]
-        found, expected = (str(part.get("fingerprint")) for part in (data, reference))
-        same = output.result["name"] == first.result["name"]
-        if same and (found != expected or found == "None"):
+        found, expected = data["fingerprint"], reference["fingerprint"]
+        if output.result["name"] == first.result["name"] and found != expected:
             yield Fault(
                 f"folder {output.folder}",
                 f"its data are not those of {first.folder} (fingerprints {found[:12]} and "

@@ -430,8 +430,7 @@ def missing_tables(name: str, found: Mapping[str, Any]) -> tuple[Table, ...]:
     >>> [table.title for table in missing_tables("ladder", {"failed": [lost]})]
     ['What is missing, why, and what to do']
     """
-    # Results of before told of failures in their own rows.
-    failed = found["failed"] if "failed" in found else []
+    failed = found["failed"]
     title = "What is missing, why, and what to do"
     return (plain_table(f"{name}-missing", title, failed),) if failed else ()
 

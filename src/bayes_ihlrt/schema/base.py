@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,8 +19,6 @@ MONTHS: Final = "months"
 """The unit of times."""
 _AGAIN: Final = "Run the command again"
 _LISTED: Final = 8
-_EARLIER: Final = ": an earlier version of the package wrote it"
-_OTHER: Final = ": another version of the package wrote it"
 
 
 def key(told: str, *, unit: str = "", alias: str | None = None) -> Any:
@@ -149,8 +147,8 @@ class JsonFile(Record):
         return found
 
     @classmethod
-    def check(cls, found: Mapping[str, Any], file: Path, subject: str) -> Self:
-        """Return what a file holds as a record.
+    def check(cls, found: Mapping[str, Any], file: Path, subject: str) -> None:
+        """Raise where a file holds something else than is documented.
 
         Parameters
         ----------
@@ -161,21 +159,15 @@ class JsonFile(Record):
         subject : str
             What asks.
 
-        Returns
-        -------
-        JsonFile
-            The record.
-
         Raises
         ------
         InputError
             With every key that does not fit.
         """
         try:
-            return cls.model_validate(found)
+            cls.model_validate(found)
         except ValidationError as error:
-            told = _problems(error, missing=_EARLIER, unknown=_OTHER)
-            faults = [Fault(f"file {file}", problem, _AGAIN) for problem in told]
+            faults = [Fault(f"file {file}", problem, _AGAIN) for problem in _problems(error)]
             raise InputError(subject, faults) from error
 
 
@@ -183,6 +175,16 @@ class NamedFile(JsonFile):
     """A JSON file that says of what it is."""
 
     name: str = key("name of the analysis or of the plan")
+
+
+class RunFile(NamedFile):
+    """A JSON file of a run: what ran, and from which seed."""
+
+    versions: dict[str, str] = key(
+        "this package and the libraries that the result rests on, of analyses of patients Python "
+        "too"
+    )
+    seed: int = key("seed of all random numbers")
 
 
 def json_object(file: Path, subject: str) -> dict[str, Any]:
@@ -239,23 +241,29 @@ def _write(model: type[JsonFile], content: Callable[[], Mapping[str, Any]], file
     file.write_text(f"{model.text(content())}\n", "utf-8")
 
 
-def _problems(error: ValidationError, *, missing: str = "", unknown: str = "") -> list[str]:
-    """Say what does not fit, by key."""
-    told = list(dict.fromkeys(_told(error, missing, unknown)))
+def _problems(error: ValidationError) -> list[str]:
+    """Say what does not fit, by key: what was found, and what every such file holds."""
+    told = list(dict.fromkeys(_told(error)))
     more = len(told) - _LISTED
     return told[:_LISTED] + ([f"{more} more keys do not fit"] if more > 0 else [])
 
 
-def _told(error: ValidationError, missing: str, unknown: str) -> Iterator[str]:
+def _told(error: ValidationError) -> Iterator[str]:
     for found in error.errors(include_url=False, include_context=False):
         place = _dotted(found["loc"])
         if found["type"] == "missing":
-            yield f"it lacks '{place}'{missing}"
+            yield f"it lacks '{place}', which every such file has ({_beside(found['input'])})"
         elif found["type"] == "extra_forbidden":
-            yield f"its key '{place}' is unknown{unknown}"
+            yield f"its key '{place}' (found: {found['input']!r:.60}) is one that no such file has"
         else:
             wanted = found["msg"].removeprefix("Input ").rstrip(".")
             yield f"'{place}' holds {found['input']!r:.60}, and {wanted}"
+
+
+def _beside(found: Mapping[str, Any]) -> str:
+    """Name the keys that stand where one is missing."""
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"found there: {', '.join(list(found)[:_LISTED]) or 'nothing'}{more}"
 
 
 def _dotted(place: Sequence[str | int]) -> str:

@@ -1,6 +1,6 @@
 """`report.json`: what a report says of a result beyond the numbers of `result.json`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -77,7 +77,7 @@ class Gain(ShortSummary):
     prior_prob_benefit: Number = key("the same before the data")
 
 
-class GainAt(ShortSummary):
+class GainAtHorizon(ShortSummary):
     """A difference with the probability that it is a benefit."""
 
     prob_benefit: Number = key("probability of benefit")
@@ -86,24 +86,26 @@ class GainAt(ShortSummary):
     )
 
 
-class AtHorizon(Record):
-    """A quantity of each strategy, which are further keys, and of their difference."""
+class QuantityAtHorizon(Record):
+    """A quantity of each strategy, and of their difference."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, ShortSummary] = Field(init=False)
+    __pydantic_extra__: dict[
+        str, Annotated[ShortSummary, key("of the strategy of that name, one of `strategies`")]
+    ] = Field(init=False)
 
     horizon: float = key("up to which it is told", unit=MONTHS)
-    difference: GainAt = key("treated less never")
+    difference: GainAtHorizon = key("treated less never")
 
 
-class AtModifier(Record):
+class EffectAtModifier(Record):
     """What treatment does at a value of the modifier."""
 
     at: Number = key("everybody's modifier set to this value; `null`: the patients' own values")
     survival: dict[str, Course] = key("by strategy")
     hazard_ratio: Gain = key("of treatment")
-    survival_at: list[AtHorizon] = key("survival by horizon")
-    rmst: list[AtHorizon] = key("restricted mean survival time by horizon", unit=MONTHS)
+    survival_at: list[QuantityAtHorizon] = key("survival by horizon")
+    rmst: list[QuantityAtHorizon] = key("restricted mean survival time by horizon", unit=MONTHS)
 
 
 class Curves(Record):
@@ -118,7 +120,7 @@ class Curves(Record):
     strategies: list[str] = key("that are compared")
     horizons: list[float] = key("of the specification", unit=MONTHS)
     values: list[float] = key("of the modifier; empty without one, or without a treatment")
-    sets: list[AtModifier] = key("first of the population's own values, then of each value")
+    sets: list[EffectAtModifier] = key("first of the population's own values, then of each value")
 
 
 class Characteristic(Record):
@@ -204,58 +206,59 @@ class FollowUp(Record):
     flow: Flow = key("from the data to the ends of the arms")
 
 
-class BriefFile(NamedFile):
+class AnsweredFile(NamedFile):
+    """A `report.json`: what a report says of a result beyond its numbers."""
+
+    summary: Answer = key("the answer")
+
+
+class BriefFile(AnsweredFile):
     """`report.json` of `sensitivity`, `plan` and `interim`.
 
     What a report says of them beyond the numbers.
     """
 
     of: Literal["sensitivity", "plan", "interim"] = key("the command")
-    summary: Answer = key("the answer")
 
 
-class LadderBriefFile(NamedFile):
+class LadderBriefFile(AnsweredFile):
     """`report.json` of `ladder`."""
 
     of: Literal["ladder"] = key("the command")
-    summary: Answer = key("the answer")
     sentences: list[str] = key("what the ladder says")
     labels: list[str] = key("what its rungs are called, in their order")
     notes: list[str] = key("what stands under their table")
 
 
-class FitBriefFile(NamedFile):
-    """`report.json` of `fit`."""
+class FittedBriefFile(AnsweredFile):
+    """A `report.json` of a fit, of one event or of causes."""
 
-    of: Literal["fit"] = key("the command")
-    headline: str = key("patients, events and model in one line")
-    summary: Answer = key("the answer")
+    headline: str = key("patients, events and models in one line")
     sentences: list[str] = key("what the analysis says")
-    convergence: str = key("whether the draws can be trusted")
-    loo: str = key("what cross-validation says")
-    priors: list[PriorWords] = key("every prior")
     references: dict[str, str] = key("level with which a category is compared, by category")
-    units: dict[str, str] = key("step that a coefficient's hazard ratio refers to, by coefficient")
     treated: State | None = key("`null` without a treatment")
     untreated: State | None = key("`null` without a treatment")
-    curves: Curves = key("what treatment does over the modifier")
     table_one: TableOne | None = key(
         "`null` without a treatment or covariates, or where an arm has nobody"
     )
+
+
+class FitBriefFile(FittedBriefFile):
+    """`report.json` of `fit`."""
+
+    of: Literal["fit"] = key("the command")
+    convergence: str = key("whether the draws can be trusted")
+    loo: str = key("what cross-validation says")
+    priors: list[PriorWords] = key("every prior")
+    units: dict[str, str] = key("step that a coefficient's hazard ratio refers to, by coefficient")
+    curves: Curves = key("what treatment does over the modifier")
     follow_up: FollowUp = key("how patients were followed")
 
 
-class CausesBriefFile(NamedFile):
+class CausesBriefFile(FittedBriefFile):
     """`report.json` of `fit` with competing causes."""
 
     of: Literal["fit-causes"] = key("the command, and of what")
-    headline: str = key("patients, events and models in one line")
-    summary: Answer = key("the answer")
-    sentences: list[str] = key("what the analysis says")
     convergence: list[str] = key("whether the draws of each cause can be trusted")
     priors: list[CausePriorWords] = key("every prior")
-    references: dict[str, str] = key("as of one event")
     units: dict[str, dict[str, str]] = key("as of one event, by cause")
-    treated: State | None = key("`null` without a treatment")
-    untreated: State | None = key("`null` without a treatment")
-    table_one: TableOne | None = key("as of one event")

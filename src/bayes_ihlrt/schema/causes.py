@@ -1,6 +1,6 @@
 """`result.json` of `fit` of competing causes."""
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import Cohort, Design, Diagnostics, Draws, Estimand, Parameter
 
 
@@ -41,15 +41,13 @@ class Trade(Record):
     prior_probability: Number = key("the same before the data")
 
 
-class CausesFile(NamedFile):
+class CausesFile(RunFile):
     """`result.json` of `fit` with competing causes.
 
     Written by `bayes-ihlrt fit` where the event names its causes. It has no `parameters`,
     `interaction`, `baseline`, `diagnostics`, `loo` and `propensity`.
     """
 
-    versions: dict[str, str] = key("as of one event")
-    seed: int = key("seed of the sampler")
     data: Cohort = key("the data that were read")
     design: Design = key("how they became person-time")
     causes: list[Cause] = key("one of each cause")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import Missing, Reason, ShortSummary
 
 
@@ -65,15 +65,13 @@ class PeriodEffect(ShortSummary):
     events: Number = key("of treated patients in the period", unit="events")
 
 
-class ChecksFile(NamedFile):
+class ChecksFile(RunFile):
     """`checks.json` of `diagnose`.
 
     It lies beside the `result.json`, `report.json` and draws of the same fit; `bayes-ihlrt diagnose
     --json` prints it.
     """
 
-    versions: dict[str, str] = key("as in `result.json`")
-    seed: int = key("seed of the sampler")
     data_fingerprint: str = key("SHA-256 of the cohort, as in `result.json`")
     converged: bool = key("whether the draws can be trusted")
     flagged: list[str] = key("checks that raise a flag")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import (
     Cohort,
     Comparability,
@@ -17,7 +17,7 @@ from bayes_ihlrt.schema.parts import (
 )
 
 
-class PerStep(Summary):
+class RatioPerStep(Summary):
     """Interaction as a ratio of hazard ratios."""
 
     step: str = key(
@@ -38,7 +38,7 @@ class Additive(Record):
     prob_reference: Number = key("how probable it is that this stratum has the lowest hazard")
     reri: Summary = key("relative excess risk due to interaction")
     ap: Summary = key("attributable proportion")
-    synergy: Summary = key("synergy index, `null` unless it is defined in every draw")
+    synergy: Summary = key("synergy index; without numbers unless it is defined in every draw")
     prob_reri_above_0: Number = key(
         "probability that `reri` is above 0; `null` for the `reason` beside it where the reference "
         "is known with a probability below 0.95"
@@ -110,7 +110,7 @@ class Interaction(Record):
     high: float = key("the higher value")
     horizon: float = key("the last horizon, up to which time counts", unit=MONTHS)
     gain: float = key("the gain that matters", unit=MONTHS)
-    multiplicative: PerStep = key("ratio of hazard ratios per step of the modifier")
+    multiplicative: RatioPerStep = key("ratio of hazard ratios per step of the modifier")
     additive: Additive = key("excess risks, recoded")
     contrasts: MoreGains = key("how much more treatment gains at `high` than at `low`")
     statements: list[Statement] = key("statements with prior and posterior probability")
@@ -280,16 +280,12 @@ class External(Record):
     without: list[Estimand] = key("all `estimands` without them")
 
 
-class FitFile(NamedFile):
+class FitFile(RunFile):
     """`result.json` of `fit`.
 
     Written by `bayes-ihlrt fit` and `demo`, and printed by `--json`.
     """
 
-    versions: dict[str, str] = key(
-        "Python, this package, and the libraries that the result rests on"
-    )
-    seed: int = key("seed of the sampler")
     data: Cohort = key("the data that were read")
     design: Design = key("how they became person-time")
     priors: str = key(

@@ -1,6 +1,8 @@
 """`result.json` of `interim`."""
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from typing import Literal
+
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import Cohort, Estimated
 
 
@@ -33,7 +35,9 @@ class EstimateNow(Record):
 class RuleNow(Record):
     """A rule of the look, at the data so far."""
 
-    purpose: str = key("`efficacy`, `futility`, `stop_accrual` or `enrich`")
+    purpose: Literal["efficacy", "futility", "stop_accrual"] = key(
+        "`efficacy`, `futility` or `stop_accrual`; a design with rules of enrichment is refused"
+    )
     rule: str = key("the rule")
     probability: Number = key("what it is compared with")
     mcse: Number = key("its Monte Carlo standard error")
@@ -60,14 +64,12 @@ class Continuation(Record):
     months: Estimated | None = key("mean there, since the trial opened", unit=MONTHS)
 
 
-class InterimFile(NamedFile):
+class InterimFile(RunFile):
     """`result.json` of `interim`.
 
     Written by `bayes-ihlrt interim`, and printed by `--json`.
     """
 
-    versions: dict[str, str] = key("as of `plan`")
-    seed: int = key("of all random numbers")
     design: str = key("name of the design")
     data: RunningData = key("the patients so far")
     look: int = key("number of the look whose rules are asked")

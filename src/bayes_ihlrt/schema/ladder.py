@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import (
     Cohort,
     Comparability,
@@ -13,7 +13,7 @@ from bayes_ihlrt.schema.parts import (
 )
 
 
-class AtValue(SignedSummary):
+class EffectAtValue(SignedSummary):
     """An effect at a value of the modifier."""
 
     at: float = key("the value")
@@ -72,7 +72,7 @@ class Rung(Record):
         "each draw. Of the g-formula it is that of the event given response, and no contrast of "
         "the strategies"
     )
-    log_hr_at: list[AtValue] | None = key("the same at values of the modifier")
+    log_hr_at: list[EffectAtValue] | None = key("the same at values of the modifier")
     rmst_difference: SignedSummary | None = key(
         "gained up to `horizon`; `null` where covariates change during follow-up and of one cause "
         "of several. Of clones it is that of weighted survival",
@@ -82,7 +82,7 @@ class Rung(Record):
     survival: dict[str, SignedSummary] | None = key(
         "of clones, weighted survival at the horizon by strategy"
     )
-    rmst_at: list[AtValue] | None = key(
+    rmst_at: list[EffectAtValue] | None = key(
         "`rmst_difference` with everybody's modifier set to a value; `null` where that is, and of "
         "clones",
         unit=MONTHS,
@@ -144,14 +144,12 @@ class OneCause(Record):
     others: dict[str, int] = key("by cause, the patients whose follow-up another one ended")
 
 
-class LadderFile(NamedFile):
+class LadderFile(RunFile):
     """`result.json` of `ladder`.
 
     Written by `bayes-ihlrt ladder`, and printed by `--json`.
     """
 
-    versions: dict[str, str] = key("as of `fit`")
-    seed: int = key("seed of the sampler")
     data: Cohort = key("as of `fit`, for the first rung")
     cause: OneCause | None = key("of several causes the one compared; `null` of one event")
     notes: list[str] = key("patients whom every rung leaves out, with the reason")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bayes_ihlrt.schema.base import MONTHS, NamedFile, Number, Record, key
+from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
 from bayes_ihlrt.schema.parts import Estimated, Missing, Reason
 
 
@@ -225,14 +225,12 @@ class Audit(Record):
     corrected: list[CorrectedShare] = key("each probability of stopping, twice")
 
 
-class PlanFile(NamedFile):
+class PlanFile(RunFile):
     """`result.json` of `plan`.
 
     Written by `bayes-ihlrt plan`, and printed by `--json`.
     """
 
-    versions: dict[str, str] = key("this package, and the libraries that the result rests on")
-    seed: int = key("seed of the plan")
     design_priors: list[DesignPrior] = key(
         "of each scenario whose truth is a cohort's posterior; empty without such scenarios"
     )

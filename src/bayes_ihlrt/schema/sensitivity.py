@@ -1,10 +1,10 @@
 """`result.json` of `sensitivity`."""
 
-from bayes_ihlrt.schema.base import NamedFile, Number, Record, key
-from bayes_ihlrt.schema.parts import Cohort, Missing, Reason
+from bayes_ihlrt.schema.base import Number, Record, RunFile, key
+from bayes_ihlrt.schema.parts import Cohort, Missing, Reason, Summary
 
 
-class Answered(Record):
+class Answered(Summary):
     """A quantity with the answer to a question.
 
     Hazard ratios are those at the reference of the modifier where `at` says nothing else;
@@ -12,11 +12,6 @@ class Answered(Record):
     `rmst_interaction` months. All are `null` where a choice could not be computed.
     """
 
-    mean: Number = key("mean of the draws")
-    sd: Number = key("their standard deviation")
-    low: Number = key("their 2.5 % quantile", alias="q2.5")
-    median: Number = key("their median")
-    high: Number = key("their 97.5 % quantile", alias="q97.5")
     statement: str | None = key("what is asked")
     probability: Number = key("posterior probability of the statement")
     decision: str | None = key(
@@ -218,7 +213,7 @@ class GridAudit(Record):
     not_converged: int = key("fits whose chains did not converge")
 
 
-class SensitivityFile(NamedFile):
+class SensitivityFile(RunFile):
     """`result.json` of `sensitivity`.
 
     Written by `bayes-ihlrt sensitivity`, and printed by `--json`. A study that was not done, or
@@ -227,8 +222,6 @@ class SensitivityFile(NamedFile):
     keeps a row without numbers, with what is wrong in its own `failed`.
     """
 
-    versions: dict[str, str] = key("as of `fit`")
-    seed: int = key("seed of the sampler")
     data: Cohort = key("as of `fit`")
     threshold: float = key("posterior probability from which a statement holds")
     summary: list[str] = key("what the conclusion depends on, in sentences")
