@@ -302,7 +302,7 @@ class Encoder:
             faults += [_level_fault(name, unseen, levels)] if unseen else []
         factors = [told(factor) for term in state.formula for factor in term.factors]
         learnt = {told(text): kept for text, kept in state.transform_state.items()}
-        beyond = beyond_bounds(factors, frame, learnt)
+        beyond = beyond_bounds(factors, frame.items(), learnt)
         faults += bound_faults(beyond, self.spec.modifier, sd=self.modifier_sd)
         if faults:
             raise SpecificationError(f"{self.predictor.table} formula", list(dict.fromkeys(faults)))
@@ -362,7 +362,7 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     if not outcome.formula:
         return Encoder(spec, (), {}, levels, sd, None, predictor)
     frame = formula_frame(spec, rows.columns, sd)
-    beyond = beyond_bounds(sum(outcome.parsed.terms, ()), frame)
+    beyond = beyond_bounds(sum(outcome.parsed.terms, ()), frame.items())
     if faults := bound_faults(beyond, spec.modifier, sd=sd):
         raise SpecificationError(f"{predictor.table} formula", faults)
     matrix = design_matrix(outcome.parsed, frame, predictor)

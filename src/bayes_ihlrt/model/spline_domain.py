@@ -6,7 +6,7 @@ was learnt from unless the formula states others. Nothing here imports the formu
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class Beyond:
 
 def beyond_bounds(
     factors: Iterable[str],
-    columns: Mapping[str, NDArray[Any]],
+    columns: Iterable[tuple[Hashable, Any]],
     learnt: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Beyond]:
     """Find rows in which B-splines of a formula are not defined.
@@ -72,8 +72,8 @@ def beyond_bounds(
     ----------
     factors : iterable of str
         Factors of the formula.
-    columns : mapping of str to array, shape (rows,)
-        What they read.
+    columns : iterable of tuple of str and array, shape (rows,)
+        What they read, by name.
     learnt : mapping of str to mapping, optional
         What the formula library learnt from other rows, by call; the rows' own without it.
 
@@ -86,12 +86,13 @@ def beyond_bounds(
     --------
     >>> (found,) = beyond_bounds(
     ...     ["bs(age, df=3)"],
-    ...     {"age": np.array([50.0, 85.0])},
+    ...     {"age": np.array([50.0, 85.0])}.items(),
     ...     {"bs(age, df=3)": {"lower_bound": 40.0, "upper_bound": 80.0}},
     ... )
     >>> found.high, found.values.tolist()
     (80.0, [85.0])
     """
+    read = {str(name): np.asarray(values) for name, values in columns}
     state = _standards(learnt or {})
     for factor in dict.fromkeys(factor for factor in factors if "bs(" in factor):
         for call in calls_in(factor):
@@ -99,7 +100,7 @@ def beyond_bounds(
                 continue
             try:
                 with np.errstate(all="ignore"):
-                    values = np.atleast_1d(evaluate(call.args[0], columns, state))
+                    values = np.atleast_1d(evaluate(call.args[0], read, state))
             except (KeyError, TypeError, ValueError):
                 # Text, or no such column: a fault of its own, told elsewhere.
                 continue
