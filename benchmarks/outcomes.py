@@ -5,8 +5,8 @@
 Each fit is a process of its own, from its start to its written results by the Laplace engine,
 programs compiled anew. Patients are synthetic, by the simulators of `validation/outside`. What was
 measured is kept with the commit, so that sizes can be measured one by one; `--page` writes the
-table of `docs/explanation/speed.md` from it. Processor time is of all cores, and hardly depends on
-what else a machine does; wall time does, and the load beside it says how much.
+table of `docs/explanation/speed.md` from it. `processor` is time in seconds of all cores together,
+which depends less than `wall` does on what else a machine does; `load` is that of the last minute.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def measure(case: str, patients: int, folder: Path) -> dict[str, object]:
     return {
         "case": case,
         "patients": patients,
-        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "processor": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "wall": wall,
         "load": os.getloadavg()[0],
         "commit": _commit(),
@@ -94,15 +94,16 @@ def table(lines: list[dict[str, object]]) -> str:
     commits = ", ".join(sorted({f"`{line['commit']}`" for line in lines}))
     loads = [float(line["load"]) for line in lines]
     rows = [
-        f"| {line['case']} | {line['patients']:,} | {line['cpu']:.0f} s |"
+        f"| {line['case']} | {line['patients']:,} | {line['processor']:.0f} s |"
         for line in sorted(lines, key=lambda line: ([*CASES].index(line["case"]), line["patients"]))
     ]
     return "\n".join(
         [
             "`fit` of other outcomes, by Laplace with 4,000 draws, from process start to written "
             "results with figures, no compiled program kept (`benchmarks/outcomes.py`, commit "
-            f"{commits}, once each, beside other work: a mean load of {min(loads):.0f} to "
-            f"{max(loads):.0f} on two cores). Two causes are two fits.",
+            f"{commits}, once each, beside other work: a load of {min(loads):.0f} to "
+            f"{max(loads):.0f} on two cores in the last minute of each). Processor time is of all "
+            "cores together. Two causes are two fits.",
             "",
             "| event | patients | processor time |",
             "|---|---:|---:|",

@@ -88,6 +88,8 @@ def test_a_power_prior_adds_parts_of_events(data, monkeypatch):
     assert external["weighted_events"] == pytest.approx(0.4 * de)
     # 8,000 draws: both precisions have a relative error of 2 %.
     assert external["worth"] == pytest.approx(0.4 * de, rel=0.15)
+    # 1 / v has a relative error of sqrt(2 / draws) at a normal posterior; of both, paired or not.
+    assert 0.0 < external["worth_mcse"] < 0.05 * (d0 + 0.4 * de)
     alone = next(row for row in external["without"] if row["estimand"] == "hazard_ratio")
     exact = np.exp(digamma(d1) - np.log(t1) - digamma(d0) + np.log(t0))
     assert alone["median"] == pytest.approx(exact, rel=0.03)

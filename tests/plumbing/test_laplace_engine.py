@@ -49,10 +49,9 @@ def test_the_cautions_say_that_it_is_an_approximation_and_how_good(weights, spec
     assert result.exit_code == 0, result.stderr
     first = " ".join(result.stdout.split())
     assert first.startswith("SYNTHETIC DATA")
-    assert (
-        "Laplace approximation with importance correction, not MCMC: Pareto k-hat 0.16 (good below "
-        "0.7), effective sample 2,680 of 800." in first
-    )
+    assert "Laplace approximation with importance correction, not MCMC." in first
+    # Once: the same number in two sentences read like two numbers.
+    assert first.count("Pareto k-hat") == first.count("2,680") == 1
     assert "Approximation passed: Pareto k-hat 0.16, effective sample size 2,680" in first
     _, careful = first.split("What to be careful about")
     assert careful.index("Laplace approximation with") < careful.index("Approximation passed: ")

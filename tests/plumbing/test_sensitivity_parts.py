@@ -339,3 +339,8 @@ def test_data_of_a_part_that_are_at_fault_mark_the_part(spec, whole, monkeypatch
         f"INCOMPLETE: 1 of 8 studies is missing ('{TITLES['external']}')"
     )
     assert APART in result.summary
+    # Of two questions both are among the answers: one sentence before them cut the second off.
+    told = sensitivity_answer(result)
+    assert told["parts"][0]["told"] == list(result.told[0])
+    assert ["As stated: " in answer for answer in result.told[0]] == [True, True]
+    assert told["parts"][-1]["told"][0] == APART

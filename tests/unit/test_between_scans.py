@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from bayes_ihlrt.cohort.datasets import follow_up_fingerprint
@@ -408,6 +410,43 @@ def test_turnbull_maximises_the_likelihood_of_intervals():
     np.testing.assert_allclose(found["survival"].interp(time=level), expected, atol=1e-6)
     without = turnbull(np.zeros(7), left, right)["survival"].interp(time=level)
     assert (np.abs(without - expected) > 0.01).all()
+
+
+def test_a_search_whose_steps_are_alike_to_the_last_digit_ends():
+    """Its extrapolation overflowed: two steps differed by nothing, and nothing was divided by."""
+    entry, left = np.array([2.0, 1.0, 0.0, 3.0, 0.0, 0.0]), np.array([2.0, 2.0, 3.0, 4.0, 1.0, 0.0])
+    right = np.array([3.0, np.inf, 3.0, 7.0, 4.0, 1.0])
+    found = turnbull(entry, left, right)
+    assert found.attrs["reached"]
+    # By hand: the first dies of three under observation by 1, of the others all by 3.
+    level = found["survival"].interp(time=[1.0, 3.0])
+    np.testing.assert_allclose(level, [2.0 / 3.0, 0.0], atol=1e-6)
+
+
+@st.composite
+def seen_at_scans(draw):
+    """Whole months at which patients entered, were free and had the event: ties everywhere."""
+    months, ahead = st.integers(0, 6), st.integers(0, 4)
+    patients = draw(
+        st.lists(st.tuples(months, ahead, ahead, st.booleans()), min_size=1, max_size=7)
+    )
+    rows = [
+        (entry, entry + free, np.inf if never else entry + max(free + found, 1))
+        for entry, free, found, never in patients
+        if not (never and free == 0)
+    ]
+    assume(rows)
+    return (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+
+
+@given(seen_at_scans())
+@settings(max_examples=60, deadline=None)
+def test_turnbull_falls_from_one_for_all_that_scans_can_tell(seen):
+    found = turnbull(*seen)
+    curve = found["survival"].to_numpy()
+    assert curve[0] == 1.0
+    assert (np.diff(curve) <= 1e-12).all()
+    assert found.attrs["reached"]
 
 
 def test_a_search_that_ends_before_the_maximum_is_told(monkeypatch):

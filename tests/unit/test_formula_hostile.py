@@ -204,7 +204,7 @@ def test_the_watch_sees_what_is_evaluated(monkeypatch):
         ("exp(age * 100)", "not every value of exp(age * 100) is a finite number"),
         ("log(1 / ihlrt)", "not every value"),
         ("log(age / 0)", "not every value"),
-        ("bs(age, df=3, lower_bound=60)", "cannot be computed from these data"),
+        ("bs(age, df=3, lower_bound=60)", "is defined for age from 60 to"),
         ("cr(age)", "cannot be computed from these data"),
         ("poly(bclc, 2)", "cannot be computed from these data"),
     ],

@@ -187,8 +187,7 @@ def test_parameters_of_chains_have_errors_of_their_own() -> None:
     [
         (
             laplace(),
-            "Laplace approximation with importance correction, not MCMC: Pareto k-hat 0.16 (good "
-            "below 0.7), effective sample 2,680 of 4,000",
+            "Laplace approximation with importance correction, not MCMC",
         ),
         (weighted_quality(2_680.0), "Weighted draws of approximate posteriors, not MCMC"),
         (
@@ -212,6 +211,13 @@ def test_what_is_not_of_chains_says_what_it_is(found: Quality, note: str) -> Non
     assert found.note is not None
     assert found.note.startswith(note)
     assert not found.note.endswith(".")
+
+
+def test_numbers_of_an_approximation_stand_in_its_verdict_alone() -> None:
+    for found in (laplace(), weighted_quality(2_680.0)):
+        assert found.note is not None
+        assert not any(sign.isdigit() for sign in found.note)
+        assert "2,680" in found.verdict
 
 
 def test_chains_need_no_word() -> None:

@@ -278,6 +278,12 @@ class CheckedAnalysis:
     propensity: CheckedPropensity | None = field(default=None, repr=False)
     external: CheckedExternal | None = field(default=None, repr=False)
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort or its external controls were simulated."""
+        others = self.external is not None and self.external.synthetic
+        return others or bool(self.cohort.attrs.get("synthetic", False))
+
     @cached_property
     def worths(self) -> Mapping[str, Worth]:
         """Events of this cohort that the prior of each log hazard ratio is worth, by term."""

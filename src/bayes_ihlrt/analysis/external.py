@@ -15,7 +15,7 @@ from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.rules import Allowed
 from bayes_ihlrt.designs.build import person_time
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import DataError, Fault
+from bayes_ihlrt.errors import DataError, Fault, SpecificationError
 from bayes_ihlrt.files.cells import read_cells
 from bayes_ihlrt.files.delimited import Wanted
 from bayes_ihlrt.files.messages import counted
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from bayes_ihlrt.analysis import estimates
     from bayes_ihlrt.analysis.estimates import Estimate
-    from bayes_ihlrt.estimands import averaging, contrasts, population
+    from bayes_ihlrt.estimands import contrasts, known_events, population
+    from bayes_ihlrt.estimands.known_events import AddedEvents
     from bayes_ihlrt.estimands.mitigation import Weigh
     from bayes_ihlrt.model.prepared import PreparedModel
     from bayes_ihlrt.posterior.fitted import FittedModel
@@ -45,19 +46,22 @@ if TYPE_CHECKING:
     from bayes_ihlrt.weighted.external import BoundExternal
 else:
     # The formula library takes a second to load, and faults of the files are told before it is.
-    averaging = lazy_module("bayes_ihlrt.estimands.averaging")
     contrasts = lazy_module("bayes_ihlrt.estimands.contrasts")
     estimates = lazy_module("bayes_ihlrt.analysis.estimates")
+    known_events = lazy_module("bayes_ihlrt.estimands.known_events")
     population = lazy_module("bayes_ihlrt.estimands.population")
     weighted_external = lazy_module("bayes_ihlrt.weighted.external")
     weighted_robust = lazy_module("bayes_ihlrt.weighted.robust")
 
 _WEIGHT: Final = "external_weight"
-_TIMES: Final = tuple(share / 10.0 for share in range(1, 11))
-"""Quantiles of the times of events at which a hazard is looked at."""
 _ROUNDED: Final = 1e-3
 """Share by which weights that were rounded may sum to more than patients."""
 SUBJECT: Final = "external controls"
+_WEIGHTS: Final = "[external] weight_column"
+_NAME_WEIGHTS: Final = (
+    "Name a column of their file in which each has a number from 0 on, with a mean of at most 1, "
+    "or remove weight_column: each counts as 1 then"
+)
 type ExternalSource = "str | Path | pd.DataFrame | Mapping[str, ArrayLike]"
 
 
@@ -85,12 +89,17 @@ class CheckedExternal:
         return self.bound.spec
 
     @property
+    def synthetic(self) -> bool:
+        """Whether they were simulated."""
+        return bool(self.cohort.attrs.get("synthetic", False))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Whether they are no patients, and how their file was read."""
         dropped = self.cohort.dropped
         gone = left_out(dropped, total=len(dropped) + self.cohort.n_patients)
         told = tuple(f"External controls: {note}" for note in (*self.cohort.notes, *gone))
-        if not self.cohort.attrs.get("synthetic", False):
+        if not self.synthetic:
             return told
         label = (
             f"{SYNTHETIC}: the external controls were simulated, no patient is in them. Nothing "
@@ -118,9 +127,8 @@ class CheckedExternal:
             name: stated.get(name) for name in ("borrow", "power", "sd", "nu", "vague_sd", "alike")
         }
         about = {"justification": self.spec.justification, "fingerprint": self.cohort.fingerprint}
-        synthetic = bool(self.cohort.attrs.get("synthetic", False))
         counts = self.bound.counted() | {"dropped": dict(Counter(self.cohort.dropped.values()))}
-        return {**kept, **counts, **about, "synthetic": synthetic}
+        return {**kept, **counts, **about, "synthetic": self.synthetic}
 
 
 def borrowing_words(external: ExternalSpec) -> str:
@@ -193,22 +201,24 @@ def check_external(
     DataError
         With every fault of their data; patients who are treated are one.
     SpecificationError
-        They do not fit the specification.
+        They do not fit the specification, or a covariate changes during follow-up.
     """
     external, treatment = spec.external, spec.treatment
     if external is None or treatment is None:
         return None
     given = external.data if source is None else source
-    _refuse_treated(spec, given, treatment)
-    cohort = _read(spec, external, given)
+    cohort = _read(spec, external, given, treated=_treated_faults(spec, given, treatment))
     others = _untreated_rows(cohort, treatment)
+    _refuse_changing(spec.model, rows, others)
     # What is written lies elsewhere, and says no place of the data.
     named = external.model_copy(update={"data": Path(external.data).name})
     bound = weighted_external.bind_external(prepared, rows, others, named)
     return CheckedExternal(cohort, others, bound)
 
 
-def _read(spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource") -> Cohort:
+def _read(
+    spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource", *, treated: list[Fault]
+) -> Cohort:
     """The cohort of external controls, with what each of them counts."""
     extra = external.weight_column
     # Labels may be of columns that only the cohort has.
@@ -218,11 +228,17 @@ def _read(spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource") 
     constants = frozenset({*columns, *(() if own.centre is None else (own.centre,))})
     also: dict[str, Any] = {"identifiers": Identifiers.NOWHERE, "covariates": columns}
     also["allowed"] = Allowed(constants)
-    if isinstance(source, str | Path):
-        cohort = load_cohort(source, own, None, **also)
-    else:
-        cohort = Cohort.from_frame(source, own, None, **also)
-    cohort = numbered(cohort)
+    try:
+        if isinstance(source, str | Path):
+            cohort = numbered(load_cohort(source, own, None, **also))
+        else:
+            cohort = numbered(Cohort.from_frame(source, own, None, **also))
+    except DataError as error:
+        weight = None if extra in spec.covariates else extra
+        faults = [_told_of_weights(fault, weight) for fault in error.faults]
+        raise DataError(error.subject, [*treated, *faults]) from None
+    if treated:
+        raise DataError(SUBJECT, treated)
     weights = np.ones(cohort.n_rows) if extra is None else _weights(cohort, extra)
     kept = {n: v for n, v in cohort.columns.items() if n != extra or n in spec.covariates}
     return replace(cohort, columns={**kept, _WEIGHT: weights})
@@ -230,16 +246,15 @@ def _read(spec: AnalysisSpec, external: ExternalSpec, source: "ExternalSource") 
 
 def _weights(cohort: Cohort, column: str) -> np.ndarray:
     """What each external control counts; refused where it is no weight."""
-    where, values = f"column '{column}'", cohort.columns[column]
+    values = cohort.columns[column]
     if values.dtype == object:
-        fault = Fault(where, "it holds text", "Name a column of numbers as weight_column")
+        fault = Fault(_WEIGHTS, f"column {column} holds text", _NAME_WEIGHTS)
         raise DataError(SUBJECT, [fault])
     weights = values.astype(np.float64)
     wrong = ~(np.isfinite(weights) & (weights >= 0.0))
     if wrong.any():
-        verb = "row has" if wrong.sum() == 1 else "rows have"
-        problem = f"{wrong.sum()} {verb} no weight (a number from 0 on is one)"
-        raise DataError(SUBJECT, [Fault(where, problem, "Correct the column weight_column names")])
+        problem = f"{counted(int(wrong.sum()), 'row has', 'rows have')} no number from 0 on"
+        raise DataError(SUBJECT, [Fault(_WEIGHTS, f"column {column}: {problem}", _NAME_WEIGHTS)])
     # Weights are of patients: who has several rows counts once, by the largest.
     each = np.zeros(cohort.n_patients)
     _, place = np.unique(cohort.columns["patient"].astype(str), return_inverse=True)
@@ -247,32 +262,77 @@ def _weights(cohort: Cohort, column: str) -> np.ndarray:
     if each.sum() > cohort.n_patients * (1.0 + _ROUNDED):
         many = counted(cohort.n_patients, "patient", "patients")
         problem = f"weights sum to {each.sum():,.6g} for {many}, who would count as more"
-        raise DataError(SUBJECT, [Fault(where, problem, "Divide them by their mean")])
+        remedy = f"Divide each by {each.mean():.6g}, their mean over patients"
+        raise DataError(SUBJECT, [Fault(_WEIGHTS, f"column {column}: {problem}", remedy)])
+    if not each.any():
+        problem = f"column {column}: every weight is 0, and nobody would be borrowed"
+        raise DataError(SUBJECT, [Fault(_WEIGHTS, problem, _NAME_WEIGHTS)])
     return weights
 
 
-def _refuse_treated(spec: AnalysisSpec, source: "ExternalSource", treatment: TreatmentSpec) -> None:
-    """Refuse treated patients, where the file has the columns of treatment at all."""
-    data, subject = spec.data, SUBJECT
+def _told_of_weights(fault: Fault, column: str | None) -> Fault:
+    """A fault of the column of weights, which is no covariate, with what may be done about it."""
+    if column is None or fault.where not in {f"column {column}", f"covariate {column}"}:
+        return fault
+    problem = fault.problem.replace("needed as a covariate, and there", "there")
+    return Fault(_WEIGHTS, f"column {column}: {problem}", _NAME_WEIGHTS)
+
+
+def _refuse_changing(model: "ModelSpec", rows: PersonTime, others: PersonTime) -> None:
+    """Refuse covariates that change during follow-up, on either side.
+
+    What external controls are worth is read from survival without treatment, which does not follow
+    from a covariate's first value; and a value at time zero is not compared with a later one.
+    """
+    faults = []
+    for where, each in (("the cohort", rows), ("[external] data", others)):
+        names = population.changing_columns(model, each)
+        if names:
+            verb = "changes" if len(names) == 1 else "change"
+            problem = (
+                f"{', '.join(names)} {verb} during follow-up, and external controls are borrowed "
+                "by covariates at time zero"
+            )
+            remedy = "Give every row of a patient the value at time zero, or remove [external]"
+            faults.append(Fault(where, problem, remedy))
+    if faults:
+        raise SpecificationError(SUBJECT, faults)
+
+
+def _treated_faults(
+    spec: AnalysisSpec, source: "ExternalSource", treatment: TreatmentSpec
+) -> list[Fault]:
+    """Tell of treated patients, where the file has the columns of treatment at all."""
+    data = spec.data
     given = (*treatment.starts, *(() if treatment.column is None else (treatment.column,)))
     names = {data.aliases.get(name, name) for name in given}
     if isinstance(source, str | Path):
         path, about = find_data(source)
-        form, subject = FileForm() if "licence" in about else data.form, path.name
+        form = FileForm() if "licence" in about else data.form
         table = read_file(path, Wanted(frozenset(names)), form=form)
     else:
-        table = read_frame(source, wanted=names, subject=subject)
+        table = read_frame(source, wanted=names, subject=SUBJECT)
+    unclear: list[str] = []
     treated = np.zeros(table.n_rows, dtype=bool)
     for values in table.columns.values():
         cells = read_cells(values)
         text = cells.text if len(cells.text) else np.array([f"{n:.15g}" for n in cells.numbers])
         said = ~cells.missing & ~np.isin(text.astype(str), [str(code) for code in data.never])
-        treated |= said if treatment.column is None else said & (cells.numbers != 0.0)
+        if treatment.column is not None:
+            unclear += text[said & np.isnan(cells.numbers)].tolist()
+            said &= ~np.isnan(cells.numbers) & (cells.numbers != 0.0)
+        treated |= said
+    faults = []
+    if unclear:
+        some = ", ".join(f"'{each}'" for each in sorted(set(unclear))[:3])
+        problem = f"{counted(len(unclear), 'cell is', 'cells are')} neither 0 nor 1: {some}"
+        remedy = "Write 0 where there is no treatment, or leave the column out"
+        faults.append(Fault(f"column {treatment.column}", problem, remedy))
     if not treated.any():
-        return
+        return faults
     many = counted(int(treated.sum()), "row", "rows")
     problem = f"{many} of external controls tell of treatment ({', '.join(table.columns)})"
-    raise DataError(subject, [Fault("[external] data", problem, _untreat(treatment))])
+    return [*faults, Fault("[external] data", problem, _untreat(treatment))]
 
 
 def _untreat(treatment: TreatmentSpec) -> str:
@@ -297,43 +357,6 @@ def _untreated_rows(cohort: Cohort, treatment: TreatmentSpec) -> PersonTime:
     return PersonTime(columns, found.provenance)
 
 
-def known_events(fit: "FittedModel") -> float:
-    """Return how many events the hazard without treatment is known by.
-
-    d events tell a log hazard with variance 1 / d. The log cumulative hazard without treatment of
-    one patient, the average of those who had the event without it, is read at the time at which it
-    is known best, where what is not known of the hazard's shape adds least. Survival averaged over
-    patients would not do: the more they differ, the less of the hazard's uncertainty it shows.
-
-    Parameters
-    ----------
-    fit : FittedModel
-        The posterior, with the rows of the cohort.
-
-    Returns
-    -------
-    float
-        1 / variance. What a prior adds is in it, and gone from the difference of two such numbers.
-    """
-    rows = fit.person_time
-    stop, event = (rows.columns[name].astype(np.float64) for name in ("stop", "event"))
-    times = np.unique(np.quantile(stop[event > 0.0], _TIMES))
-    own = np.bincount(rows.patient_index, event * _untreated(fit), len(rows.patients))
-    patients = population.sample_population(fit, weights=own if own.any() else None)
-    predictor, shares = patients.condensed_untreated
-    with np.errstate(divide="ignore", over="ignore"):
-        level = np.log(averaging.spent(fit, 0.0, times))
-    variance = (level + (predictor * shares).sum(axis=1)[:, None]).var(axis=0)
-    return float(1.0 / variance[np.isfinite(variance)].min())
-
-
-def _untreated(fit: "FittedModel") -> np.ndarray:
-    """1 in rows without treatment."""
-    rows, treatment = fit.person_time, fit.prepared.spec.treatment
-    given = rows.columns.get(str(treatment), np.zeros(rows.n_rows))
-    return np.asarray(given.astype(np.float64) == 0.0, dtype=np.float64)
-
-
 @dataclass(frozen=True, eq=False)
 class Borrowed:
     """Posteriors with and without external controls.
@@ -342,59 +365,20 @@ class Borrowed:
     ----------
     checked : CheckedExternal
         Who they are.
-    fit, alone : FittedModel
-        With them, and of the cohort alone.
-    alike : float or None
-        Posterior probability of the narrow component of a robust MAP prior.
+    drawn : DrawnExternal
+        With them.
+    alone : FittedModel
+        Of the cohort alone.
     """
 
     checked: CheckedExternal
-    fit: "FittedModel"
+    drawn: "weighted_robust.DrawnExternal"
     alone: "FittedModel"
-    alike: float | None
 
     def again(self, model: "ModelSpec", settings: SamplerSpec) -> "FittedModel":
         """Return the posterior with them under another model of the same rows."""
         bound = self.checked.bound.under(model)
         return weighted_robust.draw_external(bound, settings).fit
-
-
-def borrow(
-    checked: CheckedExternal,
-    alone: "FittedModel",
-    settings: SamplerSpec,
-    *,
-    allow_nonconverged: bool = False,
-    progress: bool = False,
-) -> Borrowed:
-    """Draw from the posterior with external controls.
-
-    Parameters
-    ----------
-    checked : CheckedExternal
-        Who they are.
-    alone : FittedModel
-        The posterior of the cohort alone.
-    settings : SamplerSpec
-        Engine, draws, chains, seed.
-    allow_nonconverged : bool
-        Return draws that did not converge instead of raising.
-    progress : bool
-        Show the sampler's progress bar.
-
-    Returns
-    -------
-    Borrowed
-        Both posteriors.
-
-    Raises
-    ------
-    ConvergenceError
-        The draws are not to be trusted.
-    """
-    also = {"allow_nonconverged": allow_nonconverged, "progress": progress}
-    drawn = weighted_robust.draw_external(checked.bound, settings, **also)
-    return Borrowed(checked, drawn.fit, alone, drawn.alike)
 
 
 @dataclass(frozen=True)
@@ -407,8 +391,8 @@ class ExternalResult:
         Who they are.
     alone : tuple of Estimate
         Estimates of the cohort alone.
-    worth : float
-        Events without treatment that they stand for: `known_events` with them less without them.
+    worth : AddedEvents
+        Events without treatment that they stand for, with their Monte Carlo error.
     own : float
         Events of the cohort without treatment.
     alike : float or None
@@ -420,7 +404,7 @@ class ExternalResult:
 
     checked: CheckedExternal = field(repr=False)
     alone: "tuple[Estimate, ...]" = field(repr=False)
-    worth: float
+    worth: "AddedEvents"
     own: float
     alike: float | None = None
     difference: dict[str, float] | None = None
@@ -429,7 +413,8 @@ class ExternalResult:
         """Return the part of ``result.json``."""
         return {
             **self.checked.to_dict(),
-            "worth": self.worth,
+            "worth": self.worth.number,
+            "worth_mcse": self.worth.error,
             "control_events": self.own,
             "alike_after": self.alike,
             "log_hazard_difference": self.difference,
@@ -461,10 +446,11 @@ def external_result(
     own = borrowed.alone
     drawn = estimates.draws_of(own, spec, weights=weigh(own))
     alone = estimates.estimate_all(drawn, spec, prior=expected)
-    worth = known_events(borrowed.fit) - known_events(own)
+    worth = known_events.added_events(borrowed.drawn.fit, own)
     events = float(own.person_time.provenance.untreated["events"])
     difference = None
     if borrowed.checked.spec.prior is not None:
-        found = contrasts.summarise(borrowed.fit.posterior[EXTERNAL])
+        found = contrasts.summarise(borrowed.drawn.fit.posterior[EXTERNAL])
         difference = {str(name): float(value) for name, value in found.items()}
-    return ExternalResult(borrowed.checked, alone, worth, events, borrowed.alike, difference)
+    alike = borrowed.drawn.alike
+    return ExternalResult(borrowed.checked, alone, worth, events, alike, difference)

@@ -24,7 +24,7 @@ from bayes_ihlrt.analysis.estimates import (
     few_stand_for_all,
     weigher,
 )
-from bayes_ihlrt.analysis.external import Borrowed, ExternalResult, borrow, external_result
+from bayes_ihlrt.analysis.external import Borrowed, ExternalResult, external_result
 from bayes_ihlrt.analysis.flexible_baseline import (
     BaselineComparison,
     baseline_notes,
@@ -50,6 +50,7 @@ from bayes_ihlrt.posterior.quality import check_convergence, draws_name, naming
 from bayes_ihlrt.propensity.comparability import Overlap
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.weighted.adjusted import fit_propensity_adjusted, prepare_adjusted
+from bayes_ihlrt.weighted.robust import draw_external
 
 _LIBRARIES: Final = (
     *("bayes-ihlrt", "pymc", "pytensor", "blackjax", "jax", "arviz", "numpy", "xarray"),
@@ -192,8 +193,8 @@ class FitResult(Shown):
 
     @property
     def synthetic(self) -> bool:
-        """Whether the data were simulated."""
-        return bool(self.checked.cohort.attrs.get("synthetic", False))
+        """Whether the data were simulated, be it those of external controls."""
+        return self.checked.synthetic
 
     @property
     def comparable(self) -> bool:
@@ -435,19 +436,18 @@ def fit_checked(
         return _fit_adjusted(checked, allow_nonconverged=allow_nonconverged, tell=tell)
     sampler = checked.spec.sampler
     tell("building the model")
-    prepared = checked.prepared
-    compiled = compile_model(prepared)
+    compiled = compile_model(checked.prepared)
     tell("compiling the model")
     sampling.compile_programs(compiled, sampler)
     tell(sampler.plan)
     tree = sampling.sample(compiled, sampler, progress=progress)
     found = check_convergence(tree, allow_nonconverged=allow_nonconverged)
-    fit = FittedModel(prepared, checked.person_time, tree, found)
+    fit = FittedModel(checked.prepared, checked.person_time, tree, found)
     if checked.external is not None:
         tell(f"with external controls: {sampler.plan}")
         also = {"allow_nonconverged": allow_nonconverged, "progress": progress}
-        borrowed = borrow(checked.external, fit, sampler, **also)
-        return FittedAnalysis(checked, borrowed.fit, borrowed=borrowed)
+        drawn = draw_external(checked.external.bound, sampler, **also)
+        return FittedAnalysis(checked, drawn.fit, borrowed=Borrowed(checked.external, drawn, fit))
     described = _described(checked, tell=tell)
     # A population that is made of the propensities is lost with them, all else is not.
     if isinstance(described, Failure) and checked.spec.population not in OPEN:
@@ -489,7 +489,7 @@ def summarise_fit(fitted: FittedAnalysis, *, stage: Stage | None = None) -> FitR
     tell("comparing with a flexible baseline")
     baseline = compare_baselines(fit, spec, again=None if borrowed is None else borrowed.again)
     tell("summarising")
-    loo, left = leave_one_out(fit, seed=spec.sampler.seed)
+    loo, left = leave_one_out(fit, seed=spec.sampler.seed, borrowed=borrowed is not None)
     lost = (left,) if isinstance(left, Failure) else ()
     return FitResult(
         checked=fitted.checked,

@@ -6,9 +6,7 @@ values of the modifier at which it is not defined are told before anything is sa
 """
 
 import ast
-import math
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +20,12 @@ from bayes_ihlrt.model.predictor import (
     names_in,
     patients_sd,
 )
+from bayes_ihlrt.model.spline_domain import SLACK, SPLINES, evaluate, stated_bound
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModifierSpec
 
 Floats = NDArray[np.float64]
-SPLINES: Final = frozenset({"bs", "cc", "cr"})
-_FUNCTIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "log10": np.log10,
-    "log2": np.log2,
-}
-_ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[Floats, Floats], Floats]]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-}
-_SLACK: Final = 1e-9
 
 
 def modifier_splines(spec: AnalysisSpec) -> tuple[str, ...]:
@@ -153,17 +138,16 @@ def _domain(
     # Centred and scaled alike, cohort and asked value: what the cohort's own rows determine.
     state: dict[str, tuple[float, float]] = {}
     argument = call.args[0]
-    own = _evaluate(argument, _columns(modifier, rows, raw, sd), state)
-    stated = {keyword.arg: keyword.value for keyword in call.keywords}
-    low = _bound(stated.get("lower_bound"), float(own.min()))
-    high = _bound(stated.get("upper_bound"), float(own.max()))
-    slack = _SLACK * max(abs(low), abs(high), 1.0)
+    own = evaluate(argument, _columns(modifier, rows, raw, sd), state)
+    low = stated_bound(call, "lower_bound", float(own.min()))
+    high = stated_bound(call, "upper_bound", float(own.max()))
+    slack = SLACK * max(abs(low), abs(high), 1.0)
 
     def inside(value: float | None) -> bool:
         values = raw if value is None else np.full(len(raw), value)
         columns = _columns(modifier, rows, values, sd)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = _evaluate(argument, columns, state)
+            found = evaluate(argument, columns, state)
         return bool((found >= low - slack).all() and (found <= high + slack).all())
 
     return inside
@@ -177,45 +161,6 @@ def _columns(
         modifier.column: values,
         modifier.name: modifier_values(modifier, values, sd),
     }
-
-
-def _bound(node: ast.expr | None, otherwise: float) -> float:
-    return otherwise if node is None else float(ast.literal_eval(node))
-
-
-def _evaluate(
-    node: ast.expr,
-    columns: Mapping[str, NDArray[np.generic]],
-    state: dict[str, tuple[float, float]],
-) -> Floats:
-    """The argument of a spline: the arithmetic that formulas allow, nothing else."""
-
-    def of(part: ast.expr) -> Floats:
-        return _evaluate(part, columns, state)
-
-    match node:
-        case ast.Name(id=name):
-            return columns[name].astype(np.float64)
-        case ast.Constant(value=int() | float() as number):
-            return np.float64(number) * np.ones(1)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -of(operand)
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _ARITHMETIC:
-            return _ARITHMETIC[type(operator)](of(left), of(right))
-        case ast.Call(func=ast.Name(id=name), args=[inner, *_]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](of(inner))
-        case ast.Call(func=ast.Name(id="center" | "scale" as name), args=[inner, *_]):
-            return _standardised(of(inner), ast.unparse(node), state, divide=name == "scale")
-    # A basis inside a basis: the formula library refuses it when the design matrix is made.
-    return np.full(1, math.nan)
-
-
-def _standardised(
-    values: Floats, text: str, state: dict[str, tuple[float, float]], *, divide: bool
-) -> Floats:
-    sd = float(values.std(ddof=1)) if divide else 1.0
-    mean, sd = state.setdefault(text, (float(values.mean()), sd))
-    return (values - mean) / sd
 
 
 def check_modifier(spec: AnalysisSpec, rows: PersonTime) -> None:

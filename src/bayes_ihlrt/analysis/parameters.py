@@ -190,7 +190,9 @@ def _without_chains(sd: xr.DataArray, *, error: float) -> xr.DataArray:
     return xr.concat(parts, dim="diagnostic")
 
 
-def leave_one_out(fit: FittedModel, *, seed: int) -> tuple[Loo, LeaveOut | Failure | None]:
+def leave_one_out(
+    fit: FittedModel, *, seed: int, borrowed: bool = False
+) -> tuple[Loo, LeaveOut | Failure | None]:
     """Return leave-one-patient-out cross-validation: see `checks.leave_out.leave_out_patients`.
 
     Parameters
@@ -199,6 +201,8 @@ def leave_one_out(fit: FittedModel, *, seed: int) -> tuple[Loo, LeaveOut | Failu
         The posterior.
     seed : int
         Seed of posteriors without single patients, where importance sampling does not do.
+    borrowed : bool
+        Whether external controls are among the patients of the model.
 
     Returns
     -------
@@ -207,7 +211,7 @@ def leave_one_out(fit: FittedModel, *, seed: int) -> tuple[Loo, LeaveOut | Failu
     patients : LeaveOut, Failure or None
         What it is summed from, or why it could not be computed; None where it is not defined.
     """
-    if note := _undefined(fit):
+    if note := _undefined(fit, borrowed=borrowed):
         return Loo(note=note), None
     found = attempted(
         "leave-one-out",
@@ -234,14 +238,14 @@ def leave_one_out(fit: FittedModel, *, seed: int) -> tuple[Loo, LeaveOut | Failu
     return loo, found
 
 
-def _undefined(fit: FittedModel) -> str | None:
+def _undefined(fit: FittedModel, *, borrowed: bool) -> str | None:
     """Why no patient can be left out."""
+    if borrowed:
+        return BORROWED
     if is_weighted(fit):
         return WEIGHTED
     if fit.person_time.overlapping:
         return SEVERAL
     if fit.prepared.arrays.unit != PATIENT:
         return REDUCED
-    if len(fit.prepared.arrays.labels) != len(fit.person_time.patients):
-        return BORROWED
     return None

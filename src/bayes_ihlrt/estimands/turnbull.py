@@ -8,6 +8,10 @@ in such an interval it falls, the data do not say. The masses p_j are found by s
 
 patients who would have had the event before entry being counted as if they had been seen; steps
 are extrapolated (Varadhan and Roland 2008, doi 10.1111/j.1467-9469.2007.00585.x).
+
+Without late entry the log-likelihood is concave in the masses, and where no derivative is above
+zero it is largest (Kuhn-Tucker). Less the log of survival until entry it is not concave: there the
+same condition is necessary, and no proof that no other curve is likelier.
 """
 
 from functools import lru_cache
@@ -29,8 +33,11 @@ _INSTANT: Final = 1e-9
 """Months that an exactly known time is wide."""
 _STEPS: Final = 5_000
 _CLOSE: Final = 1e-7
+_FURTHEST: Final = 1e6
+"""Longest extrapolation, in steps: where two steps are alike to the last digit, none is too far."""
 _ENOUGH: Final = 0.01
-"""Largest derivative by a mass: the log-likelihood of no curve is higher by more than that."""
+"""Largest derivative by a mass. Without late entry the log-likelihood is concave, and that of no
+curve is higher by more than that; with it, no small move of a mass gains more."""
 _LEAST: Final = 1e-300
 _LEVEL: Final = 1e-10
 
@@ -52,8 +59,9 @@ def turnbull(entry: Floats, left: Floats, right: Floats) -> xr.Dataset:
     xarray.Dataset
         ``survival`` over ``time``: a curve that is level where the data say so and is drawn
         straight within innermost intervals, where they do not; it ends where they do. Attribute
-        ``reached``: whether no derivative of the log-likelihood by a mass is above 0.01
-        (Kuhn-Tucker).
+        ``reached``: whether no derivative of the log-likelihood by a mass is above 0.01, which
+        bounds what any other curve could gain where nobody enters late, and what small moves of
+        mass could gain where some do.
 
     References
     ----------
@@ -130,7 +138,8 @@ def _masses(first: Ints, last: Ints, seen: Ints, count: int) -> tuple[Floats, fl
             break
         two, _, fit = step(one)
         moved, bend = one - mass, two - 2.0 * one + mass
-        pace = max(1.0, float(np.linalg.norm(moved) / max(np.linalg.norm(bend), _LEAST)))
+        ratio = float(np.linalg.norm(moved) / max(np.linalg.norm(bend), _LEAST))
+        pace = min(max(1.0, ratio), _FURTHEST)
         # A mass of zero would stay so: what would fall below goes there step by step.
         far = np.maximum(mass + 2.0 * pace * moved + pace**2 * bend, two / 10.0)
         far /= far.sum()

@@ -32,6 +32,7 @@ from bayes_ihlrt.model.predictor import (
     name_faults,
     patients_sd,
 )
+from bayes_ihlrt.model.spline_domain import beyond_bounds, bound_faults
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.spec.formula import Formula, parse_formula
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec
@@ -264,7 +265,7 @@ class Encoder:
         if self.formula_state is None:
             return np.empty((rows, 0))
         frame = formula_frame(self.spec, columns, self.modifier_sd)
-        self._check_levels(frame)
+        self._check_values(frame)
         matrix = remade_matrix(self.formula_state, frame, self.predictor)
         return np.asarray(matrix, dtype=np.float64)[:, 1:]
 
@@ -285,28 +286,45 @@ class Encoder:
             return modifier_values(modifier, raw, self.modifier_sd)
         return columns[slope].astype(np.float64)
 
-    def _check_levels(self, frame: pd.DataFrame) -> None:
+    def _check_values(self, frame: pd.DataFrame) -> None:
+        """Refuse what the formula was not learnt for: levels, text for numbers, splines' ends."""
         if self.formula_state is None:
             return
-        for factor, (_, state) in self.formula_state.encoder_state.items():
-            known = state.get("categories")
-            name = next(iter(parse_formula(told(factor)).columns))
-            if known is not None and name in frame:
-                unseen = sorted(set(frame[name].astype(str)) - {str(level) for level in known})
-                if unseen:
-                    self._refuse_levels(name, unseen, tuple(str(level) for level in known))
+        state, faults = self.formula_state, []
+        for factor, (_, kept) in state.encoder_state.items():
+            known, read = kept.get("categories"), parse_formula(told(factor)).columns
+            if known is None:
+                faults += [_text_fault(name, frame[name]) for name in read if _is_text(frame, name)]
+                continue
+            levels = tuple(map(str, known))
+            name = next(iter(read))
+            unseen = sorted(set(frame[name].astype(str)) - set(levels)) if name in frame else []
+            faults += [_level_fault(name, unseen, levels)] if unseen else []
+        factors = [told(factor) for term in state.formula for factor in term.factors]
+        learnt = {told(text): kept for text, kept in state.transform_state.items()}
+        beyond = beyond_bounds(factors, frame.items(), learnt)
+        faults += bound_faults(beyond, self.spec.modifier, sd=self.modifier_sd)
+        if faults:
+            raise SpecificationError(f"{self.predictor.table} formula", list(dict.fromkeys(faults)))
 
     def _refuse_levels(self, name: str, unseen: list[str], known: tuple[str, ...]) -> None:
-        raise SpecificationError(
-            f"{self.predictor.table} formula",
-            [
-                Fault(
-                    f"column {name}",
-                    f"level(s) {', '.join(unseen)} did not occur in the cohort that was fitted",
-                    f"Allowed: {', '.join(known)}",
-                )
-            ],
-        )
+        fault = _level_fault(name, unseen, known)
+        raise SpecificationError(f"{self.predictor.table} formula", [fault])
+
+
+def _level_fault(name: str, unseen: list[str], known: tuple[str, ...]) -> Fault:
+    problem = f"level(s) {', '.join(unseen)} did not occur in the cohort that was fitted"
+    return Fault(f"column {name}", problem, f"Allowed: {', '.join(known)}")
+
+
+def _is_text(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame and not pd.api.types.is_numeric_dtype(frame[name])
+
+
+def _text_fault(name: str, values: pd.Series) -> Fault:
+    some = ", ".join(sorted({each for each in values if isinstance(each, str)})[:3])
+    problem = f"it holds text ({some}), and numbers in the cohort that was fitted"
+    return Fault(f"column {name}", problem, "Write numbers, as the cohort has them")
 
 
 def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME) -> Encoder:
@@ -344,6 +362,9 @@ def build_encoder(spec: ModelSpec, rows: Rows, *, predictor: Predictor = OUTCOME
     if not outcome.formula:
         return Encoder(spec, (), {}, levels, sd, None, predictor)
     frame = formula_frame(spec, rows.columns, sd)
+    beyond = beyond_bounds(sum(outcome.parsed.terms, ()), frame.items())
+    if faults := bound_faults(beyond, spec.modifier, sd=sd):
+        raise SpecificationError(f"{predictor.table} formula", faults)
     matrix = design_matrix(outcome.parsed, frame, predictor)
     state = matrix.model_spec
     names = coefficient_names(matrix, predictor)

@@ -48,6 +48,38 @@ def modifier_values(modifier: ModifierSpec, values: Floats, sd: float) -> Floats
             return (values - modifier.reference) / sd
 
 
+def modifier_raw(modifier: ModifierSpec, values: Floats, sd: float) -> Floats:
+    """Return the modifier on the scale of the data: the inverse of `modifier_values`.
+
+    Parameters
+    ----------
+    modifier : ModifierSpec
+        Transform and reference.
+    values : ndarray
+        Modifier on the scale of the linear predictor.
+    sd : float
+        Divisor of the transform ``standardise``.
+
+    Returns
+    -------
+    ndarray
+        The reference at zero.
+
+    Examples
+    --------
+    >>> nlr = ModifierSpec(name="nlr", column="nlr", transform="log2", reference=3.0)
+    >>> modifier_raw(nlr, modifier_values(nlr, np.array([1.5, 6.0]), 1.0), 1.0).tolist()
+    [1.5, 6.0]
+    """
+    match modifier.transform:
+        case ModifierTransform.LOG2:
+            return np.asarray(modifier.reference * 2.0**values, dtype=np.float64)
+        case ModifierTransform.IDENTITY:
+            return values + modifier.reference
+        case ModifierTransform.STANDARDISE:
+            return values * sd + modifier.reference
+
+
 def patients_sd(values: Floats, patient_index: NDArray[np.int64]) -> float:
     """Return the standard deviation that ``standardise`` divides by: of patients' first rows.
 

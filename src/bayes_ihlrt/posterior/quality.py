@@ -206,8 +206,7 @@ def laplace_quality(k_hat: float, ess: float, *, draws: int) -> Quality:
         f"size {ess:,.0f}; {_NO_CHAINS}",
         effective=error**-2,
         error=error,
-        note="Laplace approximation with importance correction, not MCMC: Pareto k-hat "
-        f"{k_hat:.2f} (good below {MAX_K_HAT}), effective sample {ess:,.0f} of {draws:,}",
+        note="Laplace approximation with importance correction, not MCMC",
         k_hat=k_hat,
         ess=ess,
     )
@@ -244,8 +243,7 @@ def weighted_quality(ess: float) -> Quality:
         f"{_NO_CHAINS}",
         effective=error**-2,
         error=error,
-        note="Weighted draws of approximate posteriors, not MCMC: effective sample at least "
-        f"{ess:,.0f}",
+        note="Weighted draws of approximate posteriors, not MCMC",
         ess=ess,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.diagnose import Diagnosis
+from bayes_ihlrt.analysis.notes import SYNTHETIC as LABEL
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.checks.result import Status
 from bayes_ihlrt.ladder.figure import (
@@ -26,7 +27,6 @@ from bayes_ihlrt.report.narrative import fit_summary, rests_on
 from bayes_ihlrt.report.words import modifier_label
 from bayes_ihlrt.results.table import chance_words
 from bayes_ihlrt.sensitivity.study import TITLES, SensitivityResult
-from bayes_ihlrt.sensitivity.words import about_answers
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.verdicts import Decision, decide
 
@@ -212,8 +212,7 @@ def sensitivity_answer(result: SensitivityResult) -> Answer:
         See `report.narrative.fit_summary`.
     """
     treatment = treatment_label(result.spec)
-    told = list(result.summary[len(result.incomplete) :])
-    answers, careful = told[: about_answers(result.checks)], told[about_answers(result.checks) :]
+    answers, careful = map(list, result.told)
     table = _prior_table(result) if "grid" in result.checks else None
     parts: list[Answer] = [
         {
@@ -227,7 +226,7 @@ def sensitivity_answer(result: SensitivityResult) -> Answer:
     careful += [f"NOT COMPUTED, {TITLES[name]}: {found}" for name, found in result.failed.items()]
     return {
         "first": [
-            *([SYNTHETIC] if result.synthetic else []),
+            *(note for note in result.checked.notes if note.startswith(LABEL)),
             *result.incomplete,
             f"{result.spec.name}, refitted under other assumptions: "
             f"{rests_on(result.checked.person_time, result.spec)}.",

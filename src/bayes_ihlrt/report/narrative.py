@@ -16,6 +16,7 @@ from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior_words
 from bayes_ihlrt.analysis.prior_worth import Worth
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.estimands.known_events import AddedEvents
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.effects import flexible_sentences
 from bayes_ihlrt.report.follow_up import brief_characteristics, brief_follow_up
@@ -279,11 +280,10 @@ def external_sentences(result: FitResult) -> list[str]:
         return []
     alone = replace(result, estimates=found.alone)
     who, why = found.checked.sentences
-    worth = Worth(found.worth, found.worth).words
     gained = _gain_sentences(alone)
     told = [
         who,
-        f"They stand for {worth} without treatment, beside the cohort's own {found.own:.0f}.",
+        worth_sentence(found.worth, found.own),
         f"Without them: {gained[0]}",
         *(f"Without them: {sentence[0].lower()}{sentence[1:]}" for sentence in gained[1:]),
     ]
@@ -304,6 +304,44 @@ def external_sentences(result: FitResult) -> list[str]:
             f"the data to {found.alike:.2f} after."
         )
     return [*told, why]
+
+
+def worth_sentence(worth: AddedEvents, own: float) -> str:
+    """Return what external controls add to what is known without treatment.
+
+    Parameters
+    ----------
+    worth : AddedEvents
+        Events, and their Monte Carlo error.
+    own : float
+        Events of the cohort without treatment.
+
+    Returns
+    -------
+    str
+        One sentence; a number within two standard errors of 0 is told as such.
+
+    Examples
+    --------
+    >>> worth_sentence(AddedEvents(38.2, 1.4), 61.0)[:60]
+    'They stand for about 38 events without treatment (Monte Carl'
+    >>> worth_sentence(AddedEvents(-0.4, 1.4), 61.0)[:63]
+    'What they add to what is known without treatment cannot be told'
+    """
+    about = f"Monte Carlo standard error {worth.error:.2g}"
+    beside = f"beside the cohort's own {own:.0f}"
+    if worth.sign == 0:
+        return (
+            "What they add to what is known without treatment cannot be told from nothing: "
+            f"{worth.number:+z.1f} events ({about}), {beside}. More draws in [sampler] tell more."
+        )
+    if worth.sign < 0:
+        return (
+            "Less is known of the hazard without treatment with them than without them, by "
+            f"{Worth(-worth.number, -worth.number).words} ({about}), {beside}."
+        )
+    words = Worth(worth.number, worth.number).words
+    return f"They stand for {words} without treatment ({about}), {beside}."
 
 
 def _signed(value: float | None) -> str:

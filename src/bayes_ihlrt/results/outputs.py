@@ -103,7 +103,11 @@ class Output:
     def synthetic(self) -> bool:
         """Whether any of the data that it rests on were simulated."""
         cohorts = [*([] if self.data is None else [self.data]), *self.design_priors]
-        return any(cohort["synthetic"] for cohort in cohorts)
+        external = self.result.get("external")
+        if isinstance(external, Mapping):
+            cohorts.append(external)
+        others = bool(self.result.get("external_synthetic"))
+        return others or any(cohort["synthetic"] for cohort in cohorts)
 
 
 def computed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -268,7 +268,10 @@ class External(Record):
     worth: Number = key(
         "the events without treatment that they are worth: what is known of the log cumulative "
         "hazard without treatment of the average patient with such an event (1 / variance) with "
-        "them less that without"
+        "them less that without; below 0 where less is known with them"
+    )
+    worth_mcse: Number = key(
+        "its Monte Carlo standard error: within two of them `worth` cannot be told from 0"
     )
     control_events: Number = key("the cohort's own events without treatment")
     alike_after: Number = key(

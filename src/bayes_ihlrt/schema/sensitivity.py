@@ -233,6 +233,9 @@ class SensitivityFile(RunFile):
     external: list[Borrowing] | None = key(
         "by borrowing and estimand; all other parts are of the cohort alone"
     )
+    external_synthetic: bool | None = key(
+        "whether external controls were simulated; `null` without them"
+    )
     structure: list[OtherAnalysis] | None = key("by analysis and quantity")
     audit: GridAudit | None = key("how good the approximation of `grid` is")
     failed: list[Missing] = key(

@@ -85,7 +85,7 @@ def borrow(checked: CheckedAnalysis, external: CheckedExternal, *, wanted: Wante
             found.append({"borrowing": cell.name, **about, **numbers, **said})
     chance, errors = (data[name].to_numpy() for name in ("probability", "mcse"))
     stable = not changed_answers(chance, errors, spec.sensitivity.threshold).any()
-    words = (*_sentences(found), *external.cohort.notes)
+    words = (*_sentences(found), *external.notes)
     lost = [({"borrowing": each.part}, each) for each in fits.lost.values()]
     gone = tuple(fits.lost.values())
     return CheckResult("external", with_lost(found, lost), data, words, stable, gone)

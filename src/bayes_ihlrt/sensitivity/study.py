@@ -28,7 +28,7 @@ from bayes_ihlrt.sensitivity.power import power_scaling
 from bayes_ihlrt.sensitivity.published import published_priors
 from bayes_ihlrt.sensitivity.structure import structure
 from bayes_ihlrt.sensitivity.tipping import tipping_points
-from bayes_ihlrt.sensitivity.words import verdict
+from bayes_ihlrt.sensitivity.words import about_answers, verdict
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 type Stage = Callable[[str], None]
@@ -111,14 +111,21 @@ class SensitivityResult(Shown):
 
     @property
     def synthetic(self) -> bool:
-        """Whether the data were simulated."""
-        return bool(self.checked.cohort.attrs.get("synthetic", False))
+        """Whether the data were simulated, be it those of external controls."""
+        return self.checked.synthetic
 
     @property
     def summary(self) -> tuple[str, ...]:
         """What the conclusion depends on, in a few sentences."""
+        answers, careful = self.told
+        return (*self.incomplete, *answers, *careful)
+
+    @property
+    def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The answer to each question with what it depends on, and what is to be known beside."""
+        found, count = verdict(self.spec, self.checks, self.failed), about_answers(self.checks)
         apart = () if self.spec.external is None else (APART,)
-        return (*self.incomplete, *apart, *verdict(self.spec, self.checks, self.failed))
+        return found[:count], (*apart, *found[count:])
 
     @property
     def tree(self) -> xr.DataTree:
@@ -144,6 +151,7 @@ class SensitivityResult(Shown):
             self.checks[name].to_list() if name in self.checks else None
             for name in ("latent", "negative_control")
         )
+        others = self.checked.external
         return {
             "schema": 1,
             "name": self.spec.name,
@@ -155,6 +163,7 @@ class SensitivityResult(Shown):
             **parts,
             "confounding": {**self.confounding, "latent": latent, "negative_control": control},
             "audit": audit if audit is None else dict(audit),
+            "external_synthetic": None if others is None else others.synthetic,
             "failed": listed(self.failures),
         }
 

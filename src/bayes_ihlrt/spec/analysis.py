@@ -33,7 +33,7 @@ from bayes_ihlrt.spec.estimands import (
     stated_population,
     treated_month,
 )
-from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, difference_words, external_faults
+from bayes_ihlrt.spec.external import EXTERNAL, ExternalSpec, difference_words, external_rules
 from bayes_ihlrt.spec.faults import described, translated
 from bayes_ihlrt.spec.ladder import LadderSpec, ladder_faults, response_effect_faults
 from bayes_ihlrt.spec.model import HeldScales, ModelSpec, ModifierSpec, OutcomeSpec, parameter_words
@@ -407,7 +407,8 @@ def agreement_faults(
     parts = {name: tables[name] for name in ("treatment", "modifier")}
     named = {**(names or {}), **{name: part.name for name, part in parts.items() if part}}
     missing = {name for name in ("outcome",) if tables[name] is None} | unreadable
-    weighs = tables["propensity"] is not None or "propensity" in unreadable
+    # With external controls a population that needs a propensity is told as one fault, by them.
+    weighs = "propensity" in unreadable or any(tables[n] for n in ("propensity", EXTERNAL))
     rules = _rules_between(tables, named, priors, weighs=weighs)
     return [fault for needed, rule in rules if not needed & missing for fault in rule()]
 
@@ -447,7 +448,7 @@ def _rules_between(
         ({"ladder", "visits"}, lambda: ladder_faults(ladder, visits, treatment)),
         ({"data", "causes"}, lambda: cause_faults(tables, priors)),
         ({"data", "treatment", "propensity", "sensitivity"}, lambda: interval_faults(tables)),
-        ({EXTERNAL, "outcome"}, lambda: external_faults(tables, outcome)),
+        *external_rules(tables, outcome),
         (
             {"ladder", "visits", "modifier"},
             lambda: response_effect_faults(ladder, visits, modifier),

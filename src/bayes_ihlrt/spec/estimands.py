@@ -49,7 +49,7 @@ _WORDS: Final = {
     PopulationKind.ATM: "those whom one-to-one matching would keep",
     PopulationKind.ENTROPY: "everybody, the more the more open the decision was",
 }
-_OF_PROPENSITY: Final = frozenset({PopulationKind.ATO, PopulationKind.ATM, PopulationKind.ENTROPY})
+OF_PROPENSITY: Final = frozenset({PopulationKind.ATO, PopulationKind.ATM, PopulationKind.ENTROPY})
 
 
 class EstimandSpec(BaseModel):
@@ -220,10 +220,10 @@ def _population_faults(
 ) -> list[Fault]:
     faults = []
     where, who = "[estimands] population", estimands.population
-    if who is not None and who in {PopulationKind.ATT, *_OF_PROPENSITY} and treatment is None:
+    if who is not None and who in {PopulationKind.ATT, *OF_PROPENSITY} and treatment is None:
         problem = f"'{who.value}' is told by treatment, and the analysis has none"
         faults.append(Fault(where, problem, "Add a [treatment] table, or use 'sample'"))
-    elif who is not None and who in _OF_PROPENSITY and not has_propensity:
+    elif who is not None and who in OF_PROPENSITY and not has_propensity:
         problem = f"'{who.value}' needs to know how probable treatment was"
         faults.append(Fault(where, problem, "Add a [propensity] table, or use 'sample' or 'att'"))
     if estimands.subgroups and treatment is None:

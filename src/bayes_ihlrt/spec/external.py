@@ -4,7 +4,7 @@ How much of them is borrowed is said in one way by plans and by analyses.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
@@ -13,9 +13,11 @@ from pydantic import Field, model_validator
 from bayes_ihlrt.errors import Fault, RefusedError
 from bayes_ihlrt.names import DesignKind, Dist
 from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.spec.estimands import OF_PROPENSITY
 from bayes_ihlrt.spec.model import OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import MOST_WORDS
 from bayes_ihlrt.spec.rules import Frozen, Positive
+from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 EXTERNAL: Final = "external"
 """Name of the term by which external controls differ."""
@@ -209,25 +211,25 @@ def external_faults(tables: Mapping[str, Any], outcome: OutcomeSpec) -> list[Fau
     external: ExternalSpec | None = tables[EXTERNAL]
     if external is None:
         return []
-    treatment, propensity, data = (tables[name] for name in ("treatment", "propensity", "data"))
+    propensity, data = (tables[name] for name in ("propensity", "data"))
     faults = []
     if EXTERNAL in outcome.parsed.columns:
         problem = f"'{EXTERNAL}' is the term of external controls, which the model adds itself"
         faults.append(Fault("[outcome] formula", problem, "Give your column another name"))
-    if treatment is None:
-        remedy = "Add a [treatment] table; without one there is nobody to be a control of"
-        faults.append(Fault("[external]", "there is no treatment", remedy))
-    elif treatment.design not in _ONE_START:
-        allowed = " or ".join(f"'{design.value}'" for design in _ONE_START)
-        problem = (
-            f"design '{treatment.design.value}' chooses patients at a landmark or decision, which "
-            "external controls do not have"
-        )
-        faults.append(Fault("[treatment] design", problem, f"Use {allowed}, or remove [external]"))
     if propensity is not None:
         problem = "external controls have no propensity, nor the columns that a model of it adds"
-        remedy = "Remove [propensity], and weigh external controls by `weight_column`"
+        remedy = (
+            "Remove [propensity], or [external]; weights that make external controls like the "
+            "cohort are a column of their file, named as `weight_column`"
+        )
         faults.append(Fault("[propensity]", problem, remedy))
+    who = tables["estimands"].population if tables["estimands"] is not None else None
+    if who in OF_PROPENSITY:
+        problem = f"'{who.value}' needs to know how probable treatment was"
+        remedy = (
+            "Use 'sample' or 'att', or remove [external], which goes with no [propensity] table"
+        )
+        faults.append(Fault("[estimands] population", problem, remedy))
     if tables["visits"] is not None:
         problem = "external controls have no visits"
         faults.append(Fault("[visits]", problem, "Use covariates at time zero: remove [visits]"))
@@ -236,6 +238,63 @@ def external_faults(tables: Mapping[str, Any], outcome: OutcomeSpec) -> list[Fau
         remedy = "Name one event in [data], or remove [external]"
         faults.append(Fault("[external]", problem, remedy))
     return faults
+
+
+def external_treatment_faults(
+    external: ExternalSpec | None, treatment: TreatmentSpec | None
+) -> list[Fault]:
+    """Return why external controls are no controls of a treatment.
+
+    Parameters
+    ----------
+    external : ExternalSpec or None
+        External controls.
+    treatment : TreatmentSpec or None
+        The treatment; None where a specification has none, not where it cannot be read.
+
+    Returns
+    -------
+    list of Fault
+        Empty without external controls.
+    """
+    if external is None:
+        return []
+    if treatment is None:
+        remedy = "Add a [treatment] table; without one there is nobody to be a control of"
+        return [Fault("[external]", "there is no treatment", remedy)]
+    if treatment.design in _ONE_START:
+        return []
+    allowed = " or ".join(f"'{design.value}'" for design in _ONE_START)
+    problem = (
+        f"design '{treatment.design.value}' chooses patients at a landmark or decision, which "
+        "external controls do not have"
+    )
+    return [Fault("[treatment] design", problem, f"Use {allowed}, or remove [external]")]
+
+
+def external_rules(
+    tables: Mapping[str, Any], outcome: OutcomeSpec
+) -> tuple[tuple[set[str], Callable[[], list[Fault]]], ...]:
+    """Return the rules between external controls and other tables.
+
+    Parameters
+    ----------
+    tables : mapping of str to object
+        Every table of a specification; None where there is none.
+    outcome : OutcomeSpec
+        The outcome model.
+
+    Returns
+    -------
+    tuple of tuple
+        The tables that a rule cannot do without, and the rule: a treatment that cannot be read is
+        not told as missing.
+    """
+    own = tables[EXTERNAL]
+    return (
+        ({EXTERNAL, "outcome"}, lambda: external_faults(tables, outcome)),
+        ({EXTERNAL, "treatment"}, lambda: external_treatment_faults(own, tables["treatment"])),
+    )
 
 
 def without_moved(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:

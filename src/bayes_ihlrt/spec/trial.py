@@ -12,8 +12,7 @@ from pydantic import Field, model_validator
 
 from bayes_ihlrt.frozen import FrozenDict, Kept
 from bayes_ihlrt.priors import AnyPrior
-from bayes_ihlrt.spec.external import EXTERNAL as TERM
-from bayes_ihlrt.spec.external import Borrowing, ExternalControls
+from bayes_ihlrt.spec.external import EXTERNAL, Borrowing, ExternalControls
 from bayes_ihlrt.spec.model import ModelSpec, ModifierSpec, OutcomeSpec
 from bayes_ihlrt.spec.prior_sets import with_base
 from bayes_ihlrt.spec.rules import (
@@ -35,8 +34,6 @@ from bayes_ihlrt.spec.scenario import (
 MAX_BLOCK: Final = 12
 """Largest block of randomisation; all arrangements of a block are listed."""
 MAX_STRATA: Final = 200
-EXTERNAL: Final = TERM
-"""Name of the term by which external controls differ."""
 CENTRE: Final = "centre"
 """Name under which randomisation is stratified by centre."""
 _FEWEST: Final = 1e-3

@@ -24,10 +24,10 @@ from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, pack
 from bayes_ihlrt.model.prepared import PreparedModel, prepare
 from bayes_ihlrt.model.priors import HYPERPARAMETERS, hyperparameter_vector
+from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.scenario import AccrualSpec
 from bayes_ihlrt.spec.trial import (
-    EXTERNAL,
     Approximation,
     ArmsSpec,
     DropoutSpec,

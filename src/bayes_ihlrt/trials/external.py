@@ -21,8 +21,9 @@ from scipy.special import expit
 
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import hyperparameter_vector
+from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.spec.parameters import term_priors
-from bayes_ihlrt.spec.trial import EXTERNAL, TrialDesign
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.patients import (
     Patients,
     Screened,

@@ -20,9 +20,10 @@ from scipy.stats import qmc
 from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.prepared import PreparedModel
+from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.spec.rules import Quantity, Rule
 from bayes_ihlrt.spec.scenario import Analysed
-from bayes_ihlrt.spec.trial import CENTRE, EXTERNAL, ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.trial import CENTRE, ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.patients import arm_starts, spec_value
 
 Floats = NDArray[np.float64]

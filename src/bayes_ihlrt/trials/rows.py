@@ -16,9 +16,10 @@ from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import DesignKind, ModifierTransform
 from bayes_ihlrt.priors import MedianSurvivalPrior
+from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.spec.model import ModelSpec, rounded_months
 from bayes_ihlrt.spec.scenario import Analysed
-from bayes_ihlrt.spec.trial import EXTERNAL, TrialDesign
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.patients import Patients
 from bayes_ihlrt.trials.quantities import people_of
 from bayes_ihlrt.trials.stages import Seen
