@@ -69,7 +69,7 @@ def interim_methods(output: Output) -> list[str]:
     return [
         _model(design).replace("Each simulated trial", "The data of the running trial", 1),
         "The posterior was drawn by the No-U-Turn sampler [@hoffman2014]; rules of the look were "
-        f"read from it: {'; '.join(_consequences(look))}.",
+        f"read from it: {'; '.join(_consequences(look, design))}.",
         "Predictive probabilities of success were found by simulating the follow-up of patients "
         f"without an event, and patients yet to come, from parameters {draws}, and applying the "
         "last look's rule to the whole; posteriors of simulated data were followed along profiles "
@@ -202,7 +202,7 @@ def _rules(plan: TrialPlan) -> list[str]:
     looks = plan.design.looks
     told = [
         f"{'The only look' if len(looks) == 1 else f'Look {number}'} was {_time(look)}: "
-        f"{'; '.join(_consequences(look))}."
+        f"{'; '.join(_consequences(look, plan.design))}."
         for number, look in enumerate(looks, start=1)
     ]
     if plan.variants:
@@ -229,11 +229,12 @@ def _time(look: LookSpec) -> str:
     return f"at {joined}{first}"
 
 
-def _consequences(look: LookSpec) -> list[str]:
+def _consequences(look: LookSpec, design: TrialDesign) -> list[str]:
+    futile = "stop for futility" if design.binding_futility else "futility, which does not bind,"
     lists = {
         "success": look.efficacy,
         "success in a trial that was enriched": look.efficacy_enriched,
-        "stop for futility": look.futility,
+        futile: look.futility,
         "accrual stopped, those enrolled followed on": look.stop_accrual,
         "enrolment restricted": look.enrich,
     }
