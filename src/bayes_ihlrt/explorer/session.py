@@ -22,7 +22,8 @@ from bayes_ihlrt.spec.scenario import EffectSpec, ScenarioSpec
 from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.calibration import Simulated, simulate_design
 from bayes_ihlrt.trials.compiled import Frames, has_frames
-from bayes_ihlrt.trials.operating import Estimated, OperatingCharacteristics, edge
+from bayes_ihlrt.trials.decisions import edge
+from bayes_ihlrt.trials.operating import Estimated, OperatingCharacteristics
 from bayes_ihlrt.trials.run import design_priors
 from bayes_ihlrt.trials.truth import DesignPrior
 
@@ -276,7 +277,7 @@ class Question:
         Whether each look of the file is kept.
     at : float or str or None
         The truth: None for the scenario as moved, ``"none"`` for the hazard ratio at which the
-        last look's statement turns false (1 without a margin), a number for this hazard ratio
+        last look's rules claim what is false (1 without a margin), a number for this hazard ratio
         instead of the scenario's.
     """
 
@@ -335,6 +336,7 @@ class Session:
             "seed": plan.seed,
             "curve": CURVE,
             "edge": edge(plan.design),
+            "free": plan.design.free_futility,
             "compiles": not has_frames(plan.design),
             "variants": list(plan.variants),
             "looks": [look_name(plan.design, n) for n in range(len(plan.design.looks))],

@@ -48,9 +48,9 @@ from bayes_ihlrt.trials.units import FOLDER
 _VARIANTS: Final = 3
 """Designs beside the plan's own that are told on the terminal."""
 _READ: Final = (
-    "+/- is one Monte Carlo standard error. Success is the type I error where the statement of the "
-    "last look's rule is false of the truth, else power where the truth is fixed; assurance where "
-    "it is drawn."
+    "+/- is one Monte Carlo standard error. Success is the type I error where one of the last "
+    "look's rules claims what is false of the truth, else power where the truth is fixed; "
+    "assurance where it is drawn."
 )
 """How tables are read; no finding of the plan."""
 _FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
@@ -196,11 +196,14 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
 def _binding(cell: Cell) -> list[str]:
     """Whether type I errors count on futility rules being followed, where there are any."""
     design = cell.task.design
-    if not any(look.futility for look in design.looks):
-        return []
-    if design.binding_futility:
+    if design.free_futility:
+        return [
+            "Type I errors are those of a trial that goes on despite futility (non-binding); all "
+            "else is of a trial that stops for it."
+        ]
+    if any(look.futility for look in design.looks):
         return ["Type I errors count on futility rules being followed (binding)."]
-    return ["Type I errors are those of a trial that goes on despite futility (non-binding)."]
+    return []
 
 
 def _shares(cells: Sequence[Cell]) -> str:
@@ -247,7 +250,9 @@ def _success_table(
         "deaths" if {cell.task.design.endpoint for cell in cells} == {Endpoint.OS} else "events"
     )
     where = "design / truth" if designs else "truth"
-    head = [where, "success is", "success (95 %)", "futility", "patients", events, "months"]
+    free = any(cell.task.design.free_futility for cell in cells)
+    futile = "futility, followed" if free else "futility"
+    head = [where, "success is", "success (95 %)", futile, "patients", events, "months"]
     return {"head": head, "rows": rows}
 
 
@@ -365,11 +370,12 @@ def _characteristics(found: TrialPlanResult) -> Table:
     table.add_column("design / scenario")
     # Two endpoints, or one whose events have a long name, have them told above the table.
     deaths = found.result.endpoints == (Endpoint.OS,)
+    free = any(cell.task.design.free_futility for cell in found.result.cells)
     columns = (
         "trials",
         "success",
         "95 %",
-        "futility",
+        "futility,\nfollowed" if free else "futility",
         "patients",
         "deaths" if deaths else "events",
         "months",

@@ -267,6 +267,11 @@ class TrialDesign(Frozen):
         return self.population.median if self.modifier is None else self.modifier.reference
 
     @property
+    def free_futility(self) -> bool:
+        """Whether there are futility rules, and they need not be followed."""
+        return not self.binding_futility and any(look.futility for look in self.looks)
+
+    @property
     def model(self) -> ModelSpec:
         """The survival model that analyses the trial."""
         later, external = self.treatment.later, self.external
