@@ -1,4 +1,4 @@
-"""Item 5 again: is the coverage of 91 % under a flat prior, on 200 cohorts of 300, chance?
+"""Item 5 again: whether 91 % coverage under a flat prior, in 200 cohorts of 300, is chance.
 
 Three of sixteen cases were below 92 %. They are run on other cohorts, enough for an error of 0.7 %,
 and Cox's partial likelihood, which has neither a prior nor a baseline, on each of the same cohorts.
@@ -95,16 +95,16 @@ def words() -> str:
     low = [found.covered < FEWEST for found in other]
     told = f"in {sum(low)} of {len(low)} still below {FEWEST:.0%}" if any(low) else "chance"
     return (
-        f"Item 5, coverage. Under a flat prior {_each([f.covered for f in first])} of the intervals "
-        f"of the first {len(EARLIER)} cohorts of {SIZE} held 0 ({_cases()}). On "
+        f"Item 5, coverage. Under a flat prior {_each([f.covered for f in first])} of the "
+        f"intervals of the first {len(EARLIER)} cohorts of {SIZE} held 0 ({_cases()}). On "
         f"{len(OTHER):,} other cohorts each it is {_each([f.covered for f in other])}: {told}. "
         "Cox's partial likelihood, without prior or baseline, held it in "
         f"{_each([held(f.partial) for f in first])} of the first and "
-        f"{_each([held(f.partial) for f in other])} of the others. What is short of 95 %: estimates "
-        f"lie {_each([f.flat[:, 0].mean() for f in other], '+.3f')} from 0 in the mean, with a "
-        f"posterior standard deviation of {_each([f.flat[:, 1].mean() for f in other], '.3f')}; "
-        f"moved to 0 they would be held in {_each([f.centred for f in other])} (location). Their "
-        "standard deviation is "
+        f"{_each([held(f.partial) for f in other])} of the others. What is short of 95 %: "
+        f"estimates lie {_each([f.flat[:, 0].mean() for f in other], '+.3f')} from 0 in the mean, "
+        f"with a posterior standard deviation of "
+        f"{_each([f.flat[:, 1].mean() for f in other], '.3f')}; moved to 0 they would be held in "
+        f"{_each([f.centred for f in other])} (location). Their standard deviation is "
         f"{_each([f.spread for f in other], '.3f')} times the posterior one (width), with a Monte "
         f"Carlo error of {1.0 / np.sqrt(2.0 * len(OTHER)):.3f}."
     )
