@@ -1,5 +1,7 @@
 """Events between scans: the data, what is refused in words, Turnbull's curve, words of `check`."""
 
+import tomllib
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -304,6 +306,8 @@ def test_two_columns_of_scans_are_recognised():
     left, right = (name for name in columns if "Scan" in name)
     assert f'event = {{ left = "{left}", right = "{right}" }}' in text
     assert "\ntime = " not in text
+    labels = tomllib.loads(text)["data"].get("labels", {})
+    assert labels.get(right) == ("progression" if "progress" in right.casefold() else None)
     turned = {**columns, left: [5.0, None, 4.0, 9.5]}
     assert not recognise(Table("f.csv", tuple(turned), turned, 4)).scans
 
@@ -362,6 +366,9 @@ def test_the_answer_decides_between_scans_and_the_other_event():
     scans = answered(of_survival(**BOTH), "event", left)
     assert scans.scans
     assert (scans.guesses["event"].value, scans.guesses["time"].value) == (left, right)
+    # A scan is no event: people read what it found.
+    told = first_specification(scans, name="f", file="f.csv", seed=None)
+    assert tomllib.loads(told)["data"]["labels"][right] == "progression"
     death = answered(of_survival(**BOTH), "event", "Tod")
     assert not death.scans
     assert death.guesses["time"].value == "OS (Monate)"
