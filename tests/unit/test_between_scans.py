@@ -19,6 +19,7 @@ from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import LAST_FREE
 from bayes_ihlrt.proposal.first_specification import first_specification
 from bayes_ihlrt.proposal.recognise import answered, recognise
+from bayes_ihlrt.report.narrative import rests_on
 from bayes_ihlrt.sensitivity.scans import at_share
 from bayes_ihlrt.sensitivity.structure import variants
 from bayes_ihlrt.spec.data import DataSpec
@@ -88,6 +89,13 @@ def test_rows_are_cut_at_the_last_scan_without_and_where_treatment_starts_betwee
     assert rows.uncertain[own].tolist() == [False, True, True]
     assert rows.uncertain[rows.columns["patient"] == "c"].tolist() == [False, False]
     assert rows.events == 4
+
+
+def test_of_an_event_found_after_treatment_began_nobody_says_that_it_came_after():
+    """Treatment of patient a began at 3, and the event came between 2 and 5."""
+    rows = person_time(cohort(), IHLRT)
+    told = rests_on(rows, parse_spec(SPECIFICATION))
+    assert told == "5 patients, 4 events; 2 of them found after ihlrt began, in 2 patients"
 
 
 def test_units_and_dates_are_those_of_any_time():
