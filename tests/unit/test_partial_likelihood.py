@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from validation.examination import item_05_coverage
 from validation.examination.item_05_coverage import Found, held
 from validation.outside.baseline import cohort
 from validation.outside.partial import cox
@@ -44,3 +45,19 @@ def test_shortfall_of_location_and_of_width_are_told_apart():
     assert narrow.centred == pytest.approx(narrow.covered, abs=error)
     assert narrow.covered == pytest.approx(0.8831, abs=error)
     assert narrow.spread == pytest.approx(1.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("short", "verdict"), [(0.0, "chance"), (0.25, "in 3 of 3 still below")])
+def test_the_paragraph_says_what_the_cohorts_show(monkeypatch, short, verdict):
+    """Standard deviations a quarter too small hold the truth in 86 %."""
+    rng = np.random.default_rng(3)
+
+    def measured(shape, rate, seeds):
+        z = rng.normal(size=(20_000, 1))
+        both = np.hstack([0.15 * z, np.full_like(z, 0.15 * (1.0 - short))])
+        return Found(both, np.hstack([0.15 * z, np.full_like(z, 0.15)]))
+
+    monkeypatch.setattr(item_05_coverage, "measured", measured)
+    assert verdict in item_05_coverage.words()
+    told = {row.verdict for row in item_05_coverage.rows()}
+    assert told == ({"outside"} if short else {"within"})
