@@ -1,5 +1,7 @@
 """Events between scans: the data, what is refused in words, Turnbull's curve, words of `check`."""
 
+import tomllib
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -19,6 +21,7 @@ from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import LAST_FREE
 from bayes_ihlrt.proposal.first_specification import first_specification
 from bayes_ihlrt.proposal.recognise import answered, recognise
+from bayes_ihlrt.report.narrative import rests_on
 from bayes_ihlrt.sensitivity.scans import at_share
 from bayes_ihlrt.sensitivity.structure import variants
 from bayes_ihlrt.spec.data import DataSpec
@@ -88,6 +91,13 @@ def test_rows_are_cut_at_the_last_scan_without_and_where_treatment_starts_betwee
     assert rows.uncertain[own].tolist() == [False, True, True]
     assert rows.uncertain[rows.columns["patient"] == "c"].tolist() == [False, False]
     assert rows.events == 4
+
+
+def test_of_an_event_found_after_treatment_began_nobody_says_that_it_came_after():
+    """Treatment of patient a began at 3, and the event came between 2 and 5."""
+    rows = person_time(cohort(), IHLRT)
+    told = rests_on(rows, parse_spec(SPECIFICATION))
+    assert told == "5 patients, 4 events; 2 of them found after ihlrt began, in 2 patients"
 
 
 def test_units_and_dates_are_those_of_any_time():
@@ -306,6 +316,8 @@ def test_two_columns_of_scans_are_recognised():
     left, right = (name for name in columns if "Scan" in name)
     assert f'event = {{ left = "{left}", right = "{right}" }}' in text
     assert "\ntime = " not in text
+    labels = tomllib.loads(text)["data"].get("labels", {})
+    assert labels.get(right) == ("progression" if "progress" in right.casefold() else None)
     turned = {**columns, left: [5.0, None, 4.0, 9.5]}
     assert not recognise(Table("f.csv", tuple(turned), turned, 4)).scans
 
@@ -364,6 +376,9 @@ def test_the_answer_decides_between_scans_and_the_other_event():
     scans = answered(of_survival(**BOTH), "event", left)
     assert scans.scans
     assert (scans.guesses["event"].value, scans.guesses["time"].value) == (left, right)
+    # A scan is no event: people read what it found.
+    told = first_specification(scans, name="f", file="f.csv", seed=None)
+    assert tomllib.loads(told)["data"]["labels"][right] == "progression"
     death = answered(of_survival(**BOTH), "event", "Tod")
     assert not death.scans
     assert death.guesses["time"].value == "OS (Monate)"

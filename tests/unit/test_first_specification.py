@@ -140,6 +140,49 @@ def test_several_codes_of_an_end_may_be_competing_causes(tmp_path):
     assert "cause_1 is '1' (20); cause_2 is '2' (20); censored: '0' (20)" in checked.output
 
 
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        (
+            ("Tumor", "Leberversagen", "lebt"),
+            'values = { Leberversagen = "Leberversagen", Tumor = "Tumor" }, censored = ["lebt"]',
+        ),
+        (
+            ("no event", "non-hepatic death", "liver"),
+            'values = { liver = "liver", "non-hepatic death" = "non-hepatic death" }, '
+            'censored = ["no event"]',
+        ),
+        (
+            ("1", "2", "3"),
+            'values = { cause_1 = "1", cause_2 = "2", cause_3 = "3" }, censored = ["?"]',
+        ),
+        (
+            ("Hépatique", "(autre)", "vivant"),
+            'values = { cause_1 = "(autre)", cause_2 = "Hépatique" }, censored = ["vivant"]',
+        ),
+    ],
+)
+def test_who_lives_is_not_offered_as_a_cause_of_death(tmp_path, status, offered):
+    """The offer is valid as it stands, or asks for what no word of the file tells."""
+    file = export(tmp_path / "export.csv", status=status)
+    assert run("init", tmp_path / "study", "--from", file).exit_code == 0
+    study = tmp_path / "study" / "specification.toml"
+    text = study.read_text()
+    assert offered in text
+    line = re.search(r"# Or, if they are competing causes, .*?: (event = .*)", text)[1]
+    study.write_text(re.sub(r"(?m)^event = .*$", line, text))
+    checked = run("check", tmp_path / "study")
+    assert checked.exit_code == (1 if "?" in offered else 0), checked.output
+    if "?" in offered:
+        assert "still open: which values are censoring (`censored`)" in checked.output
+
+
+def test_one_cause_beside_the_living_is_no_competition(tmp_path):
+    file = export(tmp_path / "export.csv", status=("lebt", "Leberversagen", "zensiert"))
+    assert run("init", tmp_path / "study", "--from", file).exit_code == 0
+    assert "competing causes" not in (tmp_path / "study" / "specification.toml").read_text()
+
+
 def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
     file = export(tmp_path / "export.csv", date="%d/%m/%y")
     assert run("init", tmp_path / "study", "--from", file).exit_code == 0

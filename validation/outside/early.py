@@ -12,10 +12,16 @@ Truth, months of life up to 24 from the start of treatment: closed form,
 a difference of -2.32 for `factor` 6. Hazards are not proportional, so a proportional model shows
 something else, which depends on how long patients are followed: `proportional` fits a Weibull
 proportional-hazards model by maximum likelihood to lives of which a fair coin decides at the time
-of an actual start whether treatment happens, with the follow-up that is left. With `factor` 1
-treatment changes nothing, and with two `hazards` who is left changes all the time.
+of an actual start whether treatment happens, with the follow-up that is left. `limit` is what such
+a model tends to under any follow-up, by quadrature: the maximum of
+
+    sum over arms of  integral S(t) G(t) [h(t) log h*(t) - h*(t)] dt,
+
+S and h being those of the arm, G the share still followed and h* the model's hazard. With `factor`
+1 treatment changes nothing, and with two `hazards` who is left changes all the time.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -67,6 +73,25 @@ def cohort(
     )
 
 
+def examined() -> pd.DataFrame:
+    """Return the very file on which the harm was first seen to be missed: 8,000 patients."""
+    patients = 8000
+    rng = np.random.default_rng(4)
+    need, start = rng.exponential(1.0, patients), rng.exponential(1.0 / RATE, patients)
+    before = HAZARD * start
+    life = np.where(need < before, need / HAZARD, start + _after(need - before, HARM))
+    end = rng.uniform(24.0, 48.0, patients)
+    time = np.minimum(life, end)
+    return pd.DataFrame(
+        {
+            "id": [f"p{number:05d}" for number in range(patients)],
+            "os": time,
+            "death": (life <= end).astype(int),
+            "trt": np.where(start < time, start, np.nan),
+        }
+    )
+
+
 def proportional(
     lives: int = 1_000_000, seed: int = 1, *, factor: float = HARM
 ) -> tuple[float, float]:
@@ -84,6 +109,57 @@ def proportional(
         np.trapezoid(np.exp(-np.exp(level + log_hr * arm) * grid**shape), grid) for arm in (1, 0)
     ]
     return log_hr, float(months[0] - months[1])
+
+
+def left_at_starts(months: Floats) -> Floats:
+    """Return the share followed for so long from a start: the follow-up of sequential trials.
+
+    Starts come at the sum of both rates, closed by an end that is uniform between 24 and 48 months.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    end, rate = 36.0 + 12.0 * nodes, HAZARD + RATE
+    left = -np.expm1(-rate * np.maximum(end - months[..., None], 0.0))
+    return np.asarray((left * weights).sum(axis=-1) / (-np.expm1(-rate * end) * weights).sum())
+
+
+def from_time_zero(months: Floats) -> Floats:
+    """Return the share followed for so long from time zero."""
+    return np.clip((48.0 - months) / 24.0, 0.0, 1.0)
+
+
+def limit(
+    followed: Callable[[Floats], Floats], *, until: float = 48.0, factor: float = HARM
+) -> tuple[float, float]:
+    """Return the log hazard ratio and months of a Weibull model of endless fair trials.
+
+    `followed` gives the share still under observation, which ends by month `until`.
+    """
+    edges = [0.0, *np.geomspace(1e-6, 0.5, 12), *np.arange(1.0, until), until]
+    t, weight = _nodes(np.array(edges))
+    weight, log_time = weight * followed(t), np.log(t)
+    true = [np.where(t < 1.0, high * HAZARD, HAZARD) for high in (1.0, factor)]
+    alive = [np.exp(-HAZARD * (t + (f - 1.0) * np.minimum(t, 1.0))) for f in (1.0, factor)]
+
+    def loss(x: Floats) -> float:
+        total = 0.0
+        for arm in (0, 1):
+            log_hazard = x[0] + (np.exp(x[0]) - 1.0) * log_time + x[1] + x[2] * arm
+            inside = true[arm] * log_hazard - np.exp(log_hazard)
+            total += float((weight * alive[arm] * inside).sum())
+        return -total
+
+    options = {"xatol": 1e-9, "fatol": 1e-14, "maxiter": 10_000}
+    x = minimize(loss, np.array([0.0, -3.0, 0.2]), method="Nelder-Mead", options=options).x
+    u, width = _nodes(np.array([0.0, *np.geomspace(1e-6, 1.0, 12), *np.arange(2.0, HORIZON + 1)]))
+    survival = [np.exp(-np.exp(x[1] + x[2] * arm) * u ** np.exp(x[0])) for arm in (1, 0)]
+    return float(x[2]), float((width * (survival[0] - survival[1])).sum())
+
+
+def _nodes(edges: Floats) -> tuple[Floats, Floats]:
+    """Return nodes and weights of Gauss and Legendre between each two edges."""
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    half = np.diff(edges)[:, None] / 2.0
+    return ((edges[:-1, None] + half) + half * nodes).ravel(), (half * weights).ravel()
 
 
 def _after(need: Floats, factor: float, hazard: Floats | float = HAZARD) -> Floats:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from itertools import chain, count
 from typing import Final
 
-from bayes_ihlrt.clinical.column_names import LATER
+from bayes_ihlrt.clinical.column_names import (
+    DEAD_WORD,
+    LATER,
+    LIVING_WORD,
+    NO_WORD,
+    NOT_WORD,
+    PROGRESSED,
+    ColumnName,
+    has,
+)
 from bayes_ihlrt.labels import is_label, said_twice
 from bayes_ihlrt.proposal.recognise import Recognised
 from bayes_ihlrt.proposal.role_guesses import OPEN, Column, Guess
@@ -29,6 +38,8 @@ _NOT_A_NAME: Final = frozenset(
 )
 
 
+_CAUSE: Final = re.compile(r"[A-Za-z][\w -]*")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _BRACKETS: Final = re.compile(r"[(\[][^()\[\]]*[)\]]")
 
 
@@ -216,11 +227,14 @@ class _Writer:
             told[treatment] = _treatment_label(guesses["start"].value)
         if "centre" in guesses:
             told["centre"] = guesses["centre"].value
+        scan = guesses["time"].value if self.found.scans else ""
+        if scan and has(ColumnName(scan).words, PROGRESSED):
+            told[scan] = "progression"
         told = {name: " ".join(text.split()) for name, text in told.items()}
         fit = {n: t for n, t in told.items() if n != t and is_label(t)}
         others = {*self.found.names} - {*self.aliases.values(), fit.get("centre")}
         fit = {n: t for n, t in fit.items() if t not in others and not said_twice({n: t, **fit})}
-        pairs = ", ".join(f"{name} = {quoted(text)}" for name, text in fit.items())
+        pairs = ", ".join(f"{_key(name)} = {quoted(text)}" for name, text in fit.items())
         return ["# What people read.", f"labels = {{ {pairs} }}"] if fit else []
 
     def _terms(self, treatment: str) -> list[str]:
@@ -301,12 +315,40 @@ def _causes(column: str, value: Guess) -> list[str]:
     """How several values are named as competing causes, where no one of them is the event."""
     if not value.open or len(value.choices) <= _ONE_EVENT:
         return []
-    first, *others = (quoted(choice) for choice in sorted(value.choices))
-    named = ", ".join(f"cause_{number} = {each}" for number, each in enumerate(others, start=1))
-    told = f"event = {{ column = {quoted(column)}, values = {{ {named} }}, censored = [{first}] }}"
+    censored = [choice for choice in value.choices if _is_censoring(choice)]
+    others = sorted(choice for choice in value.choices if choice not in censored)
+    if len(others) < _ONE_EVENT:
+        return []
+    names = _cause_names(others)
+    named = ", ".join(f"{n} = {quoted(c)}" for n, c in zip(names, others, strict=True))
+    without = ", ".join(quoted(choice) for choice in sorted(censored) or [OPEN])
+    told = (
+        f"event = {{ column = {quoted(column)}, values = {{ {named} }}, censored = [{without}] }}"
+    )
     return [
         _comment(f"Or, if they are competing causes, name each, and which is censoring: {told}")
     ]
+
+
+def _is_censoring(value: str) -> bool:
+    """Whether a value says by its own word that no event was seen."""
+    negated = NOT_WORD.match(value)
+    # "no event" is none; "non-hepatic death" is a cause.
+    if negated is not None and DEAD_WORD.fullmatch(value[negated.end() :].strip(" -_")):
+        return True
+    return bool(LIVING_WORD.fullmatch(value) or NO_WORD.fullmatch(value))
+
+
+def _cause_names(values: list[str]) -> list[str]:
+    """Keys of causes: the values themselves where they are words, else numbered."""
+    if not all(_CAUSE.fullmatch(value) for value in values):
+        return [f"cause_{number}" for number in range(1, len(values) + 1)]
+    return [_key(value) for value in values]
+
+
+def _key(name: str) -> str:
+    """Return a key as TOML writes it."""
+    return name if _BARE_KEY.fullmatch(name) else quoted(name)
 
 
 def _comment(text: str) -> str:

@@ -176,14 +176,16 @@ def rests_on(rows: PersonTime, spec: AnalysisSpec) -> str:
     Returns
     -------
     str
-        Patients and events; events after treatment began, and in how many patients.
+        Patients and events; events after treatment began, and in how many patients. Of one between
+        scans the data know when it was found, which may be after a treatment that it came before.
     """
     told = f"{len(rows.patients):,} patients, {counted(rows.events, 'event', 'events')}"
     if spec.treatment is None:
         return told
     after, called = rows.provenance.treated, spec.labels.of(spec.treatment.name)
+    when = "after" if rows.uncertain is None else "found after"
     return (
-        f"{told}; {after['events']:.0f} of them after {called} began, in "
+        f"{told}; {after['events']:.0f} of them {when} {called} began, in "
         f"{counted(int(after['patients']), 'patient', 'patients')}"
     )
 

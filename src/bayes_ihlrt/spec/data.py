@@ -232,8 +232,11 @@ class DataSpec(BaseModel):
     def _decided(self) -> Self:
         stated = {**self.roles, "origin": self.origin, "date_order": self.date_order}
         open_ = [f"`{role}`" for role, value in stated.items() if value == OPEN]
-        if isinstance(self.event, EventSpec) and OPEN in self.event.codes:
-            open_.append("the value of the event")
+        if isinstance(self.event, EventSpec):
+            if OPEN in self.event.codes:
+                open_.append("the value of the event")
+            if OPEN in self.event.without_event:
+                open_.append("which values are censoring (`censored`)")
         if open_:
             raise ValueError(
                 f"still open: {', '.join(open_)}; write what it is instead of '{OPEN}'"
