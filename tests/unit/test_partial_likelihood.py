@@ -47,7 +47,9 @@ def test_shortfall_of_location_and_of_width_are_told_apart():
     assert narrow.spread == pytest.approx(1.25, abs=0.01)
 
 
-@pytest.mark.parametrize(("short", "verdict"), [(0.0, "chance"), (0.25, "in 3 of 3 still below")])
+@pytest.mark.parametrize(
+    ("short", "verdict"), [(0.0, "none below 92%"), (0.25, "in 3 of 3 still below")]
+)
 def test_the_paragraph_says_what_the_cohorts_show(monkeypatch, short, verdict):
     """Standard deviations a quarter too small hold the truth in 86 %."""
     rng = np.random.default_rng(3)

@@ -93,7 +93,11 @@ def words() -> str:
     first = [measured(shape, rate, EARLIER) for shape, rate in CASES]
     other = [measured(shape, rate, OTHER) for shape, rate in CASES]
     low = [found.covered < FEWEST for found in other]
-    told = f"in {sum(low)} of {len(low)} still below {FEWEST:.0%}" if any(low) else "chance"
+    told = (
+        f"in {sum(low)} of {len(low)} still below {FEWEST:.0%}"
+        if any(low)
+        else f"none below {FEWEST:.0%}"
+    )
     return (
         f"Item 5, coverage. Under a flat prior {_each([f.covered for f in first])} of the "
         f"intervals of the first {len(EARLIER)} cohorts of {SIZE} held 0 ({_cases()}). On "
