@@ -17,7 +17,7 @@ from bayes_ihlrt.parts import known
 from bayes_ihlrt.spec.faults import shown
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import parse_plan
-from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.rules import ExtensionSpec, LookSpec, Rule
 from bayes_ihlrt.spec.scenario import EffectSpec, ScenarioSpec
 from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
 from bayes_ihlrt.trials.calibration import Simulated, simulate_design
@@ -30,6 +30,7 @@ _PURPOSES: Final = {
     "efficacy": "Success",
     "futility": "Futility",
     "stop_accrual": "Stop of accrual",
+    "extend": "Enlargement",
     "enrich": "Enrichment",
     "efficacy_enriched": "Success after enrichment",
 }
@@ -139,9 +140,29 @@ def _of_design(design: TrialDesign) -> list[Control]:
             design.max_months,
         ),
     ]
+    if design.extension is not None:
+        found += _of_extension(design, design.extension, group)
     if design.modifier is not None:
         found.append(_entry(design.population, design.modifier.name, group))
     return found
+
+
+def _of_extension(design: TrialDesign, larger: ExtensionSpec, group: str) -> list[Control]:
+    sizes = {"patients": larger.patients, "events": larger.events}
+    return [
+        Control(
+            f"design.extension.{name}",
+            "Once enlarged",
+            name,
+            group,
+            40 if name == "patients" else 10,
+            2 * design.most_patients,
+            10,
+            value,
+        )
+        for name, value in sizes.items()
+        if value is not None
+    ]
 
 
 def _entry(population: ModifierPopulation, name: str, group: str) -> Control:
@@ -170,7 +191,7 @@ def _of_looks(design: TrialDesign) -> list[Control]:
 def _of_look(design: TrialDesign, number: int, look: LookSpec) -> list[Control]:
     group, key = look_name(design, number), f"design.looks.{number}"
     found = []
-    size = design.patients
+    size = design.most_patients
     for name, label, unit, low, high in (
         ("events", "After", "events", 10, size),
         ("calendar", "After", "months since the trial opened", 1, design.max_months),
@@ -487,7 +508,7 @@ def open_session(plan: TrialPlan, trials: int) -> Session:
 
 
 def _told(found: OperatingCharacteristics) -> dict[str, Any]:
-    shares = ("futility", "enriched", "success_without_futility")
+    shares = ("futility", "enriched", "extended", "success_without_futility")
     means = ("expected_n", "expected_events", "expected_months")
     first = found.targets[0]
     return {

@@ -91,6 +91,22 @@ class Borrowed(Record):
     without: int = key("trials without such a number, which are not in the mean")
 
 
+class Branch(Record):
+    """What becomes of the trials that were enlarged, or of those that were not.
+
+    Futility rules are followed, whether they bind or not.
+    """
+
+    extended: bool = key("whether these trials were enlarged")
+    trials: Estimated = key("share of all trials")
+    success: Estimated | None = key(
+        "share of these trials that succeed; `null` where there are none"
+    )
+    expected_n: Estimated | None = key("mean where these trials end", unit="patients")
+    expected_events: Estimated | None = key("mean where these trials end", unit="events")
+    expected_months: Estimated | None = key("mean where these trials end", unit=MONTHS)
+
+
 class Characteristics(Record):
     """Operating characteristics of one design under one scenario.
 
@@ -120,6 +136,7 @@ class Characteristics(Record):
     futility: Estimated | None = key("share of trials that stop for futility")
     enriched: Estimated | None = key("share of trials that are enriched")
     accrual_stopped: Estimated | None = key("share of trials whose accrual is stopped")
+    extended: Estimated | None = key("share of trials that are enlarged")
     expected_n: Estimated | None = key("mean where trials end", unit="patients")
     expected_events: Estimated | None = key("mean where trials end", unit="events")
     expected_months: Estimated | None = key("mean where trials end", unit=MONTHS)
@@ -134,9 +151,12 @@ class Characteristics(Record):
 
 
 class DesignCharacteristics(Characteristics):
-    """Operating characteristics, and what an event is."""
+    """Operating characteristics, what an event is, and what comes of enlarging trials."""
 
     endpoint: Literal["os", "pfs"] | None = key("`os` or `pfs`: what an event is")
+    branches: list[Branch] | None = key(
+        "trials that were enlarged, and the others; none without `[extension]`"
+    )
 
 
 class CurveCharacteristics(Characteristics):
