@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from bayes_ihlrt.explorer.app import listening, server
 from bayes_ihlrt.explorer.session import Session
+from bayes_ihlrt.trials.decisions import claims, success_is
 from bayes_ihlrt.trials.operating import (
     AtLook,
     Estimated,
@@ -21,9 +22,10 @@ from bayes_ihlrt.trials.operating import (
 
 def fake_design(design, scenario, *, trials, seed, prior, pool, progress=None):
     """Return what `simulate_design` does, by the normal approximation of a log hazard ratio."""
-    last = design.looks[-1]
+    last, hr = design.looks[-1], scenario.effect.hr[-1]
+    false = tuple(np.array([any(hr >= rule.below for rule in rules)]) for rules in claims(design))
     events, threshold = last.events, last.efficacy[0].threshold
-    gain = 0.5 * -np.log(scenario.effect.hr[-1])
+    gain = 0.5 * -np.log(hr)
     power = float(ndtr(np.sqrt(events) * gain - ndtri(threshold)))
     won = share(np.arange(trials) < round(power * trials))
     lost = share(np.arange(trials) < trials // 10)
@@ -48,7 +50,7 @@ def fake_design(design, scenario, *, trials, seed, prior, pool, progress=None):
         share(np.zeros(trials, dtype=bool)),
         share(np.zeros(trials, dtype=bool)),
         won,
-        "power",
+        success_is(false, drawn=scenario.is_drawn),
         won,
         size,
         around(float(events)),

@@ -15,7 +15,8 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.explorer import app as module
-from bayes_ihlrt.explorer.session import Question, Session, controls, look_name
+from bayes_ihlrt.explorer.controls import controls, look_name
+from bayes_ihlrt.explorer.session import Question, Session
 from bayes_ihlrt.spec.read import load_plan
 from bayes_ihlrt.trials.truth import PriorSource
 from explorer_cases import fake_design, serving
@@ -125,7 +126,20 @@ def test_without_effect_is_the_edge_of_a_margin():
     assert session.describe()["edge"] == 1.3
     found = session.answer(Question("hr 0.6", {}, [True], "none"))["found"]
     assert asked == [(1.3,)]
-    assert found["success_is"] == "power"
+    assert found["success_is"] == "type I error"
+    assert session.answer(Question("hr 0.6", {}, [True], 1.0))["found"]["success_is"] == "power"
+
+
+def test_the_page_says_whether_futility_binds():
+    rule = {"quantity": "hazard-ratio", "below": 0.8, "less_than": 0.1}
+    looks = [{"events": 50, "futility": [rule]}, {"events": 100, "efficacy": [cases.SUCCESS]}]
+    told = [
+        Session(
+            cases.plan(design=cases.content(looks=each, binding_futility=binding)), 8
+        ).describe()
+        for each, binding in ((looks, True), (looks, False), (looks[1:], False))
+    ]
+    assert [one["free"] for one in told] == [False, True, False]
 
 
 def test_an_invalid_design_is_told_in_the_words_of_the_package(address):

@@ -1,7 +1,9 @@
 """`bayes-ihlrt interim`: the running trial from file to report, and what is refused."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -12,10 +14,12 @@ import interim_cases as known
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.interim import monitor
+from bayes_ihlrt.interim import monitor, words
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
 from bayes_ihlrt.interim.future import standing
+from bayes_ihlrt.spec.rules import LookSpec
 from bayes_ihlrt.trials.audit import Drawn
+from bayes_ihlrt.trials.operating import share
 from raw_keys import raw_keys, read_aloud
 
 
@@ -268,6 +272,62 @@ def test_after_accrual_was_stopped_nobody_else_is_enrolled():
     assert [way.stop for way in monitor._ways(plan)] == [False, True, False, False, False]
     assert [way.name for way in monitor._ways(stopped)] == ["go on"] * 4
     assert all(way.stop for way in monitor._ways(stopped))
+
+
+@pytest.fixture(scope="module")
+def followed_on(folder):
+    """Return a trial of three looks whose accrual was stopped, with 40 deaths of the last 80."""
+    looks = [{"events": number, "efficacy": [cases.SUCCESS]} for number in (30, 60, 80)]
+    plan = known.plan(patients=200, events=(30, 80), looks=looks)
+    stopped = plan.model_copy(
+        update={"interim": plan.interim.model_copy(update={"accrual_stopped": True})}
+    )
+    path = known.write(folder / "stopped.csv", known.rows(deaths=40, hr=0.8, patients=100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(monitor, "chain_targets", chains)
+        return monitor.run_interim(stopped, path, monitor.Settings(draws=256))
+
+
+def test_after_accrual_was_stopped_the_last_look_is_the_next(followed_on):
+    """It is asked although it is not due, and decides nothing before it is."""
+    assert (followed_on.look, followed_on.due, followed_on.verdict) == (3, False, "go on")
+    assert {one.patients for one in followed_on.continuations} == {100}
+    assert monitor._look(known.plan(), [True, False], None) == 1
+    assert monitor._look(followed_on.plan, [True, False, False], 2) == 2
+
+
+def test_after_accrual_was_stopped_no_sentence_tells_of_newcomers(followed_on):
+    answer = words.interim_answer(followed_on)
+    assert "look 3 of 3, month 24.0: FOLLOW ON by the rule." in answer["first"][0]
+    assert answer["first"][1].endswith("in 100 patients of 200, accrual having stopped.")
+    (future,) = [part for part in answer["parts"] if "table" in part]
+    assert future["table"]["rows"][0][0] == "follow on, accrual having stopped"
+    assert future["told"][1].startswith("Conditional power, following those enrolled: ")
+    assert future["told"][-1] == "No larger trial was tried: accrual was stopped."
+    none = replace(followed_on.trial, completed=~followed_on.trial.event)
+    said = words._unequal(replace(followed_on, trial=none))[-1]
+    assert said.endswith("(60 patients without an event): nothing more comes.")
+    rows = words.interim_facts(followed_on.to_dict(), stopped=True)
+    assert {row["continuation"] for row in rows} == {"follow on"}
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_rules_about_the_future_enrol_nobody_after_accrual_was_stopped(monkeypatch, stopped):
+    planned = {"quantity": "predictive-probability", "less_than": 0.1}
+    current = {"quantity": "predictive-probability", "sample": "current", "more_than": 0.9}
+    look = LookSpec(events=50, futility=[planned], stop_accrual=[current])
+    asked = []
+
+    def continued(_, way):
+        asked.append(way.stop)
+        return SimpleNamespace(success=share(np.arange(100) < 95))
+
+    monkeypatch.setattr(monitor, "probability_now", lambda *_: {})
+    future = SimpleNamespace(continued=continued)
+    rules = monitor._rules(None, future, None, look, None, stopped=stopped)
+    assert asked == ([True] if stopped else [False, True])
+    verdict = monitor._verdict(rules, final=False)
+    assert verdict == ("go on" if stopped else "stop accrual")
 
 
 def test_no_look_comes_due_before_the_one_ahead_of_it():

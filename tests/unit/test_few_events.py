@@ -14,7 +14,8 @@ from bayes_ihlrt.trials import marginals as module
 from bayes_ihlrt.trials import units
 from bayes_ihlrt.trials.analysis import posteriors
 from bayes_ihlrt.trials.calibration import simulate_design
-from bayes_ihlrt.trials.operating import UNTRUSTED, operating_characteristics
+from bayes_ihlrt.trials.decisions import UNTRUSTED
+from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.units import Store, Task, run_trials, simulator
 

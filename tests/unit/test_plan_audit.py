@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.special import ndtr
-from validation.audit_catches import RULE, caught, redone, spread
+from validation.audit_catches import COLUMNS, RULE, caught, redone, spread
 
 import trial_cases as cases
 from bayes_ihlrt.report.single_trials import audit_sentences, audit_summary
@@ -153,7 +153,7 @@ def test_the_audit_s_page_tells_how_often_faults_are_caught():
     """One row of its table, by the script that writes it."""
     page = (ROOT / "docs" / "explanation" / "plan_audit.md").read_text("utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith("| 3 |")]
-    shares = [caught(shift, 3, audits=40) for shift in (0.0, 0.1, -0.1)]
+    shares = [caught(shift, 3, shifted=shifted, audits=40) for shift, shifted in COLUMNS]
     told = [float(cell.split()[0]) / 100.0 for cell in row.split("|")[2:-1]]
     # Forty audits of the page's hundred, the first ones.
     assert shares == pytest.approx(told, abs=0.15)

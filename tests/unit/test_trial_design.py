@@ -14,8 +14,8 @@ from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.read import load_plan, parse_plan
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
-from bayes_ihlrt.trials.decisions import Verdict, decide, with_thresholds
-from bayes_ihlrt.trials.operating import UNTRUSTED, operating_characteristics
+from bayes_ihlrt.trials.decisions import UNTRUSTED, Verdict, decide, with_thresholds
+from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.patients import screened_count
 from bayes_ihlrt.trials.quantities import population_values, statements, targets
 from bayes_ihlrt.trials.stages import stages

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 import extension_known as known
 import trial_cases as cases
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.explorer.session import controls
+from bayes_ihlrt.explorer.controls import controls
 from bayes_ihlrt.interim.data import chosen_design
 from bayes_ihlrt.methods.plan import _rules
 from bayes_ihlrt.review.frameworks import extension_part, review_parts
@@ -155,6 +155,10 @@ FAULTS = [
     (
         {"looks": [LOOKS[1], {"calendar": 30.0, "efficacy": [cases.SUCCESS]}]},
         "the last look waits for no events",
+    ),
+    (
+        {"looks": [LOOKS[1], LOOKS[3] | {"efficacy_enriched": [cases.SUCCESS]}]},
+        "efficacy_enriched rules belong to enrich rules, and there are none",
     ),
 ]
 

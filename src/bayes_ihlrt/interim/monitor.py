@@ -124,12 +124,12 @@ class InterimResult:
     rules : tuple of RuleNow
         Of the look, in the order in which they are asked.
     verdict : str
-        ``success``, ``futility``, ``stop accrual`` or ``go on``; of the last look
+        ``success``, ``futility``, ``stop accrual`` or ``go on``; of the last look, once it is due,
         ``no success``.
     success_now : bool
         Whether the last look's efficacy rules hold today.
     continuations : tuple of Continuation
-        What may come of each; none at the last look.
+        What may come of each; none at the last look, once it is due.
     needed : int or None
         Smallest size tried at which success is as probable as wanted.
     target : float
@@ -193,7 +193,8 @@ class Settings:
     design : str, optional
         Name of the design that is run; the plan's own without it.
     look : int, optional
-        Number of the look; the last that is due without it, or else the first.
+        Number of the look; without it the last that is due, or else the first. Where accrual was
+        stopped it is the last of all, which is the next one.
     month : float, optional
         Months from opening to the day of the data.
     draws : int
@@ -266,8 +267,8 @@ def run_interim(
     drawn = _posterior(analysis, now, seed=plan.seed)
     future = Future(frame, now, drawn[1], _mode(analysis, now), own.draws, plan.seed)
     tell("simulating continuations")
-    rules = _rules(analysis, future, drawn[0], design.looks[look - 1], now)
-    final = look == len(design.looks)
+    rules = _rules(analysis, future, drawn[0], design.looks[look - 1], now, stopped=stopped)
+    final = look == len(design.looks) and due[look - 1]
     continuations = () if final else _continuations(plan, future, analyses)
     return InterimResult(
         plan,
@@ -306,6 +307,9 @@ def _silent(_: str) -> None:
 
 def _look(plan: TrialPlan, due: list[bool], wanted: int | None) -> int:
     if wanted is None:
+        if plan.interim.accrual_stopped:
+            # From there the last look is the next one, as in simulated trials.
+            return len(due)
         return max((number for number, come in enumerate(due, 1) if come), default=1)
     if not 1 <= wanted <= len(due):
         problem = f"{wanted} was asked for, and the design has {len(due)}"
@@ -354,15 +358,22 @@ def _mode(analysis: TrialAnalysis, now: Standing) -> Values:
 
 
 def _rules(
-    analysis: TrialAnalysis, future: Future, drawn: Drawn, look: LookSpec, now: Standing
+    analysis: TrialAnalysis,
+    future: Future,
+    drawn: Drawn,
+    look: LookSpec,
+    now: Standing,
+    *,
+    stopped: bool,
 ) -> tuple[RuleNow, ...]:
+    """Ask a look's rules; once accrual was stopped nobody else is enrolled, nor is that asked."""
     engine = probability_now(analysis, now)
     found = []
-    for purpose in _LISTS:
+    for purpose in _LISTS[:-1] if stopped else _LISTS:
         for rule in getattr(look, purpose):
             if rule.quantity.of_future:
                 conditional = rule.quantity is Quantity.CONDITIONAL_POWER
-                stop = rule.sample is Sample.CURRENT
+                stop = stopped or rule.sample is Sample.CURRENT
                 way = Way("go on", rule.assumed_hr, conditional, stop)
                 told = future.continued(analysis, way).success
                 value, error, by = told.estimate, told.mcse, None

@@ -36,13 +36,13 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
     """
     trial, design = found.trial, found.plan.designs[found.design]
     events = design.endpoint.events
-    planned = len(design.looks)
+    planned, stopped = len(design.looks), _stopped(found)
     first = [
         f"{found.plan.name}, look {found.look} of {planned}, month {trial.month:.1f}: "
-        f"{_verdict(found.verdict, design)} by the rule.",
+        f"{_verdict(found.verdict, design, stopped=stopped)} by the rule.",
         f"It rests on {trial.events()} {events} ({trial.events(1.0)} of the treated, "
         f"{trial.events(0.0)} of the controls) in {len(trial.arrival)} patients of "
-        f"{design.patients}.",
+        f"{design.patients}{', accrual having stopped' if stopped else ''}.",
     ]
     if trial.about["synthetic"]:
         first.insert(0, "SYNTHETIC DATA: no patient is in them.")
@@ -82,8 +82,10 @@ def _form(one: Estimate) -> str:
     return ".2f" if one.quantity == "hazard_ratio" else "+.1f"
 
 
-def _verdict(verdict: str, design: TrialDesign) -> str:
+def _verdict(verdict: str, design: TrialDesign, *, stopped: bool = False) -> str:
     free = verdict == "futility" and not design.binding_futility
+    if verdict == "go on" and stopped:
+        return "FOLLOW ON"
     return "FUTILE, NON-BINDING: STOP OR GO ON" if free else _VERDICTS[verdict]
 
 
@@ -110,7 +112,7 @@ def _table(found: InterimResult) -> dict[str, Any]:
 def _row(found: InterimResult, one: Continuation) -> list[str]:
     months = None if one.months is None else one.months.estimate - found.trial.month
     names = {"go on": "go on as planned", "stop accrual": "stop accrual, follow on"}
-    if found.plan.interim.accrual_stopped:
+    if _stopped(found):
         names["go on"] = "follow on, accrual having stopped"
     return [
         names.get(one.name, f"enlarge to {one.patients}"),
@@ -119,6 +121,10 @@ def _row(found: InterimResult, one: Continuation) -> list[str]:
         "-" if months is None else f"{months:.1f}",
         f"{one.success.estimate:.1%} ({one.success.low:.1%} to {one.success.high:.1%})",
     ]
+
+
+def _stopped(found: InterimResult) -> bool:
+    return found.plan.interim.accrual_stopped
 
 
 def _whole(value: Estimated | None) -> str:
@@ -133,11 +139,12 @@ def _future(found: InterimResult) -> list[str]:
     fixed = [one for one in found.continuations if one.at_mode]
     if fixed:
         each = "; ".join(f"{_assumed(one)} {one.success.estimate:.1%}" for one in fixed)
-        told.append(f"Conditional power, going on as planned: {each}.")
+        how = "following those enrolled" if _stopped(found) else "going on as planned"
+        told.append(f"Conditional power, {how}: {each}.")
     planned = found.plan.designs[found.design].patients
     more = f"{found.target:.0%} at the end"
     if len(found.continuations) <= len(fixed) + 2:
-        why = "accrual was stopped" if found.plan.interim.accrual_stopped else _FIXED_SIZE
+        why = "accrual was stopped" if _stopped(found) else _FIXED_SIZE
         told.append(f"No larger trial was tried: {why}.")
     elif found.needed is None:
         sizes = max(one.patients for one in found.continuations)
@@ -167,7 +174,8 @@ def _unequal(found: InterimResult) -> list[str]:
     if not found.trial.followed:
         alive = len(found.trial.arrival) - found.trial.events()
         who = counted(alive, "patient", "patients")
-        told.append(f"Nobody is followed any more ({who} without an event): only newcomers count.")
+        rest = "nothing more comes" if _stopped(found) else "only newcomers count"
+        told.append(f"Nobody is followed any more ({who} without an event): {rest}.")
     return told
 
 
@@ -226,13 +234,17 @@ def interim_effects(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def interim_facts(result: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def interim_facts(
+    result: Mapping[str, Any], *, stopped: bool = False
+) -> Sequence[Mapping[str, Any]]:
     """Return the continuations of a result as rows of a table.
 
     Parameters
     ----------
     result : mapping
         ``result.json``.
+    stopped : bool
+        Whether accrual was stopped: to go on is to follow those who are enrolled.
 
     Returns
     -------
@@ -241,7 +253,7 @@ def interim_facts(result: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """
     return [
         {
-            "continuation": one["name"],
+            "continuation": "follow on" if stopped else one["name"],
             "patients": one["patients"],
             "hazard ratio": "as seen" if one["assumed_hr"] is None else f"{one['assumed_hr']:g}",
             "parameters": "at the mode" if one["at_mode"] else "drawn",

@@ -67,12 +67,13 @@ def interim_methods(output: Output) -> list[str]:
     design = output.plan.designs[output.result["design"]]
     look = design.looks[output.result["look"] - 1]
     draws = "in the posterior's draws, or its mode at a stated effect (conditional power)"
+    come = "" if output.plan.interim.accrual_stopped else ", and patients yet to come,"
     return [
         _model(design).replace("Each simulated trial", "The data of the running trial", 1),
         "The posterior was drawn by the No-U-Turn sampler [@hoffman2014]; rules of the look were "
-        f"read from it: {'; '.join(_consequences(look))}.",
+        f"read from it: {'; '.join(_consequences(look, design))}.",
         "Predictive probabilities of success were found by simulating the follow-up of patients "
-        f"without an event, and patients yet to come, from parameters {draws}, and applying the "
+        f"without an event{come} from parameters {draws}, and applying the "
         "last look's rule to the whole; posteriors of simulated data were followed along profiles "
         "[@tierney1986].",
     ]
@@ -203,7 +204,7 @@ def _rules(plan: TrialPlan) -> list[str]:
     looks = plan.design.looks
     told = [
         f"{'The only look' if len(looks) == 1 else f'Look {number}'} was {_time(look)}: "
-        f"{'; '.join(_consequences(look))}."
+        f"{'; '.join(_consequences(look, plan.design))}."
         for number, look in enumerate(looks, start=1)
     ]
     told += _enlarged(plan.design)
@@ -248,11 +249,12 @@ def _time(look: LookSpec) -> str:
     return f"at {joined}{first}"
 
 
-def _consequences(look: LookSpec) -> list[str]:
+def _consequences(look: LookSpec, design: TrialDesign) -> list[str]:
+    futile = "stop for futility" if design.binding_futility else "futility, which does not bind,"
     lists = {
         "success": look.efficacy,
         "success in a trial that was enriched": look.efficacy_enriched,
-        "stop for futility": look.futility,
+        futile: look.futility,
         "accrual stopped, those enrolled followed on": look.stop_accrual,
         "trial enlarged": look.extend,
         "enrolment restricted": look.enrich,

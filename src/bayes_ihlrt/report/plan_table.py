@@ -190,11 +190,14 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
 def _binding(cell: Cell) -> list[str]:
     """Whether type I errors count on futility rules being followed, where there are any."""
     design = cell.task.design
-    if not any(look.futility for look in design.looks):
-        return []
-    if design.binding_futility:
+    if design.free_futility:
+        return [
+            "Type I errors are those of a trial that goes on despite futility (non-binding); all "
+            "else is of a trial that stops for it."
+        ]
+    if any(look.futility for look in design.looks):
         return ["Type I errors count on futility rules being followed (binding)."]
-    return ["Type I errors are those of a trial that goes on despite futility (non-binding)."]
+    return []
 
 
 def _shares(cells: Sequence[Cell]) -> str:
@@ -241,7 +244,9 @@ def _success_table(
         "deaths" if {cell.task.design.endpoint for cell in cells} == {Endpoint.OS} else "events"
     )
     where = "design / truth" if designs else "truth"
-    head = [where, "success is", "success (95 %)", "futility", "patients", events, "months"]
+    free = any(cell.task.design.free_futility for cell in cells)
+    futile = "futility, followed" if free else "futility"
+    head = [where, "success is", "success (95 %)", futile, "patients", events, "months"]
     return {"head": head, "rows": rows}
 
 
@@ -280,8 +285,8 @@ def plan_sentences(found: TrialPlanResult) -> list[str]:
     """Return what a reader has to know beside the table."""
     result, audit = found.result, found.audit.to_dict()
     told = [
-        "+/- is one Monte Carlo standard error. Success is the type I error where the statement of "
-        "the last look's rule is false of the truth, else power where the truth is fixed; "
+        "+/- is one Monte Carlo standard error. Success is the type I error where one of the last "
+        "look's rules claims what is false of the truth, else power where the truth is fixed; "
         "assurance where it is drawn.",
     ]
     told += [
@@ -362,11 +367,12 @@ def _characteristics(found: TrialPlanResult) -> Table:
     table.add_column("design / scenario")
     # Two endpoints, or one whose events have a long name, have them told above the table.
     deaths = found.result.endpoints == (Endpoint.OS,)
+    free = any(cell.task.design.free_futility for cell in found.result.cells)
     columns = (
         "trials",
         "success",
         "95 %",
-        "futility",
+        "futility,\nfollowed" if free else "futility",
         "patients",
         "deaths" if deaths else "events",
         "months",

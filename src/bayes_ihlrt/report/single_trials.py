@@ -333,7 +333,8 @@ def interim_sections(output: Output) -> list[Section]:
     ]
     if result["continuations"]:
         title = "Continuations, the last look's rule applied"
-        tables.append(plain_table("interim-continuations", title, interim_facts(result)))
+        facts = interim_facts(result, stopped=output.plan.interim.accrual_stopped)
+        tables.append(plain_table("interim-continuations", title, facts))
     answer = output.brief["summary"]
     told = (*answer["first"], *(line for part in answer["parts"] for line in part["told"]))
     return [Section("interim", "The running trial", told, tables=tuple(tables))]
@@ -358,6 +359,8 @@ def interim_summary(output: Output) -> list[str]:
         if not one["at_mode"] and one["name"] != "enlarge"
     ]
     names = {"go on": "it goes on as planned", "stop accrual": "accrual stops and all are followed"}
+    if output.plan.interim.accrual_stopped:
+        names["go on"] = "those enrolled are followed on"
     told = [
         f"Success at the end, where {names[one['name']]}: {_interval(one['success'], 1)}."
         for one in ahead

@@ -211,7 +211,10 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         run.
     """
     rows = computed(output.result["results"])
-    tables = [_operating("designs", "Operating characteristics of the designs", rows)]
+    free = [name for name, design in output.plan.designs.items() if design.free_futility]
+    how = f"Futility rules do not bind in {', '.join(free)}, and are followed here." if free else ""
+    title = "Operating characteristics of the designs"
+    tables = [_operating("designs", title, rows, also=how)]
     for key, name, title in (
         ("by_look", "looks", "Operating characteristics by look"),
         ("targets", "targets", "How well effects are estimated where trials ended"),
@@ -222,7 +225,7 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
             for part in row.get(key) or ()
         ]
         if parts:
-            tables.append(_operating(name, title, parts))
+            tables.append(_operating(name, title, parts, also=how))
     return (*tables, *_audit_tables(output.result["audit"]))
 
 
@@ -240,7 +243,9 @@ def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _operating(
+    name: str, title: str, rows: Sequence[Mapping[str, Any]], *, also: str = ""
+) -> Table:
     """A column a characteristic: the estimate with its Monte Carlo interval."""
     named = dict.fromkeys(key for row in rows for key in row)
     # Lists are tables of their own, and so is what a reviewer asks.
@@ -262,6 +267,7 @@ def _operating(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Tabl
     full = {key: None for record in records for key in record}
     filled = tuple({**full, **record} for record in records)
     note = "In parentheses the 95 % interval of Monte Carlo error, where there is one."
+    note = f"{note} {also}".rstrip()
     shown = tuple(columns[key] for key in keys)
     return Table(name, title, shown, filled, note, interactive=True)
 

@@ -8,6 +8,7 @@ Bayesian methodology, January 2026, FDA-2025-D-3217).
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.results.outputs import computed
 from bayes_ihlrt.results.table import Table, text
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
@@ -47,7 +48,11 @@ def comparison_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def belief_part(
-    rows: Sequence[Mapping[str, Any]], averaged: Mapping[str, Any] | None, drawn: Sequence[str]
+    rows: Sequence[Mapping[str, Any]],
+    averaged: Mapping[str, Any] | None,
+    drawn: Sequence[str],
+    *,
+    free: bool = False,
 ) -> dict[str, Any] | None:
     """Return what a success is worth under the plan's design priors.
 
@@ -59,6 +64,8 @@ def belief_part(
         The design's own in ``averaged`` of ``result.json``.
     drawn : sequence of str
         Scenarios whose effect differs from trial to trial.
+    free : bool
+        Whether the design has futility rules that need not be followed.
 
     Returns
     -------
@@ -75,6 +82,8 @@ def belief_part(
             f"Averaged over the scenarios by their weights: success {share['estimate']:.1%} "
             f"+/- {share['mcse']:.1%}; {_belief(averaged['no_effect'])}"
         )
+    if told and free:
+        told.append("These numbers are of trials that stop for futility (non-binding).")
     return {"title": "How far is a success to be believed?", "told": told} if told else None
 
 
@@ -99,8 +108,10 @@ def review_parts(
     """
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
     own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
+    free = plan.design.free_futility
     here = [row for row in result["results"] if row["design"] == plan.name]
-    found = [extension_part(computed(here)), comparison_part(rows), belief_part(rows, own, drawn)]
+    found = [extension_part(computed(here)), comparison_part(rows)]
+    found.append(belief_part(rows, own, drawn, free=free))
     found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
 
@@ -177,25 +188,28 @@ def external_part(
 
 
 def _worth(found: Mapping[str, Any]) -> str:
-    if found["worth"] is None:
-        return f"what {found['patients']} external controls are worth is not known"
-    worth, lost = found["worth"], found["without"]
-    some = (
-        f" on average of the other trials (in {lost:,} the hazard ratio is known better than its "
-        "treated arm tells, or not at all: these controls are worth more there than any number)"
-        if lost
-        else ""
-    )
-    return (
-        f"{found['patients']} external controls are worth {worth['estimate']:.1f} "
-        f"+/- {worth['mcse']:.1f} control events{some}"
-    )
+    worth, beyond, lost = found["worth"], found["beyond"], found["without"]
+    who, parts = f"{found['patients']} external controls", []
+    if worth is not None:
+        number = f"{worth['estimate']:.1f} +/- {worth['mcse']:.1f} control events"
+        parts.append(f"{number}{' on average where that is known' if beyond or lost else ''}")
+    if beyond:
+        parts.append(
+            f"more than any number in {counted(beyond, 'trial', 'trials')} (the hazard ratio is "
+            "known better than the treated arm tells)"
+        )
+    if not parts:
+        return f"what {who} are worth is not known"
+    some = f"; in {counted(lost, 'trial', 'trials')} that is not known" if lost else ""
+    return f"{who} are worth {', '.join(parts)}{some}"
 
 
 def _belief(found: Mapping[str, Any] | None) -> str:
     if found is None:
-        return "the truth gives the rule's quantity no value; let the first rule read months."
-    told = f"no effect ({statement_told(found['statement'])} is false) has probability "
+        return "the truth gives a rule's quantity no value; let the last look's rules read months."
+    claim = statement_told(found["statement"])
+    one = "one of " if " and " in claim else ""
+    told = f"no effect ({one}{claim} is false) has probability "
     told += _probability(found["before"])
     told += f" before the trial, {_probability(found['after_success'])} after a success"
     return f"{told} and {_probability(found['after_failure'])} after none."
@@ -307,9 +321,10 @@ def _frameworks(rows: Sequence[Mapping[str, Any]], averaged: Sequence[Mapping[st
     note = (
         "Shares of trials with the 95 % interval of Monte Carlo error: type I error where there is "
         "no effect, power where the truth is fixed, averaged success where it is drawn. No effect: "
-        "the statement of the last look's first efficacy rule is false of the truth. '-': no test, "
+        "one of the last look's efficacy rules claims what is false of the truth. '-': no test, "
         "a fixed truth, or no single true value. Type I errors of a design with non-binding "
-        "futility are those of a trial that goes on despite it."
+        "futility are those of a trial that goes on despite it; all else, success averaged and "
+        "P(no effect) among it, is of one that stops for it."
     )
     title = "Error rates, and what a success is worth"
     return Table("plan-frameworks", title, columns, tuple(records), note)

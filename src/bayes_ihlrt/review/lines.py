@@ -30,8 +30,7 @@ def looks_told(cell: Cell) -> str:
     if by_value := _at_values(cell):
         parts.append(by_value)
     # Success above may be that despite futility.
-    followed = "" if cell.task.design.binding_futility else " (futility followed)"
-    return f"{cell.design} / {cell.scenario}{followed}: " + "; ".join(parts)
+    return f"{cell.ending}: " + "; ".join(parts)
 
 
 def _at_values(cell: Cell) -> str:

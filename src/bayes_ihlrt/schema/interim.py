@@ -75,10 +75,11 @@ class InterimFile(NamedFile):
     estimates: list[EstimateNow] = key("months gained and hazard ratios")
     rules: list[RuleNow] = key("of the look")
     verdict: str = key(
-        "`success`, `futility`, `stop accrual`, `go on`; of the last look `no success`"
+        "`success`, `futility`, `stop accrual`, `go on`; of the last look, once it is due, "
+        "`no success`"
     )
     success_now: bool = key("whether the last look's efficacy rules hold today")
-    continuations: list[Continuation] = key("by name; empty at the last look")
+    continuations: list[Continuation] = key("by name; empty at the last look, once it is due")
     target: float = key("the probability of success that is wanted")
     needed: int | None = key("the smallest size tried that reaches it; `null` where none does")
     notes: list[str] = key("how the file was read, and what was taken as known")

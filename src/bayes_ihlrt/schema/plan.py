@@ -38,7 +38,9 @@ class Look(Record):
     look: int = key("its number, from 1")
     reached: Estimated = key("share of all trials that get there")
     success: Estimated = key("share of all trials that succeed there")
-    futility: Estimated = key("share of all trials that stop there for futility")
+    futility: Estimated = key(
+        "share of all trials that stop there for futility, if its rules are followed"
+    )
     months: Estimated | None = key("mean of those that get there", unit=MONTHS)
     enrolled: Estimated | None = key("mean of those that get there", unit="patients")
     events: Estimated | None = key("mean of those that get there", unit="events")
@@ -71,10 +73,18 @@ class ComparedTest(Record):
 
 
 class NoEffect(Record):
-    """How often nothing is there."""
+    """How often nothing is there.
 
-    statement: str = key("of the last look's first efficacy rule")
-    before: Estimated = key("probability that it is false of the truth, before the trial")
+    Futility rules are followed, whether they bind or not.
+    """
+
+    statement: str = key(
+        "what a success claims: by every efficacy rule of the last look, in a trial that was "
+        "enriched by those of `efficacy_enriched`"
+    )
+    before: Estimated = key(
+        "probability that one of its parts is false of the truth, before the trial"
+    )
     after_success: Estimated | None = key("after a success; `null` where no trial is such")
     after_failure: Estimated | None = key("after none; `null` where no trial is such")
 
@@ -88,7 +98,11 @@ class Borrowed(Record):
         "hazard ratio with a prior of sd s",
         unit="events",
     )
-    without: int = key("trials without such a number, which are not in the mean")
+    beyond: int = key(
+        "trials in which they are worth more than any number (the log hazard ratio is known better "
+        "than the treated arm tells), which are not in the mean"
+    )
+    without: int = key("trials of which it is not known, which are not in the mean")
 
 
 class Branch(Record):
@@ -124,16 +138,19 @@ class Characteristics(Record):
     )
     success: Estimated | None = key("share of trials that succeed")
     success_is: str | None = key(
-        "what that is: `type I error` where the statement of the last look's first efficacy rule "
-        "is false of the truth (with a margin of 1.3, under a hazard ratio of 1.3), else `power` "
-        "where the truth is fixed; `assurance` where it is drawn"
+        "what that is: `type I error` where one of the last look's efficacy rules claims what is "
+        "false of the truth (with a margin of 1.3, under a hazard ratio of 1.3), else `power` "
+        "where the truth is fixed; `assurance` where it is drawn. `type I error or power, by "
+        "enrichment`: false by `efficacy` and not by `efficacy_enriched`, or the other way round"
     )
     success_told: Estimated | None = key(
         "what is told wherever success is: `success_without_futility` for a type I error of a "
         "design with `binding_futility = false`, else `success`"
     )
     success_without_futility: Estimated | None = key("the same if futility rules are ignored")
-    futility: Estimated | None = key("share of trials that stop for futility")
+    futility: Estimated | None = key(
+        "share of trials that stop for futility, if its rules are followed"
+    )
     enriched: Estimated | None = key("share of trials that are enriched")
     accrual_stopped: Estimated | None = key("share of trials whose accrual is stopped")
     extended: Estimated | None = key("share of trials that are enlarged")
@@ -177,7 +194,9 @@ class AveragedDesign(Record):
     """Success of a design averaged over scenarios by their `weight`."""
 
     design: str = key("its name")
-    success: Estimated = key("probability of success")
+    success: Estimated = key(
+        "probability of success; futility rules are followed, whether they bind or not"
+    )
     no_effect: NoEffect | None = key("over all of them")
 
 

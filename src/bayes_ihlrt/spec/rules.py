@@ -166,11 +166,24 @@ class Rule(Frozen):
             assumed = "" if self.assumed_hr is None else f" at hazard ratio {self.assumed_hr:g}"
             size = " at the current sample size" if self.sample is Sample.CURRENT else ""
             return f"{self.quantity.replace('-', ' ')}{size}{assumed}"
+        return f"P({self._compared('<' if self.below is not None else '>')})"
+
+    @property
+    def claims_less(self) -> bool:
+        """Whether it holds for a quantity below its bound: `less_than` asks for the opposite."""
+        return (self.below is None) == (self.more_than is None)
+
+    @property
+    def claim(self) -> str:
+        """What a success by the rule says, e.g. ``"hazard ratio < 1"`` of P(HR > 1) < 0.025."""
+        return self._compared("<" if self.claims_less else ">")
+
+    def _compared(self, sign: str) -> str:
         to = "" if self.horizon is None else f" to {self.horizon:g}"
-        bound = f"< {self.below:g}" if self.below is not None else f"> {self.above or 0.0:g}"
+        bound = self.below if self.below is not None else self.above or 0.0
         at = "" if self.at is None else f" at {self.at:g}"
         late = "" if self.from_month is None else f" from month {self.from_month:g}"
-        return f"P({self.quantity.replace('-', ' ')}{to}{late} {bound}{at})"
+        return f"{self.quantity.replace('-', ' ')}{to}{late} {sign} {bound:g}{at}"
 
     def __str__(self) -> str:
         """Return the rule as it is read aloud."""

@@ -275,6 +275,11 @@ class TrialDesign(Frozen):
         return self.patients if self.extension is None else self.extension.size(self.patients)
 
     @property
+    def free_futility(self) -> bool:
+        """Whether there are futility rules, and they need not be followed."""
+        return not self.binding_futility and any(look.futility for look in self.looks)
+
+    @property
     def model(self) -> ModelSpec:
         """The survival model that analyses the trial."""
         later, external = self.treatment.later, self.external
@@ -294,7 +299,7 @@ class TrialDesign(Frozen):
 
 def _look_problems(design: TrialDesign) -> list[str]:
     found = []
-    last, population = design.looks[-1], design.population
+    last = design.looks[-1]
     if not last.efficacy:
         found.append("the last look needs efficacy rules")
     if last.futility or last.stop_accrual or last.extend or last.enrich:
@@ -302,12 +307,8 @@ def _look_problems(design: TrialDesign) -> list[str]:
         found.append(f"the last look is final: it has no {kinds} rules")
     if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
         found.append("the last look has no future: predictive rules belong to earlier looks")
-    enriches = any(look.enrich for look in design.looks)
-    if enriches and any(look.stop_accrual for look in design.looks):
-        found.append("enrich and stop_accrual rules do not go together: use one of them")
+    found += _enrichment_problems(design)
     found += extension_problems(design.extension, design.looks, design.patients)
-    if enriches != (population.switch_to is not None):
-        found.append("enrich rules and [population] switch_to belong together")
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
     if future and design.approximation is not Approximation.LAPLACE:
         found.append("rules about the future need approximation = 'laplace'")
@@ -318,6 +319,17 @@ def _look_problems(design: TrialDesign) -> list[str]:
             found.append(f"look {number} waits for {look.events} events of {design.patients}")
         if look.patients is not None and look.patients > design.patients:
             found.append(f"look {number} waits for patient {look.patients} of {design.patients}")
+    return found
+
+
+def _enrichment_problems(design: TrialDesign) -> list[str]:
+    found, enriches = [], any(look.enrich for look in design.looks)
+    if enriches and any(look.stop_accrual for look in design.looks):
+        found.append("enrich and stop_accrual rules do not go together: use one of them")
+    if not enriches and any(look.efficacy_enriched for look in design.looks):
+        found.append("efficacy_enriched rules belong to enrich rules, and there are none")
+    if enriches != (design.population.switch_to is not None):
+        found.append("enrich rules and [population] switch_to belong together")
     return found
 
 

@@ -20,8 +20,8 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from bayes_ihlrt.spec.rules import LookSpec, Rule
-from bayes_ihlrt.trials.decisions import Table, Verdict, decide
-from bayes_ihlrt.trials.operating import TYPE_ONE, Estimated, wilson
+from bayes_ihlrt.trials.decisions import TYPE_ONE, Table, Verdict, decide
+from bayes_ihlrt.trials.operating import Estimated, wilson
 from bayes_ihlrt.trials.plan import Cell
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.stages import stages
@@ -378,10 +378,8 @@ def corrected_shares(cell: Cell, rules: Sequence[CheckedRule]) -> list[Corrected
 
 def _told(cell: Cell) -> tuple[str, None]:
     """What is told as success, see `successes`."""
-    design = cell.task.design
-    despite = cell.found.success_is == TYPE_ONE and not design.binding_futility
-    there = any(look.futility for look in design.looks)
-    return ("success without futility" if despite and there else "success", None)
+    despite = cell.found.success_is == TYPE_ONE and cell.task.design.free_futility
+    return ("success without futility" if despite else "success", None)
 
 
 def _is_known(

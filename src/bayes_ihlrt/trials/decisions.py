@@ -1,16 +1,20 @@
-"""Decisions from stored statistics: no simulation and no fit, so thresholds can be tried freely."""
+"""Decisions from stored statistics, and what a success says of the truth: nothing is simulated.
+
+A success claims what every efficacy rule of the last look asks for: those for trials that were
+enriched, where there are such. There is no effect where one of these claims is false of the truth.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.quantities import statements
+from bayes_ihlrt.trials.quantities import Target, statement_bound, statements
 from bayes_ihlrt.trials.stages import Stage, stages
 
 Floats = NDArray[np.float64]
@@ -136,7 +140,7 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
                 places[stopped == stop, last] = where.index(Stage(last, stop, stopped=True))
         here = probability[np.arange(count), places[:, number]]
         success = holds(look.efficacy, here, known)
-        if look.efficacy_enriched and not enlarges:
+        if look.efficacy_enriched:
             success = np.where(path >= 0, holds(look.efficacy_enriched, here, known), success)
         futile = holds(look.futility, here, known) if futility else np.zeros(count, dtype=bool)
         ends = success | futile | (number == last)
@@ -163,6 +167,39 @@ def _places(
     for switch in set(path[path >= 0].tolist()):
         found[path == switch] = where.index(Stage(number, switch, extended=extended))
     return found
+
+
+UNTRUSTED: Final = (
+    "posterior not to be trusted (Pareto k-hat of importance weights above 0.7, or a profile that "
+    "could not be followed)"
+)
+"""Why a posterior counts as a failed fit although a mode was found."""
+
+
+def failures(table: Table, done: Decisions) -> tuple[int, dict[str, int]]:
+    """Return how many trials had a failed fit at a look that they reached, and why fits failed.
+
+    Parameters
+    ----------
+    table : mapping of str to ndarray
+        Statistics of trials.
+    done : Decisions
+        What became of them.
+
+    Returns
+    -------
+    tuple of int and dict of str to int
+        Trials; failed fits by cause.
+    """
+    lost = ~done.along(table["converged"]) & done.reached
+    arms = {arm: done.along(table[f"events_{arm}"]) == 0 for arm in ("control", "treated")}
+    causes = {f"no event in the {arm} arm": int((lost & none).sum()) for arm, none in arms.items()}
+    other = lost & ~arms["control"] & ~arms["treated"]
+    untrusted = done.along(table["untrusted"])
+    causes[UNTRUSTED] = int((other & untrusted).sum())
+    causes["no mode found"] = int((other & ~untrusted).sum())
+    failed = int(lost.any(axis=1).sum())
+    return failed, {name: count for name, count in causes.items() if count}
 
 
 def with_thresholds(design: TrialDesign, efficacy: Sequence[float | None]) -> TrialDesign:
@@ -192,3 +229,181 @@ def _raised(look: LookSpec, threshold: float | None) -> LookSpec:
     return look.model_copy(
         update={"efficacy": (first.model_copy(update={key: threshold}), *look.efficacy[1:])}
     )
+
+
+type Falsehood = NDArray[np.bool_] | None
+"""In which trials a claim is false of the truth; None where the truth does not say."""
+TYPE_ONE: Final = "type I error"
+MIXED: Final = "type I error or power, by enrichment"
+_NOTHING: Final = 1e-9
+
+
+def claims(design: TrialDesign) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Return the rules whose claims a success makes: in a trial as planned, and in an enriched one.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    tuple of tuple of Rule
+        Those of the last look; twice the same where enrichment changes none.
+    """
+    last = design.looks[-1]
+    return last.efficacy, last.efficacy_enriched or last.efficacy
+
+
+def claim_told(design: TrialDesign) -> str:
+    """Return what a success says.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    str
+        Every claim, e.g. ``"hazard ratio < 1 and rmst to 24 > 0"``.
+    """
+    plain, enriched = (" and ".join(rule.claim for rule in rules) for rules in claims(design))
+    return plain if enriched == plain else f"{plain} (after an enrichment {enriched})"
+
+
+def absent(
+    design: TrialDesign, table: Table, targets: Sequence[Target]
+) -> tuple[Falsehood, Falsehood]:
+    """Return in which trials there is no effect, had they not been enriched, and had they been.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    targets : sequence of Target
+        What ``truth`` is of.
+
+    Returns
+    -------
+    tuple of ndarray of bool, shape (trials,), or None
+        One claim that is false is enough. None where no claim is known to be false and the truth
+        has no value for one of them.
+    """
+    truth, places = np.asarray(table["truth"]), list(targets)
+    plain, enriched = (
+        _no_effect(truth, places, tuple(dict.fromkeys(rules))) for rules in claims(design)
+    )
+    return plain, enriched
+
+
+def _no_effect(truth: Floats, places: list[Target], rules: Sequence[Rule]) -> Falsehood:
+    false, unknown = np.zeros((2, len(truth)), dtype=bool)
+    for rule in rules:
+        away = truth[:, places.index(Target.of_rule(rule))] - statement_bound(rule)
+        # Weights of a quadrature leave 1e-16 of a difference that is none.
+        with np.errstate(invalid="ignore"):
+            false |= away > -_NOTHING if rule.claims_less else away < _NOTHING
+        unknown |= np.isnan(away)
+    return None if (unknown & ~false).any() else false
+
+
+def is_one_truth(design: TrialDesign, table: Table, targets: Sequence[Target]) -> bool:
+    """Return whether what a success claims is about the same true values in every trial.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    targets : sequence of Target
+        What ``truth`` is of.
+
+    Returns
+    -------
+    bool
+        False where, say, months gained differ with a control median that is drawn.
+    """
+    read = {list(targets).index(Target.of_rule(rule)) for each in claims(design) for rule in each}
+    values = np.nan_to_num(np.asarray(table["truth"])[:, sorted(read)])
+    return bool((np.ptp(values, axis=0) < _NOTHING).all())
+
+
+def success_is(none: tuple[Falsehood, Falsehood], *, drawn: bool) -> str:
+    """Return what the share of successful trials is called under a truth.
+
+    Parameters
+    ----------
+    none : tuple of ndarray of bool, shape (trials,), or None
+        In which trials there is no effect, see `absent`.
+    drawn : bool
+        Whether the truth differs from trial to trial.
+
+    Returns
+    -------
+    str
+        "assurance" where the truth is drawn; "type I error" where a claim of success is false of
+        it, whatever the hazard ratio; `MIXED` where that holds for trials that were enriched and
+        not for others, or the other way round; else "power".
+
+    Examples
+    --------
+    >>> false = np.ones(1000, dtype=bool)
+    >>> success_is((false, false), drawn=False)
+    'type I error'
+    """
+    if drawn:
+        return "assurance"
+    wrong = [each is not None and bool(each.all()) for each in none]
+    return TYPE_ONE if all(wrong) else MIXED if any(wrong) else "power"
+
+
+def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_]:
+    """Return which trials count as successes where success under one truth is told.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+    means : str
+        See `success_is`.
+
+    Returns
+    -------
+    ndarray of bool, shape (trials,)
+        By the rules; a type I error of a design whose futility rules need not be followed is that
+        of a trial that never does, the worst case.
+    """
+    despite = means == TYPE_ONE and design.free_futility
+    return np.asarray(decide(design, table, futility=not despite).verdict == Verdict.SUCCESS)
+
+
+def edge(design: TrialDesign) -> float:
+    """Return the hazard ratio from which on a success is an error, whatever the trial's path.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    float
+        A rule on survival or months counts as 1: no effect.
+    """
+    return max(_edge(rules) for rules in claims(design))
+
+
+def _edge(rules: Sequence[Rule]) -> float:
+    """Return the nearest bound of some rules: the first of them to turn false."""
+    ratios = [rule for rule in rules if rule.quantity is Quantity.HAZARD_RATIO]
+    stated = [rule.above if rule.below is None else rule.below for rule in ratios]
+    bounds = [1.0 if bound is None else bound for bound in stated]
+    bounds += [1.0] if len(ratios) < len(rules) else []
+    harm = bool(ratios) and not any(rule.claims_less for rule in ratios)
+    return max(bounds) if harm else min(bounds)

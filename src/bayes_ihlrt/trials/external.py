@@ -247,7 +247,8 @@ def worth(sd: Floats, treated: Floats, control: Floats, *, prior: float = 0.0) -
     Returns
     -------
     ndarray
-        NaN where the log hazard ratio is known better than its treated arm tells.
+        Infinite where the log hazard ratio is known better than its treated arm tells; NaN where
+        it is not known, or no better than its prior tells.
 
     Examples
     --------
@@ -255,5 +256,7 @@ def worth(sd: Floats, treated: Floats, control: Floats, *, prior: float = 0.0) -
     [20.0]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        rest = 1.0 / (1.0 / sd**2 - prior) - 1.0 / treated
-        return np.asarray(np.where(rest > 0.0, 1.0 / rest - control, np.nan))
+        learned = 1.0 / sd**2 - prior
+        rest = 1.0 / learned - 1.0 / treated
+        found = np.where(rest > 0.0, 1.0 / rest - control, np.inf)
+    return np.asarray(np.where(learned > 0.0, found, np.nan))

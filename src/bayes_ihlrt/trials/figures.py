@@ -8,11 +8,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayes_ihlrt.spec.rules import Quantity, Rule
-from bayes_ihlrt.trials.decisions import Verdict, decide
-from bayes_ihlrt.trials.operating import Estimated, share, successes
+from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule
+from bayes_ihlrt.trials.decisions import Verdict, decide, successes
+from bayes_ihlrt.trials.operating import Estimated, share
 from bayes_ihlrt.trials.plan import Cell, PlanResult
-from bayes_ihlrt.trials.quantities import Target
+from bayes_ihlrt.trials.quantities import Target, statement_bound
 from bayes_ihlrt.trials.simulator import Block
 from bayes_ihlrt.trials.units import simulator
 
@@ -135,7 +135,18 @@ def _bands(
 
 
 def stopping_data(result: PlanResult) -> xr.Dataset:
-    """Return the share of trials that end at each look by verdict, ``cell, look, verdict``."""
+    """Return the share of trials that end at each look by verdict, ``cell, look, verdict``.
+
+    Parameters
+    ----------
+    result : PlanResult
+        The plan.
+
+    Returns
+    -------
+    xarray.Dataset
+        Futility rules are followed; where they need not be, the cell's name says so.
+    """
     looks = max(len(cell.found.by_look) for cell in result.cells)
     shares = np.zeros((len(result.cells), looks, len(Verdict)))
     for number, cell in enumerate(result.cells):
@@ -144,7 +155,7 @@ def stopping_data(result: PlanResult) -> xr.Dataset:
             for look in range(len(cell.found.by_look)):
                 here = (done.look == look) & (done.verdict == verdict)
                 shares[number, look, int(verdict)] = float(here.mean())
-    labels = [f"{cell.design} / {cell.scenario}" for cell in result.cells]
+    labels = [cell.ending for cell in result.cells]
     return xr.Dataset(
         {"share": (("cell", "look", "verdict"), shares)},
         coords={
@@ -221,15 +232,16 @@ def decision_data(cell: Cell) -> xr.Dataset | None:
     xarray.Dataset or None
         ``success_below`` and ``futility_above`` (NaN where a look has no such rule) and quantiles
         of the hazard ratio's posterior mean over ``look``; None unless every efficacy and futility
-        list is a single rule on one hazard ratio.
+        list is a single rule on one hazard ratio, low ones being success and high ones futility.
     """
     design = cell.task.design
-    lists = [rules for look in design.looks for rules in (look.efficacy, look.futility) if rules]
+    asked = [(one, less) for look in design.looks for one, less in _by_side(look) if one]
+    lists = [rules for rules, _ in asked]
     plain = all(
         len(rules) == 1
         and rules[0].quantity is Quantity.HAZARD_RATIO
-        and rules[0].below is not None
-        for rules in lists
+        and rules[0].claims_less == less
+        for rules, less in asked
     )
     if not plain or len({rules[0].at for rules in lists}) != 1:
         return None
@@ -261,8 +273,15 @@ def decision_data(cell: Cell) -> xr.Dataset | None:
     )
 
 
+def _by_side(look: LookSpec) -> tuple[tuple[tuple[Rule, ...], bool], ...]:
+    """Return rules of efficacy and of futility, and whether a low hazard ratio meets them."""
+    return (look.efficacy, True), (look.futility, False)
+
+
 def _bound(rules: tuple[Rule, ...], sd: float) -> float:
-    """Hazard ratio at which P(HR < below) is the threshold, with a typical posterior sd."""
-    if not rules or rules[0].below is None:
+    """Hazard ratio at which the probability is the threshold, with a typical posterior sd."""
+    if not rules:
         return float("nan")
-    return float(np.exp(np.log(rules[0].below) - sd * ndtri(rules[0].threshold)))
+    rule = rules[0]
+    below = rule.threshold if rule.below is not None else 1.0 - rule.threshold
+    return float(np.exp(statement_bound(rule) - sd * ndtri(below)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,20 @@ from scipy.stats import binomtest, norm
 from bayes_ihlrt.priors import Z_975
 from bayes_ihlrt.spec.rules import Quantity
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.decisions import Decisions, Table, Verdict, decide
+from bayes_ihlrt.trials.decisions import (
+    Decisions,
+    Table,
+    Verdict,
+    absent,
+    claim_told,
+    decide,
+    failures,
+    is_one_truth,
+    success_is,
+    successes,
+)
 from bayes_ihlrt.trials.external import effect_information, worth
-from bayes_ihlrt.trials.quantities import Target, benefit_at, statement_bound, statements
+from bayes_ihlrt.trials.quantities import Target, benefit_at, statements
 
 Floats = NDArray[np.float64]
 
@@ -63,34 +74,6 @@ def share(hits: NDArray[np.bool_]) -> Estimated:
     return Estimated(p, float(np.sqrt(p * (1 - p) / n)), float(limits.low), float(limits.high))
 
 
-def weighed(value: float, error: float, count: float) -> Estimated:
-    """Return a share with Wilson's interval, of as many trials as its error is worth.
-
-    Parameters
-    ----------
-    value, error : float
-        The share and its standard error.
-    count : float
-        Trials that it rests on: where it always or never happened its error is 0, and says nothing.
-
-    Returns
-    -------
-    Estimated
-        Its interval lies within 0 and 1; a share that is known has none.
-
-    Examples
-    --------
-    >>> none = weighed(0.0, 0.0, 400)
-    >>> round(none.low, 4), round(none.high, 4)
-    (0.0, 0.0095)
-    """
-    own = value * (1.0 - value)
-    if own > 0.0 and error == 0.0:
-        return Estimated(value, error, value, value)
-    low, high = wilson(value, own / error**2 if own > 0.0 else count)
-    return Estimated(value, error, low, high)
-
-
 def wilson(value: float, worth: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share of so many trials, which need not be whole."""
     scale = 1.0 + Z_975**2 / worth
@@ -118,13 +101,6 @@ def average(values: Floats) -> Estimated | None:
         return None
     mean, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
     return Estimated(mean, error, mean - Z_975 * error, mean + Z_975 * error)
-
-
-UNTRUSTED: Final = (
-    "posterior not to be trusted (Pareto k-hat of importance weights above 0.7, or a profile that "
-    "could not be followed)"
-)
-"""Why a posterior counts as a failed fit although a mode was found."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +181,9 @@ class AtValue:
 class NoEffect:
     """How often nothing is there, under the truths that trials were drawn from.
 
-    There is no effect where the true value does not meet the statement of the last look's first
-    efficacy rule: with a hazard ratio below 1 where the true one is 1 or more.
+    There is no effect where a claim of success is false of the truth, see `decisions`: that the
+    hazard ratio is below 1 where the true one is 1 or more. Futility rules are followed, binding
+    or not: a success before and after is that of the same trial.
 
     Parameters
     ----------
@@ -224,141 +201,105 @@ class NoEffect:
     after_failure: Estimated | None
 
 
-TYPE_ONE: Final = "type I error"
-
-
-def success_is(none: NDArray[np.bool_] | None, *, drawn: bool) -> str:
-    """Return what the share of successful trials is called under a truth.
+class Part(NamedTuple):
+    """The trials of one scenario, of which some are asked of and some count.
 
     Parameters
     ----------
-    none : ndarray of bool, shape (trials,), or None
-        In which trials there is no effect, see `absent`.
-    drawn : bool
-        Whether the truth differs from trial to trial.
-
-    Returns
-    -------
-    str
-        "assurance" where the truth is drawn; "type I error" where the statement of the last look's
-        rule is false of it, whatever the hazard ratio; else "power".
-
-    Examples
-    --------
-    >>> success_is(np.ones(1000, dtype=bool), drawn=False)
-    'type I error'
+    weight : float
+        Weight of the scenario.
+    hits : ndarray of bool, shape (trials,)
+        Whether each trial counts.
+    of : ndarray of bool, shape (trials,), or None
+        Whether it is asked of; None for every trial.
+    known : bool
+        Whether all trials count, or none, because the truth is one: no chance is in it.
     """
-    if drawn:
-        return "assurance"
-    return TYPE_ONE if none is not None and none.all() else "power"
+
+    weight: float
+    hits: NDArray[np.bool_]
+    of: NDArray[np.bool_] | None = None
+    known: bool = False
+
+    def moments(self) -> Floats:
+        """Return shares of hits and misses, how far their limits are off, and how they go along.
+
+        Returns
+        -------
+        ndarray, shape (8,)
+            Weighted shares; squares of what Wilson's limits of hits and misses are away, below and
+            above; products of the two with their correlation, for either limit of their ratio.
+        """
+        of = np.ones(len(self.hits), dtype=bool) if self.of is None else self.of
+        shares, away = np.zeros(2), np.zeros((2, 2))
+        for side, which in enumerate((self.hits, ~self.hits)):
+            found = share(which & of)
+            shares[side] = found.estimate
+            certain = self.known and (self.of is None or not which.any())
+            if not certain:
+                away[side] = [found.estimate - found.low, found.high - found.estimate]
+        rest = float(np.prod(1.0 - shares))
+        every = bool(of.all())
+        together = 1.0 if every else float(np.sqrt(np.prod(shares) / rest)) if rest else 0.0
+        w, square = self.weight, self.weight**2
+        crossed = together * np.array([away[0, 0] * away[1, 1], away[0, 1] * away[1, 0]])
+        return np.concatenate([w * shares, square * away.ravel() ** 2, square * crossed])
 
 
-def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_]:
-    """Return which trials count as successes wherever success is told.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-    table : mapping of str to ndarray
-        Statistics of its trials.
-    means : str
-        See `success_is`.
-
-    Returns
-    -------
-    ndarray of bool, shape (trials,)
-        By the rules; a type I error of a design whose futility rules need not be followed is that
-        of a trial that never does, the worst case.
-    """
-    despite = means == TYPE_ONE and not design.binding_futility
-    return np.asarray(decide(design, table, futility=not despite).verdict == Verdict.SUCCESS)
-
-
-type Weighted = Sequence[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]]
-"""Weight of a scenario; in each of its trials whether it counts, and whether it is asked of."""
-
-
-def ratio(parts: Weighted) -> Estimated | None:
+def ratio(parts: Sequence[Part]) -> Estimated | None:
     """Return the probability that a trial counts among those asked of, over weighted scenarios.
 
+    With H and M the weighted shares of hits and misses the probability is H / (H + M). Its limits
+    are those of the ratio H / M by the method of variance estimates recovery, from Wilson's limits
+    of each share: whether a share was 0 or 1 makes no difference to how it is treated.
+
     Parameters
     ----------
-    parts : sequence of tuple
-        See `Weighted`.
+    parts : sequence of Part
+        One a scenario.
 
     Returns
     -------
     Estimated or None
-        With the standard error of a ratio, and Wilson's interval; None where no trial is asked of.
+        With the standard error of a ratio; None where no trial is asked of. Without an interval
+        where it is known.
+
+    References
+    ----------
+    Donner A, Zou GY. Closed-form confidence intervals for functions of the normal mean and
+    standard deviation. Stat Methods Med 2012;21:347-359, doi 10.1177/0962280210383082.
 
     Examples
     --------
     >>> success = np.arange(1000) < 400
-    >>> found = ratio([(1.0, np.arange(1000) < 20, success)])
-    >>> round(found.estimate, 3), round(found.mcse, 4)
-    (0.05, 0.0109)
+    >>> found = ratio([Part(1.0, np.arange(1000) < 20, success)])
+    >>> round(found.estimate, 3), round(found.mcse, 4), round(found.low, 3), round(found.high, 3)
+    (0.05, 0.0109, 0.033, 0.076)
     """
-    whole = sum(weight * float(of.mean()) for weight, _, of in parts)
+    moments = np.sum([part.moments() for part in parts], axis=0)
+    hits, misses, hits_low, hits_high, misses_low, misses_high, low, high = moments.tolist()
+    whole = hits + misses
     if whole == 0.0:
         return None
-    found = sum(weight * float((hits & of).mean()) for weight, hits, of in parts) / whole
-    squared = sum(
-        weight**2 * float(np.var((hits & of) - found * of)) / len(of) for weight, hits, of in parts
+    found, squared = hits / whole, 0.0
+    for part in parts:
+        of = np.ones(len(part.hits), dtype=bool) if part.of is None else part.of
+        squared += part.weight**2 * float(np.var((part.hits & of) - found * of)) / len(of)
+    return Estimated(
+        found,
+        float(np.sqrt(squared)) / whole,
+        min(_lower(hits, misses, hits_low, misses_high, low), found),
+        max(1.0 - _lower(misses, hits, misses_low, hits_high, high), found),
     )
-    error = float(np.sqrt(squared)) / whole
-    # As many equal trials as the weighted ones that are asked of are worth.
-    count = whole**2 / sum(weight**2 * float(of.mean()) / len(of) for weight, _, of in parts)
-    return weighed(min(found, 1.0), error, count)
 
 
-def absent(
-    design: TrialDesign, table: Table, targets: Sequence[Target]
-) -> NDArray[np.bool_] | None:
-    """Return in which trials there is no effect; None where the truth has no such value.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-    table : mapping of str to ndarray
-        Statistics of its trials.
-    targets : sequence of Target
-        What ``truth`` is of.
-
-    Returns
-    -------
-    ndarray of bool, shape (trials,), or None
-        See `NoEffect`.
-    """
-    rule = design.looks[-1].efficacy[0]
-    truth = np.asarray(table["truth"])[:, list(targets).index(Target.of_rule(rule))]
-    if not np.isfinite(truth).all():
-        return None
-    # Weights of a quadrature leave 1e-16 of a difference that is none.
-    away = truth - statement_bound(rule)
-    return np.asarray(away > -_NOTHING if rule.below is not None else away < _NOTHING)
-
-
-_NOTHING: Final = 1e-9
-
-
-def edge(design: TrialDesign) -> float:
-    """Return the hazard ratio at which the last look's statement turns false.
-
-    Parameters
-    ----------
-    design : TrialDesign
-        The design.
-
-    Returns
-    -------
-    float
-        1 where its first efficacy rule is on survival or months: no effect.
-    """
-    rule = design.looks[-1].efficacy[0]
-    bound = rule.below if rule.below is not None else rule.above
-    return bound if bound is not None and rule.quantity is Quantity.HAZARD_RATIO else 1.0
+def _lower(hits: float, misses: float, below: float, above: float, crossed: float) -> float:
+    """Return the lower limit of a share of hits, from squared distances of its parts' limits."""
+    least = hits**2 - below
+    if least <= 0.0:
+        return 0.0
+    root = 2.0 * hits * misses * crossed + crossed**2 + misses**2 * below + least * above
+    return least / (least + hits * misses + crossed + float(np.sqrt(root)))
 
 
 @dataclass(frozen=True)
@@ -399,12 +340,15 @@ class Borrowed:
         How many they are.
     worth : Estimated or None
         Control events that they are worth, by the sd of the log hazard ratio (`external.worth`).
+    beyond : int
+        Trials in which they are worth more than any number, and which are not in the mean.
     without : int
-        Trials whose log hazard ratio gives no such number.
+        Trials of which it is not known.
     """
 
     patients: int
     worth: Estimated | None
+    beyond: int
     without: int
 
 
@@ -507,7 +451,7 @@ def operating_characteristics(
     """
     done = decide(design, table)
     events = table["events_control"] + table["events_treated"]
-    lost, causes = _failures(table, done)
+    lost, causes = failures(table, done)
     means = success_is(absent(design, table, targets), drawn=drawn)
     return OperatingCharacteristics(
         *names,
@@ -533,7 +477,7 @@ def operating_characteristics(
         by_look=tuple(_at_look(look, table, done) for look in range(len(design.looks))),
         at_values=_at_values(design, table, done),
         compared=_compared(design, table, done),
-        no_effect=no_effect([(1.0, design, table)], targets),
+        no_effect=no_effect([(1.0, design, table, drawn)], targets),
         borrowed=_borrowed(design, table, done),
     )
 
@@ -546,44 +490,43 @@ def _borrowed(design: TrialDesign, table: Table, done: Decisions) -> Borrowed | 
     )
     told = effect_information(design)
     found = worth(done.at(table["sd"])[:, 0], treated, control, prior=told)
-    lost = int((~np.isfinite(found)).sum())
-    return Borrowed(design.external.patients, average(found), lost)
+    beyond, lost = int(np.isposinf(found).sum()), int(np.isnan(found).sum())
+    return Borrowed(design.external.patients, average(found), beyond, lost)
 
 
 def no_effect(
-    parts: Sequence[tuple[float, TrialDesign, Table]], targets: Sequence[Target]
+    parts: Sequence[tuple[float, TrialDesign, Table, bool]], targets: Sequence[Target]
 ) -> NoEffect | None:
     """Return how often there is no effect, before a trial and after it, over weighted scenarios.
 
     Parameters
     ----------
     parts : sequence of tuple
-        Weight of each scenario, the design, and statistics of its trials.
+        Weight of each scenario, the design, statistics of its trials, and whether the scenario's
+        truth differs from trial to trial.
     targets : sequence of Target
         What ``truth`` is of.
 
     Returns
     -------
     NoEffect or None
-        None where one of the truths gives the rule's quantity no value.
+        None where one of the truths gives a rule's quantity no value.
     """
-    nothing = [absent(design, table, targets) for _, design, table in parts]
-    if any(one is None for one in nothing):
-        return None
-    each = [
-        (weight, none, successes(design, table, success_is(none, drawn=False)))
-        for (weight, design, table), none in zip(parts, nothing, strict=True)
-        if none is not None
-    ]
-    before = ratio([(weight, none, np.ones(len(none), dtype=bool)) for weight, none, _ in each])
+    asked: tuple[list[Part], ...] = ([], [], [])
+    for weight, design, table, drawn in parts:
+        done = decide(design, table)
+        plain, enriched = absent(design, table, targets)
+        if plain is None or enriched is None:
+            return None
+        none, same = np.where(done.enriched, enriched, plain), bool((plain == enriched).all())
+        known = not drawn and same and is_one_truth(design, table, targets)
+        won = done.verdict == Verdict.SUCCESS
+        for each, of in zip(asked, (None, won, ~won), strict=True):
+            each.append(Part(weight, none, of, known))
+    before, success, failure = (ratio(each) for each in asked)
     if before is None:
         return None
-    return NoEffect(
-        parts[0][1].looks[-1].efficacy[0].statement.about.removeprefix("P(").removesuffix(")"),
-        before,
-        ratio(each),
-        ratio([(weight, none, ~success) for weight, none, success in each]),
-    )
+    return NoEffect(claim_told(parts[0][1]), before, success, failure)
 
 
 def _compared(design: TrialDesign, table: Table, done: Decisions) -> tuple[Compared, ...]:
@@ -633,9 +576,9 @@ def _at_look(look: int, table: Table, done: Decisions) -> AtLook:
 
 def _at_values(design: TrialDesign, table: Table, done: Decisions) -> tuple[AtValue, ...]:
     thresholds = [
-        rule.more_than
+        rule.threshold if rule.below is not None else 1.0 - rule.threshold
         for rule in design.looks[-1].efficacy
-        if rule.quantity is Quantity.HAZARD_RATIO and rule.more_than is not None
+        if rule.quantity is Quantity.HAZARD_RATIO and rule.claims_less
     ]
     if not thresholds:
         return ()
@@ -665,16 +608,3 @@ def _on_target(target: Target, number: int, table: Table, done: Decisions) -> On
     covered = share(np.abs(error[known]) <= Z_975 * sd[known])
     mean_truth = float(truth[known].mean())
     return OnTarget(target.name, mean_truth, average(mean), average(error), rmse, covered)
-
-
-def _failures(table: Table, done: Decisions) -> tuple[int, dict[str, int]]:
-    """Count trials with a failed fit at a look that they reached, and why the fits failed."""
-    lost = ~done.along(table["converged"]) & done.reached
-    arms = {arm: done.along(table[f"events_{arm}"]) == 0 for arm in ("control", "treated")}
-    causes = {f"no event in the {arm} arm": int((lost & none).sum()) for arm, none in arms.items()}
-    other = lost & ~arms["control"] & ~arms["treated"]
-    untrusted = done.along(table["untrusted"])
-    causes[UNTRUSTED] = int((other & untrusted).sum())
-    causes["no mode found"] = int((other & ~untrusted).sum())
-    failed = int(lost.any(axis=1).sum())
-    return failed, {name: count for name, count in causes.items() if count}

@@ -21,11 +21,12 @@ from bayes_ihlrt.trials.operating import (
     Estimated,
     NoEffect,
     OperatingCharacteristics,
+    Part,
     average,
     no_effect,
     operating_characteristics,
+    ratio,
     share,
-    weighed,
 )
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.truth import DesignPrior
@@ -221,6 +222,12 @@ class Cell:
     table: Statistics
     targets: tuple[Target, ...]
     found: OperatingCharacteristics
+
+    @property
+    def ending(self) -> str:
+        """Its names, where it is told how trials end: by futility rules, bound to them or not."""
+        free = " (futility followed)" if self.task.design.free_futility else ""
+        return f"{self.design} / {self.scenario}{free}"
 
 
 @short_repr("plan.name", "simulated", "seconds")
@@ -465,7 +472,8 @@ class Averaged:
     design : str
         Its name.
     success : Estimated
-        Probability of success under the design prior over scenarios.
+        Probability of success under the design prior over scenarios, futility rules being followed
+        whether they bind or not: as for `no_effect`, and for the assurance of one scenario.
     no_effect : NoEffect or None
         How often there is no effect, before a trial and after it.
     """
@@ -497,14 +505,13 @@ def averaged(result: PlanResult) -> tuple[Averaged, ...]:
         if len(cells) < len(weights):
             continue
         each = [(float(weights[cell.scenario] or 0.0), cell) for cell in cells]
-        estimate = sum(weight * cell.found.success_told.estimate for weight, cell in each)
-        error = sum((weight * cell.found.success_told.mcse) ** 2 for weight, cell in each) ** 0.5
-        trials = sum(weight for weight, _ in each) ** 2 / sum(
-            weight**2 / cell.found.trials for weight, cell in each
-        )
-        success = weighed(estimate, error, trials)
-        parts = [(weight, cell.task.design, cell.table) for weight, cell in each]
-        found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
+        tables = [(weight, cell.task.design, cell.table) for weight, cell in each]
+        won = [(w, decide(design, table).verdict == Verdict.SUCCESS) for w, design, table in tables]
+        success = ratio([Part(weight, hits) for weight, hits in won])
+        drawn = [cell.task.scenario.is_drawn for cell in cells]
+        parts = [(*part, one) for part, one in zip(tables, drawn, strict=True)]
+        if success is not None:
+            found.append(Averaged(name, success, no_effect(parts, cells[0].targets)))
     return tuple(found)
 
 

@@ -26,6 +26,9 @@ function cell(found, told) {
   return make("td", {}, told(estimate), make("small", {}, between(low, high, told)));
 }
 
+// Shares by how trials end are of those that follow futility rules, bound to them or not.
+const futile = (words) => (about.free ? `${words}, if followed` : words);
+
 // Controls ------------------------------------------------------------------------------------
 function build() {
   const groups = byId("groups");
@@ -251,7 +254,7 @@ function differences(entry) {
 }
 
 const head = () => ["No.", "What differs from the file", "Scenario", "Success",
-  `Success ${withoutEffect()}`, "Futility", "Expected patients", "Expected months", ""];
+  `Success ${withoutEffect()}`, futile("Futility"), "Expected patients", "Expected months", ""];
 
 function table(target, head, rows) {
   const titles = head.map((title) => title ? make("th", { scope: "col" }, title) : make("td"));
@@ -283,7 +286,7 @@ function show(entry) {
     ["Success under this truth", found.success, percent],
     [`Success ${withoutEffect()}${none ? ` (${none.success_is})` : ""}`, none && none.success,
       percent],
-    ["Stopped for futility", found.futility, percent],
+    [futile("Stopped for futility"), found.futility, percent],
     ["Expected patients", found.expected_n, count],
     ["Expected events", found.expected_events, count],
     ["Expected duration, months", found.expected_months, months],
@@ -294,7 +297,7 @@ function show(entry) {
     make("dt", {}, title), make("dd", {}, value ? told(value[0]) : "…",
       make("span", {}, value ? between(value[1], value[2], told) : "")))));
   const names = about.looks.filter((_, number) => entry.looks[number]);
-  table(byId("looks"), ["Look", "Reached", "Success here", "Futility here", "Months", "Patients",
+  table(byId("looks"), ["Look", "Reached", futile("Success here"), futile("Futility here"), "Months", "Patients",
     "Events"], found.by_look.map((look, number) => make("tr", {},
     make("th", { scope: "row" }, names[number]), cell(look.reached, percent),
     cell(look.success, percent), cell(look.futility, percent), cell(look.months, months),
@@ -385,6 +388,8 @@ async function start() {
   byId("description").textContent = about.description;
   byId("how").textContent = `${whole(about.trials)} trials a simulation, seed ${about.seed}; ` +
     "all designs see the same patients." +
+    (about.free ? " Futility rules do not bind: a type I error is that of trials that go on despite them, " +
+      "all else is of trials that stop." : "") +
     (about.compiles ? " This design has rules that are compiled for each change: allow half a minute." : "") +
     (about.variants.length ? ` Variants stay as they are: ${about.variants.join(", ")}.` : "");
   byId("scenario").replaceChildren(...about.scenarios.map((one) => make("option", {}, one.name)));
