@@ -1,6 +1,7 @@
 """Trials that are enlarged, by written probabilities: what is valid, which path, what is told."""
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.explorer.controls import controls
 from bayes_ihlrt.interim.data import chosen_design
 from bayes_ihlrt.methods.plan import _rules
+from bayes_ihlrt.report.studies import plan_tables
 from bayes_ihlrt.review.frameworks import extension_part, review_parts
 from bayes_ihlrt.review.lines import looks_told
 from bayes_ihlrt.schema.plan import Branch as BranchRecord
@@ -122,14 +124,14 @@ def test_operating_characteristics_tell_both_branches():
     assert found.extended.estimate == pytest.approx(3.0 / 6.0)
     enlarged, others = branches(trial, table(trial, ROWS))
     assert (enlarged.extended, others.extended) == (True, False)
-    assert enlarged.trials == found.extended
+    assert enlarged.share == found.extended
     assert (enlarged.success.estimate, others.success.estimate) == (1.0, pytest.approx(2.0 / 3.0))
     assert enlarged.expected_n.estimate == 180.0
     assert others.expected_n.estimate == 110.0
     # They end at looks 4, 4 and 3; ten events a look, and five where they are enlarged.
     assert enlarged.expected_events.estimate == pytest.approx((45 + 45 + 35) / 3)
     assert enlarged.expected_months.estimate == pytest.approx(44.0)
-    rest = sum(one.trials.estimate * one.success.estimate for one in (enlarged, others))
+    rest = sum(one.share.estimate * one.success.estimate for one in (enlarged, others))
     assert rest == pytest.approx(found.success.estimate)
     BranchRecord.model_validate(asdict(enlarged))
     plain = cases.design()
@@ -274,6 +276,10 @@ def test_what_enlarging_brings_is_told():
         "events, 44 months; of the others 66.7% succeed, with 110 patients, 27 events, 32 months."
     )
     assert review_parts([], plan, result)[0] == told
+    output = SimpleNamespace(result=result | {"audit": {"fits": 0}}, plan=plan)
+    shown = next(one for one in plan_tables(output) if one.name == "enlarged")
+    assert [row["enlarged"] for row in shown.records] == ["yes", "no"]
+    assert [row["expected_n estimate"] for row in shown.records] == [180.0, 110.0]
     assert "; enlarged in 50.0%" in looks_told(cell)
     none = rows_of(trial, table(trial, [{}, {}]))[2]["results"]
     assert extension_part(none)["told"][0].startswith(

@@ -135,7 +135,7 @@ def extension_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     for row in rows:
         larger, others = row["branches"]
         told.append(
-            f"{row['scenario']}: {larger['trials']['estimate']:.1%} of trials are enlarged"
+            f"{row['scenario']}: {larger['share']['estimate']:.1%} of trials are enlarged"
             f"{_branch('; of these', larger)}{_branch('; of the others', others)}."
         )
     told.append("The type I error counts both: the rule that enlarges a trial is part of it.")

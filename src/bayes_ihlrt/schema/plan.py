@@ -112,7 +112,7 @@ class Branch(Record):
     """
 
     extended: bool = key("whether these trials were enlarged")
-    trials: Estimated = key("share of all trials")
+    share: Estimated = key("of all trials")
     success: Estimated | None = key(
         "share of these trials that succeed; `null` where there are none"
     )

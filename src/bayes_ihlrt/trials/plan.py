@@ -148,8 +148,8 @@ class Branch:
     ----------
     extended : bool
         Which of the two.
-    trials : Estimated
-        Share of all trials.
+    share : Estimated
+        Of all trials.
     success : Estimated or None
         Share of these trials that succeed; None where there are none.
     expected_n, expected_events, expected_months : Estimated or None
@@ -157,7 +157,7 @@ class Branch:
     """
 
     extended: bool
-    trials: Estimated
+    share: Estimated
     success: Estimated | None
     expected_n: Estimated | None
     expected_events: Estimated | None
