@@ -110,15 +110,15 @@ def test_a_frame_serves_extensions_of_other_sizes(enlarged):
 def test_what_is_foreseen_is_the_trial_as_planned():
     """The same continuations as of a design that cannot be enlarged."""
     ahead = {"quantity": "conditional-power", "draws": 10, "more_than": 0.5}
-    last = {"events": 60, "efficacy": [cases.SUCCESS]}
-    sizes = {"patients": 70, "accrual": {"rates": [5.0]}}
-    first = {"calendar": 9.0}
+    last = {"events": 100, "efficacy": [cases.SUCCESS]}
+    # Some 72 of 110 patients are enrolled by then.
+    first, accrual = {"calendar": 9.0}, {"rates": [8.0]}
     larger = cases.design(
-        **sizes,
         looks=[first | {"extend": [ahead]}, last],
-        extension={"patients": 120, "events": 110},
+        extension={"patients": 180, "events": 170},
+        accrual=accrual,
     )
-    plain = cases.design(**sizes, looks=[first | {"stop_accrual": [ahead]}, last])
+    plain = cases.design(looks=[first | {"stop_accrual": [ahead]}, last], accrual=accrual)
     scenario = cases.scenario(hr=[0.6])
     powers = []
     for design in (larger, plain):

@@ -537,7 +537,7 @@ def _chosen(
         cut = jnp.where(people.arrival < switch, cut, jnp.maximum(cut, population.switch_to))
     may = people.modifier >= cut
     index = jnp.nonzero(may, size=design.most_patients, fill_value=len(may) - 1)[0]
-    chosen = jax.tree.map(lambda values: values[index], people)
+    chosen: Screened = jax.tree.map(lambda values: values[index], people)
     return first_patients(chosen, jnp.minimum(may.sum(), numbers.patients))
 
 
