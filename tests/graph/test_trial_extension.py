@@ -1,5 +1,7 @@
 """Trials that are enlarged, simulated: who takes part, what is foreseen, how often they succeed."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,9 +10,8 @@ import trial_cases as cases
 from bayes_ihlrt.trials.calibration import simulate_design
 from bayes_ihlrt.trials.compiled import Frames
 from bayes_ihlrt.trials.decisions import decide
-from bayes_ihlrt.trials.operating import share
 from bayes_ihlrt.trials.plan import branches
-from bayes_ihlrt.trials.quantities import statements
+from bayes_ihlrt.trials.predictive import _continuation
 from bayes_ihlrt.trials.replay import replay_trial
 from bayes_ihlrt.trials.schedule import enlarged_design
 from bayes_ihlrt.trials.stages import Stage, stages
@@ -107,30 +108,40 @@ def test_a_frame_serves_extensions_of_other_sizes(enlarged):
     assert sum(len(kept) for kept in frames._kept.values()) == 1
 
 
-def test_what_is_foreseen_is_the_trial_as_planned():
-    """The same continuations as of a design that cannot be enlarged."""
-    ahead = {"quantity": "conditional-power", "draws": 10, "more_than": 0.5}
-    last = {"events": 100, "efficacy": [cases.SUCCESS]}
-    # Some 72 of 110 patients are enrolled by then.
-    first, accrual = {"calendar": 9.0}, {"rates": [8.0]}
-    larger = cases.design(
-        looks=[first | {"extend": [ahead]}, last],
-        extension={"patients": 180, "events": 170},
-        accrual=accrual,
+def continued(design, stage, mean):
+    """Return what the last look sees of one continuation of 32 trials from a stage."""
+    found = simulator(Task(design, cases.scenario(hr=[0.6]), 7))
+    block, place, count = found.block(0), stages(design).index(stage), 32
+    patients, seen = (
+        jax.tree.map(lambda values: values[:count, place], part)
+        for part in (block.patients, block.seen)
     )
-    plain = cases.design(looks=[first | {"stop_accrual": [ahead]}, last], accrual=accrual)
-    scenario = cases.scenario(hr=[0.6])
-    powers = []
-    for design in (larger, plain):
-        found = simulator(Task(design, scenario, 7))
-        table = found.statistics(found.block(0))
-        column = statements(design).index(design.looks[0].rules[0].statement)
-        powers.append(table["probability"][:, 0, column])
-        if design is larger:
-            done = decide(design, table)
-            assert ((done.extended == 0) == (powers[0] > 0.5)).all()
-    assert share(powers[0] > 0.5).estimate == pytest.approx(0.5, abs=0.4)
-    assert np.mean(np.abs(powers[0] - powers[1])) < 0.002
+    at = jnp.tile(jnp.asarray(mean), (count, 1)), jnp.zeros((count, len(mean), len(mean))), None
+    ahead = _continuation(found.analysis, stage, design.looks[0].rules[0].statement)
+    members = ahead(jnp.arange(count), jnp.asarray(0), jnp.asarray(7), (patients, seen, at))
+    return {name: np.asarray(values) for name, values in members.items()}
+
+
+def test_what_is_foreseen_is_the_trial_as_planned():
+    """The same continuation as of a design that cannot be enlarged; once enlarged, of that."""
+    ahead = {"quantity": "conditional-power", "draws": 10, "more_than": 0.5}
+    # Some 72 of 110 patients are enrolled by month 9.
+    looks = [{"calendar": 9.0}, {"calendar": 10.0}, {"events": 100, "efficacy": [cases.SUCCESS]}]
+    accrual = {"rates": [8.0]}
+    size = {"patients": 180, "events": 170}
+    first = looks[0] | {"extend": [ahead]}
+    larger = cases.design(looks=[first, *looks[1:]], extension=size, accrual=accrual)
+    first = looks[0] | {"stop_accrual": [ahead]}
+    plain = cases.design(looks=[first, *looks[1:]], accrual=accrual)
+    mean = np.array([np.log(0.6), -3.0])
+    planned, alike = (continued(design, Stage(0), mean) for design in (larger, plain))
+    for name, values in alike.items():
+        np.testing.assert_allclose(planned[name][:, :110], values, rtol=1e-12, err_msg=name)
+    assert (planned["exposure"].sum(axis=1) == alike["exposure"].sum(axis=1)).all()
+    assert (planned["event"].sum(axis=1) == 100).all()
+    after = continued(larger, Stage(1, 0, extended=True), mean)
+    assert (after["event"].sum(axis=1) == 170).all()
+    assert after["exposure"].sum(axis=1).max() == 180
 
 
 def test_a_replay_is_on_the_enlarged_path(enlarged):
