@@ -16,6 +16,7 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal, norm
 
+import extension_known
 import interim_cases
 import trial_cases as cases
 from bayes_ihlrt.interim.monitor import Settings, run_interim
@@ -218,6 +219,49 @@ def calendar():
         yield f"gsDesign2, events by month {month:g}", found, expected_events(month)
 
 
+EXTENDED, EXTENDED_TRIALS = {"patients": 340, "events": 320}, 10_240
+ZONE, DRAWS = (0.3, 0.9), 20
+"""Promising zone of conditional power at the effect as seen, and its simulated continuations."""
+
+
+def extending(*rules):
+    """Return a design with looks at 100 and 200 events, or 320 where the first look enlarges it."""
+    looks = [{"events": 100, "extend": list(rules)}, {"events": 200, "efficacy": [cases.SUCCESS]}]
+    accrual = {"rates": [50.0], "pattern": "even"}
+    return cases.design(patients=220, looks=looks, extension=EXTENDED, accrual=accrual)
+
+
+def edges(statement, zone):
+    """Return the rules of a zone."""
+    return [statement | {"more_than": zone[0]}, statement | {"less_than": zone[1]}]
+
+
+def extended_known(hr):
+    """Return the information at the looks of `extending`, by arm."""
+    return extension_known.by_arms((100, 200, 320), (220, 340), hr=hr, median=12.0, rate=50.0)
+
+
+def extensions():
+    """Sample size re-estimation: in a promising zone, and where the effect looks small."""
+    bound = float(norm.ppf(0.975))
+    ahead = {"quantity": "conditional-power", "draws": DRAWS}
+    promising = extending(*edges(ahead, ZONE))
+    for hr, name in ((1.0, "type I error"), (0.75, "power at .75")):
+        stages = extended_known(hr)
+        extends = extension_known.by_draws(ZONE, stages, bound=bound, draws=DRAWS)
+        exact, share_of = extension_known.success(stages, extends, hr=hr, bound=bound)
+        found = simulate_design(promising, cases.scenario(hr=[hr]), trials=EXTENDED_TRIALS).found
+        where = "enlarged where conditional power is .3 to .9"
+        yield f"{where}: {name}", found.success, exact
+        yield f"{where}, {name}: trials enlarged", found.extended, share_of
+    small = {"quantity": "hazard-ratio", "below": 1.0, "less_than": 0.85}
+    unpromising = extending(small)
+    extends = extension_known.within((0.0, 0.85))
+    exact, _ = extension_known.success(extended_known(1.0), extends, hr=1.0, bound=bound)
+    found = simulate_design(unpromising, cases.scenario(hr=[1.0]), trials=EXTENDED_TRIALS).found
+    yield "enlarged where P(hazard ratio < 1) < .85: type I error", found.success, exact
+
+
 def margins():
     """Non-inferiority, and what a success leaves of the chance that nothing is there."""
     rule = cases.SUCCESS | {"below": 1.3}
@@ -236,8 +280,8 @@ def margins():
 
 
 def rows():
-    groups = (powers, errors, sequential, delayed, calendar, margins, goldilocks, running)
-    for group in groups:
+    groups = (powers, errors, sequential, delayed, calendar, margins, extensions, goldilocks)
+    for group in (*groups, running):
         yield from group()
 
 
@@ -274,7 +318,10 @@ def page(benchmark=None):
         "6 and 9 a month for 2, 2 and 10 months, hazards log(2) / 9 and from month 3 on",
         "log(2) / 18, hazard ratios .9 and .6, dropout .001. Non-inferiority: Schoenfeld's formula",
         "against the margin (doi 10.2307/2531021). No effect given success: estimate and truth are",
-        "bivariate normal.",
+        "bivariate normal. Enlarged trials: looks at 100 and 200 events of 220 patients, or 320 of",
+        "340 (10,240 trials each), by two-stage normal theory with one integral over the first",
+        "statistic (`tests/extension_known.py`); conditional power at the effect as seen, from 20",
+        "simulated continuations, whose error the integral counts in.",
         "",
         "Without simulation: rpact's conditional power (unit tests of rpact 4.1: information .2,",
         ".4 and 1, log-rank 1.38 after 15 events at the second of three looks, 40 more at 2:1,",

@@ -15,7 +15,8 @@ import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.explorer import app as module
-from bayes_ihlrt.explorer.session import Question, Session, controls, look_name
+from bayes_ihlrt.explorer.controls import controls, look_name
+from bayes_ihlrt.explorer.session import Question, Session
 from bayes_ihlrt.spec.read import load_plan
 from bayes_ihlrt.trials.truth import PriorSource
 from explorer_cases import fake_design, serving

@@ -20,7 +20,8 @@ from threading import Thread
 from typing import Any
 
 from bayes_ihlrt.explorer.app import HOST, listening, server
-from bayes_ihlrt.explorer.session import Session, controls
+from bayes_ihlrt.explorer.controls import controls
+from bayes_ihlrt.explorer.session import Session
 from bayes_ihlrt.spec.read import load_plan
 from validation.robust.hostile import changed, nested, value
 

@@ -165,11 +165,19 @@ def _not_read(design: TrialDesign) -> list[Fault]:
         "[external]": ("external controls", design.external is not None),
         "[[looks]] enrich, efficacy_enriched": ("switch of enrolment", enriched),
     }
-    return [
+    found = [
         Fault(place, f"an interim analysis reads no {what}", remedy)
         for place, (what, there) in asked.items()
         if there
     ]
+    if design.extension is not None:
+        problem = "an interim analysis reads no rule that enlarges the trial"
+        remedy = (
+            "Name a plan without them: of the planned size before the trial is enlarged (it tells "
+            "conditional power and predictive probability), of the larger size after it"
+        )
+        found.append(Fault("[extension], [[looks]] extend", problem, remedy))
+    return found
 
 
 def read_running(

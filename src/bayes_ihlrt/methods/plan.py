@@ -13,6 +13,7 @@ from bayes_ihlrt.spec.rules import Combine, ComparatorTest, LookSpec, Quantity, 
 from bayes_ihlrt.spec.scenario import Analysed
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 from bayes_ihlrt.trials.marginals import FEW_EVENTS, FEW_FOR_CURVES
+from bayes_ihlrt.trials.schedule import enlarged_design
 
 _CURVES: Final = frozenset({Quantity.RMST, Quantity.SURVIVAL})
 _FUTURE: Final = {
@@ -206,6 +207,7 @@ def _rules(plan: TrialPlan) -> list[str]:
         f"{'; '.join(_consequences(look, plan.design))}."
         for number, look in enumerate(looks, start=1)
     ]
+    told += _enlarged(plan.design)
     if plan.variants:
         names = ", ".join(f"'{unmarked(name)}'" for name in plan.variants)
         told.append(
@@ -214,6 +216,23 @@ def _rules(plan: TrialPlan) -> list[str]:
         )
     asked = _asked(list(plan.designs.values()))
     return told + [words for quantity, words in _FUTURE.items() if quantity in asked]
+
+
+def _enlarged(design: TrialDesign) -> list[str]:
+    """What an enlarged trial is; of what is not said the planned number stays."""
+    larger = enlarged_design(design)
+    if larger is None:
+        return []
+    last = larger.looks[-1]
+    told = (
+        f"An enlarged trial had {larger.patients:,} patients instead of {design.patients:,}, and "
+        f"its last look was {_time(last)}; looks in between stayed as planned, and it was not "
+        "enlarged again."
+    )
+    future = any(rule.quantity.of_future for look in design.looks for rule in look.extend)
+    if future:
+        told += " The rule that enlarges asks for success of the trial as planned."
+    return [told]
 
 
 def _time(look: LookSpec) -> str:
@@ -237,6 +256,7 @@ def _consequences(look: LookSpec, design: TrialDesign) -> list[str]:
         "success in a trial that was enriched": look.efficacy_enriched,
         futile: look.futility,
         "accrual stopped, those enrolled followed on": look.stop_accrual,
+        "trial enlarged": look.extend,
         "enrolment restricted": look.enrich,
     }
     told = [f"{name} if {_all(rules)}" for name, rules in lists.items() if rules]

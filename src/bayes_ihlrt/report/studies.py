@@ -61,6 +61,7 @@ _LABELS: Final = {
     "expected_months": "expected months",
     "success_told": "success, as told elsewhere",
     "told": "told as success",
+    "extended": "enlarged",
 }
 
 
@@ -206,8 +207,8 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Operating characteristics, the same by look and by target, and the audit; those that were
-        run.
+        Operating characteristics, the same by look, by target and by whether trials were enlarged,
+        and the audit; those that were run.
     """
     rows = computed(output.result["results"])
     free = [name for name, design in output.plan.designs.items() if design.free_futility]
@@ -225,7 +226,20 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         ]
         if parts:
             tables.append(_operating(name, title, parts, also=how))
+    if parts := [part for row in rows for part in _branches(row)]:
+        title = "Trials that were enlarged, and the others"
+        tables.append(_operating("enlarged", title, parts, also=how))
     return (*tables, *_audit_tables(output.result["audit"]))
+
+
+def _branches(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Trials of a design under a scenario that were enlarged, and the others."""
+    found = []
+    for branch in row.get("branches") or ():
+        which = {"enlarged": "yes" if branch["extended"] else "no"}
+        means = {name: value for name, value in branch.items() if name != "extended"}
+        found.append({"design": row["design"], "scenario": row["scenario"], **which, **means})
+    return found
 
 
 def _audit_tables(audit: Mapping[str, Any]) -> list[Table]:

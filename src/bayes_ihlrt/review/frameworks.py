@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bayes_ihlrt.files.messages import counted
+from bayes_ihlrt.results.outputs import computed
 from bayes_ihlrt.results.table import Table, text
 from bayes_ihlrt.spec.plan import CurveAxis, TrialPlan
 
@@ -98,19 +99,58 @@ def review_parts(
     plan : TrialPlan
         The plan.
     result : mapping
-        ``result.json``: of it ``averaged`` and ``curves``.
+        ``result.json``: of it ``results``, ``averaged`` and ``curves``.
 
     Returns
     -------
     list of dict
-        See `comparison_part`, `belief_part` and `external_part`.
+        See `extension_part`, `comparison_part`, `belief_part` and `external_part`.
     """
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
     own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
     free = plan.design.free_futility
-    found = [comparison_part(rows), belief_part(rows, own, drawn, free=free)]
+    here = [row for row in result["results"] if row["design"] == plan.name]
+    found = [extension_part(computed(here)), comparison_part(rows)]
+    found.append(belief_part(rows, own, drawn, free=free))
     found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
+
+
+def extension_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what becomes of trials that are enlarged, and of the others.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``, of one design.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``, a line a scenario; None where the design cannot be enlarged.
+    """
+    if not rows or not rows[0].get("branches"):
+        return None
+    told = []
+    for row in rows:
+        larger, others = row["branches"]
+        told.append(
+            f"{row['scenario']}: {larger['share']['estimate']:.1%} of trials are enlarged"
+            f"{_branch('; of these', larger)}{_branch('; of the others', others)}."
+        )
+    told.append("The type I error counts both: the rule that enlarges a trial is part of it.")
+    return {"title": "What comes of enlarging the trial?", "told": told}
+
+
+def _branch(whose: str, found: Mapping[str, Any]) -> str:
+    if found["success"] is None:
+        return ""
+    means = [found[name] for name in ("expected_n", "expected_events", "expected_months")]
+    sizes = zip(means, ("patients", "events", "months"), strict=True)
+    each = ", ".join(f"{one['estimate']:.0f} {what}" for one, what in sizes if one is not None)
+    return f"{whose} {found['success']['estimate']:.1%} succeed" + (
+        f", with {each}" if each else ""
+    )
 
 
 def external_part(

@@ -25,6 +25,8 @@ def looks_told(cell: Cell) -> str:
         )
     if cell.found.accrual_stopped.estimate:
         parts.append(f"accrual stopped early in {cell.found.accrual_stopped.estimate:.1%}")
+    if cell.task.design.extension is not None:
+        parts.append(f"enlarged in {cell.found.extended.estimate:.1%}")
     if by_value := _at_values(cell):
         parts.append(by_value)
     # Success above may be that despite futility.

@@ -105,6 +105,22 @@ class Borrowed(Record):
     without: int = key("trials of which it is not known, which are not in the mean")
 
 
+class Branch(Record):
+    """What becomes of the trials that were enlarged, or of those that were not.
+
+    Futility rules are followed, whether they bind or not.
+    """
+
+    extended: bool = key("whether these trials were enlarged")
+    share: Estimated = key("of all trials")
+    success: Estimated | None = key(
+        "share of these trials that succeed; `null` where there are none"
+    )
+    expected_n: Estimated | None = key("mean where these trials end", unit="patients")
+    expected_events: Estimated | None = key("mean where these trials end", unit="events")
+    expected_months: Estimated | None = key("mean where these trials end", unit=MONTHS)
+
+
 class Characteristics(Record):
     """Operating characteristics of one design under one scenario.
 
@@ -137,6 +153,7 @@ class Characteristics(Record):
     )
     enriched: Estimated | None = key("share of trials that are enriched")
     accrual_stopped: Estimated | None = key("share of trials whose accrual is stopped")
+    extended: Estimated | None = key("share of trials that are enlarged")
     expected_n: Estimated | None = key("mean where trials end", unit="patients")
     expected_events: Estimated | None = key("mean where trials end", unit="events")
     expected_months: Estimated | None = key("mean where trials end", unit=MONTHS)
@@ -151,9 +168,12 @@ class Characteristics(Record):
 
 
 class DesignCharacteristics(Characteristics):
-    """Operating characteristics, and what an event is."""
+    """Operating characteristics, what an event is, and what comes of enlarging trials."""
 
     endpoint: Literal["os", "pfs"] | None = key("`os` or `pfs`: what an event is")
+    branches: list[Branch] | None = key(
+        "trials that were enlarged, and the others; none without `[extension]`"
+    )
 
 
 class CurveCharacteristics(Characteristics):

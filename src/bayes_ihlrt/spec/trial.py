@@ -18,9 +18,12 @@ from bayes_ihlrt.spec.prior_sets import with_base
 from bayes_ihlrt.spec.rules import (
     ComparatorSpec,
     Count,
+    ExtensionSpec,
     Frozen,
     LookSpec,
     Positive,
+    extension_problems,
+    unresolved,
 )
 from bayes_ihlrt.spec.scenario import (
     LATER_EFFECT,
@@ -108,14 +111,6 @@ class ModifierPopulation(Frozen):
         return self
 
 
-BEYOND: Final = 10
-"""Draws of a corrected posterior that must be expected beyond a threshold. With fewer, noise of
-the draws alone carries a posterior probability short of the threshold across it: with 1,000 draws
-and a threshold of 0.9995 a probability of 0.999 passes in 37 % of data sets."""
-BEYOND_FUTURE: Final = 2
-"""Simulated continuations beyond the threshold of a predictive probability or conditional power."""
-
-
 class Endpoint(StrEnum):
     """What an event is; the scenarios' hazards are those of this endpoint."""
 
@@ -182,6 +177,8 @@ class TrialDesign(Frozen):
         be expected beyond every threshold.
     looks : tuple of LookSpec
         When the data are looked at and what follows, in order; the last one is final.
+    extension : ExtensionSpec, optional
+        Size of the trial once a look's `extend` rules held.
     binding_futility : bool
         Whether a met futility rule has to be followed. If not, type I errors are told of a trial
         that never does: the worst case. Calibrated thresholds always are of that.
@@ -230,6 +227,9 @@ class TrialDesign(Frozen):
     looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)] = Field(
         description="Looks, in order; the last one is final."
     )
+    extension: ExtensionSpec | None = Field(
+        default=None, description="Size once the trial is enlarged; belongs to extend rules."
+    )
     binding_futility: bool = Field(
         default=True,
         description="Whether a met futility rule has to be followed; if not, type I errors are "
@@ -267,6 +267,11 @@ class TrialDesign(Frozen):
         return self.population.median if self.modifier is None else self.modifier.reference
 
     @property
+    def most_patients(self) -> int:
+        """Sample size of the trial, enlarged where it can be."""
+        return self.patients if self.extension is None else self.extension.size(self.patients)
+
+    @property
     def free_futility(self) -> bool:
         """Whether there are futility rules, and they need not be followed."""
         return not self.binding_futility and any(look.futility for look in self.looks)
@@ -291,23 +296,22 @@ class TrialDesign(Frozen):
 
 def _look_problems(design: TrialDesign) -> list[str]:
     found = []
-    last, population = design.looks[-1], design.population
+    last = design.looks[-1]
     if not last.efficacy:
         found.append("the last look needs efficacy rules")
-    if last.futility or last.enrich or last.stop_accrual:
-        found.append("the last look is final: it has no futility, stop_accrual or enrich rules")
+    if last.futility or last.stop_accrual or last.extend or last.enrich:
+        kinds = "futility, stop_accrual, extend or enrich"
+        found.append(f"the last look is final: it has no {kinds} rules")
     if any(rule.quantity.of_future for rule in (*last.efficacy, *last.efficacy_enriched)):
         found.append("the last look has no future: predictive rules belong to earlier looks")
-    enriches = any(look.enrich for look in design.looks)
-    if enriches and any(look.stop_accrual for look in design.looks):
-        found.append("enrich and stop_accrual rules do not go together: use one of them")
-    if enriches != (population.switch_to is not None):
-        found.append("enrich rules and [population] switch_to belong together")
+    found += _enrichment_problems(design)
+    found += extension_problems(design.extension, design.looks, design.patients)
     future = any(rule.quantity.of_future for look in design.looks for rule in look.rules)
     if future and design.approximation is not Approximation.LAPLACE:
         found.append("rules about the future need approximation = 'laplace'")
+    draws = design.draws if design.approximation is Approximation.CORRECTED else None
     for number, look in enumerate(design.looks, 1):
-        found += [f"look {number}: {told}" for told in _unresolved(design, look)]
+        found += [f"look {number}: {told}" for told in unresolved(look, draws)]
         if look.events is not None and look.events > design.patients:
             found.append(f"look {number} waits for {look.events} events of {design.patients}")
         if look.patients is not None and look.patients > design.patients:
@@ -315,24 +319,14 @@ def _look_problems(design: TrialDesign) -> list[str]:
     return found
 
 
-def _unresolved(design: TrialDesign, look: LookSpec) -> list[str]:
-    """Tell thresholds beyond which too few draws would lie to say whether they are passed."""
-    found = []
-    for rule in look.rules:
-        tail = min(rule.threshold, 1.0 - rule.threshold)
-        if tail == 0.0:
-            continue
-        if rule.quantity.of_future:
-            needed, draws, whose = ceil(BEYOND_FUTURE / tail - 1e-6), rule.draws, "its `draws`"
-        elif design.approximation is Approximation.CORRECTED:
-            needed, draws, whose = ceil(BEYOND / tail - 1e-6), design.draws, "[design] draws"
-        else:
-            continue
-        if draws < needed:
-            found.append(
-                f"'{rule}' cannot be told with {draws:,} draws, of which {draws * tail:.2g} are "
-                f"expected beyond the threshold: set {whose} to {needed:,} at least"
-            )
+def _enrichment_problems(design: TrialDesign) -> list[str]:
+    found, enriches = [], any(look.enrich for look in design.looks)
+    if enriches and any(look.stop_accrual for look in design.looks):
+        found.append("enrich and stop_accrual rules do not go together: use one of them")
+    if not enriches and any(look.efficacy_enriched for look in design.looks):
+        found.append("efficacy_enriched rules belong to enrich rules, and there are none")
+    if enriches != (design.population.switch_to is not None):
+        found.append("enrich rules and [population] switch_to belong together")
     return found
 
 
@@ -445,7 +439,7 @@ def scaled_design(design: TrialDesign, patients: int) -> TrialDesign:
     factor = patients / design.patients
     content = design.model_dump(mode="json", exclude_none=True)
     content["patients"] = patients
-    for look in content["looks"]:
-        for key in {"events", "patients"} & set(look):
-            look[key] = max(1, ceil(factor * look[key] - 1e-9))
+    for part in (*content["looks"], content.get("extension", {})):
+        for key in {"events", "patients"} & set(part):
+            part[key] = max(1, ceil(factor * part[key] - 1e-9))
     return TrialDesign.model_validate(content)

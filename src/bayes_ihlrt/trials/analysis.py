@@ -202,6 +202,9 @@ def _kind(design: TrialDesign) -> TrialDesign:
         # It belongs to enrich rules, which the looks above have none of.
         "population": design.population.model_copy(update={"switch_to": None}),
         "looks": (look,),
+        # So it does to extend rules; the model is of the trial as enlarged.
+        "extension": None,
+        "patients": design.most_patients,
         "report_at": (),
         "comparators": (),
         "reasons": {},

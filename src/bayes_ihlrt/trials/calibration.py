@@ -64,8 +64,8 @@ def calibrate_threshold(
     Raises
     ------
     SpecificationError
-        A look has no efficacy rule, its rule is met by small probabilities, or other looks spend
-        more than `alpha` already.
+        A look has no efficacy rule, its rule is met by small probabilities, other looks spend more
+        than `alpha` already, or rules about the future rest on the threshold that is sought.
 
     Examples
     --------
@@ -85,6 +85,8 @@ def calibrate_threshold(
         if not rules or rules[0].more_than is None:
             problem = "it has no efficacy rule with more_than whose threshold could be set"
             faults.append(Fault(f"look {number}", problem, "Name looks that have one"))
+    if len(design.looks) in chosen:
+        faults += _foreseen(design)
     if faults:
         raise SpecificationError("calibrate", faults)
 
@@ -102,6 +104,22 @@ def calibrate_threshold(
         middle = 0.5 * (low + high)
         low, high = (middle, high) if found(middle).success.estimate > alpha else (low, middle)
     return found(high)
+
+
+def _foreseen(design: TrialDesign) -> list[Fault]:
+    """Rules whose stored probabilities are those of the last look's old threshold."""
+    remedy = "Set `more_than` of the last look, simulate, and compare the type I error with alpha"
+    return [
+        Fault(
+            f"look {number}",
+            f"'{rule}' was simulated with the last look's threshold as it is, and another one "
+            "changes it",
+            remedy,
+        )
+        for number, look in enumerate(design.looks, 1)
+        for rule in (*look.efficacy, *look.stop_accrual, *look.extend, *look.enrich)
+        if rule.quantity.of_future
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def has_frames(design: TrialDesign) -> bool:
 
 def _without_thresholds(design: TrialDesign) -> TrialDesign:
     """Return what a design's statistics depend on."""
-    lists = ("efficacy", "futility", "stop_accrual", "enrich", "efficacy_enriched")
+    lists = ("efficacy", "futility", "stop_accrual", "extend", "enrich", "efficacy_enriched")
     looks = tuple(
         look.model_copy(
             update={name: tuple(r.statement for r in getattr(look, name)) for name in lists}
@@ -186,6 +186,7 @@ def _form(design: TrialDesign) -> str:
         "report_at": (),
         "population": _population(design, None),
         "looks": (),
+        "extension": None,
     }
     looks = [
         (
@@ -195,6 +196,7 @@ def _form(design: TrialDesign) -> str:
             look.combine.value,
             bool(look.enrich),
             bool(look.stop_accrual),
+            bool(look.extend),
         )
         for look in design.looks
     ]
@@ -212,15 +214,19 @@ def _entry(design: TrialDesign) -> float:
 
 
 def _serves(frame: TrialDesign, design: TrialDesign) -> bool:
-    return frame.patients >= design.patients and _entry(frame) >= _entry(design)
+    return frame.most_patients >= design.most_patients and _entry(frame) >= _entry(design)
 
 
 def _framed(design: TrialDesign) -> TrialDesign:
     """Return the design of a frame: a little larger, and finding its patients among more."""
-    size = _SIZES[bisect_left(_SIZES, min(1.2 * design.patients, _SIZES[-1]))]
-    return design.model_copy(
-        update={"patients": size, "population": _population(design, _strictest(design.population))}
-    )
+    size = _SIZES[bisect_left(_SIZES, min(1.2 * design.most_patients, _SIZES[-1]))]
+    larger = design.extension
+    changes: dict[str, Any] = {
+        "patients": size,
+        "population": _population(design, _strictest(design.population)),
+        "extension": None if larger is None else larger.model_copy(update={"patients": size}),
+    }
+    return design.model_copy(update=changes)
 
 
 def _strictest(population: ModifierPopulation) -> float | None:

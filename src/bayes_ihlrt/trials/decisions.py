@@ -47,8 +47,9 @@ class Decisions:
         Whether enrolment was switched.
     places : ndarray of int, shape (trials, looks)
         Stage of each look on the trial's path; beyond its end as if it had gone on.
-    stopped : ndarray of int, shape (trials,)
-        Look, from 0, at which accrual was stopped; -1 where it was not.
+    stopped, extended : ndarray of int, shape (trials,)
+        Look, from 0, at which accrual was stopped, and at which the trial was enlarged; -1 where it
+        was not.
     """
 
     verdict: NDArray[np.int64]
@@ -57,6 +58,7 @@ class Decisions:
     enriched: NDArray[np.bool_]
     places: NDArray[np.int64]
     stopped: NDArray[np.int64]
+    extended: NDArray[np.int64]
 
     def at(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return statistics of shape (trials, stages, ...) at the stage where each trial ended."""
@@ -83,7 +85,7 @@ def holds(rules: Sequence[Rule], probability: Floats, known: Sequence[Rule]) -> 
     Parameters
     ----------
     rules : sequence of Rule
-        Efficacy, futility or enrichment rules of a look.
+        Efficacy, futility or other rules of a look.
     probability : ndarray, shape (trials, statements)
         Probability of each known statement; NaN where the fit failed, which meets no rule.
     known : sequence of Rule
@@ -106,7 +108,8 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
     """Apply a design's rules to stored statistics.
 
     At each look efficacy is asked first, then futility, then whether accrual stops, which leads to
-    the last look, then enrichment.
+    the last look, then whether the trial is enlarged, then enrichment. A trial is enlarged, or
+    enriched, once and for all.
 
     Parameters
     ----------
@@ -125,13 +128,13 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
     known, where = statements(design), stages(design)
     probability = np.asarray(table["probability"], dtype=np.float64)
     count, last = len(probability), len(design.looks) - 1
-    path = np.full(count, -1)
+    path, enlarges = np.full(count, -1), design.extension is not None
     running = np.ones(count, dtype=bool)
     verdict = np.full(count, int(Verdict.INCONCLUSIVE))
     places = np.zeros((count, last + 1), dtype=np.int64)
     end, stopped = np.full(count, last), np.full(count, -1)
     for number, look in enumerate(design.looks):
-        places[:, number] = _places(where, number, path)
+        places[:, number] = _places(where, number, path, extended=enlarges)
         if number == last:
             for stop in set(stopped[stopped >= 0].tolist()):
                 places[stopped == stop, last] = where.index(Stage(last, stop, stopped=True))
@@ -148,16 +151,21 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
         end[now] = number
         running &= ~now
         stopped[asked & ~now & holds(look.stop_accrual, here, known)] = number
-        switch = running & (path < 0) & holds(look.enrich, here, known)
-        path[switch] = number
-    return Decisions(verdict, end, places[np.arange(count), end], path >= 0, places, stopped)
+        # No design has both.
+        changed = holds(look.extend if enlarges else look.enrich, here, known)
+        path[running & (path < 0) & changed] = number
+    stage, never = places[np.arange(count), end], np.full(count, -1)
+    enriched, extended = (never, path) if enlarges else (path, never)
+    return Decisions(verdict, end, stage, enriched >= 0, places, stopped, extended)
 
 
-def _places(where: Sequence[Stage], number: int, path: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the stage of a look on each trial's path."""
+def _places(
+    where: Sequence[Stage], number: int, path: NDArray[np.int64], *, extended: bool
+) -> NDArray[np.int64]:
+    """Return the stage of a look on each trial's path, its switch or its extension."""
     found = np.full(len(path), where.index(Stage(number)))
     for switch in set(path[path >= 0].tolist()):
-        found[path == switch] = where.index(Stage(number, switch))
+        found[path == switch] = where.index(Stage(number, switch, extended=extended))
     return found
 
 

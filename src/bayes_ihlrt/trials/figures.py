@@ -190,14 +190,15 @@ def conduct_data(cell: Cell) -> xr.Dataset:
     -------
     xarray.Dataset
         ``enrolled`` and ``events`` over ``quantile`` (.05, .5, .95) and ``month``, had nobody
-        stopped the trial; ``look_month`` the median month of each look.
+        stopped or changed the trial; ``look_month`` the median month of each look.
     """
     block = simulator(cell.task).block(0)
-    months = np.linspace(0.0, float(np.median(np.asarray(block.seen.time)[:, -1])), _POINTS)
+    looks = len(cell.task.design.looks)
+    # Stages beyond the looks are those of trials that were changed.
+    months = np.linspace(0.0, float(np.median(np.asarray(block.seen.time)[:, looks - 1])), _POINTS)
     enrolled, events = _by_month(block, months)
     quantiles = [0.05, 0.5, 0.95]
     dims = ("quantile", "month")
-    looks = len(cell.task.design.looks)
     return xr.Dataset(
         {
             "enrolled": (dims, np.quantile(enrolled, quantiles, axis=0)),

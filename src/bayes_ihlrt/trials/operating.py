@@ -366,7 +366,7 @@ class OperatingCharacteristics:
         Trials with a failed fit at a look that they reached.
     causes : mapping of str to int
         Failed fits by cause.
-    success, futility, enriched, accrual_stopped : Estimated
+    success, futility, enriched, accrual_stopped, extended : Estimated
         Shares of trials.
     success_without_futility : Estimated
         Success if futility rules were ignored.
@@ -400,6 +400,7 @@ class OperatingCharacteristics:
     futility: Estimated
     enriched: Estimated
     accrual_stopped: Estimated
+    extended: Estimated
     success_without_futility: Estimated
     success_is: str
     success_told: Estimated
@@ -461,6 +462,7 @@ def operating_characteristics(
         futility=share(done.verdict == Verdict.FUTILITY),
         enriched=share(done.enriched),
         accrual_stopped=share(done.stopped >= 0),
+        extended=share(done.extended >= 0),
         success_without_futility=share(
             decide(design, table, futility=False).verdict == Verdict.SUCCESS
         ),

@@ -34,6 +34,8 @@ from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.streams import Stream, stream
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
+Floats = NDArray[np.float64]
+
 
 def arrivals(
     key: jax.Array, accrual: AccrualSpec, count: int, *, pace: jax.Array | float = 1.0
@@ -65,13 +67,69 @@ def invert_accrual(
     array, shape (N,)
         Months since the trial opened.
     """
-    edges = np.concatenate([[0.0], accrual.cuts])
-    reached = np.concatenate([[0.0], np.cumsum(np.diff(edges) * accrual.rates[:-1])])
+    edges, reached = _planned(accrual)
     rates = jnp.asarray(accrual.rates)
     begun = jnp.searchsorted(jnp.asarray(edges), jnp.asarray(after), side="right") - 1
     units = units + jnp.asarray(reached)[begun] + (after - jnp.asarray(edges)[begun]) * rates[begun]
     period = jnp.searchsorted(jnp.asarray(reached), units, side="right") - 1
     return jnp.asarray(edges)[period] + (units - jnp.asarray(reached)[period]) / rates[period]
+
+
+def expected_arrivals(accrual: AccrualSpec, months: jax.Array) -> jax.Array:
+    """Return the expected number of arrivals by some months: the inverse of `invert_accrual`.
+
+    Parameters
+    ----------
+    accrual : AccrualSpec
+        Rates, patients per month.
+    months : array, shape (N,)
+        Months since the trial opened.
+
+    Returns
+    -------
+    array, shape (N,)
+        Expected arrivals.
+    """
+    edges, reached = _planned(accrual)
+    period = jnp.searchsorted(jnp.asarray(edges), months, side="right") - 1
+    rates = jnp.asarray(accrual.rates)
+    return jnp.asarray(reached)[period] + (months - jnp.asarray(edges)[period]) * rates[period]
+
+
+def _planned(accrual: AccrualSpec) -> tuple[Floats, Floats]:
+    """Return where each rate begins, and the arrivals that are expected by then."""
+    edges = np.concatenate([[0.0], accrual.cuts])
+    return edges, np.concatenate([[0.0], np.cumsum(np.diff(edges) * accrual.rates[:-1])])
+
+
+def reopened(
+    patients: "Patients", accrual: AccrualSpec, planned: jax.Array, at: jax.Array
+) -> "Patients":
+    """Return a trial whose patients beyond those planned come from some month on.
+
+    Parameters
+    ----------
+    patients : Patients
+        Of one trial, as many as it has once it is enlarged, as if that had been planned.
+    accrual : AccrualSpec
+        Rates, patients per month.
+    planned : array, scalar int
+        How many were planned.
+    at : array, scalar
+        Month in which the trial is enlarged.
+
+    Returns
+    -------
+    Patients
+        Where all who were planned had come before, nobody was screened in between: the others come
+        as much later as accrual had paused, counted in expected arrivals. Where accrual was under
+        way it goes on.
+    """
+    last = patients.arrival[planned - 1]
+    pause = expected_arrivals(accrual, at) - expected_arrivals(accrual, last)
+    later = invert_accrual(accrual, expected_arrivals(accrual, patients.arrival) + pause)
+    beyond = (jnp.arange(len(patients.arrival)) >= planned) & (last < at)
+    return patients._replace(arrival=jnp.where(beyond, later, patients.arrival))
 
 
 type Strata = tuple[jax.Array, int]
@@ -133,9 +191,6 @@ def event_times(
             left = jnp.maximum(left - spent, 0.0)
             begin = end
     return time
-
-
-Floats = NDArray[np.float64]
 
 
 def randomise(
@@ -294,10 +349,10 @@ def screened_count(design: TrialDesign) -> int:
     population = design.population
     cuts = [cut for cut in (population.enrol_from, population.switch_to) if cut is not None]
     if not cuts:
-        return design.patients
+        return design.most_patients
     share = share_above(max(cuts), population.median, population.log_sd)
-    count = int(np.ceil(design.patients / share))
-    while binom.cdf(design.patients - 1, count, share) > _TOO_FEW:
+    count = int(np.ceil(design.most_patients / share))
+    while binom.cdf(design.most_patients - 1, count, share) > _TOO_FEW:
         count = int(np.ceil(1.05 * count))
     return count
 
@@ -476,20 +531,20 @@ def _chosen(
     """Return the first people who may be enrolled."""
     population = design.population
     if population.enrol_from is None and population.switch_to is None:
-        return _first(people, numbers.patients)
+        return first_patients(people, numbers.patients)
     cut = numbers.enrol_from
     if population.switch_to is not None:
         cut = jnp.where(people.arrival < switch, cut, jnp.maximum(cut, population.switch_to))
     may = people.modifier >= cut
-    index = jnp.nonzero(may, size=design.patients, fill_value=len(may) - 1)[0]
-    chosen = jax.tree.map(lambda values: values[index], people)
-    return _first(chosen, jnp.minimum(may.sum(), numbers.patients))
+    index = jnp.nonzero(may, size=design.most_patients, fill_value=len(may) - 1)[0]
+    chosen: Screened = jax.tree.map(lambda values: values[index], people)
+    return first_patients(chosen, jnp.minimum(may.sum(), numbers.patients))
 
 
-def _first(people: Screened, count: jax.Array) -> Screened:
+def first_patients[People: ("Screened", "Patients")](people: People, count: jax.Array) -> People:
     """Let nobody arrive after the first so many."""
     there = jnp.arange(len(people.arrival)) < count
-    found: Screened = people._replace(arrival=jnp.where(there, people.arrival, jnp.inf))
+    found: People = people._replace(arrival=jnp.where(there, people.arrival, jnp.inf))
     return found
 
 

@@ -9,20 +9,24 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
+import numpy as np
+
 from bayes_ihlrt.errors import Fault, SpecificationError, nearest
 from bayes_ihlrt.parts import Failure, attempted, nothing_left
 from bayes_ihlrt.plain import short_repr
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
-from bayes_ihlrt.spec.trial import Endpoint
-from bayes_ihlrt.trials.decisions import Verdict, decide
+from bayes_ihlrt.spec.trial import Endpoint, TrialDesign
+from bayes_ihlrt.trials.decisions import Table, Verdict, decide
 from bayes_ihlrt.trials.operating import (
     Estimated,
     NoEffect,
     OperatingCharacteristics,
     Part,
+    average,
     no_effect,
     operating_characteristics,
     ratio,
+    share,
 )
 from bayes_ihlrt.trials.quantities import Target, targets
 from bayes_ihlrt.trials.truth import DesignPrior
@@ -134,6 +138,60 @@ def _with_lost(
     nothing: dict[str, Any] = dict.fromkeys(rows[0] if rows else _KEYS)
     done = [{**row, "not_computed": None} for row in rows]
     return [*done, *({**nothing, **about, "not_computed": f.to_dict()} for about, f in lost)]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What becomes of the trials that were enlarged, or of those that were not.
+
+    Parameters
+    ----------
+    extended : bool
+        Which of the two.
+    share : Estimated
+        Of all trials.
+    success : Estimated or None
+        Share of these trials that succeed; None where there are none.
+    expected_n, expected_events, expected_months : Estimated or None
+        Means where these trials end.
+    """
+
+    extended: bool
+    share: Estimated
+    success: Estimated | None
+    expected_n: Estimated | None
+    expected_events: Estimated | None
+    expected_months: Estimated | None
+
+
+def branches(design: TrialDesign, table: Table) -> tuple[Branch, ...]:
+    """Return what becomes of trials that are enlarged, and of the others.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    table : mapping of str to ndarray
+        Statistics of its trials.
+
+    Returns
+    -------
+    tuple of Branch
+        Two, futility rules being followed; none where the design has no [extension].
+    """
+    if design.extension is None:
+        return ()
+    done, found = decide(design, table), []
+    events = table["events_control"] + table["events_treated"]
+    for extended in (True, False):
+        here = (done.extended >= 0) == extended
+        means = [
+            average(done.at(values)[here].astype(np.float64))
+            for values in (table["enrolled"], events, table["months"])
+        ]
+        success = share(done.verdict[here] == Verdict.SUCCESS) if here.any() else None
+        found.append(Branch(extended, share(here), success, *means))
+    return tuple(found)
 
 
 type Stage = Callable[[str, int, int], None]
@@ -464,7 +522,11 @@ def plan_dict(result: PlanResult) -> dict[str, Any]:
         for (name, scenario), failure in result.lost.items()
     ]
     rows = [
-        {**cell.found.to_dict(), "endpoint": cell.task.design.endpoint.value}
+        {
+            **cell.found.to_dict(),
+            "endpoint": cell.task.design.endpoint.value,
+            "branches": [asdict(one) for one in branches(cell.task.design, cell.table)],
+        }
         for cell in result.cells
     ]
     return {

@@ -4,7 +4,8 @@ A continuation keeps what a look has seen and simulates the rest from the analys
 times of those still followed, given that they were event-free so far; from the design, patients who
 are yet to come and losses. Parameters come from the normal approximation, or along the profile
 where events are few (`marginals`). The last look's efficacy rule is applied to the whole. Looks in
-between are not asked: it is the probability of success at the end.
+between are not asked: it is the probability of success at the end, of the trial as planned where it
+was not enlarged, whatever a rule may still make of it, and as enlarged where it was.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,13 @@ from bayes_ihlrt.spec.scenario import Pattern
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
-from bayes_ihlrt.trials.patients import Patients, covariates, invert_accrual, randomise
+from bayes_ihlrt.trials.patients import (
+    Patients,
+    covariates,
+    first_patients,
+    invert_accrual,
+    randomise,
+)
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.schedule import schedule
 from bayes_ihlrt.trials.stages import Seen, Stage, look_times, see, without_newcomers
@@ -87,7 +94,7 @@ def future_probability(
     """
     design = analysis.design
     last = design.looks[-1]
-    enriched = stage.path is not None and last.efficacy_enriched
+    enriched = stage.enriched and last.efficacy_enriched
     rules = last.efficacy_enriched if enriched else last.efficacy
     continuation = _continuation(analysis, stage, rule.statement)
     path = None
@@ -120,7 +127,7 @@ def _continuation(
     analysis: TrialAnalysis, stage: Stage, rule: Rule
 ) -> Callable[[jax.Array, jax.Array, jax.Array, _Known], dict[str, jax.Array]]:
     design = analysis.design
-    last, numbers = len(design.looks) - 1, schedule(design)
+    last, numbers = len(design.looks) - 1, stage.schedule(schedule(design))
 
     def one(
         trial: jax.Array, draw: jax.Array, seed: jax.Array, known: _Known
@@ -135,7 +142,9 @@ def _continuation(
         )
         if rule.assumed_hr is not None:
             values = {**values, design.treatment.name: jnp.log(rule.assumed_hr)}
-        everybody = newcomers(of_rest, design, patients, seen, enriched=stage.path is not None)
+        everybody = newcomers(of_rest, design, patients, seen, enriched=stage.enriched)
+        if design.extension is not None:
+            everybody = first_patients(everybody, numbers.patients)
         if rule.sample is Sample.CURRENT:
             everybody = without_newcomers(everybody, seen.time)
         whole = followed_on(of_rest, analysis, everybody, seen, values)

@@ -15,7 +15,7 @@ from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.quantities import statements
 from bayes_ihlrt.trials.simulator import BLOCK
-from bayes_ihlrt.trials.stages import stages
+from bayes_ihlrt.trials.stages import Stage, stages
 from bayes_ihlrt.trials.units import Task, simulator
 
 
@@ -28,7 +28,8 @@ class Trace:
     look : int
         Number of the look, from 1.
     purpose : str
-        ``efficacy``, ``futility``, ``stop_accrual``, ``enrich`` or ``efficacy_enriched``.
+        ``efficacy``, ``futility``, ``stop_accrual``, ``extend``, ``enrich`` or
+        ``efficacy_enriched``.
     rule : Rule
         The rule.
     probability : float
@@ -135,7 +136,7 @@ def replay_trial(task: Task, trial: int) -> Replay:
         end + 1,
         {name: values[here] for name, values in patients.items()},
         looks,
-        tuple(_trace(task, rows, stages(task.design)[stage].path)),
+        tuple(_trace(task, rows, stages(task.design)[stage])),
     )
 
 
@@ -147,16 +148,15 @@ def _ended(verdict: int, look: int) -> str:
     return f"{Verdict(int(verdict)).name.lower()} at look {look + 1}"
 
 
-def _trace(
-    task: Task, probability: Mapping[int, NDArray[np.float64]], path: int | None
-) -> list[Trace]:
-    """Return the rules that were asked: those of enriched trials after the switch alone."""
+def _trace(task: Task, probability: Mapping[int, NDArray[np.float64]], ended: Stage) -> list[Trace]:
+    """Return the rules that were asked; what happens once is not asked again."""
     known, traced = statements(task.design), []
     for number, row in probability.items():
         look = task.design.looks[number]
-        after = path is not None and number > path
-        success = "efficacy_enriched" if after and look.efficacy_enriched else "efficacy"
-        asked = (success, "futility", *(() if after else ("stop_accrual", "enrich")))
+        after = ended.path is not None and number > ended.path
+        switched = after and ended.enriched and look.efficacy_enriched
+        success = "efficacy_enriched" if switched else "efficacy"
+        asked = (success, "futility", *(() if after else ("stop_accrual", "extend", "enrich")))
         for purpose in asked:
             for rule in getattr(look, purpose):
                 value = float(row[known.index(rule.statement)])

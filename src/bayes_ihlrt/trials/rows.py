@@ -169,7 +169,7 @@ def product_columns(prepared: PreparedModel, values: Mapping[str, jax.Array]) ->
 
 
 def template(design: TrialDesign) -> PersonTime:
-    """Return a typical trial of a design's size, which default priors are measured by.
+    """Return a typical trial of a design's largest size, which default priors are measured by.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def template(design: TrialDesign) -> PersonTime:
     PersonTime
         Patients at even shares of the population, half of them in each arm.
     """
-    spec, count = design.model, design.patients
+    spec, count = design.model, design.most_patients
     median, end = _typical_follow_up(spec, design.max_months)
     half = count // 2
     share = (np.arange(half) + 0.5) / half

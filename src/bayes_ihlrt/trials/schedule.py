@@ -26,6 +26,8 @@ class Schedule(NamedTuple):
         `of_patients` was left out.
     calendar, min_follow_up : array, shape (looks,)
         Months; without meaning where a look does not have them.
+    enlarged : Schedule or None
+        That of the trial once it is enlarged; None where it cannot be.
     """
 
     patients: jax.Array
@@ -35,6 +37,28 @@ class Schedule(NamedTuple):
     of_patients: jax.Array
     calendar: jax.Array
     min_follow_up: jax.Array
+    enlarged: "Schedule | None" = None
+
+
+def enlarged_design(design: TrialDesign) -> TrialDesign | None:
+    """Return the trial that a design becomes once its `extend` rules held.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+
+    Returns
+    -------
+    TrialDesign or None
+        Of the larger size, its looks but the last as planned; None where it cannot be enlarged.
+    """
+    larger = design.extension
+    if larger is None:
+        return None
+    looks = larger.looks(design.looks, design.patients)
+    changes = {"patients": design.most_patients, "looks": looks, "extension": None}
+    return design.model_copy(update=changes)
 
 
 def schedule(design: TrialDesign) -> Schedule:
@@ -66,6 +90,7 @@ def schedule(design: TrialDesign) -> Schedule:
         found = [value(look) for look in design.looks]
         return [default if one is None else one for one in found]
 
+    larger = enlarged_design(design)
     return Schedule(
         patients=jnp.asarray(design.patients),
         max_months=jnp.asarray(design.max_months),
@@ -74,4 +99,5 @@ def schedule(design: TrialDesign) -> Schedule:
         of_patients=jnp.asarray(each(lambda look: look.patients, design.patients), int),
         calendar=jnp.asarray(each(lambda look: look.calendar, 0.0)),
         min_follow_up=jnp.asarray(each(lambda look: look.min_follow_up, 0.0)),
+        enlarged=None if larger is None else schedule(larger),
     )

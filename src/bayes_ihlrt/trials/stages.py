@@ -1,8 +1,8 @@
 """What a look sees: when it happens and the data that are there, on arrays of one trial.
 
-A stage is a look on a path. Without enrichment there is one path. With it there is one more path
-for each look that may switch the enrolment, so that every decision, whatever its threshold, finds
-its data simulated and analysed.
+A stage is a look on a path. As planned there is one path. There is one more for each look that may
+switch the enrolment, stop it, or enlarge the trial, so that every decision, whatever its threshold,
+finds its data simulated and analysed.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from bayes_ihlrt.cohort.starts import SAME_TIME
 from bayes_ihlrt.spec.rules import Combine, LookSpec
 from bayes_ihlrt.spec.trial import TrialDesign
-from bayes_ihlrt.trials.patients import Patients, Screened, enrol
+from bayes_ihlrt.trials.patients import Patients, Screened, enrol, reopened
 from bayes_ihlrt.trials.schedule import Schedule
 from bayes_ihlrt.trials.truth import Truth, TruthSource
 
@@ -30,14 +30,27 @@ class Stage:
     look : int
         Number of the look, from 0.
     path : int or None
-        The look that switched the enrolment, or stopped it; None where none did.
+        The look that switched the enrolment, stopped it, or enlarged the trial; None where none
+        did.
     stopped : bool
         Whether accrual was stopped there.
+    extended : bool
+        Whether the trial was enlarged there.
     """
 
     look: int
     path: int | None = None
     stopped: bool = False
+    extended: bool = False
+
+    @property
+    def enriched(self) -> bool:
+        """Whether enrolment was switched."""
+        return self.path is not None and not (self.stopped or self.extended)
+
+    def schedule(self, planned: Schedule) -> Schedule:
+        """Return the schedule that the stage's trial follows: as planned, or as enlarged."""
+        return planned.enlarged if self.extended and planned.enlarged is not None else planned
 
 
 class Seen(NamedTuple):
@@ -60,7 +73,7 @@ class Seen(NamedTuple):
 
 
 def stages(design: TrialDesign) -> tuple[Stage, ...]:
-    """Return the stages of a design: looks as planned, after each switch, after each stop.
+    """Return the stages of a design: looks as planned, after each switch, extension and stop.
 
     Where accrual stops, the last look is the next one.
 
@@ -87,10 +100,14 @@ def stages(design: TrialDesign) -> tuple[Stage, ...]:
     """
     looks = range(len(design.looks))
     plain = [Stage(look) for look in looks]
-    switches = [look for look in looks if design.looks[look].enrich]
-    switched = [Stage(look, path) for path in switches for look in looks if look > path]
+    # No design has both.
+    changes = [look for look in looks if design.looks[look].enrich or design.looks[look].extend]
+    larger = design.extension is not None
+    changed = [
+        Stage(look, path, extended=larger) for path in changes for look in looks if look > path
+    ]
     stops = [look for look in looks if design.looks[look].stop_accrual]
-    return tuple(plain + switched + [Stage(looks[-1], path, stopped=True) for path in stops])
+    return tuple(plain + changed + [Stage(looks[-1], path, stopped=True) for path in stops])
 
 
 def look_times(patients: Patients, design: TrialDesign, numbers: Schedule) -> jax.Array:
@@ -215,7 +232,7 @@ def run_stages(
     design : TrialDesign
         The design, of as many patients as were compiled for.
     numbers : Schedule
-        Its size, timing and entry.
+        Its size, timing and entry, also once it is enlarged.
     source : TruthSource
         Hazard and periods of the effect.
 
@@ -226,15 +243,21 @@ def run_stages(
     seen : Seen, leading axis stages
         What each stage sees.
     """
-    enrolled = partial(enrol, key, people, truth, design=design, numbers=numbers, source=source)
-    never = enrolled(switch=jnp.asarray(jnp.inf))
+    enrolled = partial(enrol, key, people, truth, design=design, source=source)
+    never = enrolled(numbers=numbers, switch=jnp.asarray(jnp.inf))
     times = look_times(never, design, numbers)
     paths: dict[int | None, tuple[Patients, jax.Array]] = {None: (never, times)}
     for stage in stages(design):
         if stage.path is not None and stage.path not in paths:
-            at = times[stage.path]
-            after = without_newcomers(never, at) if stage.stopped else enrolled(switch=at)
-            paths[stage.path] = (after, jnp.maximum(look_times(after, design, numbers), at))
+            at, own = times[stage.path], stage.schedule(numbers)
+            if stage.stopped:
+                after = without_newcomers(never, at)
+            else:
+                switch = at if stage.enriched else jnp.asarray(jnp.inf)
+                after = enrolled(numbers=own, switch=switch)
+            if stage.extended:
+                after = reopened(after, design.accrual, numbers.patients, at)
+            paths[stage.path] = (after, jnp.maximum(look_times(after, design, own), at))
     each = [(paths[stage.path][0], paths[stage.path][1][stage.look]) for stage in stages(design)]
     cut = [see(patients, time) for patients, time in each]
     together = [patients for patients, _ in each]

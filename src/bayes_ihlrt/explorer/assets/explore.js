@@ -292,6 +292,7 @@ function show(entry) {
     ["Expected duration, months", found.expected_months, months],
   ];
   if (found.enriched[0] > 0) cards.push(["Enriched", found.enriched, percent]);
+  if (found.extended[0] > 0) cards.push(["Enlarged", found.extended, percent]);
   byId("headline").replaceChildren(...cards.map(([title, value, told]) => make("div", {},
     make("dt", {}, title), make("dd", {}, value ? told(value[0]) : "…",
       make("span", {}, value ? between(value[1], value[2], told) : "")))));
