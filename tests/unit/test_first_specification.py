@@ -111,9 +111,13 @@ def test_an_export_needs_two_commands_to_be_checked(tmp_path):
 @pytest.mark.parametrize(
     ("change", "open_", "told"),
     [
-        ({"status": ("1", "2")}, {"event_value"}, "still open: the value of the event"),
-        ({"names": {"Status": "CNSR"}}, {"event_value"}, "still open: the value of the event"),
-        ({"names": {"TACE date": "D1"}}, {"start"}, "still open: `start`"),
+        ({"status": ("1", "2")}, ["value of the event"], "still open: the value of the event"),
+        (
+            {"names": {"Status": "CNSR"}},
+            ["value of the event"],
+            "still open: the value of the event",
+        ),
+        ({"names": {"TACE date": "D1"}}, ["treatment starts"], "still open: `start`"),
     ],
 )
 def test_what_cannot_be_decided_is_open_and_refused(tmp_path, change, open_, told):

@@ -27,6 +27,13 @@ _SHOWN = {
 }
 _SCANS = {"time": "event found", "event": "last without"}
 """Of an event between two scans."""
+_ASKED = {
+    **_SHOWN,
+    "event_value": "value of the event",
+    "start_unit": "unit of treatment starts",
+    "date_order": "order of day and month",
+}
+"""What is open, where no line above says of what it is."""
 _NEEDED = ("patient", "time", "event", "start")
 _COLUMNS = (*_NEEDED, "origin", "centre", "modifier")
 
@@ -136,5 +143,6 @@ def _next(found: Recognised, folder: Path) -> list[str]:
     questions = open_questions(found)
     first = "Next: read the guesses in the specification"
     if questions:
-        first += f", decide what is open there ({', '.join(questions)})"
+        listed = ", ".join(_ASKED[key] for key in questions)
+        first += f", decide what is open there ({listed})"
     return [f"{first}, then run", f"  bayes-ihlrt check {folder}"]
