@@ -161,6 +161,13 @@ def test_one_comparison_is_no_several_questions(climbed):
     assert "different questions" not in told
 
 
+@pytest.mark.parametrize(("designs", "words"), [(1, "by 1 rung)."), (2, "by 2 rungs).")])
+def test_rungs_that_answer_together_are_counted(climbed, designs, words):
+    own = [found for found in climbed.rungs if found.plan.adjustment == "covariates"][:designs]
+    answer = ladder_answer(replace(climbed, rungs=(climbed.rungs[0], *own)))
+    assert answer["parts"][0]["title"].endswith(words)
+
+
 def test_crude_rungs_alone_are_not_called_adjusted(climbed):
     crude = tuple(found for found in climbed.rungs if found.plan.adjustment == "none")
     told = said(climbed, rungs=crude)

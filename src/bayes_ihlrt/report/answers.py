@@ -13,6 +13,7 @@ from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.notes import SYNTHETIC as LABEL
 from bayes_ihlrt.batch.result import MEMBER
 from bayes_ihlrt.checks.result import Status
+from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.ladder.figure import (
     ladder_incomplete,
     ladder_notes,
@@ -103,12 +104,13 @@ def _by_rungs(rungs: Sequence[Rung]) -> str:
     found = {decide(chance) for chance in chances}
     low, high = (chance_words(chance) for chance in (min(chances), max(chances)))
     spread = f"probability {low}" if low == high else f"probability {low} to {high}"
+    spread += f" by {counted(len(chances), 'rung', 'rungs')}"
     if found == {Decision.OPEN}:
-        return f"These data do not settle it ({spread} by {len(chances)} rungs)."
+        return f"These data do not settle it ({spread})."
     if len(found) == 1:
         (only,) = found
-        return f"{only.words.capitalize()} ({spread} by {len(chances)} rungs)."
-    return f"That depends on design and adjustment ({spread} by {len(chances)} rungs)."
+        return f"{only.words.capitalize()} ({spread})."
+    return f"That depends on design and adjustment ({spread})."
 
 
 def _does(result: LadderResult) -> str:
