@@ -17,6 +17,7 @@ from bayes_ihlrt.checks.accuracy import cross_validate
 from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.families import CHANGE, effect_by_period
 from bayes_ihlrt.checks.leave_out import leave_one_out, refit
+from bayes_ihlrt.checks.prior_curves import prior_survival
 from bayes_ihlrt.checks.result import ModelChecks, Status
 from bayes_ihlrt.checks.risk_sets import (
     expected_events,
@@ -26,13 +27,18 @@ from bayes_ihlrt.checks.risk_sets import (
 )
 from bayes_ihlrt.checks.score import since_start
 from bayes_ihlrt.checks.terms import by_rows, cut_at, hazard_terms, values_of
-from bayes_ihlrt.checks.verdicts import calibration_verdict, omitted_centres, residual_verdicts
+from bayes_ihlrt.checks.verdicts import (
+    calibration_verdict,
+    omitted_centres,
+    prior_verdict,
+    residual_verdicts,
+)
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.model.graph import prepare
 from bayes_ihlrt.model.priors import chance_below
 from bayes_ihlrt.posterior.fitted import fit_shared
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import MedianSurvivalPrior, Prior
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec
 from check_cases import PROVENANCE, SETTINGS, SPEC, check_case
@@ -195,6 +201,22 @@ def test_a_weighted_analysis_gets_the_checks_that_weights_allow(right):
     assert float(prior["middle"].isel(time=0).min()) == 1.0
     weighted = float((found.figures["hazard_check"]["observed"]).isel(period=0))
     assert weighted != float(hazard_check(right, seed=1)["observed"].isel(period=0))
+
+
+def test_a_curve_that_has_not_fallen_yet_is_no_conflict_with_the_priors(right):
+    """Kaplan-Meier is exactly one until the first event; of the priors' curves none is."""
+    rows = right.person_time.columns
+    event = np.where(rows["stop"] < 3.0, 0.0, rows["event"])
+    quiet = replace(right, person_time=PersonTime({**rows, "event": event}, PROVENANCE))
+    data = prior_survival(quiet, seed=1)
+    first = data.sel(time=slice(0.1, 2.9))
+    assert (first["km"] == 1.0).all()
+    assert (first["highest"] < 1.0).all()
+    assert prior_verdict(data, until=20.0).status is Status.NO_FLAG
+    short = {**SPEC.priors, "baseline": MedianSurvivalPrior(median_survival=0.3, upper=0.6)}
+    prepared = prepare(SPEC.model_copy(update={"priors": short}), right.person_time)
+    data = prior_survival(replace(quiet, prepared=prepared), seed=1)
+    assert prior_verdict(data, until=20.0).status is Status.FLAG
 
 
 def test_effects_by_period_have_the_prior_beside_them(right):

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from bayes_ihlrt.calibration.simulate import draw_parameters, linear_predictor
 from bayes_ihlrt.checks.terms import Values, by_rows, column, in_parts, parameter_names
@@ -39,8 +40,9 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
         ``low, middle, high`` (central 95 % of draws and median) and ``lowest, highest`` (central
         99 %) over (strategy, time): averaged over the patients' covariates within each draw, and
         given survival to the time at which the first patient enters. ``km``, the Kaplan-Meier
-        estimate of all patients, over time. Of events between scans ``km`` is Turnbull's estimate,
-        which where it is not determined lies between ``km_least`` and ``km_most``. Months.
+        estimate of all patients, over time; of events between scans Turnbull's. ``km_low`` and
+        ``km_high`` are its Wilson limits (99 %) for as many patients as are followed then, of
+        Turnbull's from the least to the most that it may be where it is not determined. Months.
     """
     rows = fit.person_time
     start, stop = column(rows, "start"), column(rows, "stop")
@@ -68,20 +70,30 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
 
 def _observed(rows: PersonTime, times: Floats) -> xr.Dataset:
     """Survival without a model: Kaplan-Meier, or of events between scans Turnbull's estimate."""
+    start, stop, event, weight = (column(rows, n) for n in ("start", "stop", "event", "weight"))
+    followed = ((start <= times[:, None]) & (stop > times[:, None])).sum(axis=1)
     if rows.uncertain is not None:
         known = turnbull_of(rows)
         curve = np.interp(times, known[TIME].to_numpy(), known["survival"].to_numpy())
         least, most = bounds(known, times)
-        curve = np.where(np.isfinite(least), curve, np.nan)
-        curves = {"km": curve, "km_least": least, "km_most": most}
-        return xr.Dataset(
-            {n: (TIME, v) for n, v in curves.items()}, attrs={"observed": called(known)}
-        )
-    names = ("start", "stop", "event", "weight")
-    start, stop, event, weight = (column(rows, name) for name in names)
-    found = kaplan_meier(start, stop, event, weight=weight)
-    step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 1
-    return xr.Dataset({"km": (TIME, found["survival"].to_numpy()[step])})
+        curve, told = np.where(np.isfinite(least), curve, np.nan), {"observed": called(known)}
+    else:
+        found = kaplan_meier(start, stop, event, weight=weight)
+        step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 1
+        curve = least = most = found["survival"].to_numpy()[step]
+        told = {}
+    low, high = _limits(least, followed)[0], _limits(most, followed)[1]
+    curves = {"km": curve, "km_low": low, "km_high": high}
+    return xr.Dataset({name: (TIME, values) for name, values in curves.items()}, attrs=told)
+
+
+def _limits(share: Floats, followed: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Wilson's limits, which say of a curve still at one that it need not be there."""
+    square = norm.isf(_BAND[0]) ** 2
+    middle = (followed * share + 0.5 * square) / (followed + square)
+    spread = np.sqrt(square * (followed * share * (1.0 - share) + 0.25 * square))
+    apart = spread / (followed + square)
+    return middle - apart, middle + apart
 
 
 def _first_rows(rows: PersonTime) -> PersonTime:

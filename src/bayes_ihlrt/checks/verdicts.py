@@ -221,13 +221,12 @@ def prior_verdict(data: xr.Dataset, *, until: float) -> Verdict:
     Returns
     -------
     Verdict
-        Flagged where the Kaplan-Meier curve leaves the central 99 % of prior draws; Turnbull's
-        where all leave it that lies between the scans.
+        Flagged where the 99 % interval of the observed curve, Kaplan-Meier's or Turnbull's, leaves
+        the central 99 % of prior draws.
     """
     seen = data.sel(time=slice(0.0, until))
     low, high = seen["lowest"].min("strategy"), seen["highest"].max("strategy")
-    least, most = (seen.get(name, seen["km"]) for name in ("km_least", "km_most"))
-    outside = (most < low - 1e-9) | (least > high + 1e-9)
+    outside = (seen["km_high"] < low - 1e-9) | (seen["km_low"] > high + 1e-9)
     if bool(outside.any()):
         month = float(seen["time"].to_numpy()[outside.to_numpy()][0])
         reason = f"Observed survival leaves what the priors allow (99 %) at month {month:.1f}."
