@@ -408,8 +408,7 @@ def test_the_laplace_engine_keeps_the_contract(laplace):
     found = check_convergence(tree)
     assert found.engine is Engine.LAPLACE
     assert float(tree["sample_stats"]["k_hat"]) == found.k_hat < 0.7
-    assert found.note.startswith("Laplace approximation with importance correction, not MCMC")
-    assert found.note.endswith(" of 2,000")
+    assert found.note == "Laplace approximation with importance correction, not MCMC"
     assert found.numbers["r_hat"] is None
 
 
