@@ -221,7 +221,7 @@ def test_written_study_reads_back(result, tmp_path):
     assert set(content) == {
         *("schema", "name", "versions", "seed", "data", "threshold", "summary", "grid"),
         *("power_scaling", "tipping", "evidence", "confounding", "structure", "audit"),
-        *("external", "failed"),
+        *("external", "external_synthetic", "failed"),
     }
     assert content["audit"]["fits"] == 1
     assert content["audit"]["decisions_changed"] in {0, 1}
