@@ -8,7 +8,7 @@ from bayes_ihlrt.spec.trial import scaled_design
 from bayes_ihlrt.trials import compiled as module
 from bayes_ihlrt.trials.calibration import simulate_design
 from bayes_ihlrt.trials.compiled import Frames, has_frames
-from bayes_ihlrt.trials.units import UNIT
+from bayes_ihlrt.trials.units import UNIT, Task
 
 RMST = {"quantity": "rmst", "horizon": 12.0, "above": 0.0, "more_than": 0.9}
 TRUTH = cases.scenario(hr=[0.7], interaction_hr=0.9, modifier_hr=1.3)
@@ -93,6 +93,26 @@ def test_thresholds_are_decided_without_a_simulation(frames, monkeypatch):
     lower = changed(base(), looks__0__efficacy__0__more_than=0.5)
     found = simulate_design(lower, TRUTH, trials=UNIT, pool=frames)
     assert found.found.success.estimate > before.found.success.estimate
+
+
+def test_what_foresees_success_is_simulated_anew_where_its_threshold_moves(monkeypatch):
+    """Its probability is of the last look's rule: stored, it would be of the old threshold."""
+    ahead = {"quantity": "conditional-power", "less_than": 0.1}
+    future = changed(base(), looks__0__futility=[ahead])
+    monkeypatch.setattr(Frames, "simulator", lambda _, task: task.design)
+    monkeypatch.setattr(
+        module, "unit_statistics", lambda found, _: found.looks[-1].efficacy[0].threshold
+    )
+    frames, seen = Frames(), []
+    for design in (
+        future,
+        changed(future, looks__1__efficacy__0__more_than=0.995),
+        changed(future, looks__0__futility__0__less_than=0.2),
+    ):
+        task = Task(design, TRUTH, 1)
+        seen += [table for _, table in frames.run(task, [0])]
+    assert seen == [future.looks[-1].efficacy[0].threshold, 0.995, seen[0]]
+    assert len(frames._tables) == 2
 
 
 def test_a_frame_finds_more_patients_than_it_was_asked_for():

@@ -228,6 +228,14 @@ def test_one_false_claim_of_several_is_enough_in_any_order(ratio, months, told, 
         assert edge(cases.design(looks=[{"events": 100, "efficacy": rules}])) == 0.8
 
 
+def test_harm_claimed_of_both_paths_is_an_error_where_both_are_false():
+    harm = {"quantity": "hazard-ratio", "more_than": 0.9}
+    last = {"events": 100, "efficacy": [harm | {"above": 1.2}]}
+    last["efficacy_enriched"] = [harm | {"above": 1.0}]
+    first = {"events": 50, "enrich": [cases.SUCCESS]}
+    assert edge(cases.by_modifier(looks=[first, last], population={"switch_to": 3.0})) == 1.0
+
+
 @pytest.mark.parametrize(
     ("plain", "at_five", "told"),
     [

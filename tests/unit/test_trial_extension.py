@@ -11,17 +11,17 @@ from scipy.special import ndtr, ndtri
 import extension_known as known
 import trial_cases as cases
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.explorer.controls import controls
+from bayes_ihlrt.explorer.controls import controls, moved
 from bayes_ihlrt.interim.data import chosen_design
 from bayes_ihlrt.methods.plan import _rules
 from bayes_ihlrt.report.studies import plan_tables
 from bayes_ihlrt.review.frameworks import extension_part, review_parts
 from bayes_ihlrt.review.lines import looks_told
 from bayes_ihlrt.schema.plan import Branch as BranchRecord
-from bayes_ihlrt.spec.plan import CurveSpec
+from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
 from bayes_ihlrt.spec.scenario import AccrualSpec
 from bayes_ihlrt.spec.trial import scaled_design
-from bayes_ihlrt.trials.calibration import calibrate_threshold
+from bayes_ihlrt.trials.calibration import _foreseen, calibrate_threshold
 from bayes_ihlrt.trials.decisions import Verdict, decide
 from bayes_ihlrt.trials.operating import operating_characteristics
 from bayes_ihlrt.trials.patients import Patients, expected_arrivals, invert_accrual, reopened
@@ -247,6 +247,18 @@ def test_a_threshold_is_not_sought_where_rules_foresee_with_the_old_one():
     assert found.success.estimate == 0.0
 
 
+def test_a_threshold_is_not_sought_where_success_of_enriched_trials_foresees_with_it():
+    ahead = {"quantity": "predictive-probability", "more_than": 0.9}
+    enriched = {"events": 80, "efficacy_enriched": [ahead]}
+    looks = [{"events": 40, "enrich": [BENEFIT | {"less_than": 0.5}]}, enriched]
+    last = {"events": 100, "efficacy": [cases.SUCCESS]}
+    trial = cases.by_modifier(looks=[*looks, last], population={"switch_to": 3.0})
+    assert [fault.where for fault in _foreseen(trial)] == ["look 2"]
+    last["efficacy_enriched"] = [cases.SUCCESS]
+    trial = cases.by_modifier(looks=[*looks, last], population={"switch_to": 3.0})
+    assert _foreseen(trial) == []
+
+
 def test_a_replay_tells_what_was_asked():
     trial = design()
     task = Task(trial, cases.scenario(), 1)
@@ -270,7 +282,7 @@ def rows_of(trial, statistics):
 def test_what_enlarging_brings_is_told():
     trial = design()
     cell, plan, result = rows_of(trial, table(trial, ROWS))
-    told = extension_part(result["results"])
+    told = extension_part(result["results"], plan)
     assert told["told"][0] == (
         "no effect: 50.0% of trials are enlarged; of these 100.0% succeed, with 180 patients, 42 "
         "events, 44 months; of the others 66.7% succeed, with 110 patients, 27 events, 32 months."
@@ -282,11 +294,34 @@ def test_what_enlarging_brings_is_told():
     assert [row["expected_n estimate"] for row in shown.records] == [180.0, 110.0]
     assert "; enlarged in 50.0%" in looks_told(cell)
     none = rows_of(trial, table(trial, [{}, {}]))[2]["results"]
-    assert extension_part(none)["told"][0].startswith(
+    assert extension_part(none, plan)["told"][0].startswith(
         "no effect: 0.0% of trials are enlarged; of the others 0.0% succeed"
     )
     plain = cases.design()
-    assert extension_part(rows_of(plain, table(plain, [{}, {}]))[2]["results"]) is None
+    assert extension_part(rows_of(plain, table(plain, [{}, {}]))[2]["results"], plan) is None
+
+
+def test_branches_say_that_they_follow_futility_where_the_type_i_error_does_not():
+    trial = design(binding_futility=False)
+    cell, plan, result = rows_of(trial, table(trial, ROWS))
+    (row,) = result["results"]
+    follows = [
+        branch["success"]["estimate"] * branch["share"]["estimate"] for branch in row["branches"]
+    ]
+    assert cell.found.success_told.estimate > sum(follows)
+    assert "of trials that stop for futility" in extension_part([row], plan)["told"][-1]
+    assert not any("futility" in line for line in extension_part([row], bound_plan())["told"])
+
+
+def bound_plan():
+    return cases.plan(design=design().model_dump(mode="json", exclude_none=True))
+
+
+def test_an_extension_of_a_variant_is_told_with_its_name():
+    _, plan, result = rows_of(design(), table(design(), ROWS))
+    variant = {**result["results"][0], "design": "larger"}
+    designs = SimpleNamespace(name=plan.name, designs={"larger": design()})
+    assert extension_part([variant], designs)["told"][0].startswith("larger, no effect: 50.0%")
 
 
 def test_methods_controls_and_interim_know_of_it():
@@ -299,10 +334,18 @@ def test_methods_controls_and_interim_know_of_it():
         "and 12 months of follow-up of all patients; looks in between stayed as planned, and it "
         "was not enlarged again."
     ) in sentences
-    moved = {one.key: one for one in controls(plan, plan.scenarios[0])}
-    assert moved["design.extension.patients"].value == 180
-    assert moved["design.extension.events"].value == 150
-    assert moved["design.looks.1.extend.0.more_than"].label.startswith("Enlargement if P(hazard")
+    only = cases.plan(design=cases.content(looks=LOOKS[2:], extension={"events": 105}))
+    assert (
+        "An enlarged trial had no more patients (110), and its last look was at 105 events and 12 "
+        "months of follow-up of all patients; it was not enlarged again."
+    ) in " ".join(_rules(only))
+    shorter = moved(plan, plan.scenarios[0].name, {}, [True, False, False, True])["design"]
+    assert "extension" not in shorter
+    assert TrialPlan.model_validate({**moved(plan, plan.scenarios[0].name, {}, [True] * 4)})
+    found = {one.key: one for one in controls(plan, plan.scenarios[0])}
+    assert found["design.extension.patients"].value == 180
+    assert found["design.extension.events"].value == 150
+    assert found["design.looks.1.extend.0.more_than"].label.startswith("Enlargement if P(hazard")
     with pytest.raises(SpecificationError, match="reads no rule that enlarges the trial"):
         chosen_design(plan, None)
 

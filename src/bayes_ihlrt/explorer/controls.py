@@ -1,5 +1,6 @@
 """What of a plan can be moved on the page: one slider for each number of its file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import exp
 from typing import Any, Final
@@ -243,9 +244,20 @@ def moved(plan: TrialPlan, scenario: str, values: dict[str, float], looks: list[
     for control in controls(plan, known):
         if control.key in values:
             _put(content, chosen, control, values[control.key])
-    kept = zip(content["design"]["looks"], looks, strict=True)
-    content["design"]["looks"] = [look for look, keep in kept if keep]
+    design = content["design"]
+    kept = zip(design["looks"], looks, strict=True)
+    design["looks"] = [look for look, keep in kept if keep]
+    # What a rule leads to goes with the last look that has such a rule.
+    if not any(look.get("extend") for look in design["looks"]):
+        design.pop("extension", None)
+    if not any(look.get("enrich") for look in design["looks"]):
+        design["population"].pop("switch_to", None)
+        design["looks"] = [_without(look, "efficacy_enriched") for look in design["looks"]]
     return content
+
+
+def _without(look: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in look.items() if name != key}
 
 
 def _put(content: Any, scenario: Any, control: Control, value: float) -> None:

@@ -224,9 +224,14 @@ def _enlarged(design: TrialDesign) -> list[str]:
     if larger is None:
         return []
     last = larger.looks[-1]
+    size = (
+        f"{larger.patients:,} patients instead of {design.patients:,}"
+        if larger.patients != design.patients
+        else f"no more patients ({design.patients:,})"
+    )
+    between = "looks in between stayed as planned, and " if len(design.looks) > 2 else ""
     told = (
-        f"An enlarged trial had {larger.patients:,} patients instead of {design.patients:,}, and "
-        f"its last look was {_time(last)}; looks in between stayed as planned, and it was not "
+        f"An enlarged trial had {size}, and its last look was {_time(last)}; {between}it was not "
         "enlarged again."
     )
     future = any(rule.quantity.of_future for look in design.looks for rule in look.extend)

@@ -109,36 +109,45 @@ def review_parts(
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
     own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
     free = plan.design.free_futility
-    here = [row for row in result["results"] if row["design"] == plan.name]
-    found = [extension_part(computed(here)), comparison_part(rows)]
+    found = [extension_part(computed(result["results"]), plan), comparison_part(rows)]
     found.append(belief_part(rows, own, drawn, free=free))
     found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
 
 
-def extension_part(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def extension_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[str, Any] | None:
     """Return what becomes of trials that are enlarged, and of the others.
 
     Parameters
     ----------
     rows : sequence of mapping
-        ``results`` of ``result.json``, of one design.
+        ``results`` of ``result.json``.
+    plan : TrialPlan
+        The plan.
 
     Returns
     -------
     dict or None
-        ``title`` and ``told``, a line a scenario; None where the design cannot be enlarged.
+        ``title`` and ``told``, a line a scenario, of each design that can be enlarged; None where
+        none can.
     """
-    if not rows or not rows[0].get("branches"):
+    shown = [row for row in rows if row.get("branches")]
+    if not shown:
         return None
     told = []
-    for row in rows:
+    for row in shown:
         larger, others = row["branches"]
+        whose = "" if row["design"] == plan.name else f"{row['design']}, "
         told.append(
-            f"{row['scenario']}: {larger['share']['estimate']:.1%} of trials are enlarged"
+            f"{whose}{row['scenario']}: {larger['share']['estimate']:.1%} of trials are enlarged"
             f"{_branch('; of these', larger)}{_branch('; of the others', others)}."
         )
-    told.append("The type I error counts both: the rule that enlarges a trial is part of it.")
+    told.append("Success counts both: the rule that enlarges a trial is part of it.")
+    if any(plan.designs[row["design"]].free_futility for row in shown):
+        told.append(
+            "These numbers are of trials that stop for futility (non-binding); a type I error is "
+            "told of trials that go on, and is at least as large as both together."
+        )
     return {"title": "What comes of enlarging the trial?", "told": told}
 
 

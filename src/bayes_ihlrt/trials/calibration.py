@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.spec.rules import LookSpec, Rule
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign, scaled_design
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide, with_thresholds
@@ -109,6 +110,12 @@ def calibrate_threshold(
 def _foreseen(design: TrialDesign) -> list[Fault]:
     """Rules whose stored probabilities are those of the last look's old threshold."""
     remedy = "Set `more_than` of the last look, simulate, and compare the type I error with alpha"
+    own = bool(design.looks[-1].efficacy_enriched)
+
+    def enriched(look: LookSpec) -> tuple[Rule, ...]:
+        # Foreseen by the last look's own for enriched trials, which no calibration moves.
+        return () if own else look.efficacy_enriched
+
     return [
         Fault(
             f"look {number}",
@@ -117,7 +124,13 @@ def _foreseen(design: TrialDesign) -> list[Fault]:
             remedy,
         )
         for number, look in enumerate(design.looks, 1)
-        for rule in (*look.efficacy, *look.stop_accrual, *look.extend, *look.enrich)
+        for rule in (
+            *look.efficacy,
+            *look.stop_accrual,
+            *look.extend,
+            *look.enrich,
+            *enriched(look),
+        )
         if rule.quantity.of_future
     ]
 

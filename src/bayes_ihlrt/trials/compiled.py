@@ -54,15 +54,20 @@ def has_frames(design: TrialDesign) -> bool:
 
 
 def _without_thresholds(design: TrialDesign) -> TrialDesign:
-    """Return what a design's statistics depend on."""
+    """Return what a design's statistics depend on.
+
+    What rules about the future foresee is success at the last look, by its thresholds.
+    """
     lists = ("efficacy", "futility", "stop_accrual", "extend", "enrich", "efficacy_enriched")
-    looks = tuple(
+    looks = [
         look.model_copy(
             update={name: tuple(r.statement for r in getattr(look, name)) for name in lists}
         )
         for look in design.looks
-    )
-    return design.model_copy(update={"looks": looks})
+    ]
+    if any(rule.quantity.of_future for look in design.looks for rule in look.rules):
+        looks[-1] = design.looks[-1]
+    return design.model_copy(update={"looks": tuple(looks)})
 
 
 @dataclass

@@ -20,7 +20,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from bayes_ihlrt.spec.rules import LookSpec, Rule
-from bayes_ihlrt.trials.decisions import TYPE_ONE, Table, Verdict, decide
+from bayes_ihlrt.trials.decisions import Table, Verdict, decide, despite_futility
 from bayes_ihlrt.trials.operating import Estimated, wilson
 from bayes_ihlrt.trials.plan import Cell
 from bayes_ihlrt.trials.quantities import statements
@@ -378,7 +378,7 @@ def corrected_shares(cell: Cell, rules: Sequence[CheckedRule]) -> list[Corrected
 
 def _told(cell: Cell) -> tuple[str, None]:
     """What is told as success, see `successes`."""
-    despite = cell.found.success_is == TYPE_ONE and cell.task.design.free_futility
+    despite = despite_futility(cell.task.design, cell.found.success_is)
     return ("success without futility" if despite else "success", None)
 
 

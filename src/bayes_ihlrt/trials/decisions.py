@@ -376,11 +376,29 @@ def successes(design: TrialDesign, table: Table, means: str) -> NDArray[np.bool_
     Returns
     -------
     ndarray of bool, shape (trials,)
-        By the rules; a type I error of a design whose futility rules need not be followed is that
-        of a trial that never does, the worst case.
+        By the rules; see `despite_futility`.
     """
-    despite = means == TYPE_ONE and design.free_futility
-    return np.asarray(decide(design, table, futility=not despite).verdict == Verdict.SUCCESS)
+    follows = not despite_futility(design, means)
+    return np.asarray(decide(design, table, futility=follows).verdict == Verdict.SUCCESS)
+
+
+def despite_futility(design: TrialDesign, means: str) -> bool:
+    """Return whether success is told of trials that go on where a futility rule is met.
+
+    Parameters
+    ----------
+    design : TrialDesign
+        The design.
+    means : str
+        See `success_is`.
+
+    Returns
+    -------
+    bool
+        Where futility rules need not be followed, a type I error, in whatever part of the trials,
+        is that of a trial that never does: the worst case.
+    """
+    return means in {TYPE_ONE, MIXED} and design.free_futility
 
 
 def edge(design: TrialDesign) -> float:
@@ -396,14 +414,16 @@ def edge(design: TrialDesign) -> float:
     float
         A rule on survival or months counts as 1: no effect.
     """
-    return max(_edge(rules) for rules in claims(design))
+    each = claims(design)
+    ratios = [rule for rules in each for rule in rules if rule.quantity is Quantity.HAZARD_RATIO]
+    if ratios and not any(rule.claims_less for rule in ratios):
+        return min(max(_bounds(rules)) for rules in each)
+    return max(min(_bounds(rules)) for rules in each)
 
 
-def _edge(rules: Sequence[Rule]) -> float:
-    """Return the nearest bound of some rules: the first of them to turn false."""
+def _bounds(rules: Sequence[Rule]) -> list[float]:
+    """Return the hazard ratios at which rules turn false; the first that does makes the error."""
     ratios = [rule for rule in rules if rule.quantity is Quantity.HAZARD_RATIO]
     stated = [rule.above if rule.below is None else rule.below for rule in ratios]
     bounds = [1.0 if bound is None else bound for bound in stated]
-    bounds += [1.0] if len(ratios) < len(rules) else []
-    harm = bool(ratios) and not any(rule.claims_less for rule in ratios)
-    return max(bounds) if harm else min(bounds)
+    return bounds + ([1.0] if len(ratios) < len(rules) else [])
