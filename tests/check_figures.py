@@ -78,7 +78,8 @@ def prior_survival():
     bands = {"lowest": 0.3, "low": 0.5, "middle": 1.0, "high": 1.4, "highest": 1.6}
     return xr.Dataset(
         {name: (dims, np.minimum(curves * factor, 1.0)) for name, factor in bands.items()}
-        | {"km": ("time", np.exp(-0.04 * TIMES))},
+        | {"km": ("time", np.exp(-0.04 * TIMES))}
+        | {"km_low": ("time", np.exp(-0.05 * TIMES)), "km_high": ("time", np.exp(-0.03 * TIMES))},
         coords={"strategy": ["untreated throughout", "treated from the beginning"], "time": TIMES},
     )
 

@@ -97,11 +97,15 @@ def examine(
     _of_events(fit, work, observed_from, seed=seed)
     tell("drawing from the priors")
     work.figure("prior_survival", lambda: prior_survival(fit, seed=seed))
-    work.verdict(
-        "prior",
-        lambda: prior_verdict(work.figures["prior_survival"], until=_last_month(fit)),
-        of="prior_survival",
-    )
+    if fit.person_time.overlapping:
+        reason = "Of patients with several histories there is no one observed curve."
+        work.verdicts.append(cannot_tell("prior", reason))
+    else:
+        work.verdict(
+            "prior",
+            lambda: prior_verdict(work.figures["prior_survival"], until=_last_month(fit)),
+            of="prior_survival",
+        )
     loo = centres = None
     if is_weighted(fit) or fit.person_time.overlapping:
         reason = (

@@ -15,6 +15,7 @@ from bayes_ihlrt.estimands.turnbull import bounds, called, turnbull_of
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.names import STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
+from bayes_ihlrt.propensity.weights import kish
 
 Floats = NDArray[np.float64]
 _DRAWS: Final = 1000
@@ -41,8 +42,9 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
         99 %) over (strategy, time): averaged over the patients' covariates within each draw, and
         given survival to the time at which the first patient enters. ``km``, the Kaplan-Meier
         estimate of all patients, over time; of events between scans Turnbull's. ``km_low`` and
-        ``km_high`` are its Wilson limits (99 %) for as many patients as are followed then, of
-        Turnbull's from the least to the most that it may be where it is not determined. Months.
+        ``km_high`` are its Wilson limits (99 %) for as many patients as it is worth: a share of so
+        many would have Greenwood's variance; those of Turnbull's are of the least and the most
+        that it may be where it is not determined. Months.
     """
     rows = fit.person_time
     start, stop = column(rows, "start"), column(rows, "stop")
@@ -71,7 +73,6 @@ def prior_survival(fit: FittedModel, *, seed: int) -> xr.Dataset:
 def _observed(rows: PersonTime, times: Floats) -> xr.Dataset:
     """Survival without a model: Kaplan-Meier, or of events between scans Turnbull's estimate."""
     start, stop, event, weight = (column(rows, n) for n in ("start", "stop", "event", "weight"))
-    followed = ((start <= times[:, None]) & (stop > times[:, None])).sum(axis=1)
     if rows.uncertain is not None:
         known = turnbull_of(rows)
         curve = np.interp(times, known[TIME].to_numpy(), known["survival"].to_numpy())
@@ -82,17 +83,43 @@ def _observed(rows: PersonTime, times: Floats) -> xr.Dataset:
         step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 1
         curve = least = most = found["survival"].to_numpy()[step]
         told = {}
-    low, high = _limits(least, followed)[0], _limits(most, followed)[1]
+    worth = _worth(rows, times)
+    low, high = _limits(least, worth)[0], _limits(most, worth)[1]
     curves = {"km": curve, "km_low": low, "km_high": high}
     return xr.Dataset({name: (TIME, values) for name, values in curves.items()}, attrs=told)
 
 
-def _limits(share: Floats, followed: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _worth(rows: PersonTime, times: Floats) -> Floats:
+    """How many patients the observed curve is worth: S (1 - S) / Greenwood's variance.
+
+    Without censoring and late entry it is their number. A curve that has not fallen yet is worth
+    the fewest who were followed until then; one that ends at zero what it was worth before.
+    Weights count by Kish's number of the patients' mean weights.
+    """
+    start, stop, event, weight = (column(rows, n) for n in ("start", "stop", "event", "weight"))
+    whose, length = rows.patient_index, stop - start
+    own = np.bincount(whose, weight * length) / np.bincount(whose, length)
+    scaled = weight * float(kish(own)) / own.sum()
+    found = kaplan_meier(start, stop, event, weight=scaled)
+    survival, at_risk = found["survival"].to_numpy(), found["at_risk"].to_numpy()[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fell = 1.0 - survival[1:] / survival[:-1]
+        share = np.cumsum(fell / (at_risk * (1.0 - fell)))
+        worth = (1.0 - survival[1:]) / (survival[1:] * share)
+    known = np.flatnonzero(np.isfinite(worth))
+    followed = ((start <= times[:, None]) & (stop > times[:, None])) @ scaled
+    fewest = np.minimum.accumulate(followed)
+    step = np.searchsorted(found[TIME].to_numpy(), times, side="right") - 2
+    last = np.searchsorted(known, step, side="right") - 1
+    return np.where(last < 0, fewest, np.append(worth[known], np.nan)[last])
+
+
+def _limits(share: Floats, patients: Floats) -> tuple[Floats, Floats]:
     """Wilson's limits, which say of a curve still at one that it need not be there."""
     square = norm.isf(_BAND[0]) ** 2
-    middle = (followed * share + 0.5 * square) / (followed + square)
-    spread = np.sqrt(square * (followed * share * (1.0 - share) + 0.25 * square))
-    apart = spread / (followed + square)
+    middle = (patients * share + 0.5 * square) / (patients + square)
+    spread = np.sqrt(square * (patients * share * (1.0 - share) + 0.25 * square))
+    apart = spread / (patients + square)
     return middle - apart, middle + apart
 
 

@@ -221,7 +221,8 @@ def plot_prior_survival(
     Returns
     -------
     matplotlib.figure.Figure
-        Median and 95 % of prior draws.
+        Median and 95 % of prior draws, dotted 99 %; the observed curve with its 99 % interval. The
+        verdict on priors compares the latter two.
     """
     axes = single_axes(data, width=6.6, height=4.2, ax=ax, asked=width)
     for i, name in enumerate(data[STRATEGY].to_numpy()):
@@ -236,13 +237,18 @@ def plot_prior_survival(
             linestyle=STYLES[i],
             label=f"prior, {name}",
         )
+        for edge in ("lowest", "highest"):
+            axes.plot(part[TIME], part[edge], color=COLOURS[i], linewidth=0.7, linestyle=":")
     observed = data.attrs.get("observed", "Kaplan-Meier")
+    axes.fill_between(
+        data[TIME], data["km_low"], data["km_high"], color="black", alpha=0.08, linewidth=0
+    )
     axes.plot(
         *(data[TIME], data["km"]),
         drawstyle=_drawn(observed),
         color="black",
         linewidth=1.6,
-        label=observed,
+        label=f"{observed}, 99 % interval",
     )
     axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))

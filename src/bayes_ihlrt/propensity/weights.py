@@ -222,7 +222,7 @@ def kish(weights: Floats) -> Floats:
     [2.667, 2.0, 0.0]
     """
     # Squares of very small weights are 0: all are told as shares of the largest.
-    largest = np.asarray(weights.max(axis=-1, keepdims=True))
+    largest = np.asarray(weights.max(axis=-1, keepdims=True, initial=0.0))
     share = np.divide(weights, largest, out=np.zeros_like(weights), where=largest > 0.0)
     squares = np.asarray(np.square(share).sum(axis=-1))
     total = np.square(share.sum(axis=-1))
