@@ -164,6 +164,15 @@ def test_several_codes_of_an_end_may_be_competing_causes(tmp_path):
             ("Hépatique", "(autre)", "vivant"),
             'values = { cause_1 = "(autre)", cause_2 = "Hépatique" }, censored = ["vivant"]',
         ),
+        (
+            ("alive", "Alive with disease", "liver", "tumour"),
+            'values = { liver = "liver", tumour = "tumour" }, '
+            'censored = ["Alive with disease", "alive"]',
+        ),
+        (
+            ("NED", "AWD", "DOC", "DOD"),
+            'values = { DOC = "DOC", DOD = "DOD" }, censored = ["AWD", "NED"]',
+        ),
     ],
 )
 def test_who_lives_is_not_offered_as_a_cause_of_death(tmp_path, status, offered):

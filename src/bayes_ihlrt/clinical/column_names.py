@@ -183,12 +183,12 @@ NOT_WORD: Final = re.compile(r"(no|not|kein|keine|nicht|non|pas|sin|without|ohne
 YES_WORD: Final = re.compile(r"yes|y|ja|j|oui|o|si|s\u00ed|s|true|wahr|vrai|1", re.IGNORECASE)
 NO_WORD: Final = re.compile(r"no|n|nein|non|false|falsch|faux|0", re.IGNORECASE)
 LIVING_WORD: Final = re.compile(
-    r"(still )?(alive|living|lives)|lebt( noch)?|lebend(ig)?|am leben|(est )?vivante?|en vie"
+    r"((still )?(alive|living|lives)|lebt|lebend(ig)?|am leben|(est )?vivante?|en vie"
     r"|viv[oa]|vive|censor(ed)?|zensiert|censur[e\u00e9]e?|censurad[oa]|censurat[oa]"
-    r"|lost( to follow-?\s?up)?|ltfu|none",
+    r"|lost|ltfu|withdr(awn|ew)|(event|disease)[- ]free|none|ned|awd)\b",
     re.IGNORECASE,
 )
-"""Values that say, of how follow-up ended, that no event was seen."""
+"""How values begin that say, of how follow-up ended, that no event was seen."""
 ONLY_DEATH: Final = re.compile(r"(?!event|ereig|.v.n|evento).*", re.IGNORECASE)
 
 

@@ -336,7 +336,7 @@ def _is_censoring(value: str) -> bool:
     # "no event" is none; "non-hepatic death" is a cause.
     if negated is not None and DEAD_WORD.fullmatch(value[negated.end() :].strip(" -_")):
         return True
-    return bool(LIVING_WORD.fullmatch(value) or NO_WORD.fullmatch(value))
+    return bool(LIVING_WORD.match(value) or NO_WORD.fullmatch(value))
 
 
 def _cause_names(values: list[str]) -> list[str]:
