@@ -217,6 +217,24 @@ def test_values_beyond_a_spline_are_told_with_bounds_that_hold_them():
     bound_by(f"treated + bs(age, df=4, {wider.replace(' and ', ', ')})", own, others)
 
 
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(1e6, 0.0), (1.0, 1_234_564.0), (1e-4, 0.0), (1.7e-9, 3e-8), (1.0, -50.0)]
+)
+def test_bounds_hold_everybody_on_any_scale(scale, shift):
+    own, others = frame(1, 60), frame(2, 60, treated=False)
+    others["age"] = others["age"] + 20.0 * np.linspace(-1.0, 1.0, 60)
+    for rows in (own, others):
+        rows["age"] = rows["age"] * scale + shift
+    with pytest.raises(SpecificationError) as caught:
+        bound_by("treated + bs(age, df=4)", own, others)
+    found = re.search(r"lower_bound=(\S+) and upper_bound=([^ ,]+)", caught.value.faults[0].remedy)
+    low, high = map(float, found.groups())
+    ages = np.concatenate([own["age"], others["age"]])
+    assert low <= ages.min()
+    assert high >= ages.max()
+    assert high - low < 1.02 * np.ptp(ages)
+
+
 def test_the_modifier_beyond_its_spline_is_told_on_the_scale_of_the_data():
     own = frame(1, 60) | {"nlr": np.linspace(1.0, 9.0, 60)}
     text = TEXT.replace("treated + age", "treated + bs(nlr, df=3)")

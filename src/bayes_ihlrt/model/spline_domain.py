@@ -148,12 +148,14 @@ def bound_faults(
             f"{each.spline} is defined for {each.argument} from {low} to {high}, and {rows} beyond "
             f"({span})"
         )
-        below = math.floor(100.0 * min(each.low, each.values.min())) / 100.0
-        above = math.ceil(100.0 * max(each.high, each.values.max())) / 100.0
+        ends = np.array([each.low, each.high, each.values.min(), each.values.max()])
+        # Outwards by less than a hundredth of the span: beyond everybody, and short to read.
+        unit = 10.0 ** (math.ceil(math.log10(np.ptp(ends))) - 3)
+        below, above = math.floor(ends.min() / unit) * unit, math.ceil(ends.max() / unit) * unit
         remedy = (
             "Leave out those rows' patients, or state bounds that hold everybody, lower_bound="
-            f"{below:g} and upper_bound={above:g}{scale}, in the spline: beyond the cohort it "
-            "follows its prior"
+            f"{below:.15g} and upper_bound={above:.15g}{scale}, in the spline: beyond the cohort "
+            "it follows its prior"
         )
         faults.append(Fault("design matrix", problem, remedy))
     return faults
