@@ -38,6 +38,11 @@ class Found(NamedTuple):
         return held(self.flat)
 
     @property
+    def apart(self) -> float:
+        """Distance of that share from 95 %, in Monte Carlo errors."""
+        return (self.covered - 0.95) / float(np.sqrt(0.95 * 0.05 / len(self.flat)))
+
+    @property
     def centred(self) -> float:
         """The same were the estimates moved to lie around 0 in the mean."""
         return held(self.flat - [self.flat[:, 0].mean(), 0.0])
@@ -82,7 +87,8 @@ def _row(shape: str, rate: float) -> Row:
         "flat prior: share of 95 % intervals that hold 0",
         truth=f"{FEWEST:.0%} to {MOST:.0%}",
         before=f"{measured(shape, rate, EARLIER).covered:.1%} of {len(EARLIER)} cohorts",
-        after=f"{found.covered:.1%}; Cox {held(found.partial):.1%}",
+        after=f"{found.covered:.1%}, {found.apart:+.1f} errors from 95 %; Cox "
+        f"{held(found.partial):.1%}",
         mcse=f"{error:.1%}",
         verdict="within" if FEWEST <= found.covered <= MOST else "outside",
     )
@@ -101,7 +107,8 @@ def words() -> str:
     return (
         f"Item 5, coverage. Under a flat prior {_each([f.covered for f in first])} of the "
         f"intervals of the first {len(EARLIER)} cohorts of {SIZE} held 0 ({_cases()}). On "
-        f"{len(OTHER):,} other cohorts each it is {_each([f.covered for f in other])}: {told}. "
+        f"{len(OTHER):,} other cohorts each it is {_each([f.covered for f in other])}: {told}, "
+        f"{_each([f.apart for f in other], '+.1f')} Monte Carlo errors from 95 %. "
         "Cox's partial likelihood, without prior or baseline, held it in "
         f"{_each([held(f.partial) for f in first])} of the first and "
         f"{_each([held(f.partial) for f in other])} of the others. What is short of 95 %: "

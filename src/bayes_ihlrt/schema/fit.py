@@ -271,7 +271,8 @@ class External(Record):
         "them less that without; below 0 where less is known with them"
     )
     worth_mcse: Number = key(
-        "its Monte Carlo standard error: within two of them `worth` cannot be told from 0"
+        "its Monte Carlo standard error, under `robust-map` given `alike_after`: within two of "
+        "them `worth` cannot be told from 0"
     )
     control_events: Number = key("the cohort's own events without treatment")
     alike_after: Number = key(
