@@ -464,6 +464,56 @@ def test_turnbull_falls_from_one_for_all_that_scans_can_tell(seen):
     assert found.attrs["reached"]
 
 
+def log_likelihood(curve, entry, left, right):
+    """Of intervals, by differences of a curve; an exact time is a narrow interval."""
+    left = np.where(right > left, left, right - 1e-9)
+    at = [np.interp(each, curve["time"], curve["survival"]) for each in (entry, left)]
+    after = np.interp(np.where(np.isfinite(right), right, 0.0), curve["time"], curve["survival"])
+    return np.log((at[1] - np.where(np.isfinite(right), after, 0.0)) / at[0]).sum()
+
+
+@given(seen_at_scans())
+@settings(max_examples=40, deadline=None)
+def test_no_masses_are_likelier_than_what_turnbull_finds(seen):
+    """A second route: masses of every cell between ends, by SciPy."""
+    entry, left, right = seen
+    found = turnbull(entry, left, right)
+    assume(float(found["survival"].sel(time=slice(0.0, entry.max())).min()) > 1e-3)
+    left = np.where(right > left, left, right - 1e-9)
+    edges = np.unique(np.concatenate([[0.0, 99.0], left, right[np.isfinite(right)], entry]))
+    low, high = edges[:-1], edges[1:]
+    inside = (low >= left[:, None]) & (high <= right[:, None])
+    after = low >= entry[:, None]
+
+    def loss(x):
+        mass = np.exp(x - x.max())
+        return -(np.log(inside @ mass) - np.log(after @ mass)).sum()
+
+    alive = np.interp(edges, found["time"], found["survival"])
+    alive[-1] = 0.0
+    here = loss(np.log(np.maximum(-np.diff(alive), 1e-12)))
+    assert minimize(loss, np.zeros(len(low)), method="BFGS").fun > here - 0.01
+
+
+def test_who_is_alone_under_observation_has_the_event_and_nobody_lives_on():
+    """By hand: each comes after the other, is at risk alone and has the event within the month.
+
+    That alone gives a likelihood of 1, which no search by shares of all events ever gets to.
+    """
+    entry = np.arange(4.0)
+    found = turnbull(entry, entry, entry + 1.0)
+    assert found.attrs["reached"]
+    assert found["survival"].interp(time=[0.0, 1.0, 4.0]).values.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_curve_is_level_where_nobody_is_under_observation():
+    """One is seen free until 1, the others from 3: of three, one has the event by 4."""
+    entry, left = np.array([0.0, 3.0, 3.0, 3.0]), np.array([1.0, 3.0, 6.0, 6.0])
+    found = turnbull(entry, left, np.array([np.inf, 4.0, np.inf, np.inf]))
+    level = found["survival"].interp(time=[1.0, 3.0, 4.0])
+    np.testing.assert_allclose(level, [1.0, 1.0, 2.0 / 3.0], atol=1e-6)
+
+
 def test_a_search_that_ends_before_the_maximum_is_told(monkeypatch):
     rng = np.random.default_rng(2)
     left = rng.uniform(0.0, 9.0, 60)

@@ -2,16 +2,19 @@
 
 The likelihood prod_i [S(l_i) - S(r_i)] / S(entry_i) is largest for a curve that falls only within
 innermost intervals: from a left end to the right end that follows it with no end in between. Where
-in such an interval it falls, the data do not say. The masses p_j are found by self-consistency,
+in such an interval it falls, the data do not say. In cumulative hazards c_j = -log(1 - h_j) of the
+intervals the log-likelihood
 
-    p_j <- sum_i { share of i's mass in j, given (l_i, r_i] } / n,
+    f(c) = -sum_j m_j c_j + sum_i log(1 - exp(-sum_{j in (l_i, r_i]} c_j)),
 
-patients who would have had the event before entry being counted as if they had been seen; steps
-are extrapolated (Varadhan and Roland 2008, doi 10.1111/j.1467-9469.2007.00585.x).
+with m_j patients known to be free throughout j, is concave, also with late entry. Where nobody is
+free throughout an interval in which somebody had the event, h_j = 1: of several such between which
+the data do not tell, the last. The others are found by expectation and maximisation over counts of
+Poisson processes (Wang and others 2016, doi 10.1111/biom.12389), steps being extrapolated
+(Varadhan and Roland 2008, doi 10.1111/j.1467-9469.2007.00585.x).
 
-Without late entry the log-likelihood is concave in the masses, and where no derivative is above
-zero it is largest (Kuhn-Tucker). Less the log of survival until entry it is not concave: there the
-same condition is necessary, and no proof that no other curve is likelier.
+Since every term is below zero, no curve is better than f(c) unless sum_j m_j c_j is at most -f(c):
+over such curves the tangent at c is highest at a corner, which bounds what is still to be gained.
 """
 
 from functools import lru_cache
@@ -32,12 +35,11 @@ TURNBULL: Final = "Turnbull"
 _INSTANT: Final = 1e-9
 """Months that an exactly known time is wide."""
 _STEPS: Final = 5_000
-_CLOSE: Final = 1e-7
+_CLOSE: Final = 1e-8
 _FURTHEST: Final = 1e6
 """Longest extrapolation, in steps: where two steps are alike to the last digit, none is too far."""
 _ENOUGH: Final = 0.01
-"""Largest derivative by a mass. Without late entry the log-likelihood is concave, and that of no
-curve is higher by more than that; with it, no small move of a mass gains more."""
+"""What any other curve may gain in log-likelihood where the search counts as finished."""
 _LEAST: Final = 1e-300
 _LEVEL: Final = 1e-10
 
@@ -59,9 +61,7 @@ def turnbull(entry: Floats, left: Floats, right: Floats) -> xr.Dataset:
     xarray.Dataset
         ``survival`` over ``time``: a curve that is level where the data say so and is drawn
         straight within innermost intervals, where they do not; it ends where they do. Attribute
-        ``reached``: whether no derivative of the log-likelihood by a mass is above 0.01, which
-        bounds what any other curve could gain where nobody enters late, and what small moves of
-        mass could gain where some do.
+        ``reached``: whether no other curve has a log-likelihood higher by more than 0.01.
 
     References
     ----------
@@ -88,18 +88,19 @@ def _estimate(*seen: bytes) -> xr.Dataset:
     begin, end = _innermost(entry, left, right)
     first, last = np.searchsorted(begin, left), np.searchsorted(end, right, side="right")
     entered = np.searchsorted(begin, entry)
-    mass, steep = _masses(first, last, entered, len(begin))
-    alive = 1.0 - np.cumsum(mass)
+    hazard, missed = _hazards(first, last, entered, np.isfinite(right), len(begin))
+    alive = np.cumprod(1.0 - hazard)
+    before = np.concatenate([[1.0], alive[:-1]])
     known = np.isfinite(end)
     times = np.concatenate([[0.0], np.stack([begin, end], axis=1)[known].ravel()])
-    curve = np.concatenate([[1.0], np.stack([alive + mass, alive], axis=1)[known].ravel()])
+    curve = np.concatenate([[1.0], np.stack([before, alive], axis=1)[known].ravel()])
     if not known.all():
-        times, curve = np.append(times, begin[~known]), np.append(curve, (alive + mass)[~known])
+        times, curve = np.append(times, begin[~known]), np.append(curve, before[~known])
     kept = np.append(True, (np.diff(times) > 0.0) | (np.abs(np.diff(curve)) > _LEVEL))
     return xr.Dataset(
         {"survival": (TIME, np.clip(curve[kept], 0.0, 1.0))},
         {TIME: times[kept]},
-        {"reached": bool(steep < _ENOUGH)},
+        {"reached": bool(missed < _ENOUGH)},
     )
 
 
@@ -115,36 +116,57 @@ def _innermost(entry: Floats, left: Floats, right: Floats) -> tuple[Floats, Floa
     return times[place], times[place + 1]
 
 
-def _masses(first: Ints, last: Ints, seen: Ints, count: int) -> tuple[Floats, float]:
-    """Masses of the innermost intervals, of which each patient has a stretch; largest derivative.
+def _hazards(
+    first: Ints, last: Ints, entered: Ints, found: NDArray[np.bool_], count: int
+) -> tuple[Floats, float]:
+    """Chance of the event in each innermost interval of those free before it; gain still possible.
 
-    Steps of self-consistency, two at a time extrapolated where the likelihood gains by it.
+    Steps of expectation and maximisation, two at a time extrapolated where f gains by it.
     """
+    free = np.rint(_spread(entered, first, np.ones(len(first)), count))
+    certain = _certain(first[found], last[found], free == 0.0)
+    ends = np.concatenate([[0.0], np.cumsum(certain)])
+    # Where it is certain among others, the patient says only that it came no earlier than `first`.
+    told = found & (ends[last] == ends[first])
+    first, last = first[told], last[told]
+    weight = np.where(free == 0.0, 1.0, free)
+    near = _spread(first, last, np.ones(len(first)), count)
 
-    def step(mass: Floats) -> tuple[Floats, float, float]:
-        below = np.concatenate([[0.0], np.cumsum(mass)])
-        chance = np.maximum(below[last] - below[first], _LEAST)
-        alive = np.maximum(below[-1] - below[seen], _LEAST)
-        own = _spread(first, last, 1.0 / chance, count)
-        own += _spread(np.zeros_like(seen), seen, 1.0 / alive, count)
-        total = float((1.0 / alive).sum())
-        fit = float(np.log(chance).sum() - np.log(alive).sum())
-        return mass * own / (mass @ own), float(own.max()) - total, fit
+    def step(risk: Floats) -> tuple[Floats, float, float]:
+        below = np.concatenate([[0.0], np.cumsum(risk)])
+        size = np.maximum(below[last] - below[first], _LEAST)
+        odds = np.where(free == 0.0, 0.0, _spread(first, last, 1.0 / np.expm1(size), count))
+        fit = float(np.log(-np.expm1(-size)).sum() - free @ risk)
+        slope = odds - free
+        missed = -fit * max(float((slope / weight).max()), 0.0) - float(slope @ risk)
+        return risk * (odds + near) / (weight + near), missed, fit
 
-    mass = np.full(count, 1.0 / count)
+    risk = np.where(free == 0.0, 0.0, 1.0 / count)
     for _ in range(_STEPS):
-        one, steep, _ = step(mass)
-        if steep < _CLOSE:
+        one, missed, _ = step(risk)
+        if missed < _CLOSE:
             break
         two, _, fit = step(one)
-        moved, bend = one - mass, two - 2.0 * one + mass
+        moved, bend = one - risk, two - 2.0 * one + risk
         ratio = float(np.linalg.norm(moved) / max(np.linalg.norm(bend), _LEAST))
         pace = min(max(1.0, ratio), _FURTHEST)
-        # A mass of zero would stay so: what would fall below goes there step by step.
-        far = np.maximum(mass + 2.0 * pace * moved + pace**2 * bend, two / 10.0)
-        far /= far.sum()
-        mass = far if step(far)[2] >= fit else two
-    return mass, steep
+        # A hazard of zero would stay so: what would fall below goes there step by step.
+        far = np.maximum(risk + 2.0 * pace * moved + pace**2 * bend, two / 10.0)
+        risk = far if step(far)[2] >= fit else two
+    return np.where(certain, 1.0, -np.expm1(-risk)), missed
+
+
+def _certain(first: Ints, last: Ints, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of intervals that nobody is known to survive, as few and as late ones as all events need."""
+    chosen = np.zeros(len(free), dtype=bool)
+    places = np.flatnonzero(free)
+    stop = np.searchsorted(places, last)
+    behind = -1
+    for i in np.argsort(stop, kind="stable"):
+        place = places[stop[i] - 1] if stop[i] else -1
+        if place >= first[i] > behind:
+            chosen[place], behind = True, place
+    return chosen
 
 
 def _spread(first: Ints, last: Ints, values: Floats, count: int) -> Floats:

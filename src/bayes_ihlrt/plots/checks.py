@@ -240,16 +240,19 @@ def plot_prior_survival(
         for edge in ("lowest", "highest"):
             axes.plot(part[TIME], part[edge], color=COLOURS[i], linewidth=0.7, linestyle=":")
     observed = data.attrs.get("observed", "Kaplan-Meier")
-    axes.fill_between(
-        data[TIME], data["km_low"], data["km_high"], color="black", alpha=0.08, linewidth=0
-    )
+    drawn = _drawn(observed)
+    for edge in ("km_low", "km_high"):
+        axes.plot(
+            data[TIME], data[edge], color="black", linewidth=0.9, linestyle=":", drawstyle=drawn
+        )
     axes.plot(
         *(data[TIME], data["km"]),
-        drawstyle=_drawn(observed),
+        drawstyle=drawn,
         color="black",
         linewidth=1.6,
-        label=f"{observed}, 99 % interval",
+        label=observed,
     )
+    axes.plot([], [], color="grey", linewidth=0.9, linestyle=":", label="99 % of each")
     axes.set(xlabel=months_since(data), ylabel="Survival probability", ylim=(0.0, 1.02))
     axes.set_xlim(0.0, float(data[TIME].max()))
     legend_above(axes)
