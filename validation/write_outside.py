@@ -26,7 +26,7 @@ assumptions; each row is one design and estimand under a truth that is adverse t
 difference in Monte Carlo standard errors. Asked of the rows that are meant to be right: errors of
 at most 0.015 (log hazard ratio) or 0.1 (months), no row beyond 3, at most one in twenty beyond 2.
 
-Written by `python validation/write_outside.py` at commit `{commit}`.
+Written by `python validation/write_outside.py` at {commits}.
 
 {verdict}
 
@@ -40,16 +40,17 @@ def main(wanted: list[str], folder: Path | None, *, kept: bool = False) -> None:
     names = [name for name in names if name not in {"__init__", "fits", "row"}]
     absent = [name for name in names if kept and not _is_kept(name, folder)]
     names = [name for name in names if name not in absent]
-    rows = []
+    rows, commits = [], {}
     for name in [name for name in names if not wanted or name in wanted]:
-        rows += _rows(name, folder)
+        found, commits[name] = _rows(name, folder)
+        rows += found
     table = "\n".join([COLUMNS, "|---|---|---|---|---|---|---|---|---|", *map(_line, rows)]) + "\n"
     if wanted:
         print(table)
         print(verdict(rows))
         return
     told = f" Not run: {', '.join(absent)}." if absent else ""
-    page = INTRODUCTION.format(commit=_commit(), verdict=verdict(rows) + told)
+    page = INTRODUCTION.format(commits=_told(commits), verdict=verdict(rows) + told)
     PAGE.write_text(page + table, encoding="utf-8")
 
 
@@ -57,18 +58,27 @@ def _is_kept(name: str, folder: Path | None) -> bool:
     return folder is not None and (folder / f"{name}.json").exists()
 
 
-def _rows(name: str, folder: Path | None) -> list:
-    """Run a mechanism, or read its rows where a stopped run left them."""
+def _rows(name: str, folder: Path | None) -> tuple[list, str]:
+    """Return rows of a mechanism and the commit that made them: run, or as a stopped run left."""
+    row = importlib.import_module("validation.bias.row").Bias
     kept = None if folder is None else folder / f"{name}.json"
     if kept is not None and kept.exists():
         found = json.loads(kept.read_text(encoding="utf-8"))
-        return [importlib.import_module("validation.bias.row").Bias(*row) for row in found]
+        return [row(*each) for each in found["rows"]], found["commit"]
     print(f"{name} ...", file=sys.stderr, flush=True)
-    rows = importlib.import_module(f"validation.bias.{name}").rows()
+    rows, commit = importlib.import_module(f"validation.bias.{name}").rows(), _commit()
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(rows), encoding="utf-8")
-    return rows
+        kept.write_text(json.dumps({"commit": commit, "rows": rows}), encoding="utf-8")
+    return rows, commit
+
+
+def _told(commits: dict[str, str]) -> str:
+    """Say which commit made which mechanisms' rows."""
+    by = {each: [name for name, own in commits.items() if own == each] for each in commits.values()}
+    if len(by) == 1:
+        return f"commit `{next(iter(by))}`"
+    return "; ".join(f"commit `{each}` ({', '.join(names)})" for each, names in by.items())
 
 
 def verdict(rows: list) -> str:

@@ -4,7 +4,7 @@ from validation.bias.fits import Asked, gained, log_hr, modelled, study, tell
 from validation.bias.row import Bias
 from validation.outside import baseline
 
-COHORTS, PATIENTS, START_RATE = 10, 20_000, 0.15
+COHORTS, PATIENTS, START_RATE = 30, 20_000, 0.15
 SPECIFICATION = """
 schema = 2
 name = "bending"

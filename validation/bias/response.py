@@ -20,7 +20,7 @@ from validation.bias.fits import (
 from validation.bias.row import Bias
 from validation.outside import response
 
-COHORTS, PATIENTS, DRAWS, LIVES = 5, 12_000, 1000, 300_000
+COHORTS, PATIENTS, DRAWS, LIVES = 15, 12_000, 1000, 300_000
 SPECIFICATION = """
 schema = 2
 name = "switch"
