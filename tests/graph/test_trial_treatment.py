@@ -43,7 +43,7 @@ def enrolled(design, scenario, *, trials):
         truth = source.of_trial(key, source.numbers)
         people = screen(key, design, count, pace=truth.pace)
         about = {"design": design, "numbers": schedule(design), "source": source}
-        return enrol(key, people, truth, **about, switch=jnp.asarray(jnp.inf))
+        return enrol(key, people, truth, **about, switch=None)
 
     return jax.jit(jax.vmap(one))(jnp.arange(trials))
 

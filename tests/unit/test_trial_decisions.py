@@ -255,7 +255,7 @@ def test_an_enriched_trial_claims_what_its_own_rule_asks(plain, at_five, told):
     benefit, own = (known.index(Rule(**cases.SUCCESS, at=at).statement) for at in (5.0, None))
     table["probability"][:] = 0.5
     table["probability"][:20, 0, benefit] = 0.99
-    table["probability"][:10, stages(design).index(Stage(1, 0)), benefit] = 0.99
+    table["probability"][:10, stages(design).index(Stage(1, 0, 3.0)), benefit] = 0.99
     table["probability"][20:25, 1, own] = 0.99
     found = operating_characteristics(design, table, targets(design))
     assert (found.enriched.estimate, found.success.estimate) == (0.5, 15 / 40)

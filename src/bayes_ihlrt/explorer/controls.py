@@ -8,8 +8,8 @@ from typing import Any, Final
 from bayes_ihlrt.names import ModifierTransform
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import ExtensionSpec, LookSpec, Rule
-from bayes_ihlrt.spec.scenario import ScenarioSpec
-from bayes_ihlrt.spec.trial import ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.scenario import ModifierPopulation, ScenarioSpec
+from bayes_ihlrt.spec.trial import TrialDesign
 
 _PURPOSES: Final = {
     "efficacy": "Success",

@@ -233,7 +233,7 @@ def _one(
     key = jax.random.fold_in(jax.random.key(seed), draw)
     name = design.treatment.name
     values = {**values, name: jnp.where(jnp.isnan(assumed), values[name], jnp.log(assumed))}
-    everybody = newcomers(key, design, *now, enriched=False)
+    everybody = newcomers(key, design, *now, switch=None)
     here = now.seen.exposure == 1.0
     may = here | (~stop & (jnp.arange(len(here)) < numbers.patients))
     everybody = everybody._replace(arrival=jnp.where(may, everybody.arrival, jnp.inf))

@@ -262,10 +262,29 @@ def _consequences(look: LookSpec, design: TrialDesign) -> list[str]:
         futile: look.futility,
         "accrual stopped, those enrolled followed on": look.stop_accrual,
         "trial enlarged": look.extend,
-        "enrolment restricted": look.enrich,
     }
     told = [f"{name} if {_all(rules)}" for name, rules in lists.items() if rules]
+    told += _restricted(look, design)
     return told or ["no rule was asked"]
+
+
+def _restricted(look: LookSpec, design: TrialDesign) -> list[str]:
+    """From which value patients are enrolled further on, and if what."""
+    if not look.enrich:
+        return []
+    values, modifier = design.population.switches, design.modifier
+    name = "the modifier" if modifier is None else unmarked(modifier.name)
+    if len(values) == 1:
+        return [f"enrolment restricted to {name} {values[0]:g} and above if {_all(look.enrich)}"]
+    told = [
+        str(rule).replace(")", f" at that {name})", 1) if rule.is_by_value else str(rule)
+        for rule in look.enrich
+    ]
+    listed = ", ".join(f"{value:g}" for value in values)
+    return [
+        f"enrolment restricted to the least {name} of {listed}, and above, from which on at all of "
+        f"these {' and '.join(told)}"
+    ]
 
 
 def _all(rules: Sequence[Rule]) -> str:

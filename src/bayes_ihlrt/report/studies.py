@@ -55,6 +55,7 @@ _AUDIT_RULES: Final = (
     "Rules against Markov chains at their thresholds (shift in standard normal deviates, positive "
     "where the simulated posterior is too sure of the statement)"
 )
+_NOT: Final = "not enriched"
 _LABELS: Final = {
     "expected_n": "expected patients",
     "expected_events": "expected events",
@@ -207,8 +208,8 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
     Returns
     -------
     tuple of Table
-        Operating characteristics, the same by look, by target and by whether trials were enlarged,
-        and the audit; those that were run.
+        Operating characteristics, the same by look, by target and by whether trials were enlarged
+        or enriched, and the audit; those that were run.
     """
     rows = computed(output.result["results"])
     free = [name for name, design in output.plan.designs.items() if design.free_futility]
@@ -226,19 +227,26 @@ def plan_tables(output: Output) -> tuple[Table, ...]:
         ]
         if parts:
             tables.append(_operating(name, title, parts, also=how))
-    if parts := [part for row in rows for part in _branches(row)]:
-        title = "Trials that were enlarged, and the others"
-        tables.append(_operating("enlarged", title, parts, also=how))
+    for way in ("enlarged", "enriched"):
+        if parts := [part for row in rows for part in _branches(row, way)]:
+            title = f"Trials that were {way}, and the others"
+            tables.append(_operating(way, title, parts, also=how))
     return (*tables, *_audit_tables(output.result["audit"]))
 
 
-def _branches(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Trials of a design under a scenario that were enlarged, and the others."""
-    found = []
-    for branch in row.get("branches") or ():
-        which = {"enlarged": "yes" if branch["extended"] else "no"}
-        means = {name: value for name, value in branch.items() if name != "extended"}
-        found.append({"design": row["design"], "scenario": row["scenario"], **which, **means})
+def _branches(row: Mapping[str, Any], way: str) -> list[dict[str, Any]]:
+    """Trials of a design under a scenario that were changed in a way, and the others."""
+    found, parts = [], row.get("branches") or ()
+    if (way == "enlarged") != any(branch["extended"] for branch in parts):
+        return []
+    for branch in parts:
+        told = {"enlarged": "yes" if branch["extended"] else "no"}
+        if way == "enriched":
+            told = {"enrolled from": _NOT if branch["switch"] is None else f"{branch['switch']:g}"}
+        means = {
+            name: value for name, value in branch.items() if name not in {"extended", "switch"}
+        }
+        found.append({"design": row["design"], "scenario": row["scenario"], **told, **means})
     return found
 
 

@@ -104,12 +104,14 @@ def review_parts(
     Returns
     -------
     list of dict
-        See `extension_part`, `comparison_part`, `belief_part` and `external_part`.
+        See `extension_part`, `enrichment_part`, `comparison_part`, `belief_part` and
+        `external_part`.
     """
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
     own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
     free = plan.design.free_futility
-    found = [extension_part(computed(result["results"]), plan), comparison_part(rows)]
+    done = computed(result["results"])
+    found = [extension_part(done, plan), enrichment_part(done, plan), comparison_part(rows)]
     found.append(belief_part(rows, own, drawn, free=free))
     found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
@@ -131,24 +133,71 @@ def extension_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[s
         ``title`` and ``told``, a line a scenario, of each design that can be enlarged; None where
         none can.
     """
-    shown = [row for row in rows if row.get("branches")]
+    shown = [row for row in rows if _is_of(row, "extended")]
     if not shown:
         return None
     told = []
     for row in shown:
         larger, others = row["branches"]
-        whose = "" if row["design"] == plan.name else f"{row['design']}, "
         told.append(
-            f"{whose}{row['scenario']}: {larger['share']['estimate']:.1%} of trials are enlarged"
+            f"{_whose(row, plan)}: {larger['share']['estimate']:.1%} of trials are enlarged"
             f"{_branch('; of these', larger)}{_branch('; of the others', others)}."
         )
     told.append("Success counts both: the rule that enlarges a trial is part of it.")
-    if any(plan.designs[row["design"]].free_futility for row in shown):
-        told.append(
-            "These numbers are of trials that stop for futility (non-binding); a type I error is "
-            "told of trials that go on, and is at least as large as both together."
-        )
-    return {"title": "What comes of enlarging the trial?", "told": told}
+    return {"title": "What comes of enlarging the trial?", "told": [*told, *_follows(shown, plan)]}
+
+
+def enrichment_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[str, Any] | None:
+    """Return what becomes of trials that are enriched, by the value they go on from, and others.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``results`` of ``result.json``.
+    plan : TrialPlan
+        The plan.
+
+    Returns
+    -------
+    dict or None
+        ``title`` and ``told``, a line a scenario, of each design that can be enriched; None where
+        none can.
+    """
+    shown = [row for row in rows if _is_of(row, "switch")]
+    if not shown:
+        return None
+    told = []
+    for row in shown:
+        *ways, others = row["branches"]
+        modifier = plan.designs[row["design"]].modifier
+        name = "the modifier" if modifier is None else modifier.name
+        parts = [
+            f"{way['share']['estimate']:.1%} of trials go on with patients from {name} "
+            f"{way['switch']:g} on{_branch(', of which', way)}"
+            for way in ways
+        ]
+        told.append(f"{_whose(row, plan)}: {'; '.join(parts)}{_branch('; of the others', others)}.")
+    told.append("Success counts all: the rule that restricts enrolment is part of it.")
+    title = "What comes of restricting enrolment?"
+    return {"title": title, "told": [*told, *_follows(shown, plan)]}
+
+
+def _is_of(row: Mapping[str, Any], way: str) -> bool:
+    """Whether trials of a row were changed in a way; a value of the modifier is not zero."""
+    return any(branch[way] for branch in row.get("branches") or ())
+
+
+def _whose(row: Mapping[str, Any], plan: TrialPlan) -> str:
+    return row["scenario"] if row["design"] == plan.name else f"{row['design']}, {row['scenario']}"
+
+
+def _follows(shown: Sequence[Mapping[str, Any]], plan: TrialPlan) -> list[str]:
+    if not any(plan.designs[row["design"]].free_futility for row in shown):
+        return []
+    return [
+        "These numbers are of trials that stop for futility (non-binding); a type I error is "
+        "told of trials that go on, and is at least as large as all together."
+    ]
 
 
 def _branch(whose: str, found: Mapping[str, Any]) -> str:

@@ -106,12 +106,16 @@ class Borrowed(Record):
 
 
 class Branch(Record):
-    """What becomes of the trials that were enlarged, or of those that were not.
+    """What becomes of the trials that a rule changed in one way, or of the others.
 
     Futility rules are followed, whether they bind or not.
     """
 
     extended: bool = key("whether these trials were enlarged")
+    switch: float | None = key(
+        "value of the modifier from which they enrolled after an enrichment; `null` where they "
+        "were not enriched"
+    )
     share: Estimated = key("of all trials")
     success: Estimated | None = key(
         "share of these trials that succeed; `null` where there are none"
@@ -168,11 +172,12 @@ class Characteristics(Record):
 
 
 class DesignCharacteristics(Characteristics):
-    """Operating characteristics, what an event is, and what comes of enlarging trials."""
+    """Operating characteristics, what an event is, and what comes of changing trials."""
 
     endpoint: Literal["os", "pfs"] | None = key("`os` or `pfs`: what an event is")
     branches: list[Branch] | None = key(
-        "trials that were enlarged, and the others; none without `[extension]`"
+        "trials that were enlarged, or enriched from each of `switch_to`, and the others last; "
+        "none where no rule does either"
     )
 
 

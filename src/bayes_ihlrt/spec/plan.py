@@ -121,6 +121,9 @@ class CurveSpec(Frozen):
         found = []
         if self.over is CurveAxis.DRIFT and design.external is None:
             found.append("the curve over drift needs [design.external]")
+        if self.over is CurveAxis.SWITCH_TO and len(design.population.switches) > 1:
+            found.append("the curve over switch-to needs one value of [population] switch_to")
+            return found
         for value in self.values:
             try:
                 _changed(design, self.over, value)

@@ -149,6 +149,11 @@ class Rule(Frozen):
         return self
 
     @property
+    def is_by_value(self) -> bool:
+        """Whether it can be read at any value of the modifier, and names none."""
+        return self.at is None and not self.quantity.of_future
+
+    @property
     def statement(self) -> "Rule":
         """The rule without its threshold: two rules about one probability share it."""
         return self.model_copy(update={"more_than": 0.0, "less_than": None})
@@ -280,7 +285,10 @@ class LookSpec(Frozen):
         default=(), description="Enlarge the trial to the size of [extension], once and for all."
     )
     enrich: tuple[Rule, ...] = Field(
-        default=(), description="From here on enrol only patients above [enrichment] switch_to."
+        default=(),
+        description="From here on enrol only patients from [population] switch_to on. Where that "
+        "has several values: from the least at which, and at all of those above, the rules hold, "
+        "rules without `at` being read at each.",
     )
     efficacy_enriched: tuple[Rule, ...] = Field(
         default=(), description="Success in a trial that was enriched; `efficacy` without."
@@ -296,9 +304,45 @@ class LookSpec(Frozen):
             raise ValueError(message)
         return self
 
+    def enrich_from(self, values: Sequence[float]) -> tuple[tuple[Rule, ...], ...]:
+        """Return what has to hold at each value that enrolment may switch to.
+
+        Parameters
+        ----------
+        values : sequence of float
+            Of [population] `switch_to`.
+
+        Returns
+        -------
+        tuple of tuple of Rule
+            The enrich rules as they are where there is one value, else read at each.
+
+        Examples
+        --------
+        >>> rule = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.9}
+        >>> look = LookSpec(events=60, enrich=[rule])
+        >>> [str(rule) for rules in look.enrich_from([2.0, 4.0]) for rule in rules]
+        ['P(hazard ratio < 1 at 2) > 0.9', 'P(hazard ratio < 1 at 4) > 0.9']
+        """
+        if len(values) < 2:
+            return tuple(self.enrich for _ in values)
+        return tuple(
+            tuple(
+                rule.model_copy(update={"at": value}) if rule.is_by_value else rule
+                for rule in self.enrich
+            )
+            for value in values
+        )
+
+    def rules_with(self, values: Sequence[float]) -> tuple[Rule, ...]:
+        """Return every rule of the look, each once, with those of `enrich_from`."""
+        stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
+        enriching = [rule for rules in self.enrich_from(values) for rule in rules]
+        return tuple(dict.fromkeys([*stopping, *self.extend, *enriching, *self.efficacy_enriched]))
+
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule of the look."""
+        """Every rule of the look, as written."""
         stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
         return (*stopping, *self.extend, *self.enrich, *self.efficacy_enriched)
 

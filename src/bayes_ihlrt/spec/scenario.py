@@ -1,6 +1,9 @@
 """Truth of a simulated trial, as plain frozen data: what patients get and how they would fare."""
 
 from enum import StrEnum
+from itertools import pairwise
+from math import log
+from statistics import NormalDist
 from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
@@ -16,6 +19,9 @@ from bayes_ihlrt.spec.rules import Frozen, Positive, Probability
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Several = Annotated[tuple[Positive, ...], Field(min_length=2, max_length=8)]
+_FEWEST: Final = 1e-3
+"""Smallest share of those screened that may be enrolled: all who are screened are simulated."""
 
 
 class Pattern(StrEnum):
@@ -176,6 +182,53 @@ class CovariateSpec(Frozen):
     def is_binary(self) -> bool:
         """Whether it is 0 or 1."""
         return self.prevalence is not None
+
+
+class ModifierPopulation(Frozen):
+    """Distribution of the modifier among patients who are screened: log-normal."""
+
+    median: Positive = Field(default=3.0, description="Median.")
+    log_sd: NonNegative = Field(default=0.6, description="Standard deviation of the natural log.")
+    enrol_from: Positive | None = Field(default=None, description="Enrol only from this value on.")
+    switch_to: Positive | Several | None = Field(
+        default=None,
+        description="Value from which patients are enrolled after an enrichment; or several, "
+        "increasing: the enrich rules choose among them.",
+    )
+    covariates: Kept[Name, CovariateSpec] = Field(
+        default_factory=FrozenDict,
+        description="Prognostic covariates beside the modifier, by name.",
+    )
+    centres: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None, description="Number of centres, which enrol alike."
+    )
+
+    @property
+    def switches(self) -> tuple[float, ...]:
+        """Values of `switch_to`, none without."""
+        if self.switch_to is None:
+            return ()
+        return self.switch_to if isinstance(self.switch_to, tuple) else (self.switch_to,)
+
+    @model_validator(mode="after")
+    def _finds_patients(self) -> Self:
+        if any(after <= before for before, after in pairwise(self.switches)):
+            message = "switch_to: values must increase"
+            raise ValueError(message)
+        entries = [("switch_to", value) for value in self.switches]
+        if self.enrol_from is not None:
+            entries.append(("enrol_from", self.enrol_from))
+        for name, least in entries:
+            if self.log_sd == 0.0:
+                continue
+            share = 1.0 - NormalDist(log(self.median), self.log_sd).cdf(log(least))
+            if share < _FEWEST:
+                message = (
+                    f"{name} = {least:g} would enrol fewer than 1 of {1.0 / _FEWEST:,.0f} who are "
+                    "screened"
+                )
+                raise ValueError(message)
+        return self
 
 
 class ControlSpec(Frozen):

@@ -4,8 +4,7 @@ Who takes part, when, and what they get is part of it, as plain frozen data.
 """
 
 from enum import StrEnum
-from math import ceil, log
-from statistics import NormalDist
+from math import ceil
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
@@ -28,9 +27,8 @@ from bayes_ihlrt.spec.rules import (
 from bayes_ihlrt.spec.scenario import (
     LATER_EFFECT,
     AccrualSpec,
-    CovariateSpec,
+    ModifierPopulation,
     Name,
-    NonNegative,
     TreatmentSpec,
 )
 
@@ -39,8 +37,6 @@ MAX_BLOCK: Final = 12
 MAX_STRATA: Final = 200
 CENTRE: Final = "centre"
 """Name under which randomisation is stratified by centre."""
-_FEWEST: Final = 1e-3
-"""Smallest share of those screened that may be enrolled: all who are screened are simulated."""
 
 
 class ArmsSpec(Frozen):
@@ -76,39 +72,6 @@ class DropoutSpec(Frozen):
         default=0.0, description="Share of the treated arm."
     )
     by: Positive = Field(default=12.0, description="Month by which that share is lost.")
-
-
-class ModifierPopulation(Frozen):
-    """Distribution of the modifier among patients who are screened: log-normal."""
-
-    median: Positive = Field(default=3.0, description="Median.")
-    log_sd: NonNegative = Field(default=0.6, description="Standard deviation of the natural log.")
-    enrol_from: Positive | None = Field(default=None, description="Enrol only from this value on.")
-    switch_to: Positive | None = Field(
-        default=None, description="Value from which patients are enrolled after an enrichment."
-    )
-    covariates: Kept[Name, CovariateSpec] = Field(
-        default_factory=FrozenDict,
-        description="Prognostic covariates beside the modifier, by name.",
-    )
-    centres: Annotated[int, Field(ge=2, le=100)] | None = Field(
-        default=None, description="Number of centres, which enrol alike."
-    )
-
-    @model_validator(mode="after")
-    def _finds_patients(self) -> Self:
-        for name in ("enrol_from", "switch_to"):
-            least = getattr(self, name)
-            if least is None or self.log_sd == 0.0:
-                continue
-            share = 1.0 - NormalDist(log(self.median), self.log_sd).cdf(log(least))
-            if share < _FEWEST:
-                message = (
-                    f"{name} = {least:g} would enrol fewer than 1 of {1.0 / _FEWEST:,.0f} who are "
-                    "screened"
-                )
-                raise ValueError(message)
-        return self
 
 
 class Endpoint(StrEnum):
@@ -321,6 +284,15 @@ def _look_problems(design: TrialDesign) -> list[str]:
 
 def _enrichment_problems(design: TrialDesign) -> list[str]:
     found, enriches = [], any(look.enrich for look in design.looks)
+    several = len(design.population.switches) > 1
+    for number, look in enumerate(design.looks, 1):
+        if several and look.enrich and not any(rule.is_by_value for rule in look.enrich):
+            found.append(
+                f"look {number}: [population] switch_to has several values and no enrich rule "
+                "chooses among them: leave out `at` of a rule on hazard-ratio, survival or rmst"
+            )
+    if several and design.modifier is None:
+        found.append("[population] switch_to has several values, and there is no [modifier]")
     if enriches and any(look.stop_accrual for look in design.looks):
         found.append("enrich and stop_accrual rules do not go together: use one of them")
     if not enriches and any(look.efficacy_enriched for look in design.looks):

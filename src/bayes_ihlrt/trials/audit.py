@@ -275,7 +275,7 @@ def _without(places: Sequence["_Place"], checked: Sequence[CheckedRule]) -> tupl
         f"{cell.design} / {cell.scenario}, look {look + 1}, {rule}"
         for cell, look in ((place.cell, place.look) for place in places)
         if not is_mixture(cell.task.design)
-        for rule in dict.fromkeys(asked(cell.task.design.looks[look]))
+        for rule in asked(cell.task.design, look)
         if (cell.design, cell.scenario, look + 1, rule) not in known
     )
 
@@ -300,12 +300,12 @@ def _places(cell: Cell, look: int) -> _Place:
     done = decide(design, table)
     stage = done.places[:, look]
     good = done.reached[:, look] & table["converged"][np.arange(len(stage)), stage]
-    if not asked(design.looks[look]) or is_mixture(design):
+    if not asked(design, look) or is_mixture(design):
         good &= False
     trials = np.flatnonzero(good[: _BLOCKS * BLOCK])
     probability = table["probability"][trials, stage[trials]]
     distance = np.full(len(trials), np.inf)
-    for rule in asked(design.looks[look]):
+    for rule in asked(design, look):
         value = probability[:, statements(design).index(rule.statement)]
         distance = np.minimum(distance, np.abs(deviates(value) - deviates(rule.threshold)))
     return _Place(cell, look, trials, stage[trials], distance)
@@ -460,7 +460,7 @@ def _audited(place: _Place, n: int, analysis: TrialAnalysis, drawn: Drawn) -> Au
     batch = cell.table["probability"][trial, stage]
     exact, redone = batch.copy(), []
     noise = 1.0 / design.draws if design.approximation is Approximation.CORRECTED else 0.0
-    for statement in dict.fromkeys(rule.statement for rule in asked(spec)):
+    for statement in dict.fromkeys(rule.statement for rule in asked(design, place.look)):
         column = known.index(statement)
         exact[column], effective = by_chains(analysis, statement, drawn)
         worth = 1.0 / (1.0 / effective + noise)
@@ -495,6 +495,6 @@ def _checked(place: _Place, found: Sequence[AuditedFit]) -> Iterator[CheckedRule
     ]
     yield from check_rules(
         (cell.design, cell.scenario, look),
-        asked(cell.task.design.looks[place.look]),
+        asked(cell.task.design, place.look),
         [fit.redone for fit in here],
     )

@@ -19,7 +19,8 @@ from scipy.special import ndtr, ndtri
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.names import ModifierTransform
-from bayes_ihlrt.spec.trial import Approximation, ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.scenario import ModifierPopulation
+from bayes_ihlrt.spec.trial import Approximation, TrialDesign
 from bayes_ihlrt.trials.analysis import TrialAnalysis, build_analysis, rebuild_analysis
 from bayes_ihlrt.trials.quantities import targets
 from bayes_ihlrt.trials.simulator import Simulator

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from bayes_ihlrt.spec.rules import LookSpec, Rule
+from bayes_ihlrt.spec.rules import Rule
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.decisions import Table, Verdict, decide, despite_futility
 from bayes_ihlrt.trials.operating import Estimated, wilson
 from bayes_ihlrt.trials.plan import Cell
@@ -232,9 +233,10 @@ class CheckedRule:
         return {**{name: getattr(self, name) for name in kept}, "rule": str(self.rule)}
 
 
-def asked(look: LookSpec) -> tuple[Rule, ...]:
-    """Return the rules of a look that are about a posterior."""
-    return tuple(rule for rule in look.rules if not rule.quantity.of_future)
+def asked(design: TrialDesign, look: int) -> tuple[Rule, ...]:
+    """Return the rules of a look, from 0, that are about a posterior."""
+    rules = design.looks[look].rules_with(design.population.switches)
+    return tuple(rule for rule in rules if not rule.quantity.of_future)
 
 
 def check_rules(
@@ -386,11 +388,11 @@ def _is_known(
     cell: Cell, look: int | None, known: Mapping[tuple[int, Rule], Recalibration]
 ) -> bool:
     """Whether every rule that a share rests on, up to its look, can be corrected."""
-    looks = cell.task.design.looks[:look]
+    design = cell.task.design
     return all(
-        (number, rule.statement) in known
-        for number, spec in enumerate(looks, 1)
-        for rule in asked(spec)
+        (number + 1, rule.statement) in known
+        for number in range(len(design.looks[:look]))
+        for rule in asked(design, number)
     )
 
 

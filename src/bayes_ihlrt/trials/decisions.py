@@ -43,8 +43,8 @@ class Decisions:
         Number of the look, from 0, at which the trial ended.
     stage : ndarray of int, shape (trials,)
         Number of the stage: the look on the trial's path.
-    enriched : ndarray of bool, shape (trials,)
-        Whether enrolment was switched.
+    switch : ndarray, shape (trials,)
+        Value from which patients were enrolled after an enrichment; NaN without.
     places : ndarray of int, shape (trials, looks)
         Stage of each look on the trial's path; beyond its end as if it had gone on.
     stopped, extended : ndarray of int, shape (trials,)
@@ -55,10 +55,16 @@ class Decisions:
     verdict: NDArray[np.int64]
     look: NDArray[np.int64]
     stage: NDArray[np.int64]
-    enriched: NDArray[np.bool_]
+    switch: Floats
     places: NDArray[np.int64]
     stopped: NDArray[np.int64]
     extended: NDArray[np.int64]
+
+    @property
+    def enriched(self) -> NDArray[np.bool_]:
+        """Whether enrolment was switched, shape (trials,)."""
+        found: NDArray[np.bool_] = np.isfinite(self.switch)
+        return found
 
     def at(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return statistics of shape (trials, stages, ...) at the stage where each trial ended."""
@@ -128,13 +134,14 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
     known, where = statements(design), stages(design)
     probability = np.asarray(table["probability"], dtype=np.float64)
     count, last = len(probability), len(design.looks) - 1
-    path, enlarges = np.full(count, -1), design.extension is not None
+    path, switch = np.full(count, -1), np.full(count, np.nan)
+    enlarges = design.extension is not None
     running = np.ones(count, dtype=bool)
     verdict = np.full(count, int(Verdict.INCONCLUSIVE))
     places = np.zeros((count, last + 1), dtype=np.int64)
     end, stopped = np.full(count, last), np.full(count, -1)
     for number, look in enumerate(design.looks):
-        places[:, number] = _places(where, number, path, extended=enlarges)
+        places[:, number] = _places(where, number, path, switch)
         if number == last:
             for stop in set(stopped[stopped >= 0].tolist()):
                 places[stopped == stop, last] = where.index(Stage(last, stop, stopped=True))
@@ -152,20 +159,42 @@ def decide(design: TrialDesign, table: Table, *, futility: bool = True) -> Decis
         running &= ~now
         stopped[asked & ~now & holds(look.stop_accrual, here, known)] = number
         # No design has both.
-        changed = holds(look.extend if enlarges else look.enrich, here, known)
-        path[running & (path < 0) & changed] = number
+        free = running & (path < 0)
+        if enlarges:
+            changed = free & holds(look.extend, here, known)
+        else:
+            chosen = _region(design, look, here, known)
+            changed = free & np.isfinite(chosen)
+            switch[changed] = chosen[changed]
+        path[changed] = number
     stage, never = places[np.arange(count), end], np.full(count, -1)
-    enriched, extended = (never, path) if enlarges else (path, never)
-    return Decisions(verdict, end, stage, enriched >= 0, places, stopped, extended)
+    return Decisions(verdict, end, stage, switch, places, stopped, path if enlarges else never)
+
+
+def _region(
+    design: TrialDesign, look: LookSpec, probability: Floats, known: Sequence[Rule]
+) -> Floats:
+    """Return from which value patients are enrolled further on; NaN where that does not change.
+
+    The least at which, and at all of those above, the enrich rules hold.
+    """
+    values = design.population.switches
+    chosen, above = np.full(len(probability), np.nan), np.ones(len(probability), dtype=bool)
+    for value, rules in zip(values[::-1], look.enrich_from(values)[::-1], strict=True):
+        above &= holds(rules, probability, known)
+        chosen[above] = value
+    return chosen
 
 
 def _places(
-    where: Sequence[Stage], number: int, path: NDArray[np.int64], *, extended: bool
+    where: Sequence[Stage], number: int, path: NDArray[np.int64], switch: Floats
 ) -> NDArray[np.int64]:
     """Return the stage of a look on each trial's path, its switch or its extension."""
     found = np.full(len(path), where.index(Stage(number)))
-    for switch in set(path[path >= 0].tolist()):
-        found[path == switch] = where.index(Stage(number, switch, extended=extended))
+    for stage in where:
+        if stage.look == number and stage.path is not None and not stage.stopped:
+            same = np.isnan(switch) if stage.switch is None else switch == stage.switch
+            found[(path == stage.path) & same] = where.index(stage)
     return found
 
 

@@ -347,7 +347,8 @@ def screened_count(design: TrialDesign) -> int:
         Too few in less than one of 1e9 trials.
     """
     population = design.population
-    cuts = [cut for cut in (population.enrol_from, population.switch_to) if cut is not None]
+    entry = () if population.enrol_from is None else (population.enrol_from,)
+    cuts = (*entry, *population.switches)
     if not cuts:
         return design.most_patients
     share = share_above(max(cuts), population.median, population.log_sd)
@@ -452,7 +453,7 @@ def enrol(
     design: TrialDesign,
     numbers: Schedule,
     source: TruthSource,
-    switch: jax.Array,
+    switch: tuple[jax.Array, float] | None,
 ) -> Patients:
     """Enrol, randomise and follow the patients of one trial.
 
@@ -470,8 +471,9 @@ def enrol(
         Its size and entry.
     source : TruthSource
         Hazard and periods of the effect.
-    switch : array, scalar
-        Month from which only patients above `switch_to` are enrolled; infinite for never.
+    switch : tuple of array and float, or None
+        Month from which only patients from a value of the modifier on are enrolled, and that value;
+        None for never.
 
     Returns
     -------
@@ -526,15 +528,19 @@ def transformed(modifier: jax.Array, design: TrialDesign) -> jax.Array:
 
 
 def _chosen(
-    people: Screened, design: TrialDesign, numbers: Schedule, switch: jax.Array
+    people: Screened,
+    design: TrialDesign,
+    numbers: Schedule,
+    switch: tuple[jax.Array, float] | None,
 ) -> Screened:
     """Return the first people who may be enrolled."""
     population = design.population
-    if population.enrol_from is None and population.switch_to is None:
+    if population.enrol_from is None and not population.switches:
         return first_patients(people, numbers.patients)
     cut = numbers.enrol_from
-    if population.switch_to is not None:
-        cut = jnp.where(people.arrival < switch, cut, jnp.maximum(cut, population.switch_to))
+    if switch is not None:
+        since, least = switch
+        cut = jnp.where(people.arrival < since, cut, jnp.maximum(cut, least))
     may = people.modifier >= cut
     index = jnp.nonzero(may, size=design.most_patients, fill_value=len(may) - 1)[0]
     chosen: Screened = jax.tree.map(lambda values: values[index], people)

@@ -142,12 +142,14 @@ def _with_lost(
 
 @dataclass(frozen=True)
 class Branch:
-    """What becomes of the trials that were enlarged, or of those that were not.
+    """What becomes of the trials that a rule changed in one way, or of the others.
 
     Parameters
     ----------
     extended : bool
-        Which of the two.
+        Whether these trials were enlarged.
+    switch : float or None
+        Value from which they enrolled after an enrichment.
     share : Estimated
         Of all trials.
     success : Estimated or None
@@ -157,6 +159,7 @@ class Branch:
     """
 
     extended: bool
+    switch: float | None
     share: Estimated
     success: Estimated | None
     expected_n: Estimated | None
@@ -165,7 +168,7 @@ class Branch:
 
 
 def branches(design: TrialDesign, table: Table) -> tuple[Branch, ...]:
-    """Return what becomes of trials that are enlarged, and of the others.
+    """Return what becomes of trials that are enlarged or enriched, and of the others.
 
     Parameters
     ----------
@@ -177,20 +180,23 @@ def branches(design: TrialDesign, table: Table) -> tuple[Branch, ...]:
     Returns
     -------
     tuple of Branch
-        Two, futility rules being followed; none where the design has no [extension].
+        The others last, futility rules being followed; none where the design has neither.
     """
-    if design.extension is None:
-        return ()
     done, found = decide(design, table), []
+    ways: list[tuple[bool, float | None]] = [(False, value) for value in design.population.switches]
+    ways += [] if design.extension is None else [(True, None)]
+    if not ways:
+        return ()
     events = table["events_control"] + table["events_treated"]
-    for extended in (True, False):
-        here = (done.extended >= 0) == extended
+    for extended, value in (*ways, (False, None)):
+        same = ~done.enriched if value is None else done.switch == value
+        here = same & ((done.extended >= 0) == extended)
         means = [
             average(done.at(values)[here].astype(np.float64))
             for values in (table["enrolled"], events, table["months"])
         ]
         success = share(done.verdict[here] == Verdict.SUCCESS) if here.any() else None
-        found.append(Branch(extended, share(here), success, *means))
+        found.append(Branch(extended, value, share(here), success, *means))
     return tuple(found)
 
 

@@ -142,7 +142,7 @@ def _continuation(
         )
         if rule.assumed_hr is not None:
             values = {**values, design.treatment.name: jnp.log(rule.assumed_hr)}
-        everybody = newcomers(of_rest, design, patients, seen, enriched=stage.enriched)
+        everybody = newcomers(of_rest, design, patients, seen, switch=stage.switch)
         if design.extension is not None:
             everybody = first_patients(everybody, numbers.patients)
         if rule.sample is Sample.CURRENT:
@@ -170,7 +170,7 @@ def _drawn(key: jax.Array, posterior: _Posterior) -> jax.Array:
 
 
 def newcomers(
-    key: jax.Array, design: TrialDesign, patients: Patients, seen: Seen, *, enriched: bool
+    key: jax.Array, design: TrialDesign, patients: Patients, seen: Seen, *, switch: float | None
 ) -> Patients:
     """Replace patients who are yet to come by others from the design.
 
@@ -184,8 +184,8 @@ def newcomers(
         Of one trial.
     seen : Seen
         What is known of them.
-    enriched : bool
-        Whether enrolment was restricted.
+    switch : float or None
+        Value of the modifier that enrolment was restricted to.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def newcomers(
     """
     of_arrival, of_modifier = jax.random.split(stream(key, Stream.ARRIVAL))
     population, count = design.population, len(patients.arrival)
-    cuts = [population.enrol_from, population.switch_to if enriched else None]
+    cuts = [population.enrol_from, switch]
     cut = max((value for value in cuts if value is not None), default=0.0)
     low = 0.0
     if cut > 0.0 and population.log_sd > 0.0:

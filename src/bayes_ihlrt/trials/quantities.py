@@ -22,8 +22,8 @@ from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.spec.external import EXTERNAL
 from bayes_ihlrt.spec.rules import Quantity, Rule
-from bayes_ihlrt.spec.scenario import Analysed
-from bayes_ihlrt.spec.trial import CENTRE, ModifierPopulation, TrialDesign
+from bayes_ihlrt.spec.scenario import Analysed, ModifierPopulation
+from bayes_ihlrt.spec.trial import CENTRE, TrialDesign
 from bayes_ihlrt.trials.patients import arm_starts, spec_value
 
 Floats = NDArray[np.float64]
@@ -83,7 +83,7 @@ def targets(design: TrialDesign) -> tuple[Target, ...]:
     """
     found = [Target(Quantity.HAZARD_RATIO)]
     found += [Target(Quantity.HAZARD_RATIO, at) for at in design.report_at]
-    rules = [rule for look in design.looks for rule in look.rules]
+    rules = [rule for look in design.looks for rule in look.rules_with(design.population.switches)]
     found += [Target.of_rule(rule) for rule in rules if not rule.quantity.of_future]
     return tuple(dict.fromkeys(found))
 
@@ -259,7 +259,11 @@ def statements(design: TrialDesign) -> tuple[Rule, ...]:
     tuple of Rule
         Those of its rules, then a hazard ratio below 1 at each of `report_at`.
     """
-    rules = [rule.statement for look in design.looks for rule in look.rules]
+    rules = [
+        rule.statement
+        for look in design.looks
+        for rule in look.rules_with(design.population.switches)
+    ]
     return tuple(dict.fromkeys([*rules, *(benefit_at(at) for at in design.report_at)]))
 
 

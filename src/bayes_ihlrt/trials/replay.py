@@ -158,7 +158,11 @@ def _trace(task: Task, probability: Mapping[int, NDArray[np.float64]], ended: St
         success = "efficacy_enriched" if switched else "efficacy"
         asked = (success, "futility", *(() if after else ("stop_accrual", "extend", "enrich")))
         for purpose in asked:
-            for rule in getattr(look, purpose):
+            rules = getattr(look, purpose)
+            if purpose == "enrich":
+                by_value = look.enrich_from(task.design.population.switches)
+                rules = dict.fromkeys(rule for own in by_value for rule in own)
+            for rule in rules:
                 value = float(row[known.index(rule.statement)])
                 less = rule.more_than is None
                 met = value < rule.threshold if less else value > rule.threshold

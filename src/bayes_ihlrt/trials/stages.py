@@ -1,8 +1,8 @@
 """What a look sees: when it happens and the data that are there, on arrays of one trial.
 
 A stage is a look on a path. As planned there is one path. There is one more for each look that may
-switch the enrolment, stop it, or enlarge the trial, so that every decision, whatever its threshold,
-finds its data simulated and analysed.
+stop the enrolment or enlarge the trial, and for each value that it may switch the enrolment to, so
+that every decision, whatever its threshold, finds its data simulated and analysed.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,8 @@ class Stage:
     path : int or None
         The look that switched the enrolment, stopped it, or enlarged the trial; None where none
         did.
+    switch : float or None
+        Value from which patients were enrolled from there on; None where enrolment did not switch.
     stopped : bool
         Whether accrual was stopped there.
     extended : bool
@@ -40,17 +42,22 @@ class Stage:
 
     look: int
     path: int | None = None
+    switch: float | None = None
     stopped: bool = False
     extended: bool = False
 
     @property
     def enriched(self) -> bool:
         """Whether enrolment was switched."""
-        return self.path is not None and not (self.stopped or self.extended)
+        return self.switch is not None
 
     def schedule(self, planned: Schedule) -> Schedule:
         """Return the schedule that the stage's trial follows: as planned, or as enlarged."""
         return planned.enlarged if self.extended and planned.enlarged is not None else planned
+
+
+type _Path = tuple[int | None, float | None]
+"""The look that a path begins at, and the value that enrolment switches to there."""
 
 
 class Seen(NamedTuple):
@@ -101,10 +108,14 @@ def stages(design: TrialDesign) -> tuple[Stage, ...]:
     looks = range(len(design.looks))
     plain = [Stage(look) for look in looks]
     # No design has both.
-    changes = [look for look in looks if design.looks[look].enrich or design.looks[look].extend]
-    larger = design.extension is not None
-    changed = [
-        Stage(look, path, extended=larger) for path in changes for look in looks if look > path
+    enlarging = [look for look in looks if design.looks[look].extend]
+    switching = [look for look in looks if design.looks[look].enrich]
+    changed = [Stage(look, path, extended=True) for path in enlarging for look in looks[path + 1 :]]
+    changed += [
+        Stage(look, path, value)
+        for path in switching
+        for value in design.population.switches
+        for look in looks[path + 1 :]
     ]
     stops = [look for look in looks if design.looks[look].stop_accrual]
     return tuple(plain + changed + [Stage(looks[-1], path, stopped=True) for path in stops])
@@ -244,23 +255,26 @@ def run_stages(
         What each stage sees.
     """
     enrolled = partial(enrol, key, people, truth, design=design, source=source)
-    never = enrolled(numbers=numbers, switch=jnp.asarray(jnp.inf))
+    never = enrolled(numbers=numbers, switch=None)
     times = look_times(never, design, numbers)
-    paths: dict[int | None, tuple[Patients, jax.Array]] = {None: (never, times)}
+    paths: dict[_Path, tuple[Patients, jax.Array]] = {(None, None): (never, times)}
     for stage in stages(design):
-        if stage.path is not None and stage.path not in paths:
+        if stage.path is not None and (stage.path, stage.switch) not in paths:
             at, own = times[stage.path], stage.schedule(numbers)
             if stage.stopped:
                 after = without_newcomers(never, at)
             else:
-                switch = at if stage.enriched else jnp.asarray(jnp.inf)
+                switch = (at, stage.switch) if stage.switch is not None else None
                 after = enrolled(numbers=own, switch=switch)
             if stage.extended:
                 after = reopened(after, design.accrual, numbers.patients, at)
-            paths[stage.path] = (after, jnp.maximum(look_times(after, design, own), at))
-    each = [(paths[stage.path][0], paths[stage.path][1][stage.look]) for stage in stages(design)]
-    cut = [see(patients, time) for patients, time in each]
-    together = [patients for patients, _ in each]
+            paths[stage.path, stage.switch] = (
+                after,
+                jnp.maximum(look_times(after, design, own), at),
+            )
+    each = [(stage.look, *paths[stage.path, stage.switch]) for stage in stages(design)]
+    cut = [see(patients, times[look]) for look, patients, times in each]
+    together = [patients for _, patients, _ in each]
     return (
         jax.tree.map(lambda *parts: jnp.stack(parts), *together),
         jax.tree.map(lambda *parts: jnp.stack(parts), *cut),

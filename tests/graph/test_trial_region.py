@@ -1,0 +1,67 @@
+"""Enrolment that goes on in a region of the modifier, simulated: who takes part, and how often."""
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+from scipy.stats import qmc
+
+import trial_cases as cases
+from bayes_ihlrt.trials.calibration import simulate_design
+from bayes_ihlrt.trials.decisions import decide
+from bayes_ihlrt.trials.stages import stages
+from bayes_ihlrt.trials.units import Task, simulator
+
+VALUES = (2.0, 3.0, 5.0)
+EVENTS, LOG_SD, LEVEL = 200, 0.6, 0.8
+LOOKS = [
+    {
+        "events": EVENTS,
+        "enrich": [{"quantity": "hazard-ratio", "below": 1.0, "more_than": LEVEL}],
+    },
+    {"events": 260, "efficacy": [cases.SUCCESS]},
+]
+POPULATION = {"median": 3.0, "log_sd": LOG_SD, "switch_to": VALUES}
+
+
+@pytest.fixture(scope="module")
+def trials():
+    """Return trials without an effect, at the median of the modifier or anywhere."""
+    design = cases.by_modifier(patients=400, looks=LOOKS, population=POPULATION, max_months=120.0)
+    return simulate_design(design, cases.scenario(hr=[1.0]), trials=2_048, seed=3)
+
+
+def test_regions_are_chosen_as_often_as_normal_theory_says(trials):
+    """The log hazard ratio at v is a + b log2(v / 3), with v = 3 the median.
+
+    Without effects the estimates of a and b are independent, of variance 4 / d and 4 / (d s^2),
+    with s the standard deviation of log2 of the modifier; priors are flat.
+    """
+    done = decide(trials.design, trials.table)
+    normal = ndtri(qmc.Sobol(2, seed=1).random(2**18))
+    place = np.log(np.array(VALUES) / 3.0) / LOG_SD
+    deviate = (normal[:, :1] + normal[:, 1:] * place) / np.sqrt(1.0 + place**2)
+    holds = deviate < -ndtri(LEVEL)
+    upwards = [0.0, *(holds[:, n:].all(axis=1).mean() for n in range(3))]
+    expected = np.diff(upwards)
+    found = np.array([(done.switch == value).mean() for value in VALUES])
+    error = np.sqrt(expected * (1.0 - expected) / len(done.switch))
+    # 200 events are not infinitely many: half an error is left for that.
+    assert (np.abs(found - expected) < 3.5 * error).all()
+    assert 0.1 < upwards[-1] < 0.3
+
+
+def test_patients_who_come_after_the_look_are_of_the_region(trials):
+    block = simulator(Task(trials.design, cases.scenario(hr=[1.0]), 3)).block(0)
+    arrival, modifier = (np.asarray(getattr(block.patients, n)) for n in ("arrival", "modifier"))
+    months = np.asarray(block.seen.time)
+    for place, stage in enumerate(stages(trials.design)):
+        if stage.switch is None:
+            continue
+        there = np.isfinite(arrival[:, place])
+        late = arrival[:, place] >= months[:, :1]
+        assert (modifier[:, place][late & there] >= stage.switch).all()
+        assert (modifier[:, place][~late & there] < stage.switch).any()
+        same = ~late & there
+        np.testing.assert_array_equal(
+            modifier[:, place][same], modifier[:, 0][(arrival[:, 0] < months[:, :1])]
+        )
