@@ -1,5 +1,9 @@
 """Small trial designs that tests share: one compiled model serves most of them."""
 
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
+
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign
@@ -58,3 +62,17 @@ def plan(**changes):
         }
         | changes
     )
+
+
+def regions_known(values, *, median, log_sd, level):
+    """Return how often enrolment goes on from each value, where there are no effects.
+
+    The log hazard ratio at v is a + b log2(v / median). Estimates of a and b are independent and
+    normal about 0, of variance 4 / d and 4 / (d s^2), with s the standard deviation of log2 of the
+    modifier; priors are flat. The number of events d cancels.
+    """
+    normal = ndtri(qmc.Sobol(2, seed=1).random(2**18))
+    place = np.log(np.array(values) / median) / log_sd
+    deviate = (normal[:, :1] + normal[:, 1:] * place) / np.sqrt(1.0 + place**2)
+    holds = deviate < -ndtri(level)
+    return np.diff([0.0, *(holds[:, n:].all(axis=1).mean() for n in range(len(values)))])

@@ -262,6 +262,23 @@ def extensions():
     yield "enlarged where P(hazard ratio < 1) < .85: type I error", found.success, exact
 
 
+def regions():
+    """Enrichment in the region of the posterior, where there is no effect anywhere."""
+    rule = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.8}
+    values = (2.0, 3.0, 5.0)
+    design = cases.by_modifier(
+        patients=400,
+        max_months=120.0,
+        looks=[{"events": 200, "enrich": [rule]}, {"events": 260, "efficacy": [cases.SUCCESS]}],
+        population={"median": 3.0, "log_sd": 0.6, "switch_to": values},
+    )
+    found = simulate_design(design, cases.scenario(hr=[1.0]), trials=TRIALS)
+    done = decide(design, found.table)
+    known = cases.regions_known(values, median=3.0, log_sd=0.6, level=0.8)
+    for value, exact in zip(values, known, strict=True):
+        yield f"enriched from {value:g} on, no effect anywhere", share(done.switch == value), exact
+
+
 def margins():
     """Non-inferiority, and what a success leaves of the chance that nothing is there."""
     rule = cases.SUCCESS | {"below": 1.3}
@@ -280,8 +297,8 @@ def margins():
 
 
 def rows():
-    groups = (powers, errors, sequential, delayed, calendar, margins, extensions, goldilocks)
-    for group in (*groups, running):
+    groups = (powers, errors, sequential, delayed, calendar, margins, extensions)
+    for group in (*groups, regions, goldilocks, running):
         yield from group()
 
 
@@ -321,7 +338,9 @@ def page(benchmark=None):
         "bivariate normal. Enlarged trials: looks at 100 and 200 events of 220 patients, or 320 of",
         "340 (10,240 trials each), by two-stage normal theory with one integral over the first",
         "statistic (`tests/extension_known.py`); conditional power at the effect as seen, from 20",
-        "simulated continuations, whose error the integral counts in.",
+        "simulated continuations, whose error the integral counts in. Enriched trials: a look at",
+        "200 events of 400 patients; two independent normal estimates, of the effect at the median",
+        "and of the interaction, of which 200 events are an approximation.",
         "",
         "Without simulation: rpact's conditional power (unit tests of rpact 4.1: information .2,",
         ".4 and 1, log-rank 1.38 after 15 events at the second of three looks, 40 more at 2:1,",
