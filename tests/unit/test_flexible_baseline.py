@@ -19,6 +19,7 @@ from bayes_ihlrt.hazards.mspline import MSpline
 from bayes_ihlrt.hazards.piecewise import Piecewise
 from bayes_ihlrt.hazards.smoothing import (
     INTERVALS,
+    MANY,
     automatic_cuts,
     automatic_knots,
     interval_trend,
@@ -57,11 +58,15 @@ def test_knots_can_be_placed(times):
         MSpline.from_event_times(events, knots)
 
 
-@pytest.mark.parametrize(("events", "intervals"), [(3, 2), (30, 5), (75, 12), (10_000, 20)])
+@pytest.mark.parametrize(
+    ("events", "intervals"), [(3, 2), (30, 5), (75, 12), (1_999, 20), (2_000, 30), (10_000, 40)]
+)
 def test_intervals_follow_the_number_of_events(events, intervals):
     times = np.random.default_rng(1).exponential(20.0, events)
     assert len(automatic_cuts(times)) + 1 == intervals
-    assert intervals in INTERVALS
+    assert intervals in {*INTERVALS, *MANY.values()}
+    if events >= 1_999:
+        assert automatic_knots(times) == intervals // 2
     # A patient whose event stands in ten trials is one event.
     assert len(automatic_cuts(np.repeat(times, 10), events=events)) + 1 == intervals
 
