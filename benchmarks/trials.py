@@ -1,4 +1,4 @@
-"""Trials a second, memory and scaling of the simulation engine, end to end.
+"""Trials a second, memory and scaling of the simulation engine, end to end; the explorer's answers.
 
     python benchmarks/trials.py [--trials 16384] [--large 100000] [--workers 2] [--out FILE]
 
@@ -6,6 +6,8 @@ Two arms, 300 patients, looks at 120 and 200 events, Weibull model with interact
 simulation, cuts, fits, decisions and operating characteristics. Compilation is reported apart.
 Rates are told by wall time and by CPU time, since wall time means little on a shared machine.
 The large run reports its peak memory; runs of 1, 2, 4 and 8 times 2,048 trials show how time grows.
+The explorer is asked as its page asks: the first design, then other thresholds, then other designs
+that it has not seen.
 """
 
 import argparse
@@ -15,7 +17,9 @@ import resource
 import time
 from pathlib import Path
 
+from bayes_ihlrt.explorer.session import Question, open_session
 from bayes_ihlrt.limits import available_cores
+from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.scenario import ScenarioSpec
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.calibration import simulate_design
@@ -54,6 +58,25 @@ def run(trials: int, workers: int) -> dict[str, float]:
     }
 
 
+def explored(trials: int) -> dict[str, float | list[float]]:
+    """Ask the explorer of one plan and measure each answer, wall seconds."""
+    content = {"schema": 2, "name": "benchmark", "seed": 1, "design": DESIGN, "scenarios": [TRUTH]}
+    session = open_session(TrialPlan.model_validate(content), trials)
+
+    def asked(values: dict[str, float]) -> float:
+        began = time.perf_counter()
+        session.answer(Question("truth", values, [True, True]))
+        return time.perf_counter() - began
+
+    threshold = "design.looks.1.efficacy.0.more_than"
+    return {
+        "trials": trials,
+        "first": asked({}),
+        "thresholds": [asked({threshold: value}) for value in (0.95, 0.96, 0.97, 0.98, 0.99)],
+        "designs": [asked({"design.patients": size}) for size in (260, 270, 280, 290, 310)],
+    }
+
+
 def peak() -> float:
     """Return the largest resident memory of this process so far, GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
@@ -78,6 +101,7 @@ def main() -> None:
     }
     if options.large:
         found |= {"large": run(options.large, options.workers), "peak_gb": peak()}
+    found["explorer"] = explored(2_048)
     print(json.dumps(found, indent=1))
     if options.out is not None:
         options.out.write_text(json.dumps(found, indent=1), "utf-8")

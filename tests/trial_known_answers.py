@@ -390,7 +390,17 @@ def speed(found):
     lines += ["", f"Compilation: {found['compile_cpu_seconds']:.0f} s of CPU, once a design."]
     if "large" in found:
         lines.append(f"Peak memory of the large run: {found['peak_gb']:.2f} GB.")
-    return lines
+    page = found["explorer"]
+    times = {
+        name: ", ".join(f"{one:.2f}" for one in page[name]) for name in ("thresholds", "designs")
+    }
+    return [
+        *lines,
+        "",
+        f"The explorer with {page['trials']:,} trials of this design, wall seconds: first answer "
+        f"{page['first']:.1f} (compiles); five moved thresholds {times['thresholds']}; five moved "
+        f"sample sizes {times['designs']}.",
+    ]
 
 
 def main():
