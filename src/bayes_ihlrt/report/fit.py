@@ -28,7 +28,7 @@ from bayes_ihlrt.results.table import (
 )
 
 _QUANTITIES: Final = {
-    "survival": ("Survival at month {:g}", 2),
+    "survival": ("Event-free at month {:g}", 2),
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }

@@ -236,7 +236,7 @@ def _position(found: Mapping[str, Any], strategies: list[str]) -> dict[str, Any]
     ratio = found["hazard_ratio"]
     rows = [["Hazard ratio, treated / untreated", _told(ratio, 2), _chance(ratio), "", ""]]
     for name, words, digits in (
-        ("survival_at", "Survival at month {:g}", 2),
+        ("survival_at", "Event-free at month {:g}", 2),
         ("rmst", "Event-free months of {:g}", 1),
     ):
         for row in found[name]:

@@ -39,7 +39,7 @@ from bayes_ihlrt.results.table import PlainConsole, interval, number, own_values
 from bayes_ihlrt.results.table import Table as ReportTable
 
 _SHOWN: Final = {
-    "survival": ("Survival at month {:g}", 2),
+    "survival": ("Event-free at month {:g}", 2),
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
