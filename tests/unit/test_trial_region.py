@@ -172,8 +172,8 @@ def test_methods_and_replays_say_how_the_region_is_chosen():
     plan = cases.plan(design=trial.model_dump(mode="json", exclude_none=True))
     told = " ".join(_rules(plan))
     assert (
-        "enrolment restricted to the least nlr of 2, 3, 5, and above, from which on at all of "
-        "these P(hazard ratio < 1 at that nlr) > 0.9 and P(hazard ratio < 1 at 1.5) < 0.6"
+        "enrolment restricted from the least of nlr 2, 3 and 5 on at which, and at all of those "
+        "above, P(hazard ratio < 1 at that nlr) > 0.9 and P(hazard ratio < 1 at 1.5) < 0.6"
     ) in told
     rows = {look: np.full(len(statements(trial)), 0.8) for look in range(3)}
     traced = [str(one.rule) for one in _trace(Task(trial, plan.scenarios[0], 1), rows, Stage(2))]

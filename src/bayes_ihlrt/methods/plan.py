@@ -280,10 +280,10 @@ def _restricted(look: LookSpec, design: TrialDesign) -> list[str]:
         str(rule).replace(")", f" at that {name})", 1) if rule.is_by_value else str(rule)
         for rule in look.enrich
     ]
-    listed = ", ".join(f"{value:g}" for value in values)
+    *fewer, most = (f"{value:g}" for value in values)
     return [
-        f"enrolment restricted to the least {name} of {listed}, and above, from which on at all of "
-        f"these {' and '.join(told)}"
+        f"enrolment restricted from the least of {name} {', '.join(fewer)} and {most} on at which, "
+        f"and at all of those above, {' and '.join(told)}"
     ]
 
 
