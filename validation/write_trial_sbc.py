@@ -5,8 +5,8 @@ python validation/write_trial_sbc.py print       # printed and not written
 
 Where truth is drawn from the priors, the share of a posterior that lies below it is uniform (Talts
 and others 2018, arXiv 1804.06788): at each look, and where trials end by their rules too, because a
-posterior does not depend on why a trial was stopped. So is the number of true statements among
-those to which a look gave a probability their sum, with their variance.
+posterior does not depend on why a trial was stopped. And as many
+statements are true as the probabilities that a look gave them add up to.
 """
 
 import subprocess
@@ -77,7 +77,7 @@ DESIGNS: Final[dict[str, dict[str, Any]]] = {
     },
     "enriched in the region of the posterior": {
         **MODIFIER,
-        "population": {"median": 3.0, "log_sd": 0.6, "switch_to": [2.0, 3.0, 5.0]},
+        "population": {"median": 3.0, "log_sd": 0.6, "switch_to": [2.0, 4.0, 6.0]},
         "looks": [{"events": 60, "enrich": [BENEFIT | {"more_than": 0.8}]}, LAST],
     },
     "months to 24, interaction, accrual stopped": {
@@ -131,7 +131,9 @@ def compared(name: str, table: dict[str, Any]) -> list[Tested]:
 def _places(design: TrialDesign, done: Decisions) -> Iterator[tuple[str, NDArray[np.int64]]]:
     for number in range(len(design.looks)):
         yield f"look {number + 1}", done.places[:, number]
-    yield "where trials end", done.stage
+    if (done.look < len(design.looks) - 1).any():
+        # Else it is the last look's, once more.
+        yield "where trials end", done.stage
 
 
 def _shares(name: str, design: TrialDesign, table: dict[str, Any]) -> Iterator[Tested]:
@@ -176,8 +178,8 @@ def page(found: list[Tested]) -> str:
         f"Written by `python validation/write_trial_sbc.py` at commit `{_commit()}`. {TRIALS:,} "
         "trials of each design, whose truth is drawn from the priors of their own analysis: the "
         "log hazard ratio, the median of control, the interaction. Then the share of a posterior "
-        "below the truth is uniform at every look, and also where trials end by their rules; and "
-        "of statements, as many are true as their probabilities add up to. A distance of the ECDF "
+        "below the truth is uniform at every look, and also where trials end that may stop early; "
+        "and of statements, as many are true as their probabilities add up to. A distance of the ECDF "
         f"from the uniform within {band:.3f} may be chance.",
         "",
         f"**{len(found) - wrong} of {len(found)} tests find nothing** (Holm, probability "

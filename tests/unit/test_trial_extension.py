@@ -15,7 +15,7 @@ from bayes_ihlrt.explorer.controls import controls, moved
 from bayes_ihlrt.interim.data import chosen_design
 from bayes_ihlrt.methods.plan import _rules
 from bayes_ihlrt.report.studies import plan_tables
-from bayes_ihlrt.review.frameworks import extension_part, review_parts
+from bayes_ihlrt.review.frameworks import changed_part, review_parts
 from bayes_ihlrt.review.lines import looks_told
 from bayes_ihlrt.schema.plan import Branch as BranchRecord
 from bayes_ihlrt.spec.plan import CurveSpec, TrialPlan
@@ -282,7 +282,7 @@ def rows_of(trial, statistics):
 def test_what_enlarging_brings_is_told():
     trial = design()
     cell, plan, result = rows_of(trial, table(trial, ROWS))
-    told = extension_part(result["results"], plan)
+    told = changed_part(result["results"], plan, "extended")
     assert told["told"][0] == (
         "no effect: 50.0% of trials are enlarged; of these 100.0% succeed, with 180 patients, 42 "
         "events, 44 months; of the others 66.7% succeed, with 110 patients, 27 events, 32 months."
@@ -294,11 +294,13 @@ def test_what_enlarging_brings_is_told():
     assert [row["expected_n estimate"] for row in shown.records] == [180.0, 110.0]
     assert "; enlarged in 50.0%" in looks_told(cell)
     none = rows_of(trial, table(trial, [{}, {}]))[2]["results"]
-    assert extension_part(none, plan)["told"][0].startswith(
+    assert changed_part(none, plan, "extended")["told"][0].startswith(
         "no effect: 0.0% of trials are enlarged; of the others 0.0% succeed"
     )
     plain = cases.design()
-    assert extension_part(rows_of(plain, table(plain, [{}, {}]))[2]["results"], plan) is None
+    assert (
+        changed_part(rows_of(plain, table(plain, [{}, {}]))[2]["results"], plan, "extended") is None
+    )
 
 
 def test_branches_say_that_they_follow_futility_where_the_type_i_error_does_not():
@@ -309,8 +311,10 @@ def test_branches_say_that_they_follow_futility_where_the_type_i_error_does_not(
         branch["success"]["estimate"] * branch["share"]["estimate"] for branch in row["branches"]
     ]
     assert cell.found.success_told.estimate > sum(follows)
-    assert "of trials that stop for futility" in extension_part([row], plan)["told"][-1]
-    assert not any("futility" in line for line in extension_part([row], bound_plan())["told"])
+    assert "of trials that stop for futility" in changed_part([row], plan, "extended")["told"][-1]
+    assert not any(
+        "futility" in line for line in changed_part([row], bound_plan(), "extended")["told"]
+    )
 
 
 def bound_plan():
@@ -321,7 +325,9 @@ def test_an_extension_of_a_variant_is_told_with_its_name():
     _, plan, result = rows_of(design(), table(design(), ROWS))
     variant = {**result["results"][0], "design": "larger"}
     designs = SimpleNamespace(name=plan.name, designs={"larger": design()})
-    assert extension_part([variant], designs)["told"][0].startswith("larger, no effect: 50.0%")
+    assert changed_part([variant], designs, "extended")["told"][0].startswith(
+        "larger, no effect: 50.0%"
+    )
 
 
 def test_methods_controls_and_interim_know_of_it():

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 import trial_cases as cases
 from bayes_ihlrt.methods.plan import _rules
 from bayes_ihlrt.report.studies import plan_tables
-from bayes_ihlrt.review.frameworks import enrichment_part, extension_part, review_parts
+from bayes_ihlrt.review.frameworks import changed_part, review_parts
 from bayes_ihlrt.schema.plan import Branch as BranchRecord
 from bayes_ihlrt.spec.plan import CurveSpec
 from bayes_ihlrt.spec.rules import Rule
@@ -152,14 +152,14 @@ def test_what_comes_of_each_region_is_told():
     )
     result = plan_dict(PlanResult(plan, (cell,), (), seconds=1.0, simulated=6))
     BranchRecord.model_validate(result["results"][0]["branches"][0])
-    told = enrichment_part(result["results"], plan)
+    told = changed_part(result["results"], plan, "switch")
     assert told["told"][0].startswith(
         "no effect: 33.3% of trials go on with patients from nlr 2 on, of which 100.0% succeed, "
         "with 120 patients, 120 events, 15 months; 16.7% of trials go on with patients from nlr 3"
     )
     assert "; of the others 50.0% succeed" in told["told"][0]
     assert told in review_parts([], plan, result)
-    assert extension_part(result["results"], plan) is None
+    assert changed_part(result["results"], plan, "extended") is None
     output = SimpleNamespace(result=result | {"audit": {"fits": 0}}, plan=plan)
     tables = {one.name: one for one in plan_tables(output)}
     assert "enlarged" not in tables

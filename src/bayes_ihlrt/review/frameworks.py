@@ -104,21 +104,34 @@ def review_parts(
     Returns
     -------
     list of dict
-        See `extension_part`, `enrichment_part`, `comparison_part`, `belief_part` and
-        `external_part`.
+        See `changed_part`, `comparison_part`, `belief_part` and `external_part`.
     """
     drawn = [one.name for one in plan.scenarios if one.is_drawn]
     own = next((one for one in result["averaged"] if one["design"] == plan.name), None)
     free = plan.design.free_futility
     done = computed(result["results"])
-    found = [extension_part(done, plan), enrichment_part(done, plan), comparison_part(rows)]
+    found = [*(changed_part(done, plan, way) for way in _CHANGES), comparison_part(rows)]
     found.append(belief_part(rows, own, drawn, free=free))
     found.append(external_part(rows, result["curves"]))
     return [part for part in found if part is not None]
 
 
-def extension_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[str, Any] | None:
-    """Return what becomes of trials that are enlarged, and of the others.
+_CHANGES: Final = {
+    "extended": (
+        "What comes of enlarging the trial?",
+        "Success counts both: the rule that enlarges a trial is part of it.",
+    ),
+    "switch": (
+        "What comes of restricting enrolment?",
+        "Success counts all: the rule that restricts enrolment is part of it.",
+    ),
+}
+
+
+def changed_part(
+    rows: Sequence[Mapping[str, Any]], plan: TrialPlan, way: str
+) -> dict[str, Any] | None:
+    """Return what becomes of trials that a rule changes in one way, and of the others.
 
     Parameters
     ----------
@@ -126,60 +139,39 @@ def extension_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[s
         ``results`` of ``result.json``.
     plan : TrialPlan
         The plan.
+    way : str
+        ``"extended"`` (enlarged) or ``"switch"`` (enriched, by the value they go on from).
 
     Returns
     -------
     dict or None
-        ``title`` and ``told``, a line a scenario, of each design that can be enlarged; None where
-        none can.
+        ``title`` and ``told``, a line a scenario, of each design whose trials can be changed so;
+        None where none can.
     """
-    shown = [row for row in rows if _is_of(row, "extended")]
+    shown = [row for row in rows if _is_of(row, way)]
     if not shown:
         return None
-    told = []
-    for row in shown:
-        larger, others = row["branches"]
-        told.append(
-            f"{_whose(row, plan)}: {larger['share']['estimate']:.1%} of trials are enlarged"
-            f"{_branch('; of these', larger)}{_branch('; of the others', others)}."
-        )
-    told.append("Success counts both: the rule that enlarges a trial is part of it.")
-    return {"title": "What comes of enlarging the trial?", "told": [*told, *_follows(shown, plan)]}
+    title, counts = _CHANGES[way]
+    told = [
+        f"{_whose(row, plan)}: {_changed(row, plan)}"
+        f"{_branch('; of the others', row['branches'][-1])}."
+        for row in shown
+    ]
+    return {"title": title, "told": [*told, counts, *_follows(shown, plan)]}
 
 
-def enrichment_part(rows: Sequence[Mapping[str, Any]], plan: TrialPlan) -> dict[str, Any] | None:
-    """Return what becomes of trials that are enriched, by the value they go on from, and others.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        ``results`` of ``result.json``.
-    plan : TrialPlan
-        The plan.
-
-    Returns
-    -------
-    dict or None
-        ``title`` and ``told``, a line a scenario, of each design that can be enriched; None where
-        none can.
-    """
-    shown = [row for row in rows if _is_of(row, "switch")]
-    if not shown:
-        return None
-    told = []
-    for row in shown:
-        *ways, others = row["branches"]
-        modifier = plan.designs[row["design"]].modifier
-        name = "the modifier" if modifier is None else modifier.name
-        parts = [
-            f"{way['share']['estimate']:.1%} of trials go on with patients from {name} "
-            f"{way['switch']:g} on{_branch(', of which', way)}"
-            for way in ways
-        ]
-        told.append(f"{_whose(row, plan)}: {'; '.join(parts)}{_branch('; of the others', others)}.")
-    told.append("Success counts all: the rule that restricts enrolment is part of it.")
-    title = "What comes of restricting enrolment?"
-    return {"title": title, "told": [*told, *_follows(shown, plan)]}
+def _changed(row: Mapping[str, Any], plan: TrialPlan) -> str:
+    """How many trials of a design under a scenario are changed, and what becomes of these."""
+    modifier, told = plan.designs[row["design"]].modifier, []
+    name = "the modifier" if modifier is None else modifier.name
+    for way in row["branches"][:-1]:
+        share = f"{way['share']['estimate']:.1%} of trials"
+        if way["extended"]:
+            told.append(f"{share} are enlarged{_branch('; of these', way)}")
+        else:
+            where = f"go on with patients from {name} {way['switch']:g} on"
+            told.append(f"{share} {where}{_branch(', of which', way)}")
+    return "; ".join(told)
 
 
 def _is_of(row: Mapping[str, Any], way: str) -> bool:

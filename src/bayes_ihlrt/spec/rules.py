@@ -337,14 +337,14 @@ class LookSpec(Frozen):
     def rules_with(self, values: Sequence[float]) -> tuple[Rule, ...]:
         """Return every rule of the look, each once, with those of `enrich_from`."""
         stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
-        enriching = [rule for rules in self.enrich_from(values) for rule in rules]
+        by_value = self.enrich_from(values) if values else (self.enrich,)
+        enriching = [rule for rules in by_value for rule in rules]
         return tuple(dict.fromkeys([*stopping, *self.extend, *enriching, *self.efficacy_enriched]))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Every rule of the look, as written."""
-        stopping = (*self.efficacy, *self.futility, *self.stop_accrual)
-        return (*stopping, *self.extend, *self.enrich, *self.efficacy_enriched)
+        """Every rule of the look, each once, as written."""
+        return self.rules_with(())
 
 
 class ExtensionSpec(Frozen):
