@@ -179,8 +179,8 @@ def page(found: list[Tested]) -> str:
         "trials of each design, whose truth is drawn from the priors of their own analysis: the "
         "log hazard ratio, the median of control, the interaction. Then the share of a posterior "
         "below the truth is uniform at every look, and also where trials end that may stop early; "
-        "and of statements, as many are true as their probabilities add up to. A distance of the ECDF "
-        f"from the uniform within {band:.3f} may be chance.",
+        "and of statements, as many are true as their probabilities add up to. A distance of the "
+        f"ECDF from the uniform within {band:.3f} may be chance.",
         "",
         f"**{len(found) - wrong} of {len(found)} tests find nothing** (Holm, probability "
         f"{LEVEL:.0%} of any false alarm in the table). One by one, {LEVEL * len(found):.0f} p "
