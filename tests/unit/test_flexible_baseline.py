@@ -66,7 +66,7 @@ def test_intervals_follow_the_number_of_events(events, intervals):
     assert len(automatic_cuts(times)) + 1 == intervals
     assert intervals in {*INTERVALS, *MANY.values()}
     if events >= 1_999:
-        assert automatic_knots(times) == intervals // 2
+        assert automatic_knots(times) == (10 if events < 2_000 else 15)
     # A patient whose event stands in ten trials is one event.
     assert len(automatic_cuts(np.repeat(times, 10), events=events)) + 1 == intervals
 

@@ -23,6 +23,8 @@ MANY: Final = {2_000: 30, 4_000: 40}
 """Intervals by the least number of events. Inside an interval time confounds as it does under a
 hazard that cannot bend: what twenty leave is small beside the error of few events only."""
 MOST_KNOTS: Final = 10
+MANY_KNOTS: Final = 15
+"""With 20 the batched engine's approximation fails at 20,000 patients (Pareto k-hat 0.9)."""
 FROM_ZERO: Final = 1e4
 """Stands for the infinite log ratio of the ends of an interval that begins at 0."""
 
@@ -80,7 +82,7 @@ def automatic_cuts(times: Floats, *, events: int | None = None) -> tuple[float, 
 def automatic_knots(times: Floats, *, events: int | None = None) -> int:
     """Return the number of inner knots of an M-spline: one for twelve events, one to ten.
 
-    From 2,000 events on they are 15, from 4,000 on 20: half as many as intervals.
+    From 2,000 events on they are 15.
 
     Parameters
     ----------
@@ -101,7 +103,7 @@ def automatic_knots(times: Floats, *, events: int | None = None) -> int:
     """
     count = len(times) if events is None else events
     few = min(max(count // (2 * EVENTS_A_PIECE), 1), MOST_KNOTS)
-    wanted = max([few, *(number // 2 for least, number in MANY.items() if count >= least)])
+    wanted = few if count < min(MANY) else MANY_KNOTS
     while wanted > 1:
         places = np.arange(wanted + 2) / (wanted + 1)
         knots = np.quantile(times, places)

@@ -194,7 +194,7 @@ class HazardSpec(_Frozen):
         For ``piecewise``: prior that ties the intervals together (random walk by default).
     knots : int, optional
         For ``mspline``: number of inner knots, at quantiles of the event times; left out one for
-        twelve events, one to ten; 15 from 2,000 events on, 20 from 4,000.
+        twelve events, one to ten; 15 from 2,000 events on.
     """
 
     family: Family = "weibull"
