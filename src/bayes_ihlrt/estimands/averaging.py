@@ -26,13 +26,11 @@ from numpy.typing import NDArray
 from bayes_ihlrt.errors import Fault, SpecificationError
 from bayes_ihlrt.estimands.population import Population
 from bayes_ihlrt.estimands.predictors import condense, predictors
+from bayes_ihlrt.estimands.sums import WIDTH, draws_at_a_time, exponential_sums
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
-_CHUNK: Final = 100_000
-"""Elements of the largest temporary array: they stay in the processor's cache, which is 15 times
-faster than arrays that have to be fetched from memory."""
 _NEWTON: Final = 500
 _TOLERANCE: Final = 1e-9
 """Relative length of the last step: convergence being quadratic, the error is then its square."""
@@ -165,22 +163,20 @@ def averaged(
 
 def _sums(part: Stretch, hazard: Floats, *, deaths: bool) -> Floats:
     samples, values = part.eta.shape
-    times = hazard.shape[1]
-    total = np.zeros((samples, times))
-    width = max(1, min(values, _CHUNK // times))
-    height = max(1, _CHUNK // (width * times))
+    total = np.zeros((samples, hazard.shape[1]))
+    height = draws_at_a_time(values, samples)
 
     def add(top: int) -> None:
         draw = slice(top, top + height)
         weights = part.weights if len(part.weights) == 1 else part.weights[draw]
-        for left in range(0, values, width):
-            some = slice(left, left + width)
+        for left in range(0, values, WIDTH):
+            some = slice(left, left + WIDTH)
             ratio = np.exp(part.eta[draw, some])
-            curve: Floats = ratio[..., None] * -hazard[draw, None]
-            np.exp(curve, out=curve)
             share = weights[:, some]
             mass = share * ratio if deaths else np.broadcast_to(share, ratio.shape)
-            total[draw] += np.matmul(mass[:, None], curve)[:, 0]
+            nothing = np.zeros_like(ratio)
+            found = exponential_sums(mass[:, None], ratio[:, None], nothing, hazard[draw, None])
+            total[draw] += found[:, 0]
 
     in_threads(add, range(0, samples, height))
     return total

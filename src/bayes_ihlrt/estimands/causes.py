@@ -34,15 +34,13 @@ from bayes_ihlrt.estimands.population import (
     time_zero_weights,
     undefined_survival,
 )
+from bayes_ihlrt.estimands.sums import WIDTH, draws_at_a_time, exponential_sums
 from bayes_ihlrt.names import CAUSE, STRATEGY, TIME
 from bayes_ihlrt.posterior.fitted import FittedModel
 
 Floats = NDArray[np.float64]
 Fits = Mapping[str, FittedModel]
 Populations = Mapping[str, Population]
-_CHUNK: Final = 60_000
-"""Elements of the largest temporary array: it stays in the processor's cache, and its products are
-small enough for the algebra library to leave them to the thread that asks."""
 _FEW: Final = 5
 """Horizons up to which each stretch between them is integrated as closely as the first."""
 _NODES: Final = 16
@@ -219,8 +217,7 @@ def _averages(
     early = [spent(fit, 0.0, times[before]) for fit in fits.values()]
     switch = [spent(fit, 0.0, np.array([begin])) for fit in fits.values()]
     late = [spent(fit, begin, times[~before]) for fit in fits.values()]
-    width = max(1, min(patterns, _CHUNK // len(times)))
-    height = max(1, _CHUNK // (width * len(times)))
+    height = draws_at_a_time(patterns, samples)
     stretches = (0, np.stack(early, axis=1), before), (1, np.stack(late, axis=1), ~before)
 
     def average(top: int) -> None:
@@ -228,16 +225,13 @@ def _averages(
         ratios = np.exp(np.stack([[p.untreated[draw], p.treated[draw]] for p in people]))
         lost = np.einsum("cdp,cd->dp", ratios[:, 0], [hazard[draw, 0] for hazard in switch])
         share = np.broadcast_to(people[0].weights_of(draw), lost.shape)
-        for left in range(0, patterns, width):
-            some = slice(left, left + width)
+        for left in range(0, patterns, WIDTH):
+            some = slice(left, left + WIDTH)
             for arm, hazard, here in stretches:
                 ratio = ratios[:, arm, :, some]
-                curve = np.moveaxis(ratio, 0, -1) @ -hazard[draw]
-                if arm:
-                    curve -= lost[:, some, None]
-                np.exp(curve, out=curve)
                 mass = np.stack([share[:, some], *(share[:, some] * ratio)], axis=1)
-                found = mass @ curve
+                gone = lost[:, some] if arm else np.zeros_like(lost[:, some])
+                found = exponential_sums(mass, np.moveaxis(ratio, 0, 1), gone, hazard[draw])
                 alive[draw, here] += found[:, 0]
                 deaths[draw][..., here] += found[:, 1:]
 
