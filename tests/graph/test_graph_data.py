@@ -111,7 +111,13 @@ def test_outcome_can_be_replaced_by_another_cohort(hazard):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping .?Check.* as JAX tracing would remove it")
-@pytest.mark.parametrize("hazard", ["weibull", "gompertz", "random walk", "mspline"])
+@pytest.mark.parametrize(
+    "hazard",
+    [
+        *("weibull", "random walk"),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("gompertz", "mspline")),
+    ],
+)
 def test_jax_agrees(hazard):
     """Values and gradients, with entries at 0 among the rows."""
     model = build_model(cases.specification(hazard, "(1 | centre)"), cases.person_time())

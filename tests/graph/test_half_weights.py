@@ -71,7 +71,7 @@ def from_estimates(whole, halved):
     return float(np.sum(np.square(2.0 * (halved - whole))))
 
 
-@pytest.mark.parametrize("groups", [PATIENTS, 30])
+@pytest.mark.parametrize("groups", [pytest.param(PATIENTS, marks=pytest.mark.slow), 30])
 def test_it_is_that_of_the_closed_form(analysis, groups):
     group = np.arange(PATIENTS)
     if groups < PATIENTS:
@@ -243,6 +243,7 @@ def test_a_decision_at_which_one_patient_is_left_untreated_is_no_fault():
     assert found.failed == 0
 
 
+@pytest.mark.slow
 def test_strata_stay_as_they_are_at_the_mode():
     spec = PropensitySpec(formula="x", adjust="strata")
     scored = prepare_adjusted(confounded(100), EXPONENTIAL, spec)

@@ -109,6 +109,7 @@ def brute_force(prepared, person_time, values):
     return np.add.reduceat(rows, first, axis=1)
 
 
+@pytest.mark.slow
 def test_leave_one_out_agrees_with_new_fits(grouped):
     prepared, person_time, refits = grouped
     everybody, share = refits.member(0)
@@ -315,6 +316,7 @@ def test_centres_that_the_model_leaves_out_are_found():
     assert told["right"].status is Status.NO_FLAG
 
 
+@pytest.mark.slow
 def test_calibration_sees_a_wrong_hazard_and_no_expected_number_is_negative():
     """The hazard falls to a tenth between months 3 and 12; or the log hazard is curved in albi."""
     found = {}

@@ -158,7 +158,13 @@ def test_cut_pools_the_variance_within_and_between_propensities():
     )
 
 
-@pytest.mark.parametrize("uncertainty", ["linked-bootstrap", "plugin", "cut"])
+@pytest.mark.parametrize(
+    "uncertainty",
+    [
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("linked-bootstrap", "cut")),
+        "plugin",
+    ],
+)
 @pytest.mark.parametrize("adjust", ["covariate", "strata"])
 def test_the_propensity_as_a_covariate_removes_confounding(adjust, uncertainty):
     """No effect; unadjusted the log hazard ratio is about 0.6."""
@@ -189,7 +195,13 @@ def test_the_design_at_the_mode_is_that_of_the_person_time():
     assert analysis.outcome.encoder.columns == ("arm", *analysis.scores.names)
 
 
-@pytest.mark.parametrize("uncertainty", ["linked-bootstrap", "plugin", "sandwich", "cut"])
+@pytest.mark.parametrize(
+    "uncertainty",
+    [
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("linked-bootstrap", "cut")),
+        *("plugin", "sandwich"),
+    ],
+)
 def test_trimming_goes_with_every_uncertainty(uncertainty):
     emulation = confounded(200, strength=2.0)
     spec = PropensitySpec(formula="x", trim=0.1, uncertainty=uncertainty)

@@ -73,6 +73,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["interim", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_trial_a_is_told_written_shown_and_reported(plan_file, data_file, tmp_path):
     """Trial A of RBesT: predictive probability .4466; conditional power at .75 by simulation."""
     out = tmp_path / "out"

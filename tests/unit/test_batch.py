@@ -361,6 +361,7 @@ def test_summary_of_weighted_draws():
         summarise_batch(reduced)
 
 
+@pytest.mark.slow
 def test_audit_refits_overridden_data_by_nuts():
     prepared = prepare(cases.spec(cases.EXPONENTIAL), cases.rows())
     model = BatchEngine(prepared_density(prepared))

@@ -142,6 +142,7 @@ def member(design, scenario, seed=3):
     return found.analysis, {name: values[:1] for name, values in block.members.items()}
 
 
+@pytest.mark.slow
 def test_a_weibull_model_with_interaction_against_weighted_draws_of_numpy():
     """Ten events, five parameters; a subgroup, and months: a wide Student t of its own."""
     rmst = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.9, "at": 5.0}

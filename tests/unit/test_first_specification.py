@@ -202,6 +202,7 @@ def test_dates_with_short_years_are_recognised_and_then_refused(tmp_path):
     assert "Write the year with four digits" in run("check", tmp_path / "study").output
 
 
+@pytest.mark.slow
 def test_what_a_run_writes_names_no_place_of_the_data(tmp_path, monkeypatch):
     # Nothing that takes long says where the data lie.
     monkeypatch.setattr(fitting, "compare_baselines", lambda *_, **__: None)
