@@ -6,6 +6,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # Tracing and figures make millions of objects that stay, among which Python looks for garbage.
 gc.set_threshold(50_000, 10, 10)
@@ -24,6 +25,22 @@ def pytest_configure(config):
 
 EXAMPLES = ("result", "fit", "ladder", "prepared", "engine", "plan")
 """What examples may use without making it: the values of the fixtures `example_<name>`."""
+
+
+class Scheduling(LoadFileScheduling):
+    """A file stays in one process, and with it what its tests share.
+
+    So do the files that share whole results: each takes up to a minute of processor time.
+    """
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "results" if file.startswith(("tests/plumbing/", "src/")) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Return the scheduling above for a run by files."""
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -125,7 +125,7 @@ DESIGNS = (DesignKind.EVER_NEVER, DesignKind.LANDMARK, DesignKind.SPLIT)
 @pytest.mark.parametrize("place", range(3), ids=[design.value for design in DESIGNS])
 def test_a_rung_that_fails_takes_no_other_with_it(ladder_spec, whole_ladder, monkeypatch, place):
     monkeypatch.setattr(rung_fit, "fit_shared", failing_at(DESIGNS[place]))
-    result = ladder.bias_ladder(ladder_spec, "heart")
+    result = bi.ladder(ladder_spec, "heart")
     found = result.to_dict()
     for number, (rung, undisturbed) in enumerate(
         zip(found["rungs"], whole_ladder["rungs"], strict=True)
@@ -148,7 +148,7 @@ def test_a_rung_that_fails_takes_no_other_with_it(ladder_spec, whole_ladder, mon
 
 def test_a_null_simulation_that_fails_leaves_the_rungs(ladder_spec, whole_ladder, monkeypatch):
     monkeypatch.setattr(ladder, "simulate_naive", raising(FEW))
-    result = ladder.bias_ladder(ladder_spec, "heart")
+    result = bi.ladder(ladder_spec, "heart")
     found = result.to_dict()
     assert found["rungs"] == whole_ladder["rungs"]
     assert found["null_simulation"] is None
@@ -161,7 +161,7 @@ def test_a_null_simulation_that_fails_leaves_the_rungs(ladder_spec, whole_ladder
 def test_a_ladder_without_any_rung_is_not_to_be_trusted(ladder_spec, monkeypatch):
     monkeypatch.setattr(rung_fit, "fit_shared", raising(FEW))
     with pytest.raises(ConvergenceError, match=r"ever-never, none: .*split, none: "):
-        ladder.bias_ladder(ladder_spec, "heart")
+        bi.ladder(ladder_spec, "heart")
 
 
 def test_a_partly_failed_ladder_is_written_told_and_reported(ladder_spec, monkeypatch, tmp_path):
