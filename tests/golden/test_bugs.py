@@ -68,6 +68,7 @@ log_shape = {dist = "Exponential", lam = 0.001, on = "exp"}
 """
 
 
+@pytest.mark.slow
 def test_kidney_weibull_with_frailty():
     fit = fit_model(ModelSpec.from_toml(KIDNEY_MODEL), kidney(), SamplerSpec(draws=2500, seed=1))
     ph = in_unit(fit, TimeUnit.DAYS)

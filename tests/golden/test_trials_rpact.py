@@ -28,7 +28,7 @@ UNEQUAL = 0.012
 Phi(.97^.5 drift - bound), 1.2 points at the middle of a power curve."""
 
 
-@pytest.fixture(scope="module", params=[1.0, 0.7])
+@pytest.fixture(scope="module", params=[1.0, pytest.param(0.7, marks=pytest.mark.slow)])
 def found(request):
     looks = [
         {"events": events, "efficacy": [cases.SUCCESS | {"more_than": float(ndtr(bound))}]}

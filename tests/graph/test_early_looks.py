@@ -80,6 +80,7 @@ def test_half_of_the_fits_are_near_and_every_look_has_its_share(result, monkeypa
         assert fit.near == (gap <= NEAR)
 
 
+@pytest.mark.slow
 def test_bias_on_months_and_a_changing_effect_are_told():
     rmst = {"quantity": "rmst", "horizon": 24.0, "above": 0.0, "more_than": 0.9}
     content = cases.content(looks=[{"events": 90, "efficacy": [cases.SUCCESS, rmst]}])

@@ -87,6 +87,7 @@ def test_one_event_in_an_arm_has_the_uncertainty_of_its_posterior():
     assert draws.std() == pytest.approx(sd, rel=0.25)
 
 
+@pytest.mark.slow
 def test_positions_mean_the_same_under_every_prior_and_weight():
     """Draws are moved in unconstrained coordinates and read without the priors of each."""
     hazard = {"family": "piecewise", "cuts": [6.0, 12.0]}
@@ -107,6 +108,7 @@ def test_positions_mean_the_same_under_every_prior_and_weight():
         np.testing.assert_allclose(read[name], values, rtol=1e-12, err_msg=str(name))
 
 
+@pytest.mark.slow
 def test_with_many_events_the_spread_is_that_of_the_likelihood():
     """Log rate ratio of two exponential arms: variance 1 / d1 + 1 / d0 without a prior to speak of.
 

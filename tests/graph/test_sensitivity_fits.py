@@ -166,6 +166,7 @@ def test_without_a_confounder_the_latent_model_is_the_stated_one(small):
     assert found[0] == pytest.approx(found[1], abs=1e-8)
 
 
+@pytest.mark.slow
 def test_latent_confounder_recovers_the_truth_and_widens_with_its_prior():
     prepared, rows = confounded(1500, outcome=np.log(4.0), initiation=np.log(0.2))
     right = LatentPrior((np.log(4.0), 0.05), (np.log(0.2), 0.05), (np.log(0.4 / 0.6), 0.1))

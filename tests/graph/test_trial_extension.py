@@ -88,6 +88,7 @@ def test_accrual_that_is_under_way_goes_on():
     )
 
 
+@pytest.mark.slow
 def test_a_frame_serves_extensions_of_other_sizes(enlarged):
     """Numbers of the extension are no part of what is compiled."""
     frames = Frames()
@@ -122,6 +123,7 @@ def continued(design, stage, mean):
     return {name: np.asarray(values) for name, values in members.items()}
 
 
+@pytest.mark.slow
 def test_what_is_foreseen_is_the_trial_as_planned():
     """The same continuation as of a design that cannot be enlarged; once enlarged, of that."""
     ahead = {"quantity": "conditional-power", "draws": 10, "more_than": 0.5}

@@ -71,6 +71,7 @@ def test_trials_are_those_of_a_run_without_frames(frames):
     assert here.found.success.estimate == pytest.approx(alone.found.success.estimate, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_numbers_do_not_compile_again(frames, compilations):
     simulate_design(base(), TRUTH, trials=UNIT, pool=frames)
     compilations.clear()

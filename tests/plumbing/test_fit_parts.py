@@ -34,6 +34,7 @@ def spec():
     return parse_spec(text.replace('design = "split"', 'design = "landmark"\nlandmark = 3.0'))
 
 
+@pytest.mark.slow
 def test_a_propensity_that_adjusts_nothing_may_be_missing(spec, monkeypatch, tmp_path):
     monkeypatch.setattr(fitting, "compare_baselines", lambda *_, **__: None)
     whole = run_fit(spec, "ihlrt_synthetic").to_dict()

@@ -7,7 +7,13 @@ NOT_SMOOTHED = {"exponential", "Weibull", "Gompertz", "piecewise, independent"}
 """Without a prior on their shape their modes are the maxima, to the optimisers' tolerance."""
 
 
-@pytest.mark.parametrize("name", item_05.BASELINES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "M-spline" else [])
+        for name in item_05.BASELINES
+    ],
+)
 def test_the_mode_is_the_maximum(name):
     mode, best = item_05.family_estimates(name)
     assert mode == pytest.approx(best, abs=0.001 if name in NOT_SMOOTHED else item_05.APART)

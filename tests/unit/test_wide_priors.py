@@ -38,7 +38,8 @@ population = "time-zero"
 """
 
 
-FAMILIES = ("weibull", "gompertz", "piecewise")
+SLOW = [pytest.param(each, marks=pytest.mark.slow) for each in ("gompertz", "piecewise")]
+FAMILIES = ("weibull", *SLOW)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
