@@ -15,7 +15,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, override
 
 from bayes_ihlrt.escaping import printable
 
@@ -95,12 +95,18 @@ class InputError(BayesIhlrtError):
     def __init__(self, subject: str, faults: Iterable[Fault]) -> None:
         self.subject = subject
         self.faults = tuple(faults)
+        # What a pickle makes it of again.
+        super().__init__(subject, self.faults)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         told = [_listed(fault) for fault in self.faults[:_FAULTS]]
         if more := len(self.faults) - len(told):
             told.append(f"  - and {more:,} more")
         lines = "\n".join(told)
-        super().__init__(f"{printable(subject)}: {count}\n{lines}")
+        return f"{printable(self.subject)}: {count}\n{lines}"
 
 
 class DataError(InputError):
@@ -161,7 +167,12 @@ class ConvergenceError(BayesIhlrtError):
     def __init__(self, problem: str, remedy: str = "") -> None:
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{problem}. {remedy}" if remedy else problem)
+        super().__init__(problem, remedy)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return f"{self.problem}. {self.remedy}" if self.remedy else self.problem
 
 
 class OutputError(BayesIhlrtError):
@@ -179,7 +190,13 @@ class OutputError(BayesIhlrtError):
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"standard output cannot be written ({reason})")
+        self.reason = reason
+        super().__init__(reason)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return f"standard output cannot be written ({self.reason})"
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):
@@ -200,10 +217,17 @@ class MissingExtraError(BayesIhlrtError, ImportError):
     """
 
     def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the optional extra '{extra}': "
-            f"install it with `python3 -m pip install 'bayes-ihlrt[{extra}]'`; "
-            f"in a clone, `python3 -m uv run --extra {extra} bayes-ihlrt ...` does."
+        self.extra = extra
+        self.needed_for = needed_for
+        super().__init__(extra, needed_for)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return (
+            f"{self.needed_for} needs the optional extra '{self.extra}': "
+            f"install it with `python3 -m pip install 'bayes-ihlrt[{self.extra}]'`; "
+            f"in a clone, `python3 -m uv run --extra {self.extra} bayes-ihlrt ...` does."
         )
 
 
