@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+from arviz_stats import ELPDDataLOO, compare
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -21,6 +22,7 @@ from bayes_ihlrt.checks.terms import Columns, event_quantiles, event_times_of, v
 from bayes_ihlrt.designs.person_time import PersonTime
 from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.hazards.registry import FAMILIES
+from bayes_ihlrt.limits import MAX_K_HAT
 from bayes_ihlrt.model.priors import chance_below
 from bayes_ihlrt.names import Dist, Engine
 from bayes_ihlrt.parts import Failure, attempted
@@ -30,7 +32,6 @@ from bayes_ihlrt.spec.model import HazardSpec, with_hazard
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]
-_STEPS: Final = 2000
 
 
 def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
@@ -103,10 +104,9 @@ def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset
 
 
 def stacking_weights(log_density: Floats) -> Floats:
-    """Return the weights that maximise the log score of the mixture.
+    """Return the weights that maximise the log score of the mixture, by ArviZ.
 
-    sum_i log sum_k w_k p_k(y_i | y_-i), maximised over the simplex by expectation-maximisation: the
-    objective is concave, and each step raises it.
+    sum_i log sum_k w_k p_k(y_i | y_-i), maximised over the simplex.
 
     Parameters
     ----------
@@ -123,12 +123,27 @@ def stacking_weights(log_density: Floats) -> Floats:
     >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
     [0.5, 0.5]
     """
-    density = np.exp(log_density - log_density.max(axis=0))
-    weights = np.full(len(density), 1.0 / len(density))
-    for _ in range(_STEPS):
-        share = weights[:, None] * density
-        weights = (share / share.sum(axis=0)).mean(axis=1)
-    return weights
+    if len(log_density) == 1:
+        return np.ones(1)
+    # What all models share of a patient's density changes no weight, and could underflow.
+    terms = dict(enumerate(log_density - log_density.max(axis=0)))
+    table = compare(
+        {model: _elpd(own) for model, own in terms.items()}, method="stacking", round_to="none"
+    )
+    found = table["weight"].loc[list(terms)].to_numpy(dtype=np.float64)
+    return np.asarray(np.clip(found, 0.0, 1.0))
+
+
+def _elpd(terms: Floats) -> ELPDDataLOO:
+    """Terms of a model as ArviZ reads them; weights rest on the terms alone."""
+    return ELPDDataLOO(
+        elpd=float(terms.sum()),
+        se=float(np.sqrt(len(terms)) * terms.std()),
+        elpd_i=xr.DataArray(terms, dims="patient"),
+        n_data_points=len(terms),
+        scale="log",
+        **{"p": np.nan, "n_samples": 0, "warning": False, "good_k": MAX_K_HAT},
+    )
 
 
 def _compared(names: list[str], terms: Floats, unreliable: list[int]) -> xr.Dataset:
