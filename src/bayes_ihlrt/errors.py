@@ -12,12 +12,15 @@
     └── MissingExtraError     an optional dependency is not installed
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final, override
 
 from bayes_ihlrt.escaping import printable
+
+OPTION: Final = "{option}"
+"""Where the texts of a fault name what one may ask for."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,54 @@ class Fault:
         What is allowed, and what to do.
     lines : tuple of str
         Lines to copy, e.g. into a specification; listed below the fault.
+    option : str
+        What one may ask for, as it is said in Python, e.g. ``"overwrite=True"``; the texts name it
+        by `OPTION`, and who reads them is told it in words of their own.
 
     Examples
     --------
     >>> str(Fault("[data] event", "it is missing", "Name the column with 1 = event"))
     '[data] event: it is missing. Name the column with 1 = event.'
+    >>> fault = Fault("file a.html", "it exists", f"Give {OPTION}", option="overwrite=True")
+    >>> print(fault)
+    file a.html: it exists. Give overwrite=True.
+    >>> print(fault.said(lambda option: "--overwrite"))
+    file a.html: it exists. Give --overwrite.
     """
 
     where: str
     problem: str
     remedy: str
     lines: tuple[str, ...] = ()
+    option: str = ""
 
     def __str__(self) -> str:
-        """Return the fault as one sentence pair."""
-        return printable(f"{self.where}: {self.problem}. {self.remedy}.")
+        """Return the fault as one sentence pair, for who uses Python."""
+        said = self.said(str)
+        return printable(f"{said.where}: {said.problem}. {said.remedy}.")
+
+    def said(self, word: "Word") -> "Fault":
+        """Return the fault with its option in the words of who reads it.
+
+        Parameters
+        ----------
+        word : callable
+            Given the option as it is said in Python, says it.
+
+        Returns
+        -------
+        Fault
+            Which has none any more.
+        """
+        if not self.option:
+            return self
+        texts = {"where": self.where, "problem": self.problem, "remedy": self.remedy}
+        told = {name: text.replace(OPTION, word(self.option)) for name, text in texts.items()}
+        return replace(self, **told, option="")
+
+
+type Word = Callable[[str], str]
+"""Says an option: given ``"overwrite=True"``, returns what a reader is to write."""
 
 
 _FAULTS: Final = 100
@@ -101,8 +137,23 @@ class InputError(BayesIhlrtError):
     @override
     def __str__(self) -> str:
         """Return the message."""
+        return self.said(str)
+
+    def said(self, word: Word) -> str:
+        """Return the message with every option in the words of who reads it.
+
+        Parameters
+        ----------
+        word : callable
+            See `Fault.said`.
+
+        Returns
+        -------
+        str
+            A line for each fault.
+        """
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        told = [_listed(fault) for fault in self.faults[:_FAULTS]]
+        told = [_listed(fault.said(word)) for fault in self.faults[:_FAULTS]]
         if more := len(self.faults) - len(told):
             told.append(f"  - and {more:,} more")
         lines = "\n".join(told)
