@@ -16,10 +16,10 @@ from bayes_ihlrt.posterior.store import load as read_draws
 from bayes_ihlrt.report.checks import write_diagnosis
 from bayes_ihlrt.report.html import write_report
 from bayes_ihlrt.report.ladder import write_ladder
-from bayes_ihlrt.report.plan_table import write_plan
+from bayes_ihlrt.report.plan_table import PLANS, write_plan
 from bayes_ihlrt.report.studies import write_sensitivity
 from bayes_ihlrt.report.writing import write_fit
-from bayes_ihlrt.results.files import check_file, claimed_out
+from bayes_ihlrt.results.files import RESULTS, check_file, claimed_out
 from bayes_ihlrt.results.kept import keeping, read_kept, warn_if_unsealed
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.sensitivity.study import SensitivityResult
@@ -88,7 +88,8 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
         replace_file(place, lambda file: file.write_text(text, "utf-8"), "save")
         return place
     write = _writer("save", result)
-    with claimed_out(place, overwrite=overwrite):
+    holding = PLANS if isinstance(result, TrialPlanResult) else RESULTS
+    with claimed_out(place, overwrite=overwrite, holding=holding):
         warn_if_unsealed()
         write(result, place, also=keeping(result))
     return place

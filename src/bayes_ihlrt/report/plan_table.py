@@ -24,6 +24,7 @@ from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     NOTHING,
     RESULT_FILES,
+    Holding,
     Parts,
     held_names,
     write_each,
@@ -55,6 +56,8 @@ _READ: Final = (
 """How tables are read; no finding of the plan."""
 _FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
 _OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", PRIORS, FOLDER}
+PLANS: Final = Holding(_OWN, "results of a plan", beside=frozenset({FOLDER}))
+"""What is replaced in a folder of a plan; finished trials in it are read by their content."""
 
 
 def check_plan_folder(out: Path, plan: TrialPlan) -> None:

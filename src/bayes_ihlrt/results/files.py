@@ -45,10 +45,13 @@ class Holding:
         Files and folders that may be replaced.
     what : str
         What they are.
+    beside : frozenset of str
+        What may lie there whether or not anything may be replaced.
     """
 
     names: frozenset[str]
     what: str
+    beside: frozenset[str] = frozenset()
 
 
 RESULTS: Final = Holding(RESULT_FILES | DERIVED_FILES, "results")
@@ -74,7 +77,7 @@ def check_folder(out: Path, *, overwrite: bool, holding: Holding = RESULTS) -> N
     """
     if out.exists() and not out.is_dir():
         raise _refused(out, "it is a file", "Name a folder")
-    held = held_names(out)
+    held = held_names(out) - holding.beside
     if held and not overwrite:
         found = ", ".join(sorted(held)[:5]) + (", ..." if len(held) > 5 else "")
         remedy = f"Name another folder, or give {OPTION} to replace earlier {holding.what}"
