@@ -13,7 +13,7 @@
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, override
 
@@ -78,9 +78,11 @@ class Fault:
         """
         if not self.option:
             return self
-        texts = {"where": self.where, "problem": self.problem, "remedy": self.remedy}
-        told = {name: text.replace(OPTION, word(self.option)) for name, text in texts.items()}
-        return replace(self, **told, option="")
+        told = word(self.option)
+        where, problem, remedy = (
+            text.replace(OPTION, told) for text in (self.where, self.problem, self.remedy)
+        )
+        return Fault(where, problem, remedy, self.lines)
 
 
 type Word = Callable[[str], str]

@@ -142,7 +142,10 @@ def _elpd(terms: Floats) -> ELPDDataLOO:
         elpd_i=xr.DataArray(terms, dims="patient"),
         n_data_points=len(terms),
         scale="log",
-        **{"p": np.nan, "n_samples": 0, "warning": False, "good_k": MAX_K_HAT},
+        p=np.nan,
+        n_samples=0,
+        warning=False,
+        good_k=MAX_K_HAT,
     )
 
 
