@@ -201,7 +201,8 @@ def test_stacking_leaves_out_a_model_that_is_worse_everywhere():
 def test_stacking_of_models_that_are_nearly_alike_is_at_its_maximum(patients):
     """The score is concave: what its gradient at the weights leaves to gain bounds what they lack.
 
-    2,000 steps of expectation-maximisation left 0.46 of 2,000 patients, and weights 0.5 away.
+    2,000 steps of expectation-maximisation left 0.46 of 2,000 patients, and weights 0.5 away;
+    a tolerance of 1e-6 leaves up to 0.28.
     """
     rng = np.random.default_rng(5)
     shared = rng.normal(-3.0, 1.0, patients)
@@ -211,7 +212,7 @@ def test_stacking_of_models_that_are_nearly_alike_is_at_its_maximum(patients):
         assert weights.sum() == pytest.approx(1.0)
         density = np.exp(terms)
         left = (density / (weights @ density)).sum(axis=1).max() - patients
-        assert left < 0.02
+        assert left < 0.005
 
 
 def test_stacking_of_one_model_and_of_densities_near_nothing():
