@@ -82,7 +82,7 @@ class Fault:
         where, problem, remedy = (
             text.replace(OPTION, told) for text in (self.where, self.problem, self.remedy)
         )
-        return Fault(where, problem, remedy, self.lines)
+        return Fault(where, problem, remedy, self.lines, option="")
 
 
 type Word = Callable[[str], str]
