@@ -61,6 +61,7 @@ BANNED_ATTRIBUTES = {
     "Potential": "drops the patient from log_likelihood",
     "Censored": "gives NaN gradients with a zero entry time",
 }
+FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 BANNED_WORDS = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 
 BY_NAME = ("import_module", "__import__")
@@ -327,6 +328,44 @@ def banned_faults(package: Package) -> Iterator[Fault]:
                     yield Fault(module.path, node.lineno, "banned", "bare except")
 
 
+def word_faults(package: Package) -> Iterator[Fault]:
+    """The command line alone speaks of flags; below it an option is a field of the fault."""
+    for module in package.values():
+        if module.unit == "cli":
+            continue
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Constant(value=str(text)) if node.lineno not in module.documentation:
+                    if found := FLAG.search(text):
+                        yield Fault(module.path, node.lineno, "flag", found[0])
+                case ast.FunctionDef() if _names_option(node) and not _gives_option(node):
+                    yield Fault(module.path, node.lineno, "option", f"{node.name} gives none")
+
+
+def _names_option(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "OPTION" for node in ast.walk(function))
+
+
+def _gives_option(function: ast.FunctionDef) -> bool:
+    return any(
+        isinstance(node, ast.keyword) and node.arg == "option" for node in ast.walk(function)
+    )
+
+
+def options(package: Package) -> set[str]:
+    """Return the options that faults have, as they are said in Python, values apart."""
+    found = set()
+    for module in package.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.keyword) and node.arg == "option":
+                found |= {
+                    part.value.partition("=")[0]
+                    for part in ast.walk(node.value)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value
+                }
+    return found
+
+
 def undeclared_faults(package: Package, *, declared: Iterable[str]) -> Iterator[Fault]:
     """What is imported is declared in pyproject.toml."""
     known = {*declared, PACKAGE}
@@ -345,4 +384,5 @@ RULES: dict[str, Callable[[Package], Iterator[Fault]]] = {
     "light on load": on_load_faults,
     "budgets": budget_faults,
     "banned": banned_faults,
+    "words": word_faults,
 }

@@ -1,12 +1,17 @@
 """The package keeps its floors and budgets, and the checker would notice if it did not."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import architecture
+from bayes_ihlrt.cli.app import flag as cli_flag
+from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.interim.monitor import Settings
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / architecture.PACKAGE
@@ -14,7 +19,7 @@ SOURCE = ROOT / "src" / architecture.PACKAGE
 # (path within the package, rule) to the ADR that grants the exception.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     (f"hazards/{file}.py", "class-methods"): "0037" for file in ("protocol", "piecewise", "mspline")
-}
+} | {("errors.py", "flag"): "0041"}
 
 # Imported under another name than the one they are installed by, or through a named requirement.
 PROVIDED = {
@@ -61,6 +66,28 @@ def test_exceptions_are_used_and_explained(package):
     assert set(EXCEPTIONS.values()) <= records
 
 
+def test_options_are_those_of_a_command_and_of_a_function(package):
+    named = architecture.options(package)
+    assert {"overwrite", "keep_identifiers", "month"} <= named
+    flags = {
+        flag
+        for command in get_command(app).commands.values()
+        for option in command.params
+        for flag in option.opts
+    }
+    assert {option for option in named if cli_flag(option) not in flags} == set()
+    arguments = {
+        argument.arg
+        for module in package.values()
+        if module.unit != "cli"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.arguments)
+        for argument in (*node.args, *node.kwonlyargs)
+    }
+    fields = set(Settings.__dataclass_fields__)
+    assert named <= arguments | fields
+
+
 def test_every_floor_is_read(package):
     assert {"", "names", "errors", "clinical", "priors", "cohort"} <= {
         module.unit for module in package.values()
@@ -95,7 +122,12 @@ SOUND = {
     "hazards/weibull.py": "import numpy as np\n",
     "model/graph.py": "import pymc as pm\nfrom bayes_ihlrt.hazards import weibull\n",
     "plots/effects.py": "from bayes_ihlrt.errors import Fault\n",
-    "report/fit.py": "from bayes_ihlrt.plots import effects\n",
+    "report/fit.py": (
+        '"""Written by `fit --out`."""\n'
+        "from bayes_ihlrt.plots import effects\n"
+        "def f():\n    return Fault('a -- b', 'c', f'Give {OPTION}', option='overwrite=True')\n"
+    ),
+    "cli/fit.py": "told = 'Name a folder with --out'\n",
     "cli/main.py": (
         "from bayes_ihlrt.cohort import load\n"
         "def main():\n"
@@ -191,6 +223,14 @@ PLANTED = {
     "Censored": ({"model/a.py": "pm.Censored('x', y)"}, "pm.Censored gives NaN"),
     "bare except": ({"names.py": "try:\n    x\nexcept:\n    y"}, "bare except"),
     "a promise": ({"names.py": "# TODO: later"}, "[banned] TODO"),
+    "a flag below the command line": (
+        {"spec/a.py": "told = f'Name another folder, or add --overwrite ({x})'"},
+        "[flag] --overwrite",
+    ),
+    "an option that no fault has": (
+        {"spec/a.py": "def f():\n    return Fault('a', 'b', f'Give {OPTION}')"},
+        "[option] f gives none",
+    ),
     "a stub": ({"names.py": "def f():\n    raise NotImplementedError"}, "NotImplementedError"),
 }
 

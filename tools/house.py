@@ -4,7 +4,9 @@
     python tools/house.py run COMMAND ...      # files whose functions run for a command
     python tools/house.py figure               # docs/figures/house.svg
 
-`counts` tells modules, lines of code and of docstrings, the largest room and the largest file.
+`counts` tells modules, lines of code and of docstrings, the largest room and the largest file,
+names of the public face, and runs of six lines of code (imports apart) that stand in several
+places.
 `run` carries out a command of the command line, e.g. ``run check heart --data heart``, and counts
 the package's files of which more is needed than the import.
 """
@@ -26,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "bayes_ihlrt"
 FIGURE = ROOT / "docs" / "figures" / "house.svg"
 NARROW = 30
+RUN = 6
 TOOL = sys.monitoring.PROFILER_ID
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -46,6 +49,28 @@ def counts(source: Path) -> None:
     print(f"lines of docstrings                   {documented}")
     print(f"largest room                          {room}, {files} files")
     print(f"largest file                          {largest.path}, {len(largest.code)} lines")
+    stub = source / "__init__.pyi"
+    face = (stub if stub.is_file() else source / "__init__.py").read_text("utf-8")
+    names = re.findall(r"(?m)import \w+ as \w+$", face)
+    print(f"public names                          {len(names)}")
+    repeated = sum(count > 1 for count in runs(package).values())
+    print(f"runs of {RUN} lines in several places     {repeated}")
+
+
+def runs(package: architecture.Package) -> Counter[tuple[str, ...]]:
+    """Return each run of lines of code, with the number of places in which it stands."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for module in package.values():
+        imports = {
+            number
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        }
+        lines = module.source.splitlines()
+        code = [lines[number - 1].strip() for number in sorted(module.code - imports)]
+        found.update(tuple(code[i : i + RUN]) for i in range(len(code) - RUN + 1))
+    return found
 
 
 def run(arguments: list[str]) -> None:

@@ -12,12 +12,15 @@
     └── MissingExtraError     an optional dependency is not installed
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, override
 
 from bayes_ihlrt.escaping import printable
+
+OPTION: Final = "{option}"
+"""Where the texts of a fault name what one may ask for."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,56 @@ class Fault:
         What is allowed, and what to do.
     lines : tuple of str
         Lines to copy, e.g. into a specification; listed below the fault.
+    option : str
+        What one may ask for, as it is said in Python, e.g. ``"overwrite=True"``; the texts name it
+        by `OPTION`, and who reads them is told it in words of their own.
 
     Examples
     --------
     >>> str(Fault("[data] event", "it is missing", "Name the column with 1 = event"))
     '[data] event: it is missing. Name the column with 1 = event.'
+    >>> fault = Fault("file a.html", "it exists", f"Give {OPTION}", option="overwrite=True")
+    >>> print(fault)
+    file a.html: it exists. Give overwrite=True.
+    >>> print(fault.said(lambda option: "--overwrite"))
+    file a.html: it exists. Give --overwrite.
     """
 
     where: str
     problem: str
     remedy: str
     lines: tuple[str, ...] = ()
+    option: str = ""
 
     def __str__(self) -> str:
-        """Return the fault as one sentence pair."""
-        return printable(f"{self.where}: {self.problem}. {self.remedy}.")
+        """Return the fault as one sentence pair, for who uses Python."""
+        said = self.said(str)
+        return printable(f"{said.where}: {said.problem}. {said.remedy}.")
+
+    def said(self, word: "Word") -> "Fault":
+        """Return the fault with its option in the words of who reads it.
+
+        Parameters
+        ----------
+        word : callable
+            Given the option as it is said in Python, says it.
+
+        Returns
+        -------
+        Fault
+            Which has none any more.
+        """
+        if not self.option:
+            return self
+        told = word(self.option)
+        where, problem, remedy = (
+            text.replace(OPTION, told) for text in (self.where, self.problem, self.remedy)
+        )
+        return Fault(where, problem, remedy, self.lines, option="")
+
+
+type Word = Callable[[str], str]
+"""Says an option: given ``"overwrite=True"``, returns what a reader is to write."""
 
 
 _FAULTS: Final = 100
@@ -95,12 +133,33 @@ class InputError(BayesIhlrtError):
     def __init__(self, subject: str, faults: Iterable[Fault]) -> None:
         self.subject = subject
         self.faults = tuple(faults)
+        # What a pickle makes it of again.
+        super().__init__(subject, self.faults)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.said(str)
+
+    def said(self, word: Word) -> str:
+        """Return the message with every option in the words of who reads it.
+
+        Parameters
+        ----------
+        word : callable
+            See `Fault.said`.
+
+        Returns
+        -------
+        str
+            A line for each fault.
+        """
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        told = [_listed(fault) for fault in self.faults[:_FAULTS]]
+        told = [_listed(fault.said(word)) for fault in self.faults[:_FAULTS]]
         if more := len(self.faults) - len(told):
             told.append(f"  - and {more:,} more")
         lines = "\n".join(told)
-        super().__init__(f"{printable(subject)}: {count}\n{lines}")
+        return f"{printable(self.subject)}: {count}\n{lines}"
 
 
 class DataError(InputError):
@@ -161,7 +220,12 @@ class ConvergenceError(BayesIhlrtError):
     def __init__(self, problem: str, remedy: str = "") -> None:
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{problem}. {remedy}" if remedy else problem)
+        super().__init__(problem, remedy)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return f"{self.problem}. {self.remedy}" if self.remedy else self.problem
 
 
 class OutputError(BayesIhlrtError):
@@ -179,7 +243,13 @@ class OutputError(BayesIhlrtError):
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"standard output cannot be written ({reason})")
+        self.reason = reason
+        super().__init__(reason)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return f"standard output cannot be written ({self.reason})"
 
 
 class MissingExtraError(BayesIhlrtError, ImportError):
@@ -200,10 +270,17 @@ class MissingExtraError(BayesIhlrtError, ImportError):
     """
 
     def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the optional extra '{extra}': "
-            f"install it with `python3 -m pip install 'bayes-ihlrt[{extra}]'`; "
-            f"in a clone, `python3 -m uv run --extra {extra} bayes-ihlrt ...` does."
+        self.extra = extra
+        self.needed_for = needed_for
+        super().__init__(extra, needed_for)
+
+    @override
+    def __str__(self) -> str:
+        """Return the message."""
+        return (
+            f"{self.needed_for} needs the optional extra '{self.extra}': "
+            f"install it with `python3 -m pip install 'bayes-ihlrt[{self.extra}]'`; "
+            f"in a clone, `python3 -m uv run --extra {self.extra} bayes-ihlrt ...` does."
         )
 
 

@@ -81,8 +81,9 @@ def failure_of(part: str, error: Exception) -> Failure:
     'State tighter priors'
     """
     if isinstance(error, InputError):
-        reasons = "; ".join(f"{fault.where}: {fault.problem}" for fault in error.faults)
-        remedies = ". ".join(dict.fromkeys(fault.remedy for fault in error.faults))
+        faults = [fault.said(str) for fault in error.faults]
+        reasons = "; ".join(f"{fault.where}: {fault.problem}" for fault in faults)
+        remedies = ". ".join(dict.fromkeys(fault.remedy for fault in faults))
         # Without its frames, which would keep the arrays of the part.
         return Failure(part, reasons, remedies, error.with_traceback(None))
     if isinstance(error, ConvergenceError):

@@ -125,4 +125,5 @@ def test_entry_that_is_honoured_is_not_asked_for_again():
     arguments = ["diagnose", "heart", "--data", "heart", "--quiet", "--observed-from", "start"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
+    assert "--observed-from: the specification says itself" in result.stderr
     assert "entry is honoured already" in result.stderr

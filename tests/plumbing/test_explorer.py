@@ -236,7 +236,7 @@ def test_only_this_machine_is_listened_to():
     with module.listening(0) as listener:
         host, port = listener.getsockname()
         assert host == "127.0.0.1"
-        with pytest.raises(InputError, match=r"it cannot be used .* Give another one with --port"):
+        with pytest.raises(InputError, match=r"it cannot be used .* Give another one by port"):
             module.listening(port)
 
 

@@ -63,10 +63,11 @@ def test_a_fit_is_shown_summarised_drawn_and_loaded(fit, tmp_path):
     assert bi.estimates(loaded, "rmst").draws.identical(bi.estimates(fit, "rmst").draws)
     page = bi.report(loaded, tmp_path / "page.html")
     assert "Synthetic data" in page.read_text("utf-8")
-    with pytest.raises(bi.InputError, match="it exists"):
+    with pytest.raises(bi.InputError, match=r"it exists.* give overwrite=True") as of_page:
         bi.report(fit, page)
-    with pytest.raises(bi.InputError, match="it is not empty"):
+    with pytest.raises(bi.InputError, match=r"it is not empty.* give overwrite=True") as of_folder:
         bi.save(fit, tmp_path / "run")
+    assert "--" not in f"{of_page.value}{of_folder.value}"
     # A command reads what was saved.
     assert read_results(tmp_path / "run").first.result["name"] == "analysis"
 
@@ -174,7 +175,7 @@ def test_results_that_do_not_belong_together_are_told_as_results(fit, saved, tmp
                 "report those of each cohort apart",
             ],
         ),
-        (of_known, ["result 1: its files call patients", "Say keep_identifiers=True"]),
+        (of_known, ["result 1: its files call patients", "give keep_identifiers=True"]),
     ):
         with pytest.raises(bi.InputError) as caught:
             bi.report(results, tmp_path / "two.html")

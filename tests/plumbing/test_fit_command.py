@@ -259,8 +259,8 @@ def test_a_full_disk_loses_only_what_it_has_no_room_for(sampler, tmp_path, monke
     assert result.exit_code == 1
     kept = tmp_path / "out.unfinished"
     assert result.stderr == (
-        f"Error: --out: 1 fault\n  - folder {out}: it cannot be written (no space left on device). "
-        f"Name another folder. What could be written is kept in {kept}.\n"
+        f"Error: output: 1 fault\n  - folder {out}: it cannot be written (no space left on "
+        f"device). Name another folder. What could be written is kept in {kept}.\n"
     )
     assert list(tmp_path.iterdir()) == [kept]
     assert files_in(kept) == KEPT

@@ -273,6 +273,7 @@ def test_they_are_kept_on_request_and_the_result_says_so(told, sampler, monkeypa
         refused = run(command, "kept")
         assert refused.exit_code == 1
         assert "call patients by the identifiers of the data file" in refused.stderr
+        assert "give --keep-identifiers to pass them on" in refused.stderr
         assert run(command, "kept", "--keep-identifiers").exit_code == 0
     assert run("check", *arguments, "--json").exit_code == 0
 

@@ -17,6 +17,7 @@ from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.interim import monitor, words
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
 from bayes_ihlrt.interim.future import standing
+from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import LookSpec
 from bayes_ihlrt.trials.audit import Drawn
 from bayes_ihlrt.trials.operating import share
@@ -179,11 +180,11 @@ def test_what_cannot_be_is_refused_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"month": np.nan}, "--month: it is nan. Give a finite number of months, 0 or later"),
-        ({"month": np.inf}, "--month: it is inf. "),
-        ({"month": -1.0}, "--month: it is -1.0. "),
-        ({"target": np.nan}, "--target: it is nan. Give a probability, 0 to 1"),
-        ({"target": 1.5}, "--target: it is 1.5. "),
+        ({"month": np.nan}, "month: it is nan. Give a finite number of months, 0 or later"),
+        ({"month": np.inf}, "month: it is inf. "),
+        ({"month": -1.0}, "month: it is -1.0. "),
+        ({"target": np.nan}, "target: it is nan. Give a probability, 0 to 1"),
+        ({"target": 1.5}, "target: it is 1.5. "),
     ],
 )
 def test_a_month_and_a_share_that_are_none_are_refused(plan_file, data_file, settings, told):
@@ -196,6 +197,16 @@ def test_a_month_and_a_share_that_are_none_are_refused(plan_file, data_file, set
     assert done.exit_code != 0
     assert f"--{name}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_look_that_no_design_has_is_told_as_the_command_asks_for_it(plan_file, data_file):
+    done = run(plan_file, "--data", data_file, "--look", 9)
+    assert done.exit_code == 1
+    assert "--look: 9 was asked for, and the design has 2. Allowed: 1 to 2." in done.stderr
+    with pytest.raises(SpecificationError, match=r"- look: 9 was asked for"):
+        monitor.run_interim(
+            TrialPlan.from_toml(plan_file.read_text("utf-8")), data_file, monitor.Settings(look=9)
+        )
 
 
 def test_who_completed_follow_up_is_not_lost(tmp_path):

@@ -349,7 +349,7 @@ def test_states_are_refused_for_one_cause(spec, cohort, plan):
 
 
 def test_a_cause_is_asked_for_where_there_are_several_and_nowhere_else(by_cause, spec, cohort):
-    with pytest.raises(RefusedError, match="Name it with --cause tumour"):
+    with pytest.raises(RefusedError, match="Name it with cause='tumour'"):
         by_cause(None)
     with pytest.raises(SpecificationError, match="the event has no competing causes"):
         ladder.bias_ladder(spec, cohort, cause="tumour")

@@ -12,6 +12,8 @@ from rich.console import Console
 from scipy.special import ndtr, ndtri
 from typer.testing import CliRunner
 
+import bayes_ihlrt as bi
+import face_cases
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.hazards.piecewise import Piecewise
@@ -76,6 +78,23 @@ def test_a_folder_is_told_again_without_data(plan_file, tmp_path):
     assert told.exit_code == 1
     assert "1 DIFFER" in told.output
     assert "results[1].success.estimate" in told.output
+
+
+def test_a_result_is_saved_where_its_trials_are_kept(plan_file, tmp_path):
+    out = tmp_path / "out"
+    found = bi.plan(plan_file, trials=20, audit=0, out=out)
+    assert list(out.iterdir()) == [out / "trials"]
+    bi.save(found, out)
+    assert face_cases.told(bi.load(out)) == face_cases.told(found)
+    with pytest.raises(bi.InputError, match=r"it is not empty .* give overwrite=True"):
+        bi.save(found, out)
+    bi.save(found, out, overwrite=True)
+    assert face_cases.told(bi.load(out)) == face_cases.told(found)
+    replayed = CliRunner().invoke(app, ["replay-plan", str(out), "--json"])
+    assert json.loads(replayed.stdout)["different"] == []
+    (out / "thesis.docx").write_text("precious")
+    with pytest.raises(bi.InputError, match=r"no results of a plan: thesis\.docx"):
+        bi.save(found, out, overwrite=True)
 
 
 def test_draws_of_a_design_prior_are_read_back(tmp_path):

@@ -366,7 +366,7 @@ def test_command_writes_once_and_tells_where(changed):
     assert json.loads(done.stdout)["written"] == [str(changed / "report.html")]
     again = run("report", changed)
     assert again.exit_code == 1
-    assert "it exists. Name another file, or add --overwrite." in again.stderr
+    assert "it exists. Name another file, or give --overwrite." in again.stderr
     assert run("report", changed, "--overwrite", "--quiet").stdout == ""
 
 
@@ -441,7 +441,7 @@ def test_figures_are_drawn_as_a_journal_asks(first_results, tmp_path):
     assert ">Coefficients of the hazard (synthetic data)<" in (out / "forest.svg").read_text()
     again = run("figures", first_results, "--only", "forest", "--format", "svg", "--out", out)
     assert again.exit_code == 1
-    assert "it exists. Name another folder, or add --overwrite" in again.stderr
+    assert "it exists. Name another folder, or give --overwrite" in again.stderr
 
 
 def test_figures_tell_every_name_and_size_that_cannot_be(first_results, tmp_path):
@@ -470,7 +470,7 @@ def test_courses_are_drawn_where_asked_only(first_results, everything, tmp_path)
     assert (courses.folded, [figure.name for figure in courses.figures]) == (True, ["swimmer"])
     done = run("fit", "primary", "--swimmer")
     assert done.exit_code == 1
-    assert "nothing is drawn without --out" in done.stderr
+    assert "nothing is drawn without a folder" in done.stderr
 
 
 RAW = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b|\bq(?:2\.5|97\.5)\b|\bmcse\b|\bk hat\b")

@@ -446,15 +446,15 @@ def test_results_do_not_replace_files(tmp_path):
     (tmp_path / "thesis.docx").write_text("precious")
     assert_refused(
         run("fit", "heart", "--data", "heart", "--out", tmp_path),
-        "--out: 1 fault\n"
-        f"  - folder {tmp_path}: it is not empty (thesis.docx). Name another folder, or add "
+        "output: 1 fault\n"
+        f"  - folder {tmp_path}: it is not empty (thesis.docx). Name another folder, or give "
         "--overwrite to replace earlier results.",
     )
     assert_refused(
         run("fit", "heart", "--data", "heart", "--out", tmp_path, "--overwrite"),
-        "--out: 1 fault\n"
+        "output: 1 fault\n"
         f"  - folder {tmp_path}: it holds files that are no results: thesis.docx. Name another "
-        "folder; --overwrite replaces results only.",
+        "folder: results alone are replaced.",
     )
     assert (tmp_path / "thesis.docx").read_text() == "precious"
 
@@ -464,7 +464,7 @@ def test_results_do_not_go_into_a_file(tmp_path):
     file.write_text("precious")
     assert_refused(
         run("demo", "--out", file),
-        f"--out: 1 fault\n  - folder {file}: it is a file. Name a folder.",
+        f"output: 1 fault\n  - folder {file}: it is a file. Name a folder.",
     )
     assert file.read_text() == "precious"
 
@@ -474,7 +474,7 @@ def test_templates_do_not_replace_files(tmp_path):
     assert_refused(
         run("init", tmp_path),
         "init: 1 fault\n"
-        f"  - folder {tmp_path}: it already holds specification.toml. Name another folder, or add "
+        f"  - folder {tmp_path}: it already holds specification.toml. Name another folder, or give "
         "--overwrite to replace them.",
     )
     assert [path.name for path in tmp_path.iterdir()] == ["specification.toml"]

@@ -197,6 +197,30 @@ def test_stacking_leaves_out_a_model_that_is_worse_everywhere():
     assert stacking_weights(density).tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
 
 
+@pytest.mark.parametrize("patients", [80, 2000])
+def test_stacking_of_models_that_are_nearly_alike_is_at_its_maximum(patients):
+    """The score is concave: what its gradient at the weights leaves to gain bounds what they lack.
+
+    2,000 steps of expectation-maximisation left 0.46 of 2,000 patients, and weights 0.5 away;
+    a tolerance of 1e-6 leaves up to 0.28.
+    """
+    rng = np.random.default_rng(5)
+    shared = rng.normal(-3.0, 1.0, patients)
+    for spread in (0.02, 0.1, 0.4):
+        terms = shared + rng.normal(0.0, spread, (4, patients))
+        weights = stacking_weights(terms)
+        assert weights.sum() == pytest.approx(1.0)
+        density = np.exp(terms)
+        left = (density / (weights @ density)).sum(axis=1).max() - patients
+        assert left < 0.005
+
+
+def test_stacking_of_one_model_and_of_densities_near_nothing():
+    assert stacking_weights(np.array([[-3.0, -2.0]])).tolist() == [1.0]
+    low = np.array([[-2000.0, -1000.0], [-2001.0, -1000.0]])
+    assert stacking_weights(low).tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+
+
 def test_another_hazard_keeps_the_priors_that_it_can_have():
     spec = ModelSpec.model_validate(
         {

@@ -57,7 +57,7 @@ def test_a_run_without_workers_ends_in_a_sentence(cluster):
     told = re.sub(r"\s+", " ", str(error.value))
     assert "no worker is left (2 workers were lost)" in told
     assert re.search(r"\d+ units of 1,024 trials are not computed", told)
-    assert "with --out it goes on from there" in told
+    assert "given out, it goes on from there" in told
 
 
 def test_threads_of_this_process_are_never_lost():

@@ -168,6 +168,6 @@ def test_a_packaged_name_in_a_specification_is_told_where_it_belongs(tmp_path):
     with pytest.raises(DataError) as caught:
         datasets.find_data(tmp_path / "heart")
     (fault,) = caught.value.faults
-    assert "leave `file` out of [data], and write --data heart" in str(fault)
+    assert "leave `file` out of [data], and give data='heart'" in str(fault)
     with pytest.raises(DataError, match="Did you mean 'heart'"):
         datasets.find_data("hart")

@@ -516,8 +516,9 @@ def test_a_specification_is_saved_and_loaded(tmp_path):
     spec = load_spec("primary")
     file = bi.save(spec, tmp_path / "own.toml")
     assert bi.load(file) == spec
-    with pytest.raises(bi.InputError, match="it exists"):
+    with pytest.raises(bi.InputError, match=r"it exists\. .* give overwrite=True") as told:
         bi.save(spec, file)
+    assert "--" not in str(told.value)
     bi.save(spec.with_prior("nlr", bi.Normal(0, 1)), file, overwrite=True)
     assert bi.load(file).priors["nlr"].sigma == 1.0
     plan = bi.load("fixed_os")

@@ -317,7 +317,7 @@ def test_the_answer_of_the_worst_ladder_is_to_be_read_in_a_minute(climbed):
         "12 rungs: FEW RESPONSES under treatment",
         "12 rungs: HELD AT TIME ZERO",
     ]
-    assert "`--tables`" in lines[-1]
+    assert lines[-1].startswith("The tables tell")
     assert max(map(len, lines)) <= 108
     console = Console(record=True, width=110)
     print_summary(console, ladder_answer(worst))

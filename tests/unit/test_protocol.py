@@ -244,7 +244,7 @@ def test_the_page_cites_its_sources_and_needs_no_network(written):
 def test_an_earlier_protocol_is_replaced_only_when_asked(written):
     again = run(*ASKED, "--out", written[0])
     assert again.exit_code == 1
-    assert "add --overwrite to replace earlier protocols" in again.stderr
+    assert "give --overwrite to replace earlier protocols" in again.stderr
     assert run(*ASKED, "--out", written[0], "--overwrite", "--quiet").stdout == ""
     assert {path.name for path in written[0].iterdir()} == FILES
 

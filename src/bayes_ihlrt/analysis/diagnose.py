@@ -13,7 +13,7 @@ from bayes_ihlrt.analysis.notes import clock, numbered
 from bayes_ihlrt.checks.examination import examine
 from bayes_ihlrt.checks.result import ModelChecks
 from bayes_ihlrt.cohort.load import load_cohort
-from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.errors import OPTION, Fault, SpecificationError
 from bayes_ihlrt.names import Identifiers
 from bayes_ihlrt.plain import Shown, short_repr
 from bayes_ihlrt.spec.analysis import AnalysisSpec, file_data
@@ -164,12 +164,13 @@ def read_observed_from(
     """
     if spec.data.entry is not None or spec.data.start is not None:
         problem = "the specification says itself when each patient is under observation"
-        fault = Fault("--observed-from", problem, "Leave it out: entry is honoured already")
+        remedy = "Leave it out: entry is honoured already"
+        fault = Fault(OPTION, problem, remedy, option="observed_from")
         raise SpecificationError("[data]", [fault])
     if spec.data.interval is not None:
         problem = "the check that reads it compares events with expected events at their times"
         remedy = "Leave it out, and name the column as `entry` in [data]: entry is honoured then"
-        fault = Fault("--observed-from", problem, remedy)
+        fault = Fault(OPTION, problem, remedy, option="observed_from")
         raise SpecificationError("[data] event, between scans", [fault])
     own = file_data(spec.data, spec.treatment, spec.modifier)
     with_entry = own.model_copy(update={"entry": column})

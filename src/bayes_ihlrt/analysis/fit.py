@@ -39,7 +39,7 @@ from bayes_ihlrt.analysis.propensity import PropensityResult, clone_months, desc
 from bayes_ihlrt.batch.compiled import compile_model
 from bayes_ihlrt.checks.leave_out import LeaveOut
 from bayes_ihlrt.cohort.read import warn_if_sparse
-from bayes_ihlrt.errors import Fault, RefusedError
+from bayes_ihlrt.errors import OPTION, Fault, RefusedError
 from bayes_ihlrt.labels import called
 from bayes_ihlrt.names import Adjustment, DesignKind
 from bayes_ihlrt.parts import Failure, attempted, known, listed, not_computed
@@ -521,7 +521,7 @@ def _fit_adjusted(
         raise AssertionError(message)
     if allow_nonconverged:
         problem = "the draws of an analysis that a propensity adjusts cannot be had unchecked"
-        fault = Fault("--allow-nonconverged", problem, "Leave it out")
+        fault = Fault(OPTION, problem, "Leave it out", option="allow_nonconverged=True")
         raise RefusedError("fit", [fault])
     tell(f"{found.spec.uncertainty.value}, {spec.sampler.total:,} draws")
     weighted = fit_propensity_adjusted(

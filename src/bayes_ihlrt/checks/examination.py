@@ -29,7 +29,7 @@ from bayes_ihlrt.checks.verdicts import (
     residual_verdicts,
 )
 from bayes_ihlrt.designs.person_time import PersonTime
-from bayes_ihlrt.errors import Fault, SpecificationError
+from bayes_ihlrt.errors import OPTION, Fault, SpecificationError
 from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.parts import Failure, attempted
 from bayes_ihlrt.posterior.fitted import FittedModel
@@ -310,14 +310,14 @@ def _check_lengths(
         "observed_from": (observed_from, [str(name) for name in rows.patients], "patient"),
     }
     faults = [
-        Fault(name, problem, f"Give one finite value for each {unit}")
+        Fault(OPTION, problem, f"Give one finite value for each {unit}", option=name)
         for name, (found, names, unit) in wanted.items()
         if found is not None and (problem := _problem(np.asarray(found), names))
     ]
     if observed_from is not None and _between_scans(fit):
         problem = "an event between scans has no time that could be compared with it"
         remedy = "Leave it out, and name the column as `entry` in [data]"
-        faults.append(Fault("observed_from", problem, remedy))
+        faults.append(Fault(OPTION, problem, remedy, option="observed_from"))
     if faults:
         raise SpecificationError("checks", faults)
 

@@ -14,11 +14,13 @@ from typing import Final
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import LinearConstraint, minimize
 from scipy.special import ndtri
 
 from bayes_ihlrt.checks.leave_out import LeaveOut, leave_out_patients
 from bayes_ihlrt.checks.terms import Columns, event_quantiles, event_times_of, values_of
 from bayes_ihlrt.designs.person_time import PersonTime
+from bayes_ihlrt.errors import ConvergenceError
 from bayes_ihlrt.estimands.contrasts import probability, summarise
 from bayes_ihlrt.hazards.registry import FAMILIES
 from bayes_ihlrt.model.priors import chance_below
@@ -30,7 +32,10 @@ from bayes_ihlrt.spec.model import HazardSpec, with_hazard
 from bayes_ihlrt.spec.sampler import SamplerSpec
 
 Floats = NDArray[np.float64]
-_STEPS: Final = 2000
+_TOLERANCE: Final = 1e-9
+"""Of the log score, at which stacking ends."""
+_LEAST: Final = 1e-300
+"""Density beside that of the best model, of which the logarithm is finite."""
 
 
 def other_hazards(fit: FittedModel) -> tuple[HazardSpec, ...]:
@@ -105,8 +110,7 @@ def compare_hazards(fit: FittedModel, loo: LeaveOut, *, seed: int) -> xr.Dataset
 def stacking_weights(log_density: Floats) -> Floats:
     """Return the weights that maximise the log score of the mixture.
 
-    sum_i log sum_k w_k p_k(y_i | y_-i), maximised over the simplex by expectation-maximisation: the
-    objective is concave, and each step raises it.
+    sum_i log sum_k w_k p_k(y_i | y_-i), which is concave, maximised over the simplex.
 
     Parameters
     ----------
@@ -118,17 +122,38 @@ def stacking_weights(log_density: Floats) -> Floats:
     ndarray, shape (models,)
         Sum 1.
 
+    Raises
+    ------
+    ConvergenceError
+        The maximum was not found.
+
     Examples
     --------
     >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
     [0.5, 0.5]
     """
-    density = np.exp(log_density - log_density.max(axis=0))
-    weights = np.full(len(density), 1.0 / len(density))
-    for _ in range(_STEPS):
-        share = weights[:, None] * density
-        weights = (share / share.sum(axis=0)).mean(axis=1)
-    return weights
+    # What all models share of a patient's density changes no weight, and could underflow.
+    density = np.maximum(np.exp(log_density - log_density.max(axis=0)), _LEAST)
+
+    def lost(weights: Floats) -> tuple[float, Floats]:
+        mixture = weights @ density
+        return -float(np.log(mixture).sum()), -(density / mixture).sum(axis=1)
+
+    models = len(density)
+    found = minimize(
+        lost,
+        np.full(models, 1.0 / models),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * models,
+        constraints=LinearConstraint(np.ones((1, models)), 1.0, 1.0),
+        tol=_TOLERANCE,
+    )
+    if not found.success:
+        message = f"the weights of stacking were not found ({found.message})"
+        raise ConvergenceError(message, "Read the differences of elpd instead")
+    weights = np.clip(found.x, 0.0, 1.0)
+    return np.asarray(weights / weights.sum())
 
 
 def _compared(names: list[str], terms: Floats, unreliable: list[int]) -> xr.Dataset:

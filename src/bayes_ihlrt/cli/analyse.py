@@ -27,6 +27,7 @@ from bayes_ihlrt.cli.app import (
     print_json,
     tell_answer,
     tell_incomplete,
+    tell_written,
     told_plainly,
 )
 from bayes_ihlrt.errors import Fault, InputError, OutputError
@@ -104,7 +105,7 @@ def fit(  # noqa: PLR0913 - one an option of the command line
     """Fit an analysis and write its results."""
     if swimmer and out is None:
         with told_plainly():
-            fault = Fault("--swimmer", "nothing is drawn without --out", "Name a folder (--out)")
+            fault = Fault("--swimmer", "nothing is drawn without a folder", "Name one with --out")
             raise InputError("fit", [fault])
     with (
         told_plainly(numbered=not keep_identifiers),
@@ -182,7 +183,7 @@ def _fit(
     if untold is not None:
         raise untold
     if not quiet and not as_json:
-        report_terminal.print_written(console(tables=False), written, out, page=page, tables=tables)
+        tell_written(written, out, page=page, tables=tables)
 
 
 def _checked(read: "AnalysisSpec", cohort: "Cohort") -> "CheckedAnalysis | CheckedCauses":

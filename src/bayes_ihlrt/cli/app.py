@@ -5,7 +5,9 @@ ended. When a user presses Tab, the shell offers the packaged names, files and f
 typed.
 """
 
+import ast
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ import typer
 
 from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli.interrupts import INTERRUPTED, what_was_written
-from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError, OutputError
+from bayes_ihlrt.errors import BayesIhlrtError, ConvergenceError, InputError, OutputError
 from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.storage.claims import begin
 
@@ -192,6 +194,7 @@ AllowNonconverged = Annotated[
 _FAULT: Final = 1
 NOT_TRUSTED: Final = 3
 _WIDTH: Final = 110
+NOT_WRITTEN: Final = "Nothing was written: name a folder with --out."
 _NUMBERED: Final = (
     "Patients are numbered in the order of the data file; `bayes-ihlrt check` names them."
 )
@@ -216,13 +219,44 @@ def told_plainly(*, numbered: bool = False) -> Iterator[None]:
         say(f"Error: {error}. {what_was_written()}", err=True)
         raise typer.Exit(_FAULT) from None
     except BayesIhlrtError as error:
-        say(f"Error: {error}", err=True)
+        tell_error(error)
         if numbered and re.search(r"\bpatients? \d", str(error)):
             say(_NUMBERED, err=True)
         raise typer.Exit(_FAULT) from None
     except KeyboardInterrupt:
         say(f"Interrupted. {what_was_written()}", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def flag(option: str) -> str:
+    """Return what is written on the command line for an option.
+
+    Parameters
+    ----------
+    option : str
+        As it is said in Python, e.g. ``"overwrite=True"``; see `errors.Fault`.
+
+    Returns
+    -------
+    str
+        For example ``"--overwrite"``.
+
+    Examples
+    --------
+    >>> flag("keep_identifiers=True"), flag("month"), flag("cause='liver failure'")
+    ('--keep-identifiers', '--month', "--cause 'liver failure'")
+    """
+    name, _, value = option.partition("=")
+    told = f"--{name.replace('_', '-')}"
+    if value in {"", "True"}:
+        return told
+    return f"{told} {shlex.quote(str(ast.literal_eval(value)))}"
+
+
+def tell_error(error: BayesIhlrtError) -> None:
+    """Tell on standard error what is wrong, options as they are written on the command line."""
+    told = error.said(flag) if isinstance(error, InputError) else str(error)
+    say(f"Error: {told}", err=True)
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -283,7 +317,33 @@ def tell_answer(
     report_terminal.print_summary(console(tables=False), answer)
     if tables is not None:
         tables(console())
-    report_terminal.print_written(console(tables=False), written, out, tables=tables is not None)
+    tell_written(written, out, tables=tables is not None)
+
+
+def tell_written(
+    written: Sequence[Path], out: Path | None, *, page: bool = False, tables: bool = False
+) -> None:
+    """Print where the files of a result are, and what comes next.
+
+    Parameters
+    ----------
+    written : sequence of Path
+        Files that were written; none without a folder.
+    out : Path or None
+        Their folder.
+    page : bool
+        Whether the report is among them.
+    tables : bool
+        Whether every number was printed already.
+    """
+    if out is None:
+        lines = [NOT_WRITTEN]
+    else:
+        page_made = f"`bayes-ihlrt report {out}` makes a page of it"
+        next_ = f"open {out / 'report.html'}" if page else page_made
+        rest = "" if tables else "; `--tables` prints every number"
+        lines = [f"Written: {len(written)} files in {out}", f"Next: {next_}{rest}."]
+    report_terminal.print_lines(console(tables=False), lines)
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from bayes_ihlrt.cli import analyse, init, protocol, report, studies, trials
-from bayes_ihlrt.cli.app import app, say
+from bayes_ihlrt.cli.app import app, say, tell_error
 from bayes_ihlrt.cli.interrupts import INTERRUPTED, wait_if_ending, watch, what_was_written
 from bayes_ihlrt.cli.output import tell_of_output
 from bayes_ihlrt.cli.surroundings import prepare
@@ -30,7 +30,7 @@ def main() -> None:
         prepare()
         _run()
     except InputError as error:
-        say(f"Error: {error}", err=True)
+        tell_error(error)
         sys.exit(1)
     except OutputError as error:
         say(f"Error: {error}. {what_was_written()}", err=True)

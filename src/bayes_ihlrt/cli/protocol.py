@@ -9,6 +9,7 @@ from bayes_ihlrt._lazy import lazy_module
 from bayes_ihlrt.cli import app as completing
 from bayes_ihlrt.cli import inputs
 from bayes_ihlrt.cli.app import (
+    NOT_WRITTEN,
     Data,
     Json,
     Out,
@@ -76,4 +77,4 @@ def protocol(
         elif not quiet:
             report_protocol.print_protocol(console(), found, compared)
             files = ", ".join(map(str, written))
-            say(f"Written: {files}" if files else "Nothing was written: name a folder with --out.")
+            say(f"Written: {files}" if files else NOT_WRITTEN)

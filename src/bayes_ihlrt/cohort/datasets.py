@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bayes_ihlrt.cohort.identifiers import canonical_labels
 from bayes_ihlrt.cohort.visits import Visits
-from bayes_ihlrt.errors import DataError, Fault, nearest
+from bayes_ihlrt.errors import OPTION, DataError, Fault, nearest
 from bayes_ihlrt.files.cells import MISSING_WORDS, CellKind, read_cells, sorting_rows
 from bayes_ihlrt.names import LAST_FREE, TimeUnit
 
@@ -233,8 +233,9 @@ def find_data(source: str | Path) -> tuple[Path, dict[str, Attribute]]:
         return path, {"name": path.name}
     if isinstance(source, Path) and path.name in names():
         remedy = f"'{path.name}' is a packaged data set and no file: leave `file` out of [data], "
-        remedy += f"and write --data {path.name}"
-        raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])
+        remedy += f"and give {OPTION}"
+        fault = Fault("the file", "it does not exist", remedy, option=f"data={path.name!r}")
+        raise DataError(path.name, [fault])
     hint = nearest(str(source), names())
     remedy = f"Check the path of the data file, or name a packaged data set. {hint}"
     raise DataError(path.name, [Fault("the file", "it does not exist", remedy)])

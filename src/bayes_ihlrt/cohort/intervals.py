@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayes_ihlrt.cohort.raw import Floats, RawCohort, Role
 from bayes_ihlrt.cohort.starts import SAME_TIME, follow_up
-from bayes_ihlrt.cohort.time_rules import same_time, told_apart
+from bayes_ihlrt.cohort.time_rules import negative, same_time, told_apart
 from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.files.messages import LISTED, are, cells, counted, patients, share, shown
 from bayes_ihlrt.names import LAST_FREE
@@ -77,18 +77,10 @@ def check_scans(raw: RawCohort) -> list[Fault]:
 
 
 def _negative(raw: RawCohort, role: Role) -> list[Fault]:
-    times = raw.numbers.get(role)
-    if times is None or not (times < 0).any():
-        return []
-    found = np.flatnonzero(times < 0)
-    problem = (
-        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} before time zero: "
-        f"{cells(map(shown, times[found[:LISTED]]), raw.patient[found])}"
-    )
     remedy = "A scan before time zero tells nothing of what happened after it: leave the cell empty"
     if role is Role.RIGHT:
         remedy = "Leave these patients out: who has had the event is not at risk of it"
-    return [Fault(raw.where(role), problem, remedy)]
+    return negative(raw, role, "before time zero", remedy)
 
 
 def _both(right: float, entry: float) -> tuple[str, ...]:

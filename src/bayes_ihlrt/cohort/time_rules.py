@@ -42,8 +42,8 @@ def check_times(raw: RawCohort, rows: Rows | None) -> list[Fault]:
         Those that were found.
     """
     if raw.data.one_row_a_patient:
-        return [*_not_positive(raw), *_negative(raw, Role.ENTRY), *_entry_after_exit(raw)]
-    return [*_negative(raw, Role.START), *_backwards(raw, rows)]
+        return [*_not_positive(raw), *_begun_before(raw, Role.ENTRY), *_entry_after_exit(raw)]
+    return [*_begun_before(raw, Role.START), *_backwards(raw, rows)]
 
 
 def check_time_unit(raw: RawCohort) -> list[Fault]:
@@ -157,16 +157,38 @@ def _instead_of_zero(times: Floats, unit: TimeUnit) -> str:
     return f"for 0 write half of the step in which times are recorded ({half})"
 
 
-def _negative(raw: RawCohort, role: Role) -> list[Fault]:
+def _begun_before(raw: RawCohort, role: Role) -> list[Fault]:
+    remedy = "Observation cannot begin before time zero: write 0 or the later time"
+    return negative(raw, role, "negative", remedy)
+
+
+def negative(raw: RawCohort, role: Role, what: str, remedy: str) -> list[Fault]:
+    """Tell the patients whose times lie before time zero.
+
+    Parameters
+    ----------
+    raw : RawCohort
+        The cohort as it was read.
+    role : Role
+        Of the column of times, which need not be there.
+    what : str
+        What they are called.
+    remedy : str
+        What to do.
+
+    Returns
+    -------
+    list of Fault
+        One, or none.
+    """
     times = raw.numbers.get(role)
     if times is None or not (times < 0).any():
         return []
     found = np.flatnonzero(times < 0)
     problem = (
-        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} negative: "
+        f"{share(len(found), raw.n_rows, 'value')} {are(len(found))} {what}: "
         f"{cells(map(shown, times[found[:LISTED]]), raw.patient[found])}"
     )
-    remedy = "Observation cannot begin before time zero: write 0 or the later time"
     return [Fault(raw.where(role), problem, remedy)]
 
 

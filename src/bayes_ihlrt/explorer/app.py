@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
+from bayes_ihlrt.errors import OPTION, Fault, InputError, MissingExtraError
 from bayes_ihlrt.explorer.requests import Turns, read_question
 from bayes_ihlrt.explorer.session import Question, Session
 
@@ -183,7 +183,7 @@ def listening(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        remedy = "Give another one with --port, or leave it out for any free one"
-        raise InputError(
-            "--port", [Fault(f"port {port}", f"it cannot be used ({reason})", remedy)]
-        ) from error
+        problem = f"it cannot be used ({reason})"
+        remedy = f"Give another one by {OPTION}, or leave it out for any free one"
+        fault = Fault(f"port {port}", problem, remedy, option="port")
+        raise InputError("explore", [fault]) from error

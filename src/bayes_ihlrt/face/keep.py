@@ -16,10 +16,10 @@ from bayes_ihlrt.posterior.store import load as read_draws
 from bayes_ihlrt.report.checks import write_diagnosis
 from bayes_ihlrt.report.html import write_report
 from bayes_ihlrt.report.ladder import write_ladder
-from bayes_ihlrt.report.plan_table import write_plan
+from bayes_ihlrt.report.plan_table import PLANS, write_plan
 from bayes_ihlrt.report.studies import write_sensitivity
 from bayes_ihlrt.report.writing import write_fit
-from bayes_ihlrt.results.files import claimed_out, held_names
+from bayes_ihlrt.results.files import RESULTS, check_file, claimed_out
 from bayes_ihlrt.results.kept import keeping, read_kept, warn_if_unsealed
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.sensitivity.study import SensitivityResult
@@ -83,18 +83,14 @@ def save(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
     """
     place = _path("save", path)
     if isinstance(result, AnalysisSpec | TrialPlan):
-        if place.exists() and not overwrite:
-            fault = Fault(f"file {place}", "it exists", "Name another, or say overwrite=True")
-            raise InputError("save", [fault])
+        check_file(place, "save", overwrite=overwrite)
         text = result.to_toml()
         replace_file(place, lambda file: file.write_text(text, "utf-8"), "save")
         return place
     write = _writer("save", result)
-    if held_names(place) and not overwrite:
-        remedy = "Name another, or say overwrite=True to replace earlier results"
-        raise InputError("save", [Fault(f"folder {place}", "it is not empty", remedy)])
-    warn_if_unsealed()
-    with claimed_out(place, overwrite=overwrite):
+    holding = PLANS if isinstance(result, TrialPlanResult) else RESULTS
+    with claimed_out(place, overwrite=overwrite, holding=holding):
+        warn_if_unsealed()
         write(result, place, also=keeping(result))
     return place
 
@@ -184,9 +180,7 @@ def report(
         raise InputError("report", [Fault("the results", "there are none", "Give what `fit` gave")])
     writers = [_writer("report", each) for each in results]
     file = _path("report", path)
-    if file.exists() and not overwrite:
-        fault = Fault(f"file {file}", "it exists", "Name another, or say overwrite=True")
-        raise InputError("report", [fault])
+    check_file(file, "report", overwrite=overwrite)
     with TemporaryDirectory() as folder:
         for i, (write, each) in enumerate(zip(writers, results, strict=True), start=1):
             write(each, Path(folder) / f"result {i}")
@@ -207,9 +201,7 @@ def _of_results(fault: Fault, folder: str) -> Fault:
         for words in (fault.where, fault.problem)
     )
     remedy = fault.remedy
-    if "--keep-identifiers" in remedy:
-        remedy = "Say keep_identifiers=True to pass them on, or fit again without them"
-    elif "folder" in remedy:
+    if "folder" in remedy:
         problem = problem.replace("have outputs in it", "have results")
         remedy = "A report is of one cohort: report those of each cohort apart"
     return replace(fault, where=where, problem=problem, remedy=remedy)

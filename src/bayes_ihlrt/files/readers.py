@@ -230,5 +230,5 @@ def _not_opened(error: OSError) -> Fault:
     return Fault(
         "the file",
         f"it cannot be opened ({reason})",
-        "Check the path; `--data` and `load_cohort` take a data file",
+        "Check the path, which is to be that of a data file",
     )

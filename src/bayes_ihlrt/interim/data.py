@@ -15,7 +15,7 @@ from bayes_ihlrt.cohort.dates import read_dates
 from bayes_ihlrt.cohort.identifiers import patient_labels
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.cohort.rules import Allowed
-from bayes_ihlrt.errors import DataError, Fault, SpecificationError, nearest
+from bayes_ihlrt.errors import OPTION, DataError, Fault, SpecificationError, nearest
 from bayes_ihlrt.files.cells import read_cells
 from bayes_ihlrt.files.delimited import Wanted
 from bayes_ihlrt.files.messages import counted
@@ -310,13 +310,14 @@ def _faults(design: TrialDesign, arrival: Floats, at: float, seen: float) -> lis
     found = []
     if len(arrival) > design.patients:
         problem = f"{len(arrival)} were found, and the design has {design.patients} at most"
-        remedy = "Name the design that is run with --design, or change `patients` of the plan"
-        found.append(Fault("patients", problem, remedy))
+        remedy = f"Name the design that is run by {OPTION}, or change `patients` of the plan"
+        found.append(Fault("patients", problem, remedy, option="design"))
     if arrival.min() < 0.0:
         early = counted(int((arrival < 0.0).sum()), "patient is", "patients are")
         problem = f"{early} enrolled before the trial opened"
         found.append(Fault("enrolment", problem, "Correct the dates, or [interim] opened"))
     if seen > at + _NEARLY:
         problem = f"there is news of month {seen:.1f}, and the data are said to be of {at:.1f}"
-        found.append(Fault("--month", problem, "Give the month of the data, or leave it out"))
+        remedy = "Give the month of the data, or leave it out"
+        found.append(Fault(OPTION, problem, remedy, option="month"))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.analysis.prior import prior_draws
-from bayes_ihlrt.errors import ConvergenceError, Fault, SpecificationError
+from bayes_ihlrt.errors import OPTION, ConvergenceError, Fault, SpecificationError
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, due_looks, read_running
 from bayes_ihlrt.interim.future import (
     Continuation,
@@ -224,10 +224,10 @@ class Settings:
         faults = []
         if self.month is not None and not 0.0 <= self.month < inf:
             remedy = "Give a finite number of months, 0 or later, or leave it out"
-            faults.append(Fault("--month", f"it is {self.month}", remedy))
+            faults.append(Fault(OPTION, f"it is {self.month}", remedy, option="month"))
         if not 0.0 <= self.target <= 1.0:
             remedy = "Give a probability, 0 to 1, such as 0.8"
-            faults.append(Fault("--target", f"it is {self.target}", remedy))
+            faults.append(Fault(OPTION, f"it is {self.target}", remedy, option="target"))
         if faults:
             raise SpecificationError("interim", faults)
 
@@ -330,7 +330,8 @@ def _look(plan: TrialPlan, due: list[bool], wanted: int | None) -> int:
         return max((number for number, come in enumerate(due, 1) if come), default=1)
     if not 1 <= wanted <= len(due):
         problem = f"{wanted} was asked for, and the design has {len(due)}"
-        raise SpecificationError(plan.name, [Fault("--look", problem, f"Allowed: 1 to {len(due)}")])
+        fault = Fault(OPTION, problem, f"Allowed: 1 to {len(due)}", option="look")
+        raise SpecificationError(plan.name, [fault])
     return wanted
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bayes_ihlrt.analysis.causes import cause_cohort, cause_spec
 from bayes_ihlrt.cohort.load import Cohort
-from bayes_ihlrt.errors import Fault, RefusedError, SpecificationError
+from bayes_ihlrt.errors import OPTION, Fault, RefusedError, SpecificationError
 from bayes_ihlrt.files.messages import enumerated
 from bayes_ihlrt.ladder.rungs import RungPlan
 from bayes_ihlrt.names import CAUSE
@@ -140,14 +140,14 @@ def without_months(plan: RungPlan) -> RungPlan:
 def _which(spec: AnalysisSpec) -> Fault:
     """Say that a ladder is of one cause, and how to name it."""
     causes = spec.data.causes
-    named = f"'{causes[0]}'" if " " in causes[0] else causes[0]
     event = spec.data.event
     codes = sum(event.causes.values(), ()) if isinstance(event, EventSpec) else ()
     listed = ", ".join(f"'{code}'" for code in codes)
     return Fault(
         "[data] event",
         f"it has competing causes ({', '.join(causes)}), and a ladder is of one",
-        f"Name it with --cause {named} (in Python cause='{causes[0]}'), the others being censored. "
-        "Or name the codes of all causes for death of any cause: event = { column = "
-        f"'{spec.data.event_column}', values = [{listed}] }}",
+        f"Name it with {OPTION}, the others being censored. Or name the codes of all causes for "
+        f"death of any cause: event = {{ column = '{spec.data.event_column}', "
+        f"values = [{listed}] }}",
+        option=f"cause={causes[0]!r}",
     )

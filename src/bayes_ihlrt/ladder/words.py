@@ -72,8 +72,8 @@ _WHO: Final = {
 
 
 _DIFFERENT: Final = (
-    "These rungs answer different questions, in other people or over other months: `--tables` "
-    "tells what each compares. Hazard ratios of different designs are not to be compared."
+    "These rungs answer different questions, in other people or over other months: the tables "
+    "tell what each compares. Hazard ratios of different designs are not to be compared."
 )
 _KINDS: Final = {
     "NO OVERLAP": "NO OVERLAP, the weighted arms cannot be compared: nothing is told of the "
@@ -107,7 +107,7 @@ def warned_of(rungs: Sequence[Rung]) -> list[str]:
     found = Counter(kind for rung in rungs for kind in dict.fromkeys(map(_kind, rung.told)))
     worst_first = sorted(found, key=lambda line: _RANK.get(line, -1))
     lines = [f"{counted(found[line], 'rung', 'rungs')}: {line}" for line in worst_first]
-    whole = "`--tables` tells of which rungs, by how much, and what to do."
+    whole = "The tables tell of which rungs, by how much, and what to do."
     return [*lines, whole] if lines else []
 
 

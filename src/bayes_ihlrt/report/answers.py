@@ -35,7 +35,7 @@ type Answer = dict[str, Any]
 SYNTHETIC: Final = "SYNTHETIC DATA: these were simulated, no patient is in them. Nothing follows \
 for care."
 
-_MORE: Final = "`fit`, `--tables` and the report tell what this depends on and where to be careful."
+_MORE: Final = "`fit`, the tables and the report tell what this depends on and where to be careful."
 
 
 def treatment_label(spec: AnalysisSpec) -> str:

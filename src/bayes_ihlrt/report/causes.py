@@ -15,7 +15,7 @@ from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.cause_tables import cause_details, cause_tables
 from bayes_ihlrt.report.follow_up import brief_characteristics
 from bayes_ihlrt.report.terminal import rich_table
-from bayes_ihlrt.report.words import modifier_label, numbers_of
+from bayes_ihlrt.report.words import modifier_label, numbers_of, verdict_words
 from bayes_ihlrt.results.table import chance_words, interval, number
 from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
 
@@ -248,13 +248,7 @@ def _verdict(gain: Estimate) -> str:
     chance = gain.prob_benefit
     if chance is None:
         return "Nothing differs up to the last horizon."
-    match decide(chance):
-        case Decision.YES:
-            return f"Probably yes (probability {chance_words(chance)})."
-        case Decision.NO:
-            return f"Probably no: it does harm (probability {chance_words(1.0 - chance)})."
-        case Decision.OPEN:
-            return f"These data do not settle it (probability {chance_words(chance)})."
+    return verdict_words(chance)
 
 
 def _gain_sentences(result: CausesResult) -> list[str]:

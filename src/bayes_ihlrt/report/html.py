@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
-from bayes_ihlrt.errors import Fault, InputError
 from bayes_ihlrt.escaping import printable
 from bayes_ihlrt.methods.checklists import Checklist, checklists, judge
 from bayes_ihlrt.methods.paragraph import methods_paragraph
@@ -22,6 +21,7 @@ from bayes_ihlrt.report.sections import (
     summary_section,
 )
 from bayes_ihlrt.report.slider import effect_view
+from bayes_ihlrt.results.files import check_file
 from bayes_ihlrt.results.outputs import OF_TRIALS, Kind, Results
 from bayes_ihlrt.results.table import Column, Record
 from bayes_ihlrt.storage.claims import replace_file
@@ -55,9 +55,7 @@ def write_report(results: Results, file: Path, *, overwrite: bool = False) -> Pa
     InputError
         The file exists, or cannot be written.
     """
-    if file.exists() and not overwrite:
-        fault = Fault(f"file {file}", "it exists", "Name another file, or add --overwrite")
-        raise InputError("report", [fault])
+    check_file(file, "report", overwrite=overwrite)
     page = report_page(results)
     replace_file(file, lambda path: path.write_text(page, "utf-8"), "report")
     return file

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayes_ihlrt.errors import Fault, InputError, nearest
+from bayes_ihlrt.errors import OPTION, Fault, InputError, nearest
 from bayes_ihlrt.names import FigureForm
 from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.saving import save_figure
@@ -75,8 +75,9 @@ def write_drawings(
     chosen = [name for name in files if not names or name in names]
     written = {out / f"{name}.{kind}": files[name] for name in chosen for kind in form.forms}
     if not overwrite:
+        remedy = f"Name another folder, or give {OPTION}"
         faults += [
-            Fault(f"file {file}", "it exists", "Name another folder, or add --overwrite")
+            Fault(f"file {file}", "it exists", remedy, option="overwrite=True")
             for file in written
             if file.exists()
         ]
@@ -99,5 +100,5 @@ def _draw(source: Path, file: Path, form: Format) -> Iterator[Fault]:
     try:
         replace_file(file, write, "figures")
     except ValueError as error:
-        remedy = "Name a larger --width or --height; the others are written"
+        remedy = "Ask for a larger width or height; the others are written"
         yield Fault(f"figure {file.stem}", str(error), remedy)

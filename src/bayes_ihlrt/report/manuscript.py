@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
+from bayes_ihlrt.errors import OPTION, Fault, InputError, MissingExtraError
 from bayes_ihlrt.escaping import csv_cell, latex, markdown, printable
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited, numbered, pieces, references
@@ -122,8 +122,9 @@ def _check_folder(out: Path, written: Iterable[str], *, overwrite: bool) -> None
     files = (path.relative_to(out) for path in out.rglob("*") if path.is_file())
     held = {file.as_posix() for file in files if not is_leftover(file.parts[0])}
     if held and not overwrite:
-        remedy = "Name another folder, or add --overwrite to replace an earlier export"
-        raise InputError("export", [Fault(f"folder {out}", "it is not empty", remedy)])
+        remedy = f"Name another folder, or give {OPTION} to replace an earlier export"
+        fault = Fault(f"folder {out}", "it is not empty", remedy, option="overwrite=True")
+        raise InputError("export", [fault])
     tables = {name for name in held if name.startswith("tables/") and name.endswith(".csv")}
     figures = {name for name in held if name.startswith("figures/")}
     if foreign := sorted(held - tables - figures - set(written)):

@@ -32,11 +32,12 @@ from bayes_ihlrt.report.words import (
     says_something,
     summary_sentences,
     survival_time,
+    verdict_words,
 )
 from bayes_ihlrt.results.table import chance_words, number
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.external import EXTERNAL
-from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
+from bayes_ihlrt.verdicts import scale_sentence
 
 
 def brief_fit(result: FitResult) -> dict[str, Any]:
@@ -197,13 +198,7 @@ def _verdict(result: FitResult) -> str:
     chance = find_contrast(result, "hazard_ratio", None, reference).prob_benefit or 0.0
     if not result.comparable:
         return "These data cannot answer it."
-    match decide(chance):
-        case Decision.YES:
-            return f"Probably yes (probability {chance_words(chance)})."
-        case Decision.NO:
-            return f"Probably no: it does harm (probability {chance_words(1.0 - chance)})."
-        case Decision.OPEN:
-            return f"These data do not settle it (probability {chance_words(chance)})."
+    return verdict_words(chance)
 
 
 def _gain_sentences(result: FitResult) -> list[str]:

@@ -24,6 +24,7 @@ from bayes_ihlrt.results.files import (
     DERIVED_FILES,
     NOTHING,
     RESULT_FILES,
+    Holding,
     Parts,
     held_names,
     write_each,
@@ -55,6 +56,8 @@ _READ: Final = (
 """How tables are read; no finding of the plan."""
 _FITTED: Final = {"posterior.nc", "estimates.nc", "specification.toml"}
 _OWN: Final = (RESULT_FILES - _FITTED) | DERIVED_FILES | {"plan.toml", PRIORS, FOLDER}
+PLANS: Final = Holding(_OWN, "results of a plan", beside=frozenset({FOLDER}))
+"""What is replaced in a folder of a plan; finished trials in it are read by their content."""
 
 
 def check_plan_folder(out: Path, plan: TrialPlan) -> None:
@@ -75,14 +78,14 @@ def check_plan_folder(out: Path, plan: TrialPlan) -> None:
         It is a file, or holds the results of another plan or other files.
     """
     if out.exists() and not out.is_dir():
-        raise InputError("--out", [Fault(f"folder {out}", "it is a file", "Name a folder")])
+        raise InputError("output", [Fault(f"folder {out}", "it is a file", "Name a folder")])
     held = held_names(out)
     if foreign := sorted(held - _OWN):
         problem = f"it holds files that are no results: {', '.join(foreign[:5])}"
-        raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
+        raise InputError("output", [Fault(f"folder {out}", problem, "Name another folder")])
     if "plan.toml" in held and (out / "plan.toml").read_text("utf-8") != plan.to_toml():
         problem = "it holds the result of another plan, or of this one before it was changed"
-        raise InputError("--out", [Fault(f"folder {out}", problem, "Name another folder")])
+        raise InputError("output", [Fault(f"folder {out}", problem, "Name another folder")])
 
 
 @contextmanager
@@ -165,7 +168,7 @@ def plan_answer(found: TrialPlanResult) -> dict[str, Any]:
     title = f"Would it find what is there? {told[0].upper()}{told[1:]}."
     variants = [f"'{cells[0].design}': {_shares(cells)}." for cells in others[:_VARIANTS]]
     if more := others[_VARIANTS:]:
-        variants.append(f"{counted(len(more), 'design', 'designs')} more: see `--tables`.")
+        variants.append(f"{counted(len(more), 'design', 'designs')} more: see the tables.")
     parts: list[dict[str, Any]] = [
         {
             "title": title,

@@ -104,9 +104,9 @@ def audit_sentences(audit: Mapping[str, Any]) -> list[str]:
             chains = f"the chains of {audit['not_converged']} of them DID NOT CONVERGE"
         told = [
             f"Audit: {audit['fits']:,} of {audit['of']:,} fits, {audit['near']:,} of them near a "
-            "threshold (1 %, at least 20 and at most 200, unless --audit says otherwise), redone "
-            f"by NUTS; {chains}; probabilities differ by {audit['mean_difference']:.4f} on average "
-            f"and {audit['max_difference']:.4f} at most (Monte Carlo error "
+            "threshold (1 %, at least 20 and at most 200, unless another number was asked for), "
+            f"redone by NUTS; {chains}; probabilities differ by {audit['mean_difference']:.4f} on "
+            f"average and {audit['max_difference']:.4f} at most (Monte Carlo error "
             f"{audit['max_difference_mcse']:.4f}); decisions changed in "
             f"{audit['decisions_changed']}."
         ]
@@ -261,7 +261,7 @@ def _not_passed(audit: Mapping[str, Any]) -> list[str]:
     parts += [f"{none} with none"] if none else []
     return [
         f"The audit cannot tell of {counted(few + none, 'rule', 'rules')} ({', '.join(parts)}), "
-        "and corrects nothing that rests on them: ask for more by --audit."
+        "and corrects nothing that rests on them: have more fits audited."
     ]
 
 

@@ -1,9 +1,8 @@
 """A fitted analysis on the terminal, and the progress of a long command on standard error."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -136,38 +135,18 @@ def _small_table(content: Mapping[str, Any]) -> Table:
     return table
 
 
-def print_written(
-    console: Console,
-    written: Sequence[Path],
-    out: Path | None,
-    *,
-    page: bool = False,
-    tables: bool = False,
-) -> None:
-    """Print where the files of a result are, and what comes next.
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Print sentences, each from a new line.
 
     Parameters
     ----------
     console : rich.console.Console
         Where to.
-    written : sequence of Path
-        Files that were written; none without a folder.
-    out : Path or None
-        Their folder.
-    page : bool
-        Whether the report is among them.
-    tables : bool
-        Whether every number was printed already.
+    lines : iterable of str
+        What is told.
     """
-    if out is None:
-        console.print(Text("Nothing was written: name a folder with --out."))
-        return
-    console.print(Text(f"Written: {len(written)} files in {out}"))
-    next_ = (
-        f"open {out / 'report.html'}" if page else f"`bayes-ihlrt report {out}` makes a page of it"
-    )
-    rest = "" if tables else "; `--tables` prints every number"
-    console.print(Text(f"Next: {next_}{rest}."))
+    for line in lines:
+        console.print(Text(line))
 
 
 def as_text(tell: Callable[[Console], None]) -> str:

@@ -446,3 +446,30 @@ def numbers_of(found: Estimate, digits: int) -> str:
     low, high = found.summary["q2.5"], found.summary["q97.5"]
     middle = number(found.summary["median"], digits)
     return f"{middle} (95 % interval {interval(low, high, digits=digits)})"
+
+
+def verdict_words(chance: float) -> str:
+    """Return whether treatment helps, in a few words.
+
+    Parameters
+    ----------
+    chance : float
+        Probability that it does.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> verdict_words(0.97), verdict_words(0.6)
+    ('Probably yes (probability 0.97).', 'These data do not settle it (probability 0.60).')
+    """
+    match decide(chance):
+        case Decision.YES:
+            return f"Probably yes (probability {chance_words(chance)})."
+        case Decision.NO:
+            return f"Probably no: it does harm (probability {chance_words(1.0 - chance)})."
+        case Decision.OPEN:
+            return f"These data do not settle it (probability {chance_words(chance)})."

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bayes_ihlrt.errors import Fault, InputError
+from bayes_ihlrt.errors import OPTION, Fault, InputError
 from bayes_ihlrt.schema.base import writes
 from bayes_ihlrt.schema.others import ManifestFile
 from bayes_ihlrt.storage.claims import claimed, replaced
@@ -45,10 +45,13 @@ class Holding:
         Files and folders that may be replaced.
     what : str
         What they are.
+    beside : frozenset of str
+        What may lie there whether or not anything may be replaced.
     """
 
     names: frozenset[str]
     what: str
+    beside: frozenset[str] = frozenset()
 
 
 RESULTS: Final = Holding(RESULT_FILES | DERIVED_FILES, "results")
@@ -73,19 +76,41 @@ def check_folder(out: Path, *, overwrite: bool, holding: Holding = RESULTS) -> N
         It is a file, holds files, or cannot be written to.
     """
     if out.exists() and not out.is_dir():
-        raise _fault(out, "it is a file", "Name a folder")
-    held = held_names(out)
+        raise _refused(out, "it is a file", "Name a folder")
+    held = held_names(out) - holding.beside
     if held and not overwrite:
         found = ", ".join(sorted(held)[:5]) + (", ..." if len(held) > 5 else "")
-        remedy = f"Name another folder, or add --overwrite to replace earlier {holding.what}"
-        raise _fault(out, f"it is not empty ({found})", remedy)
+        remedy = f"Name another folder, or give {OPTION} to replace earlier {holding.what}"
+        raise _refused(out, f"it is not empty ({found})", remedy, option="overwrite=True")
     if foreign := sorted(held - holding.names):
         problem = f"it holds files that are no {holding.what}: {', '.join(foreign[:5])}"
-        remedy = f"Name another folder; --overwrite replaces {holding.what} only"
-        raise _fault(out, problem, remedy)
+        raise _refused(out, problem, f"Name another folder: {holding.what} alone are replaced")
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise _fault(out, f"'{existing}' cannot be written to", "Name another folder")
+        raise _refused(out, f"'{existing}' cannot be written to", "Name another folder")
+
+
+def check_file(file: Path, subject: str, *, overwrite: bool) -> None:
+    """Raise when there is a file that must not be replaced.
+
+    Parameters
+    ----------
+    file : Path
+        To be written.
+    subject : str
+        What faults are of.
+    overwrite : bool
+        It may be replaced.
+
+    Raises
+    ------
+    InputError
+        It exists.
+    """
+    if file.exists() and not overwrite:
+        remedy = f"Name another file, or give {OPTION}"
+        fault = Fault(f"file {file}", "it exists", remedy, option="overwrite=True")
+        raise InputError(subject, [fault])
 
 
 def held_names(out: Path) -> set[str]:
@@ -138,8 +163,8 @@ def claimed_out(out: Path | None, *, overwrite: bool, holding: Holding = RESULTS
         yield
 
 
-def _fault(out: Path, problem: str, remedy: str) -> InputError:
-    return InputError("--out", [Fault(f"folder {out}", problem, remedy)])
+def _refused(out: Path, problem: str, remedy: str, *, option: str = "") -> InputError:
+    return InputError("output", [Fault(f"folder {out}", problem, remedy, option=option)])
 
 
 type Parts = Mapping[str, Callable[[Path], object]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bayes_ihlrt.analysis.notes import NUMBERS
-from bayes_ihlrt.errors import Fault, InputError, SpecificationError
+from bayes_ihlrt.errors import OPTION, Fault, InputError, SpecificationError
 from bayes_ihlrt.results.files import MANIFEST, checksum
 from bayes_ihlrt.schema.base import json_object
 from bayes_ihlrt.schema.checks import ChecksFile
@@ -257,14 +257,14 @@ def summaries(results: Results) -> list[str]:
 def _places(folder: Path) -> list[Path]:
     if not folder.is_dir():
         found = "it is a file" if folder.exists() else "it does not exist"
-        fault = Fault(f"folder {folder}", found, "Name the folder given to --out")
+        fault = Fault(f"folder {folder}", found, "Name a folder that a command wrote")
         raise InputError("report", [fault])
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and MARK not in path.name)
     for place in (folder, *inside):
         finish(place, "report")
     places = [place for place in (folder, *inside) if (place / "result.json").is_file()]
     if not places:
-        remedy = "Name the folder given to --out of `fit`, `ladder`, `sensitivity` or `plan`"
+        remedy = "Name a folder that `fit`, `ladder`, `sensitivity` or `plan` wrote"
         fault = Fault(f"folder {folder}", "no result.json in it, nor in a folder in it", remedy)
         raise InputError("report", [fault])
     return places
@@ -417,11 +417,9 @@ def _identified(outputs: Iterable[Output]) -> Iterator[Fault]:
     for output in outputs:
         if output.data is not None and output.data["patient_labels"] != NUMBERS:
             problem = "its files call patients by the identifiers of the data file"
-            remedy = (
-                "Run the command again without --keep-identifiers, or add --keep-identifiers here "
-                "to pass them on"
-            )
-            yield Fault(f"folder {output.folder}", problem, remedy)
+            remedy = f"Make the result again without them, or give {OPTION} to pass them on"
+            where = f"folder {output.folder}"
+            yield Fault(where, problem, remedy, option="keep_identifiers=True")
 
 
 def _cohorts(folder: Path, outputs: Iterable[Output]) -> Iterator[Fault]:

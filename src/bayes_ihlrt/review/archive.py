@@ -168,7 +168,7 @@ def replay_plan(
     if missing:
         problem = f"it has no {' and no '.join(missing)}"
         raise InputError(
-            "replay-plan", [Fault(f"folder {folder}", problem, "Name a folder of `plan --out`")]
+            "replay-plan", [Fault(f"folder {folder}", problem, "Name a folder that `plan` wrote")]
         )
     plan = TrialPlan.from_toml((folder / "plan.toml").read_text("utf-8"))
     written = json_object(folder / "result.json", "replay-plan")

@@ -38,7 +38,7 @@ class ProtocolFile(NamedFile):
     synthetic: bool = key("whether the data were simulated")
     blind: str = key("what it was written without")
     components: list[Component] = key("the target trial and its emulation")
-    against: Against | None = key("`null` without `--against`")
+    against: Against | None = key("`null` where it is compared with none")
 
 
 class ManifestFile(JsonFile):

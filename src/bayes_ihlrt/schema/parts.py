@@ -70,7 +70,7 @@ class Cohort(Record):
     synthetic: bool = key("whether the data were simulated")
     patient_labels: Literal["numbers", "identifiers"] = key(
         "what patients are called here, in `checks.json` and in the draws: `numbers` in the order "
-        "of the data file, or `identifiers` with `--keep-identifiers`"
+        "of the data file, or `identifiers` where these are kept"
     )
     dropped: dict[str, str] = key("patients left out, with the reason")
 

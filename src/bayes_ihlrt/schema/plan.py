@@ -251,7 +251,7 @@ class Audit(Record):
     near: int = key("of them near a threshold")
     of: int = key(
         "fits that succeeded at looks that trials reached, of which those were chosen (1 %, at "
-        "least 20 and at most 200, unless `--audit` says otherwise)"
+        "least 20 and at most 200, unless another number was asked for)"
     )
     max_difference: Number = key("largest difference of a rule's probability")
     max_difference_mcse: Number = key("its Monte Carlo error")
@@ -290,7 +290,7 @@ class PlanFile(RunFile):
         "before anything is simulated, with status 1"
     )
     lost_workers: int = key(
-        "workers of a Dask cluster (`--scheduler`) that were lost on the way; what they had not "
+        "workers of a Dask cluster that were lost on the way; what they had not "
         "finished ran again on others, with the same trials"
     )
     seconds: float = key("wall time, compilation included", unit="seconds")

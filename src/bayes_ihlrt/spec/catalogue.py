@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bayes_ihlrt.errors import Fault, InputError, SpecificationError, nearest
+from bayes_ihlrt.errors import OPTION, Fault, InputError, SpecificationError, nearest
 from bayes_ihlrt.storage.claims import claimed, finish, replaced
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -187,8 +187,9 @@ def _check_new(files: tuple[Path, ...], folder: Path, *, overwrite: bool) -> Non
     there = [file.name for file in files if file.exists()]
     if there and not overwrite:
         problem = f"it already holds {', '.join(there)}"
-        remedy = "Name another folder, or add --overwrite to replace them"
-        raise InputError("init", [Fault(f"folder {folder}", problem, remedy)])
+        remedy = f"Name another folder, or give {OPTION} to replace them"
+        fault = Fault(f"folder {folder}", problem, remedy, option="overwrite=True")
+        raise InputError("init", [fault])
 
 
 def _seeded(text: str, seed: int) -> str:

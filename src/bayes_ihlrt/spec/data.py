@@ -56,7 +56,7 @@ class DataSpec(BaseModel):
     file: ColumnName | None = Field(
         default=None,
         description="The data file, relative to the folder of the specification, for commands that "
-        "are run without --data.",
+        "are given no data.",
     )
     patient: ColumnName = Field(description="Column with the patient's identifier.")
     event: Event = Field(

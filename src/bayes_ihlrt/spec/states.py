@@ -467,7 +467,7 @@ def refuse_causes(name: str, data: DataSpec) -> None:
     listed = ", ".join(f"'{code}'" for code in codes)
     problem = (
         f"it has competing causes ({', '.join(data.causes)}), and this reads one event: `check`, "
-        "`fit` and `ladder --cause` alone keep causes apart"
+        "`fit` and `ladder` of one of them alone keep causes apart"
     )
     remedy = (
         f"Write event = {{ column = '{data.event_column}', values = [{listed}] }} for {first} "

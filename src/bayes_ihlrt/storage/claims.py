@@ -36,7 +36,7 @@ _PLACING: Final = threading.RLock()
 
 
 @contextmanager
-def claimed(folder: Path, subject: str = "--out") -> Iterator[None]:
+def claimed(folder: Path, subject: str = "output") -> Iterator[None]:
     """Be the only writer of a folder; what killed writers left in it is ended or removed.
 
     Parameters
@@ -157,7 +157,7 @@ def replaced(
     *,
     last: str | None = None,
     keep: bool = False,
-    subject: str = "--out",
+    subject: str = "output",
 ) -> Iterator[Path]:
     """Give a stage to write to, which takes the place of what was there when all is written.
 
@@ -225,7 +225,7 @@ def _keep(stage: Path, folder: Path) -> str:
     return f"What could be written is kept in {kept}."
 
 
-def replace_file(file: Path, write: Callable[[Path], object], subject: str = "--out") -> None:
+def replace_file(file: Path, write: Callable[[Path], object], subject: str = "output") -> None:
     """Write one file, whole or not at all.
 
     Parameters

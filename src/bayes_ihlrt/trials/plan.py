@@ -335,7 +335,7 @@ def plan_tasks(
         Fault(
             f"scenario {scenario.name}",
             "its truth is a fitted cohort's posterior, and no draws were given",
-            "Pass them as design_priors, or run the plan from the command line",
+            "Pass them as design_priors, or run the plan by `plan`, which fits the cohort",
         )
         for scenario in plan.scenarios
         if scenario.posterior is not None and scenario.name not in given

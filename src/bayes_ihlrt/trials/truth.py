@@ -220,7 +220,7 @@ def truth_source(scenario: ScenarioSpec, prior: DesignPrior | None = None) -> Tr
     if scenario.control is None:
         if prior is None or scenario.posterior is None:
             problem = "its truth is a fitted cohort's posterior, and no draws were given"
-            remedy = "Pass them as design_priors, or run the plan from the command line"
+            remedy = "Pass them as design_priors, or run the plan by `plan`, which fits the cohort"
             raise SpecificationError(
                 f"scenario {scenario.name}", [Fault("posterior", problem, remedy)]
             )

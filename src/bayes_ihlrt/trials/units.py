@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.errors import Fault, InputError, MissingExtraError
+from bayes_ihlrt.errors import OPTION, Fault, InputError, MissingExtraError
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.limits import available_cores
 from bayes_ihlrt.spec.scenario import ScenarioSpec
@@ -378,8 +378,8 @@ def _nobody(lost: int, missing: int) -> InputError:
     what = counted(lost, "worker was", "workers were")
     left = counted(missing, "unit", "units")
     problem = f"no worker is left ({what} lost); {left} of {UNIT:,} trials are not computed"
-    remedy = "Start workers and give the command again: with --out it goes on from there"
-    return InputError("--scheduler", [Fault("the Dask cluster", problem, remedy)])
+    remedy = f"Start workers and run it again: given {OPTION}, it goes on from there"
+    return InputError("plan", [Fault("the Dask cluster", problem, remedy, option="out")])
 
 
 @contextmanager
@@ -409,7 +409,7 @@ def open_pool(scheduler: str | None = None, *, workers: int | None = None) -> It
         yield LocalPool(workers or available_cores())
         return
     if find_spec("distributed") is None:
-        raise MissingExtraError("distributed", "a run on a Dask cluster (--scheduler)")
+        raise MissingExtraError("distributed", "a run on a Dask cluster")
     from distributed import Client
 
     try:
@@ -417,7 +417,8 @@ def open_pool(scheduler: str | None = None, *, workers: int | None = None) -> It
     except (OSError, ValueError) as error:
         problem = f"no Dask scheduler answers there ({str(error) or type(error).__name__})"
         remedy = "Start one with `dask scheduler`, and give its address, e.g. tcp://host:8786"
-        raise InputError("--scheduler", [Fault(scheduler, problem, remedy)]) from error
+        fault = Fault(f"{OPTION}, {scheduler}", problem, remedy, option="scheduler")
+        raise InputError("plan", [fault]) from error
     try:
         yield DaskPool(client)
     finally:
