@@ -56,6 +56,23 @@ def test_power_of_100_events(effective):
     assert within(power, schoenfeld_power(0.7, events=100, alpha=0.025))
 
 
+def test_each_search_begins_where_as_many_events_are_expected_as_were_seen():
+    task = Task(cases.design(), cases.scenario(hr=[0.7]), 5)
+    found = simulator(task)
+    analysis, members = found.analysis, found.block(0).members
+    begin = np.asarray(analysis.begin(members))
+    density, hazard = analysis.engine.density, analysis.prepared.hazard
+    assert not np.allclose(begin, analysis.start, atol=0.1)
+    for number in (0, 1, 511):
+        own = {name: np.asarray(values)[number] for name, values in members.items()}
+        values = density.constrained(jnp.asarray(begin[number]), density.with_overrides({}))
+        theta = {name: np.asarray(values[name]) for name in hazard.parameters}
+        names = analysis.prepared.encoder.columns
+        eta = own["design"] @ np.array([float(values[name]) for name in names])
+        risk = np.exp(eta) * hazard.cumulative_hazard(np, own["increment_basis"], theta)
+        assert (own["exposure"] * risk).sum() == pytest.approx(own["event"].sum(), rel=1e-9)
+
+
 def test_a_look_sees_the_event_that_it_waited_for(null):
     events = null.table["events_control"] + null.table["events_treated"]
     assert (events == [50, 100]).all()

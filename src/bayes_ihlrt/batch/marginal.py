@@ -166,6 +166,9 @@ class Coordinates(NamedTuple):
 
     def join(self, scales: jax.Array, others: jax.Array) -> jax.Array:
         """Return the position with these coordinates."""
+        if not self.scales:
+            # Nothing to put together: a scatter and its bounds in each turn of a Newton's loop.
+            return others
         position = jnp.zeros(len(self.scales) + len(self.others))
         position = position.at[np.asarray(self.scales, dtype=int)].set(scales)
         return position.at[np.asarray(self.others, dtype=int)].set(others)

@@ -130,20 +130,24 @@ def maximise(
 
 
 def _cost(
-    log_density: Callable[[jax.Array], jax.Array], moved: jax.Array
+    log_density: Callable[[jax.Array], jax.Array], moved: jax.Array | None
 ) -> tuple[Callable[[jax.Array], jax.Array], Slope]:
     def cost(position: jax.Array) -> jax.Array:
         return -log_density(position)
 
     def slope(position: jax.Array) -> tuple[jax.Array, jax.Array]:
         gradient = jax.grad(cost)(position)
-        return gradient, jnp.where(moved, gradient, 0.0)
+        return gradient, gradient if moved is None else jnp.where(moved, gradient, 0.0)
 
     return cost, slope
 
 
-def _inner(dims: int, held: tuple[int, ...]) -> tuple[jax.Array, Callable[[jax.Array], jax.Array]]:
-    """Return which coordinates move, and how a Hessian is cut down to them."""
+def _inner(
+    dims: int, held: tuple[int, ...]
+) -> tuple[jax.Array | None, Callable[[jax.Array], jax.Array]]:
+    """Return which coordinates move, None for all, and how a Hessian is cut down to them."""
+    if not held:
+        return None, lambda hessian: hessian
     moved = np.ones(dims, dtype=bool)
     moved[list(held)] = False
     among, unmoved = jnp.asarray(np.outer(moved, moved)), jnp.asarray(np.diag(~moved), float)

@@ -3,9 +3,9 @@
 Posteriors are told as means, sds and probabilities, by plain Laplace or corrected.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.importance import DEGREES_OF_FREEDOM
+from bayes_ihlrt.batch.kernels import over_members
 from bayes_ihlrt.batch.newton import TOLERANCE
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -55,7 +56,13 @@ from bayes_ihlrt.trials.quantities import (
     statements,
     targets,
 )
-from bayes_ihlrt.trials.rows import member_rows, model_modifier, product_columns, template
+from bayes_ihlrt.trials.rows import (
+    levelled,
+    member_rows,
+    model_modifier,
+    product_columns,
+    template,
+)
 from bayes_ihlrt.trials.stages import Seen
 
 Floats = NDArray[np.float64]
@@ -81,7 +88,9 @@ class TrialAnalysis:
     targets : tuple of Target
         What is read from each posterior.
     start : ndarray, shape (dims,)
-        The template's own mode, where each search begins.
+        The template's own mode.
+    begin : callable
+        Where the search of each data set begins, see `trials.rows.levelled`.
     reader : callable
         Reads targets from parameters on their own scale.
     summariser : callable
@@ -99,6 +108,7 @@ class TrialAnalysis:
     engine: BatchEngine
     targets: tuple[Target, ...]
     start: Floats
+    begin: Callable[[Mapping[str, Any]], jax.Array]
     reader: Read
     summariser: Summarise
     marginals: Marginals
@@ -150,13 +160,15 @@ def build_analysis(design: TrialDesign) -> TrialAnalysis:
     SpecificationError
         The model does not fit the simulated columns.
     """
-    prepared, engine, start = _engine(_kind(design).model_dump_json(exclude_none=True))
+    prepared, engine, start, begin = _engine(_kind(design).model_dump_json(exclude_none=True))
     wanted = targets(design)
     read = reader(design, prepared, wanted)
     summarise = gaussian_reader(read, engine.density)
     where = readings(design, prepared, wanted)
     beyond = marginals(design, prepared, engine.density, wanted)
-    return TrialAnalysis(design, prepared, engine, wanted, start, read, summarise, beyond, where)
+    return TrialAnalysis(
+        design, prepared, engine, wanted, start, begin, read, summarise, beyond, where
+    )
 
 
 def rebuild_analysis(frame: TrialAnalysis, design: TrialDesign) -> TrialAnalysis:
@@ -226,7 +238,9 @@ def _prepared(design: TrialDesign, rows: PersonTime) -> PreparedModel:
 
 
 @lru_cache(maxsize=16)
-def _engine(kind: str) -> tuple[PreparedModel, BatchEngine, Floats]:
+def _engine(
+    kind: str,
+) -> tuple[PreparedModel, BatchEngine, Floats, Callable[[Mapping[str, Any]], jax.Array]]:
     """Return what designs share that differ in looks, accrual and the like alone."""
     design = TrialDesign.model_validate_json(kind)
     rows = template(design)
@@ -235,7 +249,10 @@ def _engine(kind: str) -> tuple[PreparedModel, BatchEngine, Floats]:
     # Trials run beside each other already.
     engine = BatchEngine(prepared_density(prepared), threads=1)
     modes = engine.modes({"weight": np.asarray(prepared.arrays.data["weight"])[None]})
-    return prepared, engine, modes.positions[0]
+    start = modes.positions[0]
+    # Data that every trial shares enter as those of a member, of a frame's design too.
+    begin = jax.jit(over_members(partial(levelled, prepared, engine.density, start)))
+    return prepared, engine, start, partial(begin, None)
 
 
 def _check_products(prepared: PreparedModel, rows: PersonTime) -> None:
@@ -279,7 +296,7 @@ def engine_settings(design: TrialDesign) -> str:
         Part of the fingerprint of stored trials: a run never goes on from another engine's.
     """
     if design.approximation is Approximation.LAPLACE:
-        return f"laplace, {SETTINGS}, newton {TOLERANCE:g}"
+        return f"laplace, {SETTINGS}, newton {TOLERANCE:g} from the level"
     return f"corrected, Student t {DEGREES_OF_FREEDOM:g}, {design.draws} draws"
 
 
@@ -353,7 +370,10 @@ def _mixed(alike: float, each: Sequence[Posteriors]) -> Posteriors:
 
 
 def _told(analysis: TrialAnalysis, arrays: Mapping[str, Any], *, chunk: int) -> Posteriors:
-    found = analysis.engine.gaussians(arrays, start=analysis.start, chunk=chunk)
+    # On a CPU the same memory; NumPy picks a chunk of it without a copy.
+    arrays = {name: np.asarray(values) for name, values in arrays.items()}
+    start = np.asarray(analysis.begin(arrays))
+    found = analysis.engine.gaussians(arrays, start=start, chunk=chunk)
     means, sds = analysis.summarise(jnp.asarray(found.mean), jnp.asarray(found.factor))
     normals = Normals(found, np.asarray(means), np.asarray(sds))
     asked = Asked(statements(analysis.design), analysis.targets, analysis.readings)

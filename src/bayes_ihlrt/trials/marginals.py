@@ -59,6 +59,8 @@ SETTINGS: Final = f"profile {KNOTS}, few {FEW_EVENTS:g} {FEW_FOR_CURVES:g}"
 """What tells these posteriors from others: part of the fingerprint of stored trials."""
 _CHUNK: Final = 64
 """Data sets at a time: one shape, so that nothing is compiled again."""
+_ABREAST: Final = 16
+"""Data sets whose tails are told side by side, each by the same steps."""
 
 
 def place_of(rule: Rule, wanted: Sequence[Target]) -> int:
@@ -174,7 +176,8 @@ class Marginals:
     def __post_init__(self) -> None:
         """Wrap the functions; JAX compiles each on its first use."""
         object.__setattr__(self, "_follow", jax.jit(over_members(partial(_followed, self))))
-        object.__setattr__(self, "_tails", jax.jit(over_members(partial(_tails, self))))
+        tails = over_members(partial(_tails, self), abreast=_ABREAST)
+        object.__setattr__(self, "_tails", jax.jit(tails))
         object.__setattr__(self, "_paths", jax.jit(over_members(partial(_path, self))))
 
     def tell(self, arrays: Mapping[str, Any], normals: Normals, asked: Asked) -> Told:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.density import JaxDensity
 from bayes_ihlrt.designs.person_time import PersonTime, Provenance
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import DesignKind, ModifierTransform
@@ -166,6 +167,52 @@ def product_columns(prepared: PreparedModel, values: Mapping[str, jax.Array]) ->
             column = column * values[factor]
         columns.append(column)
     return jnp.stack(columns, axis=-1)
+
+
+_HALF: Final = 0.5
+"""Events that count where there is none."""
+
+
+def levelled(
+    prepared: PreparedModel,
+    density: JaxDensity,
+    start: Floats,
+    _: None,
+    rows: Mapping[str, jax.Array],
+) -> jax.Array:
+    """Return where the search for one data set's mode begins.
+
+    A template's level may be far from a trial's, and Newton's method comes down from an exponential
+    by one unit a step: of seven steps of a Weibull three did nothing else. The level multiplies the
+    hazard: it is moved to where as many events are expected as were seen.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        The design's model.
+    density : JaxDensity
+        The same in JAX.
+    start : ndarray, shape (dims,)
+        The template's mode.
+    rows : mapping of str to array
+        From `member_rows`, and data of the graph that differ from its own.
+
+    Returns
+    -------
+    array, shape (dims,)
+        The template's mode at that level; as it is where no coordinate is the level alone.
+    """
+    hazard, central = prepared.hazard, f"{prepared.hazard.level}_centred"
+    begin = jnp.asarray(start)
+    if central not in density.names:
+        return begin
+    values = density.constrained(begin, density.with_overrides(rows))
+    theta = {name: values[name] for name in hazard.parameters}
+    risk = hazard.cumulative_hazard(jnp, rows["increment_basis"], theta)
+    if names := prepared.encoder.columns:
+        risk = jnp.exp(rows["design"] @ jnp.stack([values[name] for name in names])) * risk
+    move = jnp.log(jnp.maximum(rows["event"].sum(), _HALF) / jnp.sum(rows["exposure"] * risk))
+    return begin.at[density.names.index(central)].add(jnp.where(jnp.isfinite(move), move, 0.0))
 
 
 def template(design: TrialDesign) -> PersonTime:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_ihlrt.batch.kernels import over_members
 from bayes_ihlrt.comparators.statistics import compared
 from bayes_ihlrt.hazards.protocol import Hazard
 from bayes_ihlrt.spec.trial import strata_of
@@ -28,6 +29,8 @@ Floats = NDArray[np.float64]
 BLOCK: Final = 256
 """Trials that are simulated together. Blocks begin at multiples of it, so that a trial always has
 the same neighbours and its result does not depend on what a run was asked for."""
+_ABREAST: Final = 16
+"""Trials of a block that are simulated side by side: all at once would leave the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ class Simulator:
         """
         trials = number * BLOCK + np.arange(BLOCK)
         truth, patients, seen, members = self._kernel.run(
-            jnp.asarray(trials), self.seed, self.source.numbers, schedule(self.analysis.design)
+            (self.seed, self.source.numbers, schedule(self.analysis.design)), jnp.asarray(trials)
         )
         flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in members.items()}
         return Block(trials, truth, patients, seen, flat)
@@ -199,11 +202,9 @@ def _kernel(
     source = TruthSource(hazard, cuts, Truth({}, *(jnp.zeros(1),) * 3), drawn=drawn)
 
     def one(
-        trial: jax.Array,
-        seed: jax.Array,
-        numbers: Numbers,
-        sizes: Schedule,
+        shared: tuple[jax.Array, Numbers, Schedule], trial: jax.Array
     ) -> tuple[Truth, Patients, Seen, dict[str, jax.Array]]:
+        seed, numbers, sizes = shared
         key = trial_key(seed, trial)
         truth = source.of_trial(key, numbers)
         people = screen(key, design, screened_count(design), pace=truth.pace)
@@ -215,6 +216,6 @@ def _kernel(
         whole = jax.vmap(together, in_axes=(0, 0, None, None))(patients, seen, others, known)
         return truth, patients, seen, jax.vmap(analysis.members)(*whole)
 
-    run = jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
+    run = jax.jit(over_members(one, abreast=_ABREAST))
     true = true_values(design, source, analysis.targets)
     return _Kernel(run, jax.jit(jax.vmap(true, in_axes=(0, None))))
