@@ -251,7 +251,8 @@ def _engine(
     modes = engine.modes({"weight": np.asarray(prepared.arrays.data["weight"])[None]})
     start = modes.positions[0]
     # Data that every trial shares enter as those of a member, of a frame's design too.
-    begin = jax.jit(over_members(partial(levelled, prepared, engine.density, start)))
+    level = partial(levelled, prepared, engine.density, start)
+    begin = jax.jit(over_members(lambda _, rows: level(rows)))
     return prepared, engine, start, partial(begin, None)
 
 

@@ -177,7 +177,6 @@ def levelled(
     prepared: PreparedModel,
     density: JaxDensity,
     start: Floats,
-    _: None,
     rows: Mapping[str, jax.Array],
 ) -> jax.Array:
     """Return where the search for one data set's mode begins.
