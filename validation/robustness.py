@@ -44,7 +44,8 @@ that break any of this. Tried at commit `{commit}`.
 
 An earlier state (before [0028](../adr/0028-one-step-into-place.md)) was killed at some of these
 places: 53 of 55 overwrites and 28 of 33 reports were refused afterwards, and at 14 of 45 places the
-earlier result was gone.
+earlier result was gone. `figures` replaced one file after the other until it was tried here: of 135
+tries, 60 left figures of two results in one folder, or some of the new ones alone.
 
 A second writer of a folder is told: "{second}" When the first was killed, the next one wrote.
 
@@ -102,12 +103,13 @@ number that runs into a name in a formula, errors of zlib and openpyxl at change
 workbooks whose elements stood within each other by the million."""
 SIGNALS = """## Ctrl+C and SIGTERM
 
-Each command is sent a signal at many moments, from the first hundredth of a second on; one process
-a try. It has to end within two seconds with status 130 or 143, in one sentence without a traceback,
-and to leave everything that it writes or nothing (a plan keeps whole blocks of trials, from which
-it goes on). `finished` counts commands that had ended before, `before` processes in which the
-package did not look after signals yet, or no longer: Python needs some 20 ms to start on an idle
-machine, and ten times that on this busy one, and tells Ctrl+C in a traceback until then.
+Each command is sent a signal at many moments, from the first hundredth of a second on, `fit` and
+`figures` also when they tell that they draw and a second later; one process a try. It has to end
+within two seconds with status 130 or 143, in one sentence without a traceback, and to leave
+everything that it writes or nothing (a plan keeps whole blocks of trials, from which it goes on).
+`finished` counts commands that had ended before, `before` processes in which the package did not
+look after signals yet, or no longer: Python needs some 20 ms to start on an idle machine, and ten
+times that on this busy one, and tells Ctrl+C in a traceback until then.
 `refused` counts tries that break any of this. Tried at commit `{commit}`.
 
 {table}
