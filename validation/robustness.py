@@ -126,6 +126,16 @@ Tried at commit `{commit}`.
 
 {table}
 """
+SAME = """## Same seed
+
+Each command on few data (heart transplants, a small plan), four times with one seed, a process a
+run: on one core with an empty cache of compiled programs, then with the one that this left, on two
+cores with the same, and on two with an empty one. Compared is every number, word and name of the
+result, of `fit` every draw too: `identical`, or the largest relative difference of a number.
+`pytest -m slow` holds it (`tests/plumbing/test_determinism.py`). Tried at commit `{commit}`.
+
+{table}
+"""
 
 
 def inputs(found: Mapping[str, Any]) -> str:
@@ -193,11 +203,27 @@ def requests(found: Mapping[str, Any]) -> str:
     return REQUESTS.format(table=table, statuses=statuses, commit=found["commit"])
 
 
+def same(found: Mapping[str, Any]) -> str:
+    """Tell how far results of one seed are apart."""
+    lines = [
+        "| command | numbers | one core, empty and warm cache | one core and two "
+        "| two cores, warm and empty cache |",
+        "|---|---|---|---|---|",
+    ]
+    for row in found["rows"]:
+        told = [f"{apart:.0e}" if apart else "identical" for apart in row["apart"].values()]
+        lines.append(
+            "| " + " | ".join([f"`{row['command']}`", f"{row['numbers']:,}", *told]) + " |"
+        )
+    return SAME.format(table="\n".join(lines) + "\n", commit=found["commit"])
+
+
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "kills": kills,
     "inputs": inputs,
     "signals": signals,
     "requests": requests,
+    "same": same,
 }
 
 
