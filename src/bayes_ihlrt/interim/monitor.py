@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from math import ceil, inf
 from pathlib import Path
@@ -24,6 +25,7 @@ from bayes_ihlrt.interim.future import (
     probability_now,
     standing,
 )
+from bayes_ihlrt.parts import Failure, attempted, listed, missing
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule, Sample
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign, scaled_design
@@ -136,6 +138,8 @@ class InterimResult:
         Probability that is wanted.
     seed : int
         Of all random numbers.
+    failures : tuple of Failure
+        Continuations that could not be computed.
     """
 
     plan: TrialPlan
@@ -151,6 +155,13 @@ class InterimResult:
     needed: int | None
     target: float
     seed: int
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """First line of a result of which continuations are missing; else nothing."""
+        total = len(self.continuations) + len(self.failures)
+        return missing(self.failures, total, "continuations")
 
     def _binds(self, one: RuleNow) -> bool:
         design = self.plan.designs[self.design]
@@ -180,6 +191,7 @@ class InterimResult:
             "target": self.target,
             "needed": self.needed,
             "notes": list(trial.notes),
+            "failed": listed(self.failures),
             "versions": {name: version(name) for name in names},
         }
 
@@ -282,11 +294,13 @@ def run_interim(
     frame, analyses = _analyses(design, larger=not stopped)
     analysis, now = analyses[0], standing(trial, frame.design.patients)
     drawn = _posterior(analysis, now, seed=plan.seed)
-    future = Future(frame, now, drawn[1], _mode(analysis, now), own.draws, plan.seed)
+    mode = attempted("the posterior's mode", partial(_mode, analysis, now))
+    future = Future(frame, now, drawn[1], mode, own.draws, plan.seed)
     tell("simulating continuations")
     rules = _rules(analysis, future, drawn[0], design.looks[look - 1], now, stopped=stopped)
     final = look == len(design.looks) and due[look - 1]
-    continuations = () if final else _continuations(plan, future, analyses)
+    found = () if final else _continuations(plan, future, analyses)
+    continuations = tuple(one for one in found if isinstance(one, Continuation))
     return InterimResult(
         plan,
         own.design or plan.name,
@@ -301,14 +315,20 @@ def run_interim(
         _needed(continuations, own.target),
         own.target,
         plan.seed,
+        tuple(one for one in found if isinstance(one, Failure)),
     )
 
 
 def _continuations(
     plan: TrialPlan, future: Future, analyses: list[TrialAnalysis]
-) -> tuple[Continuation, ...]:
-    ways = [future.continued(analyses[0], way) for way in _ways(plan)]
-    return (*ways, *(future.continued(larger, Way("enlarge")) for larger in analyses[1:]))
+) -> tuple[Continuation | Failure, ...]:
+    """Simulate each way to go on; one that cannot be takes no other with it."""
+    ways = [(analyses[0], way) for way in _ways(plan)]
+    ways += [(larger, Way("enlarge")) for larger in analyses[1:]]
+    return tuple(
+        attempted(way.told(analysis.design.patients), partial(future.continued, analysis, way))
+        for analysis, way in ways
+    )
 
 
 def _needed(continuations: tuple[Continuation, ...], target: float) -> int | None:
@@ -367,6 +387,10 @@ def _mode(analysis: TrialAnalysis, now: Standing) -> Values:
     shared = {name: np.asarray(values)[None] for name, values in analysis.graph.items()}
     members = {name: np.asarray(values)[None] for name, values in analysis.members(*now).items()}
     found = analysis.engine.gaussians(members | shared, start=analysis.start)
+    if not found.converged[0]:
+        raise ConvergenceError(
+            "no mode of the trial's posterior was found", "State tighter priors in the plan"
+        )
     density = analysis.engine.density
     graph = {name: jnp.asarray(values) for name, values in analysis.graph.items()}
     values = density.constrained(jnp.asarray(found.mean[0]), density.with_overrides(graph))
