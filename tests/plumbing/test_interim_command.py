@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 import interim_cases as known
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
-from bayes_ihlrt.errors import ConvergenceError, DataError, SpecificationError
-from bayes_ihlrt.interim import monitor, words
+from bayes_ihlrt.errors import DataError, SpecificationError
+from bayes_ihlrt.interim import future, monitor, words
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
 from bayes_ihlrt.interim.future import Future, standing
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.spec.rules import LookSpec
 from bayes_ihlrt.trials.audit import Drawn
 from bayes_ihlrt.trials.operating import share
@@ -118,14 +119,14 @@ def test_a_continuation_that_fails_takes_no_other_with_it(
     whole = json.loads((tmp_path / "whole" / "result.json").read_text("utf-8"))
     honest = Future.continued
 
-    def continued(future, analysis, way):
+    def continued(own, analysis, way):
         if way.name == "enlarge":
             message = "Singular matrix"
             raise np.linalg.LinAlgError(message)
-        return honest(future, analysis, way)
+        return honest(own, analysis, way)
 
     def none(*_):
-        raise ConvergenceError("no mode was found", "State tighter priors")
+        return Failure("the posterior's mode", "no mode was found", "State tighter priors")
 
     monkeypatch.setattr(Future, "continued", continued)
     monkeypatch.setattr(monitor, "_mode", none)
@@ -337,9 +338,9 @@ def test_after_accrual_was_stopped_nobody_else_is_enrolled():
     stopped = plan.model_copy(
         update={"interim": plan.interim.model_copy(update={"accrual_stopped": True})}
     )
-    assert [way.stop for way in monitor._ways(plan)] == [False, True, False, False, False]
-    assert [way.name for way in monitor._ways(stopped)] == ["go on"] * 4
-    assert all(way.stop for way in monitor._ways(stopped))
+    assert [way.stop for way in future._ways(plan)] == [False, True, False, False, False]
+    assert [way.name for way in future._ways(stopped)] == ["go on"] * 4
+    assert all(way.stop for way in future._ways(stopped))
 
 
 @pytest.fixture(scope="module")

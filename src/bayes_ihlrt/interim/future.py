@@ -4,7 +4,7 @@ Every continuation shares its random numbers with the others, so that what diffe
 the continuation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.interim.data import RunningTrial
-from bayes_ihlrt.parts import Failure, known
+from bayes_ihlrt.parts import Failure, attempted, known
+from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
@@ -268,6 +269,58 @@ def _one(
     time = jnp.maximum(look_times(whole, design, numbers)[-1], now.seen.time)
     cut = see(whole, time)
     return frame.members(whole, cut), cut.exposure.sum(), cut.event.sum(), time
+
+
+def continuations(
+    plan: TrialPlan, future: Future, analyses: Sequence[TrialAnalysis]
+) -> tuple[tuple[Continuation, ...], tuple[Failure, ...]]:
+    """Simulate every way to go on; one that cannot be simulated takes no other with it.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    future : Future
+        The remaining data.
+    analyses : sequence of TrialAnalysis
+        Of the design, and of larger ones.
+
+    Returns
+    -------
+    found : tuple of Continuation
+        Those that were simulated.
+    lost : tuple of Failure
+        The others, each with its reason.
+    """
+    asked = [(analyses[0], way) for way in _ways(plan)]
+    asked += [(larger, Way("enlarge")) for larger in analyses[1:]]
+    found = [
+        attempted(way.told(analysis.design.patients), partial(future.continued, analysis, way))
+        for analysis, way in asked
+    ]
+    return (
+        tuple(one for one in found if isinstance(one, Continuation)),
+        tuple(one for one in found if isinstance(one, Failure)),
+    )
+
+
+def _ways(plan: TrialPlan) -> list[Way]:
+    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
+
+    Where accrual was stopped, to go on is to follow those who are enrolled.
+    """
+    assumed = [
+        scenario.effect.hr[0]
+        for scenario in plan.scenarios
+        if scenario.posterior is None and len(scenario.effect.hr) == 1
+    ]
+    stop = plan.interim.accrual_stopped
+    return [
+        Way("go on", stop=stop),
+        *([] if stop else [Way("stop accrual", stop=True)]),
+        Way("go on", at_mode=True, stop=stop),
+        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
+    ]
 
 
 def probability_now(analysis: TrialAnalysis, now: Standing) -> dict[Rule, float]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import version
 from math import ceil, inf
 from pathlib import Path
@@ -22,10 +21,11 @@ from bayes_ihlrt.interim.future import (
     Standing,
     Values,
     Way,
+    continuations,
     probability_now,
     standing,
 )
-from bayes_ihlrt.parts import Failure, attempted, listed, missing
+from bayes_ihlrt.parts import Failure, listed, missing
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule, Sample
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign, scaled_design
@@ -283,9 +283,8 @@ def run_interim(
     """
     own, tell = settings or Settings(), stage or _silent
     tell("reading the data")
-    design = chosen_design(plan, own.design).model_copy(
-        update={"approximation": Approximation.LAPLACE}
-    )
+    laplace = {"approximation": Approximation.LAPLACE}
+    design = chosen_design(plan, own.design).model_copy(update=laplace)
     trial = read_running(plan, design, data, month=own.month)
     stopped = plan.interim.accrual_stopped
     due = due_looks(design, trial, stopped=stopped)
@@ -294,13 +293,11 @@ def run_interim(
     frame, analyses = _analyses(design, larger=not stopped)
     analysis, now = analyses[0], standing(trial, frame.design.patients)
     drawn = _posterior(analysis, now, seed=plan.seed)
-    mode = attempted("the posterior's mode", partial(_mode, analysis, now))
-    future = Future(frame, now, drawn[1], mode, own.draws, plan.seed)
+    future = Future(frame, now, drawn[1], _mode(analysis, now), own.draws, plan.seed)
     tell("simulating continuations")
     rules = _rules(analysis, future, drawn[0], design.looks[look - 1], now, stopped=stopped)
     final = look == len(design.looks) and due[look - 1]
-    found = () if final else _continuations(plan, future, analyses)
-    continuations = tuple(one for one in found if isinstance(one, Continuation))
+    ahead, lost = ((), ()) if final else continuations(plan, future, analyses)
     return InterimResult(
         plan,
         own.design or plan.name,
@@ -311,23 +308,11 @@ def run_interim(
         rules,
         _verdict(rules, final=final),
         _holds(design.looks[-1].efficacy, analysis, drawn[0]),
-        continuations,
-        _needed(continuations, own.target),
+        ahead,
+        _needed(ahead, own.target),
         own.target,
         plan.seed,
-        tuple(one for one in found if isinstance(one, Failure)),
-    )
-
-
-def _continuations(
-    plan: TrialPlan, future: Future, analyses: list[TrialAnalysis]
-) -> tuple[Continuation | Failure, ...]:
-    """Simulate each way to go on; one that cannot be takes no other with it."""
-    ways = [(analyses[0], way) for way in _ways(plan)]
-    ways += [(larger, Way("enlarge")) for larger in analyses[1:]]
-    return tuple(
-        attempted(way.told(analysis.design.patients), partial(future.continued, analysis, way))
-        for analysis, way in ways
+        lost,
     )
 
 
@@ -383,14 +368,13 @@ def _posterior(analysis: TrialAnalysis, now: Standing, *, seed: int) -> tuple[Dr
     return drawn, flat
 
 
-def _mode(analysis: TrialAnalysis, now: Standing) -> Values:
+def _mode(analysis: TrialAnalysis, now: Standing) -> Values | Failure:
     shared = {name: np.asarray(values)[None] for name, values in analysis.graph.items()}
     members = {name: np.asarray(values)[None] for name, values in analysis.members(*now).items()}
     found = analysis.engine.gaussians(members | shared, start=analysis.start)
     if not found.converged[0]:
-        raise ConvergenceError(
-            "no mode of the trial's posterior was found", "State tighter priors in the plan"
-        )
+        reason = "no mode of the trial's posterior was found"
+        return Failure("the posterior's mode", reason, "State tighter priors in the plan")
     density = analysis.engine.density
     graph = {name: jnp.asarray(values) for name, values in analysis.graph.items()}
     values = density.constrained(jnp.asarray(found.mean[0]), density.with_overrides(graph))
@@ -444,25 +428,6 @@ def _holds(rules: tuple[Rule, ...], analysis: TrialAnalysis, drawn: Drawn) -> bo
     for rule in rules:
         values[0, known.index(rule.statement)] = by_chains(analysis, rule, drawn)[0]
     return bool(holds(rules, values, known)[0])
-
-
-def _ways(plan: TrialPlan) -> list[Way]:
-    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
-
-    Where accrual was stopped, to go on is to follow those who are enrolled.
-    """
-    assumed = [
-        scenario.effect.hr[0]
-        for scenario in plan.scenarios
-        if scenario.posterior is None and len(scenario.effect.hr) == 1
-    ]
-    stop = plan.interim.accrual_stopped
-    return [
-        Way("go on", stop=stop),
-        *([] if stop else [Way("stop accrual", stop=True)]),
-        Way("go on", at_mode=True, stop=stop),
-        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
-    ]
 
 
 def _estimates(
