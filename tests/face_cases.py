@@ -1,5 +1,6 @@
 """What is asked of every result, whatever made it."""
 
+import json
 import pickle
 import re
 
@@ -37,3 +38,13 @@ def check_result(result, folder, *, figure, words):
     assert told(loaded) == told(result)
     assert bi.summary(loaded).equals(table)
     return loaded
+
+
+def cut_off(folder, *names):
+    """Leave a folder as a writer that is killed while its last files are put in place."""
+    placing = folder / ".unfinished.placing"
+    placing.mkdir()
+    for name in names:
+        (folder / name).rename(placing / name)
+    order = {"replaces": [*names], "last": None}
+    (placing / ".unfinished.json").write_text(json.dumps(order), "utf-8")

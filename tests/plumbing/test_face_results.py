@@ -17,7 +17,7 @@ from bayes_ihlrt.names import DesignKind, Identifiers
 from bayes_ihlrt.results.kept import UnsealedWarning
 from bayes_ihlrt.results.outputs import read_results
 from bayes_ihlrt.spec.treatment import TreatmentSpec
-from face_cases import check_result
+from face_cases import check_result, cut_off
 
 pytestmark = pytest.mark.usefixtures("sampler")
 
@@ -271,6 +271,13 @@ def test_no_identifier_is_saved(spec, tmp_path):
     files = [path for path in place.rglob("*") if path.is_file()]
     assert place / "result.pickle" in files
     assert not [path.name for path in files if b"K007x" in path.read_bytes()]
+
+
+def test_what_a_killed_writer_had_finished_is_loaded(fit, saved, tmp_path):
+    place = shutil.copytree(saved, tmp_path / "run")
+    cut_off(place, "figures", "result.json", "result.pickle")
+    assert bi.load(place).to_dict() == fit.to_dict()
+    assert not list(place.glob(".unfinished*"))
 
 
 def test_what_was_changed_or_is_of_another_version_is_refused(saved, tmp_path, monkeypatch):

@@ -14,9 +14,10 @@ import interim_cases as known
 import trial_cases as cases
 from bayes_ihlrt.cli.main import app
 from bayes_ihlrt.errors import DataError, SpecificationError
-from bayes_ihlrt.interim import monitor, words
+from bayes_ihlrt.interim import future, monitor, words
 from bayes_ihlrt.interim.data import RunningTrial, chosen_design, read_running
-from bayes_ihlrt.interim.future import standing
+from bayes_ihlrt.interim.future import Future, standing
+from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import LookSpec
 from bayes_ihlrt.trials.audit import Drawn
@@ -110,6 +111,52 @@ def test_trial_a_is_told_written_shown_and_reported(plan_file, data_file, tmp_pa
     again = run(plan_file, "--data", data_file, "--out", out)
     assert again.exit_code == 1
     assert "--overwrite" in again.stderr
+
+
+def test_a_continuation_that_fails_takes_no_other_with_it(
+    plan_file, data_file, tmp_path, monkeypatch
+):
+    arguments = (plan_file, "--data", data_file, "--draws", 256, "--out")
+    assert run(*arguments, tmp_path / "whole").exit_code == 0
+    whole = json.loads((tmp_path / "whole" / "result.json").read_text("utf-8"))
+    honest = Future.continued
+
+    def continued(own, analysis, way):
+        if way.name == "enlarge":
+            message = "Singular matrix"
+            raise np.linalg.LinAlgError(message)
+        return honest(own, analysis, way)
+
+    def none(*_):
+        return Failure("the posterior's mode", "no mode was found", "State tighter priors")
+
+    monkeypatch.setattr(Future, "continued", continued)
+    monkeypatch.setattr(monitor, "_mode", none)
+    done = run(*arguments, tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "out" / "result.json").read_text("utf-8"))
+    kept = [
+        one for one in whole["continuations"] if one["name"] != "enlarge" and not one["at_mode"]
+    ]
+    assert told["continuations"] == kept
+    assert len(kept) == 2
+    same = ("estimates", "rules", "verdict", "success_now", "data")
+    assert [told[name] for name in same] == [whole[name] for name in same]
+    parts = {one["part"]: one["reason"] for one in told["failed"]}
+    names = ("go on at what is seen", "go on at hazard ratio 0.75", "go on at hazard ratio 1")
+    assert set(parts) == {*names, "enlarge to 1200"}
+    assert "no mode was found" in parts[names[0]]
+    assert "Singular matrix" in parts["enlarge to 1200"]
+    first = " ".join(done.stdout.split())
+    assert first.startswith("INCOMPLETE: 4 of 6 continuations are missing ('go on at what is seen'")
+    assert "No larger trial was tried" not in first
+    for command in ("show", "report"):
+        again = CliRunner().invoke(app, [command, str(tmp_path / "out")])
+        assert again.exit_code == 0, again.output
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "INCOMPLETE: 4 of 6 continuations are missing" in page
+    quiet = run(*arguments, tmp_path / "quiet", "--quiet")
+    assert "INCOMPLETE: 4 of 6 continuations are missing" in quiet.stderr
 
 
 def test_dates_and_codes_are_read_as_everywhere(tmp_path):
@@ -303,9 +350,9 @@ def test_after_accrual_was_stopped_nobody_else_is_enrolled():
     stopped = plan.model_copy(
         update={"interim": plan.interim.model_copy(update={"accrual_stopped": True})}
     )
-    assert [way.stop for way in monitor._ways(plan)] == [False, True, False, False, False]
-    assert [way.name for way in monitor._ways(stopped)] == ["go on"] * 4
-    assert all(way.stop for way in monitor._ways(stopped))
+    assert [way.stop for way in future._ways(plan)] == [False, True, False, False, False]
+    assert [way.name for way in future._ways(stopped)] == ["go on"] * 4
+    assert all(way.stop for way in future._ways(stopped))
 
 
 @pytest.fixture(scope="module")

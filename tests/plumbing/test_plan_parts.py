@@ -20,7 +20,7 @@ from bayes_ihlrt.trials import plan as planning
 from bayes_ihlrt.trials import run as trial_plan
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
 from bayes_ihlrt.trials.units import FOLDER, Store
-from face_cases import check_result
+from face_cases import check_result, cut_off
 
 FEW = ConvergenceError("effective sample size 378 (needed: 400)", "Name another analysis")
 CURVE = {"over": "patients", "values": [100.0, 110.0]}
@@ -164,6 +164,9 @@ def test_an_archive_with_a_lost_scenario_is_told_again_and_never_written(tmp_pat
     (tmp_path / "result.json").write_text(json_text(written), "utf-8")
     told = replay_plan(tmp_path)
     assert (told.different, told.simulated) == ((), 0)
+    # Its writer was cut off while files were put in place.
+    cut_off(tmp_path, "result.json")
+    assert replay_plan(tmp_path) == told
     # A key that is not there is no null.
     row = written["results"][-1]
     assert row["not_computed"]["reason"] == "not to be trusted"

@@ -20,6 +20,7 @@ from bayes_ihlrt.errors import InputError
 from bayes_ihlrt.methods.paragraph import methods_paragraph
 from bayes_ihlrt.methods.references import cited
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report import journal
 from bayes_ihlrt.report.document import embedded
 from bayes_ihlrt.report.effects import needed_words
 from bayes_ihlrt.report.html import report_content, report_page
@@ -442,6 +443,27 @@ def test_figures_are_drawn_as_a_journal_asks(first_results, tmp_path):
     again = run("figures", first_results, "--only", "forest", "--format", "svg", "--out", out)
     assert again.exit_code == 1
     assert "it exists. Name another folder, or give --overwrite" in again.stderr
+
+
+def test_figures_are_replaced_all_at_once(first_results, tmp_path, monkeypatch):
+    """Half of them would be of the earlier result and half of this one."""
+    out = tmp_path / "journal"
+    arguments = ("figures", first_results, "--only", "forest", "--only", "flow", "--out", out)
+    assert run(*arguments, "--format", "svg").exit_code == 0
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    honest, drawn = journal.save_figure, []
+
+    def full(figure, place, **options):
+        drawn.append(place)
+        if len(drawn) == 2:
+            raise OSError(28, "No space left on device")
+        honest(figure, place, **options)
+
+    monkeypatch.setattr(journal, "save_figure", full)
+    done = run(*arguments, "--format", "svg", "--width", 85, "--overwrite")
+    assert done.exit_code == 1
+    assert "no space left on device" in done.stderr
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
 
 def test_figures_tell_every_name_and_size_that_cannot_be(first_results, tmp_path):

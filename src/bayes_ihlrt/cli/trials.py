@@ -138,6 +138,7 @@ def interim(  # noqa: PLR0913 - one an option of the command line
             settings = interim_monitor.Settings(design, look, month, draws, target)
             found = interim_monitor.run_interim(read, data, settings, stage=stages.tell)
             written = report_single_trials.write_interim(found, out) if out is not None else ()
+        tell_incomplete(found.incomplete, silent=as_json or quiet)
         if as_json:
             print_json(found.to_dict())
         elif not quiet:

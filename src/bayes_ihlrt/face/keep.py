@@ -27,7 +27,7 @@ from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.catalogue import packaged_plans
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.read import document, load_plan, load_spec, read_text
-from bayes_ihlrt.storage.claims import replace_file
+from bayes_ihlrt.storage.claims import finish, replace_file
 from bayes_ihlrt.trials.run import TrialPlanResult
 
 _WRITERS: Final[Mapping[type, Callable[..., tuple[Path, ...]]]] = {
@@ -130,6 +130,8 @@ def load(source: str | Path, *, trusted: bool = False) -> Any:
     place = _path("load", source)
     if place.suffix == ".nc" and place.is_file():
         return read_draws(place)
+    if place.is_dir():
+        finish(place, "load")
     result = (place / "result.json").is_file() or not (place / "specification.toml").is_file()
     if place.is_dir() and result:
         return read_kept(place, trusted=trusted)

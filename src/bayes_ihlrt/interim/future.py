@@ -4,7 +4,7 @@ Every continuation shares its random numbers with the others, so that what diffe
 the continuation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_ihlrt.interim.data import RunningTrial
+from bayes_ihlrt.parts import Failure, attempted, known
+from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import Rule
 from bayes_ihlrt.trials.analysis import TrialAnalysis, posteriors
 from bayes_ihlrt.trials.decisions import holds
@@ -137,6 +139,25 @@ class Way:
     at_mode: bool = False
     stop: bool = False
 
+    def told(self, patients: int) -> str:
+        """Return what a continuation is called that could not be computed.
+
+        Parameters
+        ----------
+        patients : int
+            Of the design that is gone on with.
+
+        Returns
+        -------
+        str
+            Its name, with what sets it apart.
+        """
+        if self.assumed_hr is not None:
+            return f"{self.name} at hazard ratio {self.assumed_hr:g}"
+        if self.at_mode:
+            return f"{self.name} at what is seen"
+        return f"enlarge to {patients}" if self.name == "enlarge" else self.name
+
 
 @dataclass(frozen=True, eq=False)
 class Future:
@@ -148,8 +169,10 @@ class Future:
         Of as many patients as the largest design has.
     now : Standing
         The trial as it stands, on arrays of that size.
-    drawn, mode : mapping of str to ndarray, leading axis draws
-        Draws of the posterior's parameters; its mode in one row.
+    drawn : mapping of str to ndarray, leading axis draws
+        Draws of the posterior's parameters.
+    mode : mapping of str to ndarray or Failure
+        The posterior's mode in one row, or why there is none.
     draws : int
         Continuations of each kind.
     seed : int
@@ -159,7 +182,7 @@ class Future:
     frame: TrialAnalysis
     now: Standing
     drawn: Values
-    mode: Values
+    mode: Values | Failure
     draws: int
     seed: int
     _run: "_Run" = field(init=False, repr=False)
@@ -183,9 +206,14 @@ class Future:
         -------
         Continuation
             With Monte Carlo error.
+
+        Raises
+        ------
+        ConvergenceError
+            The mode is asked for, and there is none.
         """
-        design, values = analysis.design, self.mode if way.at_mode else self.drawn
-        last, known = design.looks[-1], statements(design)
+        design, values = analysis.design, known(self.mode) if way.at_mode else self.drawn
+        last, asked = design.looks[-1], statements(design)
         count = len(next(iter(values.values())))
         order = np.random.default_rng([self.seed, 81]).permutation(count)
         assumed = jnp.asarray(np.nan if way.assumed_hr is None else way.assumed_hr)
@@ -199,7 +227,7 @@ class Future:
                 jnp.asarray(numbers), own, jnp.asarray(self.seed), self.now, how
             )
             found = posteriors(analysis, members, seed=self.seed, chunk=_CHUNK)
-            won.append(holds(last.efficacy, found["probability"], known))
+            won.append(holds(last.efficacy, found["probability"], asked))
             ends.append(np.stack([np.asarray(one, np.float64) for one in end]))
         enrolled, events, months = np.concatenate(ends, axis=1)[:, : self.draws]
         here = int(np.asarray(self.now.seen.exposure).sum())
@@ -243,6 +271,58 @@ def _one(
     return frame.members(whole, cut), cut.exposure.sum(), cut.event.sum(), time
 
 
+def continuations(
+    plan: TrialPlan, future: Future, analyses: Sequence[TrialAnalysis]
+) -> tuple[tuple[Continuation, ...], tuple[Failure, ...]]:
+    """Simulate every way to go on; one that cannot be simulated takes no other with it.
+
+    Parameters
+    ----------
+    plan : TrialPlan
+        The plan.
+    future : Future
+        The remaining data.
+    analyses : sequence of TrialAnalysis
+        Of the design, and of larger ones.
+
+    Returns
+    -------
+    found : tuple of Continuation
+        Those that were simulated.
+    lost : tuple of Failure
+        The others, each with its reason.
+    """
+    asked = [(analyses[0], way) for way in _ways(plan)]
+    asked += [(larger, Way("enlarge")) for larger in analyses[1:]]
+    found = [
+        attempted(way.told(analysis.design.patients), partial(future.continued, analysis, way))
+        for analysis, way in asked
+    ]
+    return (
+        tuple(one for one in found if isinstance(one, Continuation)),
+        tuple(one for one in found if isinstance(one, Failure)),
+    )
+
+
+def _ways(plan: TrialPlan) -> list[Way]:
+    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
+
+    Where accrual was stopped, to go on is to follow those who are enrolled.
+    """
+    assumed = [
+        scenario.effect.hr[0]
+        for scenario in plan.scenarios
+        if scenario.posterior is None and len(scenario.effect.hr) == 1
+    ]
+    stop = plan.interim.accrual_stopped
+    return [
+        Way("go on", stop=stop),
+        *([] if stop else [Way("stop accrual", stop=True)]),
+        Way("go on", at_mode=True, stop=stop),
+        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
+    ]
+
+
 def probability_now(analysis: TrialAnalysis, now: Standing) -> dict[Rule, float]:
     """Return the probability of each statement of a design's rules, by the data so far.
 
@@ -260,5 +340,5 @@ def probability_now(analysis: TrialAnalysis, now: Standing) -> dict[Rule, float]
     """
     members = {name: v[None] for name, v in analysis.members(*now).items()}
     found = posteriors(analysis, members, seed=0, chunk=1)
-    known = statements(analysis.design)
-    return dict(zip(known, found["probability"][0].tolist(), strict=True))
+    asked = statements(analysis.design)
+    return dict(zip(asked, found["probability"][0].tolist(), strict=True))

@@ -21,9 +21,11 @@ from bayes_ihlrt.interim.future import (
     Standing,
     Values,
     Way,
+    continuations,
     probability_now,
     standing,
 )
+from bayes_ihlrt.parts import Failure, listed, missing
 from bayes_ihlrt.spec.plan import TrialPlan
 from bayes_ihlrt.spec.rules import LookSpec, Quantity, Rule, Sample
 from bayes_ihlrt.spec.trial import Approximation, TrialDesign, scaled_design
@@ -136,6 +138,8 @@ class InterimResult:
         Probability that is wanted.
     seed : int
         Of all random numbers.
+    failures : tuple of Failure
+        Continuations that could not be computed.
     """
 
     plan: TrialPlan
@@ -151,6 +155,13 @@ class InterimResult:
     needed: int | None
     target: float
     seed: int
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """First line of a result of which continuations are missing; else nothing."""
+        total = len(self.continuations) + len(self.failures)
+        return missing(self.failures, total, "continuations")
 
     def _binds(self, one: RuleNow) -> bool:
         design = self.plan.designs[self.design]
@@ -180,6 +191,7 @@ class InterimResult:
             "target": self.target,
             "needed": self.needed,
             "notes": list(trial.notes),
+            "failed": listed(self.failures),
             "versions": {name: version(name) for name in names},
         }
 
@@ -271,9 +283,8 @@ def run_interim(
     """
     own, tell = settings or Settings(), stage or _silent
     tell("reading the data")
-    design = chosen_design(plan, own.design).model_copy(
-        update={"approximation": Approximation.LAPLACE}
-    )
+    laplace = {"approximation": Approximation.LAPLACE}
+    design = chosen_design(plan, own.design).model_copy(update=laplace)
     trial = read_running(plan, design, data, month=own.month)
     stopped = plan.interim.accrual_stopped
     due = due_looks(design, trial, stopped=stopped)
@@ -286,7 +297,7 @@ def run_interim(
     tell("simulating continuations")
     rules = _rules(analysis, future, drawn[0], design.looks[look - 1], now, stopped=stopped)
     final = look == len(design.looks) and due[look - 1]
-    continuations = () if final else _continuations(plan, future, analyses)
+    ahead, lost = ((), ()) if final else continuations(plan, future, analyses)
     return InterimResult(
         plan,
         own.design or plan.name,
@@ -297,18 +308,12 @@ def run_interim(
         rules,
         _verdict(rules, final=final),
         _holds(design.looks[-1].efficacy, analysis, drawn[0]),
-        continuations,
-        _needed(continuations, own.target),
+        ahead,
+        _needed(ahead, own.target),
         own.target,
         plan.seed,
+        lost,
     )
-
-
-def _continuations(
-    plan: TrialPlan, future: Future, analyses: list[TrialAnalysis]
-) -> tuple[Continuation, ...]:
-    ways = [future.continued(analyses[0], way) for way in _ways(plan)]
-    return (*ways, *(future.continued(larger, Way("enlarge")) for larger in analyses[1:]))
 
 
 def _needed(continuations: tuple[Continuation, ...], target: float) -> int | None:
@@ -364,10 +369,13 @@ def _posterior(analysis: TrialAnalysis, now: Standing, *, seed: int) -> tuple[Dr
     return drawn, flat
 
 
-def _mode(analysis: TrialAnalysis, now: Standing) -> Values:
+def _mode(analysis: TrialAnalysis, now: Standing) -> Values | Failure:
     shared = {name: np.asarray(values)[None] for name, values in analysis.graph.items()}
     members = {name: np.asarray(values)[None] for name, values in analysis.members(*now).items()}
     found = analysis.engine.gaussians(members | shared, start=analysis.start)
+    if not found.converged[0]:
+        reason = "no mode of the trial's posterior was found"
+        return Failure("the posterior's mode", reason, "State tighter priors in the plan")
     density = analysis.engine.density
     graph = {name: jnp.asarray(values) for name, values in analysis.graph.items()}
     values = density.constrained(jnp.asarray(found.mean[0]), density.with_overrides(graph))
@@ -421,25 +429,6 @@ def _holds(rules: tuple[Rule, ...], analysis: TrialAnalysis, drawn: Drawn) -> bo
     for rule in rules:
         values[0, known.index(rule.statement)] = by_chains(analysis, rule, drawn)[0]
     return bool(holds(rules, values, known)[0])
-
-
-def _ways(plan: TrialPlan) -> list[Way]:
-    """What is tried: go on, by the posterior and at assumed effects, and stop accrual.
-
-    Where accrual was stopped, to go on is to follow those who are enrolled.
-    """
-    assumed = [
-        scenario.effect.hr[0]
-        for scenario in plan.scenarios
-        if scenario.posterior is None and len(scenario.effect.hr) == 1
-    ]
-    stop = plan.interim.accrual_stopped
-    return [
-        Way("go on", stop=stop),
-        *([] if stop else [Way("stop accrual", stop=True)]),
-        Way("go on", at_mode=True, stop=stop),
-        *(Way("go on", ratio, at_mode=True, stop=stop) for ratio in sorted(set(assumed))),
-    ]
 
 
 def _estimates(

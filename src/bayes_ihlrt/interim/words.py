@@ -6,6 +6,7 @@ from typing import Any
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.interim.future import Continuation
 from bayes_ihlrt.interim.monitor import Estimate, InterimResult, RuleNow
+from bayes_ihlrt.parts import not_computed
 from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.operating import Estimated
 
@@ -44,6 +45,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
         f"{trial.events(0.0)} of the controls) in {len(trial.arrival)} patients of "
         f"{design.patients}{', accrual having stopped' if stopped else ''}.",
     ]
+    first = [*found.incomplete, *first]
     if trial.about["synthetic"]:
         first.insert(0, "SYNTHETIC DATA: no patient is in them.")
     if not found.due:
@@ -63,7 +65,7 @@ def interim_answer(found: InterimResult) -> dict[str, Any]:
                 "told": _future(found),
             }
         )
-    careful = [*trial.notes, *_unequal(found)]
+    careful = [*not_computed(found.failures), *trial.notes, *_unequal(found)]
     parts.append({"title": "What to be careful about", "told": careful})
     return {"first": first, "number": None, "parts": parts}
 
@@ -143,7 +145,11 @@ def _future(found: InterimResult) -> list[str]:
         told.append(f"Conditional power, {how}: {each}.")
     planned = found.plan.designs[found.design].patients
     more = f"{found.target:.0%} at the end"
-    if len(found.continuations) <= len(fixed) + 2:
+    larger = [one for one in found.continuations if one.name == "enlarge"]
+    if not larger and found.failures:
+        # Whether one was tried stands with what is missing.
+        return told
+    if not larger:
         why = "accrual was stopped" if _stopped(found) else _FIXED_SIZE
         told.append(f"No larger trial was tried: {why}.")
     elif found.needed is None:
@@ -154,7 +160,7 @@ def _future(found: InterimResult) -> list[str]:
             f"Success is as probable as {more} with {found.needed} patients "
             f"({found.needed - planned} more than planned), looks in proportion."
         )
-    if len(found.continuations) > len(fixed) + 2:
+    if larger:
         told.append("Enlarging after a look at the data changes the type I error: plan it before.")
     return told
 

@@ -10,7 +10,7 @@ from bayes_ihlrt.plots.catalogue import PLOTS
 from bayes_ihlrt.plots.saving import save_figure
 from bayes_ihlrt.results.drawings import drawings, load_drawing
 from bayes_ihlrt.results.outputs import Results
-from bayes_ihlrt.storage.claims import replace_file
+from bayes_ihlrt.storage.claims import replaced
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,13 @@ def write_drawings(
         ]
     if faults:
         raise InputError("figures", faults)
-    narrow = [fault for file, source in written.items() for fault in _draw(source, file, form)]
+    # All at once: figures of two results would pass for those of one.
+    with replaced(out, subject="figures") as stage:
+        narrow = [
+            fault
+            for file, source in written.items()
+            for fault in _draw(source, stage / file.name, form)
+        ]
     if narrow:
         raise InputError("figures", narrow)
     return tuple(written)
@@ -92,13 +98,10 @@ def write_drawings(
 def _draw(source: Path, file: Path, form: Format) -> Iterator[Fault]:
     """Write one figure; tell where its words have no room."""
     kind, data = load_drawing(source)
-
-    def write(place: Path) -> None:
-        figure = PLOTS[kind](data, width=form.width)
-        save_figure(figure, place, width=form.width, height=form.height, dpi=form.dpi)
-
+    figure = PLOTS[kind](data, width=form.width)
     try:
-        replace_file(file, write, "figures")
+        save_figure(figure, file, width=form.width, height=form.height, dpi=form.dpi)
     except ValueError as error:
+        file.unlink(missing_ok=True)
         remedy = "Ask for a larger width or height; the others are written"
         yield Fault(f"figure {file.stem}", str(error), remedy)

@@ -18,6 +18,7 @@ from bayes_ihlrt.parts import Failure
 from bayes_ihlrt.plain import json_text, plain
 from bayes_ihlrt.schema.base import json_object
 from bayes_ihlrt.spec.plan import TrialPlan
+from bayes_ihlrt.storage.claims import finish
 from bayes_ihlrt.trials.plan import PlanResult, plan_dict, run_plan
 from bayes_ihlrt.trials.truth import DesignPrior, PriorSource
 from bayes_ihlrt.trials.units import FOLDER, Store
@@ -163,6 +164,8 @@ def replay_plan(
     InputError
         It is no folder of a plan, or a part of it is missing.
     """
+    if folder.is_dir():
+        finish(folder, "replay-plan")
     needed = ("plan.toml", "result.json", PRIORS)
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from bayes_ihlrt.schema.base import MONTHS, Number, Record, RunFile, key
-from bayes_ihlrt.schema.parts import Cohort, Estimated
+from bayes_ihlrt.schema.parts import Cohort, Estimated, Missing
 
 
 class RunningData(Cohort):
@@ -84,4 +84,5 @@ class InterimFile(RunFile):
     continuations: list[Continuation] = key("by name; empty at the last look, once it is due")
     target: float = key("the probability of success that is wanted")
     needed: int | None = key("the smallest size tried that reaches it; `null` where none does")
+    failed: list[Missing] = key("continuations that could not be computed; empty where none is")
     notes: list[str] = key("how the file was read, and what was taken as known")
