@@ -188,7 +188,7 @@ def test_faults_of_one_cause_carry_its_name():
     ("command", "remedy"),
     [
         (check_analysis, "event = { column = 'cause', values = ['1'] }"),
-        (bias_ladder, "in Python cause='tumour'"),
+        (bias_ladder, "Name it with cause='tumour'"),
     ],
 )
 def test_what_reads_one_event_refuses_causes(command, remedy):
