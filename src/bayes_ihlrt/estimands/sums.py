@@ -65,7 +65,7 @@ def exponential_sums(mass: Floats, ratio: Floats, lost: Floats, hazard: Floats) 
     Returns
     -------
     ndarray, shape (draws, sums, times)
-        f in each draw.
+        Sums of each draw.
     """
     (draws, _, patients), times = ratio.shape, hazard.shape[-1]
     height = _rounded(draws, _DRAWS)
