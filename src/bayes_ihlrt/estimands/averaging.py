@@ -194,8 +194,7 @@ def in_threads(work: Callable[[int], None], tops: range) -> None:
     tops : range
         First draws.
     """
-    # Each thread takes the next block from one iterator: a task for every block of a quarter of a
-    # millisecond would cost as much again.
+    # Each thread takes the next block from one iterator, which costs less than a task for each.
     left = iter(tops)
 
     def blocks() -> None:

@@ -18,6 +18,7 @@ from bayes_ihlrt.batch.density import prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.importance import DEGREES_OF_FREEDOM
 from bayes_ihlrt.batch.kernels import over_members
+from bayes_ihlrt.batch.marginal import MANY_DIMENSIONS
 from bayes_ihlrt.batch.newton import TOLERANCE
 from bayes_ihlrt.batch.result import DRAW, MEMBER, WEIGHT
 from bayes_ihlrt.designs.person_time import PersonTime
@@ -298,7 +299,8 @@ def engine_settings(design: TrialDesign) -> str:
     """
     if design.approximation is Approximation.LAPLACE:
         return f"laplace, {SETTINGS}, newton {TOLERANCE:g} from the level"
-    return f"corrected, Student t {DEGREES_OF_FREEDOM:g}, {design.draws} draws"
+    tails = f"Student t {DEGREES_OF_FREEDOM:g}, at the mean beyond {MANY_DIMENSIONS}"
+    return f"corrected, {tails}, {design.draws} draws"
 
 
 type Posteriors = dict[str, NDArray[Any]]
