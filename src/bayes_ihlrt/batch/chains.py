@@ -31,7 +31,7 @@ from blackjax.mcmc import nuts
 from numpy.typing import NDArray
 
 from bayes_ihlrt.batch.density import Data, JaxDensity
-from bayes_ihlrt.batch.kernels import Kernels
+from bayes_ihlrt.batch.kernels import Kernels, kept_of
 from bayes_ihlrt.batch.newton import maximise
 
 MOST_STEPS: Final = 100
@@ -117,8 +117,8 @@ class ChainPrograms:
 def chain_programs(kernels: Kernels) -> ChainPrograms:
     """Wrap a density for chains, once for its life; JAX compiles at the first use of a shape."""
     return ChainPrograms(
-        place=jax.jit(partial(_place, kernels)),
-        advance=jax.jit(partial(_advance, kernels.density)),
+        place=kept_of(kernels.density, "place", partial(_place, kernels)),
+        advance=kept_of(kernels.density, "advance", partial(_advance, kernels.density)),
     )
 
 

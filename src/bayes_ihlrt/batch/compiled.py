@@ -245,11 +245,17 @@ def compile_model(prepared: PreparedModel) -> CompiledModel:
     )
     engine = _ENGINES.get(key)
     if engine is None:
-        engine = BatchEngine(jax_density(build_graph(prepared), slots))
+        identity = f"outcome {key}" if _own_hazard(prepared) else ""
+        engine = BatchEngine(jax_density(build_graph(prepared), slots, identity=identity))
     hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
     own = _kept(key, engine).with_data({**data, **hyperparameters})
     labels = {"hyperparameter": hyperparameter_labels(prepared.priors)}
     return CompiledModel(own, {**graph_coords(prepared), **labels}, filling)
+
+
+def _own_hazard(prepared: PreparedModel) -> bool:
+    """Whether the hazard is one of this package, whose source tells it from others of its name."""
+    return type(prepared.hazard).__module__.startswith(f"{__package__.partition('.')[0]}.")
 
 
 def compile_propensity(prepared: PreparedPropensity) -> CompiledModel:
@@ -271,7 +277,8 @@ def compile_propensity(prepared: PreparedPropensity) -> CompiledModel:
     key = repr((prepared.encoder.columns, prepared.encoder.levels, sorted(priors.items())))
     engine = _ENGINES.get(key)
     if engine is None:
-        engine = BatchEngine(jax_density(build_propensity(prepared)))
+        graph = build_propensity(prepared)
+        engine = BatchEngine(jax_density(graph, identity=f"initiation {key}"))
     hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
     own = _kept(key, engine).with_data({**data, **hyperparameters})
     return CompiledModel(own, engine.density.model.coords, filling)

@@ -8,6 +8,7 @@ a second time.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -16,11 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.initial_point import make_initial_point_fn
+from pymc.initial_point import make_initial_point_expression
 from pymc.logprob.utils import local_remove_check_parameter
-from pytensor.compile.mode import JAX
+from pytensor.compile.mode import JAX, Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
@@ -32,15 +34,12 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.subtensor import AdvancedIncSubtensor
 
-from bayes_ihlrt.batch.program_cache import keep_programs
 from bayes_ihlrt.model.arrays import CENTRE_POINTS, Slot, pack
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import COVARIATE
 
 jax.config.update("jax_enable_x64", val=True)  # type: ignore[no-untyped-call]
-keep_programs()
-
 type Data = Mapping[str, jax.Array]
 type Values = NDArray[np.generic]
 
@@ -71,6 +70,9 @@ class JaxDensity:
         Jacobian, by name.
     constrained : callable
         (position, data) to every parameter on its own scale, by name.
+    identity : str
+        What the functions depend on but their inputs, the same in every process; empty where that
+        cannot be told.
     """
 
     model: pm.Model
@@ -82,6 +84,7 @@ class JaxDensity:
     log_likelihood: Callable[[jax.Array, Data], jax.Array]
     log_prior: Callable[[jax.Array, Data], dict[str, jax.Array]]
     constrained: Callable[[jax.Array, Data], dict[str, jax.Array]]
+    identity: str = ""
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -194,7 +197,9 @@ def prepared_density(prepared: PreparedModel) -> JaxDensity:
     return jax_density(build_graph(prepared), slots)
 
 
-def jax_density(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> JaxDensity:
+def jax_density(
+    model: pm.Model, slots: Mapping[str, Slot] | None = None, *, identity: str = ""
+) -> JaxDensity:
     """Convert a graph, once for the life of the model object.
 
     Parameters
@@ -203,6 +208,8 @@ def jax_density(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> Jax
         Graph whose data are all `pm.Data`.
     slots : mapping of str to Slot, optional
         Where packed arrays lie, to address them by their own names.
+    identity : str
+        What tells the graph from every other but its data, in any process; none by default.
 
     Returns
     -------
@@ -211,12 +218,12 @@ def jax_density(model: pm.Model, slots: Mapping[str, Slot] | None = None) -> Jax
     """
     found = _DENSITIES.get(model)
     if found is None:
-        found = _convert(model, slots or {})
+        found = _convert(model, slots or {}, identity)
         _DENSITIES[model] = found
     return found
 
 
-def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
+def _convert(model: pm.Model, slots: Mapping[str, Slot], identity: str) -> JaxDensity:
     initial = _initial_point(model)
     shapes = {variable.name: initial[variable.name].shape for variable in model.value_vars}
     sizes = [int(np.prod(shape, dtype=int)) for shape in shapes.values()]
@@ -227,28 +234,34 @@ def _convert(model: pm.Model, slots: Mapping[str, Slot]) -> JaxDensity:
     ]
     names = [variable.name for variable in model.unobserved_RVs]
     free = [str(variable.name) for variable in model.free_RVs]
+
     # Asked for once: each time the whole graph is rewritten.
-    parts = [*model.free_RVs, *model.observed_RVs, *model.potentials]
-    terms = model.logp(vars=parts, sum=False)
-    whole = pt.sum([pt.sum(term) for term in terms])
-    prior_terms, pointwise = _on_own_scale(model, terms[: len(free)]), terms[len(free)]
-    density = _function(model, [whole], blocks)
-    constrained = _function(model, _own_scale(model), blocks, rewritten=False)
-    # Of many models nothing but these is asked.
-    likelihood = _once(lambda: _function(model, [pointwise], blocks))
-    prior = _once(lambda: _function(model, prior_terms, blocks))
+    @cache
+    def terms() -> list[TensorVariable]:
+        parts = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+        return list(model.logp(vars=parts, sum=False))
+
+    def whole() -> list[TensorVariable]:
+        return [pt.sum([pt.sum(term) for term in terms()])]
+
+    # Of many models nothing is asked but some of these, and nothing where their programs are kept.
+    density = _once(lambda: _function(model, whole(), blocks))
+    likelihood = _once(lambda: _function(model, [terms()[len(free)]], blocks))
+    prior = _once(lambda: _function(model, _on_own_scale(model, terms()[: len(free)]), blocks))
+    constrained = _once(lambda: _function(model, _own_scale(model), blocks, rewritten=False))
     return JaxDensity(
         model=model,
         names=tuple(_coordinates(shapes)),
         start=np.concatenate([np.ravel(initial[name]) for name in shapes]),
         data={variable.name: variable.get_value() for variable in model.data_vars},
         slots=slots,
-        log_density=lambda position, data: density(position, data)[0],
+        log_density=lambda position, data: density()(position, data)[0],
         log_likelihood=lambda position, data: likelihood()(position, data)[0],
         log_prior=lambda position, data: dict(zip(free, prior()(position, data), strict=True)),
         constrained=lambda position, data: dict(
-            zip(names, constrained(position, data), strict=True)
+            zip(names, constrained()(position, data), strict=True)
         ),
+        identity=identity,
     )
 
 
@@ -269,19 +282,28 @@ def _once(make: Callable[[], _Function]) -> Callable[[], _Function]:
 
 
 def _initial_point(model: pm.Model) -> dict[str, NDArray[np.float64]]:
-    """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000."""
+    """Start exponentials of parameters at 1: the mean of a vague prior may be a shape of 1,000.
+
+    Evaluated as it stands: rewriting it for speed takes a second, and it is asked for once.
+    """
     covariates = model.coords.get(COVARIATE, ())
-    names = [str(variable.name) for variable in model.free_RVs]
     # Together with them, since the starts of others follow from theirs.
-    ones = {
-        name: np.ones([len(model.coords[dim]) for dim in model.named_vars_to_dims.get(name, ())])
-        for name in names
-        if name.startswith("exp_") and name not in covariates
+    strategies: dict[TensorVariable, Any] = {
+        variable: np.ones(
+            [len(model.coords[dim]) for dim in model.named_vars_to_dims.get(variable.name, ())]
+        )
+        for variable in model.free_RVs
+        if variable.name.startswith("exp_") and variable.name not in covariates
     }
-    found: dict[str, NDArray[np.float64]] = (
-        make_initial_point_fn(model=model, overrides=ones)(0) if ones else model.initial_point()
+    points = make_initial_point_expression(
+        free_rvs=model.free_RVs,
+        rvs_to_transforms=model.rvs_to_transforms,
+        initval_strategies={**model.rvs_to_initial_values, **strategies},
+        return_transformed=True,
     )
-    return found
+    evaluate = pytensor.function([], points, mode=Mode(linker="py", optimizer=None))
+    names = [str(variable.name) for variable in model.value_vars]
+    return dict(zip(names, map(np.asarray, evaluate()), strict=True))
 
 
 def _on_own_scale(model: pm.Model, terms: Sequence[TensorVariable]) -> list[TensorVariable]:

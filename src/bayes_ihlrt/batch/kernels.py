@@ -1,6 +1,6 @@
 """The compiled functions of a batch: one member's mode, look and draws, mapped over members."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from bayes_ihlrt.batch.curvature import Columns, at_once, columns_of, in_blocks, n_rows
 from bayes_ihlrt.batch.density import Data, JaxDensity
 from bayes_ihlrt.batch.importance import Sample, draw
+from bayes_ihlrt.batch.kept import KeptFunction
 from bayes_ihlrt.batch.marginal import (
     Conditional,
     Coordinates,
@@ -83,17 +84,25 @@ def make_kernels(density: JaxDensity) -> Kernels:
         Nothing is compiled yet.
     """
     coordinates = scale_coordinates(density)
-    parts = (density, coordinates)
+    parts, made = (density, coordinates), partial(kept_of, density)
     return Kernels(
         density=density,
         coordinates=coordinates,
-        mode=jax.jit(over_members(partial(_mode, *parts))),
-        look=jax.jit(over_members(partial(_look, *parts))),
-        gaussian=jax.jit(over_members(partial(_gaussian, *parts), abreast=_ABREAST)),
-        sample=jax.jit(partial(_sample, *parts), static_argnames=("n", "keep")),
-        own_scale=jax.jit(jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
-        describe=jax.jit(partial(_describe, density), static_argnames="likely"),
+        mode=made("mode", over_members(partial(_mode, *parts))),
+        look=made("look", over_members(partial(_look, *parts))),
+        gaussian=made("gaussian", over_members(partial(_gaussian, *parts), abreast=_ABREAST)),
+        sample=made("sample", partial(_sample, *parts), ("n", "keep")),
+        own_scale=made("own scale", jax.vmap(partial(_own_scale, density), in_axes=(None, 0, 0))),
+        describe=made("describe", partial(_describe, density), ("likely",)),
     )
+
+
+def kept_of[T](
+    density: JaxDensity, name: str, function: Callable[..., T], static: Sequence[str] = ()
+) -> KeptFunction[T]:
+    """Keep a function of a density that has an identity, where it is given all of its data."""
+    identity = f"{density.identity} {name}" if density.identity else ""
+    return KeptFunction(function, identity, static=static)
 
 
 def _mode(

@@ -39,6 +39,7 @@ import pytensor.tensor as pt
 
 from bayes_ihlrt.batch.curvature import Columns
 from bayes_ihlrt.batch.density import JaxDensity
+from bayes_ihlrt.batch.kept import kept
 from bayes_ihlrt.batch.newton import maximise
 
 _FLOOR: Final = 60.0
@@ -362,7 +363,7 @@ def approximate(look: Look, coordinates: Coordinates, start: jax.Array) -> Propo
 # long to be looked up as all of them take to run.
 
 
-@partial(jax.jit, static_argnames="others")
+@kept(static=("others",))
 def _begun(
     first: jax.Array, start: jax.Array, *, others: tuple[int, ...]
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -372,7 +373,7 @@ def _begun(
     return knots, knots[:, :, _MIDDLE], begin[:, None]
 
 
-@partial(jax.jit, static_argnames="axis")
+@kept(static=("axis",))
 def _along(
     middle: jax.Array, knots: jax.Array, begin: jax.Array, *, axis: int
 ) -> tuple[jax.Array, jax.Array]:
@@ -383,7 +384,7 @@ def _along(
     return points, jnp.repeat(begin, count, axis=1)
 
 
-@partial(jax.jit, static_argnames="axis")
+@kept(static=("axis",))
 def _moved(
     first: jax.Array, seen: Conditional, knots: jax.Array, middle: jax.Array, *, axis: int
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -403,13 +404,13 @@ def _place(first: jax.Array, log_marginal: jax.Array) -> jax.Array:
     return jnp.concatenate([inner[:1] - _BEYOND[0], inner, inner[-1:] + _BEYOND[1]])
 
 
-@jax.jit
+@kept()
 def _joined(knots: jax.Array, looks: list[Conditional]) -> Proposal:
     along: Conditional = jax.tree.map(lambda *parts: jnp.stack(parts, axis=1), *looks)
     return Proposal(knots, along, jax.tree.map(lambda part: part[:, 0, _MIDDLE], along))
 
 
-@jax.jit
+@kept()
 def _without_scales(only: Conditional) -> Proposal:
     centre: Conditional = jax.tree.map(lambda part: part[:, 0], only)
     members = len(centre.log_marginal)
@@ -417,7 +418,7 @@ def _without_scales(only: Conditional) -> Proposal:
     return Proposal(jnp.zeros((members, 0, 1)), empty, centre)
 
 
-@jax.jit
+@kept()
 def _log_evidence(knots: jax.Array, along: Conditional, centre: Conditional) -> jax.Array:
     height = along.log_marginal - centre.log_marginal[:, None, None]
     mass = jax.vmap(jax.vmap(lambda y, f: grid_density(y, f).log_mass))(knots, height)

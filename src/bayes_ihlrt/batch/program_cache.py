@@ -40,10 +40,18 @@ class ProgramFolder:
         The folder; None where programs are not kept.
     problem : str
         Why not, in words; empty otherwise.
+    stated : bool
+        Whether the user has told JAX this folder, of which nothing was looked at.
     """
 
     path: Path | None
     problem: str = ""
+    stated: bool = False
+
+    @property
+    def owned(self) -> Path | None:
+        """The folder where it is this package's own, which nobody else can write."""
+        return None if self.stated else self.path
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -94,7 +102,7 @@ def keep_programs() -> ProgramFolder:
     import jax  # `--version` asks for the folder without it
 
     if jax.config.jax_compilation_cache_dir:
-        return ProgramFolder(Path(jax.config.jax_compilation_cache_dir))
+        return ProgramFolder(Path(jax.config.jax_compilation_cache_dir), stated=True)
     found = program_folder()
     if found.path is None:
         return found
