@@ -1,5 +1,8 @@
 """Hazards, quantiles, conditional survival, populations and contrasts against closed forms."""
 
+import pickle
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -267,3 +270,18 @@ def test_number_needed_to_treat_runs_through_infinity():
     assert float(found["nnt_low"]) == pytest.approx(1 / (0.25 - 0.3 * 0.025))
     assert float(found["nnt_high"]) == pytest.approx(1 / (-0.05 + 0.3 * 0.025))
     assert float(found["prob_benefit"]) == pytest.approx(250 / 301)
+
+
+def test_what_is_remembered_belongs_to_one_fit_and_is_not_pickled():
+    family = {"family": "exponential"}
+    low, high = (
+        fabricate(family, {"log_rate": np.full((CHAINS, DRAWS), rate)}) for rate in (-4.0, -2.0)
+    )
+    eta = np.zeros((CHAINS * DRAWS, 1))
+    patients = Population(eta, eta, np.ones(1))
+    for fit, rate in ((low, -4.0), (high, -2.0), (low, -4.0)):
+        found = survival(fit, [4.0, 9.0], [treated_from(3)], population=patients)
+        expected = np.exp(-np.exp(rate) * np.array([4.0, 9.0]))
+        np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-12)
+    assert low.spent
+    assert set(vars(pickle.loads(pickle.dumps(low)))) == {each.name for each in fields(low)}

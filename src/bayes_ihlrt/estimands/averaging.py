@@ -72,6 +72,13 @@ def stretches(fit: FittedModel, population: Population, start: float) -> tuple[S
     tuple of Stretch
         One, or two where treatment starts later than month 0.
     """
+    known = population.stretches.get(start)
+    if known is None or known[0] is not fit:
+        known = population.stretches[start] = (fit, _stretches(fit, population, start))
+    return known[1]
+
+
+def _stretches(fit: FittedModel, population: Population, start: float) -> tuple[Stretch, ...]:
     if start <= 0.0:
         return (Stretch(0.0, *population.condensed_treated),)
     first = Stretch(0.0, *population.condensed_untreated)
@@ -105,11 +112,20 @@ def spent(fit: FittedModel, begin: float, times: Floats) -> Floats:
     ndarray, shape (samples, times)
         H(t) - H(begin).
     """
-    hazard, theta = fit.prepared.hazard, fit.baseline
-    low = np.full_like(times, begin)
-    basis = hazard.increment_basis(np, low, np.maximum(times, low))
-    found = hazard.cumulative_hazard(np, basis, theta)
-    return np.broadcast_to(found, (len(next(iter(theta.values()))), len(times)))
+    known, key = fit.spent, (begin, times.tobytes())
+    if key not in known:
+        hazard, theta = fit.prepared.hazard, fit.baseline
+        low = np.full_like(times, begin)
+        basis = hazard.increment_basis(np, low, np.maximum(times, low))
+        found = hazard.cumulative_hazard(np, basis, theta)
+        known[key] = np.broadcast_to(found, (len(next(iter(theta.values()))), len(times)))
+        while len(known) > _FEW:
+            known.pop(next(iter(known)))
+    return known[key]
+
+
+_FEW: Final = 8
+"""Sets of months that are remembered: those of one population after the other are the same."""
 
 
 def averaged(

@@ -12,9 +12,9 @@ Weights of several kinds multiply: the treated (`treated_weights`) of a subgroup
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +43,14 @@ class Population:
         treatment.
     weights : ndarray, shape (patterns,) or (samples, patterns)
         Share of the population in each pattern, the same in every draw or not; sums to 1.
+    stretches : dict
+        By month from which everybody is treated: the fit and its stretches, once they were made.
     """
 
     untreated: Floats | Predictors
     treated: Floats | Predictors
     weights: Floats
+    stretches: dict[float, tuple[FittedModel, Any]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def condensed_untreated(self) -> tuple[Floats, Floats]:

@@ -4,7 +4,8 @@ The engine that draws from a posterior is chosen here and nowhere else. Fits by 
 share compiled functions with their neighbours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -130,16 +131,30 @@ class FittedModel:
         """The posterior draws, dimensions ``chain, draw, ...``."""
         return self.tree["posterior"].to_dataset()
 
+    @cached_property
+    def _drawn(self) -> xr.Dataset:
+        """The same, made once: it is asked for by every draw of every estimand."""
+        return self.posterior
+
+    @cached_property
+    def spent(self) -> dict[tuple[float, bytes], Floats]:
+        """Baseline cumulative hazards that `estimands.averaging.spent` remembers."""
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return the parameters alone: what is remembered is made again."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def draws(self, name: str) -> Floats:
         """Return a parameter's draws with chain and draw joined, shape (samples, ...)."""
-        values = self.posterior[name].to_numpy()
+        values = self._drawn[name].to_numpy()
         return values.reshape(-1, *values.shape[2:]).astype(np.float64)
 
     @property
     def coefficients(self) -> Floats:
         """Log hazard ratios in the order of the design matrix, shape (samples, covariates)."""
         columns = self.prepared.encoder.columns
-        samples = self.posterior.sizes["chain"] * self.posterior.sizes["draw"]
+        samples = self._drawn.sizes["chain"] * self._drawn.sizes["draw"]
         if not columns:
             return np.empty((samples, 0))
         return np.stack([self.draws(name) for name in columns], axis=1)
