@@ -13,6 +13,8 @@ import pytest
 
 from bayes_ihlrt.batch import kept
 from bayes_ihlrt.batch.compiled import compile_model
+from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.kept import KeptFunction
 from bayes_ihlrt.batch.program_cache import SWITCH, ProgramFolder
 from bayes_ihlrt.hazards import registry
@@ -164,3 +166,25 @@ def test_hazards_from_elsewhere_are_never_kept(example_prepared, monkeypatch):
     monkeypatch.setitem(registry.FAMILIES, "elsewhere", Elsewhere)
     other = replace(example_prepared, hazard=Elsewhere())
     assert not compile_model(other).density.identity
+
+
+def test_data_that_are_constants_of_a_program_belong_to_it(folder, example_prepared, monkeypatch):
+    """Without shared data a kernel has those of its graph built in."""
+
+    def rate(prepared):
+        engine = BatchEngine(prepared_density(prepared))
+        patients = engine.density.arrays()["weight"].shape
+        found = engine.modes({"weight": np.ones((1, *patients))}).parameters
+        return float(found["log_rate"][0])
+
+    arrays = example_prepared.arrays
+    slower = dict(arrays.data)
+    for name in ("exposure", "exit_time", "entry_time", "start", "stop"):
+        if name in slower:
+            slower[name] = 2.0 * slower[name]
+    other = replace(example_prepared, arrays=replace(arrays, data=slower))
+    kept_rates = rate(example_prepared), rate(other)
+    assert list(folder.iterdir())
+    monkeypatch.setattr(kept, "FOLDER", ProgramFolder(None, "switched off"))
+    assert kept_rates == pytest.approx((rate(example_prepared), rate(other)), abs=1e-9)
+    assert kept_rates[1] < kept_rates[0] - 0.5

@@ -17,11 +17,11 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_ihlrt.batch.density import JaxDensity, jax_density
+from bayes_ihlrt.batch.density import JaxDensity, jax_density, prepared_density, structure
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.result import of_members
 from bayes_ihlrt.model.arrays import UNCERTAIN, Slot, pack
-from bayes_ihlrt.model.graph import build_graph, graph_coords
+from bayes_ihlrt.model.graph import graph_coords
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.model.priors import (
     HYPERPARAMETERS,
@@ -30,7 +30,6 @@ from bayes_ihlrt.model.priors import (
 )
 from bayes_ihlrt.propensity.graph import build_propensity
 from bayes_ihlrt.propensity.model import PreparedPropensity
-from bayes_ihlrt.spec.model import HazardSpec
 
 type Labels = Sequence[object] | NDArray[np.object_]
 type Arrays = Mapping[str, NDArray[np.generic]]
@@ -227,35 +226,14 @@ def compile_model(prepared: PreparedModel) -> CompiledModel:
     arrays = prepared.arrays.data
     filling = Filling(len(arrays["row_unit"]), len(arrays["weight"]))
     data, slots = pack(filling.fill(arrays))
-    priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
-    outcome = prepared.spec.outcome
-    # Cuts and knots of a walk are data of the graph, the number of pieces is not.
-    hazard = (outcome.hazard.family, prepared.hazard.shapes, str(prepared.hazard))
-    if "smoothing_sd" in prepared.priors:
-        hazard = (*hazard[:2], "")
-    model = outcome.model_copy(update={"hazard": HazardSpec()})
-    key = repr((model, hazard, prepared.encoder.columns, prepared.encoder.levels))
-    key += repr(
-        (
-            sorted(priors.items()),
-            prepared.arrays.unit,
-            prepared.arrays.from_zero,
-            sorted(slots.items(), key=str),
-        )
-    )
+    key = structure(prepared, slots)
     engine = _ENGINES.get(key)
     if engine is None:
-        identity = f"outcome {key}" if _own_hazard(prepared) else ""
-        engine = BatchEngine(jax_density(build_graph(prepared), slots, identity=identity))
+        engine = BatchEngine(prepared_density(prepared, slots))
     hyperparameters = {HYPERPARAMETERS: hyperparameter_vector(prepared.priors)}
     own = _kept(key, engine).with_data({**data, **hyperparameters})
     labels = {"hyperparameter": hyperparameter_labels(prepared.priors)}
     return CompiledModel(own, {**graph_coords(prepared), **labels}, filling)
-
-
-def _own_hazard(prepared: PreparedModel) -> bool:
-    """Whether the hazard is one of this package, whose source tells it from others of its name."""
-    return type(prepared.hazard).__module__.startswith(f"{__package__.partition('.')[0]}.")
 
 
 def compile_propensity(prepared: PreparedPropensity) -> CompiledModel:

@@ -5,10 +5,11 @@ any patient weights and any prior hyperparameters of the same shape. Nothing of 
 a second time.
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from threading import Lock
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -38,6 +39,7 @@ from bayes_ihlrt.model.arrays import CENTRE_POINTS, Slot, pack
 from bayes_ihlrt.model.graph import build_graph
 from bayes_ihlrt.model.prepared import PreparedModel
 from bayes_ihlrt.names import COVARIATE
+from bayes_ihlrt.spec.model import HazardSpec
 
 jax.config.update("jax_enable_x64", val=True)  # type: ignore[no-untyped-call]
 type Data = Mapping[str, jax.Array]
@@ -85,6 +87,15 @@ class JaxDensity:
     log_prior: Callable[[jax.Array, Data], dict[str, jax.Array]]
     constrained: Callable[[jax.Array, Data], dict[str, jax.Array]]
     identity: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the graph's own data, which are constants of programs that are given none."""
+        found = hashlib.sha256()
+        for name, values in sorted(self.data.items()):
+            found.update(f"{name} {values.dtype} {values.shape} ".encode())
+            found.update(np.ascontiguousarray(values).tobytes())
+        return found.hexdigest()
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -173,13 +184,54 @@ _SCALE_NAMES: Final = ("sd_", "smoothing_sd", "precision_sd_", "precision_smooth
 _DENSITIES: Final[WeakKeyDictionary[pm.Model, JaxDensity]] = WeakKeyDictionary()
 
 
-def prepared_density(prepared: PreparedModel) -> JaxDensity:
+def structure(prepared: PreparedModel, slots: Mapping[str, Slot]) -> str:
+    """Return what tells the graph of a prepared model from others: everything but its data.
+
+    Parameters
+    ----------
+    prepared : PreparedModel
+        Specification bound to person-time.
+    slots : mapping of str to Slot
+        Where packed arrays lie.
+
+    Returns
+    -------
+    str
+        The same in every process.
+    """
+    priors = {name: (found.prior.dist, found.prior.on) for name, found in prepared.priors.items()}
+    outcome, arrays = prepared.spec.outcome, prepared.arrays
+    # Cuts and knots of a walk are data of the graph, the number of pieces is not.
+    hazard = (outcome.hazard.family, prepared.hazard.shapes, str(prepared.hazard))
+    if "smoothing_sd" in prepared.priors:
+        hazard = (*hazard[:2], "")
+    model = outcome.model_copy(update={"hazard": HazardSpec()})
+    told = (
+        model,
+        hazard,
+        prepared.encoder.columns,
+        prepared.encoder.levels,
+        sorted(priors.items()),
+    )
+    return repr((*told, arrays.unit, arrays.from_zero, sorted(slots.items(), key=str)))
+
+
+def _own_hazard(prepared: PreparedModel) -> bool:
+    """Whether the hazard is one of this package, whose source tells it from others of its name."""
+    return type(prepared.hazard).__module__.startswith(f"{__package__.partition('.')[0]}.")
+
+
+def prepared_density(
+    prepared: PreparedModel, slots: Mapping[str, Slot] | None = None
+) -> JaxDensity:
     """Build the graph of a prepared model and convert it.
 
     Parameters
     ----------
     prepared : PreparedModel
         Specification bound to person-time.
+    slots : mapping of str to Slot, optional
+        Where packed arrays lie, where that is known.
 
     Returns
     -------
@@ -193,8 +245,9 @@ def prepared_density(prepared: PreparedModel) -> JaxDensity:
     >>> prepared_density(prepared).names
     ('transplant', 'log_rate_centred')
     """
-    _, slots = pack(prepared.arrays.data)
-    return jax_density(build_graph(prepared), slots)
+    known = pack(prepared.arrays.data)[1] if slots is None else slots
+    identity = f"outcome {structure(prepared, known)}" if _own_hazard(prepared) else ""
+    return jax_density(build_graph(prepared), known, identity=identity)
 
 
 def jax_density(

@@ -43,6 +43,8 @@ class KeptFunction[T]:
         that cannot be told, so that it is never kept.
     static : sequence of str
         Names of its static arguments.
+    without : callable, optional
+        Told when the first argument is None: what takes its place as a constant, in words.
 
     Examples
     --------
@@ -53,10 +55,16 @@ class KeptFunction[T]:
     """
 
     def __init__(
-        self, function: Callable[..., T], identity: str, *, static: Sequence[str] = ()
+        self,
+        function: Callable[..., T],
+        identity: str,
+        *,
+        static: Sequence[str] = (),
+        without: Callable[[], str] = str,
     ) -> None:
         self._function = jax.jit(function, static_argnames=tuple(static))
         self._identity = identity
+        self._without = without
         self._programs: dict[object, Callable[..., T]] = {}
         self._lock = Lock()
 
@@ -68,6 +76,8 @@ class KeptFunction[T]:
             return plain
         shapes = tuple((x.shape, str(x.dtype), getattr(x, "weak_type", False)) for x in leaves)
         key = (str(tree), shapes, *sorted(static.items()))
+        if arguments[0] is None:
+            key = (*key, self._without())
         if key not in self._programs:
             with self._lock:
                 if key not in self._programs:

@@ -100,9 +100,9 @@ def make_kernels(density: JaxDensity) -> Kernels:
 def kept_of[T](
     density: JaxDensity, name: str, function: Callable[..., T], static: Sequence[str] = ()
 ) -> KeptFunction[T]:
-    """Keep a function of a density that has an identity, where it is given all of its data."""
+    """Keep a function of a density's data, of one that has an identity."""
     identity = f"{density.identity} {name}" if density.identity else ""
-    return KeptFunction(function, identity, static=static)
+    return KeptFunction(function, identity, static=static, without=lambda: density.digest)
 
 
 def _mode(
