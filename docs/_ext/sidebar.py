@@ -88,7 +88,7 @@ def marked(tree: Tree, target: str) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Take the table of contents from the theme, and put the sidebar where the theme puts its own."""
+    """Put the sidebar where the theme puts its own, which then has no table of contents to read."""
 
     @cache
     def of_folder(folder: str) -> Tree:
