@@ -20,9 +20,10 @@ copyright = author  # noqa: A001
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "numpydoc",
+    "docstrings",
     "myst_nb",
     "generated_pages",
+    "sidebar",
     "mathml",
     "field_descriptions",
 ]

@@ -7,7 +7,9 @@
 Links to other sites are counted and not followed: that needs a network.
 """
 
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,11 +19,13 @@ from urllib.parse import unquote, urlsplit
 
 LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href")}
 NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "copyright"}
+NO_TAGS = re.compile(r"<!--.*?-->|(<(script|style)\b[^>]*>).*?</\2>", re.DOTALL)
+TAG = re.compile(r"""<[a-zA-Z](?:[^<>"']|"[^"]*"|'[^']*')*>""")
 
 
 @dataclass
 class Page(HTMLParser):
-    """Anchors, links and loaded resources of one page."""
+    """Anchors, links and loaded resources of one page, or of one tag."""
 
     anchors: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
@@ -46,29 +50,46 @@ class Page(HTMLParser):
 def read(path: Path) -> Page:
     """Return a parsed page."""
     page = Page()
-    page.feed(path.read_text("utf-8"))
+    for each in map(read_tag, TAG.findall(NO_TAGS.sub(r"\1", path.read_text("utf-8")))):
+        page.anchors |= each.anchors
+        page.links += each.links
+        page.loaded += each.loaded
+    return page
+
+
+# The pages of a folder have a thousand tags of their sidebar in common.
+@cache
+def read_tag(text: str) -> Page:
+    """Return a parsed tag."""
+    page = Page()
+    page.feed(text)
     return page
 
 
 def faults(site: Path) -> Iterator[str]:
     """Yield what is wrong with each page."""
     for path in sorted(site.rglob("*.html")):
-        page = read(path)
+        page, folder = read(path), path.parent
         shown = path.relative_to(site)
         for target in page.loaded:
             if urlsplit(target).scheme not in {"", "data"} or target.startswith("//"):
                 yield f"{shown}: loads {target} from elsewhere"
         for target in (*page.links, *page.loaded):
-            if why := broken(site, path, target):
+            base = path if target[:1] in {"", "#", "?"} else folder
+            if why := broken(site, base, target):
                 yield f"{shown}: {target}: {why}"
 
 
-def broken(site: Path, page: Path, target: str) -> str | None:
-    """Return why a link leads nowhere, None where it leads somewhere or out of the site."""
+@cache
+def broken(site: Path, base: Path, target: str) -> str | None:
+    """Return why a link leads nowhere, None where it leads somewhere or out of the site.
+
+    It is followed from its page where it is an anchor of that, otherwise from the page's folder.
+    """
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         return None
-    found = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    found = (base / unquote(parts.path)).resolve() if parts.path else base
     if found.is_dir():
         found /= "index.html"
     if not found.is_relative_to(site) or not found.is_file():
@@ -86,7 +107,8 @@ def main() -> int:
     if not pages:
         sys.exit(f"check_links.py: no pages under {site}; build the site first")
     found = list(faults(site))
-    outside = sum(bool(urlsplit(link).scheme) for path in pages for link in read(path).links)
+    linked = Counter(link for path in pages for link in read(path).links)
+    outside = sum(times for link, times in linked.items() if urlsplit(link).scheme)
     print("\n".join(found) or "every link within the site leads somewhere; nothing is loaded")
     print(f"{len(pages)} pages, {outside} links to other sites not followed")
     return int(bool(found))
