@@ -5,6 +5,8 @@ import pymc as pm
 import pytensor
 import pytest
 from pydantic import ValidationError
+from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import ancestors
 
 from bayes_ihlrt.errors import DataError, SpecificationError
 from bayes_ihlrt.propensity.graph import build_propensity, logit_propensity
@@ -106,6 +108,21 @@ def test_patients_weights_multiply_their_decisions():
     np.testing.assert_allclose(evaluator.at(0)[0], weight * plain)
     assert model.named_vars_to_dims["initiated"] == ("patient",)
     assert list(model.coords["patient"]) == list(dict.fromkeys(rows["patient"]))
+
+
+def test_decisions_are_data_of_the_graph_and_never_constants():
+    """Programs belong to a structure: what went in as a constant would be that of the first."""
+    spec = PropensitySpec(formula="nlr + albi", group="(1 + nlr | centre)")
+    graphs = [build_propensity(prepare_propensity(spec, decisions(seed=n), NLR)) for n in (1, 2)]
+    first, second = (
+        [
+            np.asarray(each.data).tolist()
+            for each in ancestors([*graph.basic_RVs, *graph.deterministics])
+            if isinstance(each, Constant)
+        ]
+        for graph in graphs
+    )
+    assert first == second
 
 
 def test_draws_and_other_rows():

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 
 from bayes_ihlrt.batch import kept
 from bayes_ihlrt.batch.compiled import compile_model
-from bayes_ihlrt.batch.density import prepared_density
+from bayes_ihlrt.batch.density import jax_density, prepared_density
 from bayes_ihlrt.batch.engine import BatchEngine
 from bayes_ihlrt.batch.kept import KeptFunction
 from bayes_ihlrt.batch.program_cache import SWITCH, ProgramFolder
@@ -166,6 +168,18 @@ def test_hazards_from_elsewhere_are_never_kept(example_prepared, monkeypatch):
     monkeypatch.setitem(registry.FAMILIES, "elsewhere", Elsewhere)
     other = replace(example_prepared, hazard=Elsewhere())
     assert not compile_model(other).density.identity
+
+
+def test_a_constant_of_the_graph_is_part_of_its_identity():
+    def identity(rate):
+        with pm.Model() as model:
+            pm.Exponential(
+                "time", pm.Deterministic("rate", pt.as_tensor(rate) * pm.Gamma("g", 2, 1))
+            )
+        return jax_density(model, identity="gamma").identity
+
+    assert identity(0.5) == identity(0.5)
+    assert identity(0.5) != identity(0.6)
 
 
 def test_data_that_are_constants_of_a_program_belong_to_it(folder, example_prepared, monkeypatch):

@@ -25,10 +25,11 @@ from pymc.initial_point import make_initial_point_expression
 from pymc.logprob.utils import local_remove_check_parameter
 from pytensor.compile.mode import JAX, Mode
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.graph.traversal import ancestors
 from pytensor.link.jax.dispatch import jax_funcify
 from pytensor.tensor import TensorVariable
 from pytensor.tensor.elemwise import Elemwise
@@ -271,9 +272,24 @@ def jax_density(
     """
     found = _DENSITIES.get(model)
     if found is None:
-        found = _convert(model, slots or {}, identity)
+        told = f"{identity} {_constants(model)}" if identity else ""
+        found = _convert(model, slots or {}, told)
         _DENSITIES[model] = found
     return found
+
+
+def _constants(model: pm.Model) -> str:
+    """Return a digest of the constants of a graph, which no structure has to tell.
+
+    A program that was kept and another that is traced have to mean the same by a position, also
+    where data went into the graph as a constant.
+    """
+    found = hashlib.sha256()
+    outputs = [*model.basic_RVs, *model.deterministics, *model.potentials]
+    for variable in ancestors(outputs):
+        if isinstance(variable, Constant):
+            found.update(f"{variable.type} {np.asarray(variable.data).tolist()!r} ".encode())
+    return found.hexdigest()
 
 
 def _convert(model: pm.Model, slots: Mapping[str, Slot], identity: str) -> JaxDensity:

@@ -121,8 +121,10 @@ def add_group_effect(
         case GroupParametrisation.CENTRED:
             deviations = pm.Normal(f"{name}_deviation", 0.0, scale, shape=shape)
         case GroupParametrisation.AUTO if crude is not None:
+            # PyMC does not find data that a transform alone reads.
+            zero = pt.zeros_like(crude.estimate) + pt.zeros_like(crude.information)
             deviations = pm.Normal(
-                f"{name}_deviation", 0.0, scale, shape=shape, default_transform=Conditional(crude)
+                f"{name}_deviation", zero, scale, shape=shape, default_transform=Conditional(crude)
             )
         case _:
             deviations = scale * pm.Normal(f"{name}_standard", 0.0, 1.0, shape=shape)

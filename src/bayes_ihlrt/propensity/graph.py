@@ -122,7 +122,7 @@ def _group_effects(
     auto = GroupParametrisation.AUTO
     for term in prepared.encoder.spec.outcome.groups:
         group, slope = term.group, term.slope
-        crude = CrudeContrasts(*(pt.as_tensor(part) for part in prepared.crude[group]))
+        crude = CrudeContrasts(data[f"{group}_estimate"], data[f"{group}_information"])
         level = add_group_effect((group, None), priors, parametrisation=auto, crude=crude)
         effect = effect + level[data[f"{group}_index"]]
         if slope is not None:

@@ -158,10 +158,8 @@ class PreparedPropensity:
     priors : mapping of str to ResolvedPrior
         Every parameter's prior and its source.
     data : mapping of str to ndarray
-        Values of the graph's `pm.Data` by name.
-    crude : mapping of str to tuple of ndarray
-        Crude contrasts between the levels of each group and their information, which choose
-        sampling coordinates only.
+        Values of the graph's `pm.Data` by name. Crude contrasts between the levels of a group
+        (``<group>_estimate``) and their information choose sampling coordinates only.
     patients : ndarray of str, shape (patients,)
         Patient identifiers, in the order of the graph.
     separated : tuple of str
@@ -172,7 +170,6 @@ class PreparedPropensity:
     encoder: Encoder
     priors: Mapping[str, ResolvedPrior]
     data: Mapping[str, NDArray[np.generic]]
-    crude: Mapping[str, tuple[Floats, Floats]]
     patients: NDArray[np.object_]
     separated: tuple[str, ...]
 
@@ -254,10 +251,6 @@ def prepare_propensity(
         encoder=encoder,
         priors=_priors(spec, encoder, sds, share=float(initiated.mean())),
         data=_arrays(encoder, decisions, design),
-        crude={
-            group: _crude_contrasts(encoder.group_index(rows, group), initiated, levels=len(levels))
-            for group, levels in encoder.levels.items()
-        },
         patients=rows["patient"][first].astype(object),
         separated=separated,
     )
@@ -308,7 +301,11 @@ def _arrays(
     }
     data["weight"] = np.ones(len(data["ever_initiated"]))
     for term in encoder.spec.outcome.groups:
-        data[f"{term.group}_index"] = encoder.group_index(decisions.columns, term.group)
+        index = encoder.group_index(decisions.columns, term.group)
+        levels = len(encoder.levels[term.group])
+        data[f"{term.group}_index"] = index
+        estimate, information = _crude_contrasts(index, initiated, levels=levels)
+        data |= {f"{term.group}_estimate": estimate, f"{term.group}_information": information}
         if term.slope is not None:
             slope = encoder.slope_values(decisions.columns, term.slope)
             data[f"{term.group}_{term.slope}"] = slope
