@@ -26,10 +26,15 @@ def cells(path, kind):
     return [{**cell, "source": "".join(cell["source"])} for cell in chosen]
 
 
+def parsed(cell):
+    """Parse the code of a cell."""
+    lines = cell["source"].splitlines()
+    return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+
+
 def python_of(path):
     """Parse the code of all cells."""
-    lines = "\n".join(cell["source"] for cell in cells(path, "code")).splitlines()
-    return ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+    return ast.Module([line for cell in cells(path, "code") for line in parsed(cell).body], [])
 
 
 def test_there_are_notebooks():
@@ -65,6 +70,14 @@ class TestNotebook:
     def test_no_cell_failed_or_warned(self, path):
         outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
         assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+
+    def test_what_is_drawn_is_seen(self, path):
+        for cell in cells(path, "code"):
+            calls = [node for node in ast.walk(parsed(cell)) if isinstance(node, ast.Call)]
+            names = [getattr(call.func, "attr", getattr(call.func, "id", "")) for call in calls]
+            if any(name == "plot" or name.startswith("plot_") for name in names):
+                shown = [kind for output in cell["outputs"] for kind in output.get("data", {})]
+                assert "image/png" in shown, cell["source"]
 
     def test_no_output_names_a_machine(self, path):
         outputs = [cell["outputs"] for cell in cells(path, "code")]

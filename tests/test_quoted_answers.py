@@ -43,7 +43,7 @@ def test_what_is_printed_comes_into_its_block_and_its_sentence(tmp_path, monkeyp
     out = tmp_path / "mine"
     out.mkdir()
     (out / "summary.txt").write_text(
-        "Does it help?\n  Yes.\n\nWhat to be careful about\n  a\n  b\n  c"
+        "Does it help?\n  Yes.\n\nWhat to be careful about\n  a.\n  b, and\n  on.\n  c."
     )
     (tmp_path / "mine.txt").write_text(PRINTED)
     study = docs_figures.Study(
@@ -56,7 +56,8 @@ def test_what_is_printed_comes_into_its_block_and_its_sentence(tmp_path, monkeyp
     monkeypatch.setitem(docs_figures.STUDIES, "mine", study)
     _, text = docs_figures.quoted("mine", out)
     assert text == (
-        "```text\nDoes it help?\n  Yes.\n\nWhat to be careful about\n  a\n  b\n  ...\n```\n"
+        "```text\nDoes it help?\n  Yes.\n\n"
+        "What to be careful about\n  a.\n  b, and\n  on.\n  ...\n```\n"
         'here "a factor of 2 found with probability 0.61" and\n'
         "<!-- quoted: mine -->\n```text\nEndpoint: overall survival.\n  power  70.2%\n```\nend\n"
     )

@@ -160,6 +160,9 @@ def first_lines(answer: str) -> str:
     """Return an answer up to its first caution, or whole where no more is told."""
     lines = [line.rstrip() for line in answer.strip().splitlines()]
     shown = lines.index(CAREFUL) + 3 if CAREFUL in lines else len(lines)
+    # Not in the middle of a sentence.
+    while shown < len(lines) and not lines[shown - 1].endswith("."):
+        shown += 1
     return "\n".join([*lines[:shown], *["  ..."] * (shown < len(lines))])
 
 
