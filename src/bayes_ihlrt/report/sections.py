@@ -8,9 +8,10 @@ from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.cause_tables import cause_sections
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
-    detail_tables,
     fit_tables,
+    interaction_of,
     justified,
+    parameter_table,
     prior_table,
     propensity_tables,
 )
@@ -143,7 +144,8 @@ def _fit(output: Output) -> list[Section]:
             )
         )
     found += follow_up_sections(output)
-    found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
+    tables = fit_tables(output.result, spec, curves=brief["curves"])
+    found.append(Section("results", "Results", tables=tables, figures=own))
     return [*found, *_details(output, figures), *_trust(output, figures)]
 
 
@@ -151,11 +153,15 @@ def _details(
     output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
 ) -> list[Section]:
     """What is read after the results, if it is asked for."""
+    spec, brief = output.spec, output.brief
+    parameters = parameter_table(
+        output.result, spec, units=brief["units"], references=brief["references"]
+    )
     return [
         Section(
             "details",
             "Interaction and parameters",
-            tables=detail_tables(output),
+            tables=(*interaction_of(output.result, spec), parameters),
             # Its curve is drawn above, where it moves.
             figures=figures(_OVER),
             folded=True,
@@ -176,7 +182,7 @@ def _trust(
 ) -> list[Section]:
     """Whether arms can be compared, draws trusted and the model believed."""
     brief, found = output.brief, []
-    comparability = propensity_tables(output)
+    comparability = propensity_tables(output.result["propensity"])
     if comparability:
         title = "Comparability of treated and untreated"
         drawn = figures(_PROPENSITY_FIGURES)
