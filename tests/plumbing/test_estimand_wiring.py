@@ -95,7 +95,7 @@ def test_the_terminal_prints_the_tables_of_the_report(primary):
     tables = (
         *fit_tables(content, spec),
         *interaction_of(content, spec),
-        parameter_table(content, spec, units=units, references=encoder.references),
+        parameter_table(content, {"units": units, "references": encoder.references}, spec),
     )
     names = [table.name for table in tables]
     assert names[:5] == ["hazard-ratios", "baseline", "survival", "needed", "further"]

@@ -233,12 +233,9 @@ def test_levels_of_categories_are_in_the_table(level):
     numbers |= dict.fromkeys(("r_hat", "ess_bulk", "ess_tail"), None)
     names = (f"stage[T.{level}]", "bs(age, knots=[50, 70])[1]", f"nlr:stage[T.{level}]")
     others = ("log_hazard[0-3]", "log_rate", "centre_effect[x]")
-    table = parameter_table(
-        {"parameters": dict.fromkeys((*names, *others), numbers)},
-        SimpleNamespace(labels=Labels()),
-        units=dict.fromkeys(names, ""),
-        references={},
-    )
+    content = {"parameters": dict.fromkeys((*names, *others), numbers)}
+    brief = {"units": dict.fromkeys(names, ""), "references": {}}
+    table = parameter_table(content, brief, SimpleNamespace(labels=Labels()))
     opened = io.StringIO()
     print_tables(PlainConsole(file=opened, width=200), [table])
     rows = opened.getvalue()

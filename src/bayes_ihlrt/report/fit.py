@@ -171,21 +171,17 @@ def interaction_of(result: Record, spec: AnalysisSpec) -> list[Table]:
     return interaction_tables(found, modifier_label(spec), drawn)
 
 
-def parameter_table(
-    result: Record, spec: AnalysisSpec, *, units: Mapping[str, str], references: Mapping[str, str]
-) -> Table:
+def parameter_table(result: Record, brief: Record, spec: AnalysisSpec) -> Table:
     """Return the table of parameters of a fitted analysis.
 
     Parameters
     ----------
     result : mapping
         Content of ``result.json``.
+    brief : mapping
+        ``units`` of the coefficients and ``references`` of categories, as in ``report.json``.
     spec : AnalysisSpec
         The specification.
-    units : mapping of str to str
-        Of the coefficients.
-    references : mapping of str to str
-        Level by category, with which the others are compared.
 
     Returns
     -------
@@ -193,9 +189,26 @@ def parameter_table(
         One row a parameter.
     """
     note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    note += reference_note(spec.labels, references)
-    records = parameter_records(result["parameters"], units, spec.labels)
+    note += reference_note(spec.labels, brief["references"])
+    records = parameter_records(result["parameters"], brief["units"], spec.labels)
     return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
+
+
+def verdict_table(checks: Record) -> Table:
+    """Return the table of what the checks of a model found.
+
+    Parameters
+    ----------
+    checks : mapping
+        Content of ``checks.json``.
+
+    Returns
+    -------
+    Table
+        One row a check.
+    """
+    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
+    return Table("checks", "Verdict of every check", columns, tuple(checks["verdicts"]))
 
 
 def reference_note(labels: Labels, found: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from bayes_ihlrt.report.fit import (
     parameter_table,
     prior_table,
     propensity_tables,
+    verdict_table,
 )
 from bayes_ihlrt.report.follow_up import PATIENT_FIGURES, flow_table, follow_up_sections
 from bayes_ihlrt.report.ladder import ladder_tables
@@ -154,9 +155,7 @@ def _details(
 ) -> list[Section]:
     """What is read after the results, if it is asked for."""
     spec, brief = output.spec, output.brief
-    parameters = parameter_table(
-        output.result, spec, units=brief["units"], references=brief["references"]
-    )
+    parameters = parameter_table(output.result, brief, spec)
     return [
         Section(
             "details",
@@ -214,14 +213,12 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
     lost = missing_tables("checks", output.checks)
     if lost:
         told = f"INCOMPLETE: not everything could be computed, as the first table tells. {told}"
-    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
-    verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
     return Section(
         "checks",
         title,
         (told,),
-        tables=(*lost, verdicts),
+        tables=(*lost, verdict_table(output.checks)),
         figures=figures,
         folded=not (flagged or lost),
     )

@@ -70,7 +70,7 @@ def _fit_tables(result: FitResult) -> Iterator[Table]:
     if says_something(result):
         yield from interaction_of(content, spec)
     units = {name: unit_of(name, spec) for name in encoder.columns}
-    yield parameter_table(content, spec, units=units, references=encoder.references)
+    yield parameter_table(content, {"units": units, "references": encoder.references}, spec)
     yield from propensity_tables(content["propensity"])
 
 
