@@ -62,6 +62,8 @@ BANNED_ATTRIBUTES = {
     "Censored": "gives NaN gradients with a zero entry time",
 }
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+TABLE = re.compile(r"(?<![^\s(])\[\[?([a-z][a-z_]*(?:\.[a-z_]+)*)\]")
+PLACE = re.compile(r"\[([a-z_.]+)\] ([a-z_]+)")
 BANNED_WORDS = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 
 BY_NAME = ("import_module", "__import__")
@@ -363,6 +365,24 @@ def options(package: Package) -> set[str]:
                     for part in ast.walk(node.value)
                     if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value
                 }
+    return found
+
+
+def tables(package: Package) -> set[tuple[str, str]]:
+    """Return the tables that texts name below the command line, a key where that is all of it.
+
+    What files say is read in `spec`, whose faults name tables of one design or scenario.
+    """
+    found = set()
+    for module in package.values():
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Constant(value=str(text)) if (
+                    module.unit not in ("cli", "schema", "spec")
+                    and node.lineno not in module.documentation
+                ):
+                    found |= {(table, "") for table in TABLE.findall(text)}
+                    found |= {place.groups() for place in [PLACE.fullmatch(text)] if place}
     return found
 
 

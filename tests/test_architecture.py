@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from typer.main import get_command
 import architecture
 from bayes_ihlrt.cli.app import flag as cli_flag
 from bayes_ihlrt.cli.main import app
+from bayes_ihlrt.face.specify import analysis
 from bayes_ihlrt.interim.monitor import Settings
+from bayes_ihlrt.spec.analysis import json_schema
+from bayes_ihlrt.spec.plan import TrialPlan
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / architecture.PACKAGE
@@ -64,6 +68,53 @@ def test_exceptions_are_used_and_explained(package):
     assert set(EXCEPTIONS) <= {(fault.path, fault.rule) for fault in faults}
     records = {path.name[:4] for path in (ROOT / "docs" / "adr").glob("*.md")}
     assert set(EXCEPTIONS.values()) <= records
+
+
+def keys(whole, node, path=""):
+    """Yield each table of a file with each of its keys, from the file's JSON schema."""
+    for part in (node, *node.get("anyOf", ()), *node.get("oneOf", ())):
+        own = whole["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        if own is not node and ("anyOf" in own or "oneOf" in own):
+            yield from keys(whole, own, path)
+        for key, value in own.get("properties", {}).items():
+            yield path, key
+            yield from keys(whole, value, f"{path}.{key}".lstrip("."))
+        for each in (own.get("additionalProperties"), own.get("items")):
+            if isinstance(each, dict):
+                yield from keys(whole, each, path)
+
+
+def strange_tables(package):
+    """Return what texts call tables and keys, and no file has, or Python has no argument for."""
+    spec, plan = json_schema(), TrialPlan.model_json_schema(by_alias=True)
+    arguments = signature(analysis).parameters
+    known = {each for each in keys(spec, spec) if each[0].partition(".")[0] in arguments}
+    known |= {("", name) for name in arguments if name in spec["properties"]}
+    # Plans are files in Python too.
+    known |= set(keys(plan, plan))
+    known |= {(f"{table}.{key}".lstrip("."), "") for table, key in known}
+    return architecture.tables(package) - known
+
+
+def test_tables_that_texts_name_are_those_of_files_and_of_python(package):
+    """`[treatment] design` is a key of a file's table, and of an argument of `analysis`."""
+    assert {("treatment", "design"), ("design.outcome", "formula")} <= architecture.tables(package)
+    assert strange_tables(package) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[treatment] disign", {("treatment", "disign")}),
+        ("Add a [treatmnt] table", {("treatmnt", "")}),
+        ("[population] covariates", {("population", ""), ("population", "covariates")}),
+        ("[[looks]] enrich", {("looks", "")}),
+        ("Read it with `time` in [data]", set()),
+    ],
+)
+def test_a_table_that_is_none_is_found(text, found):
+    planted = architecture.parse_package({"designs/build.py": f"PLACE = {text!r}\n"})
+    assert strange_tables(planted) == found
 
 
 def test_options_are_those_of_a_command_and_of_a_function(package):

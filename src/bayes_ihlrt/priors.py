@@ -11,9 +11,12 @@ The last three are elicitations and become a `Prior` by `to_prior()`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from math import isclose, log, nan, sqrt
-from typing import Annotated, Final, Self
+from math import exp, expm1, isclose, log, nan, sqrt
+from statistics import NormalDist
+from types import SimpleNamespace as Numbers
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -48,28 +51,130 @@ class PerUnit(StrEnum):
     """Standard deviation over rows of person-time, to which schema 1 referred."""
 
 
-_HYPERPARAMETERS: Final = {
-    Dist.NORMAL: ("mu", "sigma"),
-    Dist.STUDENT_T: ("nu", "mu", "sigma"),
-    Dist.HALF_NORMAL: ("sigma",),
-    Dist.HALF_STUDENT_T: ("nu", "sigma"),
-    Dist.EXPONENTIAL: ("lam",),
-    Dist.GAMMA: ("alpha", "beta"),
-    Dist.LOG_NORMAL: ("mu", "sigma"),
-}
-_POSITIVE_ONLY: Final = frozenset(
-    {Dist.HALF_NORMAL, Dist.HALF_STUDENT_T, Dist.EXPONENTIAL, Dist.GAMMA, Dist.LOG_NORMAL}
-)
+@dataclass(frozen=True)
+class Distribution:
+    """What is asked of a kind of prior; PyMC knows it by the same name.
 
-_INFORMATION: Final[Mapping[Dist, Callable[..., float]]] = {
-    Dist.NORMAL: lambda mu, sigma: sigma**-2,  # noqa: ARG005 - called by name
-    Dist.STUDENT_T: lambda nu, mu, sigma: (nu + 1.0) / ((nu + 3.0) * sigma**2),  # noqa: ARG005
-    Dist.LOG_NORMAL: lambda mu, sigma: sigma**-2,  # noqa: ARG005
-    Dist.GAMMA: lambda alpha, beta: alpha,  # noqa: ARG005
-    Dist.EXPONENTIAL: lambda lam: 1.0,  # noqa: ARG005
-    Dist.HALF_NORMAL: lambda sigma: 2.0,  # noqa: ARG005
-    Dist.HALF_STUDENT_T: lambda nu, sigma: 2.0 * nu / (nu + 3.0),  # noqa: ARG005
+    Parameters
+    ----------
+    hyperparameters : tuple of str
+        In the order of its definition.
+    positive : bool
+        Whether it lives on positive numbers only.
+    information : callable
+        From hyperparameters to E[-d2 log p / dx2] of the parameter, of its logarithm where
+        positive.
+    draw : callable
+        From hyperparameters, a generator of random numbers and a shape to draws.
+    below : callable
+        From hyperparameters and a number to the probability of less.
+    power : callable
+        From hyperparameters and a power to those of the density raised to it.
+    middle : callable
+        From hyperparameters to about the median.
+    """
+
+    hyperparameters: tuple[str, ...]
+    positive: bool
+    information: Callable[[Numbers], float]
+    draw: Callable[[Numbers, Any, tuple[int, ...]], Any]
+    below: Callable[[Numbers, float], float]
+    power: Callable[[Numbers, float], dict[str, float]]
+    middle: Callable[[Numbers], float]
+
+
+def _student_below(h: Numbers, x: float) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(h.nu, (x - h.mu) / h.sigma))
+
+
+def _half_student_below(h: Numbers, x: float) -> float:
+    return 2.0 * _student_below(Numbers(nu=h.nu, mu=0.0, sigma=h.sigma), x) - 1.0
+
+
+def _gamma_below(h: Numbers, x: float) -> float:
+    from scipy.special import gammainc
+
+    return float(gammainc(h.alpha, h.beta * x))
+
+
+def _student_power(h: Numbers, power: float) -> dict[str, float]:
+    nu = power * (h.nu + 1.0) - 1.0
+    return {"nu": nu, "sigma": h.sigma * sqrt(h.nu / nu) if nu > 0.0 else h.sigma}
+
+
+_MEDIAN_OF_HALF_NORMAL: Final = 0.6744897501960817
+
+DISTRIBUTIONS: Final[Mapping[Dist, Distribution]] = {
+    Dist.NORMAL: Distribution(
+        hyperparameters=("mu", "sigma"),
+        positive=False,
+        information=lambda h: h.sigma**-2,
+        draw=lambda h, rng, size: rng.normal(h.mu, h.sigma, size),
+        below=lambda h, x: NormalDist(h.mu, h.sigma).cdf(x),
+        power=lambda h, a: {"mu": h.mu, "sigma": h.sigma / sqrt(a)},
+        middle=lambda h: h.mu,
+    ),
+    Dist.STUDENT_T: Distribution(
+        hyperparameters=("nu", "mu", "sigma"),
+        positive=False,
+        information=lambda h: (h.nu + 1.0) / ((h.nu + 3.0) * h.sigma**2),
+        draw=lambda h, rng, size: h.mu + h.sigma * rng.standard_t(h.nu, size),
+        below=_student_below,
+        power=lambda h, a: {"mu": h.mu, **_student_power(h, a)},
+        middle=lambda h: h.mu,
+    ),
+    Dist.HALF_NORMAL: Distribution(
+        hyperparameters=("sigma",),
+        positive=True,
+        information=lambda _: 2.0,
+        draw=lambda h, rng, size: abs(rng.normal(0.0, h.sigma, size)),
+        below=lambda h, x: 2.0 * NormalDist(0.0, h.sigma).cdf(x) - 1.0,
+        power=lambda h, a: {"sigma": h.sigma / sqrt(a)},
+        middle=lambda h: _MEDIAN_OF_HALF_NORMAL * h.sigma,
+    ),
+    Dist.HALF_STUDENT_T: Distribution(
+        hyperparameters=("nu", "sigma"),
+        positive=True,
+        information=lambda h: 2.0 * h.nu / (h.nu + 3.0),
+        draw=lambda h, rng, size: abs(h.sigma * rng.standard_t(h.nu, size)),
+        below=_half_student_below,
+        power=_student_power,
+        middle=lambda h: _MEDIAN_OF_HALF_NORMAL * h.sigma,
+    ),
+    Dist.EXPONENTIAL: Distribution(
+        hyperparameters=("lam",),
+        positive=True,
+        information=lambda _: 1.0,
+        draw=lambda h, rng, size: rng.exponential(1.0 / h.lam, size),
+        below=lambda h, x: -expm1(-h.lam * x),
+        power=lambda h, a: {"lam": a * h.lam},
+        middle=lambda h: log(2.0) / h.lam,
+    ),
+    Dist.GAMMA: Distribution(
+        hyperparameters=("alpha", "beta"),
+        positive=True,
+        information=lambda h: h.alpha,
+        draw=lambda h, rng, size: rng.gamma(h.alpha, 1.0 / h.beta, size),
+        below=_gamma_below,
+        power=lambda h, a: {"alpha": a * (h.alpha - 1.0) + 1.0, "beta": a * h.beta},
+        middle=lambda h: h.alpha / h.beta,
+    ),
+    Dist.LOG_NORMAL: Distribution(
+        hyperparameters=("mu", "sigma"),
+        positive=True,
+        information=lambda h: h.sigma**-2,
+        draw=lambda h, rng, size: rng.lognormal(h.mu, h.sigma, size),
+        below=lambda h, x: NormalDist(h.mu, h.sigma).cdf(log(x)),
+        power=lambda h, a: {"mu": h.mu - (a - 1.0) * h.sigma**2 / a, "sigma": h.sigma / sqrt(a)},
+        middle=lambda h: exp(h.mu),
+    ),
 }
+"""The one list of kinds of priors."""
+
+POSITIVE: Final = tuple(kind.value for kind, own in DISTRIBUTIONS.items() if own.positive)
+"""Names of those that live on positive numbers only."""
 
 Positive = Annotated[float, Field(ge=1e-12, le=1e12, allow_inf_nan=False)]
 Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
@@ -118,7 +223,7 @@ class Prior(_Frozen):
 
     @model_validator(mode="after")
     def _has_its_hyperparameters(self) -> Self:
-        wanted = _HYPERPARAMETERS[self.dist]
+        wanted = self.distribution.hyperparameters
         given = {
             name
             for name in ("mu", "sigma", "nu", "alpha", "beta", "lam")
@@ -134,14 +239,24 @@ class Prior(_Frozen):
         return self
 
     @property
+    def distribution(self) -> Distribution:
+        """What its kind of prior knows of itself."""
+        return DISTRIBUTIONS[self.dist]
+
+    @property
     def hyperparameters(self) -> dict[str, float]:
         """Hyperparameters by name, in the order of the distribution's definition."""
-        return {name: getattr(self, name) for name in _HYPERPARAMETERS[self.dist]}
+        return {name: getattr(self, name) for name in self.distribution.hyperparameters}
+
+    @property
+    def numbers(self) -> Numbers:
+        """Hyperparameters as `Distribution` takes them."""
+        return Numbers(**self.hyperparameters)
 
     @property
     def positive(self) -> bool:
         """Whether the distribution lives on positive numbers only."""
-        return self.dist in _POSITIVE_ONLY
+        return self.distribution.positive
 
     @property
     def information(self) -> float:
@@ -155,7 +270,7 @@ class Prior(_Frozen):
         doi 10.1111/biom.13252.
         """
         kept = self.on is PriorScale.EXP if self.positive else self.on is PriorScale.PARAMETER
-        return _INFORMATION[self.dist](**self.hyperparameters) if kept else nan
+        return self.distribution.information(self.numbers) if kept else nan
 
     def to_prior(self) -> "Prior":
         """Return the prior itself, as elicitations return theirs."""

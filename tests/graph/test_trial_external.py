@@ -153,7 +153,7 @@ def test_an_interim_analysis_refuses_what_it_does_not_read():
     with pytest.raises(SpecificationError) as caught:
         chosen_design(found, None)
     assert [fault.where for fault in caught.value.faults] == [
-        "[treatment] analysed, periods",
-        "[external]",
+        "[design.treatment] analysed, periods",
+        "[design.external]",
     ]
     assert chosen_design(cases.plan(), None) == cases.plan().design

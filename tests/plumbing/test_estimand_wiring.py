@@ -7,13 +7,13 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from bayes_ihlrt.analysis.counterparts import published_counterparts
 from bayes_ihlrt.analysis.estimates import draws_of, estimate_all
 from bayes_ihlrt.analysis.figures import figure_data
 from bayes_ihlrt.analysis.fit import run_fit
 from bayes_ihlrt.analysis.modifier_curves import modifier_curves
+from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.patients import adverse_event_table, table_one
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.errors import RefusedError, SpecificationError
@@ -22,7 +22,9 @@ from bayes_ihlrt.estimands.interaction import log_hazard_ratio
 from bayes_ihlrt.estimands.population import bootstrap_weights, sample_population, subgroup_weights
 from bayes_ihlrt.names import DesignKind, EstimandTarget
 from bayes_ihlrt.plots.catalogue import PLOTS
+from bayes_ihlrt.report.fit import fit_tables, interaction_of, parameter_table
 from bayes_ihlrt.report.terminal import print_fit
+from bayes_ihlrt.results.table import PlainConsole
 from bayes_ihlrt.spec.estimands import PopulationKind
 from bayes_ihlrt.spec.read import load_spec, parse_spec
 
@@ -51,9 +53,9 @@ def slider_agrees(result):
     assert compared >= 2 * 2 * 3 * 4
 
 
-def printed(result):
+def printed(result, *, width=110):
     text = StringIO()
-    print_fit(Console(width=110, file=text), result)
+    print_fit(PlainConsole(width=width, file=text), result)
     return text.getvalue()
 
 
@@ -83,7 +85,30 @@ def test_result_of_the_primary_analysis(primary):
     assert nnt["q2.5"] == pytest.approx(1 / gain["q97.5"])
     text = printed(primary)
     assert "Does the effect depend on nlr?" in text
-    assert "The probability that the hazard is lowered reaches 0.95" in text
+    assert "Where the probability of benefit passes a level" in text
+
+
+def test_the_terminal_prints_the_tables_of_the_report(primary):
+    content, spec = primary.to_dict(), primary.spec
+    encoder = primary.fit.prepared.encoder
+    units = {name: unit_of(name, spec) for name in encoder.columns}
+    tables = (
+        *fit_tables(content, spec),
+        *interaction_of(content, spec),
+        parameter_table(content, {"units": units, "references": encoder.references}, spec),
+    )
+    names = [table.name for table in tables]
+    assert names[:5] == ["hazard-ratios", "baseline", "survival", "needed", "further"]
+    for width in (600, 110):
+        text = printed(primary, width=width)
+        for table in tables:
+            _, found, rest = text.partition(f"{table.title}\n")
+            assert found, table.name
+            body = rest.split("\n\n")[0]
+            # What is broken over lines is not found whole: the numbers of survival still are.
+            whole = width == 600 or table.name != "further"
+            cells = [cell for row in table.rows for cell in row[2:]] if whole else []
+            assert [cell for cell in cells if cell not in body] == []
 
 
 def test_figures_of_gain_and_subgroups(primary):
@@ -150,6 +175,9 @@ def test_response_that_changes_leaves_no_survival(sampler):
     assert bool(curve["prior_prob_benefit"].notnull().all())
     text = printed(result)
     assert "Survival by strategy is not reported: response changes" in text
+    # Neither survival nor what follows from it is told as not reached, on no page either.
+    names = {table.name for table in fit_tables(result.to_dict(), result.spec)}
+    assert not names & {"survival", "needed"}
     with pytest.raises(RefusedError, match="response change"):
         sample_population(result.fit)
     json.dumps(result.to_dict(), allow_nan=False)
@@ -168,6 +196,7 @@ def test_clones_have_a_hazard_ratio_and_no_survival(primary):
     assert all((e.summary["median"] is None) == (e.estimand != "hazard_ratio") for e in found)
     text = printed(replace(result, estimates=found))
     assert "Survival by strategy is not reported: clones of both strategies are alike" in text
+    assert "Survival by strategy\n" not in text
     assert "survival" not in figure_data(result)
 
 
@@ -179,7 +208,7 @@ def test_a_spline_of_the_modifier(sampler):
     names = [statement.name for statement in result.interaction.statements]
     assert names[:2] == ["hazard-ratio-falls", "hazard-ratio-turns"]
     assert result.interaction.step == "5 against 2"
-    text = printed(result).replace("\n", " ")
+    text = printed(result, width=200).replace("\n", " ")
     assert "per doubling of nlr" not in text
     assert "both falls and rises by a factor 1.25 or more" in text
     assert "at nlr 5" in text

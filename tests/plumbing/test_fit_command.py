@@ -176,8 +176,10 @@ def test_every_table_on_request(sampler):
     assert text.startswith("SYNTHETIC DATA: these were simulated, no patient is in them.")
     for part in (
         "Does ihlrt help?",
-        "Parameters (coefficients are log hazard ratios",
-        "Survival, averaged over the cohort",
+        "Hazard ratio, treated / untreated",
+        "Survival by strategy",
+        "Statements, with their probability given the data and before them",
+        "Parameters",
         "Leave-one-patient-out cross-validation",
         "Nothing was written: name a folder with --out.",
     ):

@@ -296,7 +296,7 @@ def test_enrichment_is_refused():
     plan = known.plan().model_copy(update={"design": design})
     with pytest.raises(SpecificationError) as told:
         chosen_design(plan, None)
-    assert "[[looks]] enrich, efficacy_enriched: an interim analysis reads no switch" in str(
+    assert "[[design.looks]] enrich, efficacy_enriched: an interim analysis reads no switch" in str(
         told.value
     )
 

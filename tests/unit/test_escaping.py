@@ -23,7 +23,8 @@ from bayes_ihlrt.methods.references import cited, pieces, unmarked
 from bayes_ihlrt.plots.frame import framed_figure
 from bayes_ihlrt.report import html
 from bayes_ihlrt.report import manuscript as exports
-from bayes_ihlrt.report.terminal import as_text, parameter_panel
+from bayes_ihlrt.report.fit import parameter_table
+from bayes_ihlrt.report.terminal import as_text, print_tables
 from bayes_ihlrt.results.table import Column, PlainConsole, Table, text
 
 ATTACKS = [
@@ -228,20 +229,16 @@ def test_a_user_cites_nothing():
 
 @pytest.mark.parametrize("level", ["B", "I/II", "b]c", "[x", "red"])
 def test_levels_of_categories_are_in_the_table(level):
-    numbers = dict.fromkeys(("mean", "sd", "median", "q2.5", "q97.5"), 0.5)
+    numbers = dict.fromkeys(("mean", "sd", "median", "q2.5", "q97.5", "mcse_mean"), 0.5)
     numbers |= dict.fromkeys(("r_hat", "ess_bulk", "ess_tail"), None)
     names = (f"stage[T.{level}]", "bs(age, knots=[50, 70])[1]", f"nlr:stage[T.{level}]")
-    others = ("log_hazard[0-3]", "log_rate")
-    result = SimpleNamespace(
-        parameters=dict.fromkeys((*names, *others, "centre_effect[x]"), numbers),
-        prior=dict.fromkeys([*names, "log_hazard", "log_rate"]),
-        fit=SimpleNamespace(prepared=SimpleNamespace(encoder=SimpleNamespace(columns=names))),
-        spec=SimpleNamespace(modifier=None, labels=Labels()),
-    )
+    others = ("log_hazard[0-3]", "log_rate", "centre_effect[x]")
+    content = {"parameters": dict.fromkeys((*names, *others), numbers)}
+    brief = {"units": dict.fromkeys(names, ""), "references": {}}
+    table = parameter_table(content, brief, SimpleNamespace(labels=Labels()))
     opened = io.StringIO()
-    PlainConsole(file=opened, width=150).print(parameter_panel(result))
+    print_tables(PlainConsole(file=opened, width=200), [table])
     rows = opened.getvalue()
     assert all(name in rows for name in (*names, *others))
-    assert "centre_effect" not in rows
     ratio = f"{np.exp(0.5):.2f}"
-    assert rows.count(ratio) >= 3
+    assert rows.count(f"{ratio} ({ratio} to {ratio})") == len(names)

@@ -1,6 +1,7 @@
 """Priors as objects: elicitations in closed form, defaults and who overrides whom."""
 
 import numpy as np
+import pymc as pm
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
@@ -8,6 +9,7 @@ from scipy import stats
 from bayes_ihlrt.errors import SpecificationError
 from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import (
+    DISTRIBUTIONS,
     AdjacentHazardPrior,
     AnyPrior,
     HazardRatioPrior,
@@ -15,6 +17,7 @@ from bayes_ihlrt.priors import (
     Prior,
     PriorScale,
 )
+from bayes_ihlrt.propensity.point import median_of_scale
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.parameters import resolve_priors
 
@@ -27,7 +30,34 @@ HYPERPARAMETERS = {
     "Gamma": {"alpha": 1.0, "beta": 2.0},
     "LogNormal": {"mu": 0.0, "sigma": 1.0},
 }
+
+
+class HalfT:
+    """A Student t without its sign, which SciPy lacks."""
+
+    def __init__(self, nu, sigma):
+        self.whole = stats.t(nu, 0.0, sigma)
+
+    def logpdf(self, x):
+        return np.log(2.0) + self.whole.logpdf(x)
+
+    def cdf(self, x):
+        return 2.0 * self.whole.cdf(x) - 1.0
+
+    def ppf(self, q):
+        return self.whole.ppf(0.5 + 0.5 * q)
+
+
 POSITIVE = set(HYPERPARAMETERS) - {"Normal", "StudentT"}
+SCIPY = {
+    "Normal": ({"mu": 0.3, "sigma": 0.8}, stats.norm(0.3, 0.8)),
+    "StudentT": ({"nu": 4.0, "mu": 0.3, "sigma": 0.8}, stats.t(4.0, 0.3, 0.8)),
+    "HalfNormal": ({"sigma": 0.8}, stats.halfnorm(scale=0.8)),
+    "HalfStudentT": ({"nu": 4.0, "sigma": 0.8}, HalfT(4.0, 0.8)),
+    "Exponential": ({"lam": 2.0}, stats.expon(scale=0.5)),
+    "Gamma": ({"alpha": 3.0, "beta": 2.0}, stats.gamma(3.0, scale=0.5)),
+    "LogNormal": ({"mu": 0.3, "sigma": 0.8}, stats.lognorm(0.8, scale=np.exp(0.3))),
+}
 
 
 def test_hazard_ratio_prior_has_its_median_and_interval():
@@ -247,3 +277,69 @@ def test_positive_priors_may_describe_the_exponential(priors):
 def test_precision_may_describe_a_standard_deviation():
     found = resolved({"group_sd": GAMMA | {"on": "precision"}})
     assert found["sd_centre"].prior.on is PriorScale.PRECISION
+
+
+def known(name):
+    """Return a kind of prior, its hyperparameters and the same distribution in SciPy."""
+    given, same = SCIPY[name]
+    prior = Prior(dist=name, **given)
+    return prior, prior.distribution, same
+
+
+@pytest.mark.parametrize("name", [kind.value for kind in Dist])
+def test_a_kind_of_prior_is_that_of_scipy(name):
+    prior, own, same = known(name)
+    points = np.array([0.05, 0.4, 1.0, 2.5])
+    found = [own.below(prior.numbers, float(x)) for x in points]
+    # A probability of less than 1e-4 is one less another in double precision.
+    np.testing.assert_allclose(found, same.cdf(points), rtol=1e-12, atol=1e-16)
+    draws = own.draw(prior.numbers, np.random.default_rng(1), (4000,))
+    assert stats.kstest(draws, same.cdf).pvalue > 1e-4
+    assert prior.positive == (draws.min() > 0.0)
+    middle = own.middle(prior.numbers)
+    assert 0.35 < same.cdf(middle) < 0.65
+
+
+@pytest.mark.parametrize("name", [kind.value for kind in Dist])
+def test_a_density_to_a_power_is_of_its_own_kind(name):
+    prior, own, same = known(name)
+    within = np.linspace(0.05, 2.5, 20_001)
+    # Where a power of 0.6 of a Student t has its last 1e-4; the density at 0 may be infinite.
+    right = np.linspace(1e-12, 400.0, 800_001)
+    whole = right if prior.positive else np.concatenate([-right[::-1], right])
+    for power in (0.6, 1.0, 3.0):
+        raised = Prior(dist=name, **own.power(prior.numbers, power))
+        told = own.below(raised.numbers, 2.5) - own.below(raised.numbers, 0.05)
+        inside, everywhere = (
+            np.trapezoid(np.exp(power * same.logpdf(x)), x) for x in (within, whole)
+        )
+        assert told == pytest.approx(inside / everywhere, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", [kind.value for kind in Dist])
+def test_information_is_the_curvature_averaged(name):
+    """Of the parameter, or of its logarithm where the prior is of a positive number."""
+    prior, _, same = known(name)
+    q = (np.arange(200_000) + 0.5) / 200_000
+    at = same.ppf(q)
+    step = 1e-3
+    if prior.positive:
+        at = np.log(at)
+        prior = prior.model_copy(update={"on": PriorScale.EXP})
+
+    def log_density(x):
+        return same.logpdf(np.exp(x)) + x if prior.positive else same.logpdf(x)
+
+    bent = log_density(at + step) - 2.0 * log_density(at) + log_density(at - step)
+    assert prior.information == pytest.approx(-bent.mean() / step**2, rel=2e-3)
+
+
+def test_the_middle_of_a_precision_is_told_as_a_standard_deviation():
+    prior = Prior(dist="Gamma", alpha=8.0, beta=2.0, on="precision")
+    assert median_of_scale(prior) == pytest.approx(0.5)
+    assert median_of_scale(Prior(dist="HalfNormal", sigma=2.0)) == pytest.approx(1.349, abs=1e-3)
+
+
+def test_every_kind_of_prior_is_in_the_list():
+    assert set(DISTRIBUTIONS) == set(Dist)
+    assert all(hasattr(pm, kind.value) for kind in Dist)

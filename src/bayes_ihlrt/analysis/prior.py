@@ -6,7 +6,7 @@ of the posterior reads those of the prior as well, through `prior_fit`. The surv
 expected is held beside what was observed without treatment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Final
@@ -24,23 +24,13 @@ from bayes_ihlrt.hazards.smoothing import walk_matrix
 from bayes_ihlrt.model.baseline import LAST_LOG_MEDIAN
 from bayes_ihlrt.model.contrasts import orthonormal_basis
 from bayes_ihlrt.model.prepared import PreparedModel
-from bayes_ihlrt.names import INTERVAL, TIME, DesignKind, Dist
+from bayes_ihlrt.names import INTERVAL, TIME, DesignKind
 from bayes_ihlrt.posterior.fitted import FittedModel
 from bayes_ihlrt.priors import Z_975, Prior, PriorScale
 
 Floats = NDArray[np.float64]
 N_DRAWS: Final = 4000
 _FURTHEST: Final = 700.0
-
-_DRAW: Final[Mapping[Dist, Callable[..., Floats]]] = {
-    Dist.NORMAL: lambda rng, size, mu, sigma: rng.normal(mu, sigma, size),
-    Dist.STUDENT_T: lambda rng, size, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size),
-    Dist.HALF_NORMAL: lambda rng, size, sigma: np.abs(rng.normal(0.0, sigma, size)),
-    Dist.HALF_STUDENT_T: lambda rng, size, nu, sigma: np.abs(sigma * rng.standard_t(nu, size)),
-    Dist.EXPONENTIAL: lambda rng, size, lam: rng.exponential(1.0 / lam, size),
-    Dist.GAMMA: lambda rng, size, alpha, beta: rng.gamma(alpha, 1.0 / beta, size),
-    Dist.LOG_NORMAL: lambda rng, size, mu, sigma: rng.lognormal(mu, sigma, size),
-}
 
 
 def prior_draws(prepared: PreparedModel, *, seed: int, draws: int = N_DRAWS) -> xr.Dataset:
@@ -100,7 +90,7 @@ def draw_prior(prior: Prior, rng: np.random.Generator, size: tuple[int, ...]) ->
     >>> draw_prior(prior, np.random.default_rng(1), (3,)).round(1).tolist()
     [1.0, 1.0, 1.0]
     """
-    values = _DRAW[prior.dist](rng, size, **prior.hyperparameters)
+    values: Floats = prior.distribution.draw(prior.numbers, rng, size)
     match prior.on:
         case PriorScale.EXP:
             return np.log(values)

@@ -20,7 +20,7 @@ PF, Müller P. Determining the effective sample size of a parametric prior. Biom
 2008;64:595-602, doi 10.1111/j.1541-0420.2007.00888.x.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,6 @@ from bayes_ihlrt.errors import Fault
 from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.files.cells import number_labels
 from bayes_ihlrt.files.messages import counted
-from bayes_ihlrt.names import Dist
 from bayes_ihlrt.priors import PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.analysis import AnalysisSpec
 from bayes_ihlrt.spec.model import ModelSpec, PriorScales, rounded_months, time_zero
@@ -44,13 +43,10 @@ from bayes_ihlrt.spec.prior_sets import JUSTIFICATION
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 if TYPE_CHECKING:
-    from scipy import stats
-
     from bayes_ihlrt.model import prepared
 else:
-    # Formulas and distributions take a second to load, and faults of the files are told before.
+    # Formulas take a second to load, and faults of the files are told before.
     prepared = lazy_module("bayes_ihlrt.model.prepared")
-    stats = lazy_module("scipy.stats")
 
 EQUAL_ARMS: Final = 0.5
 """Share under treatment in a trial of two equal arms, in which 4 / sd^2 events tell as much."""
@@ -65,16 +61,6 @@ WORTH_NOTE: Final = (
 )
 _AS_DEFAULT: Final = 1.01
 _STATED: Final = frozenset({"specification", "specification default"})
-
-_BELOW_ONE: Final[Mapping[Dist, Callable[..., float]]] = {
-    Dist.NORMAL: lambda mu, sigma: stats.norm.cdf(0.0, mu, sigma),
-    Dist.STUDENT_T: lambda nu, mu, sigma: stats.t.cdf(0.0, nu, mu, sigma),
-    Dist.LOG_NORMAL: lambda mu, sigma: stats.norm.cdf(0.0, mu, sigma),
-    Dist.GAMMA: lambda alpha, beta: stats.gamma.cdf(1.0, alpha, scale=1.0 / beta),
-    Dist.EXPONENTIAL: lambda lam: stats.expon.cdf(1.0, scale=1.0 / lam),
-    Dist.HALF_NORMAL: lambda sigma: stats.halfnorm.cdf(1.0, scale=sigma),
-    Dist.HALF_STUDENT_T: lambda nu, sigma: 2.0 * stats.t.cdf(1.0 / sigma, nu) - 1.0,
-}
 
 
 def with_scales(spec: AnalysisSpec, cohort: Cohort) -> AnalysisSpec:
@@ -328,7 +314,8 @@ def _side(prior: Prior) -> list[str]:
     itself = PriorScale.EXP if prior.positive else PriorScale.PARAMETER
     if prior.on is not itself:
         return []
-    chance = float(_BELOW_ONE[prior.dist](**prior.hyperparameters))
+    even = 1.0 if prior.positive else 0.0
+    chance = prior.distribution.below(prior.numbers, even)
     if EVEN[0] <= chance <= EVEN[1]:
         return []
     return [

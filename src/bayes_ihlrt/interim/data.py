@@ -160,10 +160,16 @@ def _not_read(design: TrialDesign) -> list[Fault]:
     enriched = any(look.enrich or look.efficacy_enriched for look in design.looks)
     remedy = "Analyse the data by `fit`, or name a design without it"
     asked = {
-        "[treatment] analysed, periods": ("starts of treatment", not treatment.is_proportional),
-        "[population] covariates": (f"covariates ({', '.join(covariates)})", bool(covariates)),
-        "[external]": ("external controls", design.external is not None),
-        "[[looks]] enrich, efficacy_enriched": ("switch of enrolment", enriched),
+        "[design.treatment] analysed, periods": (
+            "starts of treatment",
+            not treatment.is_proportional,
+        ),
+        "[design.population] covariates": (
+            f"covariates ({', '.join(covariates)})",
+            bool(covariates),
+        ),
+        "[design.external]": ("external controls", design.external is not None),
+        "[[design.looks]] enrich, efficacy_enriched": ("switch of enrolment", enriched),
     }
     found = [
         Fault(place, f"an interim analysis reads no {what}", remedy)
@@ -176,7 +182,7 @@ def _not_read(design: TrialDesign) -> list[Fault]:
             "Name a plan without them: of the planned size before the trial is enlarged (it tells "
             "conditional power and predictive probability), of the larger size after it"
         )
-        found.append(Fault("[extension], [[looks]] extend", problem, remedy))
+        found.append(Fault("[design.extension], [[design.looks]] extend", problem, remedy))
     return found
 
 

@@ -55,16 +55,6 @@ class Softplus(Transform):  # type: ignore[misc]  # PyMC publishes no types
 
 _SOFTPLUS: Final = Softplus(0.1)
 
-_DISTRIBUTIONS: Final = {
-    Dist.NORMAL: pm.Normal,
-    Dist.STUDENT_T: pm.StudentT,
-    Dist.HALF_NORMAL: pm.HalfNormal,
-    Dist.HALF_STUDENT_T: pm.HalfStudentT,
-    Dist.EXPONENTIAL: pm.Exponential,
-    Dist.GAMMA: pm.Gamma,
-    Dist.LOG_NORMAL: pm.LogNormal,
-}
-
 
 @dataclass(frozen=True)
 class GraphPriors:
@@ -113,7 +103,7 @@ class GraphPriors:
         if "mu" in hyper and prior.dist is not Dist.LOG_NORMAL:
             hyper["mu"] = shift + stretch * hyper["mu"]
             hyper["sigma"] = stretch * hyper["sigma"]
-        distribution = _DISTRIBUTIONS[prior.dist]
+        distribution = getattr(pm, prior.dist.value)
         match prior.on:
             case PriorScale.EXP:
                 natural = distribution(f"exp_{name}", **hyper, dims=dims)
@@ -157,7 +147,7 @@ def chance_below(prior: Prior, edges: NDArray[np.float64]) -> NDArray[np.float64
     >>> chance_below(prior, np.array([-0.5, 0.0])).round(3).tolist()
     [0.5, 0.841]
     """
-    known = _DISTRIBUTIONS[prior.dist].dist(**prior.hyperparameters)
+    known = getattr(pm, prior.dist.value).dist(**prior.hyperparameters)
     at = np.exp(edges) if prior.on is PriorScale.EXP else edges
     return np.asarray(np.exp(pm.logcdf(known, pt.as_tensor(at)).eval()), dtype=np.float64)
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_ihlrt.names import Dist
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import Prior, PriorScale
 from bayes_ihlrt.spec.propensity import INTERCEPT
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _STEPS: Final = 100
 _LONGEST: Final = 3.0
 """Longest step in any linear predictor: far from the mode the quadratic overshoots."""
 _CLOSE: Final = 1e-9
-_MEDIAN_OF_HALF_NORMAL: Final = 0.6744897501960817
 
 
 def propensity(logit: Floats) -> Floats:
@@ -112,12 +110,12 @@ def _groups(prepared: "PreparedPropensity") -> Iterator[tuple[Floats, float]]:
         index = np.asarray(prepared.data[f"{term.group}_index"], dtype=np.intp)
         levels = len(prepared.encoder.levels[term.group])
         own = (index[:, None] == np.arange(levels)).astype(np.float64)
-        yield own, _scale(prepared.priors[f"sd_{term.group}"].prior)
+        yield own, median_of_scale(prepared.priors[f"sd_{term.group}"].prior)
         if term.slope is not None:
             slope = np.asarray(prepared.data[f"{term.group}_{term.slope}"], dtype=np.float64)
             yield (
                 own * slope[:, None],
-                _scale(prepared.priors[f"sd_{term.group}:{term.slope}"].prior),
+                median_of_scale(prepared.priors[f"sd_{term.group}:{term.slope}"].prior),
             )
 
 
@@ -126,14 +124,18 @@ def _location(prior: Prior) -> _Location:
     return _Location(prior.mu or 0.0, prior.sigma or 1.0, float(nu))
 
 
-def _scale(prior: Prior) -> float:
-    """Return about the median of a prior of a standard deviation."""
-    match prior.dist:
-        case Dist.EXPONENTIAL:
-            return float(np.log(2.0) / (prior.lam or 1.0))
-        case Dist.GAMMA:
-            return (prior.alpha or 1.0) / (prior.beta or 1.0)
-        case Dist.LOG_NORMAL:
-            return float(np.exp(prior.mu or 0.0))
-        case _:
-            return _MEDIAN_OF_HALF_NORMAL * (prior.sigma or 1.0)
+def median_of_scale(prior: Prior) -> float:
+    """Return about the median of a standard deviation, whose prior may be of its precision.
+
+    Parameters
+    ----------
+    prior : Prior
+        Of the standard deviation.
+
+    Returns
+    -------
+    float
+        Of the standard deviation itself.
+    """
+    found = prior.distribution.middle(prior.numbers)
+    return float(found**-0.5) if prior.on is PriorScale.PRECISION else found

@@ -14,7 +14,7 @@ from bayes_ihlrt.analysis.prior_words import beside_prior, prior_sentence, prior
 from bayes_ihlrt.files.messages import counted
 from bayes_ihlrt.report.cause_tables import cause_details, cause_tables
 from bayes_ihlrt.report.follow_up import brief_characteristics
-from bayes_ihlrt.report.terminal import rich_table
+from bayes_ihlrt.report.terminal import print_tables
 from bayes_ihlrt.report.words import modifier_label, numbers_of, verdict_words
 from bayes_ihlrt.results.table import chance_words, interval, number
 from bayes_ihlrt.verdicts import Decision, decide, scale_sentence
@@ -88,14 +88,8 @@ def print_causes(console: Console, result: CausesResult) -> None:
     console.print(Text(cause_headline(result), style="bold"))
     console.print()
     content = result.to_dict()
-    for table in (
-        *cause_tables(content, result.spec),
-        *cause_details(content, brief_causes(result), result.spec),
-    ):
-        console.print(rich_table(table))
-        if table.note:
-            console.print(Text(table.note))
-        console.print()
+    details = cause_details(content, brief_causes(result), result.spec)
+    print_tables(console, (*cause_tables(content, result.spec), *details))
 
 
 def cause_headline(result: CausesResult) -> str:

@@ -1,24 +1,19 @@
 """The checks of a model on the terminal and in a folder."""
 
 from pathlib import Path
-from typing import Final
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bayes_ihlrt.analysis.diagnose import Diagnosis
 from bayes_ihlrt.analysis.figures import figure_data
-from bayes_ihlrt.checks.result import Status
 from bayes_ihlrt.report.answers import diagnosis_answer
+from bayes_ihlrt.report.fit import verdict_table
 from bayes_ihlrt.report.narrative import fit_summary
-from bayes_ihlrt.report.terminal import print_fit, print_summary
+from bayes_ihlrt.report.terminal import print_fit, print_summary, print_tables
 from bayes_ihlrt.report.writing import fit_parts, write_figures, write_summary
 from bayes_ihlrt.results.files import NOTHING, Parts, write_parts
 from bayes_ihlrt.schema.base import writes
 from bayes_ihlrt.schema.checks import ChecksFile
-
-_STYLES: Final = {Status.FLAG: "bold red", Status.NO_FLAG: "", Status.CANNOT_TELL: "dim"}
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
@@ -35,15 +30,7 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     # The answer to the first question is printed already.
     print_summary(console, {"first": (), "parts": fitted["parts"][1:]})
     print_fit(console, diagnosis.result)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("check", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("why")
-    for found in diagnosis.checks.verdicts:
-        style = _STYLES[found.status]
-        table.add_row(found.check, Text(found.status.value, style=style), found.reason)
-    console.print(table)
-    console.print()
+    print_tables(console, (verdict_table(diagnosis.to_dict()),))
 
 
 def write_diagnosis(diagnosis: Diagnosis, out: Path, *, also: Parts = NOTHING) -> tuple[Path, ...]:

@@ -10,14 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-from rich.table import Table as RichTable
-
 from bayes_ihlrt.analysis.flexible_baseline import BaselineComparison
-from bayes_ihlrt.analysis.interaction import InteractionResult
-from bayes_ihlrt.analysis.propensity import PropensityResult
 from bayes_ihlrt.names import in_months
-from bayes_ihlrt.propensity.balance import BALANCED, EVERYBODY
 from bayes_ihlrt.results.table import (
     Column,
     Record,
@@ -26,49 +20,11 @@ from bayes_ihlrt.results.table import (
     facts_table,
     figure,
     interval,
-    number,
     own_values,
     text,
 )
 
-_UNDEFINED: Final = "not defined"
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
-_LIMITS: Final = ("q2.5", "median", "q97.5")
-
-
-def baseline_panel(found: BaselineComparison) -> RichTable:
-    """Return the table of the treatment's effect by baseline hazard.
-
-    Parameters
-    ----------
-    found : BaselineComparison
-        Of a result.
-
-    Returns
-    -------
-    rich.table.Table
-        One row a baseline.
-    """
-    months = f"Months gained of {found.horizon:g}"
-    title = "Treatment by baseline hazard"
-    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for heading in ("HR", "95 %", months, "95 %"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    rows = [(f"chosen: {found.chosen.hazard}", found.chosen)]
-    if found.flexible is not None and found.flexible is not found.chosen:
-        rows.append((f"flexible: {found.flexible.hazard}", found.flexible))
-    for name, part in rows:
-        ratio = {key: math.exp(value) for key, value in part.log_hr.items()}
-        gain = part.rmst_difference or {}
-        table.add_row(
-            name,
-            number(ratio["median"], 2),
-            interval(ratio["q2.5"], ratio["q97.5"], digits=2),
-            number(gain.get("median"), 2, missing=_UNDEFINED),
-            interval(gain.get("q2.5"), gain.get("q97.5"), digits=2),
-        )
-    return table
 
 
 def flexible_sentences(found: BaselineComparison | None) -> tuple[str, ...]:
@@ -144,68 +100,6 @@ def baseline_table(found: Mapping[str, Any]) -> Table:
 
 def _ends(name: str) -> tuple[str, str]:
     return f"{name}_q2.5", f"{name}_q97.5"
-
-
-def interaction_panel(found: InteractionResult, modifier: str, *, drawn: str) -> RichTable:
-    """Return the table of statements about the interaction.
-
-    Parameters
-    ----------
-    found : InteractionResult
-        Of a fitted analysis.
-    modifier : str
-        Name of the modifier.
-    drawn : str
-        What a probability after the data is of: posterior, bootstrap.
-
-    Returns
-    -------
-    rich.table.Table
-        One row a statement.
-    """
-    title = f"Does the effect depend on {modifier}? Probability before and given the data"
-    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
-    for name in ("prior", drawn):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in found.statements:
-        cells = (number(chance, 2, missing="-") for chance in (each.prior, each.posterior))
-        table.add_row(each.words, *cells)
-    return table
-
-
-def crossing_sentence(found: InteractionResult, modifier: str) -> str:
-    """Return where over the modifier the chance of a lower hazard passes the highest level.
-
-    Parameters
-    ----------
-    found : InteractionResult
-        Of a fitted analysis.
-    modifier : str
-        Name of the modifier.
-
-    Returns
-    -------
-    str
-        One sentence.
-    """
-    crossed = found.crossings["prob_benefit"]
-    level = max(each.level for each in crossed)
-    here = [each for each in crossed if each.level == level]
-    low, high = (float(found.curve["value"][end]) for end in (0, -1))
-    chance = f"The probability that the hazard is lowered reaches {level:g}"
-    if here[0].at is None:
-        where = {
-            "everywhere": f"at every {modifier} of the cohort",
-            "nowhere": f"at no {modifier} of the cohort",
-        }[here[0].above]
-        return f"{chance} {where} ({low:.3g} to {high:.3g})."
-    if [each.above for each in here] == ["higher", "lower"]:
-        between = " and ".join(f"{each.at:.3g}" for each in here)
-        return f"{chance} between {modifier} {between} (cohort: {low:.3g} to {high:.3g})."
-    way = {"higher": "above", "lower": "below"}
-    parts = [f"{way[each.above]} {modifier} {each.at:.3g}" for each in here]
-    return f"{chance} {' and '.join(parts)} (cohort: {low:.3g} to {high:.3g})."
 
 
 NEEDED: Final = "number_needed_to_treat"
@@ -287,50 +181,6 @@ def _told(value: float | None) -> str:
     if value is None:
         return _MANY
     return f"{abs(value):,.0f} to {'benefit' if value > 0.0 else 'harm'}"
-
-
-_TOO_FEW: Final = "too few"
-
-
-def balance_panel(found: PropensityResult) -> RichTable | None:
-    """Return the table of balance of the covariates.
-
-    Parameters
-    ----------
-    found : PropensityResult
-        Propensities of an analysis.
-
-    Returns
-    -------
-    rich.table.Table or None
-        One row for each covariate: standardised mean differences over everybody, and the largest
-        one in any third of the modifier; None without covariates.
-    """
-    if found.balance is None:
-        return None
-    within = found.balance.sizes["subset"] > 1
-    title = f"Standardised mean difference, treated - untreated (balanced below {BALANCED:g})"
-    table = RichTable(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
-    heads = ["before weighting", f"after weighting ({found.target.value})"]
-    for head in [*heads, *(["largest in a third of the modifier"] if within else [])]:
-        table.add_column(head, justify="right", no_wrap=True)
-    everybody = found.balance["smd"].sel(subset=EVERYBODY)
-    thirds = found.balance["smd"].drop_sel(subset=EVERYBODY).sel(sample="weighted")
-    for covariate in found.balance["covariate"].to_numpy():
-        own = everybody.sel(covariate=covariate)
-        cells = [_difference(float(own.sel(sample=name))) for name in ("unweighted", "weighted")]
-        if within:
-            values = thirds.sel(covariate=covariate).to_numpy()
-            known = values[~np.isnan(values)]
-            worst = known[np.abs(known).argmax()] if known.size else np.nan
-            cells.append(_difference(float(worst)))
-        table.add_row(str(covariate), *cells)
-    return table
-
-
-def _difference(value: float) -> str:
-    return _TOO_FEW if np.isnan(value) else f"{value:+z.2f}"
 
 
 def interaction_tables(found: Mapping[str, Any], modifier: str, drawn: str) -> list[Table]:

@@ -26,12 +26,14 @@ from bayes_ihlrt.results.table import (
     plain_table,
     text,
 )
+from bayes_ihlrt.spec.analysis import AnalysisSpec
 
 _QUANTITIES: Final = {
     "survival": ("Event-free at month {:g}", 2),
     "rmst": ("Event-free months of {:g}", 1),
     "median_survival": ("Median survival, months", 1),
 }
+_OWN_TABLE: Final = {*_QUANTITIES, "hazard_ratio", NEEDED}
 _MOVED: Final = {
     "hazard_ratio": ("Hazard ratio", 2),
     "rmst": ("Event-free months gained of {:g}", 1),
@@ -42,41 +44,54 @@ _NOT_MCMC: Final = "-"
 _SUMMARY: Final = ("median", "q2.5", "q97.5")
 
 
-def fit_tables(output: Output) -> tuple[Table, ...]:
+def fit_tables(
+    result: Record, spec: AnalysisSpec, *, curves: Record | None = None
+) -> tuple[Table, ...]:
     """Return the tables of results of a fitted analysis.
 
     Parameters
     ----------
-    output : Output
-        What `fit` wrote.
+    result : mapping
+        Content of ``result.json``.
+    spec : AnalysisSpec
+        The specification.
+    curves : mapping, optional
+        Of `analysis.modifier_curves`, whose table tells hazard ratios at more values of the
+        modifier.
 
     Returns
     -------
     tuple of Table
-        Hazard ratios, over the modifier where there is one (with a treatment), survival.
+        Hazard ratios, over the modifier where there are curves (with a treatment), survival where
+        it is defined.
     """
-    rows: list[Mapping[str, Any]] = output.result["estimands"]
-    name = modifier_label(output.spec)
-    drawn = draws_name(output.result["diagnostics"]["engine"])
+    rows: list[Record] = result["estimands"]
+    name = modifier_label(spec)
     # The table over the modifier tells the same hazard ratios, and more.
-    over = bool(output.brief["curves"]["values"])
-    alone = output.spec.treatment is not None and not over
-    found = [_hazard_ratios(rows, name, drawn)] if alone else []
-    if output.result["baseline"] is not None:
-        found.append(baseline_table(output.result["baseline"]))
-    if over:
-        found.append(_by_modifier(output.brief["curves"], name))
-    needed = [row for row in rows if row["estimand"] == NEEDED]
-    known = {*_QUANTITIES, "hazard_ratio", NEEDED}
-    further = [row for row in rows if row["estimand"] not in known]
-    found.append(survival_table(rows, name))
-    if needed:
-        found.append(needed_table(needed, name))
+    over = curves is not None and bool(curves["values"])
+    found = []
+    if spec.treatment is not None and not over:
+        found.append(_hazard_ratios(rows, spec, draws_name(result["diagnostics"]["engine"])))
+    if result["baseline"] is not None:
+        found.append(baseline_table(result["baseline"]))
+    if curves is not None and over:
+        found.append(_by_modifier(curves, name))
+    further = [row for row in rows if row["estimand"] not in _OWN_TABLE]
+    if _survival_is_defined(rows):
+        found.append(survival_table(rows, name))
+        if needed := [row for row in rows if row["estimand"] == NEEDED]:
+            found.append(needed_table(needed, name))
     if further:
         found.append(plain_table("further", "Further quantities", further, interactive=True))
-    if output.result["external"] is not None:
-        found.append(external_table(rows, output.result["external"]["without"], name))
+    if result["external"] is not None:
+        found.append(external_table(rows, result["external"]["without"], name))
     return tuple(found)
+
+
+def _survival_is_defined(rows: Iterable[Record]) -> bool:
+    """Whether it follows from the model; a probability that is not told is of nobody."""
+    told = [row["median"] for row in rows if row["estimand"] == "survival"]
+    return not told or any(median is not None for median in told)
 
 
 def external_table(rows: Iterable[Record], without: Iterable[Record], modifier: str) -> Table:
@@ -132,28 +147,68 @@ def _moving(label: str, name: str) -> Column:
     return Column(label, show, middle)
 
 
-def detail_tables(output: Output) -> tuple[Table, ...]:
-    """Return the tables that are read after the results.
+def interaction_of(result: Record, spec: AnalysisSpec) -> list[Table]:
+    """Return whether the effect depends on the modifier, on every scale.
 
     Parameters
     ----------
-    output : Output
-        What `fit` wrote.
+    result : mapping
+        Content of ``result.json``.
+    spec : AnalysisSpec
+        The specification.
 
     Returns
     -------
-    tuple of Table
-        Interaction on every scale, and parameters.
+    list of Table
+        See `report.effects.interaction_tables`.
     """
-    drawn = draws_name(output.result["diagnostics"]["engine"])
-    name = modifier_label(output.spec)
-    found = dict(output.result["interaction"] or {})
+    found = dict(result["interaction"] or {})
     if found:
         lowest = found["additive"]["reference"]
-        lowest = {output.spec.labels.of(exposure): level for exposure, level in lowest.items()}
+        lowest = {spec.labels.of(exposure): level for exposure, level in lowest.items()}
         found["additive"] = {**found["additive"], "reference": lowest}
-    told = interaction_tables(found, name, drawn)
-    return (*told, _parameters(output))
+    drawn = draws_name(result["diagnostics"]["engine"])
+    return interaction_tables(found, modifier_label(spec), drawn)
+
+
+def parameter_table(result: Record, brief: Record, spec: AnalysisSpec) -> Table:
+    """Return the table of parameters of a fitted analysis.
+
+    Parameters
+    ----------
+    result : mapping
+        Content of ``result.json``.
+    brief : mapping
+        ``units`` of the coefficients and ``references`` of categories, as in ``report.json``.
+    spec : AnalysisSpec
+        The specification.
+
+    Returns
+    -------
+    Table
+        One row a parameter.
+    """
+    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
+    note += reference_note(spec.labels, brief["references"])
+    records = parameter_records(result["parameters"], brief["units"], spec.labels)
+    return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
+
+
+def verdict_table(checks: Record) -> Table:
+    """Return the table of what the checks of a model found.
+
+    Parameters
+    ----------
+    checks : mapping
+        Content of ``checks.json``.
+
+    Returns
+    -------
+    Table
+        One row a check.
+    """
+    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
+    return Table("checks", "Verdict of every check", columns, tuple(checks["verdicts"]))
 
 
 def reference_note(labels: Labels, found: Mapping[str, str]) -> str:
@@ -226,20 +281,19 @@ def justified(output: Output) -> tuple[str, ...]:
     return () if words is None else (f"Justification, as the authors state it: {words}",)
 
 
-def propensity_tables(output: Output) -> tuple[Table, ...]:
+def propensity_tables(found: Record | None) -> tuple[Table, ...]:
     """Return the tables of comparability.
 
     Parameters
     ----------
-    output : Output
-        What `fit` wrote.
+    found : mapping or None
+        ``propensity`` of ``result.json``.
 
     Returns
     -------
     tuple of Table
         Balance, effective sizes, overlap; none without a propensity.
     """
-    found = output.result["propensity"]
     if found is None:
         return ()
     difference = "standardised mean difference"
@@ -265,14 +319,17 @@ def propensity_tables(output: Output) -> tuple[Table, ...]:
     return tuple(table for table in (balance, sizes, overlap) if table.records)
 
 
-def _hazard_ratios(rows: Iterable[Record], modifier: str, drawn: str) -> Table:
+def _hazard_ratios(rows: Iterable[Record], spec: AnalysisSpec, drawn: str) -> Table:
     records = tuple(row for row in rows if row["estimand"] == "hazard_ratio")
+    modifier = spec.modifier
 
-    def own(row: Record) -> str:
-        return own_values(row["population"]) if modifier else "all"
+    def at(row: Record) -> str:
+        own = "all" if modifier is None else own_values(row["population"])
+        reference = modifier is not None and row["at"] == modifier.reference
+        return _value(row["at"], own) + (" (reference)" if reference else "")
 
     columns = (
-        Column(modifier or "Patients", lambda row: _value(row["at"], own(row)), "at"),
+        Column(modifier_label(spec) or "Patients", at, "at"),
         estimate(f"Hazard ratio ({_INTERVAL})", 2),
         figure("P(hazard ratio < 1)", "prob_benefit", 2),
         figure("Prior probability", "prior_prob_benefit", 2),
@@ -371,14 +428,6 @@ def _scaled(label: str, name: str, missing: str) -> Column:
         return column.show(record)
 
     return Column(label, show, f"{name} median")
-
-
-def _parameters(output: Output) -> Table:
-    labels = output.spec.labels
-    note = "Coefficients are log hazard ratios; the hazard ratio is their exponential."
-    note += reference_note(labels, output.brief["references"])
-    records = parameter_records(output.result["parameters"], output.brief["units"], labels)
-    return Table("parameters", "Parameters", parameter_columns(), records, note, interactive=True)
 
 
 def parameter_records(

@@ -8,11 +8,13 @@ from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.report.cause_tables import cause_sections
 from bayes_ihlrt.report.document import Figure, Section, embedded
 from bayes_ihlrt.report.fit import (
-    detail_tables,
     fit_tables,
+    interaction_of,
     justified,
+    parameter_table,
     prior_table,
     propensity_tables,
+    verdict_table,
 )
 from bayes_ihlrt.report.follow_up import PATIENT_FIGURES, flow_table, follow_up_sections
 from bayes_ihlrt.report.ladder import ladder_tables
@@ -143,7 +145,8 @@ def _fit(output: Output) -> list[Section]:
             )
         )
     found += follow_up_sections(output)
-    found.append(Section("results", "Results", tables=fit_tables(output), figures=own))
+    tables = fit_tables(output.result, spec, curves=brief["curves"])
+    found.append(Section("results", "Results", tables=tables, figures=own))
     return [*found, *_details(output, figures), *_trust(output, figures)]
 
 
@@ -151,11 +154,13 @@ def _details(
     output: Output, figures: Callable[[frozenset[str]], tuple[Figure, ...]]
 ) -> list[Section]:
     """What is read after the results, if it is asked for."""
+    spec, brief = output.spec, output.brief
+    parameters = parameter_table(output.result, brief, spec)
     return [
         Section(
             "details",
             "Interaction and parameters",
-            tables=detail_tables(output),
+            tables=(*interaction_of(output.result, spec), parameters),
             # Its curve is drawn above, where it moves.
             figures=figures(_OVER),
             folded=True,
@@ -176,7 +181,7 @@ def _trust(
 ) -> list[Section]:
     """Whether arms can be compared, draws trusted and the model believed."""
     brief, found = output.brief, []
-    comparability = propensity_tables(output)
+    comparability = propensity_tables(output.result["propensity"])
     if comparability:
         title = "Comparability of treated and untreated"
         drawn = figures(_PROPENSITY_FIGURES)
@@ -208,14 +213,12 @@ def _checks(output: Output, figures: tuple[Figure, ...]) -> Section:
     lost = missing_tables("checks", output.checks)
     if lost:
         told = f"INCOMPLETE: not everything could be computed, as the first table tells. {told}"
-    columns = (text("Check", "check"), text("Verdict", "verdict"), text("Why", "reason"))
-    verdicts = Table("checks", "Verdict of every check", columns, tuple(output.checks["verdicts"]))
     title = "Is the model to be believed?"
     return Section(
         "checks",
         title,
         (told,),
-        tables=(*lost, verdicts),
+        tables=(*lost, verdict_table(output.checks)),
         figures=figures,
         folded=not (flagged or lost),
     )

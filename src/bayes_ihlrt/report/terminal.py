@@ -1,52 +1,42 @@
 """A fitted analysis on the terminal, and the progress of a long command on standard error."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import StringIO
+from textwrap import fill
 from types import TracebackType
 from typing import Any, Final, Self
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.status import Status
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from bayes_ihlrt.analysis.estimates import Estimate
-from bayes_ihlrt.analysis.external import ExternalResult
 from bayes_ihlrt.analysis.fit import FitResult
 from bayes_ihlrt.analysis.parameters import unit_of
 from bayes_ihlrt.analysis.prior_words import prior_sentence
-from bayes_ihlrt.estimands.population import undefined_survival
-from bayes_ihlrt.report.effects import (
-    balance_panel,
-    baseline_panel,
-    crossing_sentence,
-    interaction_panel,
+from bayes_ihlrt.report.fit import (
+    fit_tables,
+    interaction_of,
+    parameter_table,
+    propensity_tables,
 )
-from bayes_ihlrt.report.fit import external_table, reference_note
 from bayes_ihlrt.report.words import (
     convergence_sentence,
     headline,
     loo_sentence,
-    modifier_label,
     says_something,
     summary_sentences,
 )
-from bayes_ihlrt.results.table import PlainConsole, interval, number, own_values
-from bayes_ihlrt.results.table import Table as ReportTable
+from bayes_ihlrt.results.table import PlainConsole, Table
 
-_SHOWN: Final = {
-    "survival": ("Event-free at month {:g}", 2),
-    "rmst": ("Event-free months of {:g}", 1),
-    "median_survival": ("Median survival, months", 1),
-}
 _TEXT_WIDTH: Final = 110
 _INDENT: Final = 2
 _NARROW: Final = 20
-_UNDEFINED: Final = "not defined"
-_NOT_MCMC: Final = "-"
+_NARROWEST: Final = 8
+_GAP: Final = 2
 
 
 def print_fit(console: Console, result: FitResult) -> None:
@@ -64,38 +54,41 @@ def print_fit(console: Console, result: FitResult) -> None:
     console.print(Text(headline(result), style="bold"))
     console.print(Text(prior_sentence(result.spec, result.checked.priors, result.checked.worths)))
     console.print()
-    console.print(parameter_panel(result))
-    levels = reference_note(result.spec.labels, result.fit.prepared.encoder.references)
-    if levels:
-        console.print(Text(levels.strip()))
-    console.print()
-    if result.spec.treatment is not None:
-        console.print(hazard_ratio_panel(result))
-        console.print()
-    if result.baseline is not None:
-        console.print(baseline_panel(result.baseline))
-        console.print()
-    if result.external is not None:
-        console.print(external_panel(result, result.external))
-        console.print()
-    if not undefined_survival(result.fit):
-        console.print(survival_panel(result))
-        console.print()
-    if result.interaction is not None and says_something(result):
-        modifier = modifier_label(result.spec)
-        console.print(interaction_panel(result.interaction, modifier, drawn=result.draws_name))
-        console.print(Text(crossing_sentence(result.interaction, modifier)))
-        console.print()
-    balance = None if result.propensity is None else balance_panel(result.propensity)
-    if balance is not None:
-        console.print(balance)
-        console.print()
+    print_tables(console, _fit_tables(result))
     for sentence in summary_sentences(result):
         console.print(Text(sentence, style="bold" if "do not settle" in sentence else ""))
     console.print()
     console.print(Text(convergence_sentence(result)))
     console.print(Text(loo_sentence(result)))
     console.print()
+
+
+def _fit_tables(result: FitResult) -> Iterator[Table]:
+    """The tables of the report, but for what it draws over the modifier."""
+    content, spec, encoder = result.to_dict(), result.spec, result.fit.prepared.encoder
+    yield from fit_tables(content, spec)
+    if says_something(result):
+        yield from interaction_of(content, spec)
+    units = {name: unit_of(name, spec) for name in encoder.columns}
+    yield parameter_table(content, {"units": units, "references": encoder.references}, spec)
+    yield from propensity_tables(content["propensity"])
+
+
+def print_tables(console: Console, tables: Iterable[Table]) -> None:
+    """Print tables of a report, each with its note and an empty line.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to.
+    tables : iterable of results.table.Table
+        In this order.
+    """
+    for table in tables:
+        console.print(rich_table(table, width=console.width))
+        if table.note:
+            console.print(Text(table.note))
+        console.print()
 
 
 def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
@@ -122,9 +115,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print()
 
 
-def _small_table(content: Mapping[str, Any]) -> Table:
+def _small_table(content: Mapping[str, Any]) -> RichTable:
     """A few rows; names are broken before numbers are."""
-    table = Table(box=None, pad_edge=False)
+    table = RichTable(box=None, pad_edge=False)
     first, *others = content["head"]
     table.add_column(first)
     for name in others:
@@ -172,181 +165,51 @@ def as_text(tell: Callable[[Console], None]) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
 
 
-def parameter_panel(result: FitResult) -> Table:
-    """Return the table of top-level parameters.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    rich.table.Table
-        Coefficients as log hazard ratio and as hazard ratio.
-    """
-    title = "Parameters (coefficients are log hazard ratios; HR is their exponential)"
-    table = _table(title, "", "mean", "sd", "95 %", "HR", "95 %", "R-hat", "ESS")
-    coefficients, labels = result.fit.prepared.encoder.columns, result.spec.labels
-    # A level's coefficient is a prior's own name; a baseline's interval is named by its parameter.
-    top = [
-        name
-        for name in result.parameters
-        if name in coefficients or name.partition("[")[0] in result.prior
-    ]
-    for name in top:
-        row = result.parameters[name]
-        low, high = row["q2.5"], row["q97.5"]
-        ratio = ["", ""]
-        if name in coefficients and low is not None and high is not None:
-            ratio = [
-                f"{math.exp(row['median'] or 0.0):.2f}",
-                interval(math.exp(low), math.exp(high), digits=2),
-            ]
-        unit = unit_of(name, result.spec) if name in coefficients else ""
-        ess = [size for size in (row["ess_bulk"], row["ess_tail"]) if size is not None]
-        table.add_row(
-            f"{labels.term(name)} ({unit})" if unit else labels.term(name),
-            number(row["mean"], 2),
-            number(row["sd"], 2),
-            interval(low, high, digits=2),
-            *ratio,
-            number(row["r_hat"], 3, missing=_NOT_MCMC),
-            f"{min(ess):,.0f}" if ess else _NOT_MCMC,
-        )
-    return table
-
-
-def external_panel(result: FitResult, found: ExternalResult) -> Table:
-    """Return the table of the effect with and without external controls.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-    found : ExternalResult
-        What they change.
-
-    Returns
-    -------
-    rich.table.Table
-        One row for each hazard ratio and gain.
-    """
-    rows, alone = ([each.to_dict() for each in every] for every in (result.estimates, found.alone))
-    return rich_table(external_table(rows, alone, modifier_label(result.spec)))
-
-
-def hazard_ratio_panel(result: FitResult) -> Table:
-    """Return the table of hazard ratios of treatment.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis with a treatment.
-
-    Returns
-    -------
-    rich.table.Table
-        One row for each value of the modifier.
-    """
-    modifier = result.spec.modifier
-    first = modifier_label(result.spec)
-    table = _table(
-        "Hazard ratio, treated / untreated", first, "median", "95 %", "P(HR < 1)", "prior"
-    )
-    for found in result.estimates:
-        if found.estimand == "hazard_ratio":
-            own = "all" if modifier is None else own_values(found.population)
-            here = own if found.at is None else f"{found.at:g}"
-            if modifier is not None and found.at == modifier.reference:
-                here += " (reference)"
-            table.add_row(
-                here,
-                *_cells(found, 2),
-                number(found.prob_benefit, 2, missing=_UNDEFINED),
-                number(found.prior_prob_benefit, 2, missing=_NOT_MCMC),
-            )
-    return table
-
-
-def survival_panel(result: FitResult) -> Table:
-    """Return the table of survival quantities by strategy.
-
-    Parameters
-    ----------
-    result : FitResult
-        A fitted analysis.
-
-    Returns
-    -------
-    rich.table.Table
-        One row for each quantity and modifier value: strategies, difference, P(benefit).
-    """
-    modifier = result.spec.modifier
-    standardised = [found for found in result.estimates if found.estimand in _SHOWN]
-    names = list(dict.fromkeys(found.strategy for found in standardised if found.strategy))
-    contrast = ["difference", "95 %", "P(benefit)", "prior"] if len(names) == 2 else ["95 %"]
-    setting = [] if modifier is None else [modifier_label(result.spec)]
-    who = result.spec.population.words
-    table = _table(f"Survival, averaged over {who}", "", *setting, *names, *contrast)
-    groups: dict[tuple[str, float | None, float | None], list[Estimate]] = {}
-    for found in standardised:
-        groups.setdefault((found.estimand, found.horizon, found.at), []).append(found)
-    order = list(_SHOWN)
-    for key in sorted(groups, key=lambda key: (order.index(key[0]), key[1] or 0.0)):
-        words, digits = _SHOWN[key[0]]
-        first, *rest = groups[key]
-        cells = [_cells(found, digits) for found in groups[key]]
-        own = own_values(first.population)
-        at = [] if modifier is None else [own if key[2] is None else f"{key[2]:g}"]
-        row = [words.format(key[1]), *at]
-        if rest:
-            last = groups[key][-1]
-            chances = [number(last.prob_benefit, 2, missing=_UNDEFINED)]
-            chances.append(number(last.prior_prob_benefit, 2, missing=_NOT_MCMC))
-            row += [cells[0][0], cells[1][0], *cells[2], *chances]
-        else:
-            row += [*_cells(first, digits)]
-        table.add_row(*row)
-    return table
-
-
-def _cells(found: Estimate, digits: int) -> tuple[str, str]:
-    middle = found.summary["median"]
-    low, high = found.summary["q2.5"], found.summary["q97.5"]
-    # A difference can be minus infinity, or infinity less infinity: no median that is not reached.
-    missing = "not reached" if found.contrast is None else _UNDEFINED
-    middle_text = number(middle, digits, missing=missing)
-    return middle_text, interval(low, high, digits=digits, missing=missing)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    return table
-
-
-def rich_table(found: ReportTable) -> Table:
+def rich_table(found: Table, *, width: int) -> RichTable:
     """Return a table of a report as it is printed on a console.
 
     Parameters
     ----------
     found : results.table.Table
         The table.
+    width : int
+        Columns of the console.
 
     Returns
     -------
     rich.table.Table
-        The same cells.
+        The same cells. Headings are broken to the width of their cells, words where there is no
+        room, and numbers only where they alone are wider than the console.
     """
-    table = Table(title=found.title, title_justify="left", box=None, pad_edge=False)
-    for i, column in enumerate(found.columns):
-        right = column.numeric and i > 0
-        table.add_column(column.label, justify="right" if right else "left")
+    numbers = [column.numeric and place > 0 for place, column in enumerate(found.columns)]
+    columns = list(zip(*found.rows, strict=True)) or [()] * len(numbers)
+    headings = [
+        _broken(column.label, cells) if number else column.label
+        for column, cells, number in zip(found.columns, columns, numbers, strict=True)
+    ]
+    needed = sum(
+        _widest((heading, *cells) if number else " ".join((heading, *cells)).split())
+        for heading, cells, number in zip(headings, columns, numbers, strict=True)
+    )
+    room = width - needed
+    table = RichTable(title=found.title, title_justify="left", box=None, pad_edge=False)
+    table.collapse_padding = room < _GAP * (len(numbers) - 1)
+    for heading, number in zip(headings, numbers, strict=True):
+        whole = number and room >= len(numbers) - 1
+        table.add_column(heading, justify="right" if number else "left", no_wrap=whole)
     for row in found.rows:
         table.add_row(*row)
     return table
+
+
+def _broken(label: str, cells: Iterable[str]) -> str:
+    """A heading that is no wider than its cells, as far as its words allow."""
+    room = max(_NARROWEST, _widest(cells))
+    return fill(label, room, break_long_words=False, break_on_hyphens=False)
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max((cell_len(line) for text in texts for line in text.splitlines()), default=0)
 
 
 class Stages:

@@ -18,9 +18,9 @@ meta-analytic-predictive priors in clinical trials with historical control infor
 2014;70:1023-1032, doi 10.1111/biom.12242.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from typing import Final
 
 import numpy as np
@@ -38,22 +38,6 @@ Z_95: Final = 1.6448536269514722
 """The 95 % quantile of the standard normal distribution."""
 FLAT_SD: Final = 10.0
 """Sd (log hazard ratio) of a prior that is flat over every hazard ratio that could be believed."""
-
-_POWERS: Final[Mapping[Dist, Callable[[Prior, float], dict[str, float]]]] = {
-    Dist.NORMAL: lambda p, a: {"mu": _value(p.mu), "sigma": _value(p.sigma) / sqrt(a)},
-    Dist.HALF_NORMAL: lambda p, a: {"sigma": _value(p.sigma) / sqrt(a)},
-    Dist.STUDENT_T: lambda p, a: {"mu": _value(p.mu), **_student(p, a)},
-    Dist.HALF_STUDENT_T: lambda p, a: {**_student(p, a)},
-    Dist.EXPONENTIAL: lambda p, a: {"lam": a * _value(p.lam)},
-    Dist.GAMMA: lambda p, a: {
-        "alpha": a * (_value(p.alpha) - 1.0) + 1.0,
-        "beta": a * _value(p.beta),
-    },
-    Dist.LOG_NORMAL: lambda p, a: {
-        "mu": _value(p.mu) - (a - 1.0) * _value(p.sigma) ** 2 / a,
-        "sigma": _value(p.sigma) / sqrt(a),
-    },
-}
 
 
 def power_scaled(prior: Prior, power: float) -> Prior:
@@ -84,7 +68,7 @@ def power_scaled(prior: Prior, power: float) -> Prior:
     >>> power_scaled(Prior(dist="Normal", mu=0.4, sigma=0.2), 0.25).hyperparameters
     {'mu': 0.4, 'sigma': 0.4}
     """
-    found = _POWERS[prior.dist](prior, power)
+    found = prior.distribution.power(prior.numbers, power)
     positive = [name for name in found if name != "mu"]
     if power <= 0.0 or any(not found[name] > 0.0 for name in positive):
         problem = f"{prior.dist.value} {prior.hyperparameters} to the power {power:g} is improper"
@@ -150,19 +134,6 @@ def enthusiastic_prior(alternative: float) -> Prior:
 def flat_prior() -> Prior:
     """Return a normal prior that is flat over every log hazard ratio that could be believed."""
     return Prior(dist=Dist.NORMAL, mu=0.0, sigma=FLAT_SD)
-
-
-def _student(prior: Prior, power: float) -> dict[str, float]:
-    nu, sigma = _value(prior.nu), _value(prior.sigma)
-    scaled = power * (nu + 1.0) - 1.0
-    return {"nu": scaled, "sigma": sigma * sqrt(nu / scaled) if scaled > 0.0 else sigma}
-
-
-def _value(number: float | None) -> float:
-    if number is None:
-        message = "a prior has its hyperparameters"
-        raise AssertionError(message)
-    return number
 
 
 Floats = NDArray[np.float64]

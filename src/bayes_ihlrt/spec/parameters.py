@@ -16,7 +16,7 @@ from bayes_ihlrt.escaping import as_written
 from bayes_ihlrt.hazards.piecewise import DEVIATION_NAME
 from bayes_ihlrt.hazards.registry import FAMILIES, level_of
 from bayes_ihlrt.names import Dist, ModifierTransform
-from bayes_ihlrt.priors import AnyPrior, PerUnit, Prior, PriorScale
+from bayes_ihlrt.priors import POSITIVE, AnyPrior, PerUnit, Prior, PriorScale
 from bayes_ihlrt.spec.model import ModelSpec
 from bayes_ihlrt.spec.prior_sets import set_priors
 
@@ -370,6 +370,7 @@ def domain_faults(name: str, prior: Prior, *, is_scale: bool, term: bool) -> lis
     return [Fault(where, problem, remedy) for wrong, problem, remedy in checks if wrong][:1]
 
 
+_ONE_OF_POSITIVE: Final = f"Use {', '.join(POSITIVE[:-1])} or {POSITIVE[-1]}"
 _OF_SURVIVAL: Final = frozenset({PriorScale.LOG_MEDIAN, PriorScale.LOG_CUMULATIVE_HAZARD})
 
 
@@ -389,7 +390,7 @@ def _scale_checks(prior: Prior) -> list[tuple[bool, str, str]]:
         (
             prior.on not in allowed or not prior.positive,
             f"a standard deviation is positive; found {prior.dist.value} on {prior.on}",
-            "Use HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal",
+            _ONE_OF_POSITIVE,
         ),
         (
             prior.per is not PerUnit.UNIT,
@@ -430,7 +431,7 @@ def _location_checks(name: str, prior: Prior, *, term: bool) -> list[tuple[bool,
         (
             prior.on is PriorScale.EXP and not prior.positive,
             f"an exponential is positive; found {prior.dist.value} on exp",
-            "Use LogNormal, Gamma, Exponential, HalfNormal or HalfStudentT",
+            _ONE_OF_POSITIVE,
         ),
         (
             prior.positive and prior.per is not PerUnit.UNIT,
