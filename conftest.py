@@ -27,6 +27,10 @@ EXAMPLES = ("result", "fit", "ladder", "prepared", "engine", "plan")
 """What examples may use without making it: the values of the fixtures `example_<name>`."""
 
 
+RESULTS = ("tests/plumbing/", "src/", "tests/golden/test_synthetic_truth.py")
+"""Where whole results are looked at: one process makes each of them once."""
+
+
 class Scheduling(LoadFileScheduling):
     """A file stays in one process, and with it what its tests share.
 
@@ -35,7 +39,7 @@ class Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
-        return "results" if file.startswith(("tests/plumbing/", "src/")) else file
+        return "results" if file.startswith(RESULTS) else file
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.golden
 
 REFERENCE = json.loads((Path(__file__).parent / "trials_rpact.json").read_text("utf-8"))
 EVENTS = [60, 120, 180]
-TRIALS = 4_096
+TRIALS = 2_048
 UNEQUAL = 0.012
 """Loss of power by unequal shares of events, at most: d1 d0 / d = 0.97 d / 4 gives
 Phi(.97^.5 drift - bound), 1.2 points at the middle of a power curve."""

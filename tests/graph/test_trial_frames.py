@@ -89,10 +89,13 @@ def test_numbers_do_not_compile_again(frames, compilations):
 
 
 def test_thresholds_are_decided_without_a_simulation(frames, monkeypatch):
-    before = simulate_design(base(), TRUTH, trials=UNIT, pool=frames)
+    """The smallest model and one late look will do: what is stored does not depend on them."""
+    looks = [{"events": 100, "efficacy": [cases.SUCCESS]}]
+    design, truth = cases.design(looks=looks), cases.scenario(hr=[0.7])
+    before = simulate_design(design, truth, trials=UNIT, pool=frames)
     monkeypatch.setattr(module, "unit_statistics", None)
-    lower = changed(base(), looks__0__efficacy__0__more_than=0.5)
-    found = simulate_design(lower, TRUTH, trials=UNIT, pool=frames)
+    lower = changed(design, looks__0__efficacy__0__more_than=0.5)
+    found = simulate_design(lower, truth, trials=UNIT, pool=frames)
     assert found.found.success.estimate > before.found.success.estimate
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import trial_cases as cases
+from bayes_ihlrt.spec.trial import TrialDesign
 from bayes_ihlrt.trials.calibration import simulate_design
 from bayes_ihlrt.trials.decisions import decide
 from bayes_ihlrt.trials.stages import stages
@@ -24,8 +25,13 @@ POPULATION = {"median": 3.0, "log_sd": LOG_SD, "switch_to": VALUES}
 @pytest.fixture(scope="module")
 def trials():
     """Return trials without an effect, at the median of the modifier or anywhere."""
-    design = cases.by_modifier(patients=400, looks=LOOKS, population=POPULATION, max_months=120.0)
-    return simulate_design(design, cases.scenario(hr=[1.0]), trials=2_048, seed=3)
+    content = cases.by_modifier(
+        patients=400, looks=LOOKS, population=POPULATION, max_months=120.0
+    ).model_dump(mode="json", exclude_none=True)
+    # Hazards are constant: a shape to be found as well changes nothing of the theory.
+    content["outcome"]["hazard"] = {"family": "exponential"}
+    design = TrialDesign.model_validate(content)
+    return simulate_design(design, cases.scenario(hr=[1.0]), trials=1_024, seed=3)
 
 
 def test_regions_are_chosen_as_often_as_normal_theory_says(trials):
@@ -33,8 +39,8 @@ def test_regions_are_chosen_as_often_as_normal_theory_says(trials):
     expected = cases.regions_known(VALUES, median=3.0, log_sd=LOG_SD, level=LEVEL)
     found = np.array([(done.switch == value).mean() for value in VALUES])
     error = np.sqrt(expected * (1.0 - expected) / len(done.switch))
-    # 200 events are not infinitely many: half an error is left for that.
-    assert (np.abs(found - expected) < 3.5 * error).all()
+    # 200 events are not infinitely many: a third of an error is left for that.
+    assert (np.abs(found - expected) < 3.35 * error).all()
     assert 0.1 < expected.sum() < 0.3
 
 

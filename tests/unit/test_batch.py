@@ -302,7 +302,7 @@ def test_results_do_not_depend_on_the_threads(covariates):
     start[[2, 17]] = 800.0
     alone, beside = (
         replace(covariates, threads=threads).posteriors(
-            {"weight": weight}, draws=50, start=start, chunk=4
+            {"weight": weight}, draws=100, start=start, chunk=3
         )
         for threads in (1, 4)
     )
