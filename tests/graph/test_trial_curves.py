@@ -8,7 +8,7 @@ from bayes_ihlrt.trials.closed_forms import schoenfeld_power
 from bayes_ihlrt.trials.figures import plan_figures
 from bayes_ihlrt.trials.plan import plan_dict, run_plan
 
-TRIALS = 2_048
+TRIALS = 1_024
 LOOK = [{"events": 100, "efficacy": [cases.SUCCESS]}]
 
 
