@@ -13,7 +13,7 @@ from bayes_ihlrt.trials.plan import run_plan
 
 STRICT = {"quantity": "hazard-ratio", "below": 1.0, "more_than": 0.9985}
 LOOKS = [{"events": 20, "efficacy": [STRICT]}, {"events": 40, "efficacy": [cases.SUCCESS]}]
-TRIALS = 2048
+TRIALS = 1024
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from bayes_ihlrt.trials.units import Task, simulator
 from trial_known_answers import extended_known, extending
 
 SMALL = {"quantity": "hazard-ratio", "below": 1.0, "less_than": 0.85}
-TRIALS, SEED = 2_048, 20_260_101
+TRIALS, SEED = 1_024, 20_260_101
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from bayes_ihlrt.trials.truth import truth_source
 from bayes_ihlrt.trials.units import Task, simulator
 
 SEED = 20_260_101
+TRIALS = 1024
 ON_DEMAND = {"name": "arm", "start": "on-demand", "share": 0.7, "median_months": 4.0, "after": 1.0}
 CROSSED = ON_DEMAND | {"crossover": {"share": 0.4, "median_months": 5.0, "after": 2.0}}
 LAST = [{"events": 90, "efficacy": [cases.SUCCESS]}]
@@ -146,7 +147,7 @@ def uncertain():
         one.model_dump(mode="json", exclude_none=True) | {"weight": weight}
         for one, weight in ((drawn, 0.8), (null, 0.2))
     ]
-    return run_plan(cases.plan(design=content, scenarios=scenarios), trials=2048)
+    return run_plan(cases.plan(design=content, scenarios=scenarios), trials=TRIALS)
 
 
 def test_no_effect_given_success_is_that_of_the_closed_form(uncertain):
@@ -177,7 +178,7 @@ def test_averages_over_scenarios_weigh_them(uncertain):
 def test_the_log_rank_test_agrees_with_a_flat_prior(uncertain):
     drawn, null = (uncertain.cell("small", name).found for name in ("drawn", "nothing"))
     level = null.compared[0].rejects
-    assert abs(level.estimate - 0.025) < 3.0 * np.sqrt(0.025 * 0.975 / 2048)
+    assert abs(level.estimate - 0.025) < 3.0 * np.sqrt(0.025 * 0.975 / TRIALS)
     assert abs(drawn.compared[0].rejects.estimate - drawn.success.estimate) < 0.02
     assert drawn.compared[0].alike.estimate > 0.96
 
@@ -185,7 +186,7 @@ def test_the_log_rank_test_agrees_with_a_flat_prior(uncertain):
 def test_a_test_beyond_follow_up_has_no_answer_and_says_so(uncertain):
     beyond = uncertain.cell("small", "nothing").found.compared[1]
     assert beyond.without > 0
-    assert beyond.rejects.estimate <= 1.0 - beyond.without / 2048
+    assert beyond.rejects.estimate <= 1.0 - beyond.without / TRIALS
 
 
 def test_control_median_and_accrual_differ_from_trial_to_trial():

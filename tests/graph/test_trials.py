@@ -22,7 +22,7 @@ from bayes_ihlrt.trials.true_targets import true_survival
 from bayes_ihlrt.trials.truth import Truth, truth_source
 from bayes_ihlrt.trials.units import UNIT, LocalPool, Store, Task, run_trials, run_unit, simulator
 
-TRIALS = 4_096
+TRIALS = 2_048
 
 
 @pytest.fixture(scope="module")

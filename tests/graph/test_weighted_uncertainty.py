@@ -65,7 +65,8 @@ def test_sandwich_has_the_variance_of_the_closed_form(weighted):
 def test_bootstrap_has_the_variance_of_the_closed_form(weighted):
     analysis, forms = weighted
     expected = [np.sqrt(spread) / information for information, spread in forms]
-    found = linked_bootstrap(analysis, draws=4000, seed=1)
+    # Monte Carlo error of a standard deviation from 2,000 draws: 1.6 %.
+    found = linked_bootstrap(analysis, draws=2000, seed=1)
     np.testing.assert_allclose(spreads(found), expected, rtol=0.05)
 
 
@@ -158,6 +159,13 @@ def test_cut_pools_the_variance_within_and_between_propensities():
     )
 
 
+@pytest.fixture(scope="module")
+def crude():
+    """Return the posterior that nothing adjusts."""
+    spec = PropensitySpec(formula="x", adjust="none")
+    return plugin_posterior(prepare_adjusted(confounded(500, seed=3), EXPONENTIAL, spec), draws=300)
+
+
 @pytest.mark.parametrize(
     "uncertainty",
     [
@@ -166,16 +174,10 @@ def test_cut_pools_the_variance_within_and_between_propensities():
     ],
 )
 @pytest.mark.parametrize("adjust", ["covariate", "strata"])
-def test_the_propensity_as_a_covariate_removes_confounding(adjust, uncertainty):
+def test_the_propensity_as_a_covariate_removes_confounding(crude, adjust, uncertainty):
     """No effect; unadjusted the log hazard ratio is about 0.6."""
     spec = PropensitySpec(formula="x", adjust=adjust, uncertainty=uncertainty)
     found = fit_propensity_adjusted(confounded(500, seed=3), EXPONENTIAL, spec, draws=300, seed=1)
-    crude = plugin_posterior(
-        prepare_adjusted(
-            confounded(500, seed=3), EXPONENTIAL, PropensitySpec(formula="x", adjust="none")
-        ),
-        draws=300,
-    )
     assert crude.fit.draws("arm").mean() > 0.4
     draws = found.fit.draws("arm")
     # Fifths leave some confounding within them: about a tenth of it.

@@ -180,7 +180,7 @@ def compare(document: dict[str, Any], seed: int, n: int) -> CheckedAnalysis | No
 
 @pytest.mark.filterwarnings("ignore:PS separation")
 @settings(
-    max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 @given(documents(), st.integers(0, 10**6), st.sampled_from([12, 40, 80]))
 def test_check_refuses_what_the_preparation_of_fit_refuses(
