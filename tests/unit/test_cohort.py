@@ -237,6 +237,16 @@ def test_a_cohort_reads_back_from_its_own_frame() -> None:
     again = Cohort.from_frame(frame, data, IHLRT, covariates=["nlr", "bclc"])
     assert again.fingerprint == cohort.fingerprint
     assert frame.attrs == {"synthetic": True}
+    assert again.attrs["synthetic"] is True
+
+
+@pytest.mark.parametrize("told", [None, {"synthetic": "yes"}, {"synthetic": False}, {"of": 1}])
+def test_only_a_frame_that_says_so_is_synthetic(told: dict[str, object] | None) -> None:
+    frame = pd.DataFrame(PATIENTS)
+    frame.attrs.update(told or {})
+    assert "synthetic" not in Cohort.from_frame(frame, ONE_ROW).attrs
+    frame.attrs["synthetic"] = True
+    assert Cohort.from_frame(frame[1:], ONE_ROW).attrs["synthetic"] is True
 
 
 def test_the_constructor_refuses_columns_that_make_no_cohort() -> None:

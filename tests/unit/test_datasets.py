@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bayes_ihlrt.analysis.check import check_analysis
 from bayes_ihlrt.cohort import datasets
 from bayes_ihlrt.cohort.load import Cohort, load_cohort
 from bayes_ihlrt.errors import DataError
 from bayes_ihlrt.names import DAYS_PER_MONTH
 from bayes_ihlrt.spec.data import DataSpec
+from bayes_ihlrt.spec.read import load_spec
 from bayes_ihlrt.spec.treatment import TreatmentSpec
 
 HEART = DataSpec(patient="id", start="start", stop="stop", event="event", time_unit="days")
@@ -171,3 +173,11 @@ def test_a_packaged_name_in_a_specification_is_told_where_it_belongs(tmp_path):
     assert "leave `file` out of [data], and give data='heart'" in str(fault)
     with pytest.raises(DataError, match="Did you mean 'heart'"):
         datasets.find_data("hart")
+
+
+def test_a_part_of_a_packaged_cohort_is_as_synthetic_as_the_whole() -> None:
+    spec = load_spec("primary")
+    frame = datasets.load("ihlrt_synthetic")
+    assert check_analysis(spec, frame[frame["age"] > 60]).cohort.attrs["synthetic"] is True
+    heart = datasets.load("heart")
+    assert not check_analysis(load_spec("heart"), heart).cohort.attrs.get("synthetic", False)

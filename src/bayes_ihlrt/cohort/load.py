@@ -321,7 +321,8 @@ class Cohort:
         covariates : sequence of str
             Columns to keep under their own names: text for categories, float64 otherwise.
         attrs : mapping, optional
-            Title, source, licence, whether synthetic; ``name`` is used in messages.
+            Title, source, licence, whether synthetic; ``name`` is used in messages. A frame whose
+            own ``attrs`` say that it is synthetic, as a packaged one's do, is so without them.
         visits : VisitsSpec, optional
             Covariates that change during follow-up, and when treatment is decided.
         visit_rows : DataFrame or mapping of str to array-like, optional
@@ -341,7 +342,7 @@ class Cohort:
         DataError
             With every fault of the data.
         """
-        about = dict(attrs or {})
+        about = {**_simulated(frame), **(attrs or {})}
         wanted = [*source_columns(data, _needed(data, treatment, covariates, visits))]
         wanted += EXPORT_COLUMNS
         table = read_frame(frame, wanted=wanted, subject=str(about.get("name", "data frame")))
@@ -392,6 +393,13 @@ class Cohort:
         What patients are called does not count, only which rows are of one patient.
         """
         return cohort_fingerprint(self.columns, self.visits)
+
+
+def _simulated(frame: object) -> dict[str, Attribute]:
+    """Return what a frame's own attributes say of where it is from: that it was simulated."""
+    told = getattr(frame, "attrs", None)
+    simulated = isinstance(told, Mapping) and told.get("synthetic") is True
+    return {"synthetic": True} if simulated else {}
 
 
 def load_cohort(
