@@ -7,6 +7,7 @@ Res 2024;25(72):1-58.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from bayes_ihlrt.batch.curvature import in_blocks
 from bayes_ihlrt.batch.marginal import (
     MANY_DIMENSIONS,
+    Conditional,
     Coordinates,
     Proposal,
     grid_density,
@@ -107,24 +109,24 @@ def draw(
     half = 0.5 * degrees_of_freedom(dims)
     radius = jnp.sqrt(half / jax.random.gamma(of_radius, half, (draws,)))
 
-    def one(given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        u, standard = given
-        scales, log_q, mean, factor = _conditional(proposal, u)
-        position = coordinates.join(scales, mean + factor @ standard)
-        log_q += _log_student_t(standard) - jnp.sum(jnp.log(jnp.diagonal(factor)))
-        return position, log_density(position) - log_q
-
     tails = radius[:, None] * normal
-    positions, log_weights = in_blocks(one, (uniform, tails), count=draws, block=batch)
+    scales, log_q, shares = jax.vmap(partial(_drawn_scales, proposal))(uniform)
+    others, log_size = _spread(proposal, shares, tails)
+    log_q += jax.vmap(_log_student_t)(tails) - log_size
+
+    def one(given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        position = coordinates.join(*given)
+        return position, log_density(position)
+
+    positions, exact = in_blocks(one, (scales, others), count=draws, block=batch)
+    log_weights = exact - log_q
     return Sample(positions, jnp.where(jnp.isfinite(log_weights), log_weights, -jnp.inf))
 
 
-def _conditional(
-    proposal: Proposal, uniform: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Draw the scales; return them, their log density, and mean and factor of the rest."""
+def _drawn_scales(proposal: Proposal, uniform: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Draw the scales; return them, their log density, and the share of each knot in the rest."""
     scales, log_q = [], jnp.asarray(0.0)
-    mean, factor = proposal.centre.mean, proposal.centre.factor
+    shares = jnp.zeros(proposal.knots.shape)
     for axis in range(proposal.knots.shape[0]):
         knots = proposal.knots[axis]
         density = grid_density(knots, proposal.along.log_marginal[axis])
@@ -133,13 +135,41 @@ def _conditional(
         scales.append(y)
         right = jnp.clip(jnp.searchsorted(knots, y), 1, len(knots) - 1)
         share = jnp.clip((y - knots[right - 1]) / (knots[right] - knots[right - 1]), 0.0, 1.0)
-        for_mean, for_factor = proposal.along.mean[axis], proposal.along.factor[axis]
-        mean += (1 - share) * for_mean[right - 1] + share * for_mean[right] - proposal.centre.mean
-        between = (1 - share) * for_factor[right - 1] + share * for_factor[right]
-        factor += between - proposal.centre.factor
-    diagonal = jnp.diagonal(factor)
-    factor = factor + jnp.diag(jnp.exp(diagonal) - diagonal)
-    return jnp.stack(scales) if scales else jnp.zeros(0), log_q, mean, factor
+        shares = shares.at[axis, right - 1].set(1 - share).at[axis, right].set(share)
+    return jnp.stack(scales) if scales else jnp.zeros(0), log_q, shares
+
+
+def _spread(
+    proposal: Proposal, shares: jax.Array, standard: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Put standard draws at their scales' mean, spread by its factor; return its log determinant.
+
+    Mean, factor below its diagonal and log diagonal of a draw are those at the knots by their
+    shares, those at the centre for each further axis taken off. Factors are multiplied by all draws
+    and the products added up: a factor of each draw's own, of 1,000 dimensions 8 MB, took three
+    times as long, and of 300 six times.
+    """
+
+    def at(place: Conditional) -> tuple[jax.Array, jax.Array]:
+        below = jnp.tril(place.factor, -1)
+        return place.mean + standard @ below.T, jnp.diagonal(place.factor)
+
+    def add(
+        found: tuple[jax.Array, jax.Array], knot: tuple[Conditional, jax.Array]
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
+        place, share = knot[0], knot[1][:, None]
+        # A knot without mode is not a number, and spoils the draws beside it alone.
+        parts = (jnp.where(share > 0.0, share * part, 0.0) for part in at(place))
+        moved, logs = (whole + part for whole, part in zip(found, parts, strict=True))
+        return (moved, logs), None
+
+    axes, knots = proposal.knots.shape
+    first = tuple((1 - axes) * part for part in at(proposal.centre))
+    begin = (first[0], jnp.broadcast_to(first[1], standard.shape))
+    along = jax.tree.map(lambda part: part.reshape(axes * knots, *part.shape[2:]), proposal.along)
+    by_knot = shares.reshape(len(standard), axes * knots).T
+    (moved, logs), _ = jax.lax.scan(add, begin, (along, by_knot)) if axes else (begin, None)
+    return moved + jnp.exp(logs) * standard, jnp.sum(logs, axis=-1)
 
 
 def _log_student_t(standard: jax.Array) -> jax.Array:

@@ -213,7 +213,7 @@ def _sample(
 ) -> tuple[Sample, dict[str, jax.Array]]:
     """Draw member after member: all draws of all members at once would not fit into a cache."""
     rows = n_rows(data or density.data)
-    batch = at_once(max(rows, len(coordinates.others) ** 2), most=n)
+    batch = at_once(rows, most=n)
 
     def one(
         member: tuple[Overrides, Proposal, jax.Array],

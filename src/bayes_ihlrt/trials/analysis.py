@@ -299,7 +299,8 @@ def engine_settings(design: TrialDesign) -> str:
     """
     if design.approximation is Approximation.LAPLACE:
         return f"laplace, {SETTINGS}, newton {TOLERANCE:g} from the level"
-    tails = f"Student t {DEGREES_OF_FREEDOM:g}, at the mean beyond {MANY_DIMENSIONS}"
+    # Raised whenever last digits of the draws change: "by knots" is how they are interpolated.
+    tails = f"Student t {DEGREES_OF_FREEDOM:g} by knots, at the mean beyond {MANY_DIMENSIONS}"
     return f"corrected, {tails}, {design.draws} draws"
 
 
