@@ -11,7 +11,7 @@ from bayes_ihlrt.analysis.estimates import Estimate, by_strategy, strategies
 from bayes_ihlrt.analysis.figures import _product_limit
 from bayes_ihlrt.ladder.rungs import plan_rungs
 from bayes_ihlrt.names import DesignKind
-from bayes_ihlrt.report.terminal import _cells
+from bayes_ihlrt.report.fit import survival_table
 from bayes_ihlrt.report.words import adjustment_sentence, summary_sentences, survival_time
 from bayes_ihlrt.spec.estimands import EstimandSpec, PopulationKind, treated_month
 from bayes_ihlrt.spec.propensity import PropensitySpec
@@ -54,9 +54,17 @@ def estimate(median, low, high, chance, *, strategy=None):
 
 
 def test_a_difference_without_limit_is_not_defined():
-    assert _cells(estimate(2.0, None, 4.0, None), 1) == ("2.0", "not defined to 4.0")
-    one = estimate(None, 9.0, None, None, strategy="never")
-    assert _cells(one, 1) == ("not reached", "9.0 to not reached")
+    """What one strategy does not reach is a number all the same; a difference of two is none."""
+    told = [
+        estimate(None, 9.0, None, None, strategy="never"),
+        estimate(12.0, 9.0, None, None, strategy="from month 0"),
+        estimate(2.0, None, 4.0, None),
+    ]
+    table = survival_table([row.to_dict() for row in told], "")
+    ((_, never, treated, difference, *_),) = table.rows
+    assert never == "not reached (9.0 to not reached)"
+    assert treated == "12.0 (9.0 to not reached)"
+    assert difference == "2.0 (not defined to 4.0)"
 
 
 def made(found=None, *, converged=True, design=DesignKind.SPLIT):
