@@ -69,6 +69,7 @@ def doubled(counted, identity="double"):
     return KeptFunction(double, identity, static=("times",))
 
 
+@pytest.mark.slow
 def test_another_process_neither_rewrites_nor_traces(tmp_path):
     told = os.environ | {SWITCH: str(tmp_path)}
     command = [sys.executable, "-c", textwrap.dedent(POSITION)]
