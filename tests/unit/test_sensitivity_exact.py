@@ -14,7 +14,7 @@ from bayes_ihlrt.clinical.effects import (
 )
 from bayes_ihlrt.clinical.evidence import Discount, evidence_faults, evidence_prior, published
 from bayes_ihlrt.errors import SpecificationError
-from bayes_ihlrt.priors import Prior
+from bayes_ihlrt.priors import DISTRIBUTIONS, Prior
 from bayes_ihlrt.sensitivity import tipping
 from bayes_ihlrt.sensitivity.bias import bias_factor, e_value, risk_ratio, tipping_prevalence
 from bayes_ihlrt.sensitivity.power import cumulative_js_distance
@@ -149,6 +149,15 @@ def test_power_scaled_density_is_the_power_of_the_density(dist, power):
 def test_an_improper_power_is_refused():
     with pytest.raises(SpecificationError, match="improper"):
         power_scaled(Prior(dist="Gamma", alpha=0.5, beta=1.0), 4.0)
+
+
+@pytest.mark.parametrize("power", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("dist", DISTRIBUTIONS)
+def test_no_density_is_raised_to_a_power_that_is_none(dist, power):
+    names = DISTRIBUTIONS[dist].hyperparameters
+    prior = Prior(dist=dist, **dict.fromkeys(names, 2.0))
+    with pytest.raises(SpecificationError, match="improper"):
+        power_scaled(prior, power)
 
 
 @pytest.mark.parametrize("power", [0.8, 1.25])

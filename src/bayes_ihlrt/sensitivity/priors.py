@@ -68,9 +68,10 @@ def power_scaled(prior: Prior, power: float) -> Prior:
     >>> power_scaled(Prior(dist="Normal", mu=0.4, sigma=0.2), 0.25).hyperparameters
     {'mu': 0.4, 'sigma': 0.4}
     """
-    found = prior.distribution.power(prior.numbers, power)
+    # To a power that is none no density can be raised.
+    found = prior.distribution.power(prior.numbers, power) if power > 0.0 else {"power": power}
     positive = [name for name in found if name != "mu"]
-    if power <= 0.0 or any(not found[name] > 0.0 for name in positive):
+    if any(not found[name] > 0.0 for name in positive):
         problem = f"{prior.dist.value} {prior.hyperparameters} to the power {power:g} is improper"
         remedy = "Use a power nearer to 1, or a prior with lighter tails"
         raise SpecificationError("power scaling", [Fault("prior", problem, remedy)])
