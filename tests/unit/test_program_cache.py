@@ -50,6 +50,18 @@ def test_programs_are_kept_for_the_user_alone(folder):
     assert {entry: entry.stat().st_mtime_ns for entry in entries(folder)} == first
 
 
+def test_sums_of_saved_draws_are_kept_too(tmp_path):
+    """They need double precision and no kernels, which nothing else of a report loads."""
+    look = "import bayes_ihlrt.estimands.sums, jax; print(jax.config.jax_compilation_cache_dir)"
+    told = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    command = [sys.executable, "-c", look]
+    done = subprocess.run(
+        command, env=told | {SWITCH: str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
+
+
 @pytest.mark.parametrize("word", ["off", "OFF", "0", "no"])
 def test_keeping_can_be_switched_off(word, monkeypatch):
     monkeypatch.setenv(SWITCH, word)

@@ -1,10 +1,10 @@
 """Compiled functions that the next process loads without tracing them.
 
 JAX keeps what XLA compiles, but to look it up it traces and lowers the function, and before that
-the graph is rewritten: of a fit that compiles nothing, this was a third. A function whose identity
-can be told in words, its model's structure, is looked up by identity and shapes instead. Identity
-covers the source of this package and the versions of what compiles; a function without one is
-compiled as ever.
+the graph is rewritten: of a fit that compiles nothing, this was a quarter. A function whose
+identity can be told in words, its model's structure, is looked up by identity and shapes instead.
+Identity covers the source of this package and the versions of what compiles; a function without
+one is compiled as ever.
 """
 
 import hashlib
